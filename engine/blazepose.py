@@ -1,0 +1,50 @@
+"""What MediaPipe's BlazePose calls a pose, and what it is in COCO joints and our axes."""
+
+from typing import Final
+
+import numpy as np
+
+from engine.skeleton import Array
+
+LANDMARKS: Final = 33
+
+# For each COCO joint the BlazePose landmark at the same place. Those that are left out are the
+# inner and outer eyes, the mouth, the fingers, the heels and the toes.
+_OF_COCO: Final = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
+
+_TURN: Final = np.array([1, -1, -1], np.float32)
+
+
+def coco_joints(world: Array) -> Array:
+    """Picks the COCO joints and turns the axes, the one place where that is done.
+
+    Args:
+        world: (..., 33, 3) metres; x to the image's right, y down, z away from the camera.
+
+    Returns:
+        (..., 17, 3) metres; x to the image's right, y up, z towards the camera.
+
+    Raises:
+        ValueError: `world` has another shape.
+    """
+    if world.shape[-2:] != (LANDMARKS, 3):
+        raise ValueError(f"world landmarks have shape (..., 33, 3), not {world.shape}")
+    joints: Array = world[..., _OF_COCO, :] * _TURN
+    return joints
+
+
+def coco_visibility(visibility: Array) -> Array:
+    """Picks the COCO joints.
+
+    Args:
+        visibility: (..., 33) from 0 (guessed) to 1 (seen).
+
+    Returns:
+        (..., 17).
+
+    Raises:
+        ValueError: `visibility` has another shape.
+    """
+    if visibility.shape[-1:] != (LANDMARKS,):
+        raise ValueError(f"visibility has shape (..., 33), not {visibility.shape}")
+    return visibility[..., _OF_COCO]

@@ -1,0 +1,81 @@
+"""A whole clip's genre, from all windows of it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.recognizer import WindowClassifier
+from engine.skeleton import Array
+from engine.window import cut_window
+
+HOP: Final = 0.5
+"""Seconds between the windows of a clip."""
+
+_BATCH: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ClipResult:
+    """What a clip shows.
+
+    Attributes:
+        genre: code of the likeliest genre, or None where no window could be cut.
+        confidence: its probability; 0 without a genre.
+        probabilities: (K,) in the classifier's order; zeros without a genre.
+        windows: (W, K) probabilities of each window.
+    """
+
+    genre: str | None
+    confidence: float
+    probabilities: NDArray[np.float32]
+    windows: NDArray[np.float32]
+
+
+def clip_windows(
+    times: NDArray[np.float64], joints: Array, classifier: WindowClassifier, *, hop: float = HOP
+) -> Array:
+    """Cuts windows (W, L, F) that end every `hop` seconds, from the first full one on.
+
+    A clip shorter than a window gives one, of all there is; W is 0 where that is too little.
+
+    Args:
+        times: (T,) seconds, rising.
+        joints: (T, 17, 3), NaN where nobody was seen.
+        classifier: whose contract says what a window is.
+        hop: seconds between the ends of windows.
+    """
+    spec = classifier.contract.window
+    empty = np.empty((0, spec.length, spec.features), np.float32)
+    if not len(times):
+        return empty
+    # Half a frame more, so that an end that falls onto a frame includes it.
+    ends = np.arange(times[0] + spec.seconds, times[-1] + 1e-3, hop)
+    if not len(ends):
+        ends = times[-1:]
+    cuts = [cut_window(times, joints, spec, end=end + 1e-6).features for end in ends]
+    windows = [features for features in cuts if features is not None]
+    return np.stack(windows) if windows else empty
+
+
+def classify_track(
+    times: NDArray[np.float64], joints: Array, classifier: WindowClassifier
+) -> ClipResult:
+    """Classifies a clip by the mean of its windows' probabilities.
+
+    Args:
+        times: (T,) seconds, rising.
+        joints: (T, 17, 3), NaN where nobody was seen.
+        classifier: turns windows into probabilities.
+    """
+    labels = classifier.contract.labels
+    windows = clip_windows(times, joints, classifier)
+    if not len(windows):
+        nothing = np.zeros(len(labels), np.float32)
+        return ClipResult(None, 0.0, nothing, np.empty((0, len(labels)), np.float32))
+    batches = [windows[first : first + _BATCH] for first in range(0, len(windows), _BATCH)]
+    each = np.concatenate([classifier(batch) for batch in batches])
+    mean = each.mean(axis=0)
+    best = int(mean.argmax())
+    return ClipResult(labels[best], float(mean[best]), mean, each)

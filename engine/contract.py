@@ -1,0 +1,157 @@
+"""What a genre model says of itself, in the metadata of its ONNX file."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Literal
+
+from engine.errors import ExpectedError
+from engine.genres import GENRES
+from engine.skeleton import JOINTS
+from engine.window import WindowSpec
+
+VERSION: Final = "1"
+
+NORMALISATION: Final = (
+    "pelvis (middle of the hips) at the origin in each frame; resampled by time; divided by the "
+    "window's median of the largest joint distance from the pelvis"
+)
+"""The one normalisation that `engine.window` does."""
+
+_LONGEST_WINDOW: Final = 600  # seconds; a stream would have to keep, and wait for, all of them
+
+
+class ContractError(ExpectedError):
+    """A contract that is missing, contradicts itself, or asks for what this version cannot do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """All that is needed to feed a genre model and to understand its answer.
+
+    Attributes:
+        labels: genre codes in the order of the model's output.
+        window: form of its input, (N, L, F).
+        view: "camera" where the model knows dancers as a camera in front of them sees them,
+            "studio" where it knows the data set's own axes. Motion capture is turned accordingly
+            before it is shown to the model.
+        recipe: name of the recipe it was trained by.
+        split: what it was trained on.
+        dancers: who danced in that, so that an evaluation can say whom it shares.
+        figures: results by split, as `evaluate` measured them.
+        licence: terms of the weights.
+        credit: the data's makers.
+    """
+
+    labels: tuple[str, ...]
+    window: WindowSpec
+    view: Literal["camera", "studio"]
+    recipe: str
+    split: str
+    dancers: tuple[str, ...]
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    licence: str = "Apache-2.0"
+    credit: str = (
+        "Trained on AIST++ (Li et al., ICCV 2021; annotations CC BY 4.0, Google) of the AIST Dance "
+        "Video Database (Tsuchida et al., ISMIR 2019)"
+    )
+
+    def metadata(self) -> dict[str, str]:
+        """As `metadata_props` of an ONNX file; every value is a string, most of them JSON."""
+        return {
+            "dancetype_contract": VERSION,
+            "labels": json.dumps(self.labels),
+            "genres": json.dumps({code: GENRES[code] for code in self.labels}),
+            "joints": json.dumps(JOINTS),
+            "window": json.dumps(asdict(self.window)),
+            "features": json.dumps(_feature_names(self.window)),
+            "normalisation": NORMALISATION,
+            "view": self.view,
+            "recipe": self.recipe,
+            "split": self.split,
+            "dancers": json.dumps(self.dancers),
+            "figures": json.dumps(self.figures),
+            "licence": self.licence,
+            "credit": self.credit,
+        }
+
+    @classmethod
+    def parse(cls, metadata: Mapping[str, str]) -> "Contract":
+        """Reads what `metadata` gave.
+
+        Raises:
+            ContractError: with the reason.
+        """
+        version = metadata.get("dancetype_contract")
+        if version is None:
+            raise ContractError("it holds no dancetype contract; make it with `dancetype export`")
+        if version != VERSION:
+            raise ContractError(f"its contract has version {version}, this program reads {VERSION}")
+        try:
+            contract = cls(
+                labels=_strings(metadata["labels"]),
+                window=_window(metadata["window"]),
+                view=_one_of(metadata["view"]),
+                recipe=metadata["recipe"],
+                split=metadata["split"],
+                dancers=_strings(metadata["dancers"]),
+                figures=dict(json.loads(metadata["figures"])),
+                licence=metadata["licence"],
+                credit=metadata["credit"],
+            )
+            joints = _strings(metadata["joints"])
+            genres = json.loads(metadata["genres"])
+            features = json.loads(metadata["features"])
+            normalisation = metadata["normalisation"]
+        except KeyError as error:
+            raise ContractError(f"its contract lacks {error}") from error
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ContractError(f"its contract cannot be read: {error}") from error
+        contract._check(genres, joints, features, normalisation)
+        return contract
+
+    def _check(
+        self, genres: Any, joints: tuple[str, ...], features: Any, normalisation: str
+    ) -> None:
+        unknown = [label for label in self.labels if label not in GENRES]
+        if unknown or len(set(self.labels)) != len(self.labels) or not self.labels:
+            raise ContractError(f"its labels are not distinct genre codes: {self.labels}")
+        if genres != {label: GENRES[label] for label in self.labels}:
+            raise ContractError(f"its genres {genres} contradict its labels {self.labels}")
+        if joints != JOINTS:
+            raise ContractError("its joints are not COCO's 17 in their order")
+        if features != _feature_names(self.window):
+            raise ContractError(f"its features {features} contradict its window {self.window}")
+        if normalisation != NORMALISATION:
+            raise ContractError(f"it wants another normalisation: {normalisation}")
+
+
+def _strings(text: str) -> tuple[str, ...]:
+    values = json.loads(text)
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise ValueError(f"{text} is no list of strings")
+    return tuple(values)
+
+
+def _window(text: str) -> WindowSpec:
+    spec = WindowSpec(**json.loads(text))
+    flags = (spec.velocity, spec.smooth)
+    if type(spec.length) is not int or not all(isinstance(flag, bool) for flag in flags):
+        raise ValueError(f"{text} is no window")
+    if not spec.seconds <= _LONGEST_WINDOW:
+        raise ValueError(f"a window lasts {_LONGEST_WINDOW} s at most, not {spec.seconds}")
+    return spec
+
+
+def _one_of(view: str) -> Literal["camera", "studio"]:
+    if view == "camera":
+        return "camera"
+    if view == "studio":
+        return "studio"
+    raise ValueError(f'view is "camera" or "studio", not {view!r}')
+
+
+def _feature_names(window: WindowSpec) -> list[str]:
+    """Names of the C values of each joint, in order."""
+    velocities = [f"v{axis}" for axis in window.axes] if window.velocity else []
+    return [*window.axes, *velocities]

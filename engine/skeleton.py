@@ -1,0 +1,95 @@
+"""The 17 COCO joints, and a pose made of them."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+JOINTS: Final[tuple[str, ...]] = (
+    "nose",
+    "left_eye",
+    "right_eye",
+    "left_ear",
+    "right_ear",
+    "left_shoulder",
+    "right_shoulder",
+    "left_elbow",
+    "right_elbow",
+    "left_wrist",
+    "right_wrist",
+    "left_hip",
+    "right_hip",
+    "left_knee",
+    "right_knee",
+    "left_ankle",
+    "right_ankle",
+)
+"""Joint order of COCO, which AIST++ and every array here follow."""
+
+LEFT_HIP: Final = JOINTS.index("left_hip")
+RIGHT_HIP: Final = JOINTS.index("right_hip")
+
+MIRRORED: Final[tuple[int, ...]] = tuple(
+    JOINTS.index(
+        name.replace("left", "right") if name.startswith("left") else name.replace("right", "left")
+    )
+    for name in JOINTS
+)
+"""For each joint the index of its mirror image."""
+
+BONES: Final[tuple[tuple[int, int], ...]] = (
+    (5, 6),
+    (5, 7),
+    (7, 9),
+    (6, 8),
+    (8, 10),
+    (5, 11),
+    (6, 12),
+    (11, 12),
+    (11, 13),
+    (13, 15),
+    (12, 14),
+    (14, 16),
+    (0, 5),
+    (0, 6),
+)
+"""Pairs of joints that a drawn skeleton connects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """One person at one instant.
+
+    Attributes:
+        joints: (17, 3) metres, pelvis at the origin; x to the image's right, y up, z towards the
+            camera.
+        visibility: (17,) from 0 (guessed) to 1 (seen).
+    """
+
+    joints: Array
+    visibility: Array
+
+
+def pelvis_centred(joints: Array) -> Array:
+    """Moves the middle of the hips to the origin in each frame.
+
+    Args:
+        joints: (..., 17, D), any unit.
+    """
+    pelvis = (joints[..., LEFT_HIP, :] + joints[..., RIGHT_HIP, :]) / np.float32(2)
+    centred: Array = joints - pelvis[..., None, :]
+    return centred
+
+
+def mirrored(joints: Array) -> Array:
+    """Reflects x and swaps left and right joints: the same dance in a mirror.
+
+    Args:
+        joints: (..., 17, D) whose first axis of D points to the image's right.
+    """
+    flipped: Array = joints[..., MIRRORED, :].copy()
+    flipped[..., 0] *= -1
+    return flipped
