@@ -1,0 +1,1 @@
+"""From AIST++ to a checkpoint: reading, preparation, augmentation, training and evaluation."""

@@ -1,0 +1,103 @@
+"""The verbs `prepare`, `train` and `evaluate`."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+# Torch and matplotlib take seconds to load, and those who only stream do not have them: each verb
+# imports what it needs.
+
+Data = Annotated[Path, typer.Option(help="AIST++ as its download lays it out.", exists=True)]
+
+
+class Select(StrEnum):
+    """Which frames of a sequence `prepare` takes."""
+
+    FIRST = "first"
+    EVEN = "even"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this folder's verbs to the command."""
+    app.command("prepare")(prepare)
+    app.command("train")(train)
+    app.command("evaluate")(evaluate)
+
+
+def prepare(
+    data: Data,
+    split: Annotated[str, typer.Option(help="Such as pose_train, all or dancers:A.")],
+    out: Annotated[Path, typer.Option(help="The .pt file to write.")],
+    frames: Annotated[int, typer.Option(min=2, help="Frames a sequence.")] = 300,
+    select: Annotated[Select, typer.Option(help="The first frames, or spread evenly.")] = (
+        Select.EVEN
+    ),
+    velocity: Annotated[bool, typer.Option(help="Add velocities.")] = False,
+) -> None:
+    """Turn AIST++ pickles into one file of tensors."""
+    import torch
+
+    from training.prepare import prepare as tensors
+    from training.runs import load_split
+
+    sequences = load_split(data, split)
+    prepared = tensors(sequences, frames=frames, select=select.value, velocity=velocity)
+    torch.save(prepared, out)
+    typer.echo(f"{out}: {tuple(prepared['data'].shape)} of split {split}")
+
+
+def train(
+    data: Data,
+    recipe: Annotated[str, typer.Option(help="Name of a recipe, or a .toml file.")],
+    out: Annotated[Path, typer.Option(help="Folder for checkpoint, log and curves.")],
+    split: Annotated[str, typer.Option(help="What to learn from.")] = "pose_train",
+    validation: Annotated[str, typer.Option(help="What to watch.")] = "pose_val",
+    seed: Annotated[int | None, typer.Option(help="In place of the recipe's.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="In place of the recipe's.")] = None,
+) -> None:
+    """Train by a recipe; a run that was broken off goes on where it stood."""
+    from training.recipe import load_recipe
+    from training.runs import run_training
+
+    run_training(
+        load_recipe(recipe).changed(seed=seed, epochs=epochs),
+        data=data,
+        split=split,
+        validation=validation,
+        out=out,
+    )
+
+
+def evaluate(
+    data: Annotated[Path | None, typer.Option(help="AIST++ folder.", exists=True)] = None,
+    split: Annotated[str, typer.Option(help="Name of a split, or a file of names.")] = "pose_test",
+    tracks: Annotated[
+        Path | None, typer.Option(help="Folder of landmark tracks.", exists=True)
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="ONNX file or checkpoint; the shipped model if absent.")
+    ] = None,
+    confusion: Annotated[Path | None, typer.Option(help="PNG of the confusion matrix.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+) -> None:
+    """Say how often a model is right: by clip, window, situation and genre."""
+    from training.report import print_table, save_confusion
+    from training.runs import Judge
+
+    if (data is None) == (tracks is None):
+        raise typer.BadParameter("give either --data or --tracks")
+    judge = Judge(model)
+    if tracks is not None:
+        evaluation, title = judge.on_tracks(tracks)
+    else:
+        assert data is not None
+        evaluation, title = judge.on_split(data, split)
+    if confusion is not None:
+        save_confusion(evaluation, confusion, title=title)
+    if as_json:
+        typer.echo(json.dumps(evaluation.figures()))
+    else:
+        print_table(evaluation, title=title)

@@ -1,0 +1,170 @@
+"""How often a model is right: by clip, by window, by situation and by genre."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.clip import ClipResult, classify_track
+from engine.contract import Contract
+from engine.recognizer import WindowClassifier
+from engine.skeleton import Array
+from training import aist
+from training.camera import facing
+from training.tracks import Track
+
+_BINS = 15
+_SITUATIONS = {"BM": "basic", "FM": "advanced"}
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One clip and what the model made of it.
+
+    Attributes:
+        name: of the sequence or the track.
+        genre: code of the truth.
+        situation: "basic", "advanced", or "" where that is not known.
+        result: what the model said.
+    """
+
+    name: str
+    genre: str
+    situation: str
+    result: ClipResult
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """All clips of one split, and the figures that follow from them.
+
+    Attributes:
+        labels: genre codes in the model's order.
+        clips: in the order they were given.
+    """
+
+    labels: tuple[str, ...]
+    clips: list[Clip]
+
+    def figures(self) -> dict[str, Any]:
+        """The figures as JSON-ready values; shares are from 0 to 1.
+
+        A clip in which no window could be cut counts as wrong.
+        """
+        return {
+            "clips": len(self.clips),
+            "clip_accuracy": _clip_accuracy(self.clips),
+            "windows": self._windows(self.clips)[1].size,
+            "window_accuracy": self._window_accuracy(self.clips),
+            "by_situation": {
+                situation: self._both([c for c in self.clips if c.situation == situation])
+                for situation in sorted({c.situation for c in self.clips} - {""}, reverse=True)
+            },
+            "per_genre": {
+                code: self._both([c for c in self.clips if c.genre == code])
+                for code in self.labels
+                if any(c.genre == code for c in self.clips)
+            },
+            "confusion": self.confusion().tolist(),
+            "labels": list(self.labels),
+            "ece": calibration_error(*self._windows(self.clips)),
+        }
+
+    def confusion(self) -> NDArray[np.int64]:
+        """(K, K) clips: truth down, answer across."""
+        counts = np.zeros((len(self.labels), len(self.labels)), np.int64)
+        for clip in self.clips:
+            if clip.result.genre is not None:
+                counts[self.labels.index(clip.genre), self.labels.index(clip.result.genre)] += 1
+        return counts
+
+    def _both(self, clips: list[Clip]) -> dict[str, Any]:
+        return {
+            "clips": len(clips),
+            "clip_accuracy": _clip_accuracy(clips),
+            "windows": self._windows(clips)[1].size,
+            "window_accuracy": self._window_accuracy(clips),
+        }
+
+    def _windows(self, clips: list[Clip]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Probabilities (W, K) of all windows and the index (W,) of each one's truth."""
+        each = [clip.result.windows for clip in clips]
+        truth = [
+            np.full(len(windows), self.labels.index(clip.genre), np.int64)
+            for clip, windows in zip(clips, each, strict=True)
+        ]
+        return np.concatenate(each), np.concatenate(truth)
+
+    def _window_accuracy(self, clips: list[Clip]) -> float | None:
+        probabilities, truth = self._windows(clips)
+        return float((probabilities.argmax(axis=1) == truth).mean()) if len(truth) else None
+
+
+def _clip_accuracy(clips: list[Clip]) -> float:
+    return float(np.mean([clip.result.genre == clip.genre for clip in clips]))
+
+
+def calibration_error(
+    probabilities: NDArray[np.float32], truth: NDArray[np.int64], *, bins: int = _BINS
+) -> float | None:
+    """Expected calibration error: mean gap between confidence and accuracy, bins of equal width.
+
+    Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+
+    Args:
+        probabilities: (W, K).
+        truth: (W,) indices.
+        bins: how many.
+
+    Returns:
+        A share from 0 to 1, or None without windows.
+    """
+    if not len(truth):
+        return None
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == truth
+    index = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = [
+        (index == i).sum() * abs(right[index == i].mean() - confidence[index == i].mean())
+        for i in np.unique(index)
+    ]
+    return float(np.sum(gaps) / len(truth))
+
+
+def seen_as(sequence: aist.Sequence, contract: Contract) -> Array:
+    """(T, 17, 3): a sequence's joints as the model knows dancers; see `Contract.view`."""
+    return facing(sequence.joints) if contract.view == "camera" else sequence.joints
+
+
+def evaluate_sequences(
+    classifier: WindowClassifier,
+    sequences: Iterable[aist.Sequence],
+    *,
+    on_clip: Callable[[], None] = lambda: None,
+) -> Evaluation:
+    """Evaluates a model on motion capture, filmed by a virtual camera without faults.
+
+    Args:
+        classifier: the model.
+        sequences: of one split.
+        on_clip: called after each.
+    """
+    clips = []
+    for sequence in sequences:
+        joints = seen_as(sequence, classifier.contract)
+        result = classify_track(sequence.times, joints, classifier)
+        name = sequence.name
+        clips.append(Clip(name.text, name.genre, _SITUATIONS[name.situation], result))
+        on_clip()
+    return Evaluation(classifier.contract.labels, clips)
+
+
+def evaluate_tracks(classifier: WindowClassifier, tracks: Sequence[Track]) -> Evaluation:
+    """Evaluates a model on what MediaPipe saw in real clips."""
+    clips = [
+        Clip(track.name, track.genre, "", classify_track(track.times, track.joints, classifier))
+        for track in tracks
+    ]
+    return Evaluation(classifier.contract.labels, clips)

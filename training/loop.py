@@ -1,0 +1,216 @@
+"""Trains a network by a recipe."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
+
+from engine.clip import clip_windows
+from engine.genres import CODES
+from training.aist import Sequence
+from training.batches import ClipWindows, RandomWindows
+from training.calibration import fit_temperature
+from training.checkpoint import Checkpoint, CheckpointClassifier
+from training.evaluation import seen_as
+from training.network import GenreLSTM
+from training.recipe import OptimiserSettings, Recipe
+
+_VALIDATION_HOP = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """What one epoch came to; accuracies are of windows, from 0 to 1."""
+
+    epoch: int
+    loss: float
+    accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+
+
+class Trainer:
+    """One training run, an epoch at a time.
+
+    The same recipe, data and number of threads give the same weights, also where the run was
+    broken off after an epoch and taken up again.
+
+    Args:
+        recipe: what to do.
+        sequences: what to learn from.
+        validation: what to watch; nothing is chosen by it.
+        split: name of what is learned from.
+        resume: a checkpoint of the same recipe to go on from.
+        workers: processes that draw windows.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        sequences: list[Sequence],
+        validation: list[Sequence],
+        *,
+        split: str,
+        resume: Checkpoint | None = None,
+        workers: int = 1,
+    ) -> None:
+        torch.manual_seed(recipe.seed)
+        self._recipe = recipe
+        self._workers = workers
+        spec = recipe.window.spec()
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._network = GenreLSTM(recipe.network, window=spec, genres=len(CODES))
+        self._network.to(self._device)
+        self._data = _data(sequences, recipe)
+        optimiser = recipe.optimiser
+        self._loss = nn.CrossEntropyLoss(label_smoothing=optimiser.label_smoothing)
+        self._optimiser = _optimiser(self._network, optimiser)
+        self._schedule = _schedule(self._optimiser, optimiser, len(self._data) // optimiser.epochs)
+        average = get_ema_multi_avg_fn(optimiser.average)  # type: ignore[no-untyped-call]
+        self._average = AveragedModel(self._network, multi_avg_fn=average)
+        dancers = sorted({sequence.name.dancer for sequence in sequences})
+        self.checkpoint = resume or Checkpoint(recipe, split, dancers, 0, {})
+        if resume is not None:
+            self._take_up(resume)
+        self._validation = _validation_windows(validation, self._classifier())
+        self._unseen = not {sequence.name.dancer for sequence in validation} & set(dancers)
+
+    def epochs(self, on_step: Callable[[float], None] = lambda loss: None) -> Iterator[Epoch]:
+        """Trains, and after each epoch updates `checkpoint` and says how it went.
+
+        Args:
+            on_step: called with the loss of each batch.
+        """
+        for number in range(self.checkpoint.epoch, self._recipe.optimiser.epochs):
+            loss, accuracy = self._train(number, on_step)
+            self._update_checkpoint(number + 1)
+            validation_loss, validation_accuracy = self._validate()
+            epoch = Epoch(number + 1, loss, accuracy, validation_loss, validation_accuracy)
+            self.checkpoint.history.append({name: getattr(epoch, name) for name in epoch.__slots__})
+            yield epoch
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches an epoch."""
+        return len(self._data) // self._recipe.optimiser.epochs
+
+    def _train(self, epoch: int, on_step: Callable[[float], None]) -> tuple[float, float]:
+        torch.manual_seed(self._recipe.seed + epoch)
+        self._network.train()
+        losses, right, count = [], 0, 0
+        first = epoch * self.steps_per_epoch
+        for windows, labels in self._batches(range(first, first + self.steps_per_epoch)):
+            windows, labels = windows.to(self._device), labels.to(self._device)
+            self._optimiser.zero_grad(set_to_none=True)
+            with torch.autocast(self._device.type, dtype=torch.bfloat16):
+                logits = self._network(windows)
+            loss = self._loss(logits.float(), labels)
+            loss.backward()
+            nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
+            self._optimiser.step()
+            self._schedule.step()
+            self._average.update_parameters(self._network)
+            losses.append(loss.item())
+            right += int((logits.argmax(dim=-1) == labels).sum())
+            count += len(labels)
+            on_step(losses[-1])
+        return float(np.mean(losses)), right / count
+
+    def _batches(self, steps: range) -> Iterator[tuple[Tensor, Tensor]]:
+        loader = DataLoader(self._data, batch_size=None, sampler=steps, num_workers=self._workers)
+        return islice(iter(loader), len(steps))
+
+    def _update_checkpoint(self, epochs: int) -> None:
+        averaged = self._recipe.optimiser.average > 0
+        best = self._average.module if averaged else self._network
+        self.checkpoint.epoch = epochs
+        self.checkpoint.weights = {k: v.cpu().clone() for k, v in best.state_dict().items()}
+        self.checkpoint.resume = {
+            "network": self._network.state_dict(),
+            "average": self._average.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "schedule": self._schedule.state_dict(),
+        }
+
+    def _take_up(self, checkpoint: Checkpoint) -> None:
+        if checkpoint.resume:
+            self._network.load_state_dict(checkpoint.resume["network"])
+            self._average.load_state_dict(checkpoint.resume["average"])
+            self._optimiser.load_state_dict(checkpoint.resume["optimiser"])
+            self._schedule.load_state_dict(checkpoint.resume["schedule"])
+
+    def calibrate(self) -> float:
+        """Sets the checkpoint's temperature, fitted on the validation dancers, and returns it.
+
+        On dancers that were trained on every network is too sure of itself: where
+        the validation has no others, the recipe's temperature stands.
+        """
+        windows, labels = self._validation
+        if self._unseen:
+            self.checkpoint.temperature = 1.0
+            log_probabilities = torch.from_numpy(self._classifier()(windows)).clamp_min(1e-9).log()
+            self.checkpoint.temperature = fit_temperature(log_probabilities, labels)
+        else:
+            self.checkpoint.temperature = self._recipe.temperature
+        return self.checkpoint.temperature
+
+    def _classifier(self) -> CheckpointClassifier:
+        if not self.checkpoint.weights:
+            self._update_checkpoint(0)
+        return CheckpointClassifier(self.checkpoint)
+
+    def _validate(self) -> tuple[float, float]:
+        windows, labels = self._validation
+        probabilities = torch.from_numpy(self._classifier()(windows))
+        loss = nn.functional.nll_loss(probabilities.clamp_min(1e-9).log(), labels)
+        return loss.item(), (probabilities.argmax(dim=-1) == labels).float().mean().item()
+
+
+def _data(sequences: list[Sequence], recipe: Recipe) -> RandomWindows | ClipWindows:
+    if recipe.sampling.windows == "clip":
+        return ClipWindows(sequences, recipe)
+    return RandomWindows(sequences, recipe)
+
+
+def _optimiser(network: nn.Module, settings: OptimiserSettings) -> torch.optim.Optimizer:
+    kind = torch.optim.Adam if settings.kind == "adam" else torch.optim.AdamW
+    return kind(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+
+
+def _schedule(
+    optimiser: torch.optim.Optimizer, settings: OptimiserSettings, steps_per_epoch: int
+) -> torch.optim.lr_scheduler.LRScheduler:
+    if settings.schedule == "constant":
+        return torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimiser,
+        settings.learning_rate,
+        total_steps=settings.epochs * steps_per_epoch + 1,
+        pct_start=0.15,
+    )
+
+
+def _validation_windows(
+    sequences: list[Sequence], classifier: CheckpointClassifier
+) -> tuple[Any, Tensor]:
+    """Windows (W, L, F) of a clean view, every two seconds, and their genres (W,)."""
+    each = [
+        clip_windows(
+            sequence.times,
+            seen_as(sequence, classifier.contract),
+            classifier,
+            hop=_VALIDATION_HOP,
+        )
+        for sequence in sequences
+    ]
+    labels = [
+        torch.full((len(windows),), CODES.index(sequence.name.genre))
+        for sequence, windows in zip(sequences, each, strict=True)
+    ]
+    return np.concatenate(each), torch.cat(labels)

@@ -1,0 +1,78 @@
+"""The LSTM that reads a window."""
+
+import torch
+from torch import Tensor, nn
+
+from engine.skeleton import MIRRORED
+from engine.window import WindowSpec
+from training.recipe import NetworkSettings
+
+
+class GenreLSTM(nn.Module):
+    """An LSTM over the steps of a window, pooled over time, with one linear map on top.
+
+    Once trained, a network of a `mirror` recipe looks at each window and at its mirror image, and
+    answers with the mean: a dance does not change with the side it is danced on.
+
+    Args:
+        settings: its form.
+        window: form of the windows, (N, L, F).
+        genres: how many genres (K) it tells apart.
+    """
+
+    reflection: Tensor
+    sides: Tensor
+
+    def __init__(self, settings: NetworkSettings, *, window: WindowSpec, genres: int) -> None:
+        super().__init__()
+        features = window.features
+        self.mirror = settings.mirror
+        reflection, sides = _reflection(window)
+        self.register_buffer("reflection", reflection, persistent=False)
+        self.register_buffer("sides", sides, persistent=False)
+        self.pooling = settings.pooling
+        self.input_norm = nn.LayerNorm(features) if settings.input_norm else nn.Identity()
+        self.lstm = nn.LSTM(
+            features,
+            settings.hidden,
+            settings.layers,
+            batch_first=True,
+            dropout=settings.dropout if settings.layers > 1 else 0.0,
+            bidirectional=settings.bidirectional,
+        )
+        width = settings.hidden * (2 if settings.bidirectional else 1)
+        self.attention = nn.Linear(width, 1) if settings.pooling == "attention" else None
+        self.dropout = nn.Dropout(settings.head_dropout)
+        self.head = nn.Linear(width * (2 if settings.pooling == "mean_max" else 1), genres)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Logits (N, K) of windows (N, L, F)."""
+        if self.training or not self.mirror:
+            return self._logits(windows)
+        mirrored = windows[..., self.reflection] * self.sides
+        seen, seen_in_mirror = self._logits(torch.cat([windows, mirrored])).chunk(2)
+        return (seen + seen_in_mirror) / 2
+
+    def _logits(self, windows: Tensor) -> Tensor:
+        states, _ = self.lstm(self.input_norm(windows))
+        logits: Tensor = self.head(self.dropout(self._pooled(states)))
+        return logits
+
+    def _pooled(self, states: Tensor) -> Tensor:
+        if self.attention is not None:
+            weights = torch.softmax(self.attention(states), dim=1)
+            return (weights * states).sum(dim=1)
+        mean = states.mean(dim=1)
+        if self.pooling == "mean":
+            return mean
+        return torch.cat([mean, states.amax(dim=1)], dim=-1)
+
+
+def _reflection(window: WindowSpec) -> tuple[Tensor, Tensor]:
+    """(F,) which feature stands in a feature's place in the mirror, and (F,) its sign."""
+    channels = window.channels
+    index = torch.tensor(MIRRORED)[:, None] * channels + torch.arange(channels)
+    signs = torch.ones(len(MIRRORED), channels)
+    # x comes first in each joint's coordinates, and first in its velocities.
+    signs[:, :: len(window.axes)] = -1
+    return index.flatten(), signs.flatten()

@@ -1,0 +1,104 @@
+"""Puts an evaluation or a training run into words, a table and a picture."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from rich.console import Console, Group
+from rich.table import Table
+
+from engine.genres import GENRES
+from training.evaluation import Evaluation
+
+
+def percent(share: float | None) -> str:
+    """Such as "93.1 %"; a dash for None."""
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
+def shared_dancers(trained: list[str], tested: list[str]) -> str:
+    """A line that says whether training and test share dancers, the first question to ask.
+
+    Args:
+        trained: dancers that the model learned from.
+        tested: dancers of the test.
+    """
+    both = sorted(set(trained) & set(tested))
+    if not both:
+        return "no dancer of the test was trained on"
+    return f"training and test SHARE {len(both)} of {len(set(tested))} dancers: {', '.join(both)}"
+
+
+def table(evaluation: Evaluation, *, title: str) -> Group:
+    """The figures as rich tables: overall, by situation, by genre, and the confusion of clips."""
+    figures = evaluation.figures()
+    overall = Table(title=title, title_justify="left")
+    for column in ("", "clips", "clip accuracy", "windows", "window accuracy"):
+        overall.add_column(column, justify="left" if not column else "right")
+    rows = {"all": figures} | figures["by_situation"]
+    rows |= {f"{c}  {GENRES[c]}": value for c, value in figures["per_genre"].items()}
+    for name, row in rows.items():
+        overall.add_row(
+            name,
+            str(row["clips"]),
+            percent(row["clip_accuracy"]),
+            str(row["windows"]),
+            percent(row["window_accuracy"]),
+        )
+    confusion = Table(title="clips: truth down, answer across", title_justify="left")
+    for column in ("", *evaluation.labels):
+        confusion.add_column(column, justify="right")
+    for label, counts in zip(evaluation.labels, evaluation.confusion(), strict=True):
+        confusion.add_row(label, *(str(count) if count else "·" for count in counts))
+    return Group(overall, f"calibration error of windows: {percent(figures['ece'])}", confusion)
+
+
+def print_table(evaluation: Evaluation, *, title: str) -> None:
+    """Prints `table` to the terminal."""
+    Console().print(table(evaluation, title=title))
+
+
+def save_confusion(evaluation: Evaluation, path: Path, *, title: str) -> None:
+    """Draws the confusion of clips, each row as shares of its genre."""
+    counts = evaluation.confusion()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure, axes = plt.subplots(figsize=(7, 6.4), layout="constrained")
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            colour = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, str(count), ha="center", va="center", color=colour)
+    axes.set_xticks(range(len(evaluation.labels)), evaluation.labels)
+    axes.set_yticks(range(len(evaluation.labels)), evaluation.labels)
+    axes.set(xlabel="answer", ylabel="truth", title=title)
+    _save(figure, path)
+
+
+def save_curves(history: list[dict[str, float]], path: Path, *, title: str) -> None:
+    """Draws loss and accuracy of training and validation over the epochs.
+
+    Args:
+        history: a checkpoint's.
+        path: the PNG to write.
+        title: stands above.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    epochs = [entry["epoch"] for entry in history]
+
+    def draw(axes: Any, name: str) -> None:
+        axes.plot(epochs, [entry[name] for entry in history], label="training")
+        axes.plot(epochs, [entry[f"validation_{name}"] for entry in history], label="validation")
+        axes.set(xlabel="epoch", ylabel=name)
+        axes.legend()
+
+    draw(left, "loss")
+    draw(right, "accuracy")
+    figure.suptitle(title)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    figure.savefig(path, dpi=120)
+    plt.close(figure)

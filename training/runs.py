@@ -1,0 +1,130 @@
+"""What the verbs `train` and `evaluate` do, with a progress bar and a log."""
+
+import csv
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from engine.classifier import Classifier
+from engine.recognizer import WindowClassifier
+from training.aist import Sequence, read_sequences
+from training.evaluation import Evaluation, evaluate_sequences, evaluate_tracks
+from training.recipe import Recipe, RecipeError
+from training.report import percent, save_curves, shared_dancers
+from training.splits import Split, find_split
+from training.tracks import read_tracks
+
+_console = Console(stderr=True, highlight=False)
+
+
+def load_split(data: Path, name: str) -> list[Sequence]:
+    """Reads all sequences of a split, with a line for each that had to be left out."""
+    return _read(data, find_split(data, name))
+
+
+def _read(data: Path, split: Split) -> list[Sequence]:
+    return read_sequences(data, split.sequences, on_drop=_console.print)
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=_console,
+    )
+
+
+def run_training(recipe: Recipe, *, data: Path, split: str, validation: str, out: Path) -> None:
+    """Trains into a folder: `checkpoint.pt`, `log.csv`, `curves.png`.
+
+    Raises:
+        RecipeError: the folder holds a run of another recipe or split.
+        ExpectedError: the data cannot be used.
+    """
+    from training.checkpoint import Checkpoint
+    from training.loop import Trainer
+
+    learn, watch = find_split(data, split), find_split(data, validation)
+    out.mkdir(parents=True, exist_ok=True)
+    file = out / "checkpoint.pt"
+    resume = Checkpoint.load(file) if file.exists() else None
+    if resume is not None and (resume.recipe, resume.split) != (recipe, split):
+        raise RecipeError(
+            f"{out} holds a run of recipe {resume.recipe.name} on split {resume.split} that is "
+            "not the one asked for; choose another folder, or remove it"
+        )
+    trainer = Trainer(recipe, _read(data, learn), _read(data, watch), split=split, resume=resume)
+    title = f"{recipe.name}, trained on {split}, validated on {validation}"
+    _console.print(f"{title}; {shared_dancers(learn.dancers, watch.dancers)}")
+    with _progress() as progress:
+        task = progress.add_task(recipe.name, total=trainer.steps_per_epoch)
+        for epoch in trainer.epochs(on_step=lambda _: progress.advance(task)):
+            trainer.checkpoint.save(file)
+            _write_log(trainer.checkpoint.history, out / "log.csv")
+            save_curves(trainer.checkpoint.history, out / "curves.png", title=title)
+            progress.reset(task)
+            progress.console.print(
+                f"epoch {epoch.epoch}/{recipe.optimiser.epochs}  "
+                f"loss {epoch.loss:.3f}  windows {percent(epoch.accuracy)}  "
+                f"validation loss {epoch.validation_loss:.3f}  "
+                f"windows {percent(epoch.validation_accuracy)}"
+            )
+    temperature = trainer.calibrate()
+    trainer.checkpoint.save(file)
+    _console.print(f"temperature {temperature:.2f}")
+    _console.print(f"{file}: trained; next, dancetype evaluate --model {file} or dancetype export")
+
+
+def _write_log(history: list[dict[str, float]], path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(history[0]))
+        writer.writeheader()
+        writer.writerows(history)
+
+
+class Judge:
+    """A model to be evaluated.
+
+    Args:
+        model: an ONNX file or a checkpoint; the shipped model where None.
+    """
+
+    def __init__(self, model: Path | None) -> None:
+        self._classifier: WindowClassifier
+        if model is None or model.suffix == ".onnx":
+            self._classifier = Classifier(model, device="cpu")
+        else:
+            from training.checkpoint import Checkpoint, CheckpointClassifier
+
+            self._classifier = CheckpointClassifier(Checkpoint.load(model))
+        self._contract = self._classifier.contract
+        self._name = "the shipped model" if model is None else model.name
+
+    def on_split(self, data: Path, name: str) -> tuple[Evaluation, str]:
+        """Evaluates on motion capture; the title names both splits and whom they share."""
+        split = find_split(data, name)
+        sequences = _read(data, split)
+        with _progress() as progress:
+            task = progress.add_task("evaluating", total=len(sequences))
+            evaluation = evaluate_sequences(
+                self._classifier, sequences, on_clip=lambda: progress.advance(task)
+            )
+        shares = shared_dancers(list(self._contract.dancers), split.dancers)
+        return evaluation, self._title(f"split {name}", shares)
+
+    def on_tracks(self, folder: Path) -> tuple[Evaluation, str]:
+        """Evaluates on landmark tracks."""
+        tracks = read_tracks(folder)
+        dancers = [track.dancer for track in tracks if track.dancer is not None]
+        shares = shared_dancers(list(self._contract.dancers), dancers)
+        title = self._title(f"{len(tracks)} landmark tracks in {folder}", shares)
+        return evaluate_tracks(self._classifier, tracks), title
+
+    def _title(self, tested: str, shares: str) -> str:
+        return (
+            f"{self._name} (recipe {self._contract.recipe}, trained on {self._contract.split}) "
+            f"on {tested}; {shares}"
+        )
