@@ -26,7 +26,8 @@ class PoseEstimator:
     """Follows one person from frame to frame.
 
     MediaPipe tracks: it looks for a person in the whole image only where it has lost the one
-    before. So one estimator belongs to one source, and frames come in their order.
+    before. So one estimator belongs to one source, and frames come in their order. It has to be
+    closed: MediaPipe hangs where the garbage collector is left to do that.
 
     Args:
         model: a `.task` file of the Pose Landmarker: lite, full or heavy.
