@@ -55,6 +55,7 @@ def export(checkpoint: Checkpoint, out: Path) -> float:
         ExportError: the graph fixes its batch or differs from PyTorch.
     """
     contract = checkpoint.contract()
+    out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_suffix(".part.onnx")
     try:
         onnx.save(_graph(checkpoint, contract), part)

@@ -89,8 +89,7 @@ class RandomWindows(Dataset[tuple[Tensor, Tensor]]):
         chosen = rng.choice(len(self._sequences), self._recipe.optimiser.batch, p=self._weights)
         windows = [self._window(self._sequences[index], rng) for index in chosen]
         labels = [CODES.index(self._sequences[index].name.genre) for index in chosen]
-        spliced = _spliced(np.stack(windows), np.array(labels), self._recipe.sampling.spliced, rng)
-        return torch.from_numpy(spliced), torch.tensor(labels)
+        return torch.from_numpy(np.stack(windows)), torch.tensor(labels)
 
     def _window(self, sequence: Sequence, rng: np.random.Generator) -> Array:
         sampling = self._recipe.sampling
@@ -106,18 +105,6 @@ class RandomWindows(Dataset[tuple[Tensor, Tensor]]):
         window = cut_window(times, joints, self._spec, end=times[-1])
         # Now and then the camera drops half a second at once, and too little is left.
         return self._window(sequence, rng) if window.features is None else window.features
-
-
-def _spliced(
-    windows: Array, labels: NDArray[np.int64], share: float, rng: np.random.Generator
-) -> Array:
-    """Lets some windows (N, L, F) go on as another one of the same genre, after a cut in time."""
-    result = windows.copy()
-    for index in np.flatnonzero(rng.random(len(windows)) < share):
-        other = rng.choice(np.flatnonzero(labels == labels[index]))
-        cut = rng.integers(1, windows.shape[1])
-        result[index, cut:] = windows[other, cut:]
-    return result
 
 
 def _weights(sequences: list[Sequence], advanced: float) -> NDArray[np.float64]:

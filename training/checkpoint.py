@@ -69,9 +69,9 @@ class Checkpoint:
             raise CheckpointError(f"{path}: there is no such checkpoint") from error
         except (KeyError, TypeError, ValidationError) as error:
             raise CheckpointError(f"{path}: not a checkpoint of this version: {error}") from error
-        # torch.load raises whatever the zip and pickle modules do.
+        # torch.load raises whatever the zip and pickle modules do, at length.
         except Exception as error:
-            raise CheckpointError(f"{path}: not a checkpoint: {error}") from error
+            raise CheckpointError(f"{path}: not a checkpoint of `dancetype train`") from error
 
     def network(self) -> GenreLSTM:
         """The trained network, ready to evaluate."""

@@ -98,6 +98,6 @@ def evaluate(
     if confusion is not None:
         save_confusion(evaluation, confusion, title=title)
     if as_json:
-        typer.echo(json.dumps(evaluation.figures()))
+        typer.echo(json.dumps({"about": title} | evaluation.figures()))
     else:
         print_table(evaluation, title=title)

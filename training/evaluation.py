@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from engine.clip import ClipResult, classify_track
 from engine.contract import Contract
+from engine.errors import ExpectedError
 from engine.recognizer import WindowClassifier
 from engine.skeleton import Array
 from training import aist
@@ -17,6 +18,10 @@ from training.tracks import Track
 
 _BINS = 15
 _SITUATIONS = {"BM": "basic", "FM": "advanced"}
+
+
+class EvaluationError(ExpectedError):
+    """A model and data that do not go together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +48,18 @@ class Evaluation:
     Attributes:
         labels: genre codes in the model's order.
         clips: in the order they were given.
+
+    Raises:
+        EvaluationError: a clip shows a genre that the model does not know.
     """
 
     labels: tuple[str, ...]
     clips: list[Clip]
+
+    def __post_init__(self) -> None:
+        unknown = sorted({clip.genre for clip in self.clips} - set(self.labels))
+        if unknown:
+            raise EvaluationError(f"the model knows {self.labels}, not {', '.join(unknown)}")
 
     def figures(self) -> dict[str, Any]:
         """The figures as JSON-ready values; shares are from 0 to 1.

@@ -50,8 +50,9 @@ class GenreLSTM(nn.Module):
         if self.training or not self.mirror:
             return self._logits(windows)
         mirrored = windows[..., self.reflection] * self.sides
-        seen, seen_in_mirror = self._logits(torch.cat([windows, mirrored])).chunk(2)
-        return (seen + seen_in_mirror) / 2
+        both = self._logits(torch.cat([windows, mirrored]))
+        # Not `chunk`, which would fix the exported graph to the batch of the example.
+        return (both[: windows.shape[0]] + both[windows.shape[0] :]) / 2
 
     def _logits(self, windows: Tensor) -> Tensor:
         states, _ = self.lstm(self.input_norm(windows))

@@ -80,7 +80,6 @@ class SamplingSettings(_Settings):
         seconds: for "random", from and to.
         full: for "random", share of windows of full length instead.
         advanced: for "random", share of windows from advanced choreography.
-        spliced: for "random", share of windows that go on as another one of the same genre.
         tempo: for "random", sd of the logarithm of the speed.
     """
 
@@ -88,7 +87,6 @@ class SamplingSettings(_Settings):
     seconds: tuple[float, float] = (4.0, 4.0)
     full: Share = 0.5
     advanced: Share = 0.35
-    spliced: Share = 0.0
     tempo: float = 0.0
 
 

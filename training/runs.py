@@ -15,7 +15,7 @@ from training.report import percent, save_curves, shared_dancers
 from training.splits import Split, find_split
 from training.tracks import read_tracks
 
-_console = Console(stderr=True, highlight=False)
+_console = Console(stderr=True, highlight=False, markup=False)
 
 
 def load_split(data: Path, name: str) -> list[Sequence]:
