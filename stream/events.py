@@ -1,0 +1,51 @@
+"""What happens on a source's threads, on its way to becoming a message."""
+
+from dataclasses import dataclass
+
+from engine.recognizer import Prediction
+from stream.messages import SourceState
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """A source is doing something else now.
+
+    Attributes:
+        state: what it is doing.
+        epoch: of the source.
+        reason: why, for people to read.
+        final: whether nothing more is to come from this source.
+    """
+
+    state: SourceState
+    epoch: int
+    reason: str | None = None
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """A prediction was made. Times are in seconds of the monotonic clock.
+
+    Attributes:
+        prediction: what was made of the window.
+        epoch: of the source.
+        capture: the newest frame in the window was captured.
+        taken: pose estimation took it up.
+        posed: its pose was there.
+        predicted: the prediction was made.
+        frame_counts: frames of this epoch: captured, through pose estimation, dropped.
+        fps: poses a second, lately.
+    """
+
+    prediction: Prediction
+    epoch: int
+    capture: float
+    taken: float
+    posed: float
+    predicted: float
+    frame_counts: tuple[int, int, int]
+    fps: float
+
+
+Event = StateChanged | Predicted

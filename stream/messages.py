@@ -1,0 +1,312 @@
+"""The one schema of what goes out, whichever outlet it goes out by; `docs/protocol.md` tells it."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+from engine.genres import GENRES
+from engine.recognizer import Prediction
+from engine.rolling import Status
+
+# More digits would be noise that every client has to read.
+Seconds = Annotated[float, AfterValidator(lambda value: round(value, 6))]
+Probability = Annotated[float, Field(ge=0, le=1), AfterValidator(lambda value: round(value, 4))]
+SourceName = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class MessageError(ValueError):
+    """A text is no message of this schema; says where and why."""
+
+
+class SourceState(StrEnum):
+    """What a source is doing."""
+
+    CONNECTING = "connecting"
+    RUNNING = "running"
+    ENDED = "ended"
+    FAILED = "failed"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        allow_inf_nan=False,
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        use_attribute_docstrings=True,
+    )
+
+
+class SourceTimes(_Model):
+    """When things happened, in seconds since 1970 on a clock that never jumps."""
+
+    sent: Seconds
+    """When the message was handed to the outlets."""
+
+
+class PredictionTimes(SourceTimes):
+    """When things happened, in seconds since 1970 on a clock that never jumps."""
+
+    capture: Seconds
+    """When the newest frame was captured."""
+    pose: Seconds
+    """When the pose of that frame was there."""
+    window_end: Seconds
+    """Capture time at which the window ends."""
+
+
+class Latency(_Model):
+    """How long each step took, in seconds."""
+
+    capture: Seconds
+    """From the frame's capture until pose estimation took it up."""
+    pose: Seconds
+    """Pose estimation."""
+    classify: Seconds
+    """Cutting the window and classifying it."""
+    send: Seconds
+    """From the prediction until it was handed to the outlets."""
+
+
+class FrameCounts(_Model):
+    """Frames since the epoch began."""
+
+    captured: NonNegativeInt
+    """Read from the source."""
+    posed: NonNegativeInt
+    """Through pose estimation, with a person or without."""
+    dropped: NonNegativeInt
+    """Overtaken by a newer frame before pose estimation was free."""
+
+
+class _Message(_Model):
+    version: Literal[1] = 1
+    """Of this schema."""
+    source: SourceName
+    """Name of the source."""
+    epoch: NonNegativeInt
+    """Grows by one each time the source starts again."""
+    seq: NonNegativeInt
+    """Grows by one with each message of the source, of either type, over all epochs."""
+
+
+class PredictionMessage(_Message):
+    """What is being danced in front of one source."""
+
+    type: Literal["prediction"] = "prediction"
+    """Tells the two messages apart."""
+    status: Status
+    """Whether a genre can be named, and why not."""
+    genre: str | None
+    """Code of the genre, only with status `genre`."""
+    name: str | None
+    """Name of the genre, only with status `genre`."""
+    confidence: Probability
+    """Of the likeliest genre; 0 without a window."""
+    probabilities: dict[str, Probability]
+    """Genre code to probability, smoothed over the last windows; all 0 without a window."""
+    window: Annotated[Seconds, Field(ge=0)]
+    """Seconds of dance that the window held; 0 without one."""
+    times: PredictionTimes
+    latency: Latency
+    frames: FrameCounts
+    fps: Annotated[float, Field(ge=0), AfterValidator(lambda value: round(value, 2))]
+    """Poses a second, lately."""
+
+    @model_validator(mode="after")
+    def _names_a_genre_or_does_not(self) -> Self:
+        named = self.status is Status.GENRE
+        if (self.genre is not None) is not named or (self.name is not None) is not named:
+            raise ValueError("genre and name go with status 'genre', and only with it")
+        return self
+
+
+class SourceMessage(_Message):
+    """What a source is doing, sent whenever that changes."""
+
+    type: Literal["source"] = "source"
+    """Tells the two messages apart."""
+    state: SourceState
+    """What the source is doing now."""
+    reason: str | None = None
+    """Why, for people to read."""
+    times: SourceTimes
+
+
+Message = Annotated[PredictionMessage | SourceMessage, Field(discriminator="type")]
+
+_ADAPTER: Final[TypeAdapter[PredictionMessage | SourceMessage]] = TypeAdapter(Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Monotonic time, and the one offset that makes it Unix time.
+
+    The offset is taken once, so a wall clock that jumps later cannot reorder messages.
+
+    Attributes:
+        monotonic: seconds on a clock that never goes back.
+        offset: what to add to that for seconds since 1970.
+    """
+
+    monotonic: Callable[[], float]
+    offset: float
+
+    @classmethod
+    def start(
+        cls,
+        monotonic: Callable[[], float] = time.monotonic,
+        unix: Callable[[], float] = time.time,
+    ) -> Self:
+        """Takes the offset now."""
+        return cls(monotonic, unix() - monotonic())
+
+    def unix(self, monotonic: float) -> float:
+        """Seconds since 1970 at `monotonic` seconds."""
+        return monotonic + self.offset
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """The way of one frame from the camera to the outlets, in seconds of the monotonic clock.
+
+    Attributes:
+        capture: it was captured.
+        taken: pose estimation took it up.
+        posed: its pose was there.
+        predicted: the prediction that ends with it was made.
+        sent: that prediction is handed to the outlets.
+    """
+
+    capture: float
+    taken: float
+    posed: float
+    predicted: float
+    sent: float
+
+
+def prediction_message(
+    prediction: Prediction,
+    *,
+    labels: Sequence[str],
+    source: str,
+    epoch: int,
+    seq: int,
+    moments: Moments,
+    frames: FrameCounts,
+    fps: float,
+    clock: Clock,
+) -> PredictionMessage:
+    """Puts a prediction into words for the world.
+
+    Args:
+        prediction: with a `window_end` in seconds of the monotonic clock.
+        labels: (K,) genre codes in the classifier's order.
+        source: its name.
+        epoch: of the source.
+        seq: of the message.
+        moments: of the newest frame in the window.
+        frames: counted in this epoch.
+        fps: poses a second, lately.
+        clock: turns monotonic into Unix time.
+    """
+    estimate = prediction.estimate
+    return PredictionMessage(
+        source=source,
+        epoch=epoch,
+        seq=seq,
+        status=estimate.status,
+        genre=estimate.genre,
+        # A model of one's own may know genres that AIST does not.
+        name=None if estimate.genre is None else GENRES.get(estimate.genre, estimate.genre),
+        confidence=_probability(estimate.confidence),
+        probabilities={
+            code: _probability(value)
+            for code, value in zip(labels, estimate.probabilities, strict=True)
+        },
+        window=prediction.window_seconds,
+        times=PredictionTimes(
+            capture=clock.unix(moments.capture),
+            pose=clock.unix(moments.posed),
+            window_end=clock.unix(prediction.window_end),
+            sent=clock.unix(moments.sent),
+        ),
+        latency=Latency(
+            capture=moments.taken - moments.capture,
+            pose=moments.posed - moments.taken,
+            classify=prediction.classify_seconds,
+            send=moments.sent - moments.predicted,
+        ),
+        frames=frames,
+        fps=fps,
+    )
+
+
+def source_message(
+    state: SourceState,
+    reason: str | None = None,
+    *,
+    source: str,
+    epoch: int,
+    seq: int,
+    sent: float,
+    clock: Clock,
+) -> SourceMessage:
+    """Says that a source is in `state` at `sent`, in seconds of the monotonic clock."""
+    return SourceMessage(
+        source=source,
+        epoch=epoch,
+        seq=seq,
+        state=state,
+        reason=reason,
+        times=SourceTimes(sent=clock.unix(sent)),
+    )
+
+
+def parse_message(text: str | bytes) -> PredictionMessage | SourceMessage:
+    """Reads a message as the outlets write it.
+
+    Raises:
+        MessageError: it is not JSON, or not of this schema; nothing else is raised.
+    """
+    try:
+        return _ADAPTER.validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise MessageError(f"no message: {where}: {first['msg']}") from None
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of every message.
+
+    `docs/protocol.schema.json` is what `python -m stream.messages` prints.
+    """
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "dancetype message, version 1",
+        **_ADAPTER.json_schema(mode="serialization"),
+    }
+
+
+def _probability(value: float) -> float:
+    """`value` as a Python float; float32 sums may be a hair over 1."""
+    return min(max(float(value), 0.0), 1.0)
+
+
+if __name__ == "__main__":
+    print(json.dumps(schema(), indent=2))

@@ -1,0 +1,94 @@
+"""What carries messages out, and the fan-out to all of them."""
+
+import logging
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Protocol, Self
+
+from engine.errors import ExpectedError
+from stream.messages import PredictionMessage, SourceMessage
+
+_log = logging.getLogger(__name__)
+
+
+class OutletError(ExpectedError):
+    """An outlet cannot start; the text says why and what to do about it."""
+
+
+class Outlet(Protocol):
+    """Carries messages to one kind of receiver while it is entered."""
+
+    async def __aenter__(self) -> Self:
+        """Starts.
+
+        Raises:
+            OutletError: it cannot, and no retrying would help.
+        """
+        ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stops within a second or so, whatever the receivers do."""
+        ...
+
+    async def send(self, message: PredictionMessage | SourceMessage, text: str) -> None:
+        """Takes over a message and `text`, its JSON, and returns at once.
+
+        Receivers that are slow or away lose messages rather than hold up the caller.
+        """
+        ...
+
+
+class Outlets:
+    """Sends each message to all outlets; the fault of one is nothing to the others.
+
+    Args:
+        outlets: started on entering, in this order, and stopped on leaving, in reverse.
+    """
+
+    def __init__(self, outlets: Sequence[Outlet]) -> None:
+        self._outlets = tuple(outlets)
+        self._stack = AsyncExitStack()
+        self._reported: set[tuple[Outlet, type[Exception]]] = set()
+
+    async def __aenter__(self) -> Self:
+        """Starts them all, or none.
+
+        Raises:
+            OutletError: one of them cannot start.
+        """
+        async with AsyncExitStack() as stack:
+            for outlet in self._outlets:
+                await stack.enter_async_context(outlet)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stops them all."""
+        await self._stack.__aexit__(kind, error, traceback)
+
+    async def send(self, message: PredictionMessage | SourceMessage) -> None:
+        """Hands a message to every outlet; raises nothing that an outlet raises."""
+        text = message.model_dump_json()
+        for outlet in self._outlets:
+            try:
+                await outlet.send(message, text)
+            except Exception as error:
+                self._report(outlet, error)
+
+    def _report(self, outlet: Outlet, error: Exception) -> None:
+        # At four messages a second a full disk would otherwise fill the log as well.
+        fault = (outlet, type(error))
+        if fault not in self._reported:
+            self._reported.add(fault)
+            _log.error("%s: %s (said once)", type(outlet).__name__, error)

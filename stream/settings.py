@@ -1,0 +1,177 @@
+"""What a user can set, and the order in which it counts: flags, environment, TOML file."""
+
+import json
+import re
+import tomllib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from engine.errors import ExpectedError
+from stream.sources.base import SourceError
+from stream.sources.uri import SourceUri, parse_uri
+
+Device = Literal["auto", "cpu", "cuda"]
+Variant = Literal["lite", "full", "heavy"]
+
+# As a name goes into MQTT topics, it has no slash, plus or hash.
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+class SettingsError(ExpectedError):
+    """Settings that make no sense; the text names the key and what it takes."""
+
+    exit_code = 2
+
+
+def name_sources(value: Any) -> dict[str, SourceUri]:
+    """Understands what a user wrote of sources.
+
+    Args:
+        value: `name=URI` or a bare URI, several of them in a list or as a JSON list, or a table of
+            names and URIs. A bare URI is named after what it is.
+
+    Raises:
+        ValueError: it is none of these, or two sources have one name.
+        SourceError: a URI is none.
+    """
+    pairs = _pairs(value)
+    taken = {name for name, _ in pairs if name}
+    if len(taken) < sum(name is not None for name, _ in pairs):
+        raise ValueError("two sources have the same name")
+    sources: dict[str, SourceUri] = {}
+    for name, text in pairs:
+        uri = parse_uri(text)
+        free = name or _free(uri.short_name, taken)
+        taken.add(free)
+        sources[free] = uri
+    return sources
+
+
+class Settings(BaseSettings):
+    """All settings of `dancetype run` and `dancetype demo`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DANCETYPE_",
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    source: Annotated[dict[str, SourceUri], NoDecode, BeforeValidator(name_sources)] = {}
+    """Sources by name."""
+    host: str = "127.0.0.1"
+    """Address the page and the WebSocket listen on."""
+    port: int = Field(8765, ge=0, le=65535)
+    """Port they listen on; 0 picks a free one."""
+    serve: bool = True
+    """Whether there are a page and a WebSocket at all."""
+    mqtt: str | None = Field(None, repr=False)
+    """URL of an MQTT broker to send to."""
+    jsonl: Path | None = None
+    """File that messages are appended to."""
+    hop: float = Field(0.25, ge=0.02, le=10)
+    """Seconds between predictions."""
+    model: Path | None = None
+    """Genre model; the shipped one where None."""
+    device: Device = "auto"
+    """What the genre model runs on."""
+    variant: Variant = "full"
+    """Pose model."""
+    pose_model: Path | None = None
+    """File of a pose model, in place of a variant."""
+    seconds: float | None = Field(None, gt=0)
+    """How long to run; without end where None."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """First come, first served: flags, environment, TOML file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(flags: Mapping[str, Any], *, config: Path | None = None) -> Settings:
+    """Brings flags, environment and TOML file together.
+
+    Args:
+        flags: by the name of the setting; None is a flag that was not given.
+        config: the TOML file, if there is one.
+
+    Raises:
+        SettingsError: a key is unknown, or a value is none that it takes.
+    """
+    if config is not None and not config.is_file():
+        raise SettingsError(f"{config}: no such file")
+
+    class Configured(Settings):
+        model_config = SettingsConfigDict(toml_file=config)
+
+    given: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return Configured(**given)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{config}: not TOML: {error}") from error
+    except SourceError as error:
+        raise SettingsError(f"source: {error}") from error
+    except ValidationError as error:
+        raise SettingsError(_explained(error, config)) from error
+
+
+def _explained(error: ValidationError, config: Path | None) -> str:
+    """Says what is wrong first; the values stay untold, since passwords may be among them."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return (
+            f"{config}: there is no setting {key!r}; there are {', '.join(Settings.model_fields)}"
+        )
+    return f"{key}: {first['msg'].removeprefix('Value error, ')}"
+
+
+def _pairs(value: Any) -> list[tuple[str | None, str]]:
+    """Names, where given, and URIs."""
+    if isinstance(value, Mapping):
+        for name in value:
+            if not _NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is no name: letters, digits, '_', '.' and '-' make one")
+        pairs: list[tuple[str | None, Any]] = list(value.items())
+    elif isinstance(value, str):
+        # A variable holds one text, which may be a JSON list of several.
+        listed = value.lstrip().startswith("[")
+        return _pairs(json.loads(value)) if listed else [_split(value)]
+    elif isinstance(value, list | tuple):
+        pairs = [_split(text) if isinstance(text, str) else (None, text) for text in value]
+    else:
+        pairs = [(None, value)]
+    if not all(isinstance(uri, str) for _, uri in pairs):
+        raise ValueError("takes name=URI, a list of such texts, or a table of names and URIs")
+    return pairs
+
+
+def _split(text: str) -> tuple[str | None, str]:
+    name, equals, uri = text.partition("=")
+    return (name, uri) if equals and _NAME.fullmatch(name) else (None, text)
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name}-{number}"
+    return free

@@ -1,0 +1,1 @@
+"""Where frames come from: webcams, RTSP cameras, video files and a drawn test pattern."""

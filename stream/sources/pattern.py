@@ -1,0 +1,128 @@
+"""A drawn figure that moves its arms and legs: a camera for where there is none."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final, Self
+from urllib.parse import parse_qsl
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.frames import Frame
+from stream.sources.base import SourceError
+from stream.sources.opencv import cv2
+
+_HEIGHT: Final = 480
+_WIDTH: Final = 640
+_SKIN: Final = (150, 180, 225)
+_SHIRT: Final = (150, 90, 40)
+_TROUSERS: Final = (70, 60, 60)
+
+
+@dataclass(frozen=True, slots=True)
+class PatternOptions:
+    """What can be asked of a pattern.
+
+    Attributes:
+        fps: frames a second.
+        seconds: how long it lasts.
+    """
+
+    fps: float = 30.0
+    seconds: float = math.inf
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Reads `?fps=60&seconds=5`; either may be left out, and both.
+
+        Raises:
+            SourceError: there is another option, or a value that is no number over 0.
+        """
+        values = parse_qsl(text.removeprefix("?"), keep_blank_values=True)
+        try:
+            options = cls(**{name: float(value) for name, value in values})
+        except (TypeError, ValueError):
+            options = cls(fps=0)
+        if not 0 < options.fps < math.inf or not options.seconds > 0:
+            raise SourceError(f"test:{text}: its options are fps and seconds, numbers over 0")
+        return options
+
+
+class PatternSource:
+    """A live source that draws its frames.
+
+    Args:
+        options: of the pattern.
+        epoch: which start of the source this is.
+        clock: monotonic, in seconds.
+        sleep: passes seconds on that clock.
+    """
+
+    live = True
+
+    def __init__(
+        self,
+        options: PatternOptions,
+        *,
+        epoch: int = 0,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._options = options
+        self._epoch = epoch
+        self._clock = clock
+        self._sleep = sleep
+        self._start = self._due = clock()
+        self._index = 0
+
+    def read(self) -> Frame | None:
+        """The next frame, once it is due; None at the end."""
+        step = 1 / self._options.fps
+        if self._due - self._start > self._options.seconds - step / 2:
+            return None
+        self._sleep(max(self._due - self._clock(), 0.0))
+        now = self._clock()
+        frame = Frame(drawn_figure(now - self._start), now, self._index, self._epoch)
+        # Like a camera, it leaves out what it has no time for.
+        self._due = (self._due if now - self._due < step else now) + step
+        self._index += 1
+        return frame
+
+    def close(self) -> None:
+        """Does nothing: there is no camera to let go of."""
+
+
+def drawn_figure(age: float) -> NDArray[np.uint8]:
+    """A figure (480, 640, 3) BGR, `age` seconds into its dance."""
+    image = np.full((_HEIGHT, _WIDTH, 3), (225, 230, 235), np.uint8)
+    swing = math.sin(2 * math.pi * age)
+    bounce = round(8 * abs(math.cos(2 * math.pi * age)))
+    centre = _WIDTH // 2 + round(20 * math.sin(math.pi * age))
+    neck, pelvis = (centre, 140 - bounce), (centre, 260 - bounce)
+    for side in (-1, 1):
+        hip = (pelvis[0] + side * 25, pelvis[1])
+        knee = (hip[0] + side * round(15 + 10 * swing), 335 - bounce // 2)
+        foot = (hip[0] + side * 20, 415)
+        _limb(image, (hip, knee, foot), _TROUSERS, 34)
+        shoulder = (neck[0] + side * 45, neck[1] + 15)
+        elbow = (shoulder[0] + side * 45, shoulder[1] + 35 - round(30 * side * swing))
+        hand = (elbow[0] + side * 25, elbow[1] - round(45 * side * swing) - 20)
+        _limb(image, (shoulder, elbow, hand), _SKIN, 22)
+    cv2.ellipse(image, (centre, (neck[1] + pelvis[1]) // 2 + 10), (52, 75), 0, 0, 360, _SHIRT, -1)
+    cv2.ellipse(image, (centre, neck[1] - 38), (28, 36), 0, 0, 360, _SKIN, -1)
+    for side in (-1, 1):
+        cv2.circle(image, (centre + side * 10, neck[1] - 42), 3, (40, 40, 40), -1)
+    return image
+
+
+def _limb(
+    image: NDArray[np.uint8],
+    points: tuple[tuple[int, int], ...],
+    colour: tuple[int, int, int],
+    width: int,
+) -> None:
+    for start, end in pairwise(points):
+        cv2.line(image, start, end, colour, width, cv2.LINE_AA)

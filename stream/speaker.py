@@ -1,0 +1,78 @@
+"""Makes the messages of one source out of what happens to it."""
+
+from collections.abc import Sequence
+
+from stream.events import Event, StateChanged
+from stream.messages import (
+    Clock,
+    FrameCounts,
+    Moments,
+    PredictionMessage,
+    SourceMessage,
+    SourceState,
+    prediction_message,
+    source_message,
+)
+
+
+class Speaker:
+    """Numbers the messages of one source, and knows when the last one is out.
+
+    Args:
+        source: its name.
+        labels: (K,) genre codes in the classifier's order.
+        clock: tells when a message is sent.
+    """
+
+    def __init__(self, source: str, *, labels: Sequence[str], clock: Clock) -> None:
+        self._source = source
+        self._labels = labels
+        self._clock = clock
+        self._seq = 0
+        self._last = StateChanged(SourceState.CONNECTING, epoch=0)
+        self._failed = False
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is to be said."""
+        return self._last.final
+
+    @property
+    def failed(self) -> bool:
+        """Whether the source has failed and not come back since."""
+        return self._failed
+
+    def stop(self, reason: str) -> StateChanged:
+        """The event that ends the source from outside."""
+        return StateChanged(SourceState.ENDED, self._last.epoch, reason, final=True)
+
+    def message(self, event: Event) -> PredictionMessage | SourceMessage:
+        """The message for an event, to be sent now."""
+        sent = self._clock.monotonic()
+        seq = self._seq
+        self._seq += 1
+        if isinstance(event, StateChanged):
+            self._last = event
+            if event.state in (SourceState.RUNNING, SourceState.FAILED):
+                self._failed = event.state is SourceState.FAILED
+            return source_message(
+                event.state,
+                event.reason,
+                source=self._source,
+                epoch=event.epoch,
+                seq=seq,
+                sent=sent,
+                clock=self._clock,
+            )
+        captured, posed, dropped = event.frame_counts
+        return prediction_message(
+            event.prediction,
+            labels=self._labels,
+            source=self._source,
+            epoch=event.epoch,
+            seq=seq,
+            moments=Moments(event.capture, event.taken, event.posed, event.predicted, sent),
+            frames=FrameCounts(captured=captured, posed=posed, dropped=dropped),
+            fps=event.fps,
+            clock=self._clock,
+        )

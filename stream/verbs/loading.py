@@ -1,0 +1,61 @@
+"""What several verbs load before they start."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.text import Text
+
+from engine.errors import ExpectedError
+from stream.assets import POSE_MODELS, AssetError, cache_folder, fetch
+from stream.settings import Variant
+
+SYSTEM_LIBRARIES: Final = {
+    "libGL.so.1": "libgl1",
+    "libgthread-2.0.so.0": "libglib2.0-0",
+    "libEGL.so.1": "libegl1",
+    "libGLESv2.so.2": "libgles2",
+}
+"""What OpenCV (the first two) and MediaPipe load, with the Debian package each is in."""
+
+
+def say(line: str) -> None:
+    """Tells the user what is going on, on stderr."""
+    Console(stderr=True).print(Text(line), soft_wrap=True)
+
+
+def pose_model(own: Path | None, variant: Variant) -> Path:
+    """The pose model to use: the user's own, or MediaPipe's, fetched where it is not there yet.
+
+    Raises:
+        AssetError: it is not there, or cannot be fetched.
+    """
+    if own is None:
+        return fetch(POSE_MODELS[variant], cache_folder(), say=say)
+    if not own.is_file():
+        raise AssetError(f"no such pose model: {own}")
+    return own
+
+
+@contextmanager
+def native_libraries() -> Iterator[None]:
+    """Explains a system library that is missing when OpenCV or MediaPipe are loaded.
+
+    Raises:
+        ExpectedError: one is.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _explained(error) from error
+    except ImportError as error:
+        raise _explained(error) from error
+
+
+def _explained(error: Exception) -> Exception:
+    if "cannot open shared object file" not in str(error):
+        return error
+    packages = " ".join(SYSTEM_LIBRARIES.values())
+    return ExpectedError(f"{error}; on Debian and Ubuntu: apt-get install {packages}")
