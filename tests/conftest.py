@@ -1,0 +1,48 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
+
+MakeVideo = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data beside the checkout."""
+    folder = Path(__file__).parents[2] / "shared"
+    if not folder.is_dir():
+        pytest.skip(f"needs the real data of {folder}, which is not there")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pose_model() -> Path:
+    """MediaPipe's full pose model, out of the user's cache or fetched into it."""
+    return fetch(POSE_MODELS["full"], cache_folder(), say=print)
+
+
+@pytest.fixture(scope="session")
+def sample_clip() -> Path:
+    """The demo's clip: a real person, 230 frames at 30 a second."""
+    return fetch(SAMPLE_CLIP, cache_folder(), say=print)
+
+
+@pytest.fixture
+def make_video(tmp_path: Path) -> MakeVideo:
+    """Makes a video whose frames get brighter, with a red corner at the top left."""
+
+    def make(name: str = "clip.mp4", *, frames: int = 10, fps: float = 25.0) -> Path:
+        path = tmp_path / name
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, (64, 48))
+        for index in range(frames):
+            image = np.full((48, 64, 3), 10 * index, np.uint8)
+            image[:24, :32] = (0, 0, 255)
+            writer.write(image)
+        writer.release()
+        return path
+
+    return make

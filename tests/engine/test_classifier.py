@@ -1,0 +1,176 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from engine.classifier import Classifier, ModelError
+from engine.contract import Contract
+from engine.genres import CODES
+from engine.skeleton import Array
+from engine.window import WindowSpec
+
+CONTRACT = Contract(CODES, WindowSpec(4.0, 1.0, 60), "camera", "none", "none", ())
+
+
+def make_model(
+    *,
+    batch: int | str = "N",
+    length: int = 60,
+    features: int = 68,
+    genres: int = 10,
+    outputs: tuple[str, ...] = ("probabilities",),
+) -> onnx.ModelProto:
+    """A mean over the steps, a linear map and a softmax."""
+    weights = np.random.default_rng(0).normal(0, 1, (features, genres)).astype(np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("ReduceMean", ["windows"], ["mean"], axes=[1], keepdims=0),
+            helper.make_node("MatMul", ["mean", "weights"], ["logits"]),
+            helper.make_node("Softmax", ["logits"], ["probabilities"]),
+        ],
+        "model",
+        [helper.make_tensor_value_info("windows", TensorProto.FLOAT, [batch, length, features])],
+        [helper.make_tensor_value_info(o, TensorProto.FLOAT, [batch, genres]) for o in outputs],
+        [numpy_helper.from_array(weights, "weights")],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=8)
+    helper.set_model_props(model, CONTRACT.metadata())
+    return model
+
+
+def saved(model: onnx.ModelProto, folder: Path) -> Path:
+    path = folder / "model.onnx"
+    onnx.save(model, path)
+    return path
+
+
+def windows(count: int) -> Array:
+    return np.random.default_rng(1).normal(0, 1, (count, 60, 68)).astype(np.float32)
+
+
+def test_a_model_whose_contract_holds_turns_windows_into_probabilities(tmp_path: Path) -> None:
+    classifier = Classifier(saved(make_model(), tmp_path))
+    probabilities = classifier(windows(5))
+    assert classifier.contract == CONTRACT
+    assert probabilities.shape == (5, 10)
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("batch", [1, 8])
+def test_a_model_that_fixes_its_batch_is_refused(tmp_path: Path, batch: int) -> None:
+    with pytest.raises(ModelError, match=f"takes {batch} windows at a time"):
+        Classifier(saved(make_model(batch=batch), tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("model", "what"),
+    [
+        (make_model(length=30), "input"),
+        (make_model(features=34), "input"),
+        (make_model(genres=9), "output"),
+    ],
+)
+def test_a_model_of_another_shape_than_its_contract_says_is_refused(
+    tmp_path: Path, model: onnx.ModelProto, what: str
+) -> None:
+    with pytest.raises(
+        ModelError, match=rf"model\.onnx: refused, since its {what} is .* its contr"
+    ):
+        Classifier(saved(model, tmp_path))
+
+
+def test_a_model_with_two_outputs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="1 inputs and 2 outputs"):
+        Classifier(saved(make_model(outputs=("probabilities", "logits")), tmp_path))
+
+
+def test_a_model_without_a_contract_is_refused(tmp_path: Path) -> None:
+    model = make_model()
+    del model.metadata_props[:]
+    with pytest.raises(ModelError, match="no dancetype contract"):
+        Classifier(saved(model, tmp_path))
+
+
+def test_a_model_whose_contract_contradicts_itself_is_refused(tmp_path: Path) -> None:
+    model = make_model()
+    helper.set_model_props(model, CONTRACT.metadata() | {"features": '["x"]'})
+    with pytest.raises(ModelError, match="contradict its window"):
+        Classifier(saved(model, tmp_path))
+
+
+@pytest.mark.parametrize("place", ["beside the model", "elsewhere"])
+def test_a_model_with_external_data_is_refused_wherever_the_program_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    path = tmp_path / "model.onnx"
+    onnx.save(
+        make_model(), path, save_as_external_data=True, location="weights.bin", size_threshold=0
+    )
+    assert (tmp_path / "weights.bin").exists()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path if place == "beside the model" else tmp_path / place)
+    with pytest.raises(ModelError, match="weights lie in a file of their own"):
+        Classifier(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x08" * 50])
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"model\.onnx: (not a model|refused)"):
+        Classifier(path)
+
+
+def test_a_model_cut_short_is_refused(tmp_path: Path) -> None:
+    path = saved(make_model(), tmp_path)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ModelError, match="not a model"):
+        Classifier(path)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"absent\.onnx: cannot be read: No such file"):
+        Classifier(tmp_path / "absent.onnx")
+
+
+def test_cuda_that_was_asked_for_and_is_absent_is_an_error_that_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    path = saved(make_model(), tmp_path)
+    with pytest.raises(ModelError, match=r"CUDA was asked for.*use --device cpu"):
+        Classifier(path, device="cuda")
+    assert Classifier(path, device="auto").provider == "CPUExecutionProvider"
+
+
+@pytest.mark.parametrize("shape", [(60, 68), (1, 59, 68), (1, 60, 34)])
+def test_windows_of_another_shape_are_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    classifier = Classifier(saved(make_model(), tmp_path))
+    with pytest.raises(ValueError, match=r"expected \(N, 60, 68\)"):
+        classifier(np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 64])
+def test_the_shipped_model_gives_probabilities_for_any_number_of_windows(count: int) -> None:
+    classifier = Classifier(device="cpu")
+    spec = classifier.contract.window
+    shown = np.random.default_rng(2).normal(0, 1, (count, spec.length, spec.features))
+    probabilities = classifier(shown.astype(np.float32))
+    assert probabilities.shape == (count, len(classifier.contract.labels))
+    assert (probabilities >= 0).all()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    alone = classifier(shown[:1].astype(np.float32))
+    np.testing.assert_allclose(probabilities[:1], alone, atol=1e-5)
+
+
+def test_the_shipped_model_tells_all_ten_genres_apart_and_says_whose_data_it_has() -> None:
+    contract = Classifier(device="cpu").contract
+    assert contract.labels == CODES
+    assert contract.view == "camera"
+    assert "AIST++" in contract.credit
+    assert contract.figures

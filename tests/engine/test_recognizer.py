@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from engine.contract import Contract
+from engine.genres import CODES
+from engine.recognizer import Prediction, Recognizer
+from engine.rolling import Status
+from engine.skeleton import JOINTS, Array, Pose
+from engine.window import WindowSpec
+
+
+class Sure:
+    """Takes all for the same genre and counts the windows it is shown."""
+
+    contract = Contract(CODES, WindowSpec(4.0, 1.0, 60), "camera", "none", "none", ())
+
+    def __init__(self) -> None:
+        self.windows: list[Array] = []
+
+    def __call__(self, windows: Array) -> NDArray[np.float32]:
+        self.windows.extend(windows)
+        return np.eye(len(CODES), dtype=np.float32)[[CODES.index("HO")] * len(windows)]
+
+
+def pose(time: float) -> Pose:
+    joints = np.random.default_rng(3).uniform(-1, 1, (len(JOINTS), 3)) + np.sin(4 * time)
+    return Pose(joints.astype(np.float32), np.ones(len(JOINTS), np.float32))
+
+
+def watch(recognizer: Recognizer, start: float, end: float, *, rate: int = 30) -> list[Prediction]:
+    """What is said while somebody dances from `start` up to `end`."""
+    times = np.arange(round(start * rate), round(end * rate)) / rate
+    said = [recognizer.push(time, pose(time)) for time in times]
+    return [prediction for prediction in said if prediction is not None]
+
+
+@pytest.mark.parametrize("rate", [15, 30, 60])
+def test_it_speaks_once_a_hop_at_any_frame_rate(rate: int) -> None:
+    said = watch(Recognizer(Sure(), hop=0.25), 0, 10, rate=rate)
+    assert len(said) == 40
+    late = [prediction.window_end - 0.25 * hop for hop, prediction in enumerate(said)]
+    assert min(late) >= 0
+    assert max(late) <= 1 / rate
+
+
+@pytest.mark.parametrize("rate", [15, 30, 60])
+def test_it_warms_up_until_there_is_a_window_and_then_names_the_genre(rate: int) -> None:
+    said = watch(Recognizer(Sure()), 0, 6, rate=rate)
+    warm = [prediction for prediction in said if prediction.window_end >= 1]
+    cold = said[: -len(warm)]
+    assert {prediction.estimate.status for prediction in cold} == {Status.WARMING_UP}
+    assert all(prediction.window_probabilities is None for prediction in cold)
+    assert {prediction.estimate.genre for prediction in warm} == {"HO"}
+    assert warm[0].window_seconds == pytest.approx(1, abs=2 / rate)
+    assert warm[-1].window_seconds == pytest.approx(4, abs=1e-6)
+
+
+def test_the_classifier_sees_windows_of_its_contracts_form() -> None:
+    classifier = Sure()
+    watch(Recognizer(classifier), 0, 5)
+    assert {window.shape for window in classifier.windows} == {(60, 68)}
+
+
+def test_with_nobody_in_sight_it_says_so_and_asks_no_classifier() -> None:
+    classifier = Sure()
+    recognizer = Recognizer(classifier)
+    said = [recognizer.push(frame / 30, None) for frame in range(90)]
+    statuses = [prediction.estimate.status for prediction in said if prediction is not None]
+    assert statuses == [Status.NO_PERSON] * 12
+    assert not classifier.windows
+
+
+def test_somebody_who_leaves_is_gone_after_half_a_second() -> None:
+    recognizer = Recognizer(Sure())
+    watch(recognizer, 0, 5)
+    said = [recognizer.push(frame / 30, None) for frame in range(150, 210)]
+    by_time = {p.window_end: p.estimate.status for p in said if p is not None}
+    assert {status for time, status in by_time.items() if time < 5.4} == {Status.GENRE}
+    assert {status for time, status in by_time.items() if time > 5.6} == {Status.NO_PERSON}
+
+
+@pytest.mark.parametrize("time", [5 - 1 / 30, 4.0, 0.0])
+def test_a_time_seen_before_is_not_looked_at(time: float) -> None:
+    recognizer, undisturbed = Recognizer(Sure()), Recognizer(Sure())
+    watch(recognizer, 0, 5)
+    watch(undisturbed, 0, 5)
+    assert recognizer.push(time, None) is None
+    ends = [prediction.window_end for prediction in watch(recognizer, 5, 7)]
+    assert ends == [prediction.window_end for prediction in watch(undisturbed, 5, 7)]
+
+
+def test_after_a_reset_it_starts_anew_even_at_an_earlier_time() -> None:
+    recognizer = Recognizer(Sure())
+    watch(recognizer, 100, 105)
+    recognizer.reset("a new epoch")
+    said = watch(recognizer, 0, 2)
+    assert said[0].window_end == 0
+    assert said[0].estimate.status is Status.WARMING_UP
+    assert said[-1].estimate.status is Status.GENRE
+    assert said[-1].window_seconds < 2
+
+
+def test_after_a_gap_it_warms_up_again_and_makes_up_for_no_hop() -> None:
+    recognizer = Recognizer(Sure())
+    watch(recognizer, 0, 5)
+    said = watch(recognizer, 15, 17)
+    assert [prediction.window_end for prediction in said] == pytest.approx(
+        np.arange(15, 17, 0.25), abs=1 / 30
+    )
+    assert said[0].estimate.status is Status.WARMING_UP
+    assert said[-1].estimate.status is Status.GENRE
+    assert said[-1].window_seconds < 2
+
+
+def test_a_hop_of_no_time_is_refused() -> None:
+    with pytest.raises(ValueError, match="hop"):
+        Recognizer(Sure(), hop=0)

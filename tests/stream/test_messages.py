@@ -1,0 +1,201 @@
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from engine.genres import CODES
+from engine.recognizer import Prediction
+from engine.rolling import Estimate, Status
+from stream.messages import (
+    Clock,
+    FrameCounts,
+    MessageError,
+    Moments,
+    PredictionMessage,
+    SourceMessage,
+    SourceState,
+    parse_message,
+    prediction_message,
+    schema,
+    source_message,
+)
+
+DOCS = Path(__file__).parents[2] / "docs"
+CLOCK = Clock(monotonic=lambda: 100.0, offset=1_700_000_000.0)
+MOMENTS = Moments(capture=99.9, taken=99.91, posed=99.96, predicted=99.97, sent=99.98)
+
+
+def a_prediction(
+    status: Status = Status.GENRE,
+    genre: str | None = "HO",
+    labels: tuple[str, ...] = CODES,
+    confidence: float = 0.91234567,
+) -> PredictionMessage:
+    probabilities = np.full(len(labels), (1 - confidence) / (len(labels) - 1), np.float32)
+    probabilities[5] = confidence
+    estimate = Estimate(status, genre, confidence, probabilities)
+    return prediction_message(
+        Prediction(99.9, 4.0, estimate, None, 0.0041234567),
+        labels=labels,
+        source="webcam",
+        epoch=1,
+        seq=7,
+        moments=MOMENTS,
+        frames=FrameCounts(captured=30, posed=28, dropped=2),
+        fps=24.987,
+        clock=CLOCK,
+    )
+
+
+def a_source_message() -> SourceMessage:
+    return source_message(
+        SourceState.FAILED, "no such file", source="clip", epoch=0, seq=0, sent=99.0, clock=CLOCK
+    )
+
+
+@pytest.mark.parametrize("message", [a_prediction(), a_source_message()])
+def test_a_message_that_went_out_reads_as_the_same_message(
+    message: PredictionMessage | SourceMessage,
+) -> None:
+    assert parse_message(message.model_dump_json()) == message
+
+
+@pytest.mark.parametrize("message", [a_prediction(), a_source_message()])
+def test_a_message_is_valid_against_the_published_schema(
+    message: PredictionMessage | SourceMessage,
+) -> None:
+    jsonschema.validate(json.loads(message.model_dump_json()), schema())
+
+
+def test_the_published_schema_file_agrees_with_the_models() -> None:
+    remedy = "python -m stream.messages > docs/protocol.schema.json"
+    assert json.loads((DOCS / "protocol.schema.json").read_text()) == schema(), remedy
+
+
+def test_a_prediction_names_its_genre_and_rounds_its_numbers() -> None:
+    message = a_prediction()
+    assert (message.genre, message.name) == ("HO", "house")
+    assert message.confidence == 0.9123
+    assert list(message.probabilities) == list(CODES)
+    assert message.probabilities["HO"] == 0.9123
+    assert message.latency.classify == 0.004123
+    assert message.fps == 24.99
+
+
+def test_latency_parts_add_up_to_the_way_from_capture_to_sending() -> None:
+    message = a_prediction()
+    latency = message.latency
+    assert latency.capture == pytest.approx(0.01)
+    assert latency.pose == pytest.approx(0.05)
+    assert latency.send == pytest.approx(0.01)
+    assert message.times.sent - message.times.capture == pytest.approx(0.08, abs=1e-5)
+
+
+def test_without_a_genre_a_prediction_has_no_name_either() -> None:
+    message = a_prediction(Status.NOT_SURE, None)
+    assert (message.genre, message.name) == (None, None)
+
+
+def test_a_genre_unknown_to_aist_goes_by_its_code() -> None:
+    message = a_prediction(genre="TANGO", labels=(*CODES[:5], "TANGO"))
+    assert message.name == "TANGO"
+
+
+def test_a_probability_a_hair_over_one_counts_as_one() -> None:
+    assert (
+        a_prediction(confidence=float(np.nextafter(np.float32(1), np.float32(2)))).confidence == 1
+    )
+
+
+@pytest.mark.parametrize("status", [Status.NOT_SURE, Status.NO_PERSON, Status.WARMING_UP])
+def test_no_message_can_name_a_genre_while_saying_that_there_is_none(status: Status) -> None:
+    with pytest.raises(ValidationError, match="only with it"):
+        a_prediction(status, "HO")
+
+
+def test_no_message_can_say_genre_without_naming_one() -> None:
+    with pytest.raises(ValidationError, match="only with it"):
+        a_prediction(Status.GENRE, None)
+
+
+def test_a_wall_clock_that_jumps_does_not_reorder_messages() -> None:
+    wall = [1_700_000_000.0]
+    clock = Clock.start(monotonic=lambda: 50.0, unix=lambda: wall[0])
+    before = clock.unix(50.0)
+    wall[0] -= 3600
+    assert clock.unix(51.0) == before + 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": 2},
+        {"type": "skeleton"},
+        {"status": "asleep"},
+        {"confidence": 1.5},
+        {"confidence": "0.5"},
+        {"seq": -1},
+        {"source": ""},
+        {"probabilities": {"HO": None}},
+        {"fps": float("nan")},
+        {"unheard_of": 1},
+        {"frames": {}},
+    ],
+)
+def test_a_text_that_differs_from_the_schema_is_refused(change: dict[str, object]) -> None:
+    fields = json.loads(a_prediction().model_dump_json()) | change
+    with pytest.raises(MessageError, match="no message"):
+        parse_message(json.dumps(fields))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+FIELDS = json.loads(a_prediction().model_dump_json())
+
+
+@given(st.text() | st.binary())
+def test_parsing_any_text_raises_only_the_documented_error(text: str | bytes) -> None:
+    with pytest.raises(MessageError):
+        parse_message(text)
+
+
+@given(st.text(alphabet=st.characters(categories=["Cs", "Cc", "Nd"])))
+def test_parsing_broken_unicode_raises_only_the_documented_error(text: str) -> None:
+    with pytest.raises(MessageError):
+        parse_message(text)
+
+
+@given(field=st.sampled_from(sorted(FIELDS)), value=JSON)
+def test_parsing_a_message_with_a_spoilt_field_raises_only_the_documented_error(
+    field: str, value: object
+) -> None:
+    try:
+        message = parse_message(json.dumps(FIELDS | {field: value}))
+    except MessageError:
+        return
+    assert parse_message(message.model_dump_json()) == message
+
+
+def test_parsing_deep_nesting_raises_only_the_documented_error() -> None:
+    with pytest.raises(MessageError):
+        parse_message("[" * 100_000)
+
+
+def test_the_examples_in_the_protocol_are_valid_messages() -> None:
+    blocks = re.findall(r"```json\n(.*?)```", (DOCS / "protocol.md").read_text(), re.DOTALL)
+    assert [parse_message(block).type for block in blocks] == ["prediction", "source"]
+
+
+def test_the_protocol_explains_every_field_and_every_value() -> None:
+    text = (DOCS / "protocol.md").read_text()
+    for definition in schema()["$defs"].values():
+        for word in [*definition.get("properties", {}), *definition.get("enum", [])]:
+            assert re.search(rf"`(\w+\.)?{word}[`.]", text), word

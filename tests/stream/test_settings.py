@@ -1,0 +1,133 @@
+from pathlib import Path
+
+import pytest
+
+from stream.settings import SettingsError, load_settings
+from stream.sources.uri import SourceKind, SourceUri
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return tmp_path / "dancetype.toml"
+
+
+def test_without_a_word_from_the_user_the_defaults_hold() -> None:
+    settings = load_settings({})
+    assert (settings.host, settings.port, settings.hop) == ("127.0.0.1", 8765, 0.25)
+    assert settings.serve
+    assert settings.source == {}
+
+
+def test_flags_come_before_the_environment_and_that_before_the_file(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.write_text('host = "file"\nport = 1\nhop = 1.0\n')
+    monkeypatch.setenv("DANCETYPE_PORT", "2")
+    monkeypatch.setenv("DANCETYPE_HOP", "2.0")
+    settings = load_settings({"hop": 3.0}, config=config)
+    assert (settings.host, settings.port, settings.hop) == ("file", 2, 3.0)
+
+
+def test_a_flag_that_was_not_given_hides_nothing(config: Path) -> None:
+    config.write_text("port = 1\n")
+    assert load_settings({"port": None}, config=config).port == 1
+
+
+def test_an_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DANCETYPE_PORT", "")
+    assert load_settings({}).port == 8765
+
+
+CAM = SourceUri(SourceKind.WEBCAM, "0")
+TEST = SourceUri(SourceKind.TEST, "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'source = ["cam=0", "test:"]',
+        '[source]\ncam = "0"\ntest = "test:"',
+    ],
+    ids=["list", "table"],
+)
+def test_a_file_names_sources_in_a_list_or_a_table(config: Path, text: str) -> None:
+    config.write_text(text)
+    assert load_settings({}, config=config).source == {"cam": CAM, "test": TEST}
+
+
+@pytest.mark.parametrize(
+    ("text", "sources"),
+    [
+        ("cam=0", {"cam": CAM}),
+        ("0", {"webcam-0": CAM}),
+        ('["cam=0", "test:"]', {"cam": CAM, "test": TEST}),
+    ],
+)
+def test_a_variable_names_one_source_or_a_json_list(
+    monkeypatch: pytest.MonkeyPatch, text: str, sources: dict[str, SourceUri]
+) -> None:
+    monkeypatch.setenv("DANCETYPE_SOURCE", text)
+    assert load_settings({}).source == sources
+
+
+def test_bare_sources_get_names_of_their_own() -> None:
+    given = ["rtsp://cam/1", "rtsp://cam/2", "cam-2=0", "rtsp://cam/3"]
+    assert list(load_settings({"source": given}).source) == ["cam", "cam-3", "cam-2", "cam-4"]
+
+
+def test_an_equals_sign_in_an_address_makes_no_name() -> None:
+    source = load_settings({"source": ["rtsp://cam/?channel=1"]}).source
+    assert source["cam"].address == "rtsp://cam/?channel=1"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("colour = 1", r"dancetype\.toml: there is no setting 'colour'; there are source, host"),
+        ("[outlet]\nport = 1", "there is no setting 'outlet'"),
+        ("port = 70000", "port: .*65535"),
+        ('port = "x"', "port: .*integer"),
+        ("hop = 0", r"hop: .*0\.02"),
+        ("seconds = -1", "seconds: "),
+        ('device = "gpu"', "device: .*'auto', 'cpu' or 'cuda'"),
+        ('variant = "tiny"', "variant: .*'lite', 'full' or 'heavy'"),
+        ("source = 3", "source: takes name=URI"),
+        ("source = [3]", "source: takes name=URI"),
+        ('source = ["a=0", "a=1"]', "source: two sources have the same name"),
+        ('[source]\n"a/b" = "0"', "source: 'a/b' is no name"),
+        ('source = "http://x/"', "source: .*not supported"),
+        ("port", r"dancetype\.toml: not TOML"),
+    ],
+)
+def test_a_file_that_makes_no_sense_is_refused_with_its_key(
+    config: Path, text: str, says: str
+) -> None:
+    config.write_text(text)
+    with pytest.raises(SettingsError, match=says) as caught:
+        load_settings({}, config=config)
+    assert caught.value.exit_code == 2
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_named(config: Path) -> None:
+    with pytest.raises(SettingsError, match=r"dancetype\.toml: no such file"):
+        load_settings({}, config=config)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"source": ["a=rtsp://me:secret@cam:x/"]},
+        {"source": ["a=rtsp://me:secret@cam/"], "port": -1},
+        {"mqtt": ["mqtt://me:secret@host"]},
+    ],
+)
+def test_no_refusal_shows_credentials(flags: dict[str, object]) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(flags)
+    assert "secret" not in str(caught.value)
+
+
+def test_printed_settings_show_no_credentials() -> None:
+    flags = {"source": ["rtsp://me:secret@cam/"], "mqtt": "mqtt://me:secret@host"}
+    assert "secret" not in repr(load_settings(flags))

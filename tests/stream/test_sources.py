@@ -1,0 +1,241 @@
+import socket
+import struct
+import time
+import wave
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stream.frames import Frame
+from stream.sources import camera
+from stream.sources.base import Source, SourceError, SourceUnavailableError
+from stream.sources.file import FileSource, FrameTimes
+from stream.sources.opening import open_source
+from stream.sources.pattern import PatternOptions, PatternSource
+from stream.sources.uri import parse_uri
+
+MakeVideo = Callable[..., Path]
+
+# Matrices of an MP4 track header, in its 16.16 fixed point.
+ROTATIONS = {
+    90: (0, 1, -1, 0),
+    180: (-1, 0, 0, -1),
+    270: (0, -1, 1, 0),
+}
+
+
+def frames_of(source: Source) -> Iterator[Frame]:
+    with closing(source):
+        while frame := source.read():
+            yield frame
+
+
+def rotate_by_metadata(video: Path, degrees: int) -> None:
+    """Does what a phone does that is held upright: leaves the pixels and says how to turn them."""
+    content = bytearray(video.read_bytes())
+    # Type, version and flags, five times and ids of 4 bytes, 8 reserved, layer, group, volume.
+    matrix = content.index(b"tkhd") + 4 + 4 + 20 + 16
+    a, b, c, d = (value << 16 for value in ROTATIONS[degrees])
+    content[matrix : matrix + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    video.write_bytes(content)
+
+
+def red_corner(frame: Frame) -> tuple[bool, bool]:
+    """Whether the red corner is at the bottom, and whether it is at the right."""
+    red = frame.image[..., 2].astype(int) - frame.image[..., 1]
+    row, column = np.unravel_index(int(red.argmax()), red.shape)
+    return bool(row >= red.shape[0] // 2), bool(column >= red.shape[1] // 2)
+
+
+def test_a_file_gives_every_frame_at_the_times_it_says(make_video: MakeVideo) -> None:
+    frames = list(frames_of(FileSource(make_video(frames=10, fps=25), epoch=3, start=100.0)))
+    assert [frame.index for frame in frames] == list(range(10))
+    assert {frame.epoch for frame in frames} == {3}
+    assert np.allclose([frame.time for frame in frames], 100 + np.arange(10) / 25)
+    assert {frame.image.shape for frame in frames} == {(48, 64, 3)}
+    assert frames[0].image.dtype == np.uint8
+
+
+def test_a_file_says_how_many_frames_it_has(make_video: MakeVideo) -> None:
+    with closing(FileSource(make_video(frames=7))) as source:
+        assert source.frames == 7
+
+
+@pytest.mark.parametrize(
+    ("degrees", "corner"), [(90, (False, True)), (180, (True, True)), (270, (True, False))]
+)
+def test_a_file_that_is_to_be_shown_turned_is_turned(
+    make_video: MakeVideo, degrees: int, corner: tuple[bool, bool]
+) -> None:
+    video = make_video(frames=2)
+    rotate_by_metadata(video, degrees)
+    first = next(frames_of(FileSource(video)))
+    assert first.image.shape == ((48, 64, 3) if degrees == 180 else (64, 48, 3))
+    assert red_corner(first) == corner
+
+
+def test_a_real_clip_is_read_to_its_end(sample_clip: Path) -> None:
+    times = [frame.time for frame in frames_of(FileSource(sample_clip))]
+    assert len(times) == 230
+    assert all(one < other for one, other in pairwise(times))
+    assert times[-1] == pytest.approx(229 / 30, abs=0.01)
+
+
+def test_times_are_taken_as_the_file_tells_them() -> None:
+    times = FrameTimes(fps=25)
+    told = (0.4, 0.44, 0.6, 0.61)
+    assert [times.next(time) for time in told] == pytest.approx([0, 0.04, 0.2, 0.21])
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        (0.0, 0.0, 0.0, 0.0),
+        (float("nan"),) * 4,
+        (9.0, 0.0, -1.0, -2.0),
+        (0.0, 1e9, 1e9, 2e9),
+        (0.0, 0.1, 0.1, 0.1),
+        (0.0, float("inf"), 0.2, 0.3),
+    ],
+    ids=["missing", "not a number", "backwards", "leaping", "repeating", "infinite"],
+)
+def test_times_rise_by_sane_steps_whatever_the_file_tells(told: tuple[float, ...]) -> None:
+    times = FrameTimes(fps=10)
+    made = [times.next(time) for time in told]
+    assert made == pytest.approx([0.0, 0.1, 0.2, 0.3])
+
+
+@pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf"), 1e5])
+def test_without_a_sane_rate_a_file_is_taken_to_have_thirty_frames_a_second(fps: float) -> None:
+    times = FrameTimes(fps)
+    assert [times.next(0.0), times.next(0.0)] == pytest.approx([0, 1 / 30])
+
+
+def audio_only(path: Path) -> None:
+    with wave.open(str(path), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(bytes(8000))
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda path: None, "no such file"),
+        (lambda path: path.mkdir(), "a folder"),
+        (lambda path: path.touch(), "empty"),
+        (lambda path: path.write_text("hello"), "no video that can be read"),
+        (audio_only, "sound only"),
+    ],
+    ids=["missing", "folder", "empty", "text", "sound"],
+)
+def test_what_is_no_video_is_refused_with_the_reason(
+    tmp_path: Path, make: Callable[[Path], object], says: str
+) -> None:
+    path = tmp_path / "dance.mp4"
+    make(path)
+    with pytest.raises(SourceError, match=f"dance.mp4: .*{says}"):
+        open_source(parse_uri(str(path)))
+
+
+def test_a_file_that_is_cut_short_is_refused(make_video: MakeVideo) -> None:
+    video = make_video(frames=10)
+    video.write_bytes(video.read_bytes()[:200])
+    with pytest.raises(SourceError, match="cut short"):
+        FileSource(video)
+
+
+def test_a_file_whose_frames_are_all_broken_is_refused(make_video: MakeVideo) -> None:
+    video = make_video(frames=10)
+    content = bytearray(video.read_bytes())
+    data = content.index(b"mdat") + 4
+    length = content.index(b"moov") - 4 - data
+    content[data : data + length] = bytes(length)
+    video.write_bytes(content)
+    with pytest.raises(SourceError, match="no frame in it can be decoded"):
+        list(frames_of(FileSource(video)))
+
+
+def test_a_relative_path_is_not_taken_for_a_protocol(
+    make_video: MakeVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_video("concat:dance.mp4", frames=3)
+    monkeypatch.chdir(tmp_path)
+    assert len(list(frames_of(open_source(parse_uri("concat:dance.mp4"))))) == 3
+
+
+def test_a_webcam_that_is_not_there_is_told_and_not_tried_again() -> None:
+    with pytest.raises(SourceError, match="no webcam 987") as caught:
+        open_source(parse_uri("987"))
+    assert not isinstance(caught.value, SourceUnavailableError)
+
+
+def test_a_refused_rtsp_connection_is_told_without_credentials() -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        url = f"rtsp://me:secret@127.0.0.1:{server.getsockname()[1]}/live"
+        with pytest.raises(SourceUnavailableError, match="cannot be opened") as caught:
+            open_source(parse_uri(url))
+    assert "secret" not in str(caught.value)
+
+
+def test_an_rtsp_server_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(camera, "_OPEN_TIMEOUT", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"rtsp://127.0.0.1:{server.getsockname()[1]}/live"
+        start = time.monotonic()
+        with pytest.raises(SourceUnavailableError, match="no answer"):
+            open_source(parse_uri(url))
+    assert time.monotonic() - start < 3
+
+
+class VirtualTime:
+    def __init__(self) -> None:
+        self.now = 50.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_a_pattern_comes_at_its_rate_for_its_time() -> None:
+    clock = VirtualTime()
+    source = PatternSource(
+        PatternOptions(fps=10, seconds=0.5), epoch=2, clock=clock, sleep=clock.sleep
+    )
+    frames = list(frames_of(source))
+    assert [frame.time for frame in frames] == pytest.approx([50, 50.1, 50.2, 50.3, 50.4])
+    assert clock.now == pytest.approx(50.4)
+    assert {frame.epoch for frame in frames} == {2}
+    assert not np.array_equal(frames[0].image, frames[1].image)
+
+
+def test_a_pattern_leaves_out_frames_that_nobody_fetched_in_time() -> None:
+    clock = VirtualTime()
+    source = PatternSource(PatternOptions(fps=10), clock=clock, sleep=clock.sleep)
+    source.read()
+    clock.sleep(1.0)
+    times = [frame.time for _ in range(3) if (frame := source.read())]
+    assert times == pytest.approx([51.0, 51.1, 51.2])
+
+
+def test_a_pattern_is_a_live_source() -> None:
+    assert open_source(parse_uri("test:")).live
+
+
+def test_options_of_a_pattern_are_read() -> None:
+    assert PatternOptions.parse("?fps=5&seconds=2") == PatternOptions(fps=5, seconds=2)
+    assert PatternOptions.parse("") == PatternOptions()
+
+
+@pytest.mark.parametrize("text", ["?fps=0", "?fps=nan", "?seconds=-1", "?colour=1", "?fps=", "?x"])
+def test_other_options_of_a_pattern_are_refused(text: str) -> None:
+    with pytest.raises(SourceError, match="fps and seconds"):
+        PatternOptions.parse(text)

@@ -1,0 +1,72 @@
+import pytest
+
+from stream.sources.base import SourceError
+from stream.sources.uri import SourceKind, SourceUri, masked, parse_uri
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "address"),
+    [
+        ("0", SourceKind.WEBCAM, "0"),
+        ("webcam:1", SourceKind.WEBCAM, "1"),
+        ("/dev/video2", SourceKind.WEBCAM, "2"),
+        ("rtsp://cam/live", SourceKind.RTSP, "rtsp://cam/live"),
+        ("rtsps://cam:322/live", SourceKind.RTSP, "rtsps://cam:322/live"),
+        ("test:", SourceKind.TEST, ""),
+        ("test:?fps=5", SourceKind.TEST, "?fps=5"),
+        ("clip.mp4", SourceKind.FILE, "clip.mp4"),
+        ("./0", SourceKind.FILE, "./0"),
+        ("20240131", SourceKind.FILE, "20240131"),
+    ],
+)
+def test_each_form_of_source_is_understood(text: str, kind: SourceKind, address: str) -> None:
+    assert parse_uri(text) == SourceUri(kind, address)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "http://cam/live", "webcam:front", "rtsp://", "rtsp:///live", "rtsp://cam:x/", "a\0b"],
+)
+def test_anything_else_is_refused_and_the_forms_are_told(text: str) -> None:
+    with pytest.raises(SourceError, match=r"rtsp://|webcam:0"):
+        parse_uri(text)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("rtsp://me:pass@cam/live", "rtsp://***@cam/live"),
+        ("rtsp://me:p@ss@cam/live", "rtsp://***@cam/live"),
+        ("rtsp://cam/live?user=me&password=pass&x=1", "rtsp://cam/live?user=***&password=***&x=1"),
+        ("rtsp://cam/a@b", "rtsp://cam/a@b"),
+    ],
+)
+def test_credentials_are_masked(url: str, shown: str) -> None:
+    assert masked(url) == shown
+
+
+@pytest.mark.parametrize("text", ["rtsp://me:secret@cam/live", "rtsp://cam/?token=secret"])
+def test_no_text_of_a_source_shows_its_credentials(text: str) -> None:
+    uri = parse_uri(text)
+    assert "secret" not in f"{uri} {uri!r} {uri.short_name}"
+
+
+@pytest.mark.parametrize("text", ["rtsp://me:secret@cam:x/", "http://me:secret@cam/"])
+def test_no_refusal_shows_credentials(text: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        parse_uri(text)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("0", "webcam-0"),
+        ("rtsp://me:pass@cam.local:554/live", "cam.local"),
+        ("/videos/my dance (1).mp4", "my-dance-1"),
+        ("/videos/\u821e.mp4", "file"),
+        ("test:?fps=5", "test"),
+    ],
+)
+def test_a_source_without_a_name_is_called_after_what_it_is(text: str, name: str) -> None:
+    assert parse_uri(text).short_name == name

@@ -1,0 +1,73 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from training.aist import Sequence, read_sequences, sequence_names
+from training.recipe import Recipe
+
+
+@pytest.fixture(scope="session")
+def aist(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Real sequences, some of each dancer, laid out as AIST++ is."""
+    folder = tmp_path_factory.mktemp("aist")
+    script = shared / "data" / "aist" / "unpack.py"
+    subprocess.run([sys.executable, script, folder, "--every", "50"], check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sequences(aist: Path) -> list[Sequence]:
+    """All of them; one that is dropped is an error."""
+    return read_sequences(aist, sequence_names(aist), on_drop=pytest.fail)
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    """A small run on random windows."""
+    return Recipe.model_validate(
+        {
+            "name": "small",
+            "about": "For tests.",
+            "window": {
+                "seconds": 4.0,
+                "min_seconds": 1.0,
+                "length": 20,
+                "axes": "xy",
+                "velocity": True,
+                "smooth": True,
+            },
+            "sampling": {"windows": "random", "seconds": (1.0, 4.0), "tempo": 0.05},
+            "network": {
+                "hidden": 24,
+                "layers": 2,
+                "dropout": 0.1,
+                "head_dropout": 0.1,
+                "input_norm": True,
+                "pooling": "mean_max",
+            },
+            "optimiser": {
+                "kind": "adamw",
+                "learning_rate": 1e-2,
+                "schedule": "one_cycle",
+                "batch": 16,
+                "epochs": 3,
+                "steps_per_epoch": 12,
+                "average": 0.5,
+            },
+            "camera": {
+                "heading": 26.0,
+                "pitch": 7.0,
+                "roll": 3.0,
+                "frame_rate": (15.0, 60.0),
+                "dropped": 0.2,
+                "jitter": 0.02,
+                "offset": 0.03,
+                "thrown_share": 0.1,
+                "thrown": 0.08,
+                "limbs": 0.08,
+                "mirror": 0.5,
+            },
+        }
+    )

@@ -1,0 +1,113 @@
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from training.recipe import Recipe, RecipeError, load_recipe, recipe_names
+
+RECIPES = Path(__file__).parents[2] / "training" / "recipes"
+
+GOOD = """
+name = "mine"
+about = "For a test."
+[window]
+seconds = 4.0
+min_seconds = 1.0
+length = 60
+axes = "xy"
+velocity = true
+smooth = true
+[sampling]
+windows = "random"
+seconds = [1.5, 4.0]
+[network]
+hidden = 8
+layers = 1
+dropout = 0.3
+head_dropout = 0.4
+pooling = "mean"
+[optimiser]
+kind = "adam"
+learning_rate = 5e-4
+batch = 16
+epochs = 20
+"""
+
+
+def test_the_recipes_of_the_projects_history_and_the_live_one_come_along() -> None:
+    assert {"first-20", "first-30", "live"} <= set(recipe_names())
+    assert recipe_names() == sorted(path.stem for path in RECIPES.glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+def test_each_recipe_that_comes_along_loads_under_its_own_name(path: Path) -> None:
+    recipe = load_recipe(path.stem)
+    assert recipe.name == path.stem
+    assert recipe.about
+    assert recipe.window.spec().length == recipe.window.length
+
+
+def test_a_recipe_of_ones_own_is_read_from_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD, encoding="utf-8")
+    recipe = load_recipe(str(path))
+    assert recipe == Recipe.model_validate(tomllib.loads(GOOD))
+    assert (recipe.network.hidden, recipe.optimiser.epochs, recipe.camera) == (8, 20, None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("hidden = 8", "", r"network\.hidden: Field required"),
+        ("hidden = 8", "hidden = 0", r"network\.hidden: .* greater than or equal to 1"),
+        ("hidden = 8", "hidden = 8\nheads = 2", r"network\.heads: Extra inputs"),
+        ("dropout = 0.3", "dropout = 1.3", r"network\.dropout: .* less than or equal to 1"),
+        ('kind = "adam"', 'kind = "sgd"', r"optimiser\.kind: Input should be 'adam'"),
+        ("batch = 16", 'batch = "many"', r"optimiser\.batch: .* valid integer"),
+        ("epochs = 20", "epochs = 0", r"optimiser\.epochs: .* greater than or equal to 1"),
+        ("min_seconds = 1.0", "min_seconds = 5.0", "need 0 < min_seconds <= seconds"),
+        ("length = 60", "length = 1", "two steps or more"),
+        ("seconds = [1.5, 4.0]", "seconds = [0.5, 4.0]", "begin below window.min_seconds"),
+        ("[network]", "[network", "mine"),
+        ("[window]", "[windows]", r"window: Field required; windows: Extra"),
+    ],
+)
+def test_a_recipe_that_does_not_hold_together_is_refused_in_one_line(
+    tmp_path: Path, old: str, new: str, reason: str
+) -> None:
+    path = tmp_path / "mine.toml"
+    assert old in GOOD
+    path.write_text(GOOD.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(RecipeError, match=reason) as refused:
+        load_recipe(str(path))
+    assert "\n" not in str(refused.value)
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(RecipeError, match=r"mine\.toml"):
+        load_recipe(str(path))
+
+
+@pytest.mark.parametrize("name", ["absent", "absent.toml", ""])
+def test_an_unknown_recipe_is_refused_and_the_known_ones_are_named(name: str) -> None:
+    with pytest.raises(RecipeError, match=f"no recipe '{name}'; there are .*first-20"):
+        load_recipe(name)
+
+
+@pytest.mark.parametrize(
+    ("changes", "seed", "epochs"),
+    [
+        ({"seed": None, "epochs": None}, 0, 3),
+        ({"seed": 0, "epochs": 7}, 0, 7),
+        ({"seed": 5, "epochs": None}, 5, 3),
+    ],
+)
+def test_seed_and_epochs_can_be_changed_and_nothing_else_is(
+    recipe: Recipe, changes: dict[str, Any], seed: int, epochs: int
+) -> None:
+    changed = recipe.changed(**changes)
+    assert (changed.seed, changed.optimiser.epochs) == (seed, epochs)
+    assert changed.changed(seed=0, epochs=3) == recipe

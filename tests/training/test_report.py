@@ -1,0 +1,70 @@
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from rich.console import Console
+
+from engine.clip import ClipResult
+from training.evaluation import Clip, Evaluation
+from training.report import percent, save_confusion, save_curves, shared_dancers, table
+
+LABELS = ("BR", "PO")
+
+
+def clip(truth: str, answer: str) -> Clip:
+    probabilities = np.array([0.75, 0.25] if answer == "BR" else [0.25, 0.75], np.float32)
+    return Clip(
+        "clip", truth, "basic", ClipResult(answer, 0.75, probabilities, probabilities[None])
+    )
+
+
+EVALUATION = Evaluation(LABELS, [clip("BR", "BR"), clip("BR", "PO"), clip("PO", "PO")])
+
+
+def printed(title: str) -> str:
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(table(EVALUATION, title=title))
+    return " ".join(console.export_text().split())
+
+
+def test_the_table_says_at_its_head_that_training_and_test_share_dancers() -> None:
+    shares = shared_dancers(["d01", "d04", "d07"], ["d07", "d04", "d10"])
+    assert "on split all; training and test SHARE 2 of 3 dancers: d04, d07" in printed(
+        f"on split all; {shares}"
+    )
+
+
+def test_dancers_that_were_not_trained_on_are_said_to_be_unseen() -> None:
+    assert shared_dancers(["d01"], ["d04"]) == "no dancer of the test was trained on"
+
+
+def test_the_table_holds_the_accuracies_and_the_confusion() -> None:
+    text = printed("on split all")
+    for row in ("all │ 3 │ 66.7 % │ 3 │ 66.7 %", "BR break │ 2 │ 50.0 % │ 2 │ 50.0 %"):
+        assert row in text
+    assert "│ BR │ 1 │ 1 │" in text
+    assert "│ PO │ · │ 1 │" in text
+    assert "calibration error of windows: 8.3 %" in text
+
+
+@pytest.mark.parametrize(("share", "text"), [(0.9314, "93.1 %"), (1.0, "100.0 %"), (None, "-")])
+def test_shares_are_told_in_percent(share: float | None, text: str) -> None:
+    assert percent(share) == text
+
+
+def test_the_confusion_is_drawn(tmp_path: Path) -> None:
+    save_confusion(EVALUATION, tmp_path / "confusion.png", title="on split all")
+    picture = cv2.imread(str(tmp_path / "confusion.png"))
+    assert picture is not None
+    assert picture.std() > 10
+
+
+def test_the_curves_are_drawn(tmp_path: Path) -> None:
+    names = ("loss", "accuracy", "validation_loss", "validation_accuracy")
+    history = [{"epoch": n, **dict.fromkeys(names, 1 / n)} for n in (1.0, 2.0, 3.0)]
+    save_curves(history, tmp_path / "curves.png", title="live")
+    picture = cv2.imread(str(tmp_path / "curves.png"))
+    assert picture is not None
+    assert picture.std() > 10
