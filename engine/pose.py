@@ -1,7 +1,6 @@
 """Finds one person's pose in each frame of a video, by MediaPipe's Pose Landmarker."""
 
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Self
 
 # OpenCV comes with mediapipe, which asks for it itself; numpy alone takes 6 ms to swap the colours
@@ -46,12 +45,7 @@ class PoseEstimator:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Closes."""
         self.close()
 

@@ -2,7 +2,6 @@
 
 import errno
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from stream.messages import PredictionMessage, SourceMessage
@@ -36,12 +35,7 @@ class JsonlOutlet:
             ) from error
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exception: object) -> None:
         """Closes the file."""
         self._file.close()
 

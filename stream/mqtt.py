@@ -6,7 +6,6 @@ import random
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Final, Self
 from urllib.parse import quote, unquote, urlsplit
 
@@ -117,12 +116,7 @@ class MqttOutlet:
         """Does nothing yet: sources connect with their first message."""
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exception: object) -> None:
         """Publishes what is left and says goodbye, if the broker takes it in time."""
         await asyncio.gather(*(link.stop() for link in self._links.values()))
 

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from types import TracebackType
 from typing import Protocol, Self
 
 from engine.errors import ExpectedError
@@ -27,12 +26,7 @@ class Outlet(Protocol):
         """
         ...
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exception: object) -> None:
         """Stops within a second or so, whatever the receivers do."""
         ...
 
@@ -68,14 +62,9 @@ class Outlets:
             self._stack = stack.pop_all()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exception: object) -> None:
         """Stops them all."""
-        await self._stack.__aexit__(kind, error, traceback)
+        await self._stack.aclose()
 
     async def send(self, message: PredictionMessage | SourceMessage) -> None:
         """Hands a message to every outlet; raises nothing that an outlet raises."""

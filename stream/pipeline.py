@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Callable
 from threading import Event as Flag
 from threading import Thread
-from types import TracebackType
 from typing import Final, Protocol, Self
 
 import numpy as np
@@ -30,12 +29,7 @@ class Estimator(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *exception: object) -> None: ...
 
     def estimate(self, image: NDArray[np.uint8], time: float) -> Pose | None:
         """The pose in a frame (H, W, 3) BGR of `time` seconds, or None."""

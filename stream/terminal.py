@@ -1,6 +1,5 @@
 """Messages for the person at the terminal."""
 
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
@@ -40,12 +39,7 @@ class TerminalOutlet:
             self._live.start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exception: object) -> None:
         """Leaves the table as it is last."""
         if self._live:
             self._live.stop()

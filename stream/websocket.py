@@ -6,7 +6,6 @@ import json
 import logging
 from http import HTTPStatus
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -91,12 +90,7 @@ class WebSocketOutlet:
         self._port = self._server.sockets[0].getsockname()[1]
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exception: object) -> None:
         """Closes all connections, with code 1001 where the client still listens."""
         self._server.close()
         if not await self._closed():

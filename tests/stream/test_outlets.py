@@ -1,6 +1,5 @@
 import json
 import logging
-from types import TracebackType
 from typing import Self
 
 import pytest
@@ -40,12 +39,7 @@ class Recorder:
         self.running = True
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exception: object) -> None:
         self.running = False
 
     async def send(self, message: PredictionMessage | SourceMessage, text: str) -> None:

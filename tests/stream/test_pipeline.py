@@ -1,7 +1,6 @@
 import logging
 from collections.abc import Callable
 from queue import Queue
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -47,12 +46,7 @@ class FakeEstimator:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.closed = True
 
     def estimate(self, image: NDArray[np.uint8], time: float) -> Pose | None:

@@ -2,7 +2,6 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 from functools import partial
-from types import TracebackType
 from typing import Self
 
 import pytest
@@ -28,12 +27,7 @@ class Listener:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exception: object) -> None:
         pass
 
     async def send(self, message: PredictionMessage | SourceMessage, text: str) -> None:
