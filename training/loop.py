@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,8 +12,9 @@ from torch.utils.data import DataLoader
 
 from engine.clip import clip_windows
 from engine.genres import CODES
+from engine.skeleton import Array
 from training.aist import Sequence
-from training.batches import ClipWindows, RandomWindows
+from training.batches import ClipWindows, RandomWindows, first_window
 from training.calibration import fit_temperature
 from training.checkpoint import Checkpoint, CheckpointClassifier
 from training.evaluation import seen_as
@@ -78,7 +78,7 @@ class Trainer:
         self.checkpoint = resume or Checkpoint(recipe, split, dancers, 0, {})
         if resume is not None:
             self._take_up(resume)
-        self._validation = _validation_windows(validation, self._classifier())
+        self._validation = _validation_windows(validation, self._classifier(), recipe)
         self._unseen = not {sequence.name.dancer for sequence in validation} & set(dancers)
 
     def epochs(self, on_step: Callable[[float], None] = lambda loss: None) -> Iterator[Epoch]:
@@ -197,18 +197,22 @@ def _schedule(
 
 
 def _validation_windows(
-    sequences: list[Sequence], classifier: CheckpointClassifier
-) -> tuple[Any, Tensor]:
-    """Windows (W, L, F) of a clean view, every two seconds, and their genres (W,)."""
-    each = [
-        clip_windows(
-            sequence.times,
-            seen_as(sequence, classifier.contract),
-            classifier,
-            hop=_VALIDATION_HOP,
-        )
-        for sequence in sequences
-    ]
+    sequences: list[Sequence], classifier: CheckpointClassifier, recipe: Recipe
+) -> tuple[Array, Tensor]:
+    """Windows (W, L, F) cut as in training, but from a clean view, and their genres (W,)."""
+    if recipe.sampling.windows == "clip":
+        spec = classifier.contract.window
+        each = [first_window(sequence, spec)[None] for sequence in sequences]
+    else:
+        each = [
+            clip_windows(
+                sequence.times,
+                seen_as(sequence, classifier.contract),
+                classifier,
+                hop=_VALIDATION_HOP,
+            )
+            for sequence in sequences
+        ]
     labels = [
         torch.full((len(windows),), CODES.index(sequence.name.genre))
         for sequence, windows in zip(sequences, each, strict=True)
