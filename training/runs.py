@@ -34,6 +34,7 @@ def _progress() -> Progress:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=_console,
+        transient=True,
     )
 
 

@@ -78,7 +78,9 @@ def _result(file: Path, classifier: Classifier, model: Path, progress: Progress)
 
 
 def _print(results: list[dict[str, Any]], out: Console, err: Console) -> None:
-    table = Table(Column("file", overflow="fold"), "genre", "next", "seconds", "poses", box=SIMPLE)
+    table = Table(
+        Column("file", overflow="fold"), "genre", "next", "seconds", "poses/frames", box=SIMPLE
+    )
     for result in results:
         if "error" in result:
             err.print(Text.assemble(("error: ", "red"), result["error"]), soft_wrap=True)
@@ -90,7 +92,7 @@ def _print(results: list[dict[str, Any]], out: Console, err: Console) -> None:
             result.get("reason", named),
             ", ".join(f"{code} {value:.0%}" for code, value in ranked[1:3] if value),
             f"{result['seconds']:.1f}",
-            f"{result['poses']} of {result['frames']} frames",
+            f"{result['poses']}/{result['frames']}",
         )
     if table.row_count:
         out.print(table)
