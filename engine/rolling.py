@@ -53,8 +53,8 @@ class RollingEstimate:
         labels: tuple[str, ...],
         *,
         memory: float = 1.5,
-        enter: float = 0.5,
-        leave: float = 0.4,
+        enter: float = 0.6,
+        leave: float = 0.45,
         margin: float = 0.1,
     ) -> None:
         if not memory > 0:

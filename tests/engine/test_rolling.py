@@ -88,8 +88,8 @@ def test_silence_ends_what_was_said(status: Status) -> None:
     silence = rolling.silent(status)
     assert (silence.status, silence.genre, silence.confidence) == (status, None, 0.0)
     assert not silence.probabilities.any()
-    after = rolling.update(0.25, shares(0.2, 0.3, 0.5))
-    np.testing.assert_allclose(after.probabilities, [0.2, 0.3, 0.5], atol=1e-6)
+    after = rolling.update(0.25, shares(0.1, 0.2, 0.7))
+    np.testing.assert_allclose(after.probabilities, [0.1, 0.2, 0.7], atol=1e-6)
     assert after.genre == "LO"
 
 
