@@ -78,9 +78,9 @@ def _result(file: Path, classifier: Classifier, model: Path, progress: Progress)
 
 
 def _print(results: list[dict[str, Any]], out: Console, err: Console) -> None:
-    table = Table(
-        Column("file", overflow="fold"), "genre", "next", "seconds", "poses/frames", box=SIMPLE
-    )
+    table = Table(Column("file", overflow="fold"), "genre", box=SIMPLE)
+    for name in ("next", "seconds", "poses"):
+        table.add_column(name, no_wrap=True)
     for result in results:
         if "error" in result:
             err.print(Text.assemble(("error: ", "red"), result["error"]), soft_wrap=True)

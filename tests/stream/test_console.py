@@ -120,7 +120,7 @@ def test_without_json_results_are_a_table_and_faults_lines_beside_it(
     app: typer.Typer, make_video: MakeVideo, pose_model: Path
 ) -> None:
     result = CliRunner().invoke(app, ["classify", "/nowhere.mp4", str(make_video())])
-    assert "0 of 10" in result.stdout
+    assert "0/10" in result.stdout
     assert result.stderr == "error: /nowhere.mp4: no such file\n"
 
 
