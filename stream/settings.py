@@ -110,7 +110,8 @@ def load_settings(flags: Mapping[str, Any], *, config: Path | None = None) -> Se
     """Brings flags, environment and TOML file together.
 
     Args:
-        flags: by the name of the setting; None is a flag that was not given.
+        flags: by the name of the setting. None is a flag that was not given, and so is an empty
+            sequence, which is what typer makes of a flag that may be repeated.
         config: the TOML file, if there is one.
 
     Raises:
@@ -122,7 +123,7 @@ def load_settings(flags: Mapping[str, Any], *, config: Path | None = None) -> Se
     class Configured(Settings):
         model_config = SettingsConfigDict(toml_file=config)
 
-    given: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
+    given = {name: value for name, value in flags.items() if value not in (None, [], ())}
     try:
         return Configured(**given)
     except tomllib.TOMLDecodeError as error:

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 import stream.console
 from engine.errors import ExpectedError
 from stream.assets import POSE_MODELS
-from stream.settings import SettingsError
-from stream.verbs import doctor, loading
+from stream.settings import Settings, SettingsError
+from stream.verbs import doctor, live, loading
 from stream.verbs.doctor import Verdict
 
 MakeVideo = Callable[..., Path]
@@ -44,6 +44,17 @@ def test_help_waits_for_no_heavy_library() -> None:
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert run.stdout.splitlines()[-1] == "set()"
+
+
+def test_without_source_flags_the_sources_of_the_settings_file_run(
+    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "show.toml").write_text('[source]\nleft = "test:"\nright = "0"\n')
+    ran: list[Settings] = []
+    monkeypatch.setattr(live, "run", ran.append)
+    result = CliRunner().invoke(app, ["run", "--config", str(tmp_path / "show.toml")])
+    assert result.exit_code == 0, result.output
+    assert list(ran[0].source) == ["left", "right"]
 
 
 @pytest.mark.parametrize(
