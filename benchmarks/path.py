@@ -20,6 +20,7 @@ from engine.ring_buffer import RingBuffer
 from engine.rolling import RollingEstimate
 from engine.window import cut_window
 from stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
+from stream.native_stderr import chatter_dropped
 
 
 def timed(seconds: list[float], call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -62,7 +63,8 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=240)
     args = parser.parse_args()
     video = args.video or fetch(SAMPLE_CLIP, cache_folder(), say=print)
-    parts = measure(video, args.frames)
+    with chatter_dropped():
+        parts = measure(video, args.frames)
     pose = float(np.mean(parts["pose"][5:]))
     table = Table(title=f"{video.name}: one thread of calls, {args.frames} frames")
     for column in ("part", "p50 ms", "p95 ms", "p99 ms", "mean / mean of pose"):
