@@ -40,24 +40,6 @@ MIRRORED: Final[tuple[int, ...]] = tuple(
 )
 """For each joint the index of its mirror image."""
 
-BONES: Final[tuple[tuple[int, int], ...]] = (
-    (5, 6),
-    (5, 7),
-    (7, 9),
-    (6, 8),
-    (8, 10),
-    (5, 11),
-    (6, 12),
-    (11, 12),
-    (11, 13),
-    (13, 15),
-    (12, 14),
-    (14, 16),
-    (0, 5),
-    (0, 6),
-)
-"""Pairs of joints that a drawn skeleton connects."""
-
 
 @dataclass(frozen=True, slots=True)
 class Pose:

@@ -148,8 +148,8 @@ class Trainer:
     def calibrate(self) -> float:
         """Sets the checkpoint's temperature, fitted on the validation dancers, and returns it.
 
-        On dancers that were trained on every network is too sure of itself: where
-        the validation has no others, the recipe's temperature stands.
+        On dancers that it was trained on, every network is right too often to tell: where the
+        validation has no others, the recipe's temperature stands.
         """
         windows, labels = self._validation
         if self._unseen:
