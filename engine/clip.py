@@ -50,7 +50,7 @@ def clip_windows(
     empty = np.empty((0, spec.length, spec.features), np.float32)
     if not len(times):
         return empty
-    # Half a frame more, so that an end that falls onto a frame includes it.
+    # A little more than the last time, which a sum of hops may miss by a rounding error.
     ends = np.arange(times[0] + spec.seconds, times[-1] + 1e-3, hop)
     if not len(ends):
         ends = times[-1:]

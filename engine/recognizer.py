@@ -85,8 +85,9 @@ class Recognizer:
         if self._due is not None and time < self._due:
             return None
         # Hops keep their own beat; after a gap they start from the frame that ended it.
-        late = self._due is None or time - self._due > self._hop
-        self._due = (time if late or self._due is None else self._due) + self._hop
+        if self._due is None or time - self._due > self._hop:
+            self._due = time
+        self._due += self._hop
         return self._predict(time)
 
     def _predict(self, time: float) -> Prediction:

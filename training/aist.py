@@ -113,7 +113,7 @@ def mend_jumps(joints: Array) -> tuple[Array, int]:
     """
     bad = _spikes(joints)
     for _ in range(_LONGEST_MEND):
-        if bad.mean() > _LARGEST_MENDED_SHARE or bad.all(axis=0).any():
+        if _too_many(bad):
             break
         mended = _interpolated(joints, bad)
         steps = np.linalg.norm(np.diff(mended, axis=0), axis=-1) > _JUMP
@@ -134,6 +134,11 @@ def _spikes(joints: Array) -> NDArray[np.bool_]:
     near_jump = np.linalg.norm(np.diff(joints, axis=0), axis=-1) > _SPIKE
     spikes |= np.pad(near_jump, ((1, 0), (0, 0))) & (away > _SPIKE)
     return spikes
+
+
+def _too_many(bad: NDArray[np.bool_]) -> bool:
+    """Whether more is bad than may be mended, or a joint has no good frame to mend it from."""
+    return bool(bad.mean() > _LARGEST_MENDED_SHARE or bad.all(axis=0).any())
 
 
 def _interpolated(joints: Array, bad: NDArray[np.bool_]) -> Array:
@@ -173,7 +178,7 @@ def read_sequence(path: Path) -> Sequence:
 def _filled(joints: Any, path: Path) -> Array:
     """Non-finite joints are treated as the leaps they are: a short gap is bridged."""
     bad = ~np.isfinite(joints).all(axis=-1)
-    if bad.mean() > _LARGEST_MENDED_SHARE or bad.all(axis=0).any() or _lasts(bad):
+    if _too_many(bad) or _lasts(bad):
         raise SequenceError(
             f"{path}: {bad.mean():.1%} of the joints are not finite, or for too long"
         )

@@ -31,6 +31,8 @@ _PARENTS: Final[tuple[tuple[str, str], ...]] = (
 )
 """Joint and the joint it hangs from, parents before children; the hips hang from the pelvis."""
 
+_INDEX: Final = {name: index for index, name in enumerate(JOINTS)}
+
 _LOOSE: Final = np.array(
     [1.5 if "wrist" in name or "ankle" in name or "elbow" in name else 1.0 for name in JOINTS],
     np.float32,
@@ -109,23 +111,22 @@ def _with_other_limbs(joints: Array, spread: float, rng: np.random.Generator) ->
     """The same dance by somebody else: each limb scaled, left and right alike."""
     scales: dict[str, float] = {}
     result = joints.copy()
-    index = {name: JOINTS.index(name) for name in JOINTS}
-    middle = (joints[:, index["left_hip"]] + joints[:, index["right_hip"]]) / 2
+    middle = (joints[:, LEFT_HIP] + joints[:, RIGHT_HIP]) / 2
     hips = np.exp(rng.normal(0, spread))
     for hip in (LEFT_HIP, RIGHT_HIP):
         result[:, hip] = middle + hips * (joints[:, hip] - middle)
 
     def position(array: Array, name: str) -> Array:
         if name == "shoulders":
-            left, right = index["left_shoulder"], index["right_shoulder"]
+            left, right = _INDEX["left_shoulder"], _INDEX["right_shoulder"]
             return (array[:, left] + array[:, right]) / np.float32(2)
-        return array[:, index[name]]
+        return array[:, _INDEX[name]]
 
     for child, parent in _PARENTS:
         limb = child.split("_")[-1]
         scale = scales.setdefault(limb, float(np.exp(rng.normal(0, spread))))
-        bone = joints[:, index[child]] - position(joints, parent)
-        result[:, index[child]] = position(result, parent) + scale * bone
+        bone = joints[:, _INDEX[child]] - position(joints, parent)
+        result[:, _INDEX[child]] = position(result, parent) + scale * bone
     return result
 
 

@@ -66,17 +66,13 @@ class Evaluation:
 
         A clip in which no window could be cut counts as wrong.
         """
-        return {
-            "clips": len(self.clips),
-            "clip_accuracy": _clip_accuracy(self.clips),
-            "windows": self._windows(self.clips)[1].size,
-            "window_accuracy": self._window_accuracy(self.clips),
+        return self._accuracies(self.clips) | {
             "by_situation": {
-                situation: self._both([c for c in self.clips if c.situation == situation])
+                situation: self._accuracies([c for c in self.clips if c.situation == situation])
                 for situation in sorted({c.situation for c in self.clips} - {""}, reverse=True)
             },
             "per_genre": {
-                code: self._both([c for c in self.clips if c.genre == code])
+                code: self._accuracies([c for c in self.clips if c.genre == code])
                 for code in self.labels
                 if any(c.genre == code for c in self.clips)
             },
@@ -93,12 +89,14 @@ class Evaluation:
                 counts[self.labels.index(clip.genre), self.labels.index(clip.result.genre)] += 1
         return counts
 
-    def _both(self, clips: list[Clip]) -> dict[str, Any]:
+    def _accuracies(self, clips: list[Clip]) -> dict[str, Any]:
+        probabilities, truth = self._windows(clips)
+        right = probabilities.argmax(axis=1) == truth
         return {
             "clips": len(clips),
-            "clip_accuracy": _clip_accuracy(clips),
-            "windows": self._windows(clips)[1].size,
-            "window_accuracy": self._window_accuracy(clips),
+            "clip_accuracy": float(np.mean([c.result.genre == c.genre for c in clips])),
+            "windows": right.size,
+            "window_accuracy": float(right.mean()) if right.size else None,
         }
 
     def _windows(self, clips: list[Clip]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -109,14 +107,6 @@ class Evaluation:
             for clip, windows in zip(clips, each, strict=True)
         ]
         return np.concatenate(each), np.concatenate(truth)
-
-    def _window_accuracy(self, clips: list[Clip]) -> float | None:
-        probabilities, truth = self._windows(clips)
-        return float((probabilities.argmax(axis=1) == truth).mean()) if len(truth) else None
-
-
-def _clip_accuracy(clips: list[Clip]) -> float:
-    return float(np.mean([clip.result.genre == clip.genre for clip in clips]))
 
 
 def calibration_error(

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import torch
@@ -71,7 +70,7 @@ class Trainer:
         optimiser = recipe.optimiser
         self._loss = nn.CrossEntropyLoss(label_smoothing=optimiser.label_smoothing)
         self._optimiser = _optimiser(self._network, optimiser)
-        self._schedule = _schedule(self._optimiser, optimiser, len(self._data) // optimiser.epochs)
+        self._schedule = _schedule(self._optimiser, optimiser, self.steps_per_epoch)
         average = get_ema_multi_avg_fn(optimiser.average)  # type: ignore[no-untyped-call]
         self._average = AveragedModel(self._network, multi_avg_fn=average)
         dancers = sorted({sequence.name.dancer for sequence in sequences})
@@ -123,8 +122,9 @@ class Trainer:
         return float(np.mean(losses)), right / count
 
     def _batches(self, steps: range) -> Iterator[tuple[Tensor, Tensor]]:
-        loader = DataLoader(self._data, batch_size=None, sampler=steps, num_workers=self._workers)
-        return islice(iter(loader), len(steps))
+        return iter(
+            DataLoader(self._data, batch_size=None, sampler=steps, num_workers=self._workers)
+        )
 
     def _update_checkpoint(self, epochs: int) -> None:
         averaged = self._recipe.optimiser.average > 0
@@ -151,11 +151,9 @@ class Trainer:
         On dancers that it was trained on, every network is right too often to tell: where the
         validation has no others, the recipe's temperature stands.
         """
-        windows, labels = self._validation
         if self._unseen:
             self.checkpoint.temperature = 1.0
-            log_probabilities = torch.from_numpy(self._classifier()(windows)).clamp_min(1e-9).log()
-            self.checkpoint.temperature = fit_temperature(log_probabilities, labels)
+            self.checkpoint.temperature = fit_temperature(*self._validation_answers())
         else:
             self.checkpoint.temperature = self._recipe.temperature
         return self.checkpoint.temperature
@@ -166,10 +164,14 @@ class Trainer:
         return CheckpointClassifier(self.checkpoint)
 
     def _validate(self) -> tuple[float, float]:
+        log_probabilities, labels = self._validation_answers()
+        loss = nn.functional.nll_loss(log_probabilities, labels)
+        return loss.item(), (log_probabilities.argmax(dim=-1) == labels).float().mean().item()
+
+    def _validation_answers(self) -> tuple[Tensor, Tensor]:
+        """Logarithms of the probabilities (W, K) of the validation windows, and the truth (W,)."""
         windows, labels = self._validation
-        probabilities = torch.from_numpy(self._classifier()(windows))
-        loss = nn.functional.nll_loss(probabilities.clamp_min(1e-9).log(), labels)
-        return loss.item(), (probabilities.argmax(dim=-1) == labels).float().mean().item()
+        return torch.from_numpy(self._classifier()(windows)).clamp_min(1e-9).log(), labels
 
 
 def _data(sequences: list[Sequence], recipe: Recipe) -> RandomWindows | ClipWindows:
