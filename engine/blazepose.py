@@ -1,16 +1,17 @@
 """What MediaPipe's BlazePose calls a pose, and what it is in COCO joints and our axes."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from engine.skeleton import Array
+from engine.skeleton import Array, Pose, pelvis_centred
 
 LANDMARKS: Final = 33
 
 # For each COCO joint the BlazePose landmark at the same place. Those that are left out are the
 # inner and outer eyes, the mouth, the fingers, the heels and the toes.
-_OF_COCO: Final = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
+OF_COCO: Final = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
 
 _TURN: Final = np.array([1, -1, -1], np.float32)
 
@@ -29,7 +30,7 @@ def coco_joints(world: Array) -> Array:
     """
     if world.shape[-2:] != (LANDMARKS, 3):
         raise ValueError(f"world landmarks have shape (..., 33, 3), not {world.shape}")
-    joints: Array = world[..., _OF_COCO, :] * _TURN
+    joints: Array = world[..., OF_COCO, :] * _TURN
     return joints
 
 
@@ -47,4 +48,23 @@ def coco_visibility(visibility: Array) -> Array:
     """
     if visibility.shape[-1:] != (LANDMARKS,):
         raise ValueError(f"visibility has shape (..., 33), not {visibility.shape}")
-    return visibility[..., _OF_COCO]
+    return visibility[..., OF_COCO]
+
+
+@dataclass(frozen=True, slots=True)
+class Landmarks:
+    """All that MediaPipe says of one person in one frame.
+
+    Attributes:
+        world: (33, 3) metres, hip-centred; x to the image's right, y down, z away from the camera.
+        image: (33, 3) normalised to the image.
+        visibility: (33,) from 0 (guessed) to 1 (seen).
+    """
+
+    world: Array
+    image: Array
+    visibility: Array
+
+    def pose(self) -> Pose:
+        """The same as a pose."""
+        return Pose(pelvis_centred(coco_joints(self.world)), coco_visibility(self.visibility))

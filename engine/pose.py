@@ -10,9 +10,9 @@ import mediapipe as mp
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.blazepose import coco_joints, coco_visibility
+from engine.blazepose import Landmarks
 from engine.errors import ExpectedError
-from engine.skeleton import Pose, pelvis_centred
+from engine.skeleton import Array, Pose
 
 _vision: Final = mp.tasks.vision
 
@@ -62,16 +62,23 @@ class PoseEstimator:
         Raises:
             ValueError: `image` is of another shape or type.
         """
+        found = self.landmarks(image, time)
+        return None if found is None else found.pose()
+
+    def landmarks(self, image: NDArray[np.uint8], time: float) -> Landmarks | None:
+        """Finds the person in a frame and says all that MediaPipe does; see `estimate`."""
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ValueError(f"a frame is (H, W, 3) uint8, not {image.shape} {image.dtype}")
         frame = mp.Image(mp.ImageFormat.SRGB, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
         found = self._landmarker.detect_for_video(frame, self._timestamp(time))
         if not found.pose_world_landmarks:
             return None
-        landmarks = found.pose_world_landmarks[0]
-        world = np.array([(mark.x, mark.y, mark.z) for mark in landmarks], np.float32)
-        visibility = np.array([mark.visibility for mark in landmarks], np.float32)
-        return Pose(pelvis_centred(coco_joints(world)), coco_visibility(visibility))
+        marks = found.pose_world_landmarks[0]
+        return Landmarks(
+            world=_positions(marks),
+            image=_positions(found.pose_landmarks[0]),
+            visibility=np.array([mark.visibility for mark in marks], np.float32),
+        )
 
     def reset(self, reason: str) -> None:
         """Starts anew, as for a new epoch of the source; `reason` is for whoever reads the call.
@@ -94,6 +101,10 @@ class PoseEstimator:
             self._start = time
         self._last_ms = max(round((time - self._start) * 1000), self._last_ms + 1)
         return self._last_ms
+
+
+def _positions(marks: Any) -> Array:
+    return np.array([(mark.x, mark.y, mark.z) for mark in marks], np.float32)
 
 
 def _landmarker(model: Path) -> Any:

@@ -1,4 +1,4 @@
-"""The verbs `run`, `demo`, `classify`, `models pull` and `doctor`."""
+"""The verbs `run`, `demo`, `classify`, `record`, `models pull` and `doctor`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,6 +33,7 @@ def register(app: typer.Typer) -> None:
     app.command("demo")(demo)
     app.command("run")(run)
     app.command("classify")(classify)
+    app.command("record")(record)
     models = typer.Typer(help="The pose model.", no_args_is_help=True)
     models.command("pull")(pull)
     # With one verb alone, typer would leave the verb's name out.
@@ -106,6 +107,46 @@ def classify(
     from stream.verbs.classify import classify
 
     classify(files, settings, as_json=as_json)
+
+
+def record(
+    context: typer.Context,
+    source: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[NAME=]SOURCE", help="0 (a webcam), rtsp://..., video files or test:."
+        ),
+    ],
+    genre: Annotated[
+        str, typer.Option(help="What is danced, by code or name: BR, break, ...; or none.")
+    ],
+    dancer: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Who is seen, always spelt alike: a model is to be tried on dancers that it has "
+            "not learned from, and the name tells them apart.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the tracks.")],
+    seconds: Annotated[
+        float | None, typer.Option(help="Record so many seconds (default: to the end, or Ctrl-C).")
+    ] = None,
+    start_delay: Annotated[
+        float, typer.Option(min=0, help="Leave out so many seconds at the start.")
+    ] = 0.0,
+    config: Config = None,
+    variant: Variant = None,
+    pose_model: PoseModel = None,
+) -> None:
+    """Record landmark tracks of your own people, for `train --tracks`; no picture is kept."""
+    settings = _settings(context)
+    from stream.label import Label
+
+    label = Label.parse(genre, dancer)
+    from stream.verbs.record import record
+
+    record(settings, label, out=out, start_delay=start_delay)
 
 
 def pull(context: typer.Context, variant: Variant = None) -> None:

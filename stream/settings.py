@@ -58,7 +58,7 @@ def name_sources(value: Any) -> dict[str, SourceUri]:
 
 
 class Settings(BaseSettings):
-    """All settings of `dancetype run` and `dancetype demo`."""
+    """All settings of `dancetype run` and `demo`; other verbs take some of them."""
 
     model_config = SettingsConfigDict(
         env_prefix="DANCETYPE_",

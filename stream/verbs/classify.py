@@ -46,13 +46,15 @@ def classify(files: list[Path], settings: Settings, *, as_json: bool) -> None:
 def _result(file: Path, classifier: Classifier, model: Path, progress: Progress) -> dict[str, Any]:
     # Seconds to load.
     from engine.pose import PoseEstimator
-    from stream.clips import read_track
+    from stream.recording import Recording, record_file
 
+    recording = Recording()
     task = progress.add_task(file.name, total=None)
     try:
         with PoseEstimator(model) as estimator:
-            track = read_track(
+            record_file(
                 file,
+                recording,
                 estimator,
                 on_frame=lambda done, total: progress.update(task, completed=done, total=total),
             )
@@ -60,6 +62,7 @@ def _result(file: Path, classifier: Classifier, model: Path, progress: Progress)
         return {"file": str(file), "error": str(error)}
     finally:
         progress.remove_task(task)
+    track = recording.track(file.stem)
     clip = classify_track(track.times, track.joints, classifier)
     probabilities = zip(classifier.contract.labels, clip.probabilities, strict=True)
     result = {

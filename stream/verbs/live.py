@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import os
-import sys
 from functools import partial
 
 from rich.console import Console
@@ -22,6 +20,7 @@ from stream.settings import Settings, SettingsError
 from stream.sources.uri import SourceUri, parse_uri
 from stream.speaker import Speaker
 from stream.terminal import TerminalOutlet
+from stream.verbs.ending import end
 from stream.verbs.loading import native_libraries, pose_model, say
 from stream.websocket import WebSocketOutlet
 
@@ -54,14 +53,7 @@ def _live(settings: Settings, sources: dict[str, SourceUri], *, loop: bool) -> N
         logs = RichHandler(console=Console(stderr=True), show_path=False)
         logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[logs])
         session = asyncio.run(_session(settings, sources, loop=loop))
-    if session.stuck:
-        # A camera's driver or connection holds a thread, which at the interpreter's end would
-        # wake to find nothing left. Everything of ours is closed by now.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(int(session.failed))
-    if session.failed:
-        sys.exit(1)
+    end(failed=session.failed, stuck=session.stuck)
 
 
 async def _session(settings: Settings, sources: dict[str, SourceUri], *, loop: bool) -> Session:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from engine.blazepose import coco_joints, coco_visibility
+from engine.blazepose import Landmarks, coco_joints, coco_visibility
 from engine.skeleton import JOINTS
 
 # As MediaPipe numbers its landmarks:
@@ -75,3 +75,14 @@ def test_landmarks_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
 def test_visibility_of_another_shape_is_refused() -> None:
     with pytest.raises(ValueError, match="33"):
         coco_visibility(np.zeros(17, np.float32))
+
+
+def test_landmarks_make_a_pose_with_the_pelvis_at_its_origin() -> None:
+    random = np.random.default_rng(0)
+    world = random.normal(size=(33, 3)).astype(np.float32)
+    visibility = random.uniform(size=33).astype(np.float32)
+    pose = Landmarks(world, np.zeros_like(world), visibility).pose()
+    left, right = JOINTS.index("left_hip"), JOINTS.index("right_hip")
+    assert np.allclose(pose.joints[left] + pose.joints[right], 0, atol=1e-6)
+    assert np.allclose(pose.joints[0] - pose.joints[left], (world[0] - world[23]) * [1, -1, -1])
+    assert np.array_equal(pose.visibility, coco_visibility(visibility))

@@ -48,6 +48,23 @@ def test_a_real_person_is_found_upright_in_metres(
     assert pose.visibility[JOINTS.index("left_shoulder")] > 0.9
 
 
+def test_all_landmarks_of_a_person_are_told_where_they_are_wanted(
+    estimator: PoseEstimator, images: list[Image], pose_model: Path
+) -> None:
+    found = estimator.landmarks(images[0], 0.0)
+    assert found is not None
+    assert (found.world.shape, found.image.shape) == ((33, 3), (33, 3))
+    for array in (found.world, found.image, found.visibility):
+        assert array.dtype == np.float32
+    nose, left_ankle = found.image[0], found.image[27]
+    assert 0 < nose[1] < left_ankle[1] < 1.05
+    with PoseEstimator(pose_model) as other:
+        pose = other.estimate(images[0], 0.0)
+    assert pose is not None
+    assert np.array_equal(found.pose().joints, pose.joints)
+    assert np.array_equal(found.pose().visibility, pose.visibility)
+
+
 def test_the_pelvis_is_the_origin(estimator: PoseEstimator, images: list[Image]) -> None:
     pose = estimator.estimate(images[0], 0.0)
     assert np.allclose(joint(pose, "left_hip") + joint(pose, "right_hip"), 0, atol=1e-6)
@@ -63,6 +80,7 @@ def test_x_points_to_the_right_of_the_image_and_y_up(estimator: PoseEstimator) -
 
 def test_an_empty_room_has_no_pose(estimator: PoseEstimator) -> None:
     assert estimator.estimate(np.zeros((120, 160, 3), np.uint8), 0.0) is None
+    assert estimator.landmarks(np.zeros((120, 160, 3), np.uint8), 0.1) is None
 
 
 def test_frames_at_the_same_instant_or_back_in_time_are_taken(

@@ -27,7 +27,7 @@ def app() -> typer.Typer:
 
 @pytest.mark.parametrize(
     "words",
-    [["run"], ["demo"], ["classify"], ["doctor"], ["models"], ["models", "pull"]],
+    [["run"], ["demo"], ["classify"], ["record"], ["doctor"], ["models"], ["models", "pull"]],
     ids=" ".join,
 )
 def test_each_verb_explains_itself(app: typer.Typer, words: list[str]) -> None:
@@ -67,6 +67,11 @@ def test_without_source_flags_the_sources_of_the_settings_file_run(
         ["demo", "--device", "gpu"],
         ["classify", "--variant", "tiny", "dance.mp4"],
         ["models", "pull", "--variant", "tiny"],
+        ["record", "test:", "--genre", "tango", "--dancer", "Ann", "--out", "tracks"],
+        ["record", "test:", "--genre", "BR", "--dancer", " ", "--out", "tracks"],
+        ["record", "http://cam/", "--genre", "BR", "--dancer", "Ann", "--out", "tracks"],
+        ["record", "0", "--genre", "BR", "--dancer", "Ann", "--out", "tracks", "--seconds", "0"],
+        ["record", "a=0", "a=1", "--genre", "BR", "--dancer", "Ann", "--out", "tracks"],
     ],
     ids=" ".join,
 )
@@ -76,7 +81,20 @@ def test_wrong_use_is_an_error_of_code_2(app: typer.Typer, words: list[str]) -> 
     assert error.exit_code == 2
 
 
-@pytest.mark.parametrize("words", [["dance"], ["run", "--colour"], ["classify"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["dance"],
+        ["run", "--colour"],
+        ["classify"],
+        ["record", "--genre", "BR", "--dancer", "Ann", "--out", "tracks"],
+        ["record", "test:", "--genre", "BR", "--out", "tracks"],
+        ["record", "test:", "--dancer", "Ann", "--out", "tracks"],
+        ["record", "test:", "--genre", "BR", "--dancer", "Ann"],
+        [*("record", "test:", "--genre", "BR", "--dancer", "Ann"), "--start-delay", "-1"],
+    ],
+    ids=" ".join,
+)
 def test_an_unknown_word_ends_with_code_2(app: typer.Typer, words: list[str]) -> None:
     assert CliRunner().invoke(app, words).exit_code == 2
 
@@ -133,6 +151,26 @@ def test_without_json_results_are_a_table_and_faults_lines_beside_it(
     result = CliRunner().invoke(app, ["classify", "/nowhere.mp4", str(make_video())])
     assert "0/10" in result.stdout
     assert result.stderr == "error: /nowhere.mp4: no such file\n"
+
+
+def test_a_recording_in_which_nobody_is_seen_is_not_kept(
+    app: typer.Typer, make_video: MakeVideo, pose_model: Path, tmp_path: Path
+) -> None:
+    label = ["--genre", "BR", "--dancer", "Ann", "--out", str(tmp_path / "tracks")]
+    result = CliRunner().invoke(app, ["record", str(make_video()), *label])
+    assert result.exit_code == 1
+    assert "nobody was in sight" in result.stderr
+    assert list((tmp_path / "tracks").iterdir()) == []
+
+
+def test_a_file_in_place_of_the_folder_for_tracks_is_an_expected_error(
+    app: typer.Typer, tmp_path: Path
+) -> None:
+    (tmp_path / "tracks").write_text("")
+    label = ["--genre", "BR", "--dancer", "Ann", "--out", str(tmp_path / "tracks")]
+    error = CliRunner().invoke(app, ["record", "test:", *label]).exception
+    assert isinstance(error, ExpectedError)
+    assert "tracks: cannot hold tracks" in str(error)
 
 
 def test_the_doctor_names_what_there_is(app: typer.Typer, pose_model: Path) -> None:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from engine.track import read_tracks
 from stream.messages import PredictionMessage, SourceMessage, SourceState, parse_message
 from stream.sources.file import FileSource
 
@@ -89,3 +90,21 @@ def test_a_camera_that_breaks_off_is_told_and_found_again(
     ]
     reasons = [message.reason for message in messages if isinstance(message, SourceMessage)]
     assert "broken off; trying again in 1 s" in str(reasons[2])
+
+
+def test_a_camera_that_breaks_off_is_recorded_in_one_track(
+    address: str, tmp_path: Path, pose_model: Path
+) -> None:
+    command = [
+        *(sys.executable, "-m", "dancetype", "record", f"cam={address}/short.mp4"),
+        *("--genre", "none", "--dancer", "Ann", "--out", str(tmp_path), "--seconds", "5"),
+    ]
+    run = subprocess.run(command, timeout=60, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert "broken off; trying again in 1 s" in run.stderr
+    (track,) = read_tracks(tmp_path)
+    gaps = np.diff(track.times)
+    assert track.name.endswith("-cam-none-Ann")
+    assert 2 < track.times[-1] < 5
+    # While the camera is away there are no frames, and so no dance.
+    assert gaps.max() > 1 > np.sort(gaps)[-2]

@@ -1,0 +1,75 @@
+"""`dancetype record`: keeps what is danced as landmark tracks to train on, without its pictures."""
+
+import math
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import ExpectedError
+from stream.label import Label
+from stream.native_stderr import chatter_dropped
+from stream.settings import Settings
+from stream.verbs.ending import end
+from stream.verbs.loading import native_libraries, pose_model
+
+if TYPE_CHECKING:
+    from engine.pose import PoseEstimator
+
+
+def record(settings: Settings, label: Label, *, out: Path, start_delay: float = 0.0) -> None:
+    """Records live sources side by side, then files one after the other.
+
+    Args:
+        settings: say the sources, the pose model and for how long.
+        label: of all tracks.
+        out: folder for the tracks, made where it is not there.
+        start_delay: seconds from a source's first frame on of which nothing is kept.
+
+    Raises:
+        ExpectedError: it cannot start.
+        SystemExit: a source could not be recorded, or not as a whole.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ExpectedError(f"{out}: cannot hold tracks: {error.strerror}") from error
+    with chatter_dropped(), native_libraries(), _one_interrupt():
+        # Seconds to load.
+        from engine.pose import PoseEstimator
+        from stream.studio import Studio
+
+        def estimator() -> "PoseEstimator":
+            # MediaPipe loads its libraries here, which may be on a recorder's own thread.
+            with native_libraries():
+                return PoseEstimator(model)
+
+        model = pose_model(settings.pose_model, settings.variant)
+        studio = Studio(
+            label,
+            out,
+            make_estimator=estimator,
+            seconds=settings.seconds or math.inf,
+            start_delay=start_delay,
+        )
+        studio.record(settings.source)
+    end(failed=studio.failed, stuck=studio.stuck)
+
+
+@contextmanager
+def _one_interrupt() -> Iterator[None]:
+    """SIGTERM interrupts like SIGINT; after the first the next are ignored, for the keeping."""
+
+    def interrupt(*_: object) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
