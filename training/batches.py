@@ -1,5 +1,7 @@
 """Batches to train on; batch k of a recipe is the same whoever asks, and in whatever order."""
 
+from typing import Final
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -8,10 +10,15 @@ from torch.utils.data import Dataset
 
 from engine.genres import CODES
 from engine.skeleton import Array
+from engine.track import NOT_DANCING, Track
 from engine.window import WindowSpec, cut_window
-from training.aist import FRAMES_PER_SECOND, Sequence, SequenceError
-from training.camera import film
+from training.aist import Sequence, SequenceError
+from training.camera import film, seen_again
+from training.mix import Dance, chances, idlers, of_sequences, of_tracks
 from training.recipe import Recipe
+
+NO_GENRE: Final = -1
+"""Stands among the indices of genres for nobody's dancing."""
 
 
 def first_window(sequence: Sequence, spec: WindowSpec) -> Array:
@@ -59,63 +66,71 @@ class ClipWindows(Dataset[tuple[Tensor, Tensor]]):
 
 
 class RandomWindows(Dataset[tuple[Tensor, Tensor]]):
-    """Windows drawn at random from the sequences, each seen by a camera of its own.
-
-    Genres come up equally often, and the share of advanced choreography is the recipe's.
+    """Windows drawn at random from dances, each seen by a camera of its own.
 
     Args:
-        sequences: what to draw from.
+        sequences: motion capture to draw from.
         recipe: with random sampling.
+        tracks: folders of tracks to draw from as well.
 
     Raises:
         SequenceError: a sequence is shorter than the shortest window.
     """
 
-    def __init__(self, sequences: list[Sequence], recipe: Recipe) -> None:
-        self._sequences = sequences
+    def __init__(
+        self,
+        sequences: list[Sequence],
+        recipe: Recipe,
+        *,
+        tracks: tuple[list[Track], ...] = (),
+    ) -> None:
         self._recipe = recipe
         self._spec = recipe.window.spec()
-        self._weights = _weights(sequences, recipe.sampling.advanced)
         shortest = min(sequences, key=lambda sequence: sequence.seconds)
         if shortest.seconds < self._spec.min_seconds:
             raise _too_short(shortest)
+        sampling = recipe.sampling
+        groups = [of_sequences(sequences)]
+        groups += [of_tracks(folder, min_seconds=self._spec.min_seconds) for folder in tracks]
+        shares = [1 - sampling.tracks if tracks else 1.0]
+        shares += [sampling.tracks / len(tracks) for _ in tracks]
+        if sampling.idle:
+            groups.append(idlers(recipe.seed))
+            shares.append(shares[0])
+        self._dances = [dance for group in groups for dance in group]
+        self._chances = chances(groups, shares, advanced=sampling.advanced, idle=sampling.idle)
 
     def __len__(self) -> int:
         return self._recipe.optimiser.epochs * self._recipe.optimiser.steps_per_epoch
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
-        """Windows (N, L, F) and the indices (N,) of their genres."""
+        """Windows (N, L, F) and the indices (N,) of their genres, `NO_GENRE` where none danced."""
         rng = np.random.default_rng([self._recipe.seed, step])
-        chosen = rng.choice(len(self._sequences), self._recipe.optimiser.batch, p=self._weights)
-        windows = [self._window(self._sequences[index], rng) for index in chosen]
-        labels = [CODES.index(self._sequences[index].name.genre) for index in chosen]
+        chosen = rng.choice(len(self._dances), self._recipe.optimiser.batch, p=self._chances)
+        dances = [self._dances[index] for index in chosen]
+        windows = [self._window(dance, rng) for dance in dances]
+        labels = [NO_GENRE if d.genre == NOT_DANCING else CODES.index(d.genre) for d in dances]
         return torch.from_numpy(np.stack(windows)), torch.tensor(labels)
 
-    def _window(self, sequence: Sequence, rng: np.random.Generator) -> Array:
+    def _window(self, dance: Dance, rng: np.random.Generator) -> Array:
         sampling = self._recipe.sampling
         full = rng.random() < sampling.full
         seconds = self._spec.seconds if full else rng.uniform(*sampling.seconds)
         tempo = np.exp(rng.normal(0, sampling.tempo))
-        frames = min(round(seconds / tempo * FRAMES_PER_SECOND) + 1, len(sequence.joints))
-        start = int(rng.integers(len(sequence.joints) - frames + 1))
-        stretch = slice(start, start + frames)
-        times, joints = sequence.times[stretch] * tempo, sequence.joints[stretch]
+        times, joints = _stretch(dance, seconds / tempo, rng)
+        times = times * tempo
         if self._recipe.camera is not None:
-            times, joints = film(times, joints, self._recipe.camera, rng)
+            shoot = seen_again if dance.filmed else film
+            times, joints = shoot(times, joints, self._recipe.camera, rng)
         window = cut_window(times, joints, self._spec, end=times[-1])
         # Now and then the camera drops half a second at once, and too little is left.
-        return self._window(sequence, rng) if window.features is None else window.features
+        return self._window(dance, rng) if window.features is None else window.features
 
 
-def _weights(sequences: list[Sequence], advanced: float) -> NDArray[np.float64]:
-    """Chance of each sequence: genres alike, advanced choreography by its share, then by length."""
-    weights = np.array([sequence.seconds for sequence in sequences])
-    genres = np.array([sequence.name.genre for sequence in sequences])
-    situations = np.array([sequence.name.situation for sequence in sequences])
-    for genre in np.unique(genres):
-        for situation, share in (("FM", advanced), ("BM", 1 - advanced)):
-            group = (genres == genre) & (situations == situation)
-            weights[group] *= share / max(weights[group].sum(), 1e-9)
-        weights[genres == genre] /= weights[genres == genre].sum()
-    weights /= weights.sum()
-    return weights
+def _stretch(
+    dance: Dance, seconds: float, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], Array]:
+    """A stretch of a dance from a random time on; all of it where it is shorter."""
+    start = dance.times[0] + rng.uniform(0, max(dance.seconds - seconds, 0))
+    first, last = np.searchsorted(dance.times, [start - 1e-6, start + seconds + 1e-6])
+    return dance.times[first:last], dance.joints[first:last]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.skeleton import JOINTS, LEFT_HIP, RIGHT_HIP, Array, mirrored, pelvis_centred
+from training.pose_noise import mediapipe_noise
 from training.recipe import CameraSettings
 
 _PARENTS: Final[tuple[tuple[str, str], ...]] = (
@@ -30,14 +31,6 @@ _PARENTS: Final[tuple[tuple[str, str], ...]] = (
     ("right_ankle", "right_knee"),
 )
 """Joint and the joint it hangs from, parents before children; the hips hang from the pelvis."""
-
-_INDEX: Final = {name: index for index, name in enumerate(JOINTS)}
-
-_LOOSE: Final = np.array(
-    [1.5 if "wrist" in name or "ankle" in name or "elbow" in name else 1.0 for name in JOINTS],
-    np.float32,
-)
-"""Pose estimation errs more at the ends of limbs."""
 
 
 def facing(joints: Array) -> Array:
@@ -89,9 +82,51 @@ def film(
     turn = turn @ _about_y(np.radians(rng.normal(0, settings.heading)))
     turn = _about_z(np.radians(rng.normal(0, settings.roll))) @ turn
     joints = pelvis_centred(_with_other_limbs(joints, settings.limbs, rng)) @ turn.T
-    if rng.random() < settings.mirror:
-        joints = mirrored(joints)
-    return times, joints + _noise(times, settings, rng)
+    joints += mediapipe_noise().draw(times, rng.uniform(*settings.noise), rng)
+    joints += _thrown(len(times), settings, rng)
+    return times, _maybe_mirrored(joints, settings, rng)
+
+
+def seen_again(
+    times: NDArray[np.float64],
+    joints: Array,
+    settings: CameraSettings,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float64], Array]:
+    """Varies what a pose estimator saw, which has its own heading and most faults already.
+
+    Args:
+        times: (T,) seconds.
+        joints: (T, 17, 3) metres as in a `Pose`; NaN where nobody was seen.
+        settings: how much of each fault.
+        rng: where chance comes from.
+
+    Returns:
+        As `film` does.
+    """
+    kept = _frames(times, settings, rng)
+    times, joints = (
+        times[kept],
+        pelvis_centred(_with_other_limbs(joints[kept], settings.limbs, rng)),
+    )
+    joints = joints @ _about_z(np.radians(rng.normal(0, settings.roll))).T
+    joints += mediapipe_noise().draw(times, rng.uniform(0, settings.track_noise), rng)
+    joints += _thrown(len(times), settings, rng)
+    return times, _maybe_mirrored(joints, settings, rng)
+
+
+def _maybe_mirrored(joints: Array, settings: CameraSettings, rng: np.random.Generator) -> Array:
+    return mirrored(joints) if rng.random() < settings.mirror else joints
+
+
+def _thrown(frames: int, settings: CameraSettings, rng: np.random.Generator) -> Array:
+    """(T, 17, 3) metres: some joints are thrown about in half of the frames, as hidden ones are."""
+    thrown = np.flatnonzero(rng.random(len(JOINTS)) < settings.thrown_share)
+    errors = np.zeros((frames, len(JOINTS), 3), np.float32)
+    bursts = rng.random((frames, len(thrown), 1)) < 0.5
+    error = rng.standard_normal((frames, len(thrown), 3), np.float32)
+    errors[:, thrown] = np.float32(settings.thrown) * bursts * error
+    return errors
 
 
 def _frames(
@@ -109,43 +144,20 @@ def _frames(
 
 def _with_other_limbs(joints: Array, spread: float, rng: np.random.Generator) -> Array:
     """The same dance by somebody else: each limb scaled, left and right alike."""
-    scales: dict[str, float] = {}
-    result = joints.copy()
-    middle = (joints[:, LEFT_HIP] + joints[:, RIGHT_HIP]) / 2
-    hips = np.exp(rng.normal(0, spread))
-    for hip in (LEFT_HIP, RIGHT_HIP):
-        result[:, hip] = middle + hips * (joints[:, hip] - middle)
-
-    def position(array: Array, name: str) -> Array:
-        if name == "shoulders":
-            left, right = _INDEX["left_shoulder"], _INDEX["right_shoulder"]
-            return (array[:, left] + array[:, right]) / np.float32(2)
-        return array[:, _INDEX[name]]
-
+    names = ("hip", *dict.fromkeys(child.split("_")[-1] for child, _ in _PARENTS))
+    scales = dict(zip(names, np.exp(rng.normal(0, spread, len(names))), strict=True))
+    # Where each joint of the other dancer is, as weights of the first one's joints.
+    places = dict(zip(JOINTS, np.eye(len(JOINTS)), strict=True))
+    middle = (places["left_hip"] + places["right_hip"]) / 2
+    before = places | {"shoulders": (places["left_shoulder"] + places["right_shoulder"]) / 2}
+    after = {
+        hip: middle + scales["hip"] * (before[hip] - middle) for hip in ("left_hip", "right_hip")
+    }
     for child, parent in _PARENTS:
-        limb = child.split("_")[-1]
-        scale = scales.setdefault(limb, float(np.exp(rng.normal(0, spread))))
-        bone = joints[:, _INDEX[child]] - position(joints, parent)
-        result[:, _INDEX[child]] = position(result, parent) + scale * bone
-    return result
-
-
-def _noise(times: NDArray[np.float64], settings: CameraSettings, rng: np.random.Generator) -> Array:
-    """(T, 17, 3) metres: errors that last a frame, a beat and the whole window."""
-    count = len(JOINTS)
-    noise = _normal(rng, len(times)) * rng.uniform(0, settings.jitter)
-    for seconds in (0.15, 0.5):
-        knots = np.arange(times[0], times[-1] + 2 * seconds, seconds)
-        right = np.searchsorted(knots, times, side="right")
-        share = ((times - knots[right - 1]) / seconds)[:, None, None]
-        values = _normal(rng, len(knots)) * rng.uniform(0, settings.jitter)
-        noise += values[right - 1] * (1 - share) + values[right] * share
-    noise += _normal(rng, 1) * rng.uniform(0, settings.offset)
-    thrown = rng.random(count) < settings.thrown_share
-    bursts = rng.random((len(times), count, 1)) < 0.5
-    noise += thrown[:, None] * bursts * _normal(rng, len(times)) * settings.thrown
-    return (noise * _LOOSE[:, None]).astype(np.float32)
-
-
-def _normal(rng: np.random.Generator, frames: int) -> Array:
-    return rng.standard_normal((frames, len(JOINTS), 3), np.float32)
+        if parent == "shoulders":
+            after[parent] = (after["left_shoulder"] + after["right_shoulder"]) / 2
+        after[child] = after[parent] + scales[child.split("_")[-1]] * (
+            before[child] - before[parent]
+        )
+    other: Array = np.stack([after[name] for name in JOINTS]).astype(np.float32) @ joints
+    return other

@@ -55,6 +55,14 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder for checkpoint, log and curves.")],
     split: Annotated[str, typer.Option(help="What to learn from.")] = "pose_train",
     validation: Annotated[str, typer.Option(help="What to watch.")] = "pose_val",
+    tracks: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder of tracks to learn from as well, of `synth` or `record`; may be repeated.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="In place of the recipe's.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="In place of the recipe's.")] = None,
 ) -> None:
@@ -68,6 +76,7 @@ def train(
         split=split,
         validation=validation,
         out=out,
+        tracks=tracks or [],
     )
 
 

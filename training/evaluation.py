@@ -12,9 +12,9 @@ from engine.contract import Contract
 from engine.errors import ExpectedError
 from engine.recognizer import WindowClassifier
 from engine.skeleton import Array
+from engine.track import Track
 from training import aist
 from training.camera import facing
-from training.tracks import Track
 
 _BINS = 15
 _SITUATIONS = {"BM": "basic", "FM": "advanced"}

@@ -12,8 +12,9 @@ from torch.utils.data import DataLoader
 from engine.clip import clip_windows
 from engine.genres import CODES
 from engine.skeleton import Array
+from engine.track import Track
 from training.aist import Sequence
-from training.batches import ClipWindows, RandomWindows, first_window
+from training.batches import NO_GENRE, ClipWindows, RandomWindows, first_window
 from training.calibration import fit_temperature
 from training.checkpoint import Checkpoint, CheckpointClassifier
 from training.evaluation import seen_as
@@ -45,6 +46,7 @@ class Trainer:
         sequences: what to learn from.
         validation: what to watch; nothing is chosen by it.
         split: name of what is learned from.
+        tracks: folders of tracks to learn from as well.
         resume: a checkpoint of the same recipe to go on from.
         workers: processes that draw windows.
     """
@@ -56,6 +58,7 @@ class Trainer:
         validation: list[Sequence],
         *,
         split: str,
+        tracks: tuple[list[Track], ...] = (),
         resume: Checkpoint | None = None,
         workers: int = 1,
     ) -> None:
@@ -66,14 +69,14 @@ class Trainer:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._network = GenreLSTM(recipe.network, window=spec, genres=len(CODES))
         self._network.to(self._device)
-        self._data = _data(sequences, recipe)
+        self._data = _data(sequences, recipe, tracks)
         optimiser = recipe.optimiser
-        self._loss = nn.CrossEntropyLoss(label_smoothing=optimiser.label_smoothing)
         self._optimiser = _optimiser(self._network, optimiser)
         self._schedule = _schedule(self._optimiser, optimiser, self.steps_per_epoch)
         average = get_ema_multi_avg_fn(optimiser.average)  # type: ignore[no-untyped-call]
         self._average = AveragedModel(self._network, multi_avg_fn=average)
-        dancers = sorted({sequence.name.dancer for sequence in sequences})
+        filmed = {track.dancer for folder in tracks for track in folder if track.dancer}
+        dancers = sorted({sequence.name.dancer for sequence in sequences} | filmed)
         self.checkpoint = resume or Checkpoint(recipe, split, dancers, 0, {})
         if resume is not None:
             self._take_up(resume)
@@ -107,17 +110,18 @@ class Trainer:
         for windows, labels in self._batches(range(first, first + self.steps_per_epoch)):
             windows, labels = windows.to(self._device), labels.to(self._device)
             self._optimiser.zero_grad(set_to_none=True)
-            with torch.autocast(self._device.type, dtype=torch.bfloat16):
+            with _mixed_precision(self._device):
                 logits = self._network(windows)
-            loss = self._loss(logits.float(), labels)
-            loss.backward()
+            smoothing = self._recipe.optimiser.label_smoothing
+            loss = nn.functional.cross_entropy(logits.float(), targets(labels, smoothing))
+            loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
             self._optimiser.step()
             self._schedule.step()
             self._average.update_parameters(self._network)
             losses.append(loss.item())
             right += int((logits.argmax(dim=-1) == labels).sum())
-            count += len(labels)
+            count += int((labels != NO_GENRE).sum())
             on_step(losses[-1])
         return float(np.mean(losses)), right / count
 
@@ -174,10 +178,30 @@ class Trainer:
         return torch.from_numpy(self._classifier()(windows)).clamp_min(1e-9).log(), labels
 
 
-def _data(sequences: list[Sequence], recipe: Recipe) -> RandomWindows | ClipWindows:
+def _mixed_precision(device: torch.device) -> torch.autocast:
+    """bfloat16 where it is fast: its LSTM does not run at all on a processor without AVX-512."""
+    fast = device.type == "cuda" or torch.cpu.get_capabilities().get("avx512_bf16", False)
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=bool(fast))
+
+
+def targets(labels: Tensor, smoothing: float) -> Tensor:
+    """Probabilities (N, K) to be learned for labels (N,); all alike where nobody dances.
+
+    Source: label smoothing of Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016;
+    outlier exposure of Hendrycks et al., "Deep Anomaly Detection with Outlier Exposure", ICLR 2019.
+    """
+    even = torch.full((len(labels), len(CODES)), 1 / len(CODES), device=labels.device)
+    one = nn.functional.one_hot(labels.clamp_min(0), len(CODES))
+    smoothing_each = torch.where(labels == NO_GENRE, 1.0, smoothing)[:, None]
+    return (1 - smoothing_each) * one + smoothing_each * even
+
+
+def _data(
+    sequences: list[Sequence], recipe: Recipe, tracks: tuple[list[Track], ...]
+) -> RandomWindows | ClipWindows:
     if recipe.sampling.windows == "clip":
         return ClipWindows(sequences, recipe)
-    return RandomWindows(sequences, recipe)
+    return RandomWindows(sequences, recipe, tracks=tracks)
 
 
 def _optimiser(network: nn.Module, settings: OptimiserSettings) -> torch.optim.Optimizer:

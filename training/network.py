@@ -7,9 +7,14 @@ from engine.skeleton import MIRRORED
 from engine.window import WindowSpec
 from training.recipe import NetworkSettings
 
+_KERNEL = 5  # steps
+
 
 class GenreLSTM(nn.Module):
     """An LSTM over the steps of a window, pooled over time, with one linear map on top.
+
+    A stem of convolutions may stand before it: it sees motions of a fraction of a second, and
+    leaves the LSTM fewer steps to go through.
 
     Once trained, a network of a `mirror` recipe looks at each window and at its mirror image, and
     answers with the mean: a dance does not change with the side it is danced on.
@@ -32,8 +37,9 @@ class GenreLSTM(nn.Module):
         self.register_buffer("sides", sides, persistent=False)
         self.pooling = settings.pooling
         self.input_norm = nn.LayerNorm(features) if settings.input_norm else nn.Identity()
+        self.stem = _stem(features, settings)
         self.lstm = nn.LSTM(
-            features,
+            settings.stem_width if settings.stem_strides else features,
             settings.hidden,
             settings.layers,
             batch_first=True,
@@ -55,7 +61,8 @@ class GenreLSTM(nn.Module):
         return (both[: windows.shape[0]] + both[windows.shape[0] :]) / 2
 
     def _logits(self, windows: Tensor) -> Tensor:
-        states, _ = self.lstm(self.input_norm(windows))
+        steps = self.stem(self.input_norm(windows).transpose(1, 2)).transpose(1, 2)
+        states, _ = self.lstm(steps)
         logits: Tensor = self.head(self.dropout(self._pooled(states)))
         return logits
 
@@ -67,6 +74,21 @@ class GenreLSTM(nn.Module):
         if self.pooling == "mean":
             return mean
         return torch.cat([mean, states.amax(dim=1)], dim=-1)
+
+
+def _stem(features: int, settings: NetworkSettings) -> nn.Sequential:
+    """(N, F, L) to (N, `stem_width`, fewer); nothing at all without strides."""
+    layers: list[nn.Module] = []
+    width = features
+    for stride in settings.stem_strides:
+        layers += [
+            nn.Conv1d(width, settings.stem_width, _KERNEL, stride=stride, padding=_KERNEL // 2),
+            nn.BatchNorm1d(settings.stem_width),
+            nn.GELU(),
+            nn.Dropout(settings.stem_dropout),
+        ]
+        width = settings.stem_width
+    return nn.Sequential(*layers)
 
 
 def _reflection(window: WindowSpec) -> tuple[Tensor, Tensor]:

@@ -45,14 +45,16 @@ class WindowSettings(_Settings):
 class CameraSettings(_Settings):
     """The virtual camera's faults. Each `*` is the upper end of a uniform draw a window.
 
+    Noise is a multiple of what MediaPipe was measured to err by; see `PoseNoise`.
+
     Attributes:
         heading: sd in degrees of the dancer's turn away from the camera.
         pitch: sd in degrees of the camera's tilt.
         roll: sd in degrees of the camera's slant.
         frame_rate: from and to, frames a second.
         dropped: * share of frames lost.
-        jitter: * sd in metres, of each of three time scales.
-        offset: * sd in metres of an error that stays.
+        noise: from and to, for motion capture.
+        track_noise: * for tracks, which come with noise of their own.
         thrown_share: share of joints that are thrown about.
         thrown: sd in metres of that.
         limbs: sd of the logarithm of each limb's length.
@@ -64,8 +66,8 @@ class CameraSettings(_Settings):
     roll: float
     frame_rate: tuple[float, float]
     dropped: Share
-    jitter: float
-    offset: float
+    noise: tuple[float, float]
+    track_noise: float = 0.0
     thrown_share: Share
     thrown: float
     limbs: float
@@ -81,6 +83,8 @@ class SamplingSettings(_Settings):
         full: for "random", share of windows of full length instead.
         advanced: for "random", share of windows from advanced choreography.
         tempo: for "random", sd of the logarithm of the speed.
+        tracks: for "random", share of windows from tracks, where there are any.
+        idle: for "random", share of windows of people who do not dance.
     """
 
     windows: Literal["clip", "random"]
@@ -88,6 +92,8 @@ class SamplingSettings(_Settings):
     full: Share = 0.5
     advanced: Share = 0.35
     tempo: float = 0.0
+    tracks: Share = 0.5
+    idle: Share = 0.0
 
 
 class NetworkSettings(_Settings):
@@ -95,6 +101,9 @@ class NetworkSettings(_Settings):
 
     Attributes:
         mirror: whether the trained network also looks at each window's mirror image.
+        stem_strides: of the convolutions before the LSTM, one each; none where empty.
+        stem_width: channels of each.
+        stem_dropout: after each.
     """
 
     hidden: Count
@@ -104,6 +113,9 @@ class NetworkSettings(_Settings):
     bidirectional: bool = False
     input_norm: bool = False
     mirror: bool = False
+    stem_strides: tuple[Count, ...] = ()
+    stem_width: Count = 128
+    stem_dropout: Share = 0.1
     pooling: Literal["mean", "mean_max", "attention"]
 
 

@@ -1,6 +1,7 @@
 """What the verbs `train` and `evaluate` do, with a progress bar and a log."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -8,22 +9,23 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from engine.classifier import Classifier
 from engine.recognizer import WindowClassifier
-from training.aist import Sequence, read_sequences
+from engine.track import Track, read_tracks
+from training import aist
+from training.aist import read_sequences
 from training.evaluation import Evaluation, evaluate_sequences, evaluate_tracks
 from training.recipe import Recipe, RecipeError
 from training.report import percent, save_curves, shared_dancers
 from training.splits import Split, find_split
-from training.tracks import read_tracks
 
 _console = Console(stderr=True, highlight=False, markup=False)
 
 
-def load_split(data: Path, name: str) -> list[Sequence]:
+def load_split(data: Path, name: str) -> list[aist.Sequence]:
     """Reads all sequences of a split, with a line for each that had to be left out."""
     return _read(data, find_split(data, name))
 
 
-def _read(data: Path, split: Split) -> list[Sequence]:
+def _read(data: Path, split: Split) -> list[aist.Sequence]:
     return read_sequences(data, split.sequences, on_drop=_console.print)
 
 
@@ -38,8 +40,18 @@ def _progress() -> Progress:
     )
 
 
-def run_training(recipe: Recipe, *, data: Path, split: str, validation: str, out: Path) -> None:
+def run_training(
+    recipe: Recipe,
+    *,
+    data: Path,
+    split: str,
+    validation: str,
+    out: Path,
+    tracks: Sequence[Path] = (),
+) -> None:
     """Trains into a folder: `checkpoint.pt`, `log.csv`, `curves.png`.
+
+    Tracks of sequences that are not in the split are left out, so that it stays a split.
 
     Raises:
         RecipeError: the folder holds a run of another recipe or split.
@@ -49,6 +61,9 @@ def run_training(recipe: Recipe, *, data: Path, split: str, validation: str, out
     from training.loop import Trainer
 
     learn, watch = find_split(data, split), find_split(data, validation)
+    filmed = tuple(_tracks_of(folder, learn) for folder in tracks)
+    for folder, kept in zip(tracks, filmed, strict=True):
+        split += f", {len(kept)} tracks of {folder.name}"
     out.mkdir(parents=True, exist_ok=True)
     file = out / "checkpoint.pt"
     resume = Checkpoint.load(file) if file.exists() else None
@@ -57,7 +72,14 @@ def run_training(recipe: Recipe, *, data: Path, split: str, validation: str, out
             f"{out} holds a run of recipe {resume.recipe.name} on split {resume.split} that is "
             "not the one asked for; choose another folder, or remove it"
         )
-    trainer = Trainer(recipe, _read(data, learn), _read(data, watch), split=split, resume=resume)
+    trainer = Trainer(
+        recipe,
+        _read(data, learn),
+        _read(data, watch),
+        split=split,
+        tracks=filmed,
+        resume=resume,
+    )
     title = f"{recipe.name}, trained on {split}, validated on {validation}"
     _console.print(f"{title}; {shared_dancers(learn.dancers, watch.dancers)}")
     with _progress() as progress:
@@ -77,6 +99,14 @@ def run_training(recipe: Recipe, *, data: Path, split: str, validation: str, out
     trainer.checkpoint.save(file)
     _console.print(f"temperature {temperature:.2f}")
     _console.print(f"{file}: trained; next, dancetype evaluate --model {file} or dancetype export")
+
+
+def _tracks_of(folder: Path, split: Split) -> list[Track]:
+    return [
+        track
+        for track in read_tracks(folder)
+        if not track.sequence or track.sequence in split.sequences
+    ]
 
 
 def _write_log(history: list[dict[str, float]], path: Path) -> None:
@@ -119,7 +149,7 @@ class Judge:
     def on_tracks(self, folder: Path) -> tuple[Evaluation, str]:
         """Evaluates on landmark tracks."""
         tracks = read_tracks(folder)
-        dancers = [track.dancer for track in tracks if track.dancer is not None]
+        dancers = [track.dancer for track in tracks if track.dancer]
         shares = shared_dancers(list(self._contract.dancers), dancers)
         title = self._title(f"{len(tracks)} landmark tracks in {folder}", shares)
         return evaluate_tracks(self._classifier, tracks), title

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from engine.blazepose import OF_COCO
 from engine.contract import Contract
 from engine.skeleton import LEFT_HIP, RIGHT_HIP, Array
+from engine.track import Track
 from engine.window import WindowSpec
 from training.aist import Sequence, SequenceName
 from training.evaluation import calibration_error, evaluate_sequences, evaluate_tracks, seen_as
-from training.tracks import Track
 
 LABELS = ("BR", "PO", "LO")
 
@@ -43,7 +44,9 @@ def dance(genre: str, situation: str, *, windows: int) -> Sequence:
 
 
 def track(genre: str, joints: Array) -> Track:
-    return Track(genre, genre, None, np.arange(len(joints)) / 60, joints)
+    world = np.zeros((len(joints), 33, 3), np.float32)
+    world[:, OF_COCO] = joints * (1, -1, -1)
+    return Track(genre, genre, np.arange(len(joints)) / 60, world, world, world[..., 0])
 
 
 def test_the_figures_are_those_counted_by_hand() -> None:
