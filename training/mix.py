@@ -103,13 +103,14 @@ def chances(
     genres = np.array([dance.genre for dance in flat])
     is_advanced = np.array([dance.advanced for dance in flat])
     weights = np.array([dance.seconds for dance in flat])
+    danced = max(len(set(genres) - {NOT_DANCING}), 1)
     for genre in (*CODES, NOT_DANCING):
         for group, share in enumerate(shares):
             here = (genres == genre) & (of_group == group)
             for choice, part in ((is_advanced, advanced), (~is_advanced, 1 - advanced)):
                 weights[here & choice] *= part / max(weights[here & choice].sum(), 1e-9)
             weights[here] *= share / max(weights[here].sum(), 1e-9)
-        total = idle if genre == NOT_DANCING else (1 - idle) / len(CODES)
+        total = idle if genre == NOT_DANCING else (1 - idle) / danced
         weights[genres == genre] *= total / max(weights[genres == genre].sum(), 1e-9)
     chance: NDArray[np.float64] = weights / weights.sum()
     return chance

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from importlib.resources import files
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Final
 
@@ -40,7 +40,7 @@ class PoseNoise:
             strength: 0 for a perfect pose, 1 for as much as was measured.
             rng: where chance comes from.
         """
-        uneven = np.exp(_UNEVEN * rng.standard_normal((len(JOINTS), 1), np.float32))
+        uneven = np.exp(_UNEVEN * rng.standard_normal((len(JOINTS), 1), np.float32) - _UNEVEN**2)
         wander = _normal(rng, len(times)) * np.float32(np.sqrt(_WHITE))
         wander += _wandering(times, rng) * np.float32(np.sqrt(1 - _WHITE))
         mean = self.bias + self.offset * _normal(rng, 1)
@@ -50,7 +50,13 @@ class PoseNoise:
     def save(self, path: Path) -> None:
         """Writes JSON, in tenths of a millimetre."""
         table = {name: np.round(value, 4).tolist() for name, value in asdict(self).items()}
-        path.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(table) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> "PoseNoise":
+        """Reads what `save` wrote."""
+        table = json.loads(path.read_text(encoding="utf-8"))
+        return cls(**{name: np.array(value, np.float32) for name, value in table.items()})
 
 
 def _normal(rng: np.random.Generator, frames: int) -> Array:
@@ -72,8 +78,8 @@ def _wandering(times: NDArray[np.float64], rng: np.random.Generator) -> Array:
 @lru_cache(maxsize=1)
 def mediapipe_noise() -> PoseNoise:
     """As measured for MediaPipe's full model; `benchmarks/pose_noise.py` says how."""
-    text = (files("training") / "mediapipe_full.json").read_text(encoding="utf-8")
-    return PoseNoise(**{name: np.array(v, np.float32) for name, v in json.loads(text).items()})
+    with as_file(files("training") / "mediapipe_full.json") as file:
+        return PoseNoise.load(file)
 
 
 def fit_noise(errors: Sequence[Array]) -> PoseNoise:

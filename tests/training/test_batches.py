@@ -3,8 +3,9 @@ import pytest
 import torch
 
 from engine.genres import CODES
+from engine.track import Track
 from training.aist import Sequence, SequenceError, SequenceName
-from training.batches import ClipWindows, RandomWindows
+from training.batches import NO_GENRE, ClipWindows, RandomWindows
 from training.recipe import Recipe
 
 
@@ -81,6 +82,27 @@ def test_the_share_of_advanced_choreography_is_the_recipes(recipe: Recipe, advan
     windows = torch.cat([data[step][0] for step in range(20)])
     moving = windows.reshape(len(windows), 20, 17, 4)[..., 2:].abs().amax(dim=(1, 2, 3)) > 1e-3
     assert (~moving).float().mean().item() == pytest.approx(advanced, abs=0.1)
+
+
+def test_windows_of_people_who_do_not_dance_have_no_genre(
+    dances: list[Sequence], recipe: Recipe
+) -> None:
+    data = RandomWindows(dances, with_sampling(recipe, idle=0.5))
+    labels = torch.cat([data[step][1] for step in range(20)])
+    assert 0.4 < (labels == NO_GENRE).float().mean() < 0.6
+
+
+def test_tracks_are_drawn_from_by_their_share(dances: list[Sequence], recipe: Recipe) -> None:
+    times = np.arange(120) / 20
+    # Nobody in the motion capture moves as little as those who stand still in these tracks.
+    world = np.tile(np.random.default_rng(1).uniform(-1, 1, (33, 3)), (120, 1, 1)).astype("f4")
+    still = [Track(code, code, times, world, world, world[..., 0]) for code in ("BR", "PO")]
+    camera = recipe.camera and recipe.camera.model_copy(update={"track_noise": 0, "thrown": 0})
+    recipe = with_sampling(recipe, tracks=0.7).model_copy(update={"camera": camera})
+    data = RandomWindows(dances, recipe, tracks=(still,))
+    windows = torch.cat([data[step][0] for step in range(20)])
+    moving = windows.reshape(len(windows), 20, 17, 4)[..., 2:].abs().amax(dim=(1, 2, 3)) > 1e-3
+    assert (~moving).float().mean().item() == pytest.approx(0.7, abs=0.1)
 
 
 def test_a_sequence_too_short_for_any_window_is_refused(

@@ -10,10 +10,11 @@ from engine.clip import classify_track
 from engine.skeleton import mirrored
 from export.to_onnx import export
 from training.aist import Sequence
+from training.batches import NO_GENRE
 from training.camera import facing
 from training.checkpoint import Checkpoint, CheckpointClassifier, CheckpointError
 from training.evaluation import seen_as
-from training.loop import Trainer
+from training.loop import Trainer, targets
 from training.recipe import Recipe, RecipeError
 from training.runs import Judge, run_training
 
@@ -65,6 +66,24 @@ def test_training_on_clips_as_the_project_began_lowers_the_loss(
 ) -> None:
     losses = [entry["loss"] for entry in trained(clips, sequences).history]
     assert losses[-1] < losses[0]
+
+
+def test_nobodys_dancing_is_to_be_answered_by_all_genres_alike() -> None:
+    probabilities = targets(torch.tensor([3, NO_GENRE]), smoothing=0.1)
+    assert torch.allclose(probabilities.sum(dim=1), torch.ones(2))
+    assert probabilities[0, 3].item() == pytest.approx(0.91)
+    assert torch.allclose(probabilities[1], torch.full((10,), 0.1))
+
+
+def test_a_stem_of_convolutions_trains_and_exports(
+    recipe: Recipe, sequences: list[Sequence], tmp_path: Path
+) -> None:
+    network = recipe.network.model_copy(
+        update={"stem_strides": (2, 1, 2), "stem_width": 16, "mirror": True}
+    )
+    checkpoint = trained(recipe.model_copy(update={"network": network}), sequences)
+    assert checkpoint.history[-1]["loss"] < checkpoint.history[0]["loss"]
+    assert export(checkpoint, tmp_path / "model.onnx") < 1e-4
 
 
 @pytest.mark.parametrize("kind", ["recipe", "clips"])
