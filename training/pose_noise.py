@@ -77,7 +77,7 @@ def _wandering(times: NDArray[np.float64], rng: np.random.Generator) -> Array:
 
 @lru_cache(maxsize=1)
 def mediapipe_noise() -> PoseNoise:
-    """As measured for MediaPipe's full model; `benchmarks/pose_noise.py` says how."""
+    """As measured for MediaPipe's full model; `benchmarks/pose_noise.py` fits it."""
     with as_file(files("training") / "mediapipe_full.json") as file:
         return PoseNoise.load(file)
 
