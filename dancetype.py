@@ -14,6 +14,11 @@ from engine.errors import ExpectedError
 
 __version__ = "0.1.0"
 
+_EXTRAS = dict.fromkeys(("torch", "onnx", "onnxscript", "matplotlib"), "train") | dict.fromkeys(
+    ("anny", "pyrender", "OpenGL"), "synth"
+)
+"""Packages that not everybody has, and the extra that brings each."""
+
 app = typer.Typer(
     name="dancetype",
     help="Tells, live and from one camera, which of ten dance genres is being danced.",
@@ -48,9 +53,10 @@ def main() -> None:
         _tell(str(error))
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
-        if error.name not in ("torch", "onnx", "onnxscript", "matplotlib"):
+        extra = _EXTRAS.get(error.name or "")
+        if extra is None:
             raise
-        _tell(f"this needs {error.name}: pip install 'dancetype[train]'")
+        _tell(f"this needs {error.name}: pip install 'dancetype[{extra}]'")
         sys.exit(1)
 
 

@@ -1,4 +1,4 @@
-"""The verbs `prepare`, `train` and `evaluate`."""
+"""The verbs `prepare`, `train`, `evaluate` and `synth`."""
 
 import json
 from enum import StrEnum
@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     app.command("prepare")(prepare)
     app.command("train")(train)
     app.command("evaluate")(evaluate)
+    app.command("synth")(synth)
 
 
 def prepare(
@@ -110,3 +111,43 @@ def evaluate(
         typer.echo(json.dumps({"about": title} | evaluation.figures()))
     else:
         print_table(evaluation, title=title)
+
+
+def synth(
+    out: Annotated[Path, typer.Option(help="Folder for the tracks; a run goes on in it.")],
+    data: Annotated[Path | None, typer.Option(help="AIST++ folder.", exists=True)] = None,
+    split: Annotated[str, typer.Option(help="Which of its sequences.")] = "all",
+    seconds: Annotated[float, typer.Option(min=1, help="Length of a clip.")] = 6.0,
+    advanced_clips: Annotated[
+        int, typer.Option(min=1, help="Stretches of each advanced sequence.")
+    ] = 3,
+    idle: Annotated[int, typer.Option(min=0, help="Clips of people who do not dance.")] = 0,
+    paired: Annotated[
+        Path | None,
+        typer.Option(help="Folder of real tracks to hold the errors against.", exists=True),
+    ] = None,
+    pose_model: Annotated[
+        Path | None, typer.Option(help="A .task file; what models pull keeps if absent.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes; one a core.")] = None,
+    seed: Annotated[int, typer.Option(help="Of all chance.")] = 0,
+) -> None:
+    """Render dances as bodies before a camera and keep what MediaPipe sees of them."""
+    if data is None and not idle:
+        raise typer.BadParameter("give --data, --idle, or both")
+    if paired is not None and data is None:
+        raise typer.BadParameter("--paired needs --data, where the truth of its tracks is")
+    from training.synthetic.runs import synthesise
+
+    synthesise(
+        data=data,
+        split=split,
+        out=out,
+        seconds=seconds,
+        advanced_clips=advanced_clips,
+        idle=idle,
+        paired=paired,
+        pose_model=pose_model,
+        jobs=jobs,
+        seed=seed,
+    )

@@ -1,0 +1,17 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.pose import PoseModelError
+from training.synthetic.orders import IdleOrder
+from training.synthetic.pool import StudioPool
+
+
+def test_what_ails_a_process_is_told_to_the_one_that_started_it(tmp_path: Path) -> None:
+    order = IdleOrder("idle_0", np.zeros((2, 17, 3), np.float32))
+    with StudioPool(tmp_path / "gone.task", tmp_path, 0, jobs=1) as pool:
+        with pytest.raises(PoseModelError, match=r"gone\.task"):
+            pool.ready()
+        with pytest.raises(PoseModelError, match=r"gone\.task"):
+            list(pool.render([order]))

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+
+from engine.skeleton import JOINTS, Array
+from training.synthetic.body import BONE, FACE, Body, bone_of
+from training.synthetic.posing import Motion, pose_body
+
+LIMBS = [name for name in JOINTS if name not in FACE]
+
+
+def turn(angle: float) -> Array:
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], np.float32)
+
+
+def head(motion: Motion, joint: str) -> Array:
+    return motion.heads[:, BONE[bone_of(joint)]]
+
+
+@pytest.mark.parametrize("joint", LIMBS)
+def test_limb_joints_lie_where_motion_capture_has_them(
+    body: Body, dance: Array, joint: str
+) -> None:
+    motion = pose_body(body, dance, 60)
+    wanted = dance[:, JOINTS.index(joint)]
+    assert np.abs(head(motion, joint) - wanted).max() < 1e-5
+
+
+def test_rotations_are_rotations(body: Body, dance: Array) -> None:
+    rotations = pose_body(body, dance, 60).rotations
+    gram = rotations @ np.swapaxes(rotations, -1, -2)
+    assert np.abs(gram - np.eye(3)).max() < 1e-4
+    np.testing.assert_allclose(np.linalg.det(rotations), 1, atol=1e-4)
+
+
+def test_somebody_at_rest_is_not_turned(body: Body) -> None:
+    still = np.repeat(body.joints[None], 5, axis=0)
+    motion = pose_body(body, still, 60)
+    hands_and_feet = [BONE[name] for name in ("foot.L", "foot.R")]
+    others = np.delete(motion.rotations, hands_and_feet, axis=1)
+    assert np.abs(others - np.eye(3)).max() < 0.05
+    np.testing.assert_allclose(motion.scales, 1, atol=0.01)
+
+
+def test_a_dance_that_is_turned_turns_every_bone(body: Body, dance: Array) -> None:
+    straight = pose_body(body, dance, 60).rotations
+    turned = pose_body(body, dance @ turn(0.9).T, 60).rotations
+    np.testing.assert_allclose(turned, turn(0.9) @ straight, atol=1e-3)
+
+
+def test_a_larger_dancer_gets_a_larger_body(body: Body, dance: Array) -> None:
+    motion = pose_body(body, dance * np.float32(1.2), 60)
+    np.testing.assert_allclose(motion.scales, 1.2, atol=0.05)
+
+
+def test_a_long_forearm_does_not_lengthen_the_thigh(body: Body, dance: Array) -> None:
+    longer = dance.copy()
+    for side in ("left", "right"):
+        elbow, wrist = JOINTS.index(f"{side}_elbow"), JOINTS.index(f"{side}_wrist")
+        longer[:, wrist] += 0.2 * (dance[:, wrist] - dance[:, elbow])
+    scales = pose_body(body, longer, 60).scales
+    assert scales[BONE["lowerarm01.L"]] > 1.1
+    assert scales[BONE["upperleg01.L"]] == pytest.approx(1, abs=0.05)
+
+
+def test_a_knee_bends_backwards_about_the_line_of_the_hips(body: Body, dance: Array) -> None:
+    bent = dance.copy()
+    for side in ("left", "right"):
+        bent[:, JOINTS.index(f"{side}_knee"), 2] += 0.25
+    motion = pose_body(body, bent, 60)
+    thigh = motion.rotations[:, BONE["upperleg01.L"]]
+    shank = motion.rotations[:, BONE["lowerleg01.L"]]
+    # Its front still faces forward above, and down and forward below.
+    assert (thigh[:, 2, 2] > 0.5).all()
+    assert (shank[:, 2, 2] > 0.5).all()
+    assert (thigh[:, :, 0] @ np.array([1, 0, 0]) > 0.9).all()
+
+
+def test_a_foot_whose_ankle_is_low_lies_flat(body: Body, dance: Array) -> None:
+    foot = pose_body(body, dance, 60).rotations[:, BONE["foot.L"]]
+    assert (foot[:, 1, 1] > 0.98).all()
+
+
+def test_a_head_follows_the_face(body: Body) -> None:
+    joints = np.repeat(body.joints[None], 5, axis=0)
+    centre = body.joints[: len(FACE)].mean(axis=0)
+    joints[:, : len(FACE)] = (body.joints[: len(FACE)] - centre) @ turn(0.8).T + centre
+    motion = pose_body(body, joints, 60)
+    np.testing.assert_allclose(motion.rotations[:, BONE["head"]], [turn(0.8)] * 5, atol=1e-3)
+
+
+def test_arms_and_legs_that_are_dead_straight_give_finite_bones(body: Body) -> None:
+    joints = np.repeat(body.joints[None], 5, axis=0)
+    for start, middle, end in (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle")):
+        for side in ("left", "right"):
+            a, b, c = (JOINTS.index(f"{side}_{name}") for name in (start, middle, end))
+            joints[:, b] = joints[:, a] + [0, -0.3, 0]
+            joints[:, c] = joints[:, a] + [0, -0.6, 0]
+    motion = pose_body(body, joints, 60)
+    assert np.isfinite(motion.rotations).all()
+    assert np.isfinite(motion.heads).all()

@@ -1,0 +1,87 @@
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from engine.track import NOT_DANCING, Track
+from training.synthetic.report import contact_sheet, pairs_with_truth, summarise
+
+
+def track(name: str, *, genre: str = "BR", sequence: str = "", start: float = np.nan) -> Track:
+    frames = np.random.default_rng(0).normal(0, 0.3, (20, 33, 3)).astype(np.float32)
+    return Track(
+        name,
+        genre,
+        np.arange(20) / 20,
+        frames,
+        frames,
+        np.ones((20, 33), np.float32),
+        sequence=sequence,
+        start=start,
+    )
+
+
+def a_sequence(aist: Path) -> str:
+    return min((aist / "keypoints3d").glob("*.pkl")).stem
+
+
+def test_a_contact_sheet_shows_pictures_of_any_shape() -> None:
+    pictures = [np.full(shape, 255, np.uint8) for shape in ((40, 90, 3), (90, 40, 3), (5, 5, 3))]
+    sheet = contact_sheet(pictures * 3)
+    assert sheet.shape == (640, 1920, 3)
+    assert (sheet[:, :320] == 255).any()
+
+
+def test_tracks_without_a_known_sequence_have_no_truth(aist: Path) -> None:
+    known = track("a", sequence=a_sequence(aist), start=0.5)
+    others = [track("b"), track("c", sequence=a_sequence(aist))]
+    assert [pair.name for pair in pairs_with_truth([known, *others], aist)] == ["a"]
+
+
+def test_a_sequence_that_is_not_at_hand_is_told(aist: Path) -> None:
+    told: list[str] = []
+    gone = track("a", sequence="gBR_sBM_cAll_d99_mBR0_ch02", start=0.0)
+    assert pairs_with_truth([gone], aist, on_drop=told.append) == []
+    assert "gBR_sBM_cAll_d99_mBR0_ch02" in told[0]
+
+
+def test_a_report_sets_rendered_beside_real(aist: Path, tmp_path: Path) -> None:
+    name = a_sequence(aist)
+    samples = tmp_path / "samples"
+    samples.mkdir()
+    cv2.imwrite(str(samples / "a.jpg"), np.zeros((40, 40, 3), np.uint8))
+    summarise(
+        tmp_path,
+        samples,
+        [track("a", sequence=name, start=0.5), track("idle", genre=NOT_DANCING)],
+        data=aist,
+        paired=[track("p", sequence=name, start=1.0)],
+        failed=["b: no such leg"],
+    )
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["genres"] == {"BR": 1, NOT_DANCING: 1}
+    assert report["rendered"]["clips"] == report["real"]["clips"] == 1
+    text = (tmp_path / "report.md").read_text()
+    assert "| left wrist |" in text
+    assert "- b: no such leg" in text
+    assert (tmp_path / "contact.png").exists()
+
+
+def test_a_report_without_truth_has_no_errors_in_it(tmp_path: Path) -> None:
+    idle = track("idle", genre=NOT_DANCING)
+    report = summarise(tmp_path, tmp_path, [idle], data=None, paired=[], failed=[])
+    assert report["rendered"] is None
+    assert "## Errors" not in (tmp_path / "report.md").read_text()
+    assert not (tmp_path / "contact.png").exists()
+
+
+@pytest.mark.parametrize("hidden", [0, 5, 20])
+def test_detection_is_the_share_of_frames_with_somebody_in_them(
+    tmp_path: Path, hidden: int
+) -> None:
+    some = track("a")
+    some.world[:hidden] = np.nan
+    report = summarise(tmp_path, tmp_path, [some], data=None, paired=[], failed=[])
+    assert report["detection"] == 1 - hidden / 20

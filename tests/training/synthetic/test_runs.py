@@ -1,0 +1,137 @@
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from dancetype import app
+from engine.track import NOT_DANCING
+from training.synthetic import runs
+from training.synthetic.orders import IdleOrder, Order
+from training.synthetic.renderer import NoRendererError
+from training.synthetic.runs import (
+    PoseModelMissingError,
+    find_orders,
+    find_pose_model,
+    render_all,
+)
+
+ORDERS = [IdleOrder(f"idle_{number}", np.zeros((2, 17, 3), np.float32)) for number in range(4)]
+
+
+class FakePool:
+    """Writes empty files in place of tracks; `idle_2` fails, and `broken` ends it all."""
+
+    asked: list[str]
+    broken: bool
+
+    def __init__(self, model: Path, out: Path, seed: int, *, jobs: int) -> None:
+        del model, seed
+        assert jobs >= 1
+        self._out = out
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def ready(self) -> None:
+        if self.broken:
+            raise NoRendererError("nothing to draw with")
+
+    def render(self, orders: Iterable[Order]) -> Iterator[tuple[Order, Exception | None]]:
+        for order in orders:
+            self.asked.append(order.name)
+            if order.name == "idle_2":
+                yield order, ValueError("no such leg")
+            else:
+                (self._out / f"{order.name}.npz").touch()
+                yield order, None
+
+
+@pytest.fixture
+def pool(monkeypatch: pytest.MonkeyPatch) -> type[FakePool]:
+    FakePool.asked, FakePool.broken = [], False
+    monkeypatch.setattr(runs, "StudioPool", FakePool)
+    monkeypatch.setattr(runs, "usable_platform", lambda: "osmesa")
+    return FakePool
+
+
+def render(out: Path) -> list[str]:
+    return render_all(ORDERS, out=out, model=out / "pose.task", jobs=2, seed=0)
+
+
+def test_a_clip_that_fails_is_named_and_does_not_stop_the_others(
+    pool: type[FakePool], tmp_path: Path
+) -> None:
+    assert render(tmp_path) == ["idle_2: no such leg"]
+    assert sorted(path.stem for path in tmp_path.glob("*.npz")) == ["idle_0", "idle_1", "idle_3"]
+    assert len(pool.asked) == 4
+
+
+def test_a_run_goes_on_where_it_was_broken_off(pool: type[FakePool], tmp_path: Path) -> None:
+    (tmp_path / "idle_1.npz").touch()
+    render(tmp_path)
+    assert pool.asked == ["idle_0", "idle_2", "idle_3"]
+
+
+def test_two_runs_in_one_folder_do_not_do_the_same_work(
+    pool: type[FakePool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def other_run(self: FakePool) -> None:
+        (tmp_path / "idle_0.npz").touch()
+
+    monkeypatch.setattr(pool, "ready", other_run)
+    render(tmp_path)
+    assert pool.asked == ["idle_1", "idle_2", "idle_3"]
+
+
+def test_a_run_that_is_complete_starts_no_process(pool: type[FakePool], tmp_path: Path) -> None:
+    pool.broken = True
+    for order in ORDERS:
+        (tmp_path / f"{order.name}.npz").touch()
+    assert render(tmp_path) == []
+
+
+def test_what_would_fail_each_clip_ends_the_run(pool: type[FakePool], tmp_path: Path) -> None:
+    pool.broken = True
+    with pytest.raises(NoRendererError):
+        render(tmp_path)
+
+
+def test_a_pose_model_that_is_not_there_says_how_to_get_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DANCETYPE_CACHE", str(tmp_path))
+    with pytest.raises(PoseModelMissingError, match="dancetype models pull"):
+        find_pose_model(None)
+    with pytest.raises(PoseModelMissingError, match=r"gone\.task"):
+        find_pose_model(tmp_path / "gone.task")
+
+
+def test_the_pose_model_of_the_cache_is_taken_where_none_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DANCETYPE_CACHE", str(tmp_path))
+    kept = tmp_path / "pose_landmarker_full.task"
+    kept.touch()
+    assert find_pose_model(None) == kept
+
+
+def test_dances_and_idlers_are_mixed(aist: Path) -> None:
+    orders = find_orders(aist, "all", seconds=2, advanced_clips=2, idle=6, seed=0)
+    genres = [order.clip(0).genre for order in orders]
+    assert genres.count(NOT_DANCING) == 6
+    assert len({order.name for order in orders}) == len(orders)
+    assert genres != sorted(genres)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["synth", "--out", "x"], ["synth", "--out", "x", "--idle", "3", "--paired", "."]],
+)
+def test_a_command_with_nothing_to_render_or_compare_is_refused(words: list[Any]) -> None:
+    assert CliRunner().invoke(app, words).exit_code == 2

@@ -1,0 +1,219 @@
+"""Renders one clip and asks MediaPipe about it, frame by frame, as the live path does."""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.blazepose import Landmarks, coco_joints
+from engine.pose import PoseEstimator
+from engine.skeleton import JOINTS, Array
+from engine.track import Track, stacked
+from training.aist import FRAMES_PER_SECOND
+from training.camera import facing
+from training.synthetic.backdrop import add_shadow, random_backdrop
+from training.synthetic.body import Bodies
+from training.synthetic.camera import Floats, kept_in_place, random_camera
+from training.synthetic.look import random_build, random_outfit
+from training.synthetic.posing import pose_body
+from training.synthetic.renderer import Renderer, random_light
+from training.synthetic.skin import Skin
+
+Frame = NDArray[np.uint8]
+
+LARGEST: Final = 640
+"""Pixels of the longer side of a picture."""
+
+_ANKLES: Final = [JOINTS.index("left_ankle"), JOINTS.index("right_ankle")]
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A motion to be rendered.
+
+    Attributes:
+        name: of the track's file, without ending.
+        genre: code, or `NOT_DANCING`.
+        joints: (T, 17, 3) metres, Y up, 60 frames a second.
+        dancer: who moves, or "".
+        sequence: the AIST++ sequence it is from, or "".
+        start: second of the sequence at which it begins; NaN without one.
+    """
+
+    name: str
+    genre: str
+    joints: Array
+    dancer: str = ""
+    sequence: str = ""
+    start: float = float("nan")
+
+
+class Studio:
+    """All that is needed to render clips, loaded once a process.
+
+    Args:
+        model: MediaPipe's pose model.
+
+    Raises:
+        NoRendererError: nothing to draw with.
+        PoseModelError: `model` cannot be used.
+    """
+
+    def __init__(self, model: Path) -> None:
+        # What can fail comes before what takes long.
+        PoseEstimator(model).close()
+        self._model = model
+        self._renderer = Renderer(LARGEST)
+        self._bodies = Bodies()
+
+    def track(self, clip: Clip, seed: int) -> tuple[Track, Frame]:
+        """Renders a clip; the same clip and seed give the same track.
+
+        Returns:
+            the track, and its middle frame with the joints found drawn over.
+        """
+        rng = np.random.default_rng([seed, zlib.crc32(clip.name.encode())])
+        times = frame_times(len(clip.joints), rng)
+        found: list[Landmarks | None] = []
+        sample: Frame | None = None
+        # A new one each clip: MediaPipe would look for the dancer of the clip before.
+        with PoseEstimator(self._model) as estimator:
+            for time, frame in zip(times, self._frames(clip, times, rng), strict=True):
+                found.append(estimator.landmarks(frame, float(time)))
+                if len(found) == len(times) // 2:
+                    sample = _drawn_over(frame, found[-1])
+        assert sample is not None
+        world, image, visibility = stacked(found)
+        track = Track(
+            clip.name,
+            clip.genre,
+            times,
+            world,
+            image,
+            visibility,
+            dancer=clip.dancer,
+            sequence=clip.sequence,
+            start=clip.start,
+        )
+        return track, sample
+
+    def close(self) -> None:
+        """Gives up the drawing context."""
+        self._renderer.close()
+
+    def _frames(
+        self, clip: Clip, times: NDArray[np.float64], rng: np.random.Generator
+    ) -> Iterator[Frame]:
+        """The pictures (H, W, 3) of a clip, BGR."""
+        rate = 1 / float(np.mean(np.diff(times)))
+        joints = kept_in_place(facing(clip.joints), rng.uniform(0.3, 1.2))
+        body = self._bodies.body(random_build(rng), curl=rng.uniform(0, 1.0))
+        camera = random_camera(joints, rng)
+        outfit, light = random_outfit(body, rng), random_light(rng)
+        floor = joints.mean(axis=(0, 1)) * [1, 0, 1] + [0, joints[..., 1].min() - 0.08, 0]
+        backdrop = random_backdrop(camera, floor, rng)
+        shadow = rng.uniform(0, 0.6)
+        # An open shutter smears what moves: a picture of several instants.
+        instants = 3 if rng.random() < 0.12 else 1
+        shutter = rng.uniform(0.2, 0.5) / rate
+        spoil = Spoiler(backdrop.shape, rng)
+        at = (times[:, None] + np.linspace(0, shutter, instants)).ravel()
+        moved = at_times(joints, at)
+        motion = pose_body(body, moved, rate * instants)
+        skin = Skin(body, outfit.vertices)
+        self._renderer.load(body.faces, outfit.colours)
+        for frame in range(len(times)):
+            drawn = [
+                self._renderer.draw(*skin.frame(motion, index), camera, light)
+                for index in range(frame * instants, (frame + 1) * instants)
+            ]
+            figure = drawn[0] if instants == 1 else np.mean(drawn, axis=0)
+            shown = camera.pixels(moved[frame * instants])
+            feet = camera.pixels(moved[frame * instants, _ANKLES] * [1, 0, 1] + floor * [0, 1, 0])
+            picture = backdrop.copy()
+            add_shadow(picture, feet, float(np.ptp(shown[:, 1])), shadow)
+            _paste(picture, figure, shown)
+            yield spoil(picture)
+
+
+def _paste(picture: Array, figure: NDArray[Any], joints: Floats) -> None:
+    """Puts a figure (H, W, 4) whose joints (17, 2) are known into a picture, with soft edges."""
+    margin = 0.25 * float(np.ptp(joints, axis=0).max()) + 10
+    left, top = np.maximum(joints.min(axis=0) - margin, 0).astype(int)
+    right, bottom = np.maximum(joints.max(axis=0) + margin, 0).astype(int)
+    part = figure[top:bottom, left:right].astype(np.float32)
+    if not part.size:
+        return
+    share = cv2.GaussianBlur(part[..., 3], (3, 3), 0)[..., None] / 255
+    below = picture[top:bottom, left:right]
+    below += (part[..., :3] - below) * share
+
+
+class Spoiler:
+    """What sensor, shaking hands and compression do to pictures (H, W, 3) of 0 to 255."""
+
+    def __init__(self, shape: tuple[int, ...], rng: np.random.Generator) -> None:
+        self._rng = rng
+        # Cut from one larger field, since drawing one anew takes longer than drawing the dancer.
+        larger = (shape[0] + 32, shape[1] + 32, 3)
+        self._noise = rng.standard_normal(larger, np.float32) * np.float32(rng.uniform(0, 9))
+        self._noise += np.float32(rng.normal(0, 8))
+        self._blur = rng.uniform(0.4, 1.3) if rng.random() < 0.4 else 0.0
+        self._quality = int(rng.uniform(25, 95))
+        self._shake = rng.uniform(0.2, 2.0) if rng.random() < 0.3 else 0.0
+        self._shift = np.zeros(2)
+
+    def __call__(self, image: Array) -> Frame:
+        """The picture as a file or a stream would hold it."""
+        height, width = image.shape[:2]
+        y, x = self._rng.integers(0, 32, 2)
+        whole = cv2.add(image, self._noise[y : y + height, x : x + width], dtype=cv2.CV_8U)
+        if self._shake:
+            self._shift = 0.8 * self._shift + self._rng.normal(0, self._shake, 2)
+            moved = np.array([[1, 0, self._shift[0]], [0, 1, self._shift[1]]])
+            whole = cv2.warpAffine(whole, moved, (width, height), borderMode=cv2.BORDER_REPLICATE)
+        if self._blur:
+            whole = cv2.GaussianBlur(whole, (0, 0), self._blur)
+        _, file = cv2.imencode(".jpg", whole, [cv2.IMWRITE_JPEG_QUALITY, self._quality])
+        return np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR), np.uint8)
+
+
+def frame_times(count: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Seconds from the clip's start at which a camera of 15 to 30 frames a second takes one."""
+    rate = rng.choice([15.0, 24.0, 25.0, 30.0, *rng.uniform(15, 22, 4)])
+    times = np.arange(0, (count - 1) / FRAMES_PER_SECOND, 1 / rate)
+    late = rng.uniform(0, 0.15 / rate, len(times))
+    late[0] = 0
+    return np.round(times + late, 3)
+
+
+def at_times(joints: Array, times: NDArray[np.float64]) -> Array:
+    """Joints between the frames of motion capture, by straight lines."""
+    at = np.clip(times * FRAMES_PER_SECOND, 0, len(joints) - 1)
+    left = np.minimum(at.astype(int), len(joints) - 2)
+    share = (at - left).astype(np.float32)[:, None, None]
+    between: Array = joints[left] * (1 - share) + joints[left + 1] * share
+    return between
+
+
+_LINES: Final = ((5, 7), (7, 9), (6, 8), (8, 10), (5, 6), (5, 11), (6, 12), (11, 12), (11, 13))
+_MORE_LINES: Final = ((13, 15), (12, 14), (14, 16))
+
+
+def _drawn_over(frame: Frame, found: Landmarks | None) -> Frame:
+    """A picture with the COCO joints found in it."""
+    drawn = frame.copy()
+    if found is None:
+        return drawn
+    points = coco_joints(found.image)[:, :2] * [frame.shape[1], -frame.shape[0]]
+    for start, end in _LINES + _MORE_LINES:
+        ends = [tuple(int(v) for v in points[index]) for index in (start, end)]
+        cv2.line(drawn, ends[0], ends[1], (60, 220, 60), 2)
+    for x, y in points:
+        cv2.circle(drawn, (int(x), int(y)), 2, (40, 40, 240), -1)
+    return drawn

@@ -1,0 +1,105 @@
+"""What is to be rendered: stretches of AIST++ sequences, and people who do not dance."""
+
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from engine.skeleton import Array
+from engine.track import NOT_DANCING
+from training.aist import FRAMES_PER_SECOND, SequenceName, read_sequence
+from training.synthetic.clip import Clip
+
+
+class Order(Protocol):
+    """A clip that is read only where it is rendered."""
+
+    @property
+    def name(self) -> str:
+        """Of the track's file, without ending."""
+
+    def clip(self, seed: int) -> Clip:
+        """Reads it; the same seed gives the same stretch."""
+
+
+_Order = TypeVar("_Order", bound=Order)
+
+
+@dataclass(frozen=True, slots=True)
+class DanceOrder:
+    """A random stretch of an AIST++ sequence.
+
+    Attributes:
+        path: of the sequence's pickle.
+        number: tells several stretches of one sequence apart.
+        of: how many there are.
+        seconds: of a stretch, at most.
+    """
+
+    path: Path
+    number: int
+    of: int
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """The sequence's name and the stretch's number."""
+        return f"{self.path.stem}_{self.number}"
+
+    def clip(self, seed: int) -> Clip:
+        """Reads the sequence and cuts the stretch out of its own share of it.
+
+        Raises:
+            SequenceError: it cannot be read.
+        """
+        sequence = read_sequence(self.path)
+        frames = min(round(self.seconds * FRAMES_PER_SECOND) + 1, len(sequence.joints))
+        spare = (len(sequence.joints) - frames) / self.of
+        rng = np.random.default_rng([seed, zlib.crc32(self.name.encode()), 1])
+        first = int((self.number + rng.random()) * spare)
+        return Clip(
+            self.name,
+            sequence.name.genre,
+            sequence.joints[first : first + frames],
+            dancer=sequence.name.dancer,
+            sequence=sequence.name.text,
+            start=first / FRAMES_PER_SECOND,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class IdleOrder:
+    """Somebody who does not dance.
+
+    Attributes:
+        name: of the track's file, without ending.
+        joints: (T, 17, 3) metres, Y up, 60 frames a second.
+    """
+
+    name: str
+    joints: Array
+
+    def clip(self, seed: int) -> Clip:
+        """The whole of it."""
+        del seed
+        return Clip(self.name, NOT_DANCING, self.joints)
+
+
+def dance_orders(
+    data: Path, names: list[str], *, seconds: float, advanced_clips: int
+) -> list[DanceOrder]:
+    """One stretch of each basic sequence and several of each advanced one, which are longer."""
+    orders = []
+    for name in names:
+        count = advanced_clips if SequenceName.parse(name).situation == "FM" else 1
+        path = data / "keypoints3d" / f"{name}.pkl"
+        orders += [DanceOrder(path, number, count, seconds) for number in range(count)]
+    return orders
+
+
+def shuffled(orders: list[_Order], seed: int) -> list[_Order]:
+    """The same with genres and dancers mixed, so that what comes first is a sample of it all."""
+    order = np.random.default_rng(seed).permutation(len(orders))
+    return [orders[index] for index in order]

@@ -1,0 +1,224 @@
+"""Draws a coloured mesh without a screen, in software where there is no graphics card.
+
+The context is pyrender's, on OSMesa or EGL; the shader is ours, since a physically based one takes
+four times as long and MediaPipe does not see the difference.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import ExpectedError
+from engine.skeleton import Array
+from training.synthetic.camera import Camera, Floats
+
+_VERTEX: Final = """#version 330 core
+layout(location = 0) in vec3 position;
+layout(location = 1) in vec3 normal;
+layout(location = 2) in vec3 colour;
+uniform mat4 projection;
+out vec3 toward;
+out vec3 tone;
+void main() {
+    gl_Position = projection * vec4(position, 1.0);
+    toward = normal;
+    tone = colour;
+}"""
+
+_FRAGMENT: Final = """#version 330 core
+in vec3 toward;
+in vec3 tone;
+uniform vec3 lamp;
+uniform vec3 lamp_colour;
+uniform vec3 sky;
+uniform vec3 ground;
+out vec4 pixel;
+void main() {
+    vec3 n = normalize(toward);
+    vec3 around = mix(ground, sky, 0.5 + 0.5 * n.y);
+    pixel = vec4(tone * (around + lamp_colour * max(dot(n, lamp), 0.0)), 1.0);
+}"""
+
+
+class NoRendererError(ExpectedError):
+    """This computer can draw nothing off screen; the message says what to install."""
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """One lamp and the light all around.
+
+    Attributes:
+        towards: (3,) unit vector from the dancer to the lamp.
+        lamp: (3,) its red, green and blue, of about 1.
+        sky: (3,) what falls from above.
+        ground: (3,) what the floor throws back.
+    """
+
+    towards: Floats
+    lamp: Floats
+    sky: Floats
+    ground: Floats
+
+
+def random_light(rng: np.random.Generator) -> Light:
+    """From any side but mostly from above and the front, warm to cold, hard to soft."""
+    angle, rise = rng.normal(0, 1.0), rng.uniform(0.1, 1.3)
+    towards = [np.sin(angle) * np.cos(rise), np.sin(rise), np.cos(angle) * np.cos(rise)]
+    tint = 1 + rng.normal(0, 0.08, 3)
+    strength, soft = rng.uniform(0.8, 1.6), rng.uniform(0.25, 0.75)
+    return Light(
+        towards=np.array(towards),
+        lamp=strength * (1 - soft) * tint,
+        sky=strength * soft * (1 + rng.normal(0, 0.05, 3)),
+        ground=strength * soft * rng.uniform(0.4, 0.9) * (1 + rng.normal(0, 0.08, 3)),
+    )
+
+
+class Renderer:
+    """Draws frames of up to `size` by `size` pixels.
+
+    Raises:
+        NoRendererError: neither OSMesa nor EGL can be used here.
+        ModuleNotFoundError: the extra `synth` is not installed.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._platform = _platform(size)
+        from OpenGL import GL
+        from OpenGL.GL import shaders
+
+        self._gl: Any = GL
+        self._size = size
+        self._indices = 0
+        GL.glBindVertexArray(GL.glGenVertexArrays(1))
+        self._program = shaders.compileProgram(
+            shaders.compileShader(_VERTEX, GL.GL_VERTEX_SHADER),
+            shaders.compileShader(_FRAGMENT, GL.GL_FRAGMENT_SHADER),
+        )
+        self._buffers = GL.glGenBuffers(4)
+        GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, GL.glGenFramebuffers(1))
+        for form, place in (
+            (GL.GL_RGBA8, GL.GL_COLOR_ATTACHMENT0),
+            (GL.GL_DEPTH_COMPONENT24, GL.GL_DEPTH_ATTACHMENT),
+        ):
+            store = GL.glGenRenderbuffers(1)
+            GL.glBindRenderbuffer(GL.GL_RENDERBUFFER, store)
+            GL.glRenderbufferStorage(GL.GL_RENDERBUFFER, form, size, size)
+            GL.glFramebufferRenderbuffer(GL.GL_FRAMEBUFFER, place, GL.GL_RENDERBUFFER, store)
+        GL.glUseProgram(self._program)
+        GL.glEnable(GL.GL_DEPTH_TEST)
+        GL.glEnable(GL.GL_CULL_FACE)
+        GL.glClearColor(0, 0, 0, 0)
+
+    def load(self, faces: NDArray[np.uint32], colours: Array) -> None:
+        """Takes the triangles (F, 3) and colours (V, 3) of the frames that follow."""
+        gl = self._gl
+        self._indices = faces.size
+        gl.glBindBuffer(gl.GL_ELEMENT_ARRAY_BUFFER, self._buffers[3])
+        gl.glBufferData(gl.GL_ELEMENT_ARRAY_BUFFER, faces.nbytes, faces, gl.GL_STATIC_DRAW)
+        self._fill(2, colours)
+
+    def draw(
+        self, vertices: Array, normals: Array, camera: Camera, light: Light
+    ) -> NDArray[np.uint8]:
+        """Draws the mesh loaded.
+
+        Args:
+            vertices: (V, 3) metres.
+            normals: (V, 3) of about unit length.
+            camera: where from; no larger than this renderer.
+            light: as in the room.
+
+        Returns:
+            (H, W, 4) blue, green, red, and 255 where the mesh is.
+        """
+        gl = self._gl
+        self._fill(0, vertices)
+        self._fill(1, normals)
+        gl.glUniformMatrix4fv(self._uniform("projection"), 1, True, camera.projection)
+        for name, value in (
+            ("lamp", light.towards),
+            ("lamp_colour", light.lamp),
+            ("sky", light.sky),
+            ("ground", light.ground),
+        ):
+            gl.glUniform3f(self._uniform(name), *(float(part) for part in value))
+        gl.glViewport(0, 0, camera.width, camera.height)
+        gl.glClear(gl.GL_COLOR_BUFFER_BIT | gl.GL_DEPTH_BUFFER_BIT)
+        gl.glDrawElements(gl.GL_TRIANGLES, self._indices, gl.GL_UNSIGNED_INT, None)
+        read = gl.glReadPixels(0, 0, camera.width, camera.height, gl.GL_BGRA, gl.GL_UNSIGNED_BYTE)
+        image = np.frombuffer(read, np.uint8).reshape(camera.height, camera.width, 4)
+        return image[::-1]
+
+    def close(self) -> None:
+        """Gives up the context."""
+        self._platform.delete_context()
+
+    def _uniform(self, name: str) -> int:
+        return int(self._gl.glGetUniformLocation(self._program, name))
+
+    def _fill(self, index: int, values: Array) -> None:
+        gl = self._gl
+        data = np.ascontiguousarray(values, np.float32)
+        gl.glBindBuffer(gl.GL_ARRAY_BUFFER, self._buffers[index])
+        gl.glBufferData(gl.GL_ARRAY_BUFFER, data.nbytes, data, gl.GL_STREAM_DRAW)
+        gl.glEnableVertexAttribArray(index)
+        gl.glVertexAttribPointer(index, 3, gl.GL_FLOAT, False, 0, None)
+
+
+def usable_platform() -> str:
+    """Which of OSMesa and EGL can be used; PYOPENGL_PLATFORM in the environment decides first.
+
+    PyOpenGL chooses once, on its first import, so this looks for the libraries themselves.
+
+    Raises:
+        NoRendererError: neither.
+    """
+    import ctypes
+
+    wanted = os.environ.get("PYOPENGL_PLATFORM")
+    libraries = {
+        "osmesa": ("libOSMesa.so.8", "libOSMesa.so.6", "libOSMesa.so"),
+        "egl": ("libEGL.so.1", "libEGL.so"),
+    }
+    for platform in (wanted,) if wanted in libraries else tuple(libraries):
+        for library in libraries[platform]:
+            try:
+                ctypes.CDLL(library)
+            except OSError:
+                continue
+            return platform
+    raise NoRendererError(
+        "nothing to draw with: neither OSMesa nor EGL is here; apt-get install libosmesa6"
+    )
+
+
+def _platform(size: int) -> Any:
+    platform = usable_platform()
+    os.environ["PYOPENGL_PLATFORM"] = platform
+    import OpenGL
+
+    # Asking for errors after every call costs as much as the drawing.
+    OpenGL.ERROR_CHECKING = False
+    try:
+        if platform == "osmesa":
+            from pyrender.platforms.osmesa import OSMesaPlatform
+
+            context = OSMesaPlatform(size, size)
+        else:
+            from pyrender.platforms import egl
+
+            context = egl.EGLPlatform(size, size, egl.get_default_device())
+        context.init_context()
+        context.make_current()
+    except (ImportError, AssertionError, OSError, AttributeError) as error:
+        if isinstance(error, ModuleNotFoundError) and error.name in ("pyrender", "OpenGL"):
+            raise
+        raise NoRendererError(
+            f"{platform} is here but cannot be drawn with ({error}); apt-get install libosmesa6"
+        ) from error
+    return context

@@ -1,0 +1,179 @@
+"""What the verb `synth` does: many clips over several processes, with a progress bar."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from engine.errors import ExpectedError
+from engine.track import read_tracks
+from training.idling import idle_motions
+from training.splits import find_split
+from training.synthetic.orders import DanceOrder, IdleOrder, Order, dance_orders, shuffled
+from training.synthetic.pool import SAMPLES, StudioPool
+from training.synthetic.renderer import usable_platform
+from training.synthetic.report import summarise
+
+_console = Console(stderr=True, highlight=False, markup=False)
+
+
+class PoseModelMissingError(ExpectedError):
+    """There is no pose model to ask."""
+
+
+def synthesise(
+    *,
+    data: Path | None,
+    split: str,
+    out: Path,
+    seconds: float,
+    advanced_clips: int,
+    idle: int,
+    paired: Path | None,
+    pose_model: Path | None,
+    jobs: int | None,
+    seed: int,
+) -> None:
+    """Renders, and then writes the contact sheet and the report; as the verb has it."""
+    model = find_pose_model(pose_model)
+    orders = find_orders(
+        data, split, seconds=seconds, advanced_clips=advanced_clips, idle=idle, seed=seed
+    )
+    real = [] if paired is None else read_tracks(paired)
+    failed = render_all(orders, out=out, model=model, jobs=jobs or _cores(), seed=seed)
+    with _console.status("measuring"):
+        report = summarise(
+            out,
+            out / SAMPLES,
+            read_tracks(out),
+            data=data,
+            paired=real,
+            failed=failed,
+            on_drop=lambda line: _console.print(f"not measured: {line}"),
+        )
+    _console.print(
+        f"{out}: {report['tracks']} tracks, somebody found in {report['detection']:.1%} of the "
+        "frames; see report.md and contact.png"
+    )
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def find_pose_model(path: Path | None) -> Path:
+    """The file given, or the one in the cache folder.
+
+    Raises:
+        PoseModelMissingError: no such file.
+    """
+    if path is None:
+        caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "dancetype"
+        cache = Path(os.environ.get("DANCETYPE_CACHE") or caches).expanduser()
+        path = cache / "pose_landmarker_full.task"
+    if not path.is_file():
+        raise PoseModelMissingError(
+            f"no pose model {path}: run dancetype models pull, or name a file with --pose-model"
+        )
+    return path
+
+
+def find_orders(
+    data: Path | None, split: str, *, seconds: float, advanced_clips: int, idle: int, seed: int
+) -> list[DanceOrder | IdleOrder]:
+    """All that is to be rendered, shuffled, so that what comes first is a sample of it all.
+
+    Args:
+        data: the AIST++ folder; no dances where None.
+        split: of the dances.
+        seconds: length of a clip.
+        advanced_clips: stretches of each advanced sequence.
+        idle: how many people who do not dance.
+        seed: of all chance.
+
+    Raises:
+        SequenceError: no AIST++ data in the folder.
+        SplitError: no such split.
+    """
+    orders: list[DanceOrder | IdleOrder] = []
+    if data is not None:
+        names = find_split(data, split).sequences
+        orders += dance_orders(data, names, seconds=seconds, advanced_clips=advanced_clips)
+    motions = idle_motions(idle, seed=seed, seconds=seconds) if idle else []
+    orders += [IdleOrder(f"idle_{motion.name}", motion.joints) for motion in motions]
+    return shuffled(orders, seed)
+
+
+def render_all(
+    orders: Sequence[Order], *, out: Path, model: Path, jobs: int, seed: int
+) -> list[str]:
+    """Renders what is not yet in a folder.
+
+    A clip that fails is told and left out. A track is written whole or not at all, so a run that
+    was broken off goes on where it stood and comes to the same tracks.
+
+    Args:
+        orders: in the order of rendering.
+        out: folder of the tracks.
+        model: MediaPipe's pose model.
+        jobs: processes.
+        seed: of all chance; a clip's own chance follows from it and the clip's name.
+
+    Returns:
+        one line for each clip that failed.
+
+    Raises:
+        NoRendererError: nothing to draw with.
+        PoseModelError: `model` cannot be used.
+        PoolError: a process died.
+        ModuleNotFoundError: the extra `synth` is not installed.
+    """
+    (out / SAMPLES).mkdir(parents=True, exist_ok=True)
+    missing = [order for order in orders if not (out / f"{order.name}.npz").exists()]
+    failed: list[str] = []
+    if not missing:
+        return failed
+    usable_platform()
+    with StudioPool(model, out, seed, jobs=min(jobs, len(missing))) as pool:
+        with _console.status("readying the body; the first time takes minutes"):
+            pool.ready()
+        with _progress() as progress:
+            done = len(orders) - len(missing)
+            task = progress.add_task("rendering", total=len(orders), completed=done)
+
+            def still_missing() -> Iterator[Order]:
+                # Another run may be at work in the same folder.
+                for order in missing:
+                    if (out / f"{order.name}.npz").exists():
+                        progress.advance(task)
+                    else:
+                        yield order
+
+            for order, error in pool.render(still_missing()):
+                progress.advance(task)
+                if error is not None:
+                    failed.append(f"{order.name}: {error}")
+                    progress.console.print(f"left out {failed[-1]}")
+    return failed
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=_console,
+    )
