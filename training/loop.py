@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
 from engine.clip import clip_windows
@@ -73,8 +73,10 @@ class Trainer:
         optimiser = recipe.optimiser
         self._optimiser = _optimiser(self._network, optimiser)
         self._schedule = _schedule(self._optimiser, optimiser, self.steps_per_epoch)
-        average = get_ema_multi_avg_fn(optimiser.average)  # type: ignore[no-untyped-call]
-        self._average = AveragedModel(self._network, multi_avg_fn=average)
+        # With its buffers: weights and the statistics of batches have to be of the same age.
+        self._average = AveragedModel(
+            self._network, avg_fn=_moving_average(optimiser.average), use_buffers=True
+        )
         filmed = {track.dancer for folder in tracks for track in folder if track.dancer}
         dancers = sorted({sequence.name.dancer for sequence in sequences} | filmed)
         self.checkpoint = resume or Checkpoint(recipe, split, dancers, 0, {})
@@ -176,6 +178,20 @@ class Trainer:
         """Logarithms of the probabilities (W, K) of the validation windows, and the truth (W,)."""
         windows, labels = self._validation
         return torch.from_numpy(self._classifier()(windows)).clamp_min(1e-9).log(), labels
+
+
+def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """How `AveragedModel` takes in a step; what is no measure but an index is copied.
+
+    In the first steps it forgets faster, so that the random weights of the start do not linger.
+    """
+
+    def average(averaged: Tensor, current: Tensor, steps: Tensor | int) -> Tensor:
+        if not averaged.is_floating_point():
+            return current
+        return torch.lerp(averaged, current, 1 - min(decay, (1 + int(steps)) / (10 + int(steps))))
+
+    return average
 
 
 def _mixed_precision(device: torch.device) -> torch.autocast:
