@@ -2,13 +2,16 @@
 # make test    every test                                            (ARGS="-k window" some)
 # make check   ruff and mypy
 # make bench   the benchmarks
+# make accuracy DATA=aist TRACKS=tracks [RENDERED=synth] [RUNS=runs/accuracy]
+#              docs/accuracy.md: hours from nothing, minutes where its networks are trained; some
+#              of it with ARGS="--only 'ladder-*' page", what there is with ARGS=--list
 
 PYTHON ?= python3
 export PYTHON
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench accuracy clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -25,6 +28,13 @@ check: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/path.py
+
+RUNS ?= runs/accuracy
+accuracy: $(VENV)/installed-dev
+	@[ -n "$(DATA)" ] && [ -n "$(TRACKS)" ] || \
+		{ echo "say where the data is: make accuracy DATA=aist TRACKS=tracks" >&2; exit 1; }
+	$(BIN)/python -m benchmarks.accuracy --data "$(DATA)" --tracks "$(TRACKS)" --runs "$(RUNS)" \
+		$(if $(RENDERED),--rendered "$(RENDERED)") $(if $(VIDEOS),--videos "$(VIDEOS)") $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist

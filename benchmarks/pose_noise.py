@@ -32,7 +32,9 @@ def main() -> None:
     noise.save(args.out)
     print(
         f"{args.out}: {len(pairs)} clips; sd within a clip "
-        + ", ".join(f"{a} {100 * v:.1f} cm" for a, v in zip("xyz", noise.wander.mean(0)))
+        + ", ".join(
+            f"{a} {100 * v:.1f} cm" for a, v in zip("xyz", noise.wander.mean(0), strict=True)
+        )
     )
 
 

@@ -1,0 +1,146 @@
+"""What is counted, from answers to JSON-ready figures."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.accuracy.place import Result
+from engine.clip import classify_track
+from engine.recognizer import WindowClassifier
+from engine.skeleton import Array
+from engine.track import Track
+from training.aist import SequenceName
+from training.evaluation import Evaluation
+
+BINS = 15
+PIECE = 2.0
+"""Seconds; most short clips of the web last about as long."""
+
+
+def by_dancer(evaluation: Evaluation) -> dict[str, Result]:
+    """The accuracies of each dancer of AIST sequences."""
+    clips: dict[str, list[int]] = {}
+    for index, clip in enumerate(evaluation.clips):
+        clips.setdefault(SequenceName.parse(clip.name).dancer, []).append(index)
+    found = {}
+    for dancer, indices in sorted(clips.items()):
+        own = [evaluation.clips[index] for index in indices]
+        figures = Evaluation(evaluation.labels, own).figures()
+        kept = ("clips", "clip_accuracy", "windows", "window_accuracy")
+        found[dancer] = {"genre": own[0].genre} | {name: figures[name] for name in kept}
+    return found
+
+
+def reliability(evaluation: Evaluation, *, bins: int = BINS) -> list[Result]:
+    """How often windows are right, by how sure the model is; bins of equal width, empty ones out.
+
+    The calibration error follows from it: the mean gap, weighted by windows.
+    """
+    pairs = [
+        (window.max(), evaluation.labels[int(window.argmax())] == clip.genre)
+        for clip in evaluation.clips
+        for window in clip.result.windows
+    ]
+    confidence = np.array([sure for sure, _ in pairs])
+    right = np.array([is_right for _, is_right in pairs])
+    index = np.minimum((confidence * bins).astype(int), bins - 1)
+    return [
+        {
+            "windows": int((index == number).sum()),
+            "confidence": float(confidence[index == number].mean()),
+            "accuracy": float(right[index == number].mean()),
+        }
+        for number in np.unique(index)
+    ]
+
+
+def calibration_gap(rows: list[Result]) -> float:
+    """Expected calibration error of `reliability`'s rows, which may come from several tests."""
+    windows = sum(row["windows"] for row in rows)
+    gaps = [row["windows"] * abs(row["accuracy"] - row["confidence"]) for row in rows]
+    return float(sum(gaps) / max(windows, 1))
+
+
+def merged(tables: Sequence[list[Result]], *, bins: int = BINS) -> list[Result]:
+    """Several tests' `reliability` as that of one."""
+    found: dict[int, Result] = {}
+    for row in (row for table in tables for row in table):
+        number = min(int(row["confidence"] * bins), bins - 1)
+        one = found.setdefault(number, {"windows": 0, "confidence": 0.0, "accuracy": 0.0})
+        windows = one["windows"] + row["windows"]
+        for name in ("confidence", "accuracy"):
+            one[name] = (one[name] * one["windows"] + row[name] * row["windows"]) / windows
+        one["windows"] = windows
+    return [found[number] for number in sorted(found)]
+
+
+def of_track(
+    classifier: WindowClassifier, track: Track, *, sequences: Sequence[str], dancers: Sequence[str]
+) -> Result:
+    """What a model makes of a track, whole and in pieces of two seconds.
+
+    Args:
+        classifier: the model.
+        track: with a genre.
+        sequences: that it was trained on.
+        dancers: whom it was trained on.
+    """
+    parts = pieces(track.times, track.joints, PIECE)
+    return {
+        "name": track.name,
+        "genre": track.genre,
+        "dancer": track.dancer,
+        "dancer_known": track.dancer in dancers,
+        "performance_known": track.sequence in sequences,
+        **_answer(classifier, track.times, track.joints, track.genre),
+        "pieces": [_answer(classifier, *part, track.genre) for part in parts],
+    }
+
+
+def _answer(
+    classifier: WindowClassifier, times: NDArray[np.float64], joints: Array, genre: str
+) -> Result:
+    """Rank and log-probability of the right genre; where nothing is said, it is a bare guess."""
+    labels = classifier.contract.labels
+    result = classify_track(times, joints, classifier)
+    if result.genre is None:
+        return {"answer": None, "rank": len(labels), "log_probability": -float(np.log(len(labels)))}
+    right = result.probabilities[labels.index(genre)]
+    return {
+        "answer": result.genre,
+        "rank": 1 + int((result.probabilities > right).sum()),
+        "log_probability": float(np.log(max(right, 1e-6))),
+    }
+
+
+def pieces(
+    times: NDArray[np.float64], joints: Array, seconds: float
+) -> list[tuple[NDArray[np.float64], Array]]:
+    """Cuts a clip into pieces that follow one another; one piece where it is shorter than that.
+
+    What remains at the end is left out.
+    """
+    count = max(int((times[-1] - times[0] + 0.1) // seconds), 1)
+    bounds = times[0] + seconds * np.arange(count + 1)
+    return [
+        (times[inside], joints[inside])
+        for start, end in pairwise(bounds)
+        for inside in [(times >= start - 1e-6) & (times <= end + 1e-6)]
+    ]
+
+
+def summary(rows: Sequence[Result]) -> Result:
+    """Answers to tracks or pieces in one line."""
+    if not rows:
+        return {"clips": 0}
+    ranks = np.array([row["rank"] for row in rows])
+    logs = np.array([row["log_probability"] for row in rows])
+    return {
+        "clips": len(rows),
+        "top_1": int((ranks == 1).sum()),
+        "top_3": int((ranks <= 3).sum()),
+        "log_probability": float(logs.mean()),
+        "probability": float(np.exp(logs).mean()),
+    }

@@ -1,0 +1,109 @@
+"""Trains the networks that are measured, and calls them up again."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.accuracy.place import OTHER, Place, Result
+from engine.recognizer import WindowClassifier
+from engine.skeleton import Array
+from training.checkpoint import Checkpoint, CheckpointClassifier
+from training.recipe import Recipe
+from training.runs import run_training
+
+_BATCH = 256
+_SMALL_EPOCHS = 4
+
+
+def small(recipe: Recipe, *, steps: int) -> Recipe:
+    """The recipe made small, so that many can be trained and compared.
+
+    Args:
+        recipe: with random windows.
+        steps: batches in all.
+    """
+    hidden = min(recipe.network.hidden, 96)
+    optimiser = recipe.optimiser.model_copy(
+        update={
+            "epochs": _SMALL_EPOCHS,
+            "steps_per_epoch": math.ceil(steps / _SMALL_EPOCHS),
+            # An average as long as the whole run would still remember how it began.
+            "average": min(recipe.optimiser.average, 1 - 10 / max(steps, 20)),
+        }
+    )
+    return recipe.model_copy(
+        update={
+            "name": "small",
+            "network": recipe.network.model_copy(update={"hidden": hidden}),
+            "optimiser": optimiser,
+        }
+    )
+
+
+def trained(
+    place: Place,
+    name: str,
+    recipe: Recipe,
+    *,
+    split: str,
+    validation: str,
+    tracks: list[Path] | None = None,
+) -> Checkpoint:
+    """Trains into the folder of that name, or goes on where it broke off.
+
+    Args:
+        place: where.
+        name: of the run.
+        recipe: what to do.
+        split: what to learn from.
+        validation: what to watch, and to fit the temperature on where nobody is shared.
+        tracks: folders of tracks to learn from as well.
+    """
+    run_training(
+        recipe,
+        data=place.data,
+        split=split,
+        validation=validation,
+        out=place.runs / name,
+        tracks=tracks or [],
+    )
+    return Checkpoint.load(place.runs / name / "checkpoint.pt")
+
+
+def about(checkpoint: Checkpoint) -> Result:
+    """What a network is and was trained on."""
+    optimiser = checkpoint.recipe.optimiser
+    random = checkpoint.recipe.sampling.windows == "random"
+    return {
+        "recipe": checkpoint.recipe.name,
+        "split": checkpoint.split,
+        "epochs": checkpoint.epoch,
+        "steps": checkpoint.epoch * optimiser.steps_per_epoch if random else None,
+        "batch": optimiser.batch,
+        "parameters": sum(value.numel() for value in checkpoint.weights.values()),
+        "temperature": checkpoint.temperature,
+    }
+
+
+def live_classifier(place: Place, way: str) -> CheckpointClassifier:
+    """The network of `live-A` or `live-B`, its confidence scaled without a look at its test.
+
+    The temperature is the other way's: it was fitted on what that network says of its own unseen
+    dancers, who are those that this one was trained on.
+    """
+    checkpoint = Checkpoint.load(place.runs / f"live-{way}" / "checkpoint.pt")
+    other = Checkpoint.load(place.runs / f"live-{OTHER[way]}" / "checkpoint.pt")
+    checkpoint.temperature = other.temperature
+    return CheckpointClassifier(checkpoint)
+
+
+def answers(classifier: WindowClassifier, each: list[Array]) -> list[NDArray[np.float32]]:
+    """Probabilities (W, K) of each clip's windows (W, L, F), asked for in large batches."""
+    windows = np.concatenate(each)
+    if not len(windows):
+        return [np.empty((0, len(classifier.contract.labels)), np.float32) for _ in each]
+    batches = [windows[first : first + _BATCH] for first in range(0, len(windows), _BATCH)]
+    found = np.concatenate([classifier(batch) for batch in batches])
+    return np.split(found, np.cumsum([len(windows) for windows in each])[:-1])

@@ -1,0 +1,217 @@
+"""Pictures of the page: 7 inches wide, small, alike."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from benchmarks.accuracy.place import Result
+
+BLUE: Final = "#1f5f99"
+ORANGE: Final = "#d1662b"
+GREY: Final = "#8a8a8a"
+GREEN: Final = "#3f8f5f"
+_COLOURS: Final = (BLUE, ORANGE, GREEN, GREY)
+_STYLE: Final[Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.titlesize": 9,
+    "axes.titlelocation": "left",
+    "grid.color": "#e6e6e6",
+    "legend.frameon": False,
+    "lines.markersize": 4,
+}
+
+Line = tuple[Sequence[float], Sequence[float | None]]
+"""Amounts and shares."""
+
+
+@contextmanager
+def drawn(path: Path, *, height: float, columns: int = 1, rows: int = 1) -> Iterator[list[Axes]]:
+    """Gives axes to draw on and writes them as a PNG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with plt.rc_context(_STYLE):
+        figure, axes = plt.subplots(
+            rows, columns, figsize=(7, height), layout="constrained", squeeze=False
+        )
+        yield list(axes.flat)
+        figure.savefig(path, dpi=110, metadata={"Software": None})
+        plt.close(figure)
+
+
+def lines(axes: Axes, by_name: Mapping[str, Line], **labels: Any) -> None:
+    """Draws curves of shares in percent, each in a colour of its own."""
+    for (name, (amounts, shares)), colour in zip(by_name.items(), _COLOURS, strict=False):
+        known = [(a, 100 * s) for a, s in zip(amounts, shares, strict=True) if s is not None]
+        axes.plot(*zip(*known, strict=True), marker="o", color=colour, label=name)
+    axes.set(**labels)
+    if len(by_name) > 1:
+        axes.legend()
+
+
+def ladder(path: Path, rungs: Mapping[str, Sequence[float]], about: Sequence[str]) -> None:
+    """Window accuracy by split: a bar for the mean, a dot for each way.
+
+    Args:
+        path: the PNG.
+        rungs: shares of each way, by split.
+        about: what is tested on, of each split.
+    """
+    with drawn(path, height=2.3) as [axes]:
+        names = list(rungs)
+        means = [100 * float(np.mean(values)) for values in rungs.values()]
+        axes.barh(names, means, color=[GREY] * (len(names) - 1) + [BLUE], height=0.6)
+        for row, (values, mean, text) in enumerate(zip(rungs.values(), means, about, strict=True)):
+            axes.plot([100 * v for v in values], [row] * len(values), "k|", markersize=9)
+            axes.text(1, row, text, va="center", color="white", fontsize=8)
+            axes.text(max(100 * max(values), mean) + 0.8, row, f"{mean:.0f} %", va="center")
+        axes.invert_yaxis()
+        axes.grid(axis="y", visible=False)
+        axes.set(xlabel="4-second windows right, %", xlim=(0, 105))
+
+
+def by_genre(path: Path, rows: Sequence[tuple[str, Sequence[Result]]]) -> None:
+    """A dot for each dancer's windows, and one for the clips, by genre.
+
+    Args:
+        path: the PNG.
+        rows: name of a genre and its dancers' accuracies.
+    """
+    with drawn(path, height=3.2) as [axes]:
+        for row, (_, dancers) in enumerate(rows):
+            for what, colour, marker in (("clip", ORANGE, "D"), ("window", BLUE, "o")):
+                shares = [100 * dancer[f"{what}_accuracy"] for dancer in dancers]
+                label = f"{what}s of one dancer" if row == 0 else None
+                axes.plot(shares, [row] * len(shares), color=colour, lw=1, alpha=0.4)
+                axes.plot(shares, [row] * len(shares), marker, color=colour, ls="", label=label)
+        axes.set_yticks(range(len(rows)), [name for name, _ in rows])
+        axes.invert_yaxis()
+        axes.set(xlabel="right, %", xlim=(None, 102))
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+
+
+def confusion(path: Path, counts: Sequence[Sequence[int]], labels: Sequence[str]) -> None:
+    """Clips, truth down and answer across, each row as shares of its genre."""
+    table = np.array(counts)
+    shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    with drawn(path, height=4.6) as [axes]:
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        for (row, column), count in np.ndenumerate(table):
+            if count:
+                colour = "white" if shares[row, column] > 0.5 else "black"
+                text = f"{100 * shares[row, column]:.0f}"
+                axes.text(column, row, text, ha="center", va="center", color=colour)
+        axes.set_xticks(range(len(labels)), labels, rotation=30, ha="right")
+        axes.set_yticks(range(len(labels)), labels)
+        axes.grid(visible=False)
+        axes.set(xlabel="answer", ylabel="danced", title="clips, % of a genre")
+
+
+def reliability(path: Path, tables: Mapping[str, Sequence[Result]]) -> None:
+    """How often windows are right by how sure the model is, and how many windows that are."""
+    with drawn(path, height=3, columns=2) as [left, right]:
+        left.plot([0, 100], [0, 100], color=GREY, lw=1, ls="--")
+        for (name, rows), colour in zip(tables.items(), _COLOURS, strict=False):
+            sure = [100 * row["confidence"] for row in rows]
+            true = [100 * row["accuracy"] for row in rows]
+            left.plot(sure, true, marker="o", color=colour, label=name)
+            total = sum(row["windows"] for row in rows)
+            share = [100 * row["windows"] / total for row in rows]
+            right.plot(sure, share, marker="o", color=colour)
+        left.set(xlabel="confidence, %", ylabel="windows right, %", xlim=(0, 100), ylim=(0, 100))
+        right.set(xlabel="confidence, %", ylabel="windows, % of all", xlim=(0, 100), ylim=(0, None))
+        left.legend()
+
+
+def seconds(path: Path, clear: Mapping[str, Line], ordinary: Mapping[str, Line]) -> None:
+    """Accuracy against seconds seen, as a camera without faults sees it and as an ordinary one."""
+    with drawn(path, height=2.8, columns=2) as [left, right]:
+        lines(left, clear, title="camera without faults", ylabel="right, %")
+        lines(right, ordinary, title="30 frames a second, MediaPipe's noise")
+        for axes in (left, right):
+            axes.set(xlabel="seconds seen", xlim=(0, 10.4), ylim=(0, 100))
+
+
+def camera(path: Path, curves: Mapping[str, Mapping[str, Line]]) -> None:
+    """One panel for each fault; keys of `curves` are the labels below them."""
+    with drawn(path, height=4.6, columns=2, rows=2) as panels:
+        for axes, (fault, by_name) in zip(panels, curves.items(), strict=False):
+            lines(axes, by_name, xlabel=fault, ylabel="windows right, %", ylim=(0, 100))
+
+
+def ablation(path: Path, panels: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
+    """One panel for each test: the mean and each run, by step."""
+    with drawn(path, height=2.4, columns=len(panels)) as all_axes:
+        for axes, (test, steps) in zip(all_axes, panels.items(), strict=True):
+            names = list(steps)
+            means = [100 * float(np.mean(v)) if v else 0.0 for v in steps.values()]
+            axes.barh(names, means, color=BLUE, height=0.6)
+            for row, values in enumerate(steps.values()):
+                axes.plot([100 * v for v in values], [row] * len(values), "k|", markersize=8)
+            axes.invert_yaxis()
+            axes.grid(axis="y", visible=False)
+            axes.set(title=test, xlim=(0, 100))
+            if axes is not all_axes[0]:
+                axes.set_yticklabels([])
+
+
+def steadiness(
+    path: Path, points: Sequence[Result], *, shipped: Result, best: Sequence[Result]
+) -> None:
+    """Changes of mind against delay, one dot a rolling estimate; colour tells false accepts.
+
+    Args:
+        path: the PNG.
+        points: figures of each, with a finite `delay`.
+        shipped: that of the one which is marked.
+        best: those of which none other is both sooner and steadier.
+    """
+    with drawn(path, height=3.4) as [axes]:
+        dots = axes.scatter(
+            [point["delay"] for point in points],
+            [point["changes"] for point in points],
+            c=[100 * point["false_accepts"] for point in points],
+            cmap="viridis_r",
+            s=14,
+        )
+        axes.figure.colorbar(dots, label="a genre where nobody dances, % of time")
+        delays, changes = ([point[name] for point in best] for name in ("delay", "changes"))
+        axes.plot(delays, changes, color="black", lw=0.8, label="fewest changes at each delay")
+        axes.plot(
+            shipped["delay"], shipped["changes"], "*", color="red", markersize=13, label="shipped"
+        )
+        axes.set(
+            xlabel="seconds until the right genre is named, median",
+            ylabel="changes of mind a minute",
+            ylim=(0, None),
+        )
+        axes.legend()
+
+
+def doubt(path: Path, kinds: Sequence[tuple[str, bool, Sequence[float]]]) -> None:
+    """Share of time that nothing is named, by kind of people who do not dance.
+
+    Args:
+        path: the PNG.
+        kinds: name, whether the model learned from such, and the share in each test.
+    """
+    with drawn(path, height=0.7 + 0.2 * len(kinds)) as [axes]:
+        means = [100 * float(np.mean(values)) for _, _, values in kinds]
+        colours = [GREY if learned else BLUE for _, learned, _ in kinds]
+        axes.barh([name for name, _, _ in kinds], means, color=colours, height=0.6)
+        for row, (_, _, values) in enumerate(kinds):
+            axes.plot([100 * v for v in values], [row] * len(values), "k|", markersize=7)
+        axes.invert_yaxis()
+        axes.grid(axis="y", visible=False)
+        axes.set(xlabel='"not sure" or "no person", % of the time', xlim=(0, 100))

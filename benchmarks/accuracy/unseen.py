@@ -1,0 +1,103 @@
+"""The shipped recipe on dancers that it never saw, both ways."""
+
+from functools import partial
+
+from benchmarks.accuracy.measures import by_dancer, of_track, reliability
+from benchmarks.accuracy.models import about, live_classifier, trained
+from benchmarks.accuracy.place import OTHER, Job, Place, Result
+from engine.classifier import Classifier
+from engine.recognizer import WindowClassifier
+from engine.track import Track
+from training.evaluation import evaluate_sequences, evaluate_tracks
+from training.recipe import load_recipe
+from training.splits import Split
+
+BOTH = tuple(f"live-{way}" for way in OTHER)
+"""The jobs that train them."""
+
+
+def jobs() -> list[Job]:
+    """Two trainings, and what each comes to."""
+    train = [
+        Job(f"live-{way}", f"trains the shipped recipe on dancers:{way}", partial(_train, way))
+        for way in OTHER
+    ]
+    test = [
+        Job(
+            f"unseen-{way}",
+            f"tests live-{way} on dancers:{OTHER[way]}, on real and on rendered tracks",
+            partial(_test, way),
+            BOTH,
+        )
+        for way in OTHER
+    ]
+    return [*train, *test, Job("shipped", "the shipped model on real tracks", _shipped)]
+
+
+def _train(way: str, place: Place) -> Result:
+    checkpoint = trained(
+        place,
+        f"live-{way}",
+        load_recipe(place.recipe),
+        split=f"dancers:{way}",
+        validation=f"dancers:{OTHER[way]}",
+        tracks=place.rendered_folders(),
+    )
+    return about(checkpoint)
+
+
+def _test(way: str, place: Place) -> Result:
+    classifier = live_classifier(place, way)
+    learned = place.split(f"dancers:{way}")
+    evaluation = evaluate_sequences(classifier, place.unseen(way))
+    return {
+        "trained": f"dancers:{way}",
+        "tested": f"dancers:{OTHER[way]}",
+        "figures": evaluation.figures(),
+        "by_dancer": by_dancer(evaluation),
+        "reliability": reliability(evaluation),
+        "real": [
+            of_track(classifier, track, sequences=learned.sequences, dancers=learned.dancers)
+            for track in place.real_tracks()
+        ],
+        "rendered": on_rendered(
+            classifier, place.rendered_tracks(place.split(f"dancers:{OTHER[way]}")), learned
+        ),
+    }
+
+
+def _shipped(place: Place) -> Result:
+    classifier = Classifier(device="cpu")
+    contract = classifier.contract
+    # Performances are counted as known with their dancers: it learned from all that is at hand.
+    tracks = place.real_tracks()
+    known = [track.sequence for track in tracks if track.dancer in contract.dancers]
+    rows = [
+        of_track(classifier, track, sequences=known, dancers=contract.dancers) for track in tracks
+    ]
+    return {"recipe": contract.recipe, "split": contract.split, "real": rows}
+
+
+def on_rendered(classifier: WindowClassifier, tracks: list[Track], learned: Split) -> Result | None:
+    """What a model makes of rendered tracks; None without any.
+
+    Args:
+        classifier: the model.
+        tracks: of dancers that it was not trained on.
+        learned: what it was trained on.
+    """
+    if not tracks:
+        return None
+    figures = evaluate_tracks(classifier, tracks).figures()
+    rows = [
+        of_track(classifier, track, sequences=learned.sequences, dancers=learned.dancers)
+        for track in tracks
+    ]
+    pieces = [piece for row in rows for piece in row["pieces"]]
+    return {
+        **{name: figures[name] for name in ("clips", "clip_accuracy", "windows", "ece")},
+        "window_accuracy": figures["window_accuracy"],
+        "pieces": len(pieces),
+        "piece_accuracy": sum(piece["rank"] == 1 for piece in pieces) / len(pieces),
+        "log_probability": sum(row["log_probability"] for row in rows) / len(rows),
+    }
