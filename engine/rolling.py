@@ -53,7 +53,7 @@ class RollingEstimate:
         labels: tuple[str, ...],
         *,
         memory: float = 1.5,
-        enter: float = 0.6,
+        enter: float = 0.65,
         leave: float = 0.45,
         margin: float = 0.1,
     ) -> None:

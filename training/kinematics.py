@@ -21,6 +21,7 @@ from torch import Tensor
 from engine.contract import Contract
 from engine.skeleton import JOINTS, MIRRORED, Array
 from engine.window import WindowSpec
+from training.batches import NO_GENRE
 from training.recipe import Count, Share
 
 _INDEX: Final = {name: index for index, name in enumerate(JOINTS)}
@@ -335,12 +336,13 @@ def train_boosted_trees(
     Statistics 2001, as scikit-learn does it on histograms.
 
     Args:
-        batches: windows (N, L, F) and indices (N,) of their genres, each batch once.
+        batches: windows (N, L, F) and indices (N,) of their genres, each batch once. Windows of
+            no genre are left out: trees cannot be taught to be unsure.
         contract: says what the windows are and whom they show; its labels are the genres.
         settings: how; the usual where None.
 
     Raises:
-        ValueError: there is no batch, or not more than one genre.
+        ValueError: there is no batch, or there are not two genres in them.
     """
     settings = settings or BoostedTreesSettings()
     pairs = [
@@ -350,8 +352,10 @@ def train_boosted_trees(
     if not pairs:
         raise ValueError("there is nothing to train on")
     features, labels = (np.concatenate(each) for each in zip(*pairs, strict=True))
+    danced = labels != NO_GENRE
+    features, labels = features[danced], labels[danced]
     if len(np.unique(labels)) < 2:
-        raise ValueError("there is only one genre to train on")
+        raise ValueError("there are not two genres to train on")
     model = HistGradientBoostingClassifier(
         max_iter=settings.trees,
         learning_rate=settings.learning_rate,
