@@ -32,7 +32,7 @@ class GenreLSTM(nn.Module):
         super().__init__()
         features = window.features
         self.mirror = settings.mirror
-        reflection, sides = _reflection(window)
+        reflection, sides = mirroring(window)
         self.register_buffer("reflection", reflection, persistent=False)
         self.register_buffer("sides", sides, persistent=False)
         self.pooling = settings.pooling
@@ -91,7 +91,7 @@ def _stem(features: int, settings: NetworkSettings) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def _reflection(window: WindowSpec) -> tuple[Tensor, Tensor]:
+def mirroring(window: WindowSpec) -> tuple[Tensor, Tensor]:
     """(F,) which feature stands in a feature's place in the mirror, and (F,) its sign."""
     channels = window.channels
     index = torch.tensor(MIRRORED)[:, None] * channels + torch.arange(channels)

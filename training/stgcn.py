@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from engine.skeleton import JOINTS
 from engine.window import WindowSpec
-from training.network import _reflection
+from training.network import mirroring
 from training.recipe import Count, Share
 
 BONES: Final[tuple[tuple[str, str], ...]] = (
@@ -78,7 +78,7 @@ class GenreSTGCN(nn.Module):
     def __init__(self, settings: STGCNSettings, *, window: WindowSpec, genres: int) -> None:
         super().__init__()
         self.mirror = settings.mirror
-        reflection, sides = _reflection(window)
+        reflection, sides = mirroring(window)
         self.register_buffer("reflection", reflection, persistent=False)
         self.register_buffer("sides", sides, persistent=False)
         self.channels = window.channels
