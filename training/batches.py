@@ -95,8 +95,10 @@ class RandomWindows(Dataset[tuple[Tensor, Tensor]]):
         shares = [1 - sampling.tracks if tracks else 1.0]
         shares += [sampling.tracks / len(tracks) for _ in tracks]
         if sampling.idle:
+            # Half of them, where the tracks have idlers too: else a model could learn that whoever
+            # a pose estimator saw is dancing.
             groups.append(idlers(recipe.seed))
-            shares.append(shares[0])
+            shares.append(max(sampling.tracks, 1e-6))
         self._dances = [dance for group in groups for dance in group]
         self._chances = chances(groups, shares, advanced=sampling.advanced, idle=sampling.idle)
 

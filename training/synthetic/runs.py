@@ -16,7 +16,7 @@ from rich.progress import (
 
 from engine.errors import ExpectedError
 from engine.track import read_tracks
-from training.idling import idle_motions
+from training.idling import TRAINED_KINDS, idle_motions
 from training.splits import find_split
 from training.synthetic.orders import DanceOrder, IdleOrder, Order, dance_orders, shuffled
 from training.synthetic.pool import SAMPLES, StudioPool
@@ -109,7 +109,9 @@ def find_orders(
     if data is not None:
         names = find_split(data, split).sequences
         orders += dance_orders(data, names, seconds=seconds, advanced_clips=advanced_clips)
-    motions = idle_motions(idle, seed=seed, seconds=seconds) if idle else []
+    # Not the kinds that are held out: a model that learns from these tracks can be tested on those.
+    kinds = TRAINED_KINDS
+    motions = idle_motions(idle, seed=seed, kinds=kinds, seconds=seconds) if idle else []
     orders += [IdleOrder(f"idle_{motion.name}", motion.joints) for motion in motions]
     return shuffled(orders, seed)
 
