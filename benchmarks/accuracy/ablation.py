@@ -15,7 +15,7 @@ STEPS: Final = {
     "naive": "motion capture as it stands: x, y, z and velocities, no camera, no smoothing",
     "camera": "a virtual camera: x, y, smoothed; headings, frame rates, limbs, mirror; no noise",
     "noise": "with noise fitted to real clips",
-    "rendered": "with rendered tracks for half of the windows",
+    "rendered": "with rendered tracks for three windows in ten",
 }
 SEEDS: Final = (0, 1)
 EVERY: Final = 2
