@@ -82,9 +82,7 @@ def film(
     turn = turn @ _about_y(np.radians(rng.normal(0, settings.heading)))
     turn = _about_z(np.radians(rng.normal(0, settings.roll))) @ turn
     joints = pelvis_centred(_with_other_limbs(joints, settings.limbs, rng)) @ turn.T
-    joints += mediapipe_noise().draw(times, rng.uniform(*settings.noise), rng)
-    joints += _thrown(len(times), settings, rng)
-    return times, _maybe_mirrored(joints, settings, rng)
+    return times, _seen(times, joints, rng.uniform(*settings.noise), settings, rng)
 
 
 def seen_again(
@@ -110,12 +108,19 @@ def seen_again(
         pelvis_centred(_with_other_limbs(joints[kept], settings.limbs, rng)),
     )
     joints = joints @ _about_z(np.radians(rng.normal(0, settings.roll))).T
-    joints += mediapipe_noise().draw(times, rng.uniform(0, settings.track_noise), rng)
+    return times, _seen(times, joints, rng.uniform(0, settings.track_noise), settings, rng)
+
+
+def _seen(
+    times: NDArray[np.float64],
+    joints: Array,
+    noise: float,
+    settings: CameraSettings,
+    rng: np.random.Generator,
+) -> Array:
+    """The joints with a pose estimator's errors, now and then in a mirror."""
+    joints = joints + mediapipe_noise().draw(times, noise, rng)
     joints += _thrown(len(times), settings, rng)
-    return times, _maybe_mirrored(joints, settings, rng)
-
-
-def _maybe_mirrored(joints: Array, settings: CameraSettings, rng: np.random.Generator) -> Array:
     return mirrored(joints) if rng.random() < settings.mirror else joints
 
 

@@ -10,14 +10,45 @@ from training.recipe import NetworkSettings
 _KERNEL = 5  # steps
 
 
-class GenreLSTM(nn.Module):
+class MirrorAveraged(nn.Module):
+    """A network that, once trained, looks at each window and at its mirror image.
+
+    It answers with the mean: a dance does not change with the side it is danced on.
+
+    Args:
+        window: form of the windows, (N, L, F).
+        mirror: False for a network that looks at the window alone.
+    """
+
+    reflection: Tensor
+    sides: Tensor
+
+    def __init__(self, window: WindowSpec, *, mirror: bool) -> None:
+        super().__init__()
+        self.mirror = mirror
+        reflection, sides = _reflection(window)
+        self.register_buffer("reflection", reflection, persistent=False)
+        self.register_buffer("sides", sides, persistent=False)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Logits (N, K) of windows (N, L, F)."""
+        if self.training or not self.mirror:
+            return self._logits(windows)
+        mirrored = windows[..., self.reflection] * self.sides
+        both = self._logits(torch.cat([windows, mirrored]))
+        # Not `chunk`, which would fix the exported graph to the batch of the example.
+        return (both[: windows.shape[0]] + both[windows.shape[0] :]) / 2
+
+    def _logits(self, windows: Tensor) -> Tensor:
+        """Logits (N, K) of windows (N, L, F), as they are."""
+        raise NotImplementedError
+
+
+class GenreLSTM(MirrorAveraged):
     """An LSTM over the steps of a window, pooled over time, with one linear map on top.
 
     A stem of convolutions may stand before it: it sees motions of a fraction of a second, and
     leaves the LSTM fewer steps to go through.
-
-    Once trained, a network of a `mirror` recipe looks at each window and at its mirror image, and
-    answers with the mean: a dance does not change with the side it is danced on.
 
     Args:
         settings: its form.
@@ -25,16 +56,9 @@ class GenreLSTM(nn.Module):
         genres: how many genres (K) it tells apart.
     """
 
-    reflection: Tensor
-    sides: Tensor
-
     def __init__(self, settings: NetworkSettings, *, window: WindowSpec, genres: int) -> None:
-        super().__init__()
+        super().__init__(window, mirror=settings.mirror)
         features = window.features
-        self.mirror = settings.mirror
-        reflection, sides = mirroring(window)
-        self.register_buffer("reflection", reflection, persistent=False)
-        self.register_buffer("sides", sides, persistent=False)
         self.pooling = settings.pooling
         self.input_norm = nn.LayerNorm(features) if settings.input_norm else nn.Identity()
         self.stem = _stem(features, settings)
@@ -50,15 +74,6 @@ class GenreLSTM(nn.Module):
         self.attention = nn.Linear(width, 1) if settings.pooling == "attention" else None
         self.dropout = nn.Dropout(settings.head_dropout)
         self.head = nn.Linear(width * (2 if settings.pooling == "mean_max" else 1), genres)
-
-    def forward(self, windows: Tensor) -> Tensor:
-        """Logits (N, K) of windows (N, L, F)."""
-        if self.training or not self.mirror:
-            return self._logits(windows)
-        mirrored = windows[..., self.reflection] * self.sides
-        both = self._logits(torch.cat([windows, mirrored]))
-        # Not `chunk`, which would fix the exported graph to the batch of the example.
-        return (both[: windows.shape[0]] + both[windows.shape[0] :]) / 2
 
     def _logits(self, windows: Tensor) -> Tensor:
         steps = self.stem(self.input_norm(windows).transpose(1, 2)).transpose(1, 2)
@@ -91,7 +106,7 @@ def _stem(features: int, settings: NetworkSettings) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def mirroring(window: WindowSpec) -> tuple[Tensor, Tensor]:
+def _reflection(window: WindowSpec) -> tuple[Tensor, Tensor]:
     """(F,) which feature stands in a feature's place in the mirror, and (F,) its sign."""
     channels = window.channels
     index = torch.tensor(MIRRORED)[:, None] * channels + torch.arange(channels)

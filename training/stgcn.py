@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from engine.skeleton import JOINTS
 from engine.window import WindowSpec
-from training.network import mirroring
+from training.network import MirrorAveraged
 from training.recipe import Count, Share
 
 BONES: Final[tuple[tuple[str, str], ...]] = (
@@ -59,7 +59,7 @@ class STGCNSettings(BaseModel):
     mirror: bool = True
 
 
-class GenreSTGCN(nn.Module):
+class GenreSTGCN(MirrorAveraged):
     """Graph and temporal convolutions by turns over a window, then a mean and one linear map.
 
     It is called as `GenreLSTM` is, and once trained looks into the mirror as that does. Unlike the
@@ -72,15 +72,8 @@ class GenreSTGCN(nn.Module):
         genres: how many genres (K) it tells apart.
     """
 
-    reflection: Tensor
-    sides: Tensor
-
     def __init__(self, settings: STGCNSettings, *, window: WindowSpec, genres: int) -> None:
-        super().__init__()
-        self.mirror = settings.mirror
-        reflection, sides = mirroring(window)
-        self.register_buffer("reflection", reflection, persistent=False)
-        self.register_buffer("sides", sides, persistent=False)
+        super().__init__(window, mirror=settings.mirror)
         self.channels = window.channels
         self.input_norm = nn.BatchNorm1d(window.features)
         widths = [settings.width * 2 ** (block // 2) for block in range(settings.blocks)]
@@ -92,15 +85,6 @@ class GenreSTGCN(nn.Module):
         )
         self.dropout = nn.Dropout(settings.dropout)
         self.head = nn.Linear(widths[-1], genres)
-
-    def forward(self, windows: Tensor) -> Tensor:
-        """Logits (N, K) of windows (N, L, F)."""
-        if self.training or not self.mirror:
-            return self._logits(windows)
-        mirrored = windows[..., self.reflection] * self.sides
-        both = self._logits(torch.cat([windows, mirrored]))
-        # Not `chunk`, which would fix the exported graph to the batch of the example.
-        return (both[: windows.shape[0]] + both[windows.shape[0] :]) / 2
 
     def _logits(self, windows: Tensor) -> Tensor:
         normed = self.input_norm(windows.transpose(1, 2))
