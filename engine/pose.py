@@ -1,4 +1,4 @@
-"""Finds one person's pose in each frame of a video, by MediaPipe's Pose Landmarker."""
+"""Finds the poses of people in each frame of a video, by MediaPipe's Pose Landmarker."""
 
 from pathlib import Path
 from typing import Any, Final, Self
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engine.blazepose import Landmarks
 from engine.errors import ExpectedError
-from engine.skeleton import Array, Pose
+from engine.skeleton import Array
 
 _vision: Final = mp.tasks.vision
 
@@ -22,23 +22,25 @@ class PoseModelError(ExpectedError):
 
 
 class PoseEstimator:
-    """Follows one person from frame to frame.
+    """Follows people from frame to frame.
 
-    MediaPipe tracks: it looks for a person in the whole image only where it has lost the one
-    before. So one estimator belongs to one source, and frames come in their order. It has to be
+    MediaPipe tracks: it looks for people in the whole image only where it follows fewer than it
+    may. So one estimator belongs to one source, and frames come in their order. It has to be
     closed: MediaPipe hangs where the garbage collector is left to do that.
 
     Args:
         model: a `.task` file of the Pose Landmarker: lite, full or heavy.
+        people: how many to find at most.
 
     Raises:
         PoseModelError: no such file, or no such model.
         OSError: the system lacks a library that MediaPipe loads, such as libEGL.
     """
 
-    def __init__(self, model: Path) -> None:
+    def __init__(self, model: Path, *, people: int = 1) -> None:
         self._model = model
-        self._landmarker = _landmarker(model)
+        self._people = people
+        self._landmarker = _landmarker(model, people)
         self._start: float | None = None
         self._last_ms = -1
 
@@ -49,36 +51,32 @@ class PoseEstimator:
         """Closes."""
         self.close()
 
-    def estimate(self, image: NDArray[np.uint8], time: float) -> Pose | None:
-        """Finds the person in a frame.
+    def landmarks(self, image: NDArray[np.uint8], time: float) -> Landmarks | None:
+        """The person in a frame, or the first of several; see `people`."""
+        return next(iter(self.people(image, time)), None)
+
+    def people(self, image: NDArray[np.uint8], time: float) -> list[Landmarks]:
+        """Finds the people in a frame; their order means nothing.
 
         Args:
             image: (H, W, 3) BGR, as OpenCV has it.
             time: capture time of the frame in seconds, on any clock.
 
-        Returns:
-            The pose, or None where nobody is seen.
-
         Raises:
             ValueError: `image` is of another shape or type.
         """
-        found = self.landmarks(image, time)
-        return None if found is None else found.pose()
-
-    def landmarks(self, image: NDArray[np.uint8], time: float) -> Landmarks | None:
-        """Finds the person in a frame and says all that MediaPipe does; see `estimate`."""
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ValueError(f"a frame is (H, W, 3) uint8, not {image.shape} {image.dtype}")
         frame = mp.Image(mp.ImageFormat.SRGB, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
         found = self._landmarker.detect_for_video(frame, self._timestamp(time))
-        if not found.pose_world_landmarks:
-            return None
-        marks = found.pose_world_landmarks[0]
-        return Landmarks(
-            world=_positions(marks),
-            image=_positions(found.pose_landmarks[0]),
-            visibility=np.array([mark.visibility for mark in marks], np.float32),
-        )
+        return [
+            Landmarks(
+                world=_positions(world),
+                image=_positions(marks),
+                visibility=np.array([mark.visibility for mark in world], np.float32),
+            )
+            for world, marks in zip(found.pose_world_landmarks, found.pose_landmarks, strict=True)
+        ]
 
     def reset(self, reason: str) -> None:
         """Starts anew, as for a new epoch of the source; `reason` is for whoever reads the call.
@@ -87,7 +85,7 @@ class PoseEstimator:
         """
         del reason
         self._landmarker.close()
-        self._landmarker = _landmarker(self._model)
+        self._landmarker = _landmarker(self._model, self._people)
         self._start = None
         self._last_ms = -1
 
@@ -107,12 +105,13 @@ def _positions(marks: Any) -> Array:
     return np.array([(mark.x, mark.y, mark.z) for mark in marks], np.float32)
 
 
-def _landmarker(model: Path) -> Any:
+def _landmarker(model: Path, people: int) -> Any:
     if not model.is_file():
         raise PoseModelError(f"no such file: {model}")
     options = _vision.PoseLandmarkerOptions(
         base_options=mp.tasks.BaseOptions(model_asset_path=str(model)),
         running_mode=_vision.RunningMode.VIDEO,
+        num_poses=people,
     )
     try:
         return _vision.PoseLandmarker.create_from_options(options)

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from engine.recognizer import Prediction
+from engine.floor import FloorPrediction
 from stream.messages import SourceState
+from stream.sources.base import Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +15,14 @@ class StateChanged:
         state: what it is doing.
         epoch: of the source.
         reason: why, for people to read.
+        fault: why, for programs, where it is not as it should be.
         final: whether nothing more is to come from this source.
     """
 
     state: SourceState
     epoch: int
     reason: str | None = None
+    fault: Fault | None = None
     final: bool = False
 
 
@@ -28,7 +31,7 @@ class Predicted:
     """A prediction was made. Times are in seconds of the monotonic clock.
 
     Attributes:
-        prediction: what was made of the window.
+        prediction: what was made of everybody's window.
         epoch: of the source.
         capture: the newest frame in the window was captured.
         taken: pose estimation took it up.
@@ -38,7 +41,7 @@ class Predicted:
         fps: poses a second, lately.
     """
 
-    prediction: Prediction
+    prediction: FloorPrediction
     epoch: int
     capture: float
     taken: float

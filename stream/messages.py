@@ -13,14 +13,17 @@ from pydantic import (
     ConfigDict,
     Field,
     NonNegativeInt,
+    PositiveInt,
     TypeAdapter,
     ValidationError,
     model_validator,
 )
 
+from engine.floor import FloorPrediction
 from engine.genres import GENRES
 from engine.recognizer import Prediction
 from engine.rolling import Status
+from stream.sources.base import Fault
 
 # More digits would be noise that every client has to read.
 Seconds = Annotated[float, AfterValidator(lambda value: round(value, 6))]
@@ -36,9 +39,17 @@ class SourceState(StrEnum):
     """What a source is doing."""
 
     CONNECTING = "connecting"
+    """It is opened for the first time."""
     RUNNING = "running"
+    """It gives frames."""
+    STALLED = "stalled"
+    """It is open and gives no frames."""
+    RECONNECTING = "reconnecting"
+    """It is tried again, for as long as it takes."""
     ENDED = "ended"
+    """It is over, as a file is."""
     FAILED = "failed"
+    """It is given up: trying again would not help."""
 
 
 class _Model(BaseModel):
@@ -104,11 +115,9 @@ class _Message(_Model):
     """Grows by one with each message of the source, of either type, over all epochs."""
 
 
-class PredictionMessage(_Message):
-    """What is being danced in front of one source."""
+class _Answer(_Model):
+    """What is said of a dancer."""
 
-    type: Literal["prediction"] = "prediction"
-    """Tells the two messages apart."""
     status: Status
     """Whether a genre can be named, and why not."""
     genre: str | None
@@ -121,11 +130,6 @@ class PredictionMessage(_Message):
     """Genre code to probability, smoothed over the last windows; all 0 without a window."""
     window: Annotated[Seconds, Field(ge=0)]
     """Seconds of dance that the window held; 0 without one."""
-    times: PredictionTimes
-    latency: Latency
-    frames: FrameCounts
-    fps: Annotated[float, Field(ge=0), AfterValidator(lambda value: round(value, 2))]
-    """Poses a second, lately."""
 
     @model_validator(mode="after")
     def _names_a_genre_or_does_not(self) -> Self:
@@ -135,21 +139,60 @@ class PredictionMessage(_Message):
         return self
 
 
+class DancerAnswer(_Answer):
+    """What one dancer of a source is dancing."""
+
+    id: PositiveInt
+    """Stays with the dancer while he or she is followed."""
+
+
+class PredictionMessage(_Answer, _Message):
+    """What is being danced in front of one source, by the first of its dancers."""
+
+    type: Literal["prediction"] = "prediction"
+    """Tells the messages apart."""
+    dancers: tuple[DancerAnswer, ...] = Field(default=(), strict=False)
+    """Everybody who is followed, the first one too: who moves before who stands still, then
+    oldest id first."""
+    times: PredictionTimes
+    latency: Latency
+    frames: FrameCounts
+    fps: Annotated[float, Field(ge=0), AfterValidator(lambda value: round(value, 2))]
+    """Poses a second, lately."""
+
+
 class SourceMessage(_Message):
     """What a source is doing, sent whenever that changes."""
 
     type: Literal["source"] = "source"
-    """Tells the two messages apart."""
+    """Tells the messages apart."""
     state: SourceState
     """What the source is doing now."""
     reason: str | None = None
     """Why, for people to read."""
+    fault: Fault | None = None
+    """Why, for programs, where it is not as it should be."""
     times: SourceTimes
 
 
-Message = Annotated[PredictionMessage | SourceMessage, Field(discriminator="type")]
+class Heartbeat(_Model):
+    """Says each second, to each client of the WebSocket, that the connection is alive."""
 
-_ADAPTER: Final[TypeAdapter[PredictionMessage | SourceMessage]] = TypeAdapter(Message)
+    version: Literal[1] = 1
+    """Of this schema."""
+    type: Literal["heartbeat"] = "heartbeat"
+    """Tells the messages apart."""
+    dropped: dict[SourceName, NonNegativeInt]
+    """Messages of each source that this client was too slow for, since it connected."""
+    times: SourceTimes
+
+
+Message = PredictionMessage | SourceMessage
+
+_ADAPTER: Final[TypeAdapter[Message]] = TypeAdapter(Annotated[Message, Field(discriminator="type")])
+_WITH_HEARTBEAT: Final[TypeAdapter[Message | Heartbeat]] = TypeAdapter(
+    Annotated[Message | Heartbeat, Field(discriminator="type")]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +243,7 @@ class Moments:
 
 
 def prediction_message(
-    prediction: Prediction,
+    prediction: FloorPrediction,
     *,
     labels: Sequence[str],
     source: str,
@@ -224,31 +267,29 @@ def prediction_message(
         fps: poses a second, lately.
         clock: turns monotonic into Unix time.
     """
-    estimate = prediction.estimate
+    leading = prediction.leading
     return PredictionMessage(
         source=source,
         epoch=epoch,
         seq=seq,
-        status=estimate.status,
-        genre=estimate.genre,
-        # A model of one's own may know genres that AIST does not.
-        name=None if estimate.genre is None else GENRES.get(estimate.genre, estimate.genre),
-        confidence=_probability(estimate.confidence),
-        probabilities={
-            code: _probability(value)
-            for code, value in zip(labels, estimate.probabilities, strict=True)
-        },
-        window=prediction.window_seconds,
+        **_answer(leading, labels),
+        dancers=tuple(
+            DancerAnswer(id=dancer.id, **_answer(dancer.prediction, labels))
+            for dancer in prediction.dancers
+        ),
         times=PredictionTimes(
             capture=clock.unix(moments.capture),
             pose=clock.unix(moments.posed),
-            window_end=clock.unix(prediction.window_end),
+            window_end=clock.unix(leading.window_end),
             sent=clock.unix(moments.sent),
         ),
         latency=Latency(
             capture=moments.taken - moments.capture,
             pose=moments.posed - moments.taken,
-            classify=prediction.classify_seconds,
+            classify=sum(
+                each.classify_seconds
+                for each in [dancer.prediction for dancer in prediction.dancers] or [leading]
+            ),
             send=moments.sent - moments.predicted,
         ),
         frames=frames,
@@ -256,9 +297,26 @@ def prediction_message(
     )
 
 
+def _answer(prediction: Prediction, labels: Sequence[str]) -> dict[str, Any]:
+    estimate = prediction.estimate
+    return {
+        "status": estimate.status,
+        "genre": estimate.genre,
+        # A model of one's own may know genres that AIST does not.
+        "name": None if estimate.genre is None else GENRES.get(estimate.genre, estimate.genre),
+        "confidence": _probability(estimate.confidence),
+        "probabilities": {
+            code: _probability(value)
+            for code, value in zip(labels, estimate.probabilities, strict=True)
+        },
+        "window": prediction.window_seconds,
+    }
+
+
 def source_message(
     state: SourceState,
     reason: str | None = None,
+    fault: Fault | None = None,
     *,
     source: str,
     epoch: int,
@@ -273,11 +331,12 @@ def source_message(
         seq=seq,
         state=state,
         reason=reason,
+        fault=fault,
         times=SourceTimes(sent=clock.unix(sent)),
     )
 
 
-def parse_message(text: str | bytes) -> PredictionMessage | SourceMessage:
+def parse_message(text: str | bytes) -> Message:
     """Reads a message as the outlets write it.
 
     Raises:
@@ -299,7 +358,7 @@ def schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "dancetype message, version 1",
-        **_ADAPTER.json_schema(mode="serialization"),
+        **_WITH_HEARTBEAT.json_schema(mode="serialization"),
     }
 
 

@@ -1,14 +1,14 @@
 """One source's way from frames to predictions."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.recognizer import Recognizer
-from engine.skeleton import Pose
+from engine.blazepose import Landmarks
+from engine.floor import Floor
 from stream.events import Event, Predicted
 from stream.frames import Frame
 from stream.sources.base import Source
@@ -24,8 +24,8 @@ class Estimator(Protocol):
 
     def __exit__(self, *exception: object) -> None: ...
 
-    def estimate(self, image: NDArray[np.uint8], time: float) -> Pose | None:
-        """The pose in a frame (H, W, 3) BGR of `time` seconds, or None."""
+    def people(self, image: NDArray[np.uint8], time: float) -> Sequence[Landmarks]:
+        """Who is in a frame (H, W, 3) BGR of `time` seconds."""
         ...
 
     def reset(self, reason: str) -> None:
@@ -40,7 +40,7 @@ class Pipeline(SourceThreads):
         name: of the source, for logs.
         open_source: opens it for the epoch given.
         make_estimator: makes the pose estimator; called on the thread that uses and closes it.
-        recognizer: of this source alone.
+        floor: of this source alone.
         clock: monotonic, in seconds.
         on_event: takes what happens, in order; called on either thread, and must return at once.
         loop: whether a source that has ended starts over.
@@ -52,14 +52,14 @@ class Pipeline(SourceThreads):
         *,
         open_source: Callable[[int], Source],
         make_estimator: Callable[[], Estimator],
-        recognizer: Recognizer,
+        floor: Floor,
         clock: Callable[[], float],
         on_event: Callable[[Event], None],
         loop: bool = False,
     ) -> None:
         super().__init__(name, open_source=open_source, clock=clock, on_event=on_event, loop=loop)
         self._make_estimator = make_estimator
-        self._recognizer = recognizer
+        self._floor = floor
         self._clock = clock
         self._on_event = on_event
 
@@ -70,14 +70,14 @@ class Pipeline(SourceThreads):
                 if frame.epoch != epoch:
                     if epoch is not None:
                         estimator.reset("a new epoch")
-                        self._recognizer.reset("a new epoch")
+                        self._floor.reset("a new epoch")
                     epoch, posed, rate = frame.epoch, 0, _Rate()
                 taken = self._clock()
-                pose = estimator.estimate(frame.image, frame.time)
+                seen = estimator.people(frame.image, frame.time)
                 done = self._clock()
                 posed += 1
                 rate.count(done)
-                prediction = self._recognizer.push(frame.time, pose)
+                prediction = self._floor.push(frame.time, seen)
                 if prediction is None:
                     continue
                 captured, dropped = self._slot.counts

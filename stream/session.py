@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Final, Protocol
 
 from stream.events import Event
-from stream.outlets import Outlets
+from stream.outlets.base import Outlets
 from stream.speaker import Speaker
 
 _JOIN_TIMEOUT: Final = 0.8

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -76,10 +76,34 @@ class Settings(BaseSettings):
     """Port they listen on; 0 picks a free one."""
     serve: bool = True
     """Whether there are a page and a WebSocket at all."""
+    token: SecretStr | None = None
+    """What clients have to know, at least 16 characters."""
+    insecure: bool = False
+    """Whether to listen on other than loopback addresses without a token."""
+    allow_origin: tuple[str, ...] = ()
+    """Origins of web pages that may connect, besides this machine's own."""
+    max_clients: int = Field(256, ge=1, le=10_000)
+    """How many WebSocket clients there may be at a time."""
+    tls_cert: Path | None = None
+    """Certificate chain (PEM) to serve the page and the WebSocket with."""
+    tls_key: Path | None = None
+    """Its private key (PEM), where it is not in the same file."""
     mqtt: str | None = Field(None, repr=False)
     """URL of an MQTT broker to send to."""
+    mqtt_ca: Path | None = None
+    """Certificate (PEM) of who vouches for the broker; those the system trusts where None."""
+    mqtt_client_id: str | None = Field(None, min_length=1, max_length=64)
+    """Our name at the broker, followed by each source's."""
+    homeassistant: bool = False
+    """Whether to tell Home Assistant, over MQTT, what there is."""
+    osc: str | None = None
+    """Where to send OSC messages: `host:port`."""
     jsonl: Path | None = None
     """File that messages are appended to."""
+    people: int = Field(1, ge=1, le=6)
+    """How many dancers of a source to follow."""
+    stall: float = Field(2.0, ge=0.5, le=60)
+    """Seconds without a frame after which a live source counts as stalled."""
     hop: float = Field(0.25, ge=0.02, le=10)
     """Seconds between predictions."""
     model: Path | None = None

@@ -39,7 +39,7 @@ class Speaker:
 
     @property
     def failed(self) -> bool:
-        """Whether the source has failed and not come back since."""
+        """Whether the source is away, or was given up."""
         return self._failed
 
     def stop(self, reason: str) -> StateChanged:
@@ -53,11 +53,12 @@ class Speaker:
         self._seq += 1
         if isinstance(event, StateChanged):
             self._last = event
-            if event.state in (SourceState.RUNNING, SourceState.FAILED):
-                self._failed = event.state is SourceState.FAILED
+            if event.state in (SourceState.RUNNING, SourceState.FAILED, SourceState.RECONNECTING):
+                self._failed = event.state is not SourceState.RUNNING
             return source_message(
                 event.state,
                 event.reason,
+                event.fault,
                 source=self._source,
                 epoch=event.epoch,
                 seq=seq,

@@ -1,13 +1,41 @@
 """What every source is."""
 
+from enum import StrEnum
 from typing import Protocol
 
 from engine.errors import ExpectedError
 from stream.frames import Frame
 
 
+class Fault(StrEnum):
+    """What is wrong with a source, for programs to tell apart."""
+
+    REFUSED = "refused"
+    """Its machine is there, and does not take the connection."""
+    TIMED_OUT = "timed_out"
+    """Nothing is heard of it, or no longer."""
+    AUTHENTICATION = "authentication"
+    """It does not take the user or the password."""
+    NOT_FOUND = "not_found"
+    """There is no such machine, path, device or file."""
+    CODEC = "codec"
+    """It has no video that can be decoded."""
+    ENDED = "ended"
+    """It has broken off, or is at its end."""
+    OTHER = "other"
+    """None of these; the reason says more."""
+
+
 class SourceError(ExpectedError):
-    """A source that cannot be read; the text says why and what to do, without credentials."""
+    """A source that cannot be read; the text says why and what to do, without credentials.
+
+    Attributes:
+        fault: which kind of fault it is.
+    """
+
+    def __init__(self, reason: str, fault: Fault = Fault.OTHER) -> None:
+        super().__init__(reason)
+        self.fault = fault
 
 
 class SourceUnavailableError(SourceError):

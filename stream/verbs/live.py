@@ -8,21 +8,21 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from engine.classifier import Classifier
-from engine.recognizer import Recognizer
+from engine.floor import Floor
 from stream.assets import SAMPLE_CLIP, cache_folder, fetch
-from stream.jsonl import JsonlOutlet
 from stream.messages import Clock
-from stream.mqtt import MqttOutlet
 from stream.native_stderr import chatter_dropped
-from stream.outlets import Outlet, Outlets
+from stream.outlets.base import Outlet, Outlets
+from stream.outlets.jsonl import JsonlOutlet
+from stream.outlets.mqtt import MqttOutlet
+from stream.outlets.terminal import TerminalOutlet
+from stream.outlets.websocket import WebSocketOutlet
 from stream.session import MakePipeline, Session
 from stream.settings import Settings, SettingsError
 from stream.sources.uri import SourceUri, parse_uri
 from stream.speaker import Speaker
-from stream.terminal import TerminalOutlet
 from stream.verbs.ending import end
 from stream.verbs.loading import native_libraries, pose_model, say
-from stream.websocket import WebSocketOutlet
 
 
 def run(settings: Settings) -> None:
@@ -95,7 +95,7 @@ def _pipelines(
     def estimator() -> PoseEstimator:
         # MediaPipe loads its libraries here, on a pipeline's own thread.
         with native_libraries():
-            return PoseEstimator(model)
+            return PoseEstimator(model, people=settings.people)
 
     model = pose_model(settings.pose_model, settings.variant)
     return {
@@ -104,7 +104,7 @@ def _pipelines(
             name,
             open_source=partial(open_source, uri, clock=clock.monotonic),
             make_estimator=estimator,
-            recognizer=Recognizer(classifier, hop=settings.hop),
+            floor=Floor(classifier, people=settings.people, hop=settings.hop),
             clock=clock.monotonic,
             loop=loop,
         )

@@ -9,7 +9,7 @@ import pytest
 from engine.genres import CODES
 from stream.events import Event, StateChanged
 from stream.messages import Clock, PredictionMessage, SourceMessage, SourceState
-from stream.outlets import Outlets
+from stream.outlets.base import Outlets
 from stream.session import Session
 from stream.speaker import Speaker
 

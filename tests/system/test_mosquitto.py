@@ -31,8 +31,8 @@ from stream.messages import (
     schema,
     source_message,
 )
-from stream.mqtt import MqttOutlet
-from stream.outlets import Outlets
+from stream.outlets.base import Outlets
+from stream.outlets.mqtt import MqttOutlet
 
 HOST = "127.0.0.1"
 ROOT = Path(__file__).parents[2]
@@ -51,8 +51,8 @@ PUBLISHER = """
 import asyncio, sys
 from time import monotonic
 from stream.messages import Clock, SourceState, source_message
-from stream.mqtt import MqttOutlet
-from stream.outlets import Outlets
+from stream.outlets.mqtt import MqttOutlet
+from stream.outlets.base import Outlets
 
 async def main():
     async with Outlets([MqttOutlet(sys.argv[1])]) as outlets:
@@ -177,7 +177,7 @@ async def test_who_subscribes_late_hears_the_status_but_no_old_prediction(
 
 
 async def test_a_broker_that_starts_late_is_published_to(port: int, tmp_path: Path) -> None:
-    with warnings_of("stream.mqtt") as warnings:
+    with warnings_of("stream.outlets.mqtt") as warnings:
         async with an_outlet(port) as outlets:
             await outlets.send(RUNNING)
             async with asyncio.timeout(WITHIN):
@@ -255,7 +255,7 @@ async def test_a_login_is_used_and_its_password_shown_nowhere(
     assert await making.wait() == 0
     access = f"allow_anonymous false\npassword_file {logins}"
     login = f"dancer:{quote(password, safe='')}@"
-    with warnings_of("stream.mqtt") as warnings:
+    with warnings_of("stream.outlets.mqtt") as warnings:
         async with mosquitto(port, tmp_path, access), an_outlet(port, login) as outlets:
             await outlets.send(RUNNING)
             if password == "wr0ng":

@@ -11,9 +11,9 @@ from urllib.parse import quote, unquote, urlsplit
 
 from aiomqtt import Client, MqttError, Will
 
-from stream.mailbox import Mailbox
 from stream.messages import PredictionMessage, SourceMessage
-from stream.outlets import OutletError
+from stream.outlets.base import OutletError
+from stream.outlets.mailbox import Mailbox
 
 _log = logging.getLogger(__name__)
 

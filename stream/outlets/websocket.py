@@ -13,9 +13,9 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from stream.mailbox import Mailbox
 from stream.messages import PredictionMessage, SourceMessage, SourceState
-from stream.outlets import OutletError
+from stream.outlets.base import OutletError
+from stream.outlets.mailbox import Mailbox
 
 _log = logging.getLogger(__name__)
 

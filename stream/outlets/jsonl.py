@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Self
 
 from stream.messages import PredictionMessage, SourceMessage
-from stream.outlets import OutletError
+from stream.outlets.base import OutletError
 
 
 class JsonlOutlet:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.mqtt import Broker, MqttOutlet, parse_broker, retry_delays, topic_level
-from stream.outlets import OutletError
+from stream.outlets.base import OutletError
+from stream.outlets.mqtt import Broker, MqttOutlet, parse_broker, retry_delays, topic_level
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 
 from stream.messages import Clock, SourceMessage, SourceState, source_message
-from stream.outlets import OutletError
-from stream.websocket import WebSocketOutlet
+from stream.outlets.base import OutletError
+from stream.outlets.websocket import WebSocketOutlet
 
 # Much more than the buffers between a server and a client that does not read.
 HUGE = "x" * 4_000_000

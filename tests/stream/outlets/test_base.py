@@ -12,7 +12,7 @@ from stream.messages import (
     parse_message,
     source_message,
 )
-from stream.outlets import OutletError, Outlets
+from stream.outlets.base import OutletError, Outlets
 
 MESSAGE = source_message(
     SourceState.RUNNING,

@@ -13,7 +13,7 @@ from stream.messages import (
     SourceState,
     SourceTimes,
 )
-from stream.terminal import TerminalOutlet
+from stream.outlets.terminal import TerminalOutlet
 
 
 def prediction(status: Status, genre: str | None = None, *, seq: int = 0) -> PredictionMessage:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from stream.jsonl import JsonlOutlet
 from stream.messages import Clock, SourceMessage, SourceState, parse_message, source_message
-from stream.outlets import OutletError, Outlets
+from stream.outlets.base import OutletError, Outlets
+from stream.outlets.jsonl import JsonlOutlet
 
 FULL_DISK = Path("/dev/full")
 

@@ -1,0 +1,1 @@
+"""What carries messages out: WebSocket, MQTT, OSC, a file, the terminal."""
