@@ -1,4 +1,4 @@
-"""One place for one frame, between the thread that captures and the thread that finds poses."""
+"""One place for one frame, between the thread that reads and the thread that finds poses."""
 
 from threading import Condition
 
@@ -16,7 +16,7 @@ class FrameSlot:
         self._frame: Frame | None = None
         self._in_work = False
         self._closed = False
-        self._epoch = -1
+        self._epoch = 0
         self._captured = 0
         self._dropped = 0
 
@@ -26,6 +26,13 @@ class FrameSlot:
         with self._changed:
             return self._captured, self._dropped
 
+    def begin(self, epoch: int) -> None:
+        """From now on only frames of `epoch` are taken; whoever brings another is turned away."""
+        with self._changed:
+            self._epoch, self._captured, self._dropped = epoch, 0, 0
+            self._frame = None
+            self._changed.notify_all()
+
     def put(self, frame: Frame, *, overtake: bool) -> bool:
         """Leaves a frame for the other thread.
 
@@ -34,15 +41,13 @@ class FrameSlot:
             overtake: whether it replaces a frame that still lies there; else it waits its turn.
 
         Returns:
-            False where the slot is closed.
+            False where the frame is not wanted: it is of another epoch, or the slot is closed.
         """
         with self._changed:
             if not overtake:
-                self._changed.wait_for(lambda: self._closed or self._frame is None)
-            if self._closed:
+                self._changed.wait_for(lambda: self._frame is None or not self._wants(frame))
+            if not self._wants(frame):
                 return False
-            if frame.epoch != self._epoch:
-                self._epoch, self._captured, self._dropped = frame.epoch, 0, 0
             self._captured += 1
             self._dropped += self._frame is not None
             self._frame = frame
@@ -79,3 +84,6 @@ class FrameSlot:
             self._closed = True
             self._frame = None
             self._changed.notify_all()
+
+    def _wants(self, frame: Frame) -> bool:
+        return frame.epoch == self._epoch and not self._closed

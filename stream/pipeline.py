@@ -1,5 +1,6 @@
 """One source's way from frames to predictions."""
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol, Self
@@ -9,12 +10,17 @@ from numpy.typing import NDArray
 
 from engine.blazepose import Landmarks
 from engine.floor import Floor
+from stream.capture import STALL
 from stream.events import Event, Predicted
 from stream.frames import Frame
 from stream.sources.base import Source
 from stream.threads import SourceThreads
 
+_log = logging.getLogger(__name__)
+
 _RATE_SPAN: Final = 2.0
+# In a row; a show is not to end over one odd frame, nor to go on without any pose.
+_MOST_CRASHES: Final = 5
 
 
 class Estimator(Protocol):
@@ -44,6 +50,7 @@ class Pipeline(SourceThreads):
         clock: monotonic, in seconds.
         on_event: takes what happens, in order; called on either thread, and must return at once.
         loop: whether a source that has ended starts over.
+        stall: seconds without a frame after which a live source counts as stalled.
     """
 
     def __init__(
@@ -56,12 +63,16 @@ class Pipeline(SourceThreads):
         clock: Callable[[], float],
         on_event: Callable[[Event], None],
         loop: bool = False,
+        stall: float = STALL,
     ) -> None:
-        super().__init__(name, open_source=open_source, clock=clock, on_event=on_event, loop=loop)
+        super().__init__(
+            name, open_source=open_source, clock=clock, on_event=on_event, loop=loop, stall=stall
+        )
         self._make_estimator = make_estimator
         self._floor = floor
         self._clock = clock
         self._on_event = on_event
+        self._crashes = 0
 
     def _work(self, frames: Iterator[Frame]) -> None:
         with self._make_estimator() as estimator:
@@ -73,7 +84,7 @@ class Pipeline(SourceThreads):
                         self._floor.reset("a new epoch")
                     epoch, posed, rate = frame.epoch, 0, _Rate()
                 taken = self._clock()
-                seen = estimator.people(frame.image, frame.time)
+                seen = self._people(estimator, frame)
                 done = self._clock()
                 posed += 1
                 rate.count(done)
@@ -93,6 +104,20 @@ class Pipeline(SourceThreads):
                         fps=rate.value,
                     )
                 )
+
+    def _people(self, estimator: Estimator, frame: Frame) -> Sequence[Landmarks]:
+        """Who is in a frame; nobody where pose estimation fails, unless it does so on and on."""
+        try:
+            seen = estimator.people(frame.image, frame.time)
+        except Exception:
+            self._crashes += 1
+            if self._crashes > _MOST_CRASHES:
+                raise
+            _log.exception("source %s: pose estimation failed; it starts anew", self._name)
+            estimator.reset("it failed")
+            return ()
+        self._crashes = 0
+        return seen
 
 
 class _Rate:

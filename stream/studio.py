@@ -175,12 +175,10 @@ class Studio:
             )
 
     def _take(self, name: str, reasons: dict[str, str], event: StateChanged) -> None:
-        if event.state is not SourceState.FAILED:
-            return
-        reason = event.reason or "failed"
-        if event.final:
+        reason = event.reason or event.state.value
+        if event.state is SourceState.FAILED:
             reasons[name] = reason
-        else:
+        elif event.state in (SourceState.STALLED, SourceState.RECONNECTING):
             self._warn(f"{name}: {reason}")
 
     def _path(self, source: str) -> Path:

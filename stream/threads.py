@@ -1,4 +1,4 @@
-"""The two threads of a source: one captures, the other finds poses."""
+"""The threads of a source: one has it read, the other finds poses."""
 
 import logging
 from abc import ABC, abstractmethod
@@ -7,12 +7,12 @@ from threading import Event as Flag
 from threading import Thread
 
 from engine.errors import ExpectedError
-from stream.capture import Capture
+from stream.capture import STALL, Capture
 from stream.events import StateChanged
 from stream.frames import Frame
 from stream.handover import FrameSlot
 from stream.messages import SourceState
-from stream.sources.base import Source
+from stream.sources.base import Fault, Source
 
 _log = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ class SourceThreads(ABC):
         clock: monotonic, in seconds.
         on_event: takes what happens, in order; called on either thread, and must return at once.
         loop: whether a source that has ended starts over.
+        stall: seconds without a frame after which a live source counts as stalled.
     """
 
     def __init__(
@@ -39,13 +40,21 @@ class SourceThreads(ABC):
         clock: Callable[[], float],
         on_event: Callable[[StateChanged], None],
         loop: bool = False,
+        stall: float = STALL,
     ) -> None:
         self._name = name
         self._tell = on_event
         self._stop = Flag()
         self._slot = FrameSlot()
         self._capture = Capture(
-            open_source, self._slot, on_event=on_event, wait=self._stop.wait, clock=clock, loop=loop
+            open_source,
+            self._slot,
+            on_event=on_event,
+            wait=self._stop.wait,
+            clock=clock,
+            loop=loop,
+            stall=stall,
+            name=name,
         )
         self._pose_thread = self._thread("pose", lambda: self._work(self._frames()))
         self._capture_thread = self._thread("capture", self._capture.run)
@@ -64,17 +73,18 @@ class SourceThreads(ABC):
         self._pose_thread.start()
 
     def stop(self) -> None:
-        """Tells both threads to end; returns at once."""
+        """Tells all threads to end; returns at once."""
         self._stop.set()
         self._slot.close()
 
     def join(self, timeout: float) -> bool:
-        """Waits for both threads up to `timeout` seconds; False where one still runs."""
-        # In this order: when the first has ended it is settled whether there is a second.
+        """Waits for all threads up to `timeout` seconds; False where one still runs."""
+        # In this order: when one has ended it is settled whether there is a next.
         for thread in (self._pose_thread, self._capture_thread):
             if thread.ident is not None:
-                thread.join(timeout / 2)
-        return not (self._pose_thread.is_alive() or self._capture_thread.is_alive())
+                thread.join(timeout / 3)
+        read = self._capture.join(timeout / 3)
+        return read and not (self._pose_thread.is_alive() or self._capture_thread.is_alive())
 
     def _frames(self) -> Iterator[Frame]:
         # Not before there is somebody to take the frames, or a file would start with a delay.
@@ -100,4 +110,6 @@ class SourceThreads(ABC):
             self.stop()
 
     def _fail(self, reason: str) -> None:
-        self._tell(StateChanged(SourceState.FAILED, self._capture.epoch, reason, final=True))
+        self._tell(
+            StateChanged(SourceState.FAILED, self._capture.epoch, reason, Fault.OTHER, final=True)
+        )

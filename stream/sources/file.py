@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from stream.frames import Frame
-from stream.sources.base import SourceError
+from stream.sources.base import Fault, SourceError
 from stream.sources.opencv import cv2
 
 _USUAL_STEP: Final = 1 / 30
@@ -61,13 +61,13 @@ class FileSource:
     def __init__(self, path: str | Path, *, epoch: int = 0, start: float = 0.0) -> None:
         self._path = Path(path).expanduser()
         if self._path.is_dir():
-            raise SourceError(f"{path}: a folder; name a video file in it")
+            raise SourceError(f"{path}: a folder; name a video file in it", Fault.NOT_FOUND)
         if not self._path.is_file():
-            raise SourceError(f"{path}: no such file")
+            raise SourceError(f"{path}: no such file", Fault.NOT_FOUND)
         # An absolute path is never taken for one of FFmpeg's protocols, such as `concat:`.
         self._reader = cv2.VideoCapture(str(self._path.resolve()), cv2.CAP_FFMPEG)
         if not self._reader.isOpened():
-            raise SourceError(f"{path}: {self._unreadable()}")
+            raise SourceError(f"{path}: {self._unreadable()}", Fault.CODEC)
         # The default, and too important to leave to it: phones film upright by metadata alone.
         self._reader.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         self._times = FrameTimes(self._reader.get(cv2.CAP_PROP_FPS))
@@ -90,7 +90,9 @@ class FileSource:
         read, image = self._reader.read()
         if not read:
             if self._index == 0:
-                raise SourceError(f"{self._path}: no frame in it can be decoded; is it damaged?")
+                raise SourceError(
+                    f"{self._path}: no frame in it can be decoded; is it damaged?", Fault.CODEC
+                )
             return None
         told = self._reader.get(cv2.CAP_PROP_POS_MSEC) / 1000
         time = self._start + self._times.next(told)

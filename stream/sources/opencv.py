@@ -3,12 +3,10 @@
 import os
 
 # OpenCV and FFmpeg print what goes wrong below Python, beside our own messages about the same.
-# FFmpeg's options are read at each opening, and only RTSP knows this one: over UDP, pictures lose
-# parts and firewalls block them. Whoever has set any of these has had a reason.
+# Whoever has set any of these has had a reason.
 for _name, _value in {
     "OPENCV_LOG_LEVEL": "SILENT",
     "OPENCV_FFMPEG_LOGLEVEL": "-8",
-    "OPENCV_FFMPEG_CAPTURE_OPTIONS": "rtsp_transport;tcp",
     "OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT": "4",
 }.items():
     os.environ.setdefault(_name, _value)

@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable
 
 from stream.sources.base import Source
-from stream.sources.camera import RtspSource, WebcamSource
 from stream.sources.file import FileSource
 from stream.sources.pattern import PatternOptions, PatternSource
+from stream.sources.rtsp import RtspSource
 from stream.sources.uri import SourceKind, SourceUri
+from stream.sources.webcam import WebcamSource
 
 
 def open_source(

@@ -143,7 +143,7 @@ def _pose_model(settings: Settings) -> Finding:
 
 def _cameras() -> Finding:
     try:
-        from stream.sources.camera import list_webcams
+        from stream.sources.webcam import list_webcams
     except ImportError as error:
         return Finding("webcams", Verdict.FAIL, str(error), "see the lines above")
     found = list_webcams()

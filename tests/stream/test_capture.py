@@ -1,17 +1,20 @@
 from collections.abc import Callable, Iterable
-from threading import Thread
+from dataclasses import dataclass
+from threading import Event, Thread
 
 import numpy as np
 import pytest
 
+from stream.backoff import Backoff
 from stream.capture import Capture
 from stream.events import StateChanged
 from stream.frames import Frame
 from stream.handover import FrameSlot
 from stream.messages import SourceState
-from stream.sources.base import Source, SourceError, SourceUnavailableError
+from stream.sources.base import Fault, Source, SourceError, SourceUnavailableError
 
 CONNECTING, RUNNING = SourceState.CONNECTING, SourceState.RUNNING
+STALLED, RECONNECTING = SourceState.STALLED, SourceState.RECONNECTING
 ENDED, FAILED = SourceState.ENDED, SourceState.FAILED
 
 
@@ -19,22 +22,36 @@ def frame(index: int, *, time: float | None = None, epoch: int = 0) -> Frame:
     return Frame(np.zeros((2, 2, 3), np.uint8), index if time is None else time, index, epoch)
 
 
-class FakeSource:
-    """Yields what it is given; an exception in it is raised."""
+@dataclass(frozen=True)
+class Silence:
+    """Seconds for which a source gives nothing, until somebody has been told of a state."""
 
-    def __init__(self, items: Iterable[Frame | Exception], *, live: bool = False) -> None:
+    seconds: float
+    until: SourceState
+
+
+class FakeSource:
+    """Yields what it is given; an exception in it is raised, and a silence is kept."""
+
+    def __init__(self, items: Iterable[Frame | Exception | Silence], *, live: bool = False) -> None:
         self.live = live
-        self.closed = False
+        self.closed = Event()
+        self.world: World | None = None
         self._items = iter(items)
 
     def read(self) -> Frame | None:
         item = next(self._items, None)
+        while isinstance(item, Silence):
+            assert self.world
+            self.world.now += item.seconds
+            assert self.world.told(item.until)
+            item = next(self._items, None)
         if isinstance(item, Exception):
             raise item
         return item
 
     def close(self) -> None:
-        self.closed = True
+        self.closed.set()
 
 
 class World:
@@ -46,36 +63,47 @@ class World:
         self.taken: list[tuple[float, Frame]] = []
         self.waits: list[float] = []
         self.now = 0.0
+        self._told = {state: Event() for state in SourceState}
         self._patience = patience
-        self._reader = Thread(target=self._take, daemon=True)
-        self._reader.start()
+        self._taker = Thread(target=self._take, daemon=True)
+        self._taker.start()
 
     def wait(self, seconds: float) -> bool:
-        """Passes time; it is time to stop after a few long waits."""
+        """Passes time; it is time to stop after a few waits between tries."""
         self.now += seconds
-        if seconds >= 1:
+        if seconds >= 0.5:
             self.waits.append(seconds)
         return len(self.waits) >= self._patience
 
-    def capture(self, *sources: Source | Exception, loop: bool = False) -> None:
+    def hear(self, event: StateChanged) -> None:
+        self.events.append(event)
+        self._told[event.state].set()
+
+    def told(self, state: SourceState) -> bool:
+        """Waits until a state has been told."""
+        return self._told[state].wait(timeout=10)
+
+    def capture(self, *sources: FakeSource | Exception, loop: bool = False) -> None:
         opening = iter(sources)
 
         def open_source(epoch: int) -> Source:
             source = next(opening)
             if isinstance(source, Exception):
                 raise source
+            source.world = self
             return source
 
         Capture(
             open_source,
             self.slot,
-            on_event=self.events.append,
+            on_event=self.hear,
             wait=self.wait,
             clock=lambda: self.now,
             loop=loop,
+            backoff=Backoff(lambda: self.now, draw=lambda: 1.0),
         ).run()
         self.slot.close()
-        self._reader.join()
+        self._taker.join()
 
     @property
     def states(self) -> list[tuple[SourceState, int]]:
@@ -93,7 +121,7 @@ def test_a_file_gives_each_frame_at_its_time() -> None:
     assert [taken.index for _, taken in world.taken] == [0, 1, 2]
     assert all(now >= taken.time for now, taken in world.taken)
     assert world.now == pytest.approx(0.5)
-    assert source.closed
+    assert source.closed.is_set()
 
 
 def test_the_states_of_a_file_are_told_in_order() -> None:
@@ -105,16 +133,16 @@ def test_the_states_of_a_file_are_told_in_order() -> None:
 
 def test_a_file_that_cannot_be_read_is_given_up() -> None:
     world = World()
-    world.capture(SourceError("no such file"))
+    world.capture(SourceError("no such file", Fault.NOT_FOUND))
     assert world.states == [(CONNECTING, 0), (FAILED, 0)]
-    assert world.events[-1] == StateChanged(FAILED, 0, "no such file", final=True)
+    assert world.events[-1] == StateChanged(FAILED, 0, "no such file", Fault.NOT_FOUND, final=True)
 
 
 def test_a_source_that_loops_starts_over_in_a_new_epoch() -> None:
     world = World()
     first = FakeSource([frame(0)])
     world.capture(first, FakeSource([frame(0, epoch=1)]), SourceError("gone"), loop=True)
-    assert first.closed
+    assert first.closed.is_set()
     assert world.states == [
         *((CONNECTING, 0), (RUNNING, 0), (ENDED, 0)),
         *((CONNECTING, 1), (RUNNING, 1), (ENDED, 1)),
@@ -123,31 +151,89 @@ def test_a_source_that_loops_starts_over_in_a_new_epoch() -> None:
     assert [event.final for event in world.events] == [False] * 7 + [True]
 
 
-def test_a_camera_that_is_not_there_is_tried_again_with_growing_delays() -> None:
-    world = World(patience=6)
-    world.capture(*(SourceUnavailableError("refused") for _ in range(6)))
-    assert world.waits == [1, 2, 4, 8, 15, 15]
-    assert world.events[1].reason == "refused; trying again in 1 s"
+def test_a_camera_that_is_not_there_is_tried_again_for_ever_with_growing_waits() -> None:
+    world = World(patience=60)
+    world.capture(*(SourceUnavailableError("no", Fault.REFUSED) for _ in range(60)))
+    assert world.states[:3] == [(CONNECTING, 0), (RECONNECTING, 0), (RECONNECTING, 1)]
+    assert world.events[1] == StateChanged(
+        RECONNECTING, 0, "no; trying again in 0.5 s", Fault.REFUSED
+    )
     assert not any(event.final for event in world.events)
+    assert world.waits == sorted(world.waits)
+    assert world.waits[-1] == 30
 
 
 def test_a_camera_that_breaks_off_comes_back_in_a_new_epoch() -> None:
     world = World()
-    broken = FakeSource([frame(0), SourceUnavailableError("broken off")], live=True)
+    broken = FakeSource([frame(0), SourceUnavailableError("off", Fault.ENDED)], live=True)
     world.capture(broken, FakeSource([frame(0, epoch=1)], live=True))
-    assert broken.closed
+    assert broken.closed.is_set()
     assert world.states == [
-        *((CONNECTING, 0), (RUNNING, 0), (FAILED, 0)),
-        *((CONNECTING, 1), (RUNNING, 1), (ENDED, 1)),
+        *((CONNECTING, 0), (RUNNING, 0), (RECONNECTING, 0)),
+        *((RUNNING, 1), (ENDED, 1)),
     ]
+    assert world.events[2].fault is Fault.ENDED
 
 
-def test_a_camera_that_has_come_back_is_soon_tried_again() -> None:
-    world = World(patience=4)
-    refused = SourceUnavailableError("refused")
-    back = FakeSource([frame(0), SourceUnavailableError("broken off")], live=True)
-    world.capture(refused, refused, back, refused)
-    assert world.waits == [1, 2, 1, 2]
+@pytest.mark.parametrize("fault", [Fault.AUTHENTICATION, Fault.CODEC])
+def test_what_trying_again_would_not_mend_is_given_up(fault: Fault) -> None:
+    world = World()
+    world.capture(SourceUnavailableError("away", Fault.REFUSED), SourceError("no", fault))
+    assert world.states[-1] == (FAILED, 1)
+    assert world.events[-1].fault is fault
+    assert world.events[-1].final
+
+
+def test_a_camera_that_is_silent_for_a_moment_goes_on_in_its_epoch() -> None:
+    world = World()
+    world.capture(FakeSource([frame(0), Silence(2.5, STALLED), frame(1)], live=True))
+    assert world.states[:3] == [(CONNECTING, 0), (RUNNING, 0), (STALLED, 0)]
+    assert world.events[2].reason == "no frame for 2 s"
+    assert world.events[2].fault is Fault.TIMED_OUT
+    assert [taken.index for _, taken in world.taken] == [0, 1]
+
+
+def test_a_camera_that_is_silent_for_long_is_left_behind_and_started_anew() -> None:
+    world = World()
+    silent = FakeSource([frame(0), Silence(9, ENDED), frame(7)], live=True)
+    world.capture(silent, FakeSource([frame(0, epoch=1)], live=True))
+    assert world.states == [
+        *((CONNECTING, 0), (RUNNING, 0), (RECONNECTING, 0)),
+        *((RUNNING, 1), (ENDED, 1)),
+    ]
+    assert world.events[2].fault is Fault.TIMED_OUT
+    # What it gives in the end is nobody's, and it lets go of its camera.
+    assert silent.closed.wait(timeout=10)
+    assert [(taken.epoch, taken.index) for _, taken in world.taken] == [(0, 0), (1, 0)]
+
+
+def test_a_camera_that_shows_no_picture_is_started_anew() -> None:
+    world = World()
+    blind = FakeSource([Silence(13, RUNNING), frame(0)], live=True)
+    world.capture(blind, FakeSource([frame(0, epoch=1)], live=True))
+    assert world.states == [
+        *((CONNECTING, 0), (RECONNECTING, 0)),
+        *((RUNNING, 1), (ENDED, 1)),
+    ]
+    assert "no picture" in str(world.events[1].reason)
+
+
+def test_a_camera_that_never_lets_go_does_not_pile_up_threads() -> None:
+    world = World(patience=8)
+    held = [FakeSource([Silence(13, FAILED)], live=True) for _ in range(4)]
+    world.hear(StateChanged(CONNECTING, 0))
+    world.capture(*held)
+    world.hear(StateChanged(FAILED, 0))
+    reasons = [event.reason or "" for event in world.events if event.state is RECONNECTING]
+    assert ["holds on" in reason for reason in reasons] == [False] * 3 + [True] * (len(reasons) - 3)
+    assert len(reasons) > 4
+
+
+def test_a_file_may_take_its_time() -> None:
+    world = World()
+    slow = FakeSource([frame(0, time=0), frame(1, time=60), frame(2, time=61)])
+    world.capture(slow)
+    assert world.states == [(CONNECTING, 0), (RUNNING, 0), (ENDED, 0)]
 
 
 def test_a_closed_slot_ends_the_capture_without_a_word() -> None:
@@ -156,7 +242,7 @@ def test_a_closed_slot_ends_the_capture_without_a_word() -> None:
     source = FakeSource([frame(0), frame(1)])
     world.capture(source)
     assert world.states == [(CONNECTING, 0), (RUNNING, 0)]
-    assert source.closed
+    assert source.closed.is_set()
 
 
 def test_the_newest_frame_of_a_live_source_wins_and_the_others_are_counted() -> None:
@@ -174,8 +260,28 @@ def test_frames_are_counted_anew_in_each_epoch() -> None:
     for index in range(3):
         slot.put(frame(index), overtake=True)
     slot.take()
+    slot.begin(1)
     slot.put(frame(0, epoch=1), overtake=True)
     assert slot.counts == (1, 0)
+
+
+def test_a_frame_of_another_epoch_is_turned_away() -> None:
+    slot = FrameSlot()
+    slot.put(frame(0), overtake=True)
+    slot.begin(1)
+    assert not slot.put(frame(1), overtake=True)
+    assert slot.put(frame(0, epoch=1), overtake=True)
+    assert slot.counts == (1, 0)
+
+
+def test_who_waits_to_put_a_frame_is_freed_by_a_new_epoch() -> None:
+    slot = FrameSlot()
+    slot.put(frame(0), overtake=False)
+    put: list[bool] = []
+    waiting = in_background(lambda: put.append(slot.put(frame(1), overtake=False)))
+    slot.begin(1)
+    waiting.join(timeout=5)
+    assert put == [False]
 
 
 def in_background(work: Callable[[], object]) -> Thread:

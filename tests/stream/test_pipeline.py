@@ -1,5 +1,5 @@
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from queue import Queue
 from typing import Self
 
@@ -7,18 +7,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from engine.blazepose import Landmarks
 from engine.contract import Contract
 from engine.errors import ExpectedError
+from engine.floor import Floor
 from engine.genres import CODES
-from engine.recognizer import Recognizer
 from engine.rolling import Status
-from engine.skeleton import Array, Pose
+from engine.skeleton import Array
 from engine.window import WindowSpec
 from stream.events import Event, Predicted, StateChanged
 from stream.frames import Frame
 from stream.messages import SourceState
 from stream.pipeline import Pipeline
-from stream.sources.base import Source, SourceError
+from stream.sources.base import Fault, Source, SourceError
 
 SPEC = WindowSpec(seconds=2.0, min_seconds=1.0, length=8)
 
@@ -49,27 +50,33 @@ class FakeEstimator:
     def __exit__(self, *exception: object) -> None:
         self.closed = True
 
-    def estimate(self, image: NDArray[np.uint8], time: float) -> Pose | None:
-        joints = np.random.default_rng(round(time * 1000)).normal(size=(17, 3)).astype(np.float32)
-        return Pose(joints, np.ones(17, np.float32)) if image.any() else None
+    def people(self, image: NDArray[np.uint8], time: float) -> list[Landmarks]:
+        chance = np.random.default_rng(round(time * 1000))
+        world, marks = chance.normal(size=(2, 33, 3)).astype(np.float32)
+        return [Landmarks(world, marks, np.ones(33, np.float32))] if image.any() else []
 
     def reset(self, reason: str) -> None:
         self.resets.append(reason)
 
 
 class BrokenEstimator(FakeEstimator):
-    def estimate(self, image: NDArray[np.uint8], time: float) -> Pose | None:
-        raise RuntimeError("a bug")
+    """Fails at a bright frame."""
+
+    def people(self, image: NDArray[np.uint8], time: float) -> list[Landmarks]:
+        if image.max() > 9:
+            raise RuntimeError("a bug")
+        return super().people(image, time)
 
 
 class FakeFile:
-    """Four seconds of ten frames each."""
+    """Four seconds of ten frames each; some of them may be brighter."""
 
     live = False
 
-    def __init__(self, epoch: int, *, brightness: int = 9) -> None:
+    def __init__(self, epoch: int, *, brightness: int = 9, bright: Collection[int] = ()) -> None:
         self._epoch = epoch
-        self._image = np.full((2, 2, 3), brightness, np.uint8)
+        self._brightness = brightness
+        self._bright = bright
         self._index = 0
 
     def read(self) -> Frame | None:
@@ -77,7 +84,9 @@ class FakeFile:
             return None
         self._index += 1
         time = 100 * self._epoch + self._index / 10
-        return Frame(self._image, time, self._index - 1, self._epoch)
+        brightness = 200 if self._index in self._bright else self._brightness
+        image = np.full((2, 2, 3), brightness, np.uint8)
+        return Frame(image, time, self._index - 1, self._epoch)
 
     def close(self) -> None:
         pass
@@ -99,7 +108,7 @@ class Run:
             "cam",
             open_source=open_source,
             make_estimator=lambda: self.estimator,
-            recognizer=Recognizer(FakeClassifier(), hop=0.5),
+            floor=Floor(FakeClassifier(), hop=0.5),
             clock=lambda: 1e6,
             on_event=self.events.put,
             loop=loop,
@@ -125,7 +134,8 @@ def predictions(events: list[Event]) -> list[Predicted]:
 
 def test_a_file_warms_up_and_comes_to_a_genre() -> None:
     statuses = [
-        event.prediction.estimate.status for event in predictions(Run(FakeFile).to_the_end())
+        event.prediction.leading.estimate.status
+        for event in predictions(Run(FakeFile).to_the_end())
     ]
     assert statuses[0] is Status.WARMING_UP
     assert statuses[-1] is Status.GENRE
@@ -138,7 +148,7 @@ def test_every_frame_of_a_file_is_counted_and_none_is_dropped() -> None:
     assert posed == 36
     assert captured - posed in (0, 1)
     assert dropped == 0
-    assert last.capture == last.prediction.window_end == pytest.approx(3.6)
+    assert last.capture == last.prediction.leading.window_end == pytest.approx(3.6)
 
 
 def test_predictions_come_between_the_start_and_the_end_of_their_source() -> None:
@@ -152,14 +162,14 @@ def test_predictions_come_between_the_start_and_the_end_of_their_source() -> Non
 def test_a_new_epoch_starts_with_an_empty_buffer() -> None:
     run = Run(FakeFile, loop=True)
     events = run.until(lambda event: isinstance(event, Predicted) and event.epoch == 1)
-    assert predictions(events)[-1].prediction.estimate.status is Status.WARMING_UP
+    assert predictions(events)[-1].prediction.leading.estimate.status is Status.WARMING_UP
     assert predictions(events)[-1].frame_counts[1] == 1
     assert run.estimator.resets == ["a new epoch"]
 
 
 def test_an_empty_room_is_told_as_such() -> None:
     events = Run(lambda epoch: FakeFile(epoch, brightness=0)).to_the_end()
-    statuses = {event.prediction.estimate.status for event in predictions(events)}
+    statuses = {event.prediction.leading.estimate.status for event in predictions(events)}
     assert statuses == {Status.NO_PERSON}
 
 
@@ -168,21 +178,34 @@ def test_a_source_that_cannot_be_opened_fails_with_the_reason() -> None:
         raise SourceError("no such file")
 
     last = Run(refuse).to_the_end()[-1]
-    assert last == StateChanged(SourceState.FAILED, 0, "no such file", final=True)
+    assert last == StateChanged(SourceState.FAILED, 0, "no such file", Fault.OTHER, final=True)
 
 
-def test_a_crash_of_pose_estimation_is_logged_and_told(caplog: pytest.LogCaptureFixture) -> None:
-    run = Run(FakeFile, estimator=BrokenEstimator())
+def test_pose_estimation_that_fails_at_a_frame_is_logged_and_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    run = Run(lambda epoch: FakeFile(epoch, bright={7, 8, 20}), estimator=BrokenEstimator())
+    with caplog.at_level(logging.ERROR):
+        events = run.to_the_end()
+    assert predictions(events)[-1].prediction.leading.estimate.status is Status.GENRE
+    assert run.estimator.resets == ["it failed"] * 3
+    assert "a bug" in caplog.text
+
+
+def test_pose_estimation_that_always_fails_is_logged_and_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    run = Run(lambda epoch: FakeFile(epoch, brightness=200), estimator=BrokenEstimator())
     with caplog.at_level(logging.ERROR):
         last = run.to_the_end()[-1]
     assert last == StateChanged(
-        SourceState.FAILED, 0, "pose crashed: RuntimeError('a bug')", final=True
+        SourceState.FAILED, 0, "pose crashed: RuntimeError('a bug')", Fault.OTHER, final=True
     )
     assert "a bug" in caplog.text
     assert run.estimator.closed
 
 
-def test_a_crash_of_capture_is_logged_and_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_crash_of_a_source_is_logged_and_told(caplog: pytest.LogCaptureFixture) -> None:
     def crash(epoch: int) -> Source:
         raise RuntimeError("a bug")
 
@@ -190,7 +213,7 @@ def test_a_crash_of_capture_is_logged_and_told(caplog: pytest.LogCaptureFixture)
     with caplog.at_level(logging.ERROR):
         last = run.to_the_end()[-1]
     assert last == StateChanged(
-        SourceState.FAILED, 0, "capture crashed: RuntimeError('a bug')", final=True
+        SourceState.FAILED, 0, "reading crashed: RuntimeError('a bug')", Fault.OTHER, final=True
     )
     assert "a bug" in caplog.text
 
@@ -201,7 +224,7 @@ def test_a_pose_model_that_cannot_be_used_fails_the_source_with_the_reason() -> 
             raise ExpectedError("no such model")
 
     last = Run(FakeFile, estimator=NoModel()).to_the_end()[-1]
-    assert last == StateChanged(SourceState.FAILED, 0, "no such model", final=True)
+    assert last == StateChanged(SourceState.FAILED, 0, "no such model", Fault.OTHER, final=True)
 
 
 def test_stopping_ends_both_threads_and_closes_the_estimator() -> None:

@@ -84,12 +84,12 @@ def test_a_camera_that_breaks_off_is_told_and_found_again(
     states = [
         (message.state, message.epoch) for message in messages if isinstance(message, SourceMessage)
     ]
-    assert states[:5] == [
-        *((SourceState.CONNECTING, 0), (SourceState.RUNNING, 0), (SourceState.FAILED, 0)),
-        *((SourceState.CONNECTING, 1), (SourceState.RUNNING, 1)),
+    assert states[:4] == [
+        *((SourceState.CONNECTING, 0), (SourceState.RUNNING, 0)),
+        *((SourceState.RECONNECTING, 0), (SourceState.RUNNING, 1)),
     ]
     reasons = [message.reason for message in messages if isinstance(message, SourceMessage)]
-    assert "broken off; trying again in 1 s" in str(reasons[2])
+    assert "broken off; trying again in 0." in str(reasons[2])
 
 
 def test_a_camera_that_breaks_off_is_recorded_in_one_track(
@@ -101,10 +101,10 @@ def test_a_camera_that_breaks_off_is_recorded_in_one_track(
     ]
     run = subprocess.run(command, timeout=60, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    assert "broken off; trying again in 1 s" in run.stderr
+    assert "broken off; trying again in 0." in run.stderr
     (track,) = read_tracks(tmp_path)
     gaps = np.diff(track.times)
     assert track.name.endswith("-cam-none-Ann")
     assert 2 < track.times[-1] < 5
     # While the camera is away there are no frames, and so no dance.
-    assert gaps.max() > 1 > np.sort(gaps)[-2]
+    assert gaps.max() > 0.2

@@ -1,0 +1,151 @@
+"""Network cameras, by RTSP."""
+
+import errno
+import socket
+import time
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from typing import Final
+from urllib.parse import urlsplit
+
+import av
+import av.error
+import numpy as np
+from av.container import InputContainer
+from numpy.typing import NDArray
+
+from stream.frames import Frame
+from stream.sources.base import Fault, SourceError, SourceUnavailableError
+from stream.sources.uri import masked
+
+# One answer of the camera may take so long, and all it says before the first packet.
+_ANSWER_TIMEOUT: Final = 2.0
+_OPEN_TIMEOUT: Final = 5.0
+_READ_TIMEOUT: Final = 4.0
+_PORT: Final = 554
+
+_OPTIONS: Final = {
+    # Over UDP pictures lose parts, and firewalls block them.
+    "rtsp_transport": "tcp",
+    "allowed_media_types": "video",
+    "timeout": str(int(_ANSWER_TIMEOUT * 1e6)),
+    # FFmpeg would look at the first seconds of the video; the camera's description tells enough.
+    "analyzeduration": str(int(1e6)),
+    "fpsprobesize": "0",
+}
+
+_CHECK: Final = "check that the camera is on, and its address"
+
+
+class RtspSource:
+    """A network camera, read over TCP.
+
+    Args:
+        url: `rtsp://[user:password@]host[:port]/path`.
+        epoch: which start of the source this is.
+        clock: tells when a frame came.
+
+    Raises:
+        SourceUnavailableError: the camera is away, or has nothing to send now.
+        SourceError: it refuses the user or the password, or sends nothing that can be decoded.
+    """
+
+    live = True
+
+    def __init__(
+        self, url: str, *, epoch: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._name = masked(url)
+        self._epoch = epoch
+        self._clock = clock
+        self._index = 0
+        self._container = self._opened(url)
+        self._images = self._decoded()
+
+    def read(self) -> Frame:
+        """The next frame.
+
+        Raises:
+            SourceUnavailableError: none came within the time-out, or the camera is gone.
+        """
+        start = self._clock()
+        try:
+            image, came = next(self._images)
+        except StopIteration:
+            raise SourceUnavailableError(
+                f"{self._name}: the stream has ended or broken off", Fault.ENDED
+            ) from None
+        except av.error.FFmpegError as error:
+            raise self._explained(error, self._clock() - start) from None
+        self._index += 1
+        return Frame(image, came, self._index - 1, self._epoch)
+
+    def close(self) -> None:
+        """Hangs up."""
+        self._images.close()
+        self._container.close()
+
+    def _opened(self, url: str) -> InputContainer:
+        self._find_host(url)
+        start = self._clock()
+        try:
+            container = av.open(url, options=_OPTIONS, timeout=(_OPEN_TIMEOUT, _READ_TIMEOUT))
+        # What FFmpeg says names the URL, password and all: it must not be chained.
+        except av.error.FFmpegError as error:
+            raise self._explained(error, self._clock() - start) from None
+        if not container.streams.video or not container.streams.video[0].codec_context:
+            container.close()
+            raise SourceError(f"{self._name}: sends no video that can be decoded", Fault.CODEC)
+        return container
+
+    def _find_host(self, url: str) -> None:
+        """Looks the host up, as FFmpeg does not tell this fault from others."""
+        parts = urlsplit(url)
+        try:
+            socket.getaddrinfo(parts.hostname, parts.port or _PORT, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise SourceUnavailableError(
+                f"{self._name}: no machine by this name: {error.strerror}", Fault.NOT_FOUND
+            ) from None
+
+    def _decoded(self) -> Generator[tuple[NDArray[np.uint8], float]]:
+        """Images (H, W, 3) BGR, each with the time at which its last packet came."""
+        for packet in self._container.demux(video=0):
+            came = self._clock()
+            # A packet that lost a part on its way spoils a picture and not the stream.
+            with suppress(av.error.InvalidDataError):
+                for frame in packet.decode():
+                    yield frame.to_ndarray(format="bgr24").astype(np.uint8, copy=False), came
+
+    def _explained(self, error: av.error.FFmpegError, seconds: float) -> SourceError:
+        """What is wrong, without credentials; `seconds` is how long it took to come to light."""
+        match error:
+            case av.error.HTTPUnauthorizedError() | av.error.HTTPForbiddenError():
+                return SourceError(
+                    f"{self._name}: refuses the user or the password; not tried again, as many "
+                    "cameras lock out who tries too often",
+                    Fault.AUTHENTICATION,
+                )
+            case av.error.HTTPNotFoundError():
+                what, fault = "the camera has no such path", Fault.NOT_FOUND
+            case av.error.ConnectionRefusedError():
+                what, fault = f"refused; {_CHECK} and port", Fault.REFUSED
+            case av.error.DecoderNotFoundError():
+                return SourceError(f"{self._name}: sends a video of unknown form", Fault.CODEC)
+            case _ if _timed_out(error, seconds):
+                what, fault = f"no answer within {seconds:.0f} s; {_CHECK}", Fault.TIMED_OUT
+            # Who hangs up in the middle of a word, or does not speak RTSP.
+            case av.error.InvalidDataError() | av.error.EOFError() | ConnectionError():
+                what, fault = "hung up, or is no RTSP camera", Fault.ENDED
+            case _:
+                what, fault = str(error.strerror), Fault.OTHER
+        return SourceUnavailableError(f"{self._name}: {what}", fault)
+
+
+def _timed_out(error: av.error.FFmpegError, seconds: float) -> bool:
+    # Where an answer does not come, FFmpeg may say no more than that there is none.
+    return (
+        isinstance(error, av.error.TimeoutError | av.error.ExitError)
+        or error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH)
+        or seconds >= _ANSWER_TIMEOUT
+    )

@@ -1,0 +1,100 @@
+"""Webcams."""
+
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from stream.frames import Frame
+from stream.sources.base import Fault, SourceError, SourceUnavailableError
+from stream.sources.opencv import cv2
+
+_MOST_WEBCAMS: Final = 4
+
+
+class WebcamSource:
+    """A camera of this machine.
+
+    Args:
+        number: counts the cameras from 0.
+        epoch: which start of the source this is.
+        clock: tells when a frame came.
+
+    Raises:
+        SourceError: at the first start there is no such camera, or it may not be used.
+        SourceUnavailableError: later it cannot be opened; it may be plugged in again.
+    """
+
+    live = True
+
+    def __init__(self, number: int, *, epoch: int, clock: Callable[[], float]) -> None:
+        # The other ways that OpenCV has on Linux only add noise and take time.
+        backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
+        self._reader = cv2.VideoCapture(number, backend)
+        if not self._reader.isOpened():
+            # Who names a wrong camera is to be told; one that was there may come back.
+            error = SourceUnavailableError if epoch else SourceError
+            raise error(*_no_camera(number))
+        # Drivers queue frames; we want the newest.
+        self._reader.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        self._number = number
+        self._epoch = epoch
+        self._clock = clock
+        self._index = 0
+
+    def read(self) -> Frame:
+        """The next frame.
+
+        Raises:
+            SourceUnavailableError: none came within the time-out, or the camera is gone.
+        """
+        grabbed = self._reader.grab()
+        came = self._clock()
+        image = self._reader.retrieve()[1] if grabbed else None
+        if image is None:
+            raise SourceUnavailableError(
+                f"webcam {self._number} gives no frames; is it unplugged, or used by another "
+                "program?",
+                Fault.ENDED,
+            )
+        self._index += 1
+        return Frame(image.astype(np.uint8, copy=False), came, self._index - 1, self._epoch)
+
+    def close(self) -> None:
+        """Lets go of the camera."""
+        self._reader.release()
+
+
+def _no_camera(number: int) -> tuple[str, Fault]:
+    device = Path(f"/dev/video{number}")
+    if device.exists():
+        return (
+            f"webcam {number} cannot be opened; is another program using it, and are you in the "
+            f"group of {device} (often `video`)?",
+            Fault.REFUSED,
+        )
+    reason = f"no webcam {number} on this machine; `dancetype doctor` lists cameras"
+    return reason, Fault.NOT_FOUND
+
+
+def list_webcams() -> list[int]:
+    """Numbers of the cameras that give a picture now."""
+    if sys.platform == "linux":
+        devices = Path("/dev").glob("video*")
+        numbers = sorted(int(name) for device in devices if (name := device.name[5:]).isdecimal())
+    else:
+        numbers = list(range(_MOST_WEBCAMS))
+    return [number for number in numbers if _gives_a_picture(number)]
+
+
+def _gives_a_picture(number: int) -> bool:
+    try:
+        with closing(WebcamSource(number, epoch=0, clock=time.monotonic)) as source:
+            source.read()
+    except SourceError:
+        return False
+    return True
