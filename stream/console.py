@@ -1,31 +1,14 @@
 """The verbs `run`, `demo`, `classify`, `record`, `models pull` and `doctor`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from stream.settings import Settings
+from stream.flags import CLASSIFIER, LIVE, POSE, settings, takes
 
 # OpenCV, MediaPipe and onnxruntime take seconds to load, which `--help` need not wait for: each
-# verb imports what it needs. Flags are None where they are not given, so that the environment and
-# the TOML file can speak; `stream.settings` holds the defaults.
-
-Config = Annotated[Path | None, typer.Option(metavar="FILE", help="Settings as a TOML file.")]
-Host = Annotated[str | None, typer.Option(help="Address to serve on (default: 127.0.0.1).")]
-Port = Annotated[int | None, typer.Option(help="Port; 0 takes a free one (default: 8765).")]
-Serve = Annotated[
-    bool | None, typer.Option("--serve/--no-serve", help="Serve the page and WebSocket, or not.")
-]
-Mqtt = Annotated[str | None, typer.Option(metavar="URL", help="Broker: mqtt://user:pass@host.")]
-Jsonl = Annotated[Path | None, typer.Option(metavar="FILE", help="Append messages to a file.")]
-Hop = Annotated[float | None, typer.Option(help="Seconds between predictions (default: 0.25).")]
-Model = Annotated[Path | None, typer.Option(metavar="FILE", help="Genre model, an ONNX file.")]
-Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda (default: auto).")]
-Variant = Annotated[str | None, typer.Option(help="Pose model: lite, full or heavy.")]
-PoseModel = Annotated[Path | None, typer.Option(metavar="FILE", help="A pose model of your own.")]
-Seconds = Annotated[float | None, typer.Option(help="Stop after so many seconds.")]
+# verb imports what it needs.
 
 
 def register(app: typer.Typer) -> None:
@@ -42,6 +25,7 @@ def register(app: typer.Typer) -> None:
     app.command("doctor")(doctor)
 
 
+@takes(*LIVE)
 def run(
     context: typer.Context,
     source: Annotated[
@@ -50,65 +34,37 @@ def run(
             metavar="[NAME=]URI", help="0 (a webcam), rtsp://..., a file or test:; repeat for more."
         ),
     ] = None,
-    config: Config = None,
-    host: Host = None,
-    port: Port = None,
-    serve: Serve = None,
-    mqtt: Mqtt = None,
-    jsonl: Jsonl = None,
-    hop: Hop = None,
-    model: Model = None,
-    device: Device = None,
-    variant: Variant = None,
-    pose_model: PoseModel = None,
-    seconds: Seconds = None,
 ) -> None:
     """Tell live what is danced in front of one camera or several."""
-    settings = _settings(context)
+    given = settings(context)
     from stream.verbs import live
 
-    live.run(settings)
+    live.run(given)
 
 
-def demo(
-    context: typer.Context,
-    config: Config = None,
-    host: Host = None,
-    port: Port = None,
-    serve: Serve = None,
-    mqtt: Mqtt = None,
-    jsonl: Jsonl = None,
-    hop: Hop = None,
-    model: Model = None,
-    device: Device = None,
-    variant: Variant = None,
-    pose_model: PoseModel = None,
-    seconds: Seconds = None,
-) -> None:
+@takes(*LIVE)
+def demo(context: typer.Context) -> None:
     """Show it all on a sample clip, without a camera."""
-    settings = _settings(context)
+    given = settings(context)
     from stream.verbs import live
 
-    live.demo(settings)
+    live.demo(given)
 
 
+@takes(*CLASSIFIER)
 def classify(
     context: typer.Context,
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Videos.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON text a line.")] = False,
-    config: Config = None,
-    model: Model = None,
-    device: Device = None,
-    variant: Variant = None,
-    pose_model: PoseModel = None,
 ) -> None:
     """Tell what is danced in whole video files."""
-    settings = _settings(context)
+    given = settings(context)
     from stream.verbs.classify import classify
 
-    classify(files, settings, as_json=as_json)
+    classify(files, given, as_json=as_json)
 
 
+@takes(*POSE)
 def record(
     context: typer.Context,
     source: Annotated[
@@ -135,48 +91,30 @@ def record(
     start_delay: Annotated[
         float, typer.Option(min=0, help="Leave out so many seconds at the start.")
     ] = 0.0,
-    config: Config = None,
-    variant: Variant = None,
-    pose_model: PoseModel = None,
 ) -> None:
     """Record landmark tracks of your own people, for `train --tracks`; no picture is kept."""
-    settings = _settings(context)
+    given = settings(context)
     from stream.label import Label
 
     label = Label.parse(genre, dancer)
     from stream.verbs.record import record
 
-    record(settings, label, out=out, start_delay=start_delay)
+    record(given, label, out=out, start_delay=start_delay)
 
 
-def pull(context: typer.Context, variant: Variant = None) -> None:
+@takes("variant")
+def pull(context: typer.Context) -> None:
     """Fetch the pose model into the cache, ahead of time."""
-    settings = _settings(context)
+    given = settings(context)
     from stream.verbs.models import pull
 
-    pull(settings.variant)
+    pull(given.variant)
 
 
-def doctor(
-    context: typer.Context,
-    config: Config = None,
-    host: Host = None,
-    port: Port = None,
-    model: Model = None,
-    device: Device = None,
-    variant: Variant = None,
-    pose_model: PoseModel = None,
-) -> None:
+@takes("host", "port", *CLASSIFIER)
+def doctor(context: typer.Context) -> None:
     """Say what works on this machine, and what to do about what does not."""
-    settings = _settings(context)
+    given = settings(context)
     from stream.verbs.doctor import doctor
 
-    doctor(settings)
-
-
-def _settings(context: typer.Context) -> "Settings":
-    """Settings out of a verb's flags, all of which bear the names of settings."""
-    from stream.settings import Settings, load_settings
-
-    flags = {name: context.params[name] for name in Settings.model_fields if name in context.params}
-    return load_settings(flags, config=context.params.get("config"))
+    doctor(given)

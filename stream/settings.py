@@ -57,6 +57,13 @@ def name_sources(value: Any) -> dict[str, SourceUri]:
     return sources
 
 
+def _listed(value: Any) -> Any:
+    """A text, as a variable holds it, as the texts between its commas."""
+    return (
+        tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+    )
+
+
 class Settings(BaseSettings):
     """All settings of `dancetype run` and `demo`; other verbs take some of them."""
 
@@ -80,7 +87,7 @@ class Settings(BaseSettings):
     """What clients have to know, at least 16 characters."""
     insecure: bool = False
     """Whether to listen on other than loopback addresses without a token."""
-    allow_origin: tuple[str, ...] = ()
+    allow_origin: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ()
     """Origins of web pages that may connect, besides this machine's own."""
     max_clients: int = Field(256, ge=1, le=10_000)
     """How many WebSocket clients there may be at a time."""

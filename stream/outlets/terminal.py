@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.rolling import Status
-from stream.messages import PredictionMessage, SourceMessage
+from stream.messages import DancerAnswer, Message, PredictionMessage, SourceMessage
 
 _WORDS = {
     Status.WARMING_UP: "warming up",
@@ -30,7 +30,7 @@ class TerminalOutlet:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
-        self._latest: dict[str, PredictionMessage | SourceMessage] = {}
+        self._latest: dict[str, Message] = {}
         self._said: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
@@ -44,42 +44,54 @@ class TerminalOutlet:
         if self._live:
             self._live.stop()
 
-    async def send(self, message: PredictionMessage | SourceMessage, text: str) -> None:
+    async def send(self, message: Message, text: str) -> None:
         """Shows `message`."""
         del text
         self._latest[message.source] = message
         if self._live:
             self._live.update(_table(self._latest), refresh=True)
             return
-        # A new number is no news, a new word is.
-        said = headline(message)
-        if self._said.get(message.source) != said:
-            self._said[message.source] = said
-            line = f"{message.source}: {said}{_figures(message)}"
+        news = _news(message)
+        if self._said.get(message.source) != news:
+            self._said[message.source] = news
+            line = f"{message.source}: {headline(message)}{_figures(message)}"
             self._console.print(Text(line), soft_wrap=True)
 
 
-def headline(message: PredictionMessage | SourceMessage) -> str:
+def headline(message: Message) -> str:
     """What a message says, without its figures."""
     if isinstance(message, SourceMessage):
         return f"{message.state.value}, {message.reason}" if message.reason else message.state.value
-    return message.name or _WORDS[message.status]
+    if len(message.dancers) > 1:
+        return ", ".join(f"{dancer.id} {_word(dancer)}" for dancer in message.dancers)
+    return _word(message)
 
 
-def _figures(message: PredictionMessage | SourceMessage) -> str:
+def _word(answer: PredictionMessage | DancerAnswer) -> str:
+    return answer.name or _WORDS[answer.status]
+
+
+def _news(message: Message) -> str:
+    """Of two messages with the same news the second is none: a new word is, a new number not."""
+    if isinstance(message, SourceMessage):
+        return f"{message.state.value} {message.fault}"
+    return headline(message)
+
+
+def _figures(message: Message) -> str:
     if isinstance(message, SourceMessage) or not message.window:
         return ""
     return f" ({message.confidence:.0%}, {message.fps:.0f} poses/s)"
 
 
-def _table(latest: dict[str, PredictionMessage | SourceMessage]) -> Table:
+def _table(latest: dict[str, Message]) -> Table:
     table = Table("source", "dance", "confidence", "next", "poses/s", "latency", "dropped")
     for name, message in latest.items():
         table.add_row(Text(name), Text(headline(message)), *_columns(message))
     return table
 
 
-def _columns(message: PredictionMessage | SourceMessage) -> tuple[str, ...]:
+def _columns(message: Message) -> tuple[str, ...]:
     if isinstance(message, SourceMessage):
         return ()
     ranked = sorted(message.probabilities.items(), key=lambda pair: -pair[1])

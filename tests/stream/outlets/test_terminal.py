@@ -5,6 +5,7 @@ from rich.console import Console
 from engine.genres import CODES
 from engine.rolling import Status
 from stream.messages import (
+    DancerAnswer,
     FrameCounts,
     Latency,
     PredictionMessage,
@@ -14,6 +15,9 @@ from stream.messages import (
     SourceTimes,
 )
 from stream.outlets.terminal import TerminalOutlet
+from stream.sources.base import Fault
+
+ANSWER = {"status", "genre", "name", "confidence", "probabilities", "window"}
 
 
 def prediction(status: Status, genre: str | None = None, *, seq: int = 0) -> PredictionMessage:
@@ -70,6 +74,36 @@ async def test_a_log_gets_the_states_of_a_source_with_their_reasons_on_one_line(
         times=SourceTimes(sent=1.0),
     )
     assert (await shown(failed, terminal=False)) == f"cam: failed, {failed.reason}\n"
+
+
+async def test_tries_in_vain_to_reconnect_are_one_line() -> None:
+    tries = [
+        SourceMessage(
+            source="cam",
+            epoch=epoch,
+            seq=epoch,
+            state=SourceState.RECONNECTING,
+            reason=f"trying again in {epoch} s",
+            fault=fault,
+            times=SourceTimes(sent=1.0),
+        )
+        for epoch, fault in enumerate([Fault.REFUSED, Fault.REFUSED, Fault.TIMED_OUT])
+    ]
+    text = await shown(*tries, terminal=False)
+    assert text.splitlines() == [
+        "cam: reconnecting, trying again in 0 s",
+        "cam: reconnecting, trying again in 2 s",
+    ]
+
+
+async def test_several_dancers_are_told_with_their_ids() -> None:
+    first = prediction(Status.GENRE, "WA")
+    dancers = (
+        DancerAnswer(id=2, **first.model_dump(include=ANSWER)),
+        DancerAnswer(id=1, **prediction(Status.NOT_SURE).model_dump(include=ANSWER)),
+    )
+    text = await shown(first.model_copy(update={"dancers": dancers}), terminal=False)
+    assert text == "cam: 2 waack, 1 not sure (50%, 30 poses/s)\n"
 
 
 async def test_a_terminal_shows_a_table_that_keeps_up() -> None:
