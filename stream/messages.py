@@ -128,7 +128,7 @@ class _Answer(_Model):
     """Of the likeliest genre; 0 without a window."""
     probabilities: dict[str, Probability]
     """Genre code to probability, smoothed over the last windows; all 0 without a window."""
-    window: Annotated[Seconds, Field(ge=0)]
+    window: Annotated[float, Field(ge=0), AfterValidator(lambda value: round(value, 6))]
     """Seconds of dance that the window held; 0 without one."""
 
     @model_validator(mode="after")

@@ -29,7 +29,14 @@ def chatter_dropped() -> Iterator[None]:
     os.close(outgoing)
     python = sys.stderr
     if _writes_to_stderr(python):
-        sys.stderr = os.fdopen(os.dup(terminal), "w", buffering=1, encoding=python.encoding)
+        # A word that the terminal cannot show is no reason to show nothing.
+        sys.stderr = os.fdopen(
+            os.dup(terminal),
+            "w",
+            buffering=1,
+            encoding=python.encoding,
+            errors="backslashreplace",
+        )
     filtering = Thread(target=_filter, args=(incoming, terminal), name="stderr", daemon=True)
     filtering.start()
     try:

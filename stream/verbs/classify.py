@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.box import SIMPLE
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Column, Table
 from rich.text import Text
@@ -36,7 +37,9 @@ def classify(files: list[Path], settings: Settings, *, as_json: bool) -> None:
             for file in files:
                 results.append(_result(file, classifier, model, progress))
                 if as_json:
-                    print(json.dumps(results[-1], ensure_ascii=False), flush=True)
+                    text = json.dumps(results[-1], ensure_ascii=False)
+                    # A file's name may hold bytes that are no UTF-8; this makes JSON of them too.
+                    print(text.encode(errors="backslashreplace").decode(), flush=True)
     if not as_json:
         _print(results, out, err)
     if any("error" in result for result in results):
@@ -49,7 +52,7 @@ def _result(file: Path, classifier: Classifier, model: Path, progress: Progress)
     from stream.recording import Recording, record_file
 
     recording = Recording()
-    task = progress.add_task(file.name, total=None)
+    task = progress.add_task(escape(file.name), total=None)
     try:
         with PoseEstimator(model) as estimator:
             record_file(

@@ -1,28 +1,23 @@
 """`dancetype run` and `dancetype demo`: sources, live."""
 
 import asyncio
-import logging
 from functools import partial
 
 from rich.console import Console
-from rich.logging import RichHandler
 
 from engine.classifier import Classifier
 from engine.floor import Floor
 from stream.assets import SAMPLE_CLIP, cache_folder, fetch
+from stream.logs import configure
 from stream.messages import Clock
 from stream.native_stderr import chatter_dropped
-from stream.outlets.base import Outlet, Outlets
-from stream.outlets.jsonl import JsonlOutlet
-from stream.outlets.mqtt import MqttOutlet
-from stream.outlets.terminal import TerminalOutlet
-from stream.outlets.websocket import WebSocketOutlet
 from stream.session import MakePipeline, Session
 from stream.settings import Settings, SettingsError
 from stream.sources.uri import SourceUri, parse_uri
 from stream.speaker import Speaker
 from stream.verbs.ending import end
 from stream.verbs.loading import native_libraries, pose_model, say
+from stream.verbs.outgoing import outgoing
 
 
 def run(settings: Settings) -> None:
@@ -50,8 +45,7 @@ def demo(settings: Settings) -> None:
 
 def _live(settings: Settings, sources: dict[str, SourceUri], *, loop: bool) -> None:
     with chatter_dropped(), native_libraries():
-        logs = RichHandler(console=Console(stderr=True), show_path=False)
-        logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[logs])
+        configure()
         session = asyncio.run(_session(settings, sources, loop=loop))
     end(failed=session.failed, stuck=session.stuck)
 
@@ -60,20 +54,16 @@ async def _session(settings: Settings, sources: dict[str, SourceUri], *, loop: b
     console = Console()
     clock = Clock.start()
     classifier = Classifier(settings.model, device=settings.device)
+    contract = classifier.contract
+    sending = outgoing(settings, recipe=contract.recipe, clock=clock, console=console)
     makers = _pipelines(settings, sources, classifier, clock, loop=loop)
-    websocket = [WebSocketOutlet(host=settings.host, port=settings.port)] if settings.serve else []
-    outlets: list[Outlet] = [*websocket]
-    if settings.mqtt:
-        outlets.append(MqttOutlet(settings.mqtt))
-    if settings.jsonl:
-        outlets.append(JsonlOutlet(settings.jsonl))
-    async with Outlets([*outlets, TerminalOutlet(console)]) as entered:
-        for served in websocket:
-            console.print(f"page: http://{served.host}:{served.port}/", soft_wrap=True)
+    async with sending.outlets as outlets:
+        if sending.page:
+            console.print(f"page: {sending.page.url}", soft_wrap=True)
         session = Session(
             makers,
-            speaker=partial(Speaker, labels=classifier.contract.labels, clock=clock),
-            outlets=entered,
+            speaker=partial(Speaker, labels=contract.labels, clock=clock),
+            outlets=outlets,
         )
         await session.run(seconds=settings.seconds)
     return session
@@ -107,6 +97,7 @@ def _pipelines(
             floor=Floor(classifier, people=settings.people, hop=settings.hop),
             clock=clock.monotonic,
             loop=loop,
+            stall=settings.stall,
         )
         for name, uri in sources.items()
     }

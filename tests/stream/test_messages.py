@@ -9,39 +9,47 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from engine.floor import Dancer, FloorPrediction
 from engine.genres import CODES
 from engine.recognizer import Prediction
 from engine.rolling import Estimate, Status
 from stream.messages import (
     Clock,
     FrameCounts,
+    Heartbeat,
     MessageError,
     Moments,
     PredictionMessage,
     SourceMessage,
     SourceState,
+    SourceTimes,
     parse_message,
     prediction_message,
     schema,
     source_message,
 )
+from stream.sources.base import Fault
 
 DOCS = Path(__file__).parents[2] / "docs"
 CLOCK = Clock(monotonic=lambda: 100.0, offset=1_700_000_000.0)
 MOMENTS = Moments(capture=99.9, taken=99.91, posed=99.96, predicted=99.97, sent=99.98)
 
 
-def a_prediction(
+def said(
     status: Status = Status.GENRE,
     genre: str | None = "HO",
     labels: tuple[str, ...] = CODES,
     confidence: float = 0.91234567,
-) -> PredictionMessage:
+) -> Prediction:
     probabilities = np.full(len(labels), (1 - confidence) / (len(labels) - 1), np.float32)
     probabilities[5] = confidence
     estimate = Estimate(status, genre, confidence, probabilities)
+    return Prediction(99.9, 4.0, estimate, None, 0.0041234567)
+
+
+def of_the_floor(prediction: FloorPrediction, labels: tuple[str, ...] = CODES) -> PredictionMessage:
     return prediction_message(
-        Prediction(99.9, 4.0, estimate, None, 0.0041234567),
+        prediction,
         labels=labels,
         source="webcam",
         epoch=1,
@@ -53,24 +61,58 @@ def a_prediction(
     )
 
 
+def a_prediction(
+    status: Status = Status.GENRE,
+    genre: str | None = "HO",
+    labels: tuple[str, ...] = CODES,
+    confidence: float = 0.91234567,
+) -> PredictionMessage:
+    leading = said(status, genre, labels, confidence)
+    return of_the_floor(FloorPrediction(leading, (Dancer(1, leading),)), labels)
+
+
+def a_duet() -> PredictionMessage:
+    leading, other = said(), said(Status.NOT_SURE, None, confidence=0.4)
+    return of_the_floor(FloorPrediction(leading, (Dancer(3, leading), Dancer(1, other))))
+
+
+def an_empty_floor() -> PredictionMessage:
+    return of_the_floor(FloorPrediction(said(Status.NO_PERSON, None, confidence=0.0), ()))
+
+
 def a_source_message() -> SourceMessage:
     return source_message(
-        SourceState.FAILED, "no such file", source="clip", epoch=0, seq=0, sent=99.0, clock=CLOCK
+        SourceState.FAILED,
+        "no such file",
+        Fault.NOT_FOUND,
+        source="clip",
+        epoch=0,
+        seq=0,
+        sent=99.0,
+        clock=CLOCK,
     )
 
 
-@pytest.mark.parametrize("message", [a_prediction(), a_source_message()])
+MESSAGES = [a_prediction(), a_duet(), an_empty_floor(), a_source_message()]
+
+
+@pytest.mark.parametrize("message", MESSAGES)
 def test_a_message_that_went_out_reads_as_the_same_message(
     message: PredictionMessage | SourceMessage,
 ) -> None:
     assert parse_message(message.model_dump_json()) == message
 
 
-@pytest.mark.parametrize("message", [a_prediction(), a_source_message()])
+@pytest.mark.parametrize("message", MESSAGES)
 def test_a_message_is_valid_against_the_published_schema(
     message: PredictionMessage | SourceMessage,
 ) -> None:
     jsonschema.validate(json.loads(message.model_dump_json()), schema())
+
+
+def test_a_heartbeat_is_valid_against_the_published_schema() -> None:
+    heartbeat = Heartbeat(dropped={"webcam": 3}, times=SourceTimes(sent=99.0))
+    jsonschema.validate(json.loads(heartbeat.model_dump_json()), schema())
 
 
 def test_the_published_schema_file_agrees_with_the_models() -> None:
@@ -95,6 +137,34 @@ def test_latency_parts_add_up_to_the_way_from_capture_to_sending() -> None:
     assert latency.pose == pytest.approx(0.05)
     assert latency.send == pytest.approx(0.01)
     assert message.times.sent - message.times.capture == pytest.approx(0.08, abs=1e-5)
+
+
+def test_a_duet_is_told_of_one_by_one_and_the_first_speaks_for_the_source() -> None:
+    message = a_duet()
+    assert [(dancer.id, dancer.genre) for dancer in message.dancers] == [(3, "HO"), (1, None)]
+    first = message.dancers[0].model_dump(exclude={"id"})
+    assert message.model_dump(include=set(first)) == first
+
+
+def test_classifying_takes_as_long_as_it_takes_for_all_dancers_together() -> None:
+    assert a_duet().latency.classify == 0.008247
+    assert an_empty_floor().latency.classify == 0.004123
+
+
+def test_without_anybody_there_is_an_answer_and_no_dancer() -> None:
+    message = an_empty_floor()
+    assert (message.status, message.dancers) == (Status.NO_PERSON, ())
+
+
+@pytest.mark.parametrize("state", SourceState)
+@pytest.mark.parametrize("fault", [None, *Fault])
+def test_every_state_goes_out_with_every_fault_or_none(
+    state: SourceState, fault: Fault | None
+) -> None:
+    message = source_message(state, None, fault, source="a", epoch=0, seq=0, sent=1.0, clock=CLOCK)
+    fields = json.loads(message.model_dump_json())
+    assert (fields["state"], fields["fault"]) == (state.value, fault and fault.value)
+    assert parse_message(json.dumps(fields)) == message
 
 
 def test_without_a_genre_a_prediction_has_no_name_either() -> None:
@@ -146,6 +216,8 @@ def test_a_wall_clock_that_jumps_does_not_reorder_messages() -> None:
         {"fps": float("nan")},
         {"unheard_of": 1},
         {"frames": {}},
+        {"dancers": None},
+        {"dancers": [{"id": 0}]},
     ],
 )
 def test_a_text_that_differs_from_the_schema_is_refused(change: dict[str, object]) -> None:
@@ -191,7 +263,11 @@ def test_parsing_deep_nesting_raises_only_the_documented_error() -> None:
 
 def test_the_examples_in_the_protocol_are_valid_messages() -> None:
     blocks = re.findall(r"```json\n(.*?)```", (DOCS / "protocol.md").read_text(), re.DOTALL)
-    assert [parse_message(block).type for block in blocks] == ["prediction", "source"]
+    messages = [json.loads(block) for block in blocks]
+    ours = [each for each in messages if each["type"] in ("prediction", "source", "heartbeat")]
+    for message in ours:
+        jsonschema.validate(message, schema())
+    assert {each["type"] for each in ours} == {"prediction", "source", "heartbeat"}
 
 
 def test_the_protocol_explains_every_field_and_every_value() -> None:

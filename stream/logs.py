@@ -1,0 +1,208 @@
+"""Log records: for people on a terminal, as JSON lines elsewhere, and never with credentials."""
+
+import logging
+import os
+import re
+import sys
+from collections.abc import MutableMapping
+from contextlib import suppress
+from typing import Any, Final, Self, TypeVar
+
+import structlog
+from structlog.typing import Processor
+
+from engine.rolling import Status
+from stream.messages import PredictionMessage, SourceMessage, SourceState
+from stream.sources.base import Fault
+
+_Said = TypeVar("_Said")
+
+_log = logging.getLogger(__name__)
+
+_OUR_PACKAGES: Final = ("engine", "stream")
+# What libraries attach to their records is theirs, such as whole connections of websockets.
+_FIELDS: Final = ("source", "state", "fault", "epoch", "reason", "status", "genre")
+_LEVELS: Final = {
+    SourceState.STALLED: logging.WARNING,
+    SourceState.RECONNECTING: logging.WARNING,
+    SourceState.FAILED: logging.ERROR,
+}
+# A line with a source's state is to fit on a terminal.
+_PADDING: Final = 0
+_WORD: Final = re.compile(r"\S+")
+_SECRET: Final = re.compile(
+    r"""(authorization["']?\s?[:=]\s?["']?(?:basic\s|bearer\s)?
+    |bearer\s
+    |(?:token|pass|pwd|secret|auth|key|user|login)\w{0,20}(?:["']?\s?=|["']\s?:)\s?["']?)
+    [^\s&#"',;]+""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def configure(*, level: int = logging.INFO) -> None:
+    """Sends the records of all loggers to stderr, in place of what an earlier call set up.
+
+    Libraries are heard from WARNING on. On a terminal a record is a line for people, elsewhere a
+    JSON text.
+
+    Args:
+        level: from which our own packages are heard.
+    """
+    terminal = _is_terminal()
+    handler = _StderrHandler(terminal=terminal)
+    handler.setFormatter(_formatter(terminal=terminal))
+    root = logging.getLogger()
+    root.handlers = [
+        *(each for each in root.handlers if not isinstance(each, _StderrHandler)),
+        handler,
+    ]
+    root.setLevel(logging.WARNING)
+    for package in _OUR_PACKAGES:
+        logging.getLogger(package).setLevel(level)
+    logging.captureWarnings(True)
+
+
+def masked_text(text: str) -> str:
+    """`text` without what looks like credentials: `user:password@` in URLs, `token=...`.
+
+    A net below those who write logs, which would rather catch too much.
+    """
+    return _SECRET.sub(r"\1***", _WORD.sub(_masked_word, text))
+
+
+class LogOutlet:
+    """Logs what each source does, one record a change.
+
+    Tries in vain to reconnect and changes of genre are for DEBUG.
+    """
+
+    def __init__(self) -> None:
+        self._states: dict[str, tuple[SourceState, Fault | None]] = {}
+        self._genres: dict[str, tuple[Status, str | None]] = {}
+
+    async def __aenter__(self) -> Self:
+        """Does nothing."""
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        """Does nothing."""
+
+    async def send(self, message: PredictionMessage | SourceMessage, text: str) -> None:
+        """Logs `message` where it says something else than the one before."""
+        del text
+        fields: dict[str, object] = {"source": message.source, "epoch": message.epoch}
+        if isinstance(message, SourceMessage):
+            fields |= {"state": message.state, "fault": message.fault, "reason": message.reason}
+            level = _LEVELS.get(message.state, logging.INFO)
+            if not _is_news(self._states, message.source, (message.state, message.fault)):
+                level = logging.DEBUG
+            _log.log(level, "source state", extra=fields)
+        elif _is_news(self._genres, message.source, (message.status, message.genre)):
+            fields |= {"status": message.status, "genre": message.genre}
+            _log.debug("genre", extra=fields)
+
+
+class _StderrHandler(logging.Handler):
+    """Writes to what `sys.stderr` is at that moment.
+
+    A table on the terminal puts itself in its place, to print records above itself. Where stderr
+    is no terminal the table would lead records astray, so they go past it.
+    """
+
+    def __init__(self, *, terminal: bool) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # A record that cannot be written is nothing to whoever logs: stderr may be closed.
+        with suppress(Exception):
+            stream = sys.stderr
+            if not self._terminal:
+                stream = getattr(stream, "rich_proxied_file", stream)
+            stream.write(self.format(record) + "\n")
+            stream.flush()
+
+
+def _is_news(said: dict[str, _Said], source: str, now: _Said) -> bool:
+    """Notes what is said of a source now; whether it is something else than before."""
+    before = said.get(source)
+    said[source] = now
+    return before != now
+
+
+def _is_terminal() -> bool:
+    with suppress(AttributeError, OSError, ValueError):
+        return sys.stderr.isatty()
+    return False
+
+
+def _formatter(*, terminal: bool) -> logging.Formatter:
+    first: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(allow=_FIELDS),
+    ]
+    last: list[Processor]
+    if terminal:
+        first.append(structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False))
+        last = [
+            _for_people,
+            structlog.dev.ConsoleRenderer(
+                _PADDING,
+                colors="NO_COLOR" not in os.environ,
+                # The one that structlog would choose shows the values of variables.
+                exception_formatter=structlog.dev.plain_traceback,
+                sort_keys=False,
+            ),
+        ]
+    else:
+        first.append(structlog.processors.TimeStamper(fmt="iso", utc=True))
+        last = [structlog.processors.JSONRenderer()]
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=first,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            _without_credentials,
+            *last,
+        ],
+    )
+
+
+def _without_credentials(
+    logger: object, method: str, fields: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    return {
+        name: masked_text(value) if isinstance(value, str) else value
+        for name, value in fields.items()
+    }
+
+
+def _for_people(
+    logger: object, method: str, fields: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    shown = {
+        name: _printable(value) if isinstance(value, str) else value
+        for name, value in fields.items()
+        if value is not None
+    }
+    if str(shown.get("logger")).partition(".")[0] in _OUR_PACKAGES:
+        del shown["logger"]  # Which module of ours says so helps nobody at a terminal.
+    return shown
+
+
+def _printable(text: str) -> str:
+    """`text` in which nothing steers the terminal: part of it may come from a camera."""
+    return "".join(
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
+def _masked_word(word: re.Match[str]) -> str:
+    before, scheme, rest = word[0].partition("://")
+    credentials, _, after = rest.rpartition("@")
+    # A slash before the at sign is part of a path, or of a password that was not encoded.
+    if not credentials or ("/" in credentials and ":" not in credentials):
+        return word[0]
+    return f"{before}{scheme}***@{after}"

@@ -1,0 +1,159 @@
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from engine.rolling import Status
+from stream.asyncapi import document
+from stream.messages import Heartbeat, PredictionMessage, SourceMessage, SourceState, SourceTimes
+from stream.outlets.homeassistant import discovery_payload, discovery_topic
+from stream.outlets.mqtt import topic_level
+from stream.outlets.subscription import ShutOut, read_request
+from stream.sources.base import Fault
+from tests.stream.said import changed, predicted
+
+DOCS = Path(__file__).parents[2] / "docs"
+FILE = yaml.safe_load((DOCS / "asyncapi.yaml").read_text())
+
+
+def is_valid(message: Any, name: str) -> bool:
+    """Whether `message` is one of that name by what the file says."""
+    payload = FILE["components"]["messages"][name]["payload"]
+    schema = {"components": FILE["components"], "allOf": [payload]}
+    return jsonschema.Draft7Validator(schema).is_valid(message)
+
+
+def references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"]
+        for inner in value.values():
+            yield from references(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from references(inner)
+
+
+def at(reference: str) -> Any:
+    found = FILE
+    for part in reference.removeprefix("#/").split("/"):
+        found = found[part]
+    return found
+
+
+def test_the_file_agrees_with_the_code() -> None:
+    assert document() == FILE, "python -m stream.asyncapi > docs/asyncapi.yaml"
+
+
+def test_every_reference_leads_somewhere() -> None:
+    assert all(at(reference) for reference in references(FILE))
+
+
+def test_every_component_is_used() -> None:
+    used = set(references(FILE))
+    for kind, components in FILE["components"].items():
+        assert {f"#/components/{kind}/{name}" for name in components} <= used
+
+
+def test_an_operation_has_messages_of_its_own_channel_only() -> None:
+    for operation in FILE["operations"].values():
+        channel = operation["channel"]["$ref"]
+        names = [each["$ref"] for each in operation["messages"]]
+        assert names
+        assert all(name.startswith(f"{channel}/messages/") for name in names)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        predicted(),
+        predicted(status=Status.GENRE, genre="HO", dancers=2, frames=(3, 2, 1), latency=0.1),
+        changed(SourceState.RUNNING),
+        changed(SourceState.FAILED, fault=Fault.AUTHENTICATION, reason="it knows no such user"),
+        Heartbeat(dropped={"stage": 3}, times=SourceTimes(sent=1000.0)),
+    ],
+)
+def test_what_goes_out_is_valid_and_stays_so_only_without_additions(
+    message: PredictionMessage | SourceMessage | Heartbeat,
+) -> None:
+    fields = json.loads(message.model_dump_json())
+    assert is_valid(fields, message.type)
+    assert not is_valid(fields | {"unheard_of": 1}, message.type)
+    assert not is_valid(fields | {"times": {}}, message.type)
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [
+        ("prediction", "status", "asleep"),
+        ("prediction", "confidence", 1.5),
+        ("prediction", "dancers", [{"id": 1}]),
+        ("source", "state", "asleep"),
+        ("source", "fault", "bad luck"),
+        ("heartbeat", "dropped", {"stage": -1}),
+    ],
+)
+def test_a_value_that_is_never_sent_is_not_valid(name: str, field: str, value: object) -> None:
+    message = {
+        "prediction": predicted(),
+        "source": changed(SourceState.RUNNING),
+        "heartbeat": Heartbeat(dropped={}, times=SourceTimes(sent=0.0)),
+    }[name]
+    assert not is_valid(json.loads(message.model_dump_json()) | {field: value}, name)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"type": "hello"},
+        {"type": "hello", "token": "0123456789abcdef", "sources": ["stage"]},
+        {"type": "subscribe"},
+        {"type": "subscribe", "sources": ["stage", "hall"]},
+        {"type": "subscribe", "sources": [""]},
+        {"type": "subscribe", "sources": "stage"},
+        {"type": "subscribe", "sources": [str(number) for number in range(65)]},
+        {"type": "subscribe", "token": "0123456789abcdef"},
+        {"type": "hello", "token": 7},
+        {"type": "hello", "token": "x" * 513},
+        {"sources": []},
+    ],
+)
+def test_the_file_allows_clients_to_say_just_what_they_may(request_: dict[str, Any]) -> None:
+    try:
+        allowed = read_request(json.dumps(request_)) is not None
+    except ShutOut:
+        allowed = False
+    assert any(is_valid(request_, name) for name in ("hello", "subscribe")) is allowed
+
+
+def test_the_examples_in_the_protocol_are_valid() -> None:
+    blocks = re.findall(r"```json\n(.*?)```", (DOCS / "protocol.md").read_text(), re.DOTALL)
+    messages = [message for block in blocks if "type" in (message := json.loads(block))]
+    assert messages
+    assert all(is_valid(message, message["type"]) for message in messages)
+
+
+def test_home_assistant_is_told_where_and_what_the_file_says() -> None:
+    address = FILE["channels"]["homeAssistant"]["address"]
+    assert re.fullmatch(address.format(device="dancetype-.+"), discovery_topic("stage"))
+    base = f"dancetype/{topic_level('stage')}"
+    payload = discovery_payload("stage", base=base, version="1", genre_expires=300)
+    assert is_valid(json.loads(payload), "discovery")
+    addresses = {
+        each["address"].format(source="stage", device="") for each in FILE["channels"].values()
+    }
+    topics = re.findall(r'_topic": "([^"]+)"', payload)
+    assert topics
+    assert set(topics) <= addresses
+
+
+@pytest.mark.parametrize("word", ["offline", "stopped"])
+def test_the_status_words_are_those_that_home_assistant_takes_for_away(word: str) -> None:
+    assert is_valid(word, word)
+    payload = discovery_payload("stage", base="dancetype/stage", version="1", genre_expires=300)
+    assert f"'{word}'" in json.loads(payload)["availability_template"]
