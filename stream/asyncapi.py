@@ -11,7 +11,7 @@ from pydantic_core import CoreSchema
 
 from stream.messages import Heartbeat, PredictionMessage, SourceMessage
 from stream.outlets.homeassistant import BIRTH, BIRTH_TOPIC, CONFIDENCE_EVERY
-from stream.outlets.mqtt import GENRE_EXPIRY
+from stream.outlets.mqtt import GENRE_EXPIRY, OFFLINE, PREDICTION_EXPIRY, STOPPED
 from stream.outlets.subscription import Hello, Subscribe
 
 _OUT: Final[dict[str, type[BaseModel]]] = {
@@ -21,7 +21,6 @@ _OUT: Final[dict[str, type[BaseModel]]] = {
 }
 _IN: Final[dict[str, type[BaseModel]]] = {"hello": Hello, "subscribe": Subscribe}
 _MQTT_BINDING: Final = "0.2.0"
-_PREDICTION_EXPIRY: Final = 2
 
 
 def document() -> dict[str, Any]:
@@ -65,7 +64,7 @@ def _servers() -> dict[str, Any]:
                 "lastWill": {
                     "topic": "dancetype/{source}/status",
                     "qos": 1,
-                    "message": "offline",
+                    "message": OFFLINE,
                     "retain": True,
                 },
                 "bindingVersion": _MQTT_BINDING,
@@ -145,7 +144,7 @@ def _operations() -> dict[str, Any]:
         "tell": _operation("send", "websocket", *_OUT),
         "listen": _operation("receive", "websocket", *_IN),
         "publishPrediction": _operation("send", "predictions", "prediction")
-        | _mqtt(qos=0, retain=False, messageExpiryInterval=_PREDICTION_EXPIRY),
+        | _mqtt(qos=0, retain=False, messageExpiryInterval=PREDICTION_EXPIRY),
         "publishStatus": _operation("send", "status", "source", "offline", "stopped")
         | _mqtt(qos=1, retain=True),
         "publishGenre": _operation("send", "genre", "genre")
@@ -184,8 +183,8 @@ def _components() -> dict[str, Any]:
                 name: {"name": name, "payload": _ref("schemas", model.__name__)}
                 for name, model in (_OUT | _IN).items()
             },
-            "offline": _text("offline", "dancetype died or was cut off.", const="offline"),
-            "stopped": _text("stopped", "dancetype was stopped.", const="stopped"),
+            "offline": _text("offline", "dancetype died or was cut off.", const=OFFLINE),
+            "stopped": _text("stopped", "dancetype was stopped.", const=STOPPED),
             "genre": _text(
                 "genre",
                 "Name of the genre, or the status where there is none; empty while the source does "

@@ -2,78 +2,64 @@
 
 import asyncio
 import logging
-import random
-import ssl
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+import secrets
+import socket
+import struct
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 from typing import Final, Self
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote
 
-from aiomqtt import Client, MqttError, Will
+from aiomqtt import Client, ProtocolVersion, Will
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
-from stream.messages import PredictionMessage, SourceMessage
-from stream.outlets.base import OutletError
+from stream.backoff import Backoff
+from stream.messages import PredictionMessage, SourceMessage, SourceState
+from stream.outlets.addresses import resolve
+from stream.outlets.broker import Broker, explained, parse_broker, refused, tls_context
+from stream.outlets.homeassistant import (
+    BIRTH,
+    BIRTH_TOPIC,
+    CONFIDENCE_EVERY,
+    discovery_payload,
+    discovery_topic,
+)
 from stream.outlets.mailbox import Mailbox
 
 _log = logging.getLogger(__name__)
+# All that paho logs it reports as well.
+_unheard = logging.getLogger(f"{__name__}.paho")
+_unheard.setLevel(logging.CRITICAL)
 
-_OFFLINE: Final = "offline"
-_KEEPALIVE: Final = 15
-_ANSWER_TIMEOUT: Final = 5.0
+GENRE_EXPIRY: Final = 300
+"""Seconds after which the broker forgets a genre that was not said again."""
+PREDICTION_EXPIRY: Final = 2
+
+OFFLINE: Final = "offline"
+STOPPED: Final = "stopped"
+# A broker gives us up after one and a half of these, and Mosquitto 2.0 looks for such clients every
+# six seconds; we give it up after two.
+_KEEPALIVE: Final = 3
 # The command is to end within two seconds, and aiomqtt connects in a thread that nothing can
 # interrupt.
 _CONNECT_TIMEOUT: Final = 1.0
+_GREETING_TIMEOUT: Final = 2.0
+_ANSWER_TIMEOUT: Final = 5.0
 _GOODBYE_TIMEOUT: Final = 0.7
-_FIRST_DELAY: Final = 0.5
-_LONGEST_DELAY: Final = 4.0
-
-
-@dataclass(frozen=True, slots=True)
-class Broker:
-    """Where a broker is, and who we are to it."""
-
-    host: str
-    port: int
-    tls: bool = False
-    user: str | None = None
-    password: str | None = field(default=None, repr=False)
-
-    def __str__(self) -> str:
-        """Host and port, for logs."""
-        return f"{self.host}:{self.port}"
-
-
-def parse_broker(url: str) -> Broker:
-    """Reads `mqtt://user:password@host:1883`, or `mqtts://` for TLS (port 8883 unless given).
-
-    User and password are percent-encoded, as in any URL.
-
-    Raises:
-        OutletError: the URL is not of this form. The text shows nothing of it, as a password that
-            is not encoded may have ended up in any of its parts.
-    """
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        port = parts.port
-        host.encode("idna")  # As connecting will.
-        good = bool(host) and parts.scheme in ("mqtt", "mqtts")
-        good = good and parts.path in ("", "/") and not parts.query and not parts.fragment
-    except ValueError:
-        good = False
-    if not good:
-        raise OutletError(
-            "an MQTT broker is given as mqtt://user:password@host:port, or mqtts:// for TLS; "
-            "in user and password, write @ : / # ? % as %40 %3A %2F %23 %3F %25"
-        )
-    tls = parts.scheme == "mqtts"
-    return Broker(
-        host=host,
-        port=port or (8883 if tls else 1883),
-        tls=tls,
-        user=None if parts.username is None else unquote(parts.username),
-        password=None if parts.password is None else unquote(parts.password),
-    )
+# For a broker that has turned us down: somebody has to do something about it first.
+_REFUSED_WAIT: Final = 30.0
+# A connection that does not last this long is no success: two clients of one id put each other out
+# at once, over and over.
+_SETTLED: Final = 3.0
+# Closing lets nothing go out any more: what was held up is old by the time the network is back.
+_ABORT: Final = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+_FINISH: Final = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
+_AT_ONCE: Final = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def topic_level(name: str) -> str:
@@ -83,37 +69,91 @@ def topic_level(name: str) -> str:
     )
 
 
-def retry_delays(spread: Callable[[], float] = random.random) -> Iterator[float]:
-    """Seconds to wait before each new try, longer and longer up to a limit.
+class Genre:
+    """What the genre topic of one source is to say, and when to say it.
 
     Args:
-        spread: gives numbers from 0 to 1, which keep many clients of one broker out of step.
+        clock: monotonic, in seconds.
     """
-    longest = _FIRST_DELAY
-    while True:
-        yield longest * (1 + spread()) / 2
-        longest = min(2 * longest, _LONGEST_DELAY)
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._said_at = 0.0
+        self.text = ""
+
+    def hear(self, message: PredictionMessage | SourceMessage) -> bool:
+        """Whether `text` is to be published after `message`.
+
+        It is the name of the genre or the status, and empty while the source does not run. It is
+        said again before the broker forgets it.
+        """
+        if isinstance(message, PredictionMessage):
+            text = message.name or message.status.value
+        else:
+            text = self.text if message.state is SourceState.RUNNING else ""
+        now = self._clock()
+        old = bool(text) and now - self._said_at >= GENRE_EXPIRY / 2
+        if text == self.text and not old:
+            return False
+        self.text = text
+        self._said_at = now
+        return True
 
 
 class MqttOutlet:
     """Publishes under `dancetype/<source>/`, and tries for ever when the broker is away.
 
-    Predictions go to `prediction`, source messages to `status`, where they are retained. `status`
-    says `offline` once we are gone, whether or not we could say so.
+    Predictions go to `prediction`; source messages to `status` and what is danced to `genre`, where
+    they are retained. `status` says `stopped` after we have stopped, and `offline` once we are
+    gone without having said so.
 
     Args:
         url: of the broker, as `parse_broker` reads it.
+        ca: certificate (PEM) of who vouches for it; those the system trusts where None.
+        client_id: our name at the broker, followed by each source's; one that nobody else has
+            where None.
+        homeassistant: whether to tell Home Assistant what there is.
+        clock: monotonic, in seconds.
 
     Raises:
         OutletError: the URL is not of that form.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        ca: Path | None = None,
+        client_id: str | None = None,
+        homeassistant: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._broker = parse_broker(url)
+        self._ca = ca
+        # Of two clients with one id a broker keeps the later, and both would take turns.
+        self._client_id = client_id or f"dancetype-{secrets.token_hex(4)}"
+        self._homeassistant = homeassistant
+        self._clock = clock
+        self._complaints = _Complaints(self._broker)
         self._links: dict[str, _Link] = {}
 
+    @property
+    def links(self) -> Mapping[str, bool]:
+        """Source -> whether its connection stands."""
+        return {source: link.connected for source, link in self._links.items()}
+
+    @property
+    def connected(self) -> bool:
+        """Whether the connections of all sources stand that have said anything."""
+        return all(self.links.values())
+
     async def __aenter__(self) -> Self:
-        """Does nothing yet: sources connect with their first message."""
+        """Reads the certificate; sources connect with their first message.
+
+        Raises:
+            OutletError: the certificate cannot be read.
+        """
+        self._tls = tls_context(self._broker, self._ca)
         return self
 
     async def __aexit__(self, *exception: object) -> None:
@@ -124,30 +164,104 @@ class MqttOutlet:
         """Leaves `text` to be published in the background."""
         link = self._links.get(message.source)
         if link is None:
-            link = self._links[message.source] = _Link(self._broker, message.source)
+            link = self._links[message.source] = self._link(message.source)
         link.put(message, text)
+
+    def _link(self, source: str) -> "_Link":
+        return _Link(
+            source,
+            broker=self._broker,
+            make_client=lambda will: self._client(source, will),
+            complaints=self._complaints,
+            homeassistant=self._homeassistant,
+            clock=self._clock,
+        )
+
+    def _client(self, source: str, will: Will) -> Client:
+        client = Client(
+            self._broker.host,
+            self._broker.port,
+            identifier=f"{self._client_id}-{topic_level(source)}",
+            username=self._broker.user,
+            password=self._broker.password,
+            protocol=ProtocolVersion.V5,
+            tls_context=self._tls,
+            logger=_unheard,
+            will=will,
+            keepalive=_KEEPALIVE,
+            timeout=_GREETING_TIMEOUT,
+            socket_options=[_ABORT, _AT_ONCE],
+        )
+        # aiomqtt offers no way to set this; paho's default is five seconds.
+        client._client.connect_timeout = _CONNECT_TIMEOUT
+        return client
+
+
+class _Complaints:
+    """Says once what is wrong with a broker, until it has been back."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._said: set[str] = set()
+
+    def say(self, what: str) -> None:
+        level = logging.DEBUG if what in self._said else logging.WARNING
+        self._said.add(what)
+        _log.log(level, "MQTT broker %s: %s", self._broker, what)
+
+    def forget(self) -> None:
+        self._said.clear()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Channel:
     topic: str
-    qos: int
-    retain: bool
+    qos: int = 0
+    retain: bool = False
+    expiry: int | None = None
+
+    @property
+    def properties(self) -> Properties | None:
+        if self.expiry is None:
+            return None
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.MessageExpiryInterval = self.expiry
+        return properties
 
 
 class _Link:
     """One source's own connection, since MQTT grants one last will a connection."""
 
-    def __init__(self, broker: Broker, source: str) -> None:
-        base = f"dancetype/{topic_level(source)}"
+    def __init__(
+        self,
+        source: str,
+        *,
+        broker: Broker,
+        make_client: Callable[[Will], Client],
+        complaints: _Complaints,
+        homeassistant: bool,
+        clock: Callable[[], float],
+    ) -> None:
+        self.connected = False
+        self._stopping = False
+        self._source = source
         self._broker = broker
-        self._tls = ssl.create_default_context() if broker.tls else None
-        self._prediction = _Channel(f"{base}/prediction", qos=0, retain=False)
+        self._make_client = make_client
+        self._complaints = complaints
+        self._homeassistant = homeassistant
+        self._clock = clock
+        self._base = base = f"dancetype/{topic_level(source)}"
+        self._prediction = _Channel(f"{base}/prediction", expiry=PREDICTION_EXPIRY)
+        self._confidence = _Channel(f"{base}/confidence")
         self._status = _Channel(f"{base}/status", qos=1, retain=True)
+        self._genre = _Channel(f"{base}/genre", qos=1, retain=True, expiry=GENRE_EXPIRY)
+        self._discovery = _Channel(discovery_topic(source), qos=1, retain=True)
         # A channel of its own, so that it waits its turn and does not replace a last status.
         self._goodbye = _Channel(f"{base}/status", qos=1, retain=True)
         self._mailbox = Mailbox[_Channel, str]()
         self._last_status: str | None = None
+        self._last_genre = Genre(clock)
+        self._next_confidence = clock()
         self._task = asyncio.create_task(self._run())
 
     def put(self, message: PredictionMessage | SourceMessage, text: str) -> None:
@@ -157,58 +271,113 @@ class _Link:
             self._mailbox.put(self._status, text)
         else:
             self._mailbox.put(self._prediction, text)
+            self._put_confidence(message.confidence)
+        if self._last_genre.hear(message):
+            self._mailbox.put(self._genre, self._last_genre.text)
 
     async def stop(self) -> None:
-        """Publishes what is left and `offline`, if the broker takes it in time."""
-        self._mailbox.put(self._goodbye, _OFFLINE)
+        """Publishes what is left and `stopped`, if the broker takes it in time."""
+        self._stopping = True
+        self._last_genre.text = ""
+        self._mailbox.put(self._genre, "")
+        self._mailbox.put(self._goodbye, STOPPED)
         await asyncio.wait({self._task}, timeout=_GOODBYE_TIMEOUT)
         self._task.cancel()
         await asyncio.wait({self._task})
 
+    def _put_confidence(self, confidence: float) -> None:
+        if self._homeassistant and self._clock() >= self._next_confidence:
+            self._next_confidence = self._clock() + CONFIDENCE_EVERY
+            self._mailbox.put(self._confidence, f"{100 * confidence:.0f}")
+
+    def _put_discovery(self) -> None:
+        if self._homeassistant:
+            payload = discovery_payload(
+                self._source,
+                base=self._base,
+                version=version("dancetype"),
+                genre_expires=GENRE_EXPIRY,
+            )
+            self._mailbox.put(self._discovery, payload)
+
     async def _run(self) -> None:
-        delays = retry_delays()
-        report = logging.WARNING
+        backoff = Backoff(self._clock)
         while True:
+            since = self._clock()
+            wait = 0.0
             try:
-                async with self._client() as client:
-                    _log.info("MQTT broker %s: publishing to %s", self._broker, self._status.topic)
-                    delays, report = retry_delays(), logging.WARNING
+                # Where names are not looked up, aiomqtt's thread would be stuck at it.
+                await resolve(self._broker.host, self._broker.port, socket.SOCK_STREAM)
+                will = Will(self._status.topic, OFFLINE, qos=1, retain=True)
+                async with _session(self._make_client(will)) as client:
+                    since = self._clock()
+                    self.connected = True
+                    _log.info("MQTT broker %s: publishing to %s", self._broker, self._base)
                     await self._publish(client)
                     return
-            except* MqttError as errors:
-                _log.log(report, "MQTT broker %s: %s", self._broker, errors.exceptions[0])
-                report = logging.DEBUG  # Until it has been back.
-            await asyncio.sleep(next(delays))
-
-    def _client(self) -> Client:
-        client = Client(
-            self._broker.host,
-            self._broker.port,
-            username=self._broker.user,
-            password=self._broker.password,
-            tls_context=self._tls,
-            will=Will(self._status.topic, _OFFLINE, qos=1, retain=True),
-            keepalive=_KEEPALIVE,
-            timeout=_ANSWER_TIMEOUT,
-        )
-        # aiomqtt offers no way to set this; paho's default is five seconds.
-        client._client.connect_timeout = _CONNECT_TIMEOUT
-        return client
+            # Whatever it is, the next try may go well, and nobody else would make one.
+            except* Exception as errors:
+                error = errors.exceptions[0]
+                if self.connected and self._clock() - since >= _SETTLED:
+                    backoff.reset()
+                    self._complaints.forget()
+                wait = _REFUSED_WAIT if refused(error) else backoff.wait()
+                again = f"again in {wait:.0f} s" if refused(error) else "again"
+                self._complaints.say(f"{explained(error, self._broker)}; trying {again}")
+            finally:
+                self.connected = False
+            await asyncio.sleep(wait)
 
     async def _publish(self, client: Client) -> None:
-        # After a lost connection the broker holds our last will in place of the status.
+        # What waited for the connection is old. The broker holds our last will in place of the
+        # status, or nothing where it was started again, and maybe a genre from before.
+        self._mailbox = Mailbox()
         if self._last_status is not None:
             self._mailbox.put(self._status, self._last_status)
+        self._mailbox.put(self._genre, self._last_genre.text)
+        self._put_discovery()
+        if self._stopping:
+            self._mailbox.put(self._goodbye, STOPPED)
         async with asyncio.TaskGroup() as tasks:
-            watching = tasks.create_task(_watch(client))
+            watching = tasks.create_task(self._watch(client))
             channel = None
             while channel is not self._goodbye:
                 channel, text = await self._mailbox.take()
-                await client.publish(channel.topic, text, qos=channel.qos, retain=channel.retain)
+                await client.publish(
+                    channel.topic,
+                    text,
+                    qos=channel.qos,
+                    retain=channel.retain,
+                    # To clear a topic is to have nothing on it that could expire.
+                    properties=channel.properties if text else None,
+                )
             watching.cancel()
 
+    async def _watch(self, client: Client) -> None:
+        """Raises MqttError once the connection is lost, which a quiet publisher would not notice.
 
-async def _watch(client: Client) -> None:
-    """Raises MqttError once the connection is lost, which a quiet publisher would not notice."""
-    async for _ in client.messages:
-        pass
+        Home Assistant forgets what it was told when it starts, and says when it has.
+        """
+        if self._homeassistant:
+            await client.subscribe(BIRTH_TOPIC)
+        async for message in client.messages:
+            if message.payload == BIRTH.encode():
+                self._put_discovery()
+
+
+@asynccontextmanager
+async def _session(client: Client) -> AsyncIterator[Client]:
+    """Connected while entered; left in good order, or else at once and for good."""
+    try:
+        await client.__aenter__()
+        client.timeout = _ANSWER_TIMEOUT
+        yield client
+        link = client._client.socket()
+        if isinstance(link, socket.socket):
+            link.setsockopt(*_FINISH)
+        await client.__aexit__(None, None, None)
+    except BaseException:
+        # aiomqtt would leave the socket open after a failed connect, and wait for the broker after
+        # anything else. What it has told the event loop to do with the socket comes first.
+        asyncio.get_running_loop().call_soon(client._client._sock_close)
+        raise

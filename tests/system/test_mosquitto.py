@@ -2,266 +2,249 @@
 
 import asyncio
 import json
-import logging
-import os
-import shutil
-import socket
 import sys
-from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from asyncio.subprocess import DEVNULL
 from pathlib import Path
-from time import monotonic
-from urllib.parse import quote
 
 import jsonschema
 import pytest
-from aiomqtt import Client
+from aiomqtt import Client, Message
 
-from engine.genres import CODES
 from engine.rolling import Status
-from stream.messages import (
-    Clock,
-    FrameCounts,
-    Latency,
-    PredictionMessage,
-    PredictionTimes,
-    SourceState,
-    parse_message,
-    schema,
-    source_message,
-)
+from stream.messages import SourceState, parse_message, schema
 from stream.outlets.base import Outlets
 from stream.outlets.mqtt import MqttOutlet
-
-HOST = "127.0.0.1"
-ROOT = Path(__file__).parents[2]
-# Debian puts the broker where only root's PATH leads.
-PATH = f"{os.environ['PATH']}:/usr/sbin"
-MOSQUITTO = shutil.which("mosquitto", path=PATH)
-MOSQUITTO_PASSWD = shutil.which("mosquitto_passwd", path=PATH)
-# The longest wait between two tries, and some time to connect.
-WITHIN = 8.0
-
-RUNNING = source_message(
-    SourceState.RUNNING, source="clip", epoch=0, seq=0, sent=0.0, clock=Clock(monotonic, offset=0.0)
+from tests.system.mosquitto import (
+    HOST,
+    WITHIN,
+    a_prediction,
+    a_state,
+    an_outlet,
+    hear,
+    mosquitto,
+    subscriber,
+    text,
+    texts,
+    warnings_of,
 )
+
+ROOT = Path(__file__).parents[2]
+RUNNING = a_state()
 
 PUBLISHER = """
 import asyncio, sys
-from time import monotonic
-from stream.messages import Clock, SourceState, source_message
-from stream.outlets.mqtt import MqttOutlet
 from stream.outlets.base import Outlets
+from stream.outlets.mqtt import MqttOutlet
+from tests.system.mosquitto import a_state
 
 async def main():
     async with Outlets([MqttOutlet(sys.argv[1])]) as outlets:
         for source in ("left", "right"):
-            await outlets.send(source_message(
-                SourceState.RUNNING, source=source, epoch=0, seq=0, sent=0.0,
-                clock=Clock(monotonic, offset=0.0),
-            ))
+            await outlets.send(a_state(source=source))
         await asyncio.Event().wait()
 
 asyncio.run(main())
 """
 
 
-@pytest.fixture
-def port() -> int:
-    with socket.socket() as free:
-        free.bind((HOST, 0))
-        return int(free.getsockname()[1])
+def expiry(message: Message) -> int | None:
+    return getattr(message.properties, "MessageExpiryInterval", None)
 
 
-@asynccontextmanager
-async def mosquitto(
-    port: int, folder: Path, access: str = "allow_anonymous true"
-) -> AsyncIterator[None]:
-    """A broker that takes connections while this is entered, and is killed thereafter."""
-    assert MOSQUITTO, "these tests need a broker: apt-get install mosquitto"
-    settings = folder / "mosquitto.conf"
-    # Started by root it would change to a user who may not read the folders of tests.
-    settings.write_text(f"listener {port} {HOST}\nuser root\n{access}\n")
-    broker = await asyncio.create_subprocess_exec(MOSQUITTO, "-c", str(settings), stderr=PIPE)
-    assert broker.stderr
-    try:
-        async with asyncio.timeout(WITHIN):
-            while b"running" not in (line := await broker.stderr.readline()):
-                assert line, "mosquitto ended"
-        yield
-    finally:
-        broker.kill()
-        await broker.wait()
-
-
-@asynccontextmanager
-async def subscriber(
-    port: int, login: tuple[str | None, str | None] = (None, None)
-) -> AsyncIterator[Client]:
-    """A client that hears everything."""
-    async with Client(HOST, port, username=login[0], password=login[1]) as client:
-        await client.subscribe("dancetype/#", qos=1)
-        yield client
-
-
-async def hear(client: Client) -> tuple[str, str, bool]:
-    """The next message: topic, text and whether it had been retained."""
+async def nothing_more(ear: Client, topic: str, port: int) -> None:
+    """Nothing was said on a topic before what is said now on another."""
+    async with Client(HOST, port) as client:
+        await client.publish("dancetype/end", qos=1)
     async with asyncio.timeout(WITHIN):
-        message = await anext(client.messages)
-    assert isinstance(message.payload, bytes)
-    return message.topic.value, message.payload.decode(), message.retain
-
-
-@contextmanager
-def warnings_of(name: str) -> Iterator[asyncio.Queue[str]]:
-    """What is logged under `name` from level WARNING on, as it comes."""
-    queue = asyncio.Queue[str]()
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: queue.put_nowait(record.getMessage())  # type: ignore[method-assign]
-    logging.getLogger(name).addHandler(handler)
-    try:
-        yield queue
-    finally:
-        logging.getLogger(name).removeHandler(handler)
-
-
-def a_prediction(seq: int, source: str = "clip") -> PredictionMessage:
-    return PredictionMessage(
-        source=source,
-        epoch=0,
-        seq=seq,
-        status=Status.GENRE,
-        genre="HO",
-        name="house",
-        confidence=0.9,
-        probabilities=dict.fromkeys(CODES, 0.1),
-        window=4.0,
-        times=PredictionTimes(capture=1.0, pose=1.05, window_end=1.0, sent=1.07),
-        latency=Latency(capture=0.01, pose=0.04, classify=0.01, send=0.01),
-        frames=FrameCounts(captured=30, posed=30, dropped=0),
-        fps=30.0,
-    )
-
-
-def an_outlet(port: int, login: str = "") -> Outlets:
-    return Outlets([MqttOutlet(f"mqtt://{login}{HOST}:{port}")])
+        async for message in ear.messages:
+            assert not message.topic.matches(topic)
+            if message.topic.value == "dancetype/end":
+                return
 
 
 async def test_a_subscriber_hears_messages_that_are_valid_against_the_schema(
-    port: int, tmp_path: Path
+    free_port: int, tmp_path: Path
 ) -> None:
-    async with mosquitto(port, tmp_path), subscriber(port) as ear, an_outlet(port) as outlets:
+    async with (
+        mosquitto(free_port, tmp_path),
+        subscriber(free_port) as ear,
+        an_outlet(free_port) as outlets,
+    ):
         await outlets.send(RUNNING)
-        topic, text, _ = await hear(ear)
-        assert (topic, parse_message(text)) == ("dancetype/clip/status", RUNNING)
+        status = await hear(ear)
+        assert (status.topic.value, status.qos) == ("dancetype/clip/status", 1)
+        assert parse_message(text(status)) == RUNNING
         for seq in range(1, 4):
             await outlets.send(a_prediction(seq))
-            topic, text, _ = await hear(ear)
-            assert (topic, parse_message(text)) == ("dancetype/clip/prediction", a_prediction(seq))
-            jsonschema.validate(json.loads(text), schema())
+            said = await hear(ear, "dancetype/clip/prediction")
+            assert parse_message(text(said)) == a_prediction(seq)
+            assert (said.qos, said.retain, expiry(said)) == (0, False, 2)
+            jsonschema.validate(json.loads(text(said)), schema())
 
 
-async def test_who_subscribes_late_hears_the_status_but_no_old_prediction(
-    port: int, tmp_path: Path
+async def test_who_subscribes_late_hears_status_and_genre_but_no_old_prediction(
+    free_port: int, tmp_path: Path
 ) -> None:
-    async with mosquitto(port, tmp_path), subscriber(port) as early, an_outlet(port) as outlets:
+    async with (
+        mosquitto(free_port, tmp_path),
+        subscriber(free_port) as early,
+        an_outlet(free_port) as outlets,
+    ):
         await outlets.send(RUNNING)
-        await hear(early)
+        await hear(early, "dancetype/clip/status")
         await outlets.send(a_prediction(1))
-        await hear(early)
-        async with subscriber(port) as late:
-            assert await hear(late) == ("dancetype/clip/status", RUNNING.model_dump_json(), True)
+        await hear(early, "dancetype/clip/genre")
+        async with subscriber(free_port) as late:
+            held = {(one.topic.value, text(one)) for one in [await hear(late), await hear(late)]}
+            assert held == {
+                ("dancetype/clip/status", RUNNING.model_dump_json()),
+                ("dancetype/clip/genre", "house"),
+            }
             await outlets.send(a_prediction(2))
-            assert parse_message((await hear(late))[1]).seq == 2
+            assert parse_message(text(await hear(late))).seq == 2
 
 
-async def test_a_broker_that_starts_late_is_published_to(port: int, tmp_path: Path) -> None:
+async def test_the_genre_is_said_on_change_alone_expires_and_goes_with_the_source(
+    free_port: int, tmp_path: Path
+) -> None:
+    async with (
+        mosquitto(free_port, tmp_path),
+        subscriber(free_port) as ear,
+        an_outlet(free_port) as outlets,
+    ):
+        await outlets.send(RUNNING)
+        await hear(ear, "dancetype/clip/genre")  # Whatever there was before is cleared.
+        await outlets.send(a_prediction(1))
+        assert text(await hear(ear, "dancetype/clip/genre")) == "house"
+        await outlets.send(a_prediction(2))
+        await outlets.send(a_prediction(3, name=None, status=Status.NO_PERSON))
+        changed = await hear(ear, "dancetype/clip/genre")
+        assert (text(changed), changed.qos, expiry(changed)) == ("no_person", 1, 300)
+        await outlets.send(a_state(SourceState.STALLED))
+        assert text(await hear(ear, "dancetype/clip/genre")) == ""
+        await outlets.send(a_state())
+        await hear(ear, "dancetype/clip/status")
+        async with subscriber(free_port, "dancetype/clip/genre") as late:
+            await nothing_more(ear, "dancetype/clip/genre", free_port)
+            assert len(late.messages) == 0
+
+
+async def test_a_broker_that_starts_late_is_published_to(free_port: int, tmp_path: Path) -> None:
     with warnings_of("stream.outlets.mqtt") as warnings:
-        async with an_outlet(port) as outlets:
+        async with an_outlet(free_port) as outlets:
             await outlets.send(RUNNING)
             async with asyncio.timeout(WITHIN):
-                await warnings.get()
-            async with mosquitto(port, tmp_path), subscriber(port) as ear:
-                assert parse_message((await hear(ear))[1]) == RUNNING
+                assert "nobody listens there" in await warnings.get()
+            async with mosquitto(free_port, tmp_path), subscriber(free_port) as ear:
+                assert parse_message(text(await hear(ear, "+/+/status"))) == RUNNING
                 await outlets.send(a_prediction(1))
-                assert parse_message((await hear(ear))[1]) == a_prediction(1)
+                said = await hear(ear, "+/+/prediction")
+                assert parse_message(text(said)) == a_prediction(1)
 
 
-async def test_a_broker_that_comes_back_is_told_the_status_again(port: int, tmp_path: Path) -> None:
-    async with an_outlet(port) as outlets:
-        await outlets.send(RUNNING)
-        for _ in range(2):
-            async with mosquitto(port, tmp_path), subscriber(port) as ear:
-                assert parse_message((await hear(ear))[1]) == RUNNING
-
-
-async def test_stopping_publishes_what_is_left_and_then_says_offline(
-    port: int, tmp_path: Path
-) -> None:
-    async with mosquitto(port, tmp_path), subscriber(port) as ear:
-        async with an_outlet(port) as outlets:
+async def test_stopping_clears_the_genre_and_says_stopped(free_port: int, tmp_path: Path) -> None:
+    async with mosquitto(free_port, tmp_path), subscriber(free_port) as ear:
+        async with an_outlet(free_port) as outlets:
             await outlets.send(RUNNING)
+            await hear(ear, "dancetype/clip/genre")
             await outlets.send(a_prediction(1))
-        texts = [(await hear(ear))[1] for _ in range(3)]
-    assert texts == [RUNNING.model_dump_json(), a_prediction(1).model_dump_json(), "offline"]
+            assert text(await hear(ear, "dancetype/clip/genre")) == "house"
+        assert await texts(ear, "dancetype/clip/#", 2) == ["", "stopped"]
+        # A connection that is closed without a goodbye would have the broker say `offline`.
+        await nothing_more(ear, "dancetype/clip/status", free_port)
 
 
 async def test_when_the_process_dies_each_source_is_said_to_be_offline(
-    port: int, tmp_path: Path
+    free_port: int, tmp_path: Path
 ) -> None:
-    async with mosquitto(port, tmp_path), subscriber(port) as ear:
+    async with mosquitto(free_port, tmp_path), subscriber(free_port) as ear:
         publisher = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", PUBLISHER, f"mqtt://{HOST}:{port}", cwd=ROOT, stdout=DEVNULL
+            sys.executable, "-c", PUBLISHER, f"mqtt://{HOST}:{free_port}", cwd=ROOT, stdout=DEVNULL
         )
-        await asyncio.gather(hear(ear), hear(ear))
+        await texts(ear, "dancetype/+/status", 2)
         publisher.kill()
         await publisher.wait()
-        wills = {(await hear(ear))[:2] for _ in range(2)}
-    assert wills == {("dancetype/left/status", "offline"), ("dancetype/right/status", "offline")}
+        assert await texts(ear, "dancetype/left/status", 1) == ["offline"]
+        async with subscriber(free_port, "dancetype/right/status") as late:
+            assert text(await hear(late, "#")) == "offline"
 
 
 async def test_names_that_are_no_topic_levels_have_topics_all_the_same(
-    port: int, tmp_path: Path
+    free_port: int, tmp_path: Path
 ) -> None:
-    async with mosquitto(port, tmp_path), subscriber(port) as ear, an_outlet(port) as outlets:
-        await outlets.send(a_prediction(0, "stage/left #1+"))
-        topic, text, _ = await hear(ear)
-    assert topic == "dancetype/stage%2Fleft %231%2B/prediction"
-    assert parse_message(text).source == "stage/left #1+"
+    async with (
+        mosquitto(free_port, tmp_path),
+        subscriber(free_port) as ear,
+        an_outlet(free_port) as outlets,
+    ):
+        await outlets.send(a_state(source="stage/left #1+"))
+        said = await hear(ear, "#")
+    assert said.topic.value == "dancetype/stage%2Fleft %231%2B/status"
+    assert parse_message(text(said)).source == "stage/left #1+"
 
 
-async def test_a_broker_that_is_not_there_delays_neither_messages_nor_the_end(port: int) -> None:
-    async with an_outlet(port) as outlets:
-        started = monotonic()
-        for seq in range(100):
-            await outlets.send(a_prediction(seq))
-            await asyncio.sleep(0)
-        told_to_stop = monotonic()
-    assert told_to_stop - started < 0.5
-    assert monotonic() - told_to_stop < 1.5
-
-
-@pytest.mark.parametrize("password", ["s3cret/", "wr0ng"])
-async def test_a_login_is_used_and_its_password_shown_nowhere(
-    port: int, tmp_path: Path, password: str, caplog: pytest.LogCaptureFixture
+async def test_a_genre_left_behind_by_a_run_that_died_is_cleared(
+    free_port: int, tmp_path: Path
 ) -> None:
-    caplog.set_level(logging.DEBUG)
-    logins = tmp_path / "logins"
-    assert MOSQUITTO_PASSWD
-    making = await asyncio.create_subprocess_exec(
-        MOSQUITTO_PASSWD, "-b", "-c", str(logins), "dancer", "s3cret/"
-    )
-    assert await making.wait() == 0
-    access = f"allow_anonymous false\npassword_file {logins}"
-    login = f"dancer:{quote(password, safe='')}@"
-    with warnings_of("stream.outlets.mqtt") as warnings:
-        async with mosquitto(port, tmp_path, access), an_outlet(port, login) as outlets:
+    async with mosquitto(free_port, tmp_path), subscriber(free_port) as ear:
+        async with Client(HOST, free_port) as dead:
+            await dead.publish("dancetype/clip/genre", "krump", qos=1, retain=True)
+        assert text(await hear(ear)) == "krump"
+        async with an_outlet(free_port) as outlets:
+            await outlets.send(a_state(SourceState.CONNECTING))
+            assert text(await hear(ear, "dancetype/clip/genre")) == ""
+
+
+async def test_two_clients_without_an_id_do_not_put_each_other_out(
+    free_port: int, tmp_path: Path
+) -> None:
+    one, other = (MqttOutlet(f"mqtt://{HOST}:{free_port}") for _ in range(2))
+    async with (
+        mosquitto(free_port, tmp_path),
+        subscriber(free_port) as ear,
+        Outlets([one]) as first,
+        Outlets([other]) as second,
+    ):
+        for outlets in (first, second, first, second):
             await outlets.send(RUNNING)
-            if password == "wr0ng":
-                async with asyncio.timeout(WITHIN):
-                    assert "Not authorized" in await warnings.get()
-            else:
-                async with subscriber(port, ("dancer", password)) as ear:
-                    assert parse_message((await hear(ear))[1]) == RUNNING
-    assert password.strip("/") not in caplog.text
+            await hear(ear, "dancetype/clip/status")
+        assert one.connected
+        assert other.connected
+
+
+@pytest.fixture
+def discovery(free_port: int) -> str:
+    return "homeassistant/device/dancetype-clip/config"
+
+
+async def test_home_assistant_is_told_at_once_and_again_when_it_has_started(
+    free_port: int, tmp_path: Path, discovery: str
+) -> None:
+    async with (
+        mosquitto(free_port, tmp_path),
+        subscriber(free_port, "#") as ear,
+        an_outlet(free_port, homeassistant=True) as outlets,
+    ):
+        await outlets.send(RUNNING)
+        first = await hear(ear, discovery)
+        async with subscriber(free_port, discovery) as late:
+            assert text(await hear(late, discovery)) == text(first)
+        async with Client(HOST, free_port) as assistant:
+            await assistant.publish("homeassistant/status", "offline", qos=1)
+            await assistant.publish("homeassistant/status", "online", qos=1)
+        assert text(await hear(ear, discovery)) == text(first)
+        await outlets.send(a_prediction(1))
+        assert text(await hear(ear, "dancetype/clip/confidence")) == "90"
+        for topic in ("genre", "status", "confidence"):
+            assert f'"dancetype/clip/{topic}"' in text(first)
+
+
+async def test_home_assistant_is_told_nothing_unless_asked_for(
+    free_port: int, tmp_path: Path
+) -> None:
+    async with mosquitto(free_port, tmp_path), subscriber(free_port, "#") as ear:
+        async with an_outlet(free_port) as outlets:
+            await outlets.send(RUNNING)
+            await outlets.send(a_prediction(1))
+            await hear(ear, "dancetype/clip/genre")
+        await nothing_more(ear, "homeassistant/#", free_port)

@@ -1,67 +1,22 @@
-from contextlib import suppress
-from itertools import islice
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.outlets.base import OutletError
-from stream.outlets.mqtt import Broker, MqttOutlet, parse_broker, retry_delays, topic_level
+from engine.rolling import Status
+from stream.messages import SourceState
+from stream.outlets.base import OutletError, Outlets
+from stream.outlets.mqtt import GENRE_EXPIRY, Genre, MqttOutlet, topic_level
+from tests.system.mosquitto import a_prediction, a_state
 
 
-@pytest.mark.parametrize(
-    ("url", "broker"),
-    [
-        ("mqtt://host", Broker("host", 1883)),
-        ("mqtt://host:1999/", Broker("host", 1999)),
-        ("mqtts://host", Broker("host", 8883, tls=True)),
-        ("mqtt://user@host", Broker("host", 1883, user="user")),
-        ("mqtt://user:p%40ss%2Fword@host", Broker("host", 1883, user="user", password="p@ss/word")),
-        ("mqtt://[::1]:1883", Broker("::1", 1883)),
-    ],
-)
-def test_a_broker_is_read_from_its_url(url: str, broker: Broker) -> None:
-    assert parse_broker(url) == broker
+class Now:
+    """A clock that is set by hand."""
 
+    def __init__(self) -> None:
+        self.seconds = 1000.0
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "",
-        "host:1883",
-        "http://host",
-        "mqtt://",
-        "mqtt://host/topic",
-        "mqtt://host?x=1",
-        "mqtt://host:port",
-        "mqtt://host:99999",
-        "mqtt://host..name",
-        "mqtt://[::1",
-    ],
-)
-def test_what_is_no_broker_url_is_refused_with_the_right_form(url: str) -> None:
-    with pytest.raises(OutletError, match="mqtt://user:password@host:port"):
-        MqttOutlet(url)
-
-
-@given(st.text())
-def test_reading_any_url_raises_only_the_documented_error(text: str) -> None:
-    for url in (text, f"mqtt://{text}", f"mqtt://user:{text}@host"):
-        with suppress(OutletError):
-            parse_broker(url)
-
-
-@pytest.mark.parametrize("password", ["s3cr/t", "s3cr#t", "s3cr?t", "s3cr:t@[", "12345/6"])
-def test_a_password_that_breaks_the_url_is_not_in_the_error(password: str) -> None:
-    with pytest.raises(OutletError) as caught:
-        parse_broker(f"mqtt://user:{password}@host:x")
-    assert password[:4] not in str(caught.value)
-    assert caught.value.__suppress_context__ or caught.value.__context__ is None
-
-
-def test_a_broker_does_not_show_its_password() -> None:
-    broker = parse_broker("mqtt://user:s3cret@host")
-    assert "s3cret" not in f"{broker} {broker!r}"
+    def __call__(self) -> float:
+        return self.seconds
 
 
 @pytest.mark.parametrize(
@@ -84,9 +39,56 @@ def test_different_names_never_share_a_topic(one: str, other: str) -> None:
     assert (topic_level(one) == topic_level(other)) is (one == other)
 
 
-def test_retries_slow_down_to_a_limit() -> None:
-    assert list(islice(retry_delays(lambda: 1.0), 6)) == [0.5, 1.0, 2.0, 4.0, 4.0, 4.0]
+def test_a_genre_is_said_once_and_then_what_replaces_it() -> None:
+    genre = Genre(Now())
+    assert genre.hear(a_prediction(1))
+    assert genre.text == "house"
+    assert not genre.hear(a_prediction(2))
+    assert genre.hear(a_prediction(3, name=None, status=Status.NOT_SURE))
+    assert genre.text == "not_sure"
 
 
-def test_retries_are_spread() -> None:
-    assert list(islice(retry_delays(lambda: 0.0), 3)) == [0.25, 0.5, 1.0]
+def test_a_genre_that_lasts_is_said_again_before_the_broker_forgets_it() -> None:
+    now = Now()
+    genre = Genre(now)
+    genre.hear(a_prediction(1))
+    now.seconds += GENRE_EXPIRY / 2 - 1
+    assert not genre.hear(a_prediction(2))
+    now.seconds += 1
+    assert genre.hear(a_prediction(3))
+    assert not genre.hear(a_prediction(4))
+
+
+@pytest.mark.parametrize("state", set(SourceState) - {SourceState.RUNNING})
+def test_a_source_that_does_not_run_has_no_genre(state: SourceState) -> None:
+    now = Now()
+    genre = Genre(now)
+    genre.hear(a_prediction(1))
+    assert genre.hear(a_state(state))
+    assert genre.text == ""
+    now.seconds += GENRE_EXPIRY
+    assert not genre.hear(a_state(state))
+    assert not genre.hear(a_state())
+    assert genre.hear(a_prediction(2))
+
+
+def test_a_source_that_goes_on_running_keeps_its_genre() -> None:
+    genre = Genre(Now())
+    genre.hear(a_prediction(1))
+    assert not genre.hear(a_state())
+    assert genre.text == "house"
+
+
+def test_what_is_no_broker_url_is_no_outlet() -> None:
+    with pytest.raises(OutletError, match="mqtt://"):
+        MqttOutlet("host:1883")
+
+
+async def test_links_are_told_by_source_and_none_stands_without_a_broker() -> None:
+    outlet = MqttOutlet("mqtt://127.0.0.1:1")
+    async with Outlets([outlet]) as outlets:
+        assert outlet.connected
+        await outlets.send(a_state(source="left"))
+        await outlets.send(a_state(source="right"))
+        assert outlet.links == {"left": False, "right": False}
+        assert not outlet.connected

@@ -1,0 +1,127 @@
+"""A broker that goes away in every way there is, and comes back."""
+
+import asyncio
+from pathlib import Path
+from time import monotonic
+
+from aiomqtt import Client
+
+from stream.messages import parse_message
+from stream.outlets.base import Outlets
+from stream.outlets.mqtt import MqttOutlet
+from tests.system.conftest import Figure
+from tests.system.fault_proxy import Fault, FaultProxy
+from tests.system.mosquitto import (
+    HOST,
+    Camera,
+    an_outlet,
+    hear,
+    mosquitto,
+    subscriber,
+    text,
+    warnings_of,
+)
+
+AWAY = 13.0
+HELD_UP = 0.05
+
+
+async def published_again(ear: Client, camera: Camera, *, within: float) -> float:
+    """Seconds until a prediction comes that was made after this was called."""
+    began, newest = monotonic(), camera.seq
+    while True:
+        left = within - (monotonic() - began)
+        message = await hear(ear, "dancetype/clip/prediction", within=left)
+        if parse_message(text(message)).seq > newest:
+            return monotonic() - began
+
+
+async def test_a_broker_that_is_killed_and_started_again_is_published_to_within_five_seconds(
+    free_port: int, tmp_path: Path, figure: Figure
+) -> None:
+    with warnings_of("stream.outlets.mqtt") as warnings:
+        async with an_outlet(free_port) as outlets, Camera(outlets) as camera:
+            async with mosquitto(free_port, tmp_path), subscriber(free_port) as ear:
+                await hear(ear, "dancetype/clip/prediction")
+            async with asyncio.timeout(5):
+                assert "trying again" in await warnings.get()
+            await asyncio.sleep(3)  # The time that the broker is away.
+            async with mosquitto(free_port, tmp_path), subscriber(free_port) as ear:
+                took = await published_again(ear, camera, within=5)
+                async with subscriber(free_port, "dancetype/clip/+") as late:
+                    held = {text(await hear(late)) for _ in range(2)}
+    figure(
+        "mosquitto restarted",
+        f"publishing again {took:.2f} s after its return; `send` took {camera.longest * 1e3:.1f} ms"
+        " at most",
+    )
+    assert {"house"} < held
+    assert any('"running"' in one for one in held)
+    assert camera.longest < HELD_UP
+
+
+async def test_a_connection_cut_without_a_close_is_noticed_by_both_sides_and_made_again(
+    free_port: int, tmp_path: Path, figure: Figure
+) -> None:
+    async with (
+        mosquitto(free_port, tmp_path),
+        subscriber(free_port) as ear,
+        FaultProxy(HOST, free_port) as proxy,
+    ):
+        outlet = MqttOutlet(f"mqtt://{HOST}:{proxy.port}")
+        async with Outlets([outlet]) as outlets, Camera(outlets) as camera:
+            await hear(ear, "dancetype/clip/prediction")
+            assert outlet.connected
+            await proxy.set(Fault.FREEZE)
+            cut = monotonic()
+            while text(await hear(ear, "dancetype/clip/status", within=20)) != "offline":
+                pass
+            offline = monotonic() - cut
+            async with asyncio.timeout(20):
+                while outlet.connected:
+                    await asyncio.sleep(0.05)
+            noticed = monotonic() - cut
+            await asyncio.sleep(max(AWAY - noticed, 0))
+            await proxy.set(Fault.NONE)
+            took = await published_again(ear, camera, within=5)
+            async with subscriber(free_port, "dancetype/clip/status") as late:
+                assert '"running"' in text(await hear(late))
+            assert outlet.links == {"clip": True}
+    figure(
+        "mosquitto cut off",
+        f"`offline` after {offline:.1f} s, noticed after {noticed:.1f} s, publishing again "
+        f"{took:.2f} s after healing; `send` took {camera.longest * 1e3:.1f} ms at most",
+    )
+    assert camera.longest < HELD_UP
+
+
+async def test_a_broker_that_never_answers_holds_up_neither_messages_nor_the_end(
+    free_port: int,
+) -> None:
+    async with FaultProxy(HOST, free_port) as proxy:
+        await proxy.set(Fault.SILENT)
+        with warnings_of("stream.outlets.mqtt") as warnings:
+            async with an_outlet(proxy.port) as outlets, Camera(outlets) as camera:
+                async with asyncio.timeout(5):
+                    assert "no answer" in await warnings.get()
+                stopping = monotonic()
+    assert monotonic() - stopping < 1.5
+    assert camera.longest < HELD_UP
+
+
+async def test_an_end_while_the_connection_is_frozen_takes_no_longer_than_any(
+    free_port: int, tmp_path: Path
+) -> None:
+    async with (
+        mosquitto(free_port, tmp_path),
+        subscriber(free_port) as ear,
+        FaultProxy(HOST, free_port) as proxy,
+    ):
+        async with an_outlet(proxy.port) as outlets, Camera(outlets):
+            await hear(ear, "dancetype/clip/prediction")
+            await proxy.set(Fault.FREEZE)
+            stopping = monotonic()
+        assert monotonic() - stopping < 1.5
+        # We could not say goodbye, so the broker says that we are gone.
+        while text(await hear(ear, "dancetype/clip/status", within=12)) != "offline":
+            pass
