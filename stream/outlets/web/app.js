@@ -18,24 +18,33 @@ const STATUSES = {
   no_person: ["no dancer", "nobody in view"],
 };
 
+const STATES = {
+  stalled: "no picture",
+  reconnecting: "looking for it",
+};
+
 const STALE_MS = 1500;
 const TICK_MS = 250;
-const SILENCE_MS = 15000;
+// The server's heart beats each second.
+const SILENCE_MS = 10000;
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 30000;
+const TOKEN_NEEDED = 4401;
 
 /* ---- What to show: pure functions of a feed (what is known of one source) and the time ---- */
 
 /**
  * Takes a message into the feed of its source.
  *
- * The server greets whoever joins with the last message of each source, which may be old. A greeting
- * counts as live only once the next message follows it, or if by this machine's clock it was sent
- * just now. `performance.now()` measures all other ages, as clocks of two machines may differ.
+ * The server greets whoever joins with the last state and prediction of each source, which may be
+ * old. They count as live only once another of the same type follows, or if by this machine's clock
+ * they were sent just now. `performance.now()` measures all other ages, as clocks of two machines
+ * may differ.
  */
 function follow(feed, message, now, unixNow) {
   const fresh = Math.abs(unixNow - message.times.sent * 1000) < STALE_MS;
-  return { message, heard: now, confirmed: fresh || feed !== undefined };
+  const followed = feed?.confirmed || feed?.message.type === message.type;
+  return { message, heard: now, confirmed: fresh || followed };
 }
 
 function view(feed, connected, now) {
@@ -90,7 +99,8 @@ function viewState(message, silent) {
       ? quiet("stale", "no signal", "no prediction yet")
       : quiet("running", "starting", "");
   }
-  return quiet(message.state, message.state, message.reason ?? "");
+  const headline = STATES[message.state] ?? message.state;
+  return quiet(message.state, headline, message.reason ?? "");
 }
 
 function quiet(state, headline, detail) {
@@ -199,7 +209,9 @@ function clone(template) {
 
 const feeds = new Map();
 const cards = new Map();
+const asked = new URLSearchParams(location.search);
 let connected = false;
+let barred = false;
 let failures = 0;
 
 function hear(message) {
@@ -219,22 +231,29 @@ function show() {
     cards.get(source).show(view(feed, connected, now));
   }
   const line = document.getElementById("connection");
-  const words = connected ? "connected" : failures === 0 ? "connecting" : "reconnecting";
+  const words = barred
+    ? "token needed: open this page with ?token=… at the end of its address"
+    : connected
+      ? "connected"
+      : failures === 0
+        ? "connecting"
+        : "reconnecting";
   line.classList.toggle("connected", connected);
   if (line.textContent !== words) {
     line.textContent = words;
   }
-  document.getElementById("waiting").hidden = cards.size > 0;
+  document.getElementById("waiting").hidden = cards.size > 0 || barred;
 }
 
 function connect() {
   const url = new URL("ws", location.href);
   url.protocol = url.protocol.replace("http", "ws");
+  url.search = new URLSearchParams(asked.getAll("source").map((source) => ["source", source]));
   const socket = new WebSocket(url);
   let heard = performance.now();
   let lost = false;
 
-  const lose = () => {
+  const lose = (event) => {
     if (lost) {
       return;
     }
@@ -242,6 +261,11 @@ function connect() {
     connected = false;
     clearInterval(watch);
     socket.close();
+    barred = event?.code === TOKEN_NEEDED;
+    if (barred) {
+      show();
+      return; // It would be the same token again.
+    }
     const delay = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** failures);
     failures += 1;
     show();
@@ -250,7 +274,7 @@ function connect() {
   };
   // A peer that vanished without a goodbye is told from a quiet one only by its silence.
   const watch = setInterval(() => {
-    if (performance.now() - heard > SILENCE_MS && (!connected || expecting())) {
+    if (performance.now() - heard > SILENCE_MS) {
       lose();
     }
   }, 1000);
@@ -258,6 +282,8 @@ function connect() {
   socket.addEventListener("open", () => {
     connected = true;
     failures = 0;
+    // Without a token, too, to be told at once if one is needed.
+    socket.send(JSON.stringify({ type: "hello", token: asked.get("token") ?? undefined }));
     // What was known before may be long past; the server greets with what is known now.
     feeds.clear();
     cards.clear();
@@ -275,11 +301,6 @@ function connect() {
     }
   });
   socket.addEventListener("close", lose);
-}
-
-function expecting() {
-  const over = ({ message }) => message.state === "ended" || message.state === "failed";
-  return [...feeds.values()].some((feed) => !over(feed.message));
 }
 
 setInterval(show, TICK_MS);

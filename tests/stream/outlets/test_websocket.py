@@ -1,152 +1,49 @@
 import asyncio
 import json
 import logging
+import ssl
 from collections.abc import AsyncIterator
+from http import HTTPStatus
+from pathlib import Path
 from time import monotonic
-from urllib.error import HTTPError
-from urllib.request import urlopen
 
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, ConnectionClosedError
+from websockets.exceptions import InvalidStatus
 
-from stream.messages import Clock, SourceMessage, SourceState, source_message
+from stream.messages import SourceState
+from stream.outlets.access import Access, access_for
 from stream.outlets.base import OutletError
-from stream.outlets.websocket import WebSocketOutlet
-
-# Much more than the buffers between a server and a client that does not read.
-HUGE = "x" * 4_000_000
+from stream.outlets.client import Limits
+from stream.outlets.pages import Page
+from stream.outlets.tls import tls_context
+from stream.outlets.websocket import Refusal, WebSocketOutlet
+from tests.stream.outlets.talking import (
+    HUGE,
+    QUIET,
+    TOKEN,
+    client,
+    closing,
+    get,
+    receive,
+    send,
+    state,
+)
+from tests.stream.outlets.test_tls import a_certificate
 
 
 @pytest.fixture
 async def outlet() -> AsyncIterator[WebSocketOutlet]:
-    async with WebSocketOutlet(port=0) as outlet:
+    async with WebSocketOutlet(port=0, limits=QUIET) as outlet:
         yield outlet
 
 
-def a_message(
-    seq: int, source: str = "clip", state: SourceState = SourceState.RUNNING
-) -> SourceMessage:
-    return source_message(
-        state, source=source, epoch=0, seq=seq, sent=0.0, clock=Clock(lambda: 0.0, offset=0.0)
-    )
-
-
-async def send(outlet: WebSocketOutlet, message: SourceMessage) -> None:
-    await outlet.send(message, message.model_dump_json())
-
-
-def client(outlet: WebSocketOutlet) -> connect:
-    return connect(f"ws://{outlet.host}:{outlet.port}/ws", proxy=None, max_size=None)
-
-
-async def receive(connection: ClientConnection) -> dict[str, object]:
-    async with asyncio.timeout(5):
-        return dict(json.loads(await connection.recv()))
-
-
-async def get(outlet: WebSocketOutlet, path: str) -> tuple[int, dict[str, str], str]:
-    def fetch() -> tuple[int, dict[str, str], str]:
-        url = f"http://{outlet.host}:{outlet.port}{path}"
-        try:
-            with urlopen(url, timeout=5) as response:
-                return response.status, dict(response.headers), response.read().decode()
-        except HTTPError as error:
-            return error.code, dict(error.headers), error.read().decode()
-
-    return await asyncio.to_thread(fetch)
-
-
-async def test_every_client_gets_every_message_it_keeps_up_with(outlet: WebSocketOutlet) -> None:
-    async with client(outlet) as one, client(outlet) as other:
-        for seq in range(3):
-            await send(outlet, a_message(seq))
-            assert (await receive(one))["seq"] == seq
-            assert (await receive(other))["seq"] == seq
-
-
-async def test_a_client_that_joins_late_gets_the_last_message_of_each_source_at_once(
-    outlet: WebSocketOutlet,
-) -> None:
-    for message in (a_message(0, "left"), a_message(1, "left"), a_message(5, "right")):
-        await send(outlet, message)
-    async with client(outlet) as late:
-        received = [await receive(late), await receive(late)]
-    assert {message["source"]: message["seq"] for message in received} == {"left": 1, "right": 5}
-
-
-async def test_a_client_that_never_reads_delays_neither_the_others_nor_the_end() -> None:
-    async with asyncio.timeout(5), WebSocketOutlet(port=0) as outlet:
-        slow = await client(outlet)
-        slow.transport.pause_reading()
-        async with client(outlet) as quick:
-            for seq in range(5):
-                await outlet.send(a_message(seq), f"{seq}{HUGE}")
-                assert (await quick.recv())[0] == str(seq)
-        told_to_stop = monotonic()
-    assert monotonic() - told_to_stop < 1.5
-    slow.transport.abort()
-
-
-async def test_a_slow_client_skips_to_the_newest_message(outlet: WebSocketOutlet) -> None:
-    async with client(outlet) as slow:
-        await send(outlet, a_message(0))
-        await receive(slow)
-        # Without a pause in between the server has no chance to send.
-        for seq in range(1, 100):
-            await send(outlet, a_message(seq))
-        assert (await receive(slow))["seq"] == 99
-
-
-async def test_a_talkative_client_is_heard_out_and_served(outlet: WebSocketOutlet) -> None:
-    async with client(outlet) as talkative:
-        for _ in range(100):
-            await talkative.send("hello")
-        await send(outlet, a_message(0))
-        assert (await receive(talkative))["seq"] == 0
-
-
-async def test_a_client_that_says_too_much_is_shut_out(outlet: WebSocketOutlet) -> None:
-    async with client(outlet) as loud:
-        await loud.send("x" * 5000)
-        with pytest.raises(ConnectionClosedError) as closed:
-            await receive(loud)
-    assert closed.value.rcvd is not None
-    assert closed.value.rcvd.code == 1009
-
-
-async def test_a_client_that_vanishes_leaves_no_trace_in_the_log(
-    outlet: WebSocketOutlet, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.INFO):
-        async with client(outlet) as vanishing:
-            vanishing.transport.abort()
-        await send(outlet, a_message(0))
-        async with client(outlet) as next_one:
-            await receive(next_one)
-    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
-
-
-async def test_stopping_says_goodbye_to_clients() -> None:
-    async with WebSocketOutlet(port=0) as outlet:
-        connection = await client(outlet)
-    with pytest.raises(ConnectionClosed) as closed:
-        await receive(connection)
-    assert closed.value.rcvd is not None
-    assert closed.value.rcvd.code == 1001
-
-
-async def test_who_connects_and_says_nothing_does_not_delay_the_end() -> None:
-    async with WebSocketOutlet(port=0) as outlet:
-        _, writer = await asyncio.open_connection(outlet.host, outlet.port)
-        told_to_stop = monotonic()
-    assert monotonic() - told_to_stop < 1.5
-    writer.close()
-
-
-async def test_messages_are_not_compressed(outlet: WebSocketOutlet) -> None:
-    async with client(outlet) as connection:
-        assert connection.protocol.extensions == []
+async def refusal(outlet: WebSocketOutlet, query: str = "", **headers: str) -> tuple[int, str]:
+    """Status and text that the handshake is answered with."""
+    with pytest.raises(InvalidStatus) as refused:
+        async with client(outlet, query, additional_headers=headers):
+            pytest.fail("connected")
+    response = refused.value.response
+    return response.status_code, bytes(response.body or b"").decode()
 
 
 @pytest.mark.parametrize(
@@ -165,21 +62,180 @@ async def test_the_page_is_served_whole_and_may_ask_no_other_host(
     assert status == 200
     assert headers["Content-Type"] == f"{kind}; charset=utf-8"
     assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert headers["Referrer-Policy"] == "no-referrer"
     assert part in body
 
 
-async def test_health_tells_the_state_of_each_source(outlet: WebSocketOutlet) -> None:
-    await send(outlet, a_message(0, "left"))
-    await send(outlet, a_message(0, "right", SourceState.FAILED))
+async def test_health_tells_the_state_of_each_source_to_those_who_may_know(
+    outlet: WebSocketOutlet,
+) -> None:
+    await send(outlet, state(0, "left"), state(0, "right", SourceState.FAILED))
     status, headers, body = await get(outlet, "/healthz")
     assert (status, headers["Content-Type"]) == (200, "application/json")
     assert json.loads(body) == {"status": "ok", "sources": {"left": "running", "right": "failed"}}
+    async with WebSocketOutlet(port=0, access=Access(TOKEN)) as guarded:
+        assert (await get(guarded, "/healthz"))[2] == '{"status": "ok"}'
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/../websocket.py", "/index.html", "//ws"])
+async def test_who_is_turned_away_is_told_what_to_show() -> None:
+    def secret(authorised: bool) -> Page:
+        return Page(HTTPStatus.UNAUTHORIZED, "text/plain", b"no")
+
+    async with WebSocketOutlet(port=0, routes={"/secret": secret}) as outlet:
+        status, headers, _ = await get(outlet, "/secret")
+    assert status == 401
+    assert headers["WWW-Authenticate"].startswith("Bearer")
+
+
+async def test_routes_are_served_and_told_whether_the_request_may_see_everything() -> None:
+    def private(authorised: bool) -> Page:
+        return Page(HTTPStatus.OK, "text/plain", b"all" if authorised else b"little")
+
+    routes = {"/metrics": private, "/healthz": private}
+    async with WebSocketOutlet(port=0, routes=routes) as outlet:
+        assert (await get(outlet, "/metrics?x=1"))[2] == "all"
+        assert (await get(outlet, "/healthz"))[2] == "all"
+    async with WebSocketOutlet(port=0, routes=routes, access=Access(TOKEN)) as outlet:
+        assert (await get(outlet, "/metrics"))[2] == "little"
+        assert (await get(outlet, "/metrics", Authorization="Bearer another"))[2] == "little"
+        assert (await get(outlet, "/metrics", Authorization=f"Bearer {TOKEN}"))[2] == "all"
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/../websocket.py", "/index.html", "//ws", "/%77s"])
 async def test_there_is_nothing_at_other_paths(outlet: WebSocketOutlet, path: str) -> None:
     status, _, _ = await get(outlet, path)
     assert status == 404
+
+
+async def test_pages_of_other_sites_are_refused_with_advice_and_logged_once_each(
+    outlet: WebSocketOutlet, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        status, text = await refusal(outlet, Origin="http://evil.example")
+        assert status == 403
+        assert "--allow-origin" in text
+    assert await refusal(outlet, Origin="null")
+    warnings = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(warnings) == 2
+    assert "'http://evil.example'" in warnings[0]
+    assert outlet.refusals[Refusal.ORIGIN] == outlet.refused == 3
+
+
+async def test_pages_of_this_machine_and_allowed_ones_connect() -> None:
+    access = access_for("127.0.0.1", None, insecure=False, origins=["null", "https://desk.example"])
+    async with WebSocketOutlet(port=0, access=access, limits=QUIET) as outlet:
+        await send(outlet, state(0))
+        for origin in ("http://localhost:3000", "null", "https://desk.example"):
+            async with client(outlet, origin=origin) as page:
+                assert (await receive(page))["seq"] == 0
+
+
+async def test_who_asks_for_a_name_that_is_not_ours_gets_neither_messages_nor_pages(
+    outlet: WebSocketOutlet,
+) -> None:
+    for path in ("/", "/healthz", "/ws"):
+        status, _, text = await get(outlet, path, Host="rebound.example")
+        assert status == 403
+        assert "--allow-origin" in text
+    assert outlet.refusals[Refusal.HOST] == 3
+
+
+async def test_a_client_too_many_is_refused_before_the_handshake() -> None:
+    async with WebSocketOutlet(port=0, max_clients=2) as outlet:
+        async with client(outlet), client(outlet) as last:
+            status, text = await refusal(outlet)
+            assert status == 503
+            assert "--max-clients" in text
+            assert outlet.clients == 2
+            assert (await get(outlet, "/"))[0] == 200
+            await last.close()
+            while outlet.clients == 2:
+                await asyncio.sleep(0)
+            async with client(outlet):
+                assert outlet.clients == 2
+        assert outlet.refusals[Refusal.FULL] == 1
+
+
+async def test_a_url_that_asks_for_nonsense_is_refused(outlet: WebSocketOutlet) -> None:
+    status, text = await refusal(outlet, "?source=" + "x" * 101)
+    assert status == 400
+    assert "source" in text
+
+
+async def test_who_does_not_finish_the_handshake_is_dropped_in_time() -> None:
+    async with WebSocketOutlet(port=0, limits=Limits(opening=0.2)) as outlet:
+        reader, writer = await asyncio.open_connection(outlet.host, outlet.port)
+        writer.write(b"GET /ws HTTP/1.1\r\nHost:")
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        writer.close()
+
+
+async def test_only_so_many_can_stand_in_the_way_in_and_others_still_get_in() -> None:
+    limits = Limits(opening=0.5, heartbeat=60.0)
+    async with WebSocketOutlet(port=0, max_clients=1, limits=limits) as outlet:
+        streams = [await asyncio.open_connection(outlet.host, outlet.port) for _ in range(70)]
+        async with asyncio.timeout(10):
+            ends = [reader.read(1) for reader, _ in streams]
+            await asyncio.gather(*ends, return_exceptions=True)
+        assert outlet.refusals[Refusal.OPENING] == 5
+        await send(outlet, state(0))
+        async with client(outlet) as late:
+            assert (await receive(late))["seq"] == 0
+        for _, writer in streams:
+            writer.close()
+
+
+async def test_stopping_says_goodbye_to_clients() -> None:
+    async with WebSocketOutlet(port=0) as outlet:
+        connection = await client(outlet)
+    assert (await closing(connection))[0] == 1001
+
+
+async def test_clients_that_neither_read_nor_speak_do_not_delay_the_end() -> None:
+    async with WebSocketOutlet(port=0) as outlet:
+        slow = await client(outlet)
+        slow.transport.pause_reading()
+        await outlet.send(state(0), HUGE)
+        _, writer = await asyncio.open_connection(outlet.host, outlet.port)
+        told_to_stop = monotonic()
+    assert monotonic() - told_to_stop < 1.5
+    assert outlet.clients == 0
+    slow.transport.abort()
+    writer.close()
+
+
+async def test_messages_are_not_compressed(outlet: WebSocketOutlet) -> None:
+    async with client(outlet) as connection:
+        assert connection.protocol.extensions == []
+
+
+async def test_page_and_messages_come_over_tls_too(tmp_path: Path) -> None:
+    cert, key = a_certificate(tmp_path, "ours")
+    trusting = ssl.create_default_context(cafile=str(cert))
+    trusting.check_hostname = False
+    async with WebSocketOutlet(port=0, tls=tls_context(cert, key), limits=QUIET) as outlet:
+        assert outlet.url == f"https://127.0.0.1:{outlet.port}/"
+        await send(outlet, state(0))
+        async with client(outlet, ssl=trusting) as connection:
+            assert (await receive(connection))["seq"] == 0
+        _, plain = await asyncio.open_connection(outlet.host, outlet.port)
+        plain.write(b"GET / HTTP/1.1\r\n\r\n")
+        plain.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:80/"),
+        ("::1", "http://[::1]:80/"),
+        ("0.0.0.0", "http://localhost:80/"),
+        ("::", "http://localhost:80/"),
+        ("stage.local", "http://stage.local:80/"),
+    ],
+)
+def test_the_url_can_be_opened_by_people(host: str, url: str) -> None:
+    assert WebSocketOutlet(host=host, port=80).url == url
 
 
 async def test_a_port_in_use_is_an_error_that_says_what_to_do(outlet: WebSocketOutlet) -> None:
