@@ -2,7 +2,7 @@
 
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 import onnxruntime as ort
@@ -13,6 +13,8 @@ from engine.errors import ExpectedError
 from engine.skeleton import Array
 
 Device = Literal["auto", "cpu", "cuda"]
+
+_SUM_TOLERANCE: Final = 0.01
 
 
 class ModelError(ExpectedError):
@@ -33,8 +35,12 @@ class Classifier:
     def __init__(self, path: Path | None = None, *, device: Device = "auto") -> None:
         with as_file(path or files("engine") / "models" / "live.onnx") as file:
             self._session = _session(file, _providers(device))
-            self.contract = _contract(self._session, file)
-        self._input = self._session.get_inputs()[0].name
+            try:
+                self.contract = _contract(self._session)
+                self._input = self._session.get_inputs()[0].name
+                self._check_answer()
+            except ContractError as error:
+                raise ModelError(f"{file}: refused, since {error}") from error
 
     @property
     def provider(self) -> str:
@@ -55,6 +61,20 @@ class Classifier:
         (probabilities,) = self._session.run(None, {self._input: windows})
         result: NDArray[np.float32] = probabilities
         return result
+
+    def _check_answer(self) -> None:
+        """A damaged model may load and yet not run, or answer with what are no probabilities."""
+        spec = self.contract.window
+        try:
+            answer = self(np.zeros((2, spec.length, spec.features), np.float32))
+        except Exception as error:
+            raise ContractError(f"it cannot be run: {_first_line(error)}") from error
+        expected = (2, len(self.contract.labels))
+        # NaN compares false. On a GPU or in half the bits a sum of 1 is off by a little.
+        if answer.shape != expected or not (
+            (answer >= 0).all() and (abs(answer.sum(axis=1) - 1) < _SUM_TOLERANCE).all()
+        ):
+            raise ContractError("its answers are not probabilities")
 
 
 def _providers(device: Device) -> list[str]:
@@ -84,23 +104,29 @@ def _session(file: Path, providers: list[str]) -> ort.InferenceSession:
         "session.model_external_initializers_file_folder_path", str(file)
     )
     try:
-        return ort.InferenceSession(file.read_bytes(), options, providers=providers)
+        return ort.InferenceSession(
+            file.read_bytes(),
+            options,
+            providers=providers,
+            # From the CPU there is nothing to fall back to, yet onnxruntime prints that it does.
+            enable_fallback=len(providers) > 1,
+        )
     except OSError as error:
         raise ModelError(f"{file}: cannot be read: {error.strerror}") from error
     # onnxruntime's own exceptions share no base but Exception.
     except Exception as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = _first_line(error)
         if "external" in reason.lower():
             reason = "its weights lie in a file of their own; export it as one file"
         raise ModelError(f"{file}: not a model onnxruntime can run: {reason}") from error
 
 
-def _contract(session: ort.InferenceSession, file: Path) -> Contract:
+def _contract(session: ort.InferenceSession) -> Contract:
     try:
         contract = Contract.parse(session.get_modelmeta().custom_metadata_map)
         _check_shapes(session, contract)
-    except ContractError as error:
-        raise ModelError(f"{file}: refused, since {error}") from error
+    except UnicodeDecodeError as error:
+        raise ContractError(f"what it says of itself is damaged: {error}") from error
     return contract
 
 
@@ -120,3 +146,8 @@ def _check_shapes(session: ort.InferenceSession, contract: Contract) -> None:
             )
         if isinstance(shape[0], int):
             raise ContractError(f"its {what} takes {shape[0]} windows at a time, not any number")
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

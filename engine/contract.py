@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from textwrap import shorten
 from typing import Any, Final, Literal
 
 from engine.errors import ExpectedError
@@ -19,10 +20,16 @@ NORMALISATION: Final = (
 """The one normalisation that `engine.window` does."""
 
 _LONGEST_WINDOW: Final = 600  # seconds; a stream would have to keep, and wait for, all of them
+_MOST_STEPS: Final = 2000  # to smooth more takes hundreds of megabytes
+_LONGEST_REASON: Final = 300
 
 
 class ContractError(ExpectedError):
     """A contract that is missing, contradicts itself, or asks for what this version cannot do."""
+
+    def __init__(self, reason: str) -> None:
+        # Whatever the metadata hold is told, but not all of it.
+        super().__init__(shorten(reason, _LONGEST_REASON))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +147,8 @@ def _window(text: str) -> WindowSpec:
         raise ValueError(f"{text} is no window")
     if not spec.seconds <= _LONGEST_WINDOW:
         raise ValueError(f"a window lasts {_LONGEST_WINDOW} s at most, not {spec.seconds}")
+    if spec.length > _MOST_STEPS:
+        raise ValueError(f"a window has {_MOST_STEPS} steps at most, not {spec.length}")
     return spec
 
 

@@ -9,3 +9,9 @@ class ExpectedError(Exception):
     """
 
     exit_code = 1
+
+    def __init__(self, reason: str) -> None:
+        # Names of files and what stands in them may hold anything, and go to terminals and logs.
+        super().__init__(
+            "".join(char if char.isprintable() else ascii(char)[1:-1] for char in reason)
+        )

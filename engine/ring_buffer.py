@@ -1,5 +1,6 @@
 """The last seconds of poses, kept by capture time."""
 
+import math
 from collections import deque
 
 import numpy as np
@@ -30,10 +31,10 @@ class RingBuffer:
         """Adds what was seen at `time`, a capture time in seconds.
 
         Returns:
-            False where `time` does not lie after the newest: such a frame is not kept, since
-            nothing can be said about the order of what it shows.
+            False where `time` does not lie after the newest, or is no time at all: such a frame
+            is not kept, since nothing can be said about the order of what it shows.
         """
-        if self._poses and time <= self._poses[-1][0]:
+        if not math.isfinite(time) or (self._poses and time <= self._poses[-1][0]):
             return False
         self._poses.append((time, pose))
         # One frame older than the span stays, so that the span's first instant can be interpolated.

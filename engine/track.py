@@ -1,9 +1,11 @@
 """Landmark tracks: what MediaPipe saw in a clip, kept without the clip."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, BinaryIO, Final
+from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,10 @@ NOT_DANCING: Final = "none"
 """Stands for the genre where a track shows somebody who does not dance."""
 
 _AIST_DANCER: Final = re.compile(r"_(d\d+)_")
+# Zeros are packed a thousand times over: a few megabytes could ask for all memory there is. This is
+# some five hours of frames.
+_MOST_BYTES: Final = 512 * 1024**2
+_LONGEST: Final = 86_400.0
 
 
 class TrackError(ExpectedError):
@@ -133,18 +139,10 @@ def read_track(path: Path) -> Track:
         TrackError: not such a file.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            track = Track(
-                path.stem,
-                str(arrays["genre"]),
-                arrays["timestamps_ms"].astype(np.float64) / 1000,
-                arrays["world"].astype(np.float32),
-                arrays["image"].astype(np.float32),
-                arrays["visibility"].astype(np.float32),
-                str(arrays["dancer"]) if "dancer" in arrays else "",
-                str(arrays["sequence"]) if "sequence" in arrays else "",
-                float(arrays["start_s"]) if "start_s" in arrays else float("nan"),
-            )
+        with path.open("rb") as file:
+            _check_size(file)
+            with np.load(file, allow_pickle=False) as arrays:
+                track = _track(path.stem, arrays)
     # Of a damaged file numpy, zipfile and zlib make nearly anything.
     except Exception as error:
         raise TrackError(f"{path}: not a landmark track: {error}") from error
@@ -158,11 +156,47 @@ def read_track(path: Path) -> Track:
         )
     if not (np.isfinite(track.times).all() and np.all(np.diff(track.times) > 0)):
         raise TrackError(f"{path}: its timestamps do not rise")
+    if not track.times[-1] - track.times[0] <= _LONGEST:
+        raise TrackError(f"{path}: its timestamps span more than a day; are they milliseconds?")
     if track.genre not in (*CODES, NOT_DANCING):
         raise TrackError(
             f"{path}: {track.genre!r} is none of the genres {', '.join(CODES)}, nor {NOT_DANCING}"
         )
     return track
+
+
+def _check_size(file: BinaryIO) -> None:
+    with ZipFile(file) as archive:
+        size = sum(entry.file_size for entry in archive.infolist())
+    file.seek(0)
+    if size > _MOST_BYTES:
+        raise ValueError(f"it unpacks to {size} bytes, more than {_MOST_BYTES}")
+
+
+def _track(name: str, arrays: Mapping[str, NDArray[Any]]) -> Track:
+    def numbers(entry: str) -> NDArray[Any]:
+        array = arrays[entry]
+        if array.dtype.kind not in "biuf":
+            raise ValueError(f"{entry} is of {array.dtype} and not of numbers")
+        return array
+
+    def text(entry: str) -> str:
+        array = arrays[entry]
+        if array.ndim or array.dtype.kind != "U":
+            raise ValueError(f"{entry} is no text")
+        return str(array)
+
+    return Track(
+        name,
+        text("genre"),
+        numbers("timestamps_ms").astype(np.float64) / 1000,
+        numbers("world").astype(np.float32),
+        numbers("image").astype(np.float32),
+        numbers("visibility").astype(np.float32),
+        text("dancer") if "dancer" in arrays else "",
+        text("sequence") if "sequence" in arrays else "",
+        float(numbers("start_s")) if "start_s" in arrays else float("nan"),
+    )
 
 
 def read_tracks(folder: Path) -> list[Track]:

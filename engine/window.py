@@ -13,6 +13,8 @@ MAX_GAP: Final = 0.5
 """Seconds without a pose after which a new window begins, since nobody can say what was danced."""
 
 _OVERSAMPLING: Final = 4
+# Whatever the unit: nobody is that far away, and the squares of more would not fit float32.
+_FARTHEST: Final = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,8 @@ def cut_window(
         end: capture time at which the window ends.
     """
     span = (times > end - spec.seconds - MAX_GAP) & (times <= end)
-    seen = span & np.isfinite(joints).all(axis=(1, 2))
+    # NaN compares false.
+    seen = span & (np.abs(joints) < _FARTHEST).all(axis=(1, 2))
     times, joints = times[seen], joints[seen]
     if not len(times) or end - times[-1] > MAX_GAP:
         return Window(None, 0.0, empty=True)

@@ -9,6 +9,8 @@ from engine.track import NOT_DANCING
 from stream.settings import SettingsError
 
 _MOST: Final = 64
+# Of 255 that a name has on most disks; a letter may take four, and the source takes some too.
+_MOST_BYTES: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Label:
     def file_name(self, source: str) -> str:
         """Of the track of a source by that name."""
         dancer = re.sub(r"[^\w.-]+", "-", self.dancer).strip("-.")
+        dancer = dancer.encode()[:_MOST_BYTES].decode(errors="ignore")
         return f"{source}-{self.genre}-{dancer}.npz"
 
 

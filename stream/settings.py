@@ -10,10 +10,10 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
 from engine.errors import ExpectedError
@@ -124,18 +124,6 @@ class Settings(BaseSettings):
     seconds: float | None = Field(None, gt=0)
     """How long to run; without end where None."""
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """First come, first served: flags, environment, TOML file."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
-
 
 def load_settings(flags: Mapping[str, Any], *, config: Path | None = None) -> Settings:
     """Brings flags, environment and TOML file together.
@@ -148,21 +136,40 @@ def load_settings(flags: Mapping[str, Any], *, config: Path | None = None) -> Se
     Raises:
         SettingsError: a key is unknown, or a value is none that it takes.
     """
-    if config is not None and not config.is_file():
-        raise SettingsError(f"{config}: no such file")
+    table = {} if config is None else _read(config)
 
     class Configured(Settings):
-        model_config = SettingsConfigDict(toml_file=config)
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            """First come, first served: flags, environment, TOML file."""
+            return init_settings, env_settings, InitSettingsSource(settings_cls, table)
 
     given = {name: value for name, value in flags.items() if value not in (None, [], ())}
     try:
         return Configured(**given)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{config}: not TOML: {error}") from error
     except SourceError as error:
         raise SettingsError(f"source: {error}") from error
     except ValidationError as error:
         raise SettingsError(_explained(error, config)) from error
+
+
+def _read(config: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(config.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{config}: no such file") from None
+    except OSError as error:
+        raise SettingsError(f"{config}: cannot be read: {error.strerror}") from error
+    # Besides its own error, tomllib lets through those of long numbers and of tables in tables.
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(f"{config}: not TOML: {error}") from error
 
 
 def _explained(error: ValidationError, config: Path | None) -> str:
@@ -186,7 +193,7 @@ def _pairs(value: Any) -> list[tuple[str | None, str]]:
     elif isinstance(value, str):
         # A variable holds one text, which may be a JSON list of several.
         listed = value.lstrip().startswith("[")
-        return _pairs(json.loads(value)) if listed else [_split(value)]
+        return _pairs(_json(value)) if listed else [_split(value)]
     elif isinstance(value, list | tuple):
         pairs = [_split(text) if isinstance(text, str) else (None, text) for text in value]
     else:
@@ -194,6 +201,13 @@ def _pairs(value: Any) -> list[tuple[str | None, str]]:
     if not all(isinstance(uri, str) for _, uri in pairs):
         raise ValueError("takes name=URI, a list of such texts, or a table of names and URIs")
     return pairs
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("takes a list of texts, not lists in lists") from None
 
 
 def _split(text: str) -> tuple[str | None, str]:

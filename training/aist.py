@@ -22,7 +22,8 @@ FRAMES_PER_SECOND: Final = 60.0
 
 _NAME = re.compile(
     r"g(?P<genre>[A-Z]{2})_s(?P<situation>BM|FM)_c(?P<camera>All|\d+)"
-    r"_d(?P<dancer>\d+)_m(?P<music>[A-Z]{2}\d)_ch(?P<choreography>\d+)"
+    r"_d(?P<dancer>\d+)_m(?P<music>[A-Z]{2}\d)_ch(?P<choreography>\d+)",
+    re.ASCII,
 )
 _JUMP: Final = 0.25  # metres between two frames, 15 m/s: faster than a dancer's foot
 _SPIKE: Final = 0.5  # metres away from where the joint was and will be a quarter second around
@@ -209,10 +210,18 @@ def sequence_names(data: Path) -> list[str]:
 
 
 def read_names(path: Path) -> list[str]:
-    """The lines of a list of sequences; none where the file is absent."""
-    if not path.exists():
+    """The lines of a list of sequences; none where the file is absent.
+
+    Raises:
+        SequenceError: it is no text file.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
         return []
-    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise SequenceError(f"{path}: not a list of sequences: {error}") from error
+    return [line.strip() for line in lines if line.strip()]
 
 
 def read_sequences(

@@ -19,7 +19,7 @@ class RecipeError(ExpectedError):
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
 
 
 class WindowSettings(_Settings):
@@ -184,8 +184,8 @@ def load_recipe(name: str) -> Recipe:
         RecipeError: there is none, or a setting is missing, unknown or out of range.
     """
     path = Path(name) if name.endswith(".toml") else None
-    source = path or files("training") / "recipes" / f"{name}.toml"
     try:
+        source = path or files("training") / "recipes" / f"{name}.toml"
         return Recipe(**tomllib.loads(source.read_text(encoding="utf-8")))
     except OSError as error:
         known = ", ".join(recipe_names())
@@ -193,5 +193,7 @@ def load_recipe(name: str) -> Recipe:
     except ValidationError as error:
         wrong = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
         raise RecipeError(f"recipe {name!r}: {'; '.join(wrong)}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    # Besides its own error, tomllib lets through those of long numbers, other encodings and tables
+    # in tables; a path raises one where it holds a null byte.
+    except (ValueError, RecursionError) as error:
         raise RecipeError(f"recipe {name!r}: {error}") from error

@@ -6,10 +6,10 @@ values to fill it. Small stand-ins take the same arguments, and keep numbers onl
 
 import io
 import pickle
-import pickletools
+import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class _Dtype:
     """Stands in for `numpy.dtype`."""
 
     def __init__(self, code: str, align: object = False, copy: object = False) -> None:
-        self.dtype = np.dtype(str(code))
+        self.dtype = np.dtype(_text(code))
         if self.dtype.kind not in "biuf":
             raise pickle.UnpicklingError(f"an array of {self.dtype} and not of numbers")
 
@@ -60,9 +60,16 @@ def _scalar(dtype: _Dtype, content: bytes) -> Any:
 
 
 def _latin1(text: str, encoding: str) -> bytes:
-    if encoding not in ("latin1", "latin-1"):
+    if _text(encoding) not in ("latin1", "latin-1"):
         raise pickle.UnpicklingError(f"text encoded as {encoding!r}")
-    return text.encode("latin1")
+    return _text(text).encode("latin1")
+
+
+def _text(value: Any) -> str:
+    # To write out tuples in tuples for a message may take for ever.
+    if not isinstance(value, str):
+        raise pickle.UnpicklingError(f"a {type(value).__name__} in place of text")
+    return value
 
 
 _NUMPY_FROMBUFFER: Final[Any] = np.empty(1).__reduce_ex__(5)[0]
@@ -82,13 +89,75 @@ _ALLOWED: Final[dict[tuple[str, str], Callable[..., Any]]] = {
 }
 
 
-class _ArrayUnpickler(pickle.Unpickler):
+class _ArrayUnpickler(pickle._Unpickler):
+    """Python's own unpickler in C cannot be stopped where ten bytes do harm.
+
+    It sets aside a memo of 64 GB (python/cpython#115952), hashes a key of tuples in tuples until
+    the stack or all time is used up, and changes functions that it was allowed to look up.
+    """
+
+    # The unpickler written in Python is the same, and its parts can be replaced.
+    stack: list[Any]
+    append: Callable[[Any], None]
+    read: Callable[[int], bytes]
+    pop_mark: Callable[[], list[Any]]
+
     def find_class(self, module: str, name: str) -> Any:
         try:
             return _ALLOWED[module, name]
         except KeyError:
             called = ascii(f"{module}.{name}")
             raise pickle.UnpicklingError(f"it asks to call {called}") from None
+
+    def load_setitem(self) -> None:
+        """Puts a value into a dictionary."""
+        value, key = self.stack.pop(), self.stack.pop()
+        _put(self.stack[-1], [key, value])
+
+    def load_setitems(self) -> None:
+        """Puts several values into a dictionary."""
+        items = self.pop_mark()
+        _put(self.stack[-1], items)
+
+    def load_dict(self) -> None:
+        """Makes a dictionary."""
+        items = self.pop_mark()
+        self.append(_put({}, items))
+
+    def load_bytearray8(self) -> None:
+        """Takes bytes that are there, where the original first makes room for all that it says."""
+        (length,) = struct.unpack("<Q", self.read(8))
+        self.append(bytearray(self.read(length)))
+
+    def load_build(self) -> None:
+        """Fills a stand-in."""
+        state = self.stack.pop()
+        if not isinstance(self.stack[-1], _Array | _Dtype):
+            raise pickle.UnpicklingError("it asks to change what is no array")
+        self.stack[-1].__setstate__(state)
+
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
+        opcode: load
+        for opcode, load in pickle._Unpickler.dispatch.items()
+        # Sets hash what is put into them.
+        if bytes([opcode]) not in (pickle.EMPTY_SET, pickle.ADDITEMS, pickle.FROZENSET)
+    } | {
+        pickle.SETITEM[0]: load_setitem,
+        pickle.SETITEMS[0]: load_setitems,
+        pickle.DICT[0]: load_dict,
+        pickle.BYTEARRAY8[0]: load_bytearray8,
+        pickle.BUILD[0]: load_build,
+    }
+
+
+def _put(target: Any, items: list[Any]) -> Any:
+    if not isinstance(target, dict):
+        raise pickle.UnpicklingError(f"it asks to put items into a {type(target).__name__}")
+    for key, value in zip(items[::2], items[1::2], strict=True):
+        if not isinstance(key, str | bytes | int | float | None):
+            raise pickle.UnpicklingError(f"it has a key that is a {type(key).__name__}")
+        target[key] = value
+    return target
 
 
 def load_arrays(path: Path) -> dict[str, Numbers]:
@@ -107,7 +176,6 @@ def load_arrays(path: Path) -> dict[str, Numbers]:
     """
     content = path.read_bytes()
     try:
-        _check_memo(content)
         loaded = _ArrayUnpickler(io.BytesIO(content)).load()
         if not isinstance(loaded, dict):
             raise pickle.UnpicklingError(f"it holds a {type(loaded).__name__}, not a dictionary")
@@ -116,11 +184,3 @@ def load_arrays(path: Path) -> dict[str, Numbers]:
     except Exception as error:
         raise UnsafePickleError(f"{path}: not a safe, whole pickle of arrays: {error}") from error
     return {key: values for key, values in arrays.items() if isinstance(key, str)}
-
-
-def _check_memo(content: bytes) -> None:
-    """Ten bytes can ask Python's unpickler for a memo of 64 GB (python/cpython#115952)."""
-    for opcode, argument, _ in pickletools.genops(content):
-        slot = argument if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") else 0
-        if isinstance(slot, int) and slot > len(content):
-            raise pickle.UnpicklingError(f"a memo of {slot} entries")

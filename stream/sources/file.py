@@ -59,13 +59,23 @@ class FileSource:
     live = False
 
     def __init__(self, path: str | Path, *, epoch: int = 0, start: float = 0.0) -> None:
-        self._path = Path(path).expanduser()
-        if self._path.is_dir():
+        try:
+            self._path = Path(path).expanduser()
+            folder, there = self._path.is_dir(), self._path.is_file()
+        # A name too long, a folder that may not be looked into; ~somebody who is not known.
+        except (OSError, RuntimeError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise SourceError(f"{path}: cannot be opened: {reason}", Fault.NOT_FOUND) from error
+        if folder:
             raise SourceError(f"{path}: a folder; name a video file in it", Fault.NOT_FOUND)
-        if not self._path.is_file():
+        if not there:
             raise SourceError(f"{path}: no such file", Fault.NOT_FOUND)
         # An absolute path is never taken for one of FFmpeg's protocols, such as `concat:`.
-        self._reader = cv2.VideoCapture(str(self._path.resolve()), cv2.CAP_FFMPEG)
+        whole = str(self._path.resolve())
+        if whole != whole.encode(errors="replace").decode():
+            # It would bring OpenCV down, and the whole program with it.
+            raise SourceError(f"{path}: the name is not UTF-8; rename the file", Fault.NOT_FOUND)
+        self._reader = cv2.VideoCapture(whole, cv2.CAP_FFMPEG)
         if not self._reader.isOpened():
             raise SourceError(f"{path}: {self._unreadable()}", Fault.CODEC)
         # The default, and too important to leave to it: phones film upright by metadata alone.

@@ -20,6 +20,8 @@ _WIDTH: Final = 640
 _SKIN: Final = (150, 180, 225)
 _SHIRT: Final = (150, 90, 40)
 _TROUSERS: Final = (70, 60, 60)
+_SLOWEST: Final = 0.1
+_FASTEST: Final = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +41,18 @@ class PatternOptions:
         """Reads `?fps=60&seconds=5`; either may be left out, and both.
 
         Raises:
-            SourceError: there is another option, or a value that is no number over 0.
+            SourceError: there is another option, or a value that is no number or out of range.
         """
         values = parse_qsl(text.removeprefix("?"), keep_blank_values=True)
         try:
             options = cls(**{name: float(value) for name, value in values})
         except (TypeError, ValueError):
             options = cls(fps=0)
-        if not 0 < options.fps < math.inf or not options.seconds > 0:
-            raise SourceError(f"test:{text}: its options are fps and seconds, numbers over 0")
+        if not _SLOWEST <= options.fps <= _FASTEST or not options.seconds > 0:
+            raise SourceError(
+                f"test:{text}: its options are fps and seconds: fps from {_SLOWEST:g} to "
+                f"{_FASTEST:g}, seconds over 0"
+            )
         return options
 
 

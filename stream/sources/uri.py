@@ -10,9 +10,16 @@ from urllib.parse import urlsplit
 from stream.sources.base import SourceError
 
 _WEBCAM: Final = re.compile(r"(?:webcam:|/dev/video)?(\d{1,3})", re.ASCII)
-_SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
-_USER: Final = re.compile(r"(?<=://)[^/?#]*@")
-_SECRET: Final = re.compile(r"(?<=[?&])((?:user|login|pass|pwd|token|key|auth)[^=&]*=)[^&#]*", re.I)
+_SCHEME: Final = re.compile(r"\s*([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+# With a slash missing, or behind a name that is none.
+_NEARLY_RTSP: Final = re.compile(r"(?<!\w)rtsps?:", re.IGNORECASE)
+# A password may hold a / ? or # that should have been encoded: what begins like user:password goes
+# up to the last @ there is.
+_USER: Final = re.compile(r"(?<=://)(?:[^/?#]*:.*|[^/?#]*)(?=@)", re.DOTALL)
+# Many cameras have these in the path, such as /user=admin_password=12345_channel=1.
+_SECRET: Final = re.compile(
+    r"(?:user|login|pass|pwd|token|key|auth|secret|cred)[^?&/=]*=([^&]*)", re.IGNORECASE
+)
 _FORMS: Final = "a source is 0 (a webcam), rtsp://..., a video file or test:"
 
 
@@ -75,7 +82,13 @@ def parse_uri(text: str) -> SourceUri:
     if scheme := _SCHEME.match(text):
         if scheme[1].lower() not in ("rtsp", "rtsps"):
             raise SourceError(f"{masked(text)}: {scheme[1]}:// is not supported; {_FORMS}")
-        return SourceUri(SourceKind.RTSP, _checked_url(text))
+        return SourceUri(SourceKind.RTSP, _checked_url(text.strip()))
+    if _NEARLY_RTSP.search(text):
+        # Nothing of it is shown, as there is no telling where a password begins.
+        raise SourceError(
+            "not an address; write rtsp://host[:port]/path, or name=rtsp://... where the name has "
+            "letters, digits, '_', '.' and '-'"
+        )
     if not text or "\0" in text:
         raise SourceError(f"{text!r} names no source; {_FORMS}")
     return SourceUri(SourceKind.FILE, text)
@@ -83,7 +96,15 @@ def parse_uri(text: str) -> SourceUri:
 
 def masked(url: str) -> str:
     """`url` without user, password and the like, for logs and messages."""
-    return _SECRET.sub(r"\1***", _USER.sub("***@", url))
+    spans = [match.span() for match in _USER.finditer(url)]
+    # One may reach into the other, so that neither can be taken out before the other is found.
+    spans += [match.span(1) for match in _SECRET.finditer(url)]
+    shown, end = "", 0
+    for start, stop in sorted(spans):
+        if start > end or not shown:
+            shown += f"{url[end:start]}***"
+        end = max(end, stop)
+    return shown + url[end:]
 
 
 def _checked_url(url: str) -> str:

@@ -148,6 +148,36 @@ def test_cuda_that_was_asked_for_and_is_absent_is_an_error_that_says_what_to_do(
     assert Classifier(path, device="auto").provider == "CPUExecutionProvider"
 
 
+def test_a_model_whose_metadata_are_no_text_is_refused(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = saved(make_model(), tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"Apache-2.0", b"Apache-\xff.0"))
+    with pytest.raises(ModelError, match=r"model\.onnx: refused, since .* is damaged"):
+        Classifier(path)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_model_that_onnxruntime_cannot_even_name_is_refused_quietly(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = saved(make_model(), tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"Softmax", b"Softm\xffx"))
+    with pytest.raises(ModelError, match="not a model onnxruntime can run"):
+        Classifier(path)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("operation", ["Relu", "Log"])
+def test_a_model_that_does_not_answer_with_probabilities_is_refused(
+    tmp_path: Path, operation: str
+) -> None:
+    model = make_model()
+    model.graph.node[-1].op_type = operation
+    with pytest.raises(ModelError, match=r"model\.onnx: refused, since .*are not probabilities"):
+        Classifier(saved(model, tmp_path))
+
+
 @pytest.mark.parametrize("shape", [(60, 68), (1, 59, 68), (1, 60, 34)])
 def test_windows_of_another_shape_are_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
     classifier = Classifier(saved(make_model(), tmp_path))

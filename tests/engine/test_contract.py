@@ -77,6 +77,7 @@ def test_a_missing_key_is_refused_by_its_name(key: str) -> None:
         ("window", json.dumps(WINDOW | {"velocity": "yes"}), "no window"),
         ("window", json.dumps(WINDOW | {"length": 60.0}), "no window"),
         ("window", json.dumps(WINDOW | {"length": 1}), "two steps"),
+        ("window", json.dumps(WINDOW | {"length": 10**9}), "2000 steps at most"),
         ("window", json.dumps(WINDOW | {"seconds": 0.5}), "min_seconds <= seconds"),
         ("window", json.dumps(WINDOW | {"seconds": float("inf")}), "at most"),
         ("window", json.dumps(WINDOW | {"seconds": "4"}), "cannot be read"),
@@ -91,6 +92,13 @@ def test_a_contract_that_does_not_hold_is_refused_with_the_reason(
 ) -> None:
     with pytest.raises(ContractError, match=reason):
         Contract.parse(CONTRACT.metadata() | {key: value})
+
+
+def test_a_reason_is_not_as_long_as_what_it_is_about() -> None:
+    with pytest.raises(ContractError, match="another normalisation") as caught:
+        Contract.parse(CONTRACT.metadata() | {"normalisation": "none \n" * 10_000})
+    assert len(str(caught.value)) <= 300
+    assert "\n" not in str(caught.value)
 
 
 def parse_or_refuse(metadata: dict[str, str]) -> None:

@@ -73,3 +73,13 @@ def test_an_empty_buffer_gives_an_empty_track() -> None:
 def test_a_span_that_makes_no_sense_is_refused(seconds: float) -> None:
     with pytest.raises(ValueError, match="more than 0 seconds"):
         RingBuffer(seconds)
+
+
+@pytest.mark.parametrize("time", [float("nan"), float("inf"), float("-inf")])
+def test_what_is_no_time_is_not_kept_and_does_not_stop_what_comes_after(time: float) -> None:
+    buffer = RingBuffer(1.0)
+    assert not buffer.append(time, pose(0))
+    for second in (0.0, 1.0, 2.0, 3.0):
+        assert buffer.append(second, pose(0))
+        assert not buffer.append(time, pose(0))
+    assert buffer.track()[0].tolist() == [2.0, 3.0]

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine import track as track_module
 from engine.blazepose import Landmarks
 from engine.skeleton import JOINTS
 from engine.track import NOT_DANCING, Track, TrackError, read_track, read_tracks, stacked
@@ -182,6 +183,11 @@ def test_no_frames_are_stacked_to_empty_arrays() -> None:
         ({"timestamps_ms": np.repeat(np.arange(20), 2)}, "do not rise"),
         ({"timestamps_ms": np.full(40, np.nan)}, "do not rise"),
         ({"timestamps_ms": np.append(np.arange(39.0), np.inf)}, "do not rise"),
+        ({"timestamps_ms": np.arange(40) * 1e7}, "more than a day"),
+        ({"timestamps_ms": np.arange(40) + 0j}, "not of numbers"),
+        ({"genre": ["BR", "PO"]}, "genre is no text"),
+        ({"genre": 7}, "genre is no text"),
+        ({"dancer": ["Ann", "Bea"]}, "dancer is no text"),
         ({"genre": "tango"}, "'tango' is none of the genres"),
         ({"genre": ""}, "'' is none of the genres"),
         ({"start_s": "soon"}, "not a landmark track"),
@@ -201,6 +207,18 @@ def test_a_lone_array_is_no_track(tmp_path: Path) -> None:
         np.save(file, WORLD)
     with pytest.raises(TrackError, match="not a landmark track"):
         read_track(tmp_path / "clip.npz")
+
+
+def test_a_small_file_that_unpacks_to_all_memory_is_refused_before_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "clip.npz"
+    np.savez_compressed(path, world=np.zeros((40_000, 33, 3), np.float32))
+    assert path.stat().st_size < 100_000
+    monkeypatch.setattr(track_module, "_MOST_BYTES", 10_000_000)
+    monkeypatch.setattr(np, "load", lambda *arguments, **options: pytest.fail("unpacked"))
+    with pytest.raises(TrackError, match=r"clip\.npz: .*unpacks to 15[0-9]{6} bytes, more than"):
+        read_track(path)
 
 
 def test_a_track_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -161,3 +161,13 @@ def test_a_window_that_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=r"need|two steps"):
         WindowSpec(seconds, min_seconds, length)
+
+
+@pytest.mark.parametrize("metres", [2e9, 3e38, np.inf, np.nan])
+def test_somebody_too_far_away_to_reckon_with_is_not_seen(metres: float) -> None:
+    times = np.linspace(0, 5, 151)
+    joints = dance(times)
+    joints[70, 9] = metres
+    window = cut(times, joints)
+    assert np.isfinite(window).all()
+    np.testing.assert_allclose(window, cut(np.delete(times, 70), np.delete(dance(times), 70, 0)))

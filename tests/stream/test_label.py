@@ -40,3 +40,11 @@ def test_a_dancer_without_a_name_is_refused(dancer: str) -> None:
 def test_any_name_of_a_dancer_makes_a_file_name(dancer: str, kept: str, file: str) -> None:
     label = Label.parse("break", dancer)
     assert (label.dancer, label.file_name("cam")) == (kept, file)
+
+
+def test_a_long_name_in_letters_of_four_bytes_leaves_room_in_the_file_name() -> None:
+    label = Label.parse("break", "\U00020000" * 64)
+    file = label.file_name("20260101-120000-" + "s" * 64)
+    # Of 255 bytes, with what stands behind it until the file is whole.
+    assert len(f"{file}.part".encode()) <= 255
+    assert label.dancer == "\U00020000" * 64

@@ -1,5 +1,6 @@
 import os
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ def test_a_file_name_says_genre_situation_dancer_music_and_choreography() -> Non
         "gBR_sBM_cAll_d04_mBR0_ch02.pkl",
         " gBR_sBM_cAll_d04_mBR0_ch02",
         "gBR_sBM_cAll_d04_mBR0_ch02\n",
+        "gBR_sBM_cAll_d\u0664_mBR0_ch02",
     ],
 )
 def test_another_kind_of_name_is_refused(text: str) -> None:
@@ -216,6 +218,18 @@ def test_ignored_sequences_are_left_out(tmp_path: Path) -> None:
     assert sequence_names(tmp_path) == [NAME, OTHER]
     (tmp_path / "ignore_list.txt").write_text(f"\n  {NAME}\r\nsomething_else\n", encoding="utf-8")
     assert sequence_names(tmp_path) == [OTHER]
+
+
+@pytest.mark.parametrize(
+    "make", [lambda path: path.mkdir(), lambda path: path.write_bytes(b"\xff")]
+)
+def test_an_ignore_list_that_is_no_text_is_refused_by_its_name(
+    tmp_path: Path, make: Callable[[Path], object]
+) -> None:
+    write(tmp_path, NAME, {})
+    make(tmp_path / "ignore_list.txt")
+    with pytest.raises(SequenceError, match=r"ignore_list\.txt: not a list of sequences"):
+        sequence_names(tmp_path)
 
 
 def test_a_folder_without_pickles_is_an_error_that_says_what_to_give(tmp_path: Path) -> None:

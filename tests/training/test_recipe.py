@@ -111,3 +111,26 @@ def test_seed_and_epochs_can_be_changed_and_nothing_else_is(
     changed = recipe.changed(**changes)
     assert (changed.seed, changed.optimiser.epochs) == (seed, epochs)
     assert changed.changed(seed=0, epochs=3) == recipe
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"seed = " + b"9" * 5000, b"seed = " + b"[" * 5000, b"\xff"],
+    ids=["long number", "deep", "other encoding"],
+)
+def test_a_file_that_toml_cannot_hold_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "own.toml").write_bytes(content)
+    with pytest.raises(RecipeError, match=r"own\.toml"):
+        load_recipe(str(tmp_path / "own.toml"))
+
+
+def test_a_name_that_no_file_can_have_is_refused() -> None:
+    with pytest.raises(RecipeError, match="recipe"):
+        load_recipe("a\0b")
+
+
+@pytest.mark.parametrize("value", ["inf", "nan"])
+def test_settings_are_finite(tmp_path: Path, value: str) -> None:
+    (tmp_path / "own.toml").write_text(GOOD.replace("seconds = 4.0", f"seconds = {value}"))
+    with pytest.raises(RecipeError, match="finite"):
+        load_recipe(str(tmp_path / "own.toml"))

@@ -151,15 +151,49 @@ def test_other_ways_to_ask_for_something_are_refused(tmp_path: Path, content: by
         pickle.dumps({"a": Call(np.ndarray, (1 << 30,), "f4")}),
         pickle.dumps({"a": Call(RECONSTRUCT, np.ndarray, (1 << 40,), b"d")}),
         pickle.dumps({"a": JOINTS}, 2).replace(b"K(K\x11K\x03", b"J\0\0\0\x7fK\x11K\x03"),
-        b"\x80\x02}r\xff\xff\xff\x01.",
-        b"}p33554431\n.",
         b"\x80\x04\x8e\xff\xff\xff\xff\x0f\0\0\0.",
+        b"\x80\x05\x96\xff\xff\xff\xff\x0f\0\0\0.",
     ],
-    ids=["ndarray", "reconstruct", "shape", "memo", "text memo", "bytes"],
+    ids=["ndarray", "reconstruct", "shape", "bytes", "bytearray"],
 )
 def test_a_few_bytes_do_not_ask_for_gigabytes(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(UnsafePickleError):
         load(content, tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"\x80\x02}r\xff\xff\xff\x7f.", b"}p2147483647\n."])
+def test_a_memo_with_a_high_number_is_not_a_long_memo(tmp_path: Path, content: bytes) -> None:
+    assert load(content, tmp_path) == {}
+
+
+# A tuple that holds itself twice, 60 times over, and one in a million others.
+DOUBLED = b")" + b"2\x86" * 60
+DEEP = b")" + b"\x85" * 1_000_000
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"}" + DOUBLED + b"Ns.",
+        b"}(" + DOUBLED + b"Nu.",
+        b"(" + DOUBLED + b"Nd.",
+        b"\x8f(" + DOUBLED + b"\x90.",
+        b"(" + DOUBLED + b"\x91.",
+        b"}" + DEEP + b"Ns.",
+        b"cnumpy\ndtype\n" + DOUBLED + b"\x85R.",
+        b"c_codecs\nencode\n" + DOUBLED + b"2\x86R.",
+    ],
+    ids=["item", "items", "dictionary", "set", "frozen set", "deep", "dtype", "encoding"],
+)
+def test_tuples_in_tuples_cost_neither_stack_nor_time(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(UnsafePickleError):
+        load(b"\x80\x04" + content, tmp_path)
+
+
+def test_what_a_pickle_may_look_up_it_may_not_change(tmp_path: Path) -> None:
+    state = b"N}\x8c\x0c__defaults__)s\x86"
+    with pytest.raises(UnsafePickleError, match="change what is no array"):
+        load(b"\x80\x04cnumpy._core.multiarray\n_reconstruct\n" + state + b"b.", tmp_path)
 
 
 @pytest.mark.parametrize("dtype", ["O", "U4", "S4", "V8", "M8[s]", "f4,f4", "c8"])

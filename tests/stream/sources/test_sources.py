@@ -140,6 +140,25 @@ def test_what_is_no_video_is_refused_with_the_reason(
         open_source(parse_uri(str(path)))
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("~nobody-by-that-name/dance.mp4", "cannot be opened"),
+        ("x" * 300, "File name too long"),
+        ("a\0b", "no such file"),
+    ],
+)
+def test_a_name_that_no_file_can_have_is_refused(name: str, says: str) -> None:
+    with pytest.raises(SourceError, match=says):
+        FileSource(name)
+
+
+def test_a_file_whose_name_is_not_utf_8_is_refused(make_video: MakeVideo, tmp_path: Path) -> None:
+    odd = make_video().rename(tmp_path / "not-\udcff.mp4")
+    with pytest.raises(SourceError, match="not UTF-8; rename"):
+        FileSource(odd)
+
+
 def test_a_file_that_is_cut_short_is_refused(make_video: MakeVideo) -> None:
     video = make_video(frames=10)
     video.write_bytes(video.read_bytes()[:200])
@@ -220,7 +239,10 @@ def test_options_of_a_pattern_are_read() -> None:
     assert PatternOptions.parse("") == PatternOptions()
 
 
-@pytest.mark.parametrize("text", ["?fps=0", "?fps=nan", "?seconds=-1", "?colour=1", "?fps=", "?x"])
+@pytest.mark.parametrize(
+    "text",
+    ["?fps=0", "?fps=1e-9", "?fps=1e9", "?fps=nan", "?seconds=-1", "?colour=1", "?fps=", "?x"],
+)
 def test_other_options_of_a_pattern_are_refused(text: str) -> None:
     with pytest.raises(SourceError, match="fps and seconds"):
         PatternOptions.parse(text)

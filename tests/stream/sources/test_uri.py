@@ -12,6 +12,8 @@ from stream.sources.uri import SourceKind, SourceUri, masked, parse_uri
         ("/dev/video2", SourceKind.WEBCAM, "2"),
         ("rtsp://cam/live", SourceKind.RTSP, "rtsp://cam/live"),
         ("rtsps://cam:322/live", SourceKind.RTSP, "rtsps://cam:322/live"),
+        (" rtsp://cam/live ", SourceKind.RTSP, "rtsp://cam/live"),
+        ("my-rtsp.mp4", SourceKind.FILE, "my-rtsp.mp4"),
         ("test:", SourceKind.TEST, ""),
         ("test:?fps=5", SourceKind.TEST, "?fps=5"),
         ("clip.mp4", SourceKind.FILE, "clip.mp4"),
@@ -39,6 +41,10 @@ def test_anything_else_is_refused_and_the_forms_are_told(text: str) -> None:
         ("rtsp://me:p@ss@cam/live", "rtsp://***@cam/live"),
         ("rtsp://cam/live?user=me&password=pass&x=1", "rtsp://cam/live?user=***&password=***&x=1"),
         ("rtsp://cam/a@b", "rtsp://cam/a@b"),
+        ("rtsp://me:p/s?s#@cam/live", "rtsp://***@cam/live"),
+        ("rtsp://cam/?api_key=k&Secret=s", "rtsp://cam/?api_key=***&Secret=***"),
+        ("rtsp://cam/user=me_password=a_b_channel=1", "rtsp://cam/user=***"),
+        ("rtsp://cam:1/?pass=@secret&x=1", "rtsp://***&x=1"),
     ],
 )
 def test_credentials_are_masked(url: str, shown: str) -> None:
@@ -51,7 +57,17 @@ def test_no_text_of_a_source_shows_its_credentials(text: str) -> None:
     assert "secret" not in f"{uri} {uri!r} {uri.short_name}"
 
 
-@pytest.mark.parametrize("text", ["rtsp://me:secret@cam:x/", "http://me:secret@cam/"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rtsp://me:secret@cam:x/",
+        "http://me:secret@cam/",
+        "rtsp:/me:secret@cam/",
+        "rtsp:me:secret@cam/",
+        "stage left=rtsp://me:secret@cam/",
+        "rtsp://me:a/secret@cam/",
+    ],
+)
 def test_no_refusal_shows_credentials(text: str) -> None:
     with pytest.raises(SourceError) as caught:
         parse_uri(text)

@@ -1,0 +1,23 @@
+from hypothesis import example, given
+
+from engine.genres import GENRES
+from engine.track import NOT_DANCING
+from stream.label import Label
+from stream.settings import SettingsError
+from tests.fuzz.fuzzing import fuzzed, only, texts
+
+
+@fuzzed
+@given(texts, texts)
+@example("none", "\U0001d400" * 64)
+@example("break", "../../etc/passwd")
+@example("BR", "-.-")
+def test_any_label_is_taken_or_refused(genre: str, dancer: str) -> None:
+    for named in (genre, "house"):
+        with only("labels", SettingsError):
+            label = Label.parse(named, dancer)
+            assert label.genre in (*GENRES, NOT_DANCING)
+            file = label.file_name("s" * 64)
+            assert len(file.encode()) < 220
+            assert not set(file) & set("/\\\0\n")
+            assert not file.startswith(".")

@@ -1,0 +1,74 @@
+import json
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from stream.messages import MessageError, parse_message
+from tests.fuzz.fuzzing import changed, damaged, fuzzed, only, texts, values
+
+ANSWER = {
+    "status": "genre",
+    "genre": "HO",
+    "name": "house",
+    "confidence": 0.9,
+    "probabilities": {"HO": 0.9, "BR": 0.1},
+    "window": 4.0,
+}
+PREDICTION = {
+    "version": 1,
+    "type": "prediction",
+    "source": "stage",
+    "epoch": 0,
+    "seq": 7,
+    **ANSWER,
+    "dancers": [{"id": 1, **ANSWER}],
+    "times": {"sent": 3.0, "capture": 1.0, "pose": 2.0, "window_end": 1.0},
+    "latency": {"capture": 0.1, "pose": 0.1, "classify": 0.1, "send": 0.1},
+    "frames": {"captured": 9, "posed": 8, "dropped": 1},
+    "fps": 30.0,
+}
+SOURCE = {
+    "version": 1,
+    "type": "source",
+    "source": "stage",
+    "epoch": 0,
+    "seq": 0,
+    "state": "failed",
+    "reason": "gone",
+    "fault": "not_found",
+    "times": {"sent": 1.0},
+}
+
+
+def read(text: str | bytes) -> None:
+    with only("messages", MessageError):
+        message = parse_message(text)
+        assert parse_message(message.model_dump_json()) == message
+
+
+@pytest.mark.parametrize("message", [PREDICTION, SOURCE])
+def test_what_is_changed_was_right_before(message: dict[str, object]) -> None:
+    parse_message(json.dumps(message))
+
+
+@fuzzed
+@given(texts | st.binary() | values.map(json.dumps))
+@example("[" * 100_000)
+@example("\ud800")
+@example("")
+def test_whatever_is_read_is_a_message_or_refused(text: str | bytes) -> None:
+    read(text)
+
+
+@fuzzed
+@given((changed(PREDICTION) | changed(SOURCE)).map(json.dumps))
+@example(json.dumps({**SOURCE, "seq": 10**400}))
+def test_a_changed_message_is_read_or_refused(text: str) -> None:
+    read(text)
+
+
+@fuzzed
+@given(damaged(json.dumps(SOURCE).encode()))
+def test_a_damaged_message_is_read_or_refused(text: bytes) -> None:
+    read(text)

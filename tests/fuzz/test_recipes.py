@@ -1,0 +1,46 @@
+import tomllib
+from pathlib import Path
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tests.fuzz.fuzzing import changed, damaged, fuzzed, only, texts, toml
+from training import recipe
+from training.recipe import RecipeError, load_recipe
+
+SHIPPED = (Path(recipe.__file__).parent / "recipes" / "live.toml").read_bytes()
+
+
+def read(content: bytes, folder: Path) -> None:
+    path = folder / "own.toml"
+    path.write_bytes(content)
+    with only("recipes", RecipeError):
+        read = load_recipe(str(path))
+        assert read.window.spec().features > 0
+
+
+@fuzzed
+@given(st.binary())
+@example(b"\xff")
+@example(b"seed = " + b"9" * 5000)
+@example(b"seed = " + b"[" * 5000)
+def test_noise_is_refused(tmp_path: Path, content: bytes) -> None:
+    read(content, tmp_path)
+
+
+@fuzzed
+@given(
+    damaged(SHIPPED)
+    | changed(tomllib.loads(SHIPPED.decode())).map(lambda document: toml(document).encode())
+)
+def test_a_changed_recipe_is_taken_or_refused(tmp_path: Path, content: bytes) -> None:
+    read(content, tmp_path)
+
+
+@fuzzed
+@given(texts | texts.map(lambda text: f"{text}.toml"))
+@example("a" * 5000)
+@example("a\0b")
+def test_any_name_is_a_recipe_or_refused(name: str) -> None:
+    with only("recipes", RecipeError):
+        load_recipe(name)

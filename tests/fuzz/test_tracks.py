@@ -1,0 +1,111 @@
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hypothesis import example, given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as nps
+
+from engine.track import TrackError, read_track
+from tests.fuzz.fuzzing import damaged, fire, fuzzed, only
+
+ENTRIES: dict[str, Any] = {
+    "world": np.zeros((2, 33, 3), np.float32),
+    "image": np.zeros((2, 33, 3), np.float32),
+    "visibility": np.zeros((2, 33), np.float32),
+    "timestamps_ms": np.array([0.0, 33.0]),
+    "genre": np.array("PO"),
+    "dancer": np.array("Ann"),
+    "sequence": np.array("gPO_sFM_cAll_d10_mPO1_ch05"),
+    "start_s": np.array(1.5),
+}
+DTYPES = ["<f4", "<f8", ">f2", "<i8", "|b1", "<c8", "<U4", "|S4", "|O", "|V8", "<M8[s]", "3f4", "x"]
+
+
+class Call:
+    def __reduce__(self) -> Any:
+        return fire, ()
+
+
+def packed(entries: dict[str, Any], *, compressed: bool = False) -> bytes:
+    file = io.BytesIO()
+    (np.savez_compressed if compressed else np.savez)(file, **entries)
+    return file.getvalue()
+
+
+def claiming(entry: str, shape: tuple[int, ...], dtype: str, content: bytes) -> bytes:
+    """An npz in which one entry says of itself what may not be so."""
+    file = io.BytesIO(packed({name: array for name, array in ENTRIES.items() if name != entry}))
+    header = f"{{'descr': {dtype!r}, 'fortran_order': False, 'shape': {shape!r}, }}\n".encode()
+    npy = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + content
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr(f"{entry}.npy", npy)
+    return file.getvalue()
+
+
+def read(content: bytes, folder: Path) -> None:
+    path = folder / "clip.npz"
+    path.write_bytes(content)
+    with only("tracks", TrackError):
+        track = read_track(path)
+        assert track.joints.shape == (len(track.times), 17, 3)
+        assert np.all(np.diff(track.times) > 0)
+        assert 0 <= track.poses <= len(track.times)
+        assert 0 <= track.longest_stretch <= track.seconds < 2e5
+
+
+@fuzzed
+@given(st.binary())
+@example(b"PK\x05\x06" + bytes(18))
+@example(b"\x93NUMPY\x01\x00\x10\x00" + b"(" * 16)
+def test_noise_is_refused(tmp_path: Path, content: bytes) -> None:
+    read(content, tmp_path)
+
+
+@fuzzed
+@given(damaged(packed(ENTRIES)) | damaged(packed(ENTRIES, compressed=True)))
+def test_a_damaged_track_is_read_or_refused(tmp_path: Path, content: bytes) -> None:
+    read(content, tmp_path)
+
+
+anything = nps.arrays(nps.scalar_dtypes(), nps.array_shapes(min_dims=0, max_side=4))
+numbers = nps.arrays(np.float64, st.sampled_from([(2, 33, 3), (2, 33), (2,), ()]))
+
+
+@fuzzed
+@given(st.dictionaries(st.sampled_from(sorted(ENTRIES)), anything | numbers, min_size=1))
+@example({"timestamps_ms": np.array([0.0, 1e300])})
+@example({"timestamps_ms": np.array([-1e308, 1e308])})
+@example({"world": np.full((2, 33, 3), 1e300)})
+def test_entries_of_any_type_and_shape_are_read_or_refused(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    read(packed(ENTRIES | changes), tmp_path)
+
+
+@fuzzed
+@given(
+    st.sampled_from(sorted(ENTRIES)),
+    st.lists(st.integers(-1, 5) | st.sampled_from([33, 2**31, 2**40, 2**62]), max_size=4).map(
+        tuple
+    ),
+    st.sampled_from(DTYPES),
+    st.binary(max_size=40),
+)
+@example("world", (2**40,), "<f8", b"")
+@example("genre", (), "<U1000000000", b"")
+@example("world", (2**31, 33, 3), "<f4", b"")
+def test_an_entry_that_claims_to_be_huge_is_refused(
+    tmp_path: Path, entry: str, shape: tuple[int, ...], dtype: str, content: bytes
+) -> None:
+    read(claiming(entry, shape, dtype, content), tmp_path)
+
+
+@fuzzed
+@given(st.sampled_from(sorted(ENTRIES)))
+def test_nothing_in_a_track_is_unpickled(tmp_path: Path, entry: str) -> None:
+    hidden = np.empty((), object)
+    hidden[()] = Call()
+    read(packed(ENTRIES | {entry: hidden}), tmp_path)

@@ -1,0 +1,91 @@
+from contextlib import closing
+from urllib.parse import quote
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from stream.sources.base import SourceError
+from stream.sources.pattern import PatternOptions, PatternSource
+from stream.sources.uri import SourceKind, parse_uri
+from tests.fuzz.fuzzing import fuzzed, only, texts
+
+SECRET = "5ecret"
+
+secrets = st.tuples(texts, texts).map(lambda around: SECRET.join(around))
+schemes = st.sampled_from(["rtsp://", "rtsps://", "RTSP://", " rtsp://", "rtsp:/", "a b=rtsp://"])
+keys = st.sampled_from(["password", "pwd", "user", "token", "api_key", "authkey", "Secret", "pass"])
+hosts = st.sampled_from(["cam", "cam:554", "192.168.1.2", "[::1]:80"])
+# As they stand in their URLs: & ends the value of a parameter, and an @ more is one in a password.
+in_userinfo = st.tuples(
+    schemes, st.text("abc.%", max_size=3), secrets, hosts, st.text("/ab.?=", max_size=8)
+).map(lambda part: f"{part[0]}{part[1]}:{part[2]}@{part[3]}/{part[4]}")
+in_query = st.tuples(
+    schemes, hosts, st.sampled_from("/?"), keys, secrets.map(lambda text: text.replace("&", ""))
+).map(lambda part: f"{part[0]}{part[1]}/live{part[2]}x=1&{part[3]}={part[4]}&channel=1")
+in_path = st.tuples(schemes, hosts, secrets.map(lambda text: text.replace("&", ""))).map(
+    lambda part: f"{part[0]}{part[1]}/user=admin_password={part[2]}_channel=1"
+)
+
+
+@fuzzed
+@given(
+    texts
+    | st.tuples(st.sampled_from(["rtsp://", "http://", "webcam:", "test:"]), texts).map("".join)
+)
+@example("webcam:\n\x1b[2J")
+@example("rtsp://[")
+@example("rtsp://\uff03")
+def test_any_text_is_a_source_or_refused(text: str) -> None:
+    with only("source URIs", SourceError):
+        uri = parse_uri(text)
+        assert uri.short_name.isascii()
+        assert uri.short_name
+        assert uri.kind is not SourceKind.WEBCAM or int(uri.address) < 1000
+
+
+@fuzzed
+@given(in_userinfo | in_query | in_path)
+@example(f"rtsp://me:pa/{SECRET}@cam/")
+@example(f"rtsp://me:12/{SECRET}@cam/")
+@example(f"stage left=rtsp://me:{SECRET}@cam/")
+@example(f"rtsp://cam/user=admin_password={SECRET}_channel=1_stream=0.sdp?real_stream")
+@example(f"rtsp://cam/?access_token={SECRET}")
+@example(f"http://me:{SECRET}@cam/")
+def test_a_password_is_shown_nowhere(text: str) -> None:
+    with only("source URIs", SourceError, hiding=SECRET):
+        uri = parse_uri(text)
+        assert SECRET not in f"{uri} {uri!r} {uri.short_name}"
+
+
+@fuzzed
+@given(secrets, hosts)
+def test_a_password_that_is_encoded_reaches_the_camera_and_nobody_else(
+    secret: str, host: str
+) -> None:
+    encoded = quote(secret.encode(errors="replace"), safe="")
+    with only("source URIs"):
+        uri = parse_uri(f"rtsp://me:{encoded}@{host}/live")
+        assert encoded in uri.address
+        assert str(uri) == f"rtsp://***@{host}/live"
+
+
+numbers = st.floats().map(repr) | st.integers().map(str) | st.sampled_from(["1e-320", "1e400"])
+
+
+@fuzzed
+@given(texts | st.tuples(numbers, numbers).map(lambda pair: "?fps={}&seconds={}".format(*pair)))
+@example("?fps=1e-320")
+@example("?fps=1\n")
+def test_any_options_of_a_pattern_are_taken_or_refused(text: str) -> None:
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        # As much as time.sleep would take.
+        assert 0 <= seconds < 1e9
+        now[0] += seconds
+
+    with only("test patterns", SourceError):
+        options = PatternOptions.parse(text)
+        with closing(PatternSource(options, clock=lambda: now[0], sleep=sleep)) as source:
+            for _ in range(2):
+                source.read()

@@ -1,0 +1,368 @@
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import av
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from engine.blazepose import LANDMARKS, Landmarks
+from engine.classifier import Classifier
+from engine.floor import Floor
+from engine.genres import CODES
+from engine.pose import PoseEstimator
+from stream.messages import (
+    Message,
+    PredictionMessage,
+    SourceMessage,
+    SourceState,
+    parse_message,
+)
+from stream.sources.base import Fault
+from stream.sources.pattern import drawn_figure
+from tests.system.conftest import Figure
+
+Image = NDArray[np.uint8]
+
+FRAMES: Final = 30
+SIZE: Final = (320, 240)
+EIGHT_K: Final = (7680, 4320)
+MEBIBYTE: Final = 2**20
+
+# What the times of a file's frames may be, in milliseconds.
+VARYING: Final = tuple(np.cumsum([0, *(10, 70) * 14, 5]).tolist())
+REPEATED: Final = tuple(40 * (index // 3) for index in range(FRAMES))
+REVERSED: Final = tuple(40 * (FRAMES - 1 - index) for index in range(FRAMES))
+
+BROKEN: Final = {
+    "empty.mp4": "the file is empty",
+    "noise.mp4": "no video that can be read",
+    "cut.mp4": "no video that can be read",
+    "zero.mp4": "no video that can be read",
+    "sound.mp4": "sound only",
+    "sound.mkv": "sound only",
+    "index.mp4": "no frame in it can be decoded",
+    "folder.mp4": "a folder",
+    "gone.mp4": "no such file",
+    "not-\udcff.mp4": "the name is not UTF-8",
+    "x" * 300 + ".mp4": "File name too long",
+}
+"""Name of the file to what is said of it."""
+
+
+def dance(frames: int, fps: float, size: tuple[int, int] = SIZE) -> list[Image]:
+    return [cv2.resize(drawn_figure(n / fps), size).astype(np.uint8) for n in range(frames)]
+
+
+def write(path: Path, images: Sequence[Image], *, fps: int = 25, pixels: str = "yuv420p") -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1" if pixels != "yuv420p" else "mpeg4", rate=fps)
+        stream.height, stream.width = images[0].shape[:2]
+        stream.pix_fmt = pixels
+        for image in images:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+        container.mux(stream.encode())
+
+
+def write_with_times(path: Path, images: Sequence[Image], times: Iterable[int]) -> None:
+    """A Matroska file of any times, which no library would write."""
+    packets = []
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.height, stream.width = images[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        # With one key frame there is one cluster, from whose time those of its blocks count.
+        stream.codec_context.gop_size = len(images)
+        for image in images:
+            for packet in stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")):
+                packets.append(bytes(packet))
+                container.mux(packet)
+    content = bytearray(path.read_bytes())
+    start = 0
+    for block, time in zip(packets, times, strict=True):
+        # Before its content a block has 16 bits of time and 8 of flags.
+        start = content.index(block, start)
+        content[start - 3 : start - 1] = time.to_bytes(2, "big", signed=True)
+        start += len(block)
+    path.write_bytes(content)
+
+
+def write_sound(path: Path) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=8000)
+        stream.layout = "mono"
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.float32), "fltp", "mono")
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def write_all(folder: Path) -> list[Path]:
+    """Odd files, with a good one among them and one at the end."""
+    dancing = dance(FRAMES, 25)
+    write(folder / "good.mp4", dancing)
+    write(folder / "good.mkv", dancing)
+    content = (folder / "good.mp4").read_bytes()
+    (folder / "empty.mp4").touch()
+    (folder / "noise.mp4").write_bytes(random.Random(0).randbytes(5000))
+    (folder / "cut.mp4").write_bytes(content[: len(content) // 2])
+    # Where its table says that the frames are, there are none.
+    table = content.index(b"stco") + 12
+    (folder / "index.mp4").write_bytes(content[:table] + b"\x7f\xff\xff\xff" + content[table + 4 :])
+    matroska = (folder / "good.mkv").read_bytes()
+    (folder / "cut.mkv").write_bytes(matroska[: len(matroska) // 2])
+    with av.open(str(folder / "zero.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        container.start_encoding()
+    for name in ("sound.mp4", "sound.mkv"):
+        write_sound(folder / name)
+    (folder / "folder.mp4").mkdir()
+    write_with_times(folder / "varying.mkv", dancing, VARYING)
+    write_with_times(folder / "repeated.mkv", dancing, REPEATED)
+    write_with_times(folder / "reversed.mkv", dancing, REVERSED)
+    write(folder / "grey.mkv", dancing[:3], pixels="gray")
+    write(folder / "one.mp4", [np.zeros((1, 1, 3), np.uint8)] * 3)
+    write(folder / "fast.mp4", dance(48, 240), fps=240)
+    write(folder / "8k.mp4", dance(2, 25, EIGHT_K))
+    for name in ("not-\udcff.mp4", "[red]new\nline.mp4", "last.mp4"):
+        (folder / name).write_bytes(content)
+    first = ["good.mp4", *BROKEN]
+    rest = sorted({path.name for path in folder.iterdir()} - {*first, "last.mp4"})
+    return [folder / name for name in (*first, *rest, "last.mp4")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("odd")
+
+
+@pytest.fixture(scope="module")
+def results(folder: Path, pose_model: Path) -> dict[str, dict[str, Any]]:
+    """What `dancetype classify` says of each file, all given at once."""
+    files = write_all(folder)
+    command = [sys.executable, "-m", "dancetype", "classify", *map(str, files), "--json"]
+    run = subprocess.run(
+        command,
+        capture_output=True,
+        timeout=300,
+        # Not the one of a container, in which Python lets any bytes through.
+        env={**os.environ, "LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "utf-8:strict"},
+    )
+    assert run.stderr == b""
+    assert run.returncode == 1
+    said = [json.loads(line) for line in run.stdout.decode().splitlines()]
+    assert [result["file"] for result in said] == list(map(str, files))
+    return {Path(result["file"]).name: result for result in said}
+
+
+@pytest.mark.parametrize(("name", "reason"), BROKEN.items(), ids=lambda text: ascii(text)[:20])
+def test_a_broken_file_gets_a_reason_and_no_genre(
+    results: dict[str, dict[str, Any]], name: str, reason: str
+) -> None:
+    assert reason in results[name]["error"]
+    assert set(results[name]) == {"file", "error"}
+
+
+@pytest.mark.parametrize("name", ["good.mp4", "good.mkv", "last.mp4", "[red]new\nline.mp4"])
+def test_a_good_file_among_broken_ones_gets_its_answer(
+    results: dict[str, dict[str, Any]], name: str
+) -> None:
+    result = results[name]
+    assert (result["frames"], result["seconds"]) == (FRAMES, FRAMES / 25)
+    assert result["poses"] > FRAMES - 5
+    assert result["genre"] in CODES
+    assert result["probabilities"] == results["good.mp4"]["probabilities"] or name == "good.mkv"
+
+
+def test_of_a_file_that_breaks_off_the_start_is_used(results: dict[str, dict[str, Any]]) -> None:
+    assert 5 < results["cut.mkv"]["frames"] < FRAMES
+    assert results["cut.mkv"]["poses"] > 0
+
+
+def test_frames_at_varying_times_count_by_their_times(results: dict[str, dict[str, Any]]) -> None:
+    result = results["varying.mkv"]
+    assert result["frames"] == FRAMES
+    assert result["seconds"] == pytest.approx(VARYING[-1] / 1000 * FRAMES / (FRAMES - 1), abs=0.002)
+    assert result["genre"] in CODES
+
+
+@pytest.mark.parametrize("name", ["repeated.mkv", "reversed.mkv"])
+def test_frames_whose_times_do_not_rise_follow_at_the_rate_of_the_file(
+    results: dict[str, dict[str, Any]], name: str
+) -> None:
+    assert results[name]["frames"] == FRAMES
+    assert results[name]["seconds"] == pytest.approx(FRAMES / 25, abs=0.002)
+    assert results[name]["genre"] in CODES
+
+
+def test_frames_without_colour_are_frames(results: dict[str, dict[str, Any]]) -> None:
+    assert (results["grey.mkv"]["frames"], results["grey.mkv"]["poses"]) == (3, 3)
+
+
+def test_nobody_is_in_a_picture_of_one_pixel(results: dict[str, dict[str, Any]]) -> None:
+    assert (results["one.mp4"]["frames"], results["one.mp4"]["poses"]) == (3, 0)
+    assert "nobody was in sight" in results["one.mp4"]["reason"]
+
+
+def test_a_file_of_240_frames_a_second_keeps_its_time(results: dict[str, dict[str, Any]]) -> None:
+    assert results["fast.mp4"]["seconds"] == pytest.approx(0.2, abs=0.001)
+    assert results["fast.mp4"]["poses"] > 40
+    assert "nobody was in sight for 1 s" in results["fast.mp4"]["reason"]
+
+
+def test_somebody_is_seen_in_8k(results: dict[str, dict[str, Any]]) -> None:
+    assert (results["8k.mp4"]["frames"], results["8k.mp4"]["genre"]) == (2, None)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4000), (4000, 1)])
+def test_a_frame_of_hardly_any_pixels_shows_nobody(
+    pose_model: Path, shape: tuple[int, int]
+) -> None:
+    with PoseEstimator(pose_model) as estimator:
+        assert estimator.people(np.zeros((*shape, 3), np.uint8), 0.0) == []
+
+
+def test_an_8k_frame_is_seen_through_without_much_memory(pose_model: Path, figure: Figure) -> None:
+    """In a process of its own, whose peak is not that of other tests."""
+    program = f"""
+import resource, sys
+from pathlib import Path
+import cv2, numpy as np
+from engine.pose import PoseEstimator
+from stream.sources.pattern import drawn_figure
+image = np.zeros(({EIGHT_K[1]}, {EIGHT_K[0]}, 3), np.uint8)
+image[:, 960:6720] = cv2.resize(drawn_figure(0.2), (5760, 4320))
+with PoseEstimator(Path(sys.argv[1])) as estimator:
+    people = [len(estimator.people(image, n / 25)) for n in range(5)]
+print(min(people), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program, str(pose_model)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    people, peak = map(int, run.stdout.split())
+    assert people == 1
+    assert peak * 1024 < 2000 * MEBIBYTE
+    figure("odd files and frames", f"7680x4320 through pose: peak {peak // 1024} MiB")
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        lambda n: n / 240,
+        lambda n: n / 5000,
+        lambda n: 7.0,
+        lambda n: 100 - n / 25,
+    ],
+    ids=["240 a second", "five in a millisecond", "standing still", "backwards"],
+)
+def test_a_person_is_followed_whatever_the_times_of_the_frames(
+    pose_model: Path, time: Callable[[int], float]
+) -> None:
+    with PoseEstimator(pose_model) as estimator:
+        found = [estimator.people(drawn_figure(n / 240), time(n)) for n in range(12)]
+    assert [len(people) for people in found] == [1] * 12
+
+
+@pytest.mark.parametrize("people", [1, 2])
+def test_predictions_go_forward_whatever_the_times_of_the_frames(people: int) -> None:
+    generator = np.random.default_rng(0)
+    shape = generator.normal(0, 0.5, (LANDMARKS, 3)).astype(np.float32)
+    floor = Floor(Classifier(device="cpu"), people=people)
+    rising = np.arange(0, 3, 1 / 30)
+    odd = generator.permutation(np.repeat([*rising, -5.0], 2))
+    ends = []
+    for time in [*rising, *odd, *(3 + rising)]:
+        moved = shape + generator.normal(0, 0.02, shape.shape).astype(np.float32)
+        seen = [Landmarks(moved, moved, np.ones(LANDMARKS, np.float32))]
+        if (prediction := floor.push(float(time), seen)) is not None:
+            ends.append(prediction.leading.window_end)
+            assert np.isfinite(prediction.leading.estimate.probabilities).all()
+    assert all(one < other for one, other in pairwise(ends))
+    assert len(ends) == pytest.approx(6 / 0.25, abs=2)
+
+
+def messages_of(run: Sequence[str], out: Path, **environment: str) -> tuple[int, list[Message]]:
+    command = [sys.executable, "-m", "dancetype", "run", "--no-serve", "--jsonl", str(out), *run]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, env={**os.environ, **environment}
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, [parse_message(line) for line in out.read_text().splitlines()]
+
+
+def test_a_broken_file_beside_a_good_one_fails_alone(
+    results: dict[str, dict[str, Any]], folder: Path, tmp_path: Path
+) -> None:
+    broken = ["sound.mkv", "index.mp4", "gone.mp4"]
+    names = {f"broken-{number}": name for number, name in enumerate(broken)} | {"good": "last.mp4"}
+    sources = [f"--source={name}={folder / file}" for name, file in names.items()]
+    code, messages = messages_of(sources, tmp_path / "out.jsonl")
+    last = {message.source: message for message in messages}
+    assert code == 1
+    for name, fault in zip(names, [Fault.CODEC, Fault.CODEC, Fault.NOT_FOUND], strict=False):
+        message = last[name]
+        assert isinstance(message, SourceMessage)
+        assert (message.state, message.fault) == (SourceState.FAILED, fault)
+    good = last["good"]
+    assert isinstance(good, SourceMessage)
+    assert good.state is SourceState.ENDED
+    predictions = [message for message in messages if isinstance(message, PredictionMessage)]
+    assert {message.source for message in predictions} == {"good"}
+    assert predictions[-1].window > 0.9
+
+
+def test_240_frames_a_second_live_are_thinned_out_and_their_times_rise(
+    pose_model: Path, tmp_path: Path, figure: Figure
+) -> None:
+    source = "test:?fps=240&seconds=3"
+    code, messages = messages_of([f"--source={source}"], tmp_path / "out.jsonl")
+    predictions = [message for message in messages if isinstance(message, PredictionMessage)]
+    assert code == 0
+    assert len(predictions) > 5
+    frames = predictions[-1].frames
+    # The last frame may lie there still.
+    assert frames.captured - frames.posed - frames.dropped in (0, 1)
+    assert frames.dropped > 0
+    captured = [message.times.capture for message in predictions]
+    assert all(one < other for one, other in pairwise(captured))
+    figure(
+        "odd files and frames",
+        f"240 frames a second live: {frames.captured} frames, of which the newest "
+        f"{frames.posed} were looked at",
+    )
+
+
+def test_a_wall_clock_that_jumps_does_not_shake_the_times(pose_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        """
+import itertools, time
+wall, jumps = time.time, itertools.count(1)
+time.time = lambda: wall() + 3600 * (-1) ** next(jumps)
+"""
+    )
+    source = "test:?fps=20&seconds=2"
+    code, messages = messages_of(
+        [f"--source={source}"],
+        tmp_path / "out.jsonl",
+        PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]),
+    )
+    assert code == 0
+    sent = [message.times.sent for message in messages]
+    assert sent == sorted(sent)
+    assert sent[-1] - sent[0] < 60
+    predictions = [message for message in messages if isinstance(message, PredictionMessage)]
+    assert predictions
+    for message in predictions:
+        assert message.times.capture <= message.times.pose <= message.times.sent
