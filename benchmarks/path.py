@@ -46,7 +46,8 @@ def measure(video: Path, frames: int) -> dict[str, list[float]]:
                 if not ok:
                     break
                 time += 1 / 30
-                buffer.append(time, timed(parts["pose"], estimator.estimate, image, time))
+                found = timed(parts["pose"], estimator.landmarks, image, time)
+                buffer.append(time, None if found is None else found.pose())
                 window = timed(parts["window"], cut_window, *buffer.track(), spec, end=time)
                 if window.features is None:
                     continue

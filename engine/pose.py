@@ -16,6 +16,9 @@ from engine.skeleton import Array
 
 _vision: Final = mp.tasks.vision
 
+# A day, over which smoothing makes less than a millimetre of what was before.
+_GAP_MS: Final = 24 * 3600 * 1000
+
 
 class PoseModelError(ExpectedError):
     """A file that is no pose model MediaPipe can use; the message says why."""
@@ -79,24 +82,38 @@ class PoseEstimator:
         ]
 
     def reset(self, reason: str) -> None:
-        """Starts anew, as for a new epoch of the source; `reason` is for whoever reads the call.
-
-        MediaPipe can forget whom it follows only by being made again, which takes half a second.
-        """
+        """Starts anew, as for a new epoch; `reason` is for whoever reads the call."""
         del reason
-        self._landmarker.close()
-        self._landmarker = _landmarker(self._model, self._people)
+        if not self._forgets():
+            self._landmarker.close()
+            self._landmarker = _landmarker(self._model, self._people)
+            self._last_ms = -1
         self._start = None
-        self._last_ms = -1
+
+    def _forgets(self) -> bool:
+        """Whether MediaPipe has lost everybody it followed.
+
+        To make it again would take half a second and leave holes in memory. It loses whom it
+        follows in a black image, and smooths nothing over so long a gap.
+        """
+        black = mp.Image(mp.ImageFormat.SRGB, np.zeros((64, 64, 3), np.uint8))
+        self._last_ms += _GAP_MS
+        try:
+            found = self._landmarker.detect_for_video(black, self._last_ms)
+        # After a failure it takes nothing more, and says so in ways of its own.
+        except (RuntimeError, ValueError):
+            return False
+        self._last_ms += _GAP_MS
+        return not found.pose_landmarks
 
     def close(self) -> None:
         """Gives up the model's memory and threads; nothing may be asked of it afterwards."""
         self._landmarker.close()
 
     def _timestamp(self, time: float) -> int:
-        """Whole milliseconds since the first frame; MediaPipe refuses any that do not rise."""
+        """Whole milliseconds from the first frame on; MediaPipe refuses any that do not rise."""
         if self._start is None:
-            self._start = time
+            self._start = time - (self._last_ms + 1) / 1000
         self._last_ms = max(round((time - self._start) * 1000), self._last_ms + 1)
         return self._last_ms
 

@@ -4,7 +4,7 @@ from numpy.typing import NDArray
 
 from engine.contract import Contract
 from engine.genres import CODES
-from engine.recognizer import Prediction, Recognizer
+from engine.recognizer import Beat, Memory, Prediction, Recognizer, predict
 from engine.rolling import Status
 from engine.skeleton import JOINTS, Array, Pose
 from engine.window import WindowSpec
@@ -111,6 +111,59 @@ def test_after_a_gap_it_warms_up_again_and_makes_up_for_no_hop() -> None:
     assert said[0].estimate.status is Status.WARMING_UP
     assert said[-1].estimate.status is Status.GENRE
     assert said[-1].window_seconds < 2
+
+
+def test_all_dancers_are_classified_at_once_and_share_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, calls = 0.0, 0
+
+    class Slow(Sure):
+        def __call__(self, windows: Array) -> NDArray[np.float32]:
+            nonlocal now, calls
+            now, calls = now + 0.01, calls + 1
+            return super().__call__(windows)
+
+    monkeypatch.setattr("engine.recognizer.perf_counter", lambda: now)
+    classifier = Slow()
+    there, new, gone, nobody = (Memory(classifier.contract) for _ in range(4))
+    for frame in range(90):
+        there.poses.append(frame / 30, pose(frame / 30))
+        new.poses.append(frame / 30, pose(frame / 30) if frame > 80 else None)
+        gone.poses.append(frame / 30, pose(frame / 30) if frame < 60 else None)
+    said = predict(89 / 30, [there, new, gone, nobody], classifier)
+    assert [prediction.estimate.status for prediction in said] == [
+        Status.GENRE,
+        Status.WARMING_UP,
+        Status.NO_PERSON,
+        Status.NO_PERSON,
+    ]
+    assert [prediction.classify_seconds for prediction in said] == pytest.approx(
+        [0.005] * 2 + [0] * 2
+    )
+    assert (calls, len(classifier.windows)) == (1, 1)
+
+
+def test_with_nobody_there_the_first_takes_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = iter([1.0, 1.5])
+    monkeypatch.setattr("engine.recognizer.perf_counter", lambda: next(ticks))
+    memories = [Memory(Sure.contract), Memory(Sure.contract)]
+    said = predict(0.0, memories, Sure())
+    assert [prediction.classify_seconds for prediction in said] == [0.5, 0.0]
+
+
+def test_a_beat_makes_up_for_no_hop_after_a_gap_and_starts_anew_after_a_reset() -> None:
+    beat = Beat(0.5)
+    assert [beat.due(time) for time in (0.0, 0.4, 0.5, 0.9, 1.1)] == [
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]
+    assert [beat.due(time) for time in (9.0, 9.1, 9.6)] == [True, False, True]
+    beat.reset("a new epoch")
+    assert beat.due(0.0)
 
 
 def test_a_hop_of_no_time_is_refused() -> None:
