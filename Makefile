@@ -2,6 +2,8 @@
 # make test    every test                                            (ARGS="-k window" some)
 # make check   ruff and mypy
 # make bench   the benchmarks
+# make soak    two hours of a show full of faults, in 48 minutes     (ARGS="--minutes 5")
+# make reliability   every fault tried, and docs/reliability.md made of it
 # make accuracy DATA=aist TRACKS=tracks [RENDERED=synth] [RUNS=runs/accuracy]
 #              docs/accuracy.md: hours from nothing, minutes where its networks are trained; some
 #              of it with ARGS="--only 'ladder-*' page", what there is with ARGS=--list
@@ -11,7 +13,7 @@ export PYTHON
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench accuracy clean
+.PHONY: demo test check bench soak reliability accuracy clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -28,6 +30,14 @@ check: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/path.py
+
+soak: $(VENV)/installed-dev
+	./docker/system-packages --test
+	$(BIN)/python -m benchmarks.soak $(ARGS)
+
+reliability: $(VENV)/installed-dev
+	./docker/system-packages --test
+	$(BIN)/python -m benchmarks.reliability $(ARGS)
 
 RUNS ?= runs/accuracy
 accuracy: $(VENV)/installed-dev
