@@ -26,6 +26,15 @@ _STEADY: Final = 5.0
 _MOST_LEFT_BEHIND: Final = 3
 
 
+def patience(stall: float) -> float:
+    """Seconds for which a source may wait for its camera: until nobody waits for it any more.
+
+    Args:
+        stall: seconds without a frame after which a live source counts as stalled.
+    """
+    return stall + 1.5 * _GRACE
+
+
 class Capture:
     """What a capture thread does: it starts readers, and watches them.
 

@@ -94,7 +94,8 @@ class Reader:
                 self._live = source.live
                 self._read(source)
         except SourceError as error:
-            self._error = error
+            # Without its traceback, which would keep the source and its decoder's threads alive.
+            self._error = type(error)(str(error), error.fault)
         except Exception as error:
             _log.exception("%s crashed", self._thread.name)
             # What was read before may be read again.

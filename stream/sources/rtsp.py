@@ -18,17 +18,19 @@ from stream.frames import Frame
 from stream.sources.base import Fault, SourceError, SourceUnavailableError
 from stream.sources.uri import masked
 
-# One answer of the camera may take so long, and all it says before the first packet.
-_ANSWER_TIMEOUT: Final = 2.0
-_OPEN_TIMEOUT: Final = 5.0
-_READ_TIMEOUT: Final = 4.0
+PATIENCE: Final = 3.5
+"""Seconds that one answer of a camera, or its next packet, may take unless told otherwise."""
+
+# All that a camera says before its first packet may take so many times as long as one answer.
+_ANSWERS: Final = 2
+# A byte now and then is no packet.
+_DRIP: Final = 1.2
 _PORT: Final = 554
 
 _OPTIONS: Final = {
     # Over UDP pictures lose parts, and firewalls block them.
     "rtsp_transport": "tcp",
     "allowed_media_types": "video",
-    "timeout": str(int(_ANSWER_TIMEOUT * 1e6)),
     # FFmpeg would look at the first seconds of the video; the camera's description tells enough.
     "analyzeduration": str(int(1e6)),
     "fpsprobesize": "0",
@@ -44,6 +46,7 @@ class RtspSource:
         url: `rtsp://[user:password@]host[:port]/path`.
         epoch: which start of the source this is.
         clock: tells when a frame came.
+        patience: seconds that one answer of the camera, or its next packet, may take.
 
     Raises:
         SourceUnavailableError: the camera is away, or has nothing to send now.
@@ -53,11 +56,17 @@ class RtspSource:
     live = True
 
     def __init__(
-        self, url: str, *, epoch: int, clock: Callable[[], float] = time.monotonic
+        self,
+        url: str,
+        *,
+        epoch: int,
+        clock: Callable[[], float] = time.monotonic,
+        patience: float = PATIENCE,
     ) -> None:
         self._name = masked(url)
         self._epoch = epoch
         self._clock = clock
+        self._patience = patience
         self._index = 0
         self._container = self._opened(url)
         self._images = self._decoded()
@@ -88,8 +97,10 @@ class RtspSource:
     def _opened(self, url: str) -> InputContainer:
         self._find_host(url)
         start = self._clock()
+        options = _OPTIONS | {"timeout": str(int(self._patience * 1e6))}
+        timeouts = (_ANSWERS * self._patience, _DRIP * self._patience)
         try:
-            container = av.open(url, options=_OPTIONS, timeout=(_OPEN_TIMEOUT, _READ_TIMEOUT))
+            container = av.open(url, options=options, timeout=timeouts)
         # What FFmpeg says names the URL, password and all: it must not be chained.
         except av.error.FFmpegError as error:
             raise self._explained(error, self._clock() - start) from None
@@ -132,7 +143,7 @@ class RtspSource:
                 what, fault = f"refused; {_CHECK} and port", Fault.REFUSED
             case av.error.DecoderNotFoundError():
                 return SourceError(f"{self._name}: sends a video of unknown form", Fault.CODEC)
-            case _ if _timed_out(error, seconds):
+            case _ if seconds >= self._patience or _timed_out(error):
                 what, fault = f"no answer within {seconds:.0f} s; {_CHECK}", Fault.TIMED_OUT
             # Who hangs up in the middle of a word, or does not speak RTSP.
             case av.error.InvalidDataError() | av.error.EOFError() | ConnectionError():
@@ -142,10 +153,9 @@ class RtspSource:
         return SourceUnavailableError(f"{self._name}: {what}", fault)
 
 
-def _timed_out(error: av.error.FFmpegError, seconds: float) -> bool:
-    # Where an answer does not come, FFmpeg may say no more than that there is none.
-    return (
-        isinstance(error, av.error.TimeoutError | av.error.ExitError)
-        or error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH)
-        or seconds >= _ANSWER_TIMEOUT
+def _timed_out(error: av.error.FFmpegError) -> bool:
+    # Where an answer does not come, FFmpeg may also say no more than that there is none.
+    return isinstance(error, av.error.TimeoutError | av.error.ExitError) or error.errno in (
+        errno.EHOSTUNREACH,
+        errno.ENETUNREACH,
     )

@@ -79,6 +79,7 @@ def _pipelines(
 ) -> dict[str, MakePipeline]:
     # Seconds to load, and no use for whoever has a setting wrong.
     from engine.pose import PoseEstimator
+    from stream.capture import patience
     from stream.pipeline import Pipeline
     from stream.sources.opening import open_source
 
@@ -92,7 +93,9 @@ def _pipelines(
         name: partial(
             Pipeline,
             name,
-            open_source=partial(open_source, uri, clock=clock.monotonic),
+            open_source=partial(
+                open_source, uri, clock=clock.monotonic, patience=patience(settings.stall)
+            ),
             make_estimator=estimator,
             floor=Floor(classifier, people=settings.people, hop=settings.hop),
             clock=clock.monotonic,
