@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from engine.contract import Contract, ContractError
 from engine.errors import ExpectedError
+from engine.onnx import ort
 from engine.skeleton import Array
 
 Device = Literal["auto", "cpu", "cuda"]

@@ -4,17 +4,15 @@ import asyncio
 import logging
 import secrets
 import socket
-import struct
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import quote
 
-from aiomqtt import Client, ProtocolVersion, Will
+from aiomqtt import Will
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -30,11 +28,9 @@ from stream.outlets.homeassistant import (
     discovery_topic,
 )
 from stream.outlets.mailbox import Mailbox
+from stream.outlets.mqtt_client import MqttClient
 
 _log = logging.getLogger(__name__)
-# All that paho logs it reports as well.
-_unheard = logging.getLogger(f"{__name__}.paho")
-_unheard.setLevel(logging.CRITICAL)
 
 GENRE_EXPIRY: Final = 300
 """Seconds after which the broker forgets a genre that was not said again."""
@@ -42,24 +38,13 @@ PREDICTION_EXPIRY: Final = 2
 
 OFFLINE: Final = "offline"
 STOPPED: Final = "stopped"
-# A broker gives us up after one and a half of these, and Mosquitto 2.0 looks for such clients every
-# six seconds; we give it up after two.
-_KEEPALIVE: Final = 3
-# The command is to end within two seconds, and aiomqtt connects in a thread that nothing can
-# interrupt.
-_CONNECT_TIMEOUT: Final = 1.0
-_GREETING_TIMEOUT: Final = 2.0
-_ANSWER_TIMEOUT: Final = 5.0
+# The command is to end within two seconds.
 _GOODBYE_TIMEOUT: Final = 0.7
 # For a broker that has turned us down: somebody has to do something about it first.
 _REFUSED_WAIT: Final = 30.0
 # A connection that does not last this long is no success: two clients of one id put each other out
 # at once, over and over.
 _SETTLED: Final = 3.0
-# Closing lets nothing go out any more: what was held up is old by the time the network is back.
-_ABORT: Final = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-_FINISH: Final = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
-_AT_ONCE: Final = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def topic_level(name: str) -> str:
@@ -177,24 +162,9 @@ class MqttOutlet:
             clock=self._clock,
         )
 
-    def _client(self, source: str, will: Will) -> Client:
-        client = Client(
-            self._broker.host,
-            self._broker.port,
-            identifier=f"{self._client_id}-{topic_level(source)}",
-            username=self._broker.user,
-            password=self._broker.password,
-            protocol=ProtocolVersion.V5,
-            tls_context=self._tls,
-            logger=_unheard,
-            will=will,
-            keepalive=_KEEPALIVE,
-            timeout=_GREETING_TIMEOUT,
-            socket_options=[_ABORT, _AT_ONCE],
-        )
-        # aiomqtt offers no way to set this; paho's default is five seconds.
-        client._client.connect_timeout = _CONNECT_TIMEOUT
-        return client
+    def _client(self, source: str, will: Will) -> MqttClient:
+        identifier = f"{self._client_id}-{topic_level(source)}"
+        return MqttClient(self._broker, identifier=identifier, will=will, tls=self._tls)
 
 
 class _Complaints:
@@ -237,7 +207,7 @@ class _Link:
         source: str,
         *,
         broker: Broker,
-        make_client: Callable[[Will], Client],
+        make_client: Callable[[Will], MqttClient],
         complaints: _Complaints,
         homeassistant: bool,
         clock: Callable[[], float],
@@ -309,7 +279,8 @@ class _Link:
                 # Where names are not looked up, aiomqtt's thread would be stuck at it.
                 await resolve(self._broker.host, self._broker.port, socket.SOCK_STREAM)
                 will = Will(self._status.topic, OFFLINE, qos=1, retain=True)
-                async with _session(self._make_client(will)) as client:
+                client = self._make_client(will)
+                async with client.session():
                     since = self._clock()
                     self.connected = True
                     _log.info("MQTT broker %s: publishing to %s", self._broker, self._base)
@@ -328,7 +299,7 @@ class _Link:
                 self.connected = False
             await asyncio.sleep(wait)
 
-    async def _publish(self, client: Client) -> None:
+    async def _publish(self, client: MqttClient) -> None:
         # What waited for the connection is old. The broker holds our last will in place of the
         # status, or nothing where it was started again, and maybe a genre from before.
         self._mailbox = Mailbox()
@@ -353,7 +324,7 @@ class _Link:
                 )
             watching.cancel()
 
-    async def _watch(self, client: Client) -> None:
+    async def _watch(self, client: MqttClient) -> None:
         """Raises MqttError once the connection is lost, which a quiet publisher would not notice.
 
         Home Assistant forgets what it was told when it starts, and says when it has.
@@ -363,21 +334,3 @@ class _Link:
         async for message in client.messages:
             if message.payload == BIRTH.encode():
                 self._put_discovery()
-
-
-@asynccontextmanager
-async def _session(client: Client) -> AsyncIterator[Client]:
-    """Connected while entered; left in good order, or else at once and for good."""
-    try:
-        await client.__aenter__()
-        client.timeout = _ANSWER_TIMEOUT
-        yield client
-        link = client._client.socket()
-        if isinstance(link, socket.socket):
-            link.setsockopt(*_FINISH)
-        await client.__aexit__(None, None, None)
-    except BaseException:
-        # aiomqtt would leave the socket open after a failed connect, and wait for the broker after
-        # anything else. What it has told the event loop to do with the socket comes first.
-        asyncio.get_running_loop().call_soon(client._client._sock_close)
-        raise

@@ -105,11 +105,11 @@ def library(name: str) -> Finding:
 
 def _providers() -> Finding:
     try:
-        import onnxruntime
+        from engine.onnx import ort
     except ImportError as error:
         return Finding("providers", Verdict.FAIL, str(error), "pip install onnxruntime")
     found = ", ".join(
-        name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers()
+        name.removesuffix("ExecutionProvider") for name in ort.get_available_providers()
     )
     return Finding("providers", Verdict.OK, found)
 

@@ -10,6 +10,7 @@ from engine.floor import Floor
 from stream.assets import SAMPLE_CLIP, cache_folder, fetch
 from stream.logs import configure
 from stream.messages import Clock
+from stream.native_memory import one_heap
 from stream.native_stderr import chatter_dropped
 from stream.session import MakePipeline, Session
 from stream.settings import Settings, SettingsError
@@ -44,6 +45,7 @@ def demo(settings: Settings) -> None:
 
 
 def _live(settings: Settings, sources: dict[str, SourceUri], *, loop: bool) -> None:
+    one_heap()
     with chatter_dropped(), native_libraries():
         configure()
         session = asyncio.run(_session(settings, sources, loop=loop))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import ExpectedError
 from stream.label import Label
+from stream.native_memory import one_heap
 from stream.native_stderr import chatter_dropped
 from stream.settings import Settings
 from stream.verbs.ending import end
@@ -35,6 +36,7 @@ def record(settings: Settings, label: Label, *, out: Path, start_delay: float = 
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ExpectedError(f"{out}: cannot hold tracks: {error.strerror}") from error
+    one_heap()
     with chatter_dropped(), native_libraries(), _one_interrupt():
         # Seconds to load.
         from engine.pose import PoseEstimator

@@ -1,12 +1,12 @@
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
+from engine.onnx import ort
 from engine.skeleton import JOINTS, MIRRORED, mirrored
 from engine.window import WindowSpec
 from training.stgcn import BONES, GenreSTGCN, STGCNSettings, adjacency
@@ -147,7 +147,7 @@ def test_onnxruntime_answers_as_pytorch_does_for_any_number_of_windows(tmp_path:
     )
     assert program is not None
     program.save(tmp_path / "stgcn.onnx")
-    session = onnxruntime.InferenceSession(tmp_path / "stgcn.onnx")
+    session = ort.InferenceSession(tmp_path / "stgcn.onnx")
     for count in (1, 2, 7):
         (logits,) = session.run(None, {"windows": windows(count).numpy()})
         with torch.inference_mode():

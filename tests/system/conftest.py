@@ -1,0 +1,49 @@
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.system.rtsp_server import RtspServer, a_free_port, write_stream
+
+Figure = Callable[[str, str], None]
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Figure:
+    """Records what was measured, `text`, for a `row` of docs/reliability.md."""
+
+    def record(row: str, text: str) -> None:
+        test = request.node.nodeid
+        print(f"{row}: {text}")
+        if path := os.environ.get("DANCETYPE_FIGURES"):
+            with Path(path).open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"row": row, "test": test, "text": text}) + "\n")
+
+    return record
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    return a_free_port()
+
+
+@pytest.fixture(scope="session")
+def shows(sample_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a real person on video, in two small frame sizes."""
+    folder = tmp_path_factory.mktemp("shows")
+    write_stream(sample_clip, folder / "small.mp4", width=320, height=180)
+    write_stream(sample_clip, folder / "other.mp4", width=256, height=144)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def camera(shows: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtspServer]:
+    """A real RTSP server; `show.mp4` is what it shows, and may be replaced by another."""
+    folder = tmp_path_factory.mktemp("camera")
+    shutil.copy(shows / "small.mp4", folder / "show.mp4")
+    with RtspServer(folder) as server:
+        yield server
