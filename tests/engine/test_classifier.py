@@ -8,6 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 from engine.classifier import Classifier, ModelError
 from engine.contract import Contract
 from engine.genres import CODES
+from engine.onnx import ort
 from engine.skeleton import Array
 from engine.window import WindowSpec
 
@@ -140,7 +141,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_cuda_that_was_asked_for_and_is_absent_is_an_error_that_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
     path = saved(make_model(), tmp_path)
     with pytest.raises(ModelError, match=r"CUDA was asked for.*use --device cpu"):
         Classifier(path, device="cuda")
