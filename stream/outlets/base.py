@@ -1,5 +1,6 @@
 """What carries messages out, and the fan-out to all of them."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -42,12 +43,11 @@ class Outlets:
     """Sends each message to all outlets; the fault of one is nothing to the others.
 
     Args:
-        outlets: started on entering, in this order, and stopped on leaving, in reverse.
+        outlets: started on entering, in this order, and stopped on leaving, all at once.
     """
 
     def __init__(self, outlets: Sequence[Outlet]) -> None:
         self._outlets = tuple(outlets)
-        self._stack = AsyncExitStack()
         self._reported: set[tuple[Outlet, type[Exception]]] = set()
 
     async def __aenter__(self) -> Self:
@@ -59,12 +59,18 @@ class Outlets:
         async with AsyncExitStack() as stack:
             for outlet in self._outlets:
                 await stack.enter_async_context(outlet)
-            self._stack = stack.pop_all()
+            stack.pop_all()
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        """Stops them all."""
-        await self._stack.aclose()
+        """Stops them all; raises nothing that an outlet raises."""
+        # Each may wait for receivers that do not answer, and the command is to end in time.
+        ended = await asyncio.gather(
+            *(outlet.__aexit__(*exception) for outlet in self._outlets), return_exceptions=True
+        )
+        for outlet, error in zip(self._outlets, ended, strict=True):
+            if isinstance(error, Exception):
+                self._report(outlet, error)
 
     async def send(self, message: PredictionMessage | SourceMessage) -> None:
         """Hands a message to every outlet; raises nothing that an outlet raises."""

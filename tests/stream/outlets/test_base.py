@@ -1,3 +1,4 @@
+import asyncio
 import json
 import logging
 from typing import Self
@@ -83,6 +84,26 @@ async def test_outlets_run_while_entered_and_no_longer() -> None:
     async with Outlets([recorder]):
         assert recorder.running
     assert not recorder.running
+
+
+async def test_an_outlet_that_cannot_stop_keeps_no_other_from_stopping(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Stuck(Recorder):
+        async def __aexit__(self, *exception: object) -> None:
+            await others.wait()
+            raise OSError("still full")
+
+    class Last(Recorder):
+        async def __aexit__(self, *exception: object) -> None:
+            await super().__aexit__()
+            others.set()
+
+    others, last = asyncio.Event(), Last()
+    async with Outlets([last, Stuck(), Recorder()]):
+        pass
+    assert not last.running
+    assert "Stuck: still full (said once)" in caplog.text
 
 
 async def test_where_one_outlet_cannot_start_none_stays_running() -> None:
