@@ -70,16 +70,22 @@ ROWS: Final[Mapping[str, Row]] = {
         "`failed`, fault `authentication`; tried once; the password is shown nowhere",
     ),
     "mosquitto restarted": Row(
-        "Mosquitto killed and started again", "statuses are there again; nothing else stops"
+        "Mosquitto killed and started again",
+        "publishing again within 5 s; no message held up for 50 ms",
     ),
     "mosquitto cut off": Row(
-        "Mosquitto cut off without a goodbye", "found out, and found again; nothing else stops"
+        "Mosquitto cut off without a close",
+        "a subscriber sees the last will; publishing again within 5 s; no message held up for "
+        "50 ms",
     ),
     "websocket clients": Row(
-        "200 WebSocket clients, some of them stuck", "nobody is held up by another"
+        "200 WebSocket clients, 20 of which never read, at 10 messages a second",
+        "99 % delivered to the rest within 50 ms; memory flat; the 20 cut off",
     ),
     "websocket abuse": Row(
-        "WebSocket clients that flood, lie, or come from elsewhere", "turned away; others go on"
+        "Malformed, oversized, binary, early and endless messages; slow handshakes; 1,000 clients "
+        "that come and drop",
+        "clear close codes; no exception in the log; no leak",
     ),
     "fuzzing": Row(
         "Made-up input to every parser", "nothing but the documented error, and no time wasted"
