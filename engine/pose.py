@@ -16,6 +16,9 @@ from engine.skeleton import Array
 
 _vision: Final = mp.tasks.vision
 
+# Pixels of a frame's longer side from which on it is shrunk.
+_LARGEST: Final = 1920
+
 # A day, over which smoothing makes less than a millimetre of what was before.
 _GAP_MS: Final = 24 * 3600 * 1000
 
@@ -70,7 +73,8 @@ class PoseEstimator:
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ValueError(f"a frame is (H, W, 3) uint8, not {image.shape} {image.dtype}")
-        frame = mp.Image(mp.ImageFormat.SRGB, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+        shrunk = cv2.cvtColor(_shrunk(image), cv2.COLOR_BGR2RGB)
+        frame = mp.Image(mp.ImageFormat.SRGB, shrunk)
         found = self._landmarker.detect_for_video(frame, self._timestamp(time))
         return [
             Landmarks(
@@ -116,6 +120,16 @@ class PoseEstimator:
             self._start = time - (self._last_ms + 1) / 1000
         self._last_ms = max(round((time - self._start) * 1000), self._last_ms + 1)
         return self._last_ms
+
+
+def _shrunk(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """`image`, not larger than is of use: MediaPipe looks at 256 x 256 pixels of a person."""
+    height, width = image.shape[:2]
+    scale = _LARGEST / max(height, width, 1)
+    if scale >= 1:
+        return image
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
 def _positions(marks: Any) -> Array:

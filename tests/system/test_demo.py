@@ -1,4 +1,5 @@
 import asyncio
+import json
 import re
 import signal
 import sys
@@ -12,9 +13,13 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from stream.messages import PredictionMessage, SourceMessage, SourceState, parse_message
-
-Message = PredictionMessage | SourceMessage
+from stream.messages import (
+    Message,
+    PredictionMessage,
+    SourceMessage,
+    SourceState,
+    parse_message,
+)
 
 
 @asynccontextmanager
@@ -37,12 +42,13 @@ async def dancetype(*words: str) -> AsyncIterator[tuple[Process, str]]:
 
 
 async def messages(address: str) -> list[Message]:
-    """All that comes until the connection ends."""
+    """All that comes of sources until the connection ends."""
     got: list[Message] = []
     async with connect(address) as socket:
         with suppress(ConnectionClosed):
             async for text in socket:
-                got.append(parse_message(text))
+                if json.loads(text)["type"] != "heartbeat":
+                    got.append(parse_message(text))
     return got
 
 
@@ -53,7 +59,9 @@ async def test_the_demo_sends_valid_messages_and_ends_after_its_seconds(
         got = await messages(address)
         assert await process.wait() == 0
         assert process.stderr is not None
-        assert await process.stderr.read() == b""
+        logs = [json.loads(line) for line in (await process.stderr.read()).splitlines()]
+    assert {line["level"] for line in logs} == {"info"}
+    assert [line["state"] for line in logs][:2] == ["connecting", "running"]
     predictions = [message for message in got if isinstance(message, PredictionMessage)]
     assert len(predictions) > 15
     assert any(message.window > 2 for message in predictions)
@@ -77,7 +85,7 @@ async def test_a_signal_ends_the_demo_within_two_seconds(
         dancetype("demo") as (process, address),
         connect(address) as socket,
     ):
-        while not isinstance(parse_message(await socket.recv()), PredictionMessage):
+        while json.loads(await socket.recv())["type"] != "prediction":
             pass
         start = time.monotonic()
         process.send_signal(number)
