@@ -20,6 +20,7 @@ from typing import Final
 
 import psutil
 
+from benchmarks.soak import CUT_SECONDS
 from engine.errors import ExpectedError
 
 ROOT: Final = Path(__file__).parents[1]
@@ -201,7 +202,7 @@ def main() -> None:
         figures = read_figures(lines)
     except (ExpectedError, OSError) as error:
         sys.exit(f"error: {error}")
-    seconds = float(os.environ.get("DANCETYPE_SOAK_SECONDS", 300))
+    seconds = float(os.environ.get("DANCETYPE_SOAK_SECONDS", CUT_SECONDS))
     args.out.write_text(
         page(figures, conditions=_conditions(), soak_seconds=seconds), encoding="utf-8"
     )
