@@ -12,6 +12,11 @@ class ExpectedError(Exception):
 
     def __init__(self, reason: str) -> None:
         # Names of files and what stands in them may hold anything, and go to terminals and logs.
-        super().__init__(
-            "".join(char if char.isprintable() else ascii(char)[1:-1] for char in reason)
-        )
+        super().__init__(printable(reason))
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    """`text` in which nothing steers a terminal: what is not printed, nor in `keep`, is escaped."""
+    return "".join(
+        char if char.isprintable() or char in keep else ascii(char)[1:-1] for char in text
+    )

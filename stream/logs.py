@@ -11,8 +11,9 @@ from typing import Any, Final, Self, TypeVar
 import structlog
 from structlog.typing import Processor
 
+from engine.errors import printable
 from engine.rolling import Status
-from stream.messages import PredictionMessage, SourceMessage, SourceState
+from stream.messages import Message, SourceMessage, SourceState
 from stream.sources.base import Fault
 
 _Said = TypeVar("_Said")
@@ -87,7 +88,7 @@ class LogOutlet:
     async def __aexit__(self, *exception: object) -> None:
         """Does nothing."""
 
-    async def send(self, message: PredictionMessage | SourceMessage, text: str) -> None:
+    async def send(self, message: Message, text: str) -> None:
         """Logs `message` where it says something else than the one before."""
         del text
         fields: dict[str, object] = {"source": message.source, "epoch": message.epoch}
@@ -182,21 +183,14 @@ def _for_people(
     logger: object, method: str, fields: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
     shown = {
-        name: _printable(value) if isinstance(value, str) else value
+        # Part of it may come from a camera.
+        name: printable(value, keep="\n") if isinstance(value, str) else value
         for name, value in fields.items()
         if value is not None
     }
     if str(shown.get("logger")).partition(".")[0] in _OUR_PACKAGES:
         del shown["logger"]  # Which module of ours says so helps nobody at a terminal.
     return shown
-
-
-def _printable(text: str) -> str:
-    """`text` in which nothing steers the terminal: part of it may come from a camera."""
-    return "".join(
-        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
-        for char in text
-    )
 
 
 def _masked_word(word: re.Match[str]) -> str:
