@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import json
 import logging
 import socket
 import ssl
@@ -15,7 +14,7 @@ from typing import Final, Self, cast
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from stream.messages import Clock, PredictionMessage, SourceMessage, SourceState
+from stream.messages import Clock, Message
 from stream.outlets.access import Access
 from stream.outlets.base import OutletError
 from stream.outlets.client import Client, Ending, Limits
@@ -89,14 +88,13 @@ class WebSocketOutlet:
         self._access = access or Access(host=host)
         self._max_clients = max_clients
         self._tls = tls
-        self._routes: dict[str, Route] = {"/healthz": self._health, **(routes or {})}
+        self._routes = dict(routes or {})
         self._clock = clock or Clock.start()
         self._limits = limits or Limits()
         # A TLS handshake and a request each have their own time.
         self._door = Door(room=max_clients + _OPENING_ROOM, seconds=2 * self._limits.opening)
         self._clients: set[Client] = set()
         self._latest = Newest()
-        self._states: dict[str, SourceState] = {}
         self._cut_off = 0
         self._refusals = Counter[Refusal]()
         self._origins_logged: set[str] = set()
@@ -182,10 +180,8 @@ class WebSocketOutlet:
             self._door.clear()
             await self._closed()
 
-    async def send(self, message: PredictionMessage | SourceMessage, text: str) -> None:
+    async def send(self, message: Message, text: str) -> None:
         """Leaves `text` for every client, and for those who join later."""
-        if isinstance(message, SourceMessage):
-            self._states[message.source] = message.state
         self._latest.put(message.source, message.type, text)
         for client in self._clients:
             client.put(message.source, message.type, text)
@@ -266,10 +262,6 @@ class WebSocketOutlet:
         if origin not in self._origins_logged and len(self._origins_logged) < _MOST_ORIGINS_LOGGED:
             self._origins_logged.add(origin)
             _log.warning("a page of %r may not connect; --allow-origin would let it", origin)
-
-    def _health(self, authorised: bool) -> Page:
-        health = {"status": "ok"} | ({"sources": self._states} if authorised else {})
-        return Page(HTTPStatus.OK, "application/json", json.dumps(health).encode())
 
 
 def _header(request: Request, name: str) -> str | None:

@@ -10,7 +10,8 @@ from time import monotonic
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from stream.messages import SourceState
+from stream.health import Health
+from stream.messages import Clock, SourceState
 from stream.outlets.access import Access, access_for
 from stream.outlets.base import OutletError
 from stream.outlets.client import Limits
@@ -66,14 +67,16 @@ async def test_the_page_is_served_whole_and_may_ask_no_other_host(
     assert part in body
 
 
-async def test_health_tells_the_state_of_each_source_to_those_who_may_know(
-    outlet: WebSocketOutlet,
-) -> None:
-    await send(outlet, state(0, "left"), state(0, "right", SourceState.FAILED))
-    status, headers, body = await get(outlet, "/healthz")
+async def test_health_tells_the_state_of_each_source_to_those_who_may_know() -> None:
+    health = Health(Clock.start())
+    for message in (state(0, "left"), state(0, "right", SourceState.FAILED)):
+        await health.send(message, message.model_dump_json())
+    routes = {"/healthz": health.live}
+    async with WebSocketOutlet(port=0, routes=routes) as outlet:
+        status, headers, body = await get(outlet, "/healthz")
     assert (status, headers["Content-Type"]) == (200, "application/json")
     assert json.loads(body) == {"status": "ok", "sources": {"left": "running", "right": "failed"}}
-    async with WebSocketOutlet(port=0, access=Access(TOKEN)) as guarded:
+    async with WebSocketOutlet(port=0, routes=routes, access=Access(TOKEN)) as guarded:
         assert (await get(guarded, "/healthz"))[2] == '{"status": "ok"}'
 
 
