@@ -125,7 +125,6 @@ class Capture:
                 Fault.TIMED_OUT,
             )
         self._watched, self._begun = self._epoch, None
-        self._slot.begin(self._epoch)
         reader = Reader(
             self._epoch,
             self._open_source,
