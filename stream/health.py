@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, Self
 
-from stream.messages import Clock, PredictionMessage, SourceMessage
+from stream.messages import Clock, Message, PredictionMessage, SourceMessage
 from stream.outlets.pages import Page
 
 _FRESH: Final = 10.0
@@ -33,7 +33,7 @@ class Health:
     async def __aexit__(self, *exception: object) -> None:
         """Does nothing."""
 
-    async def send(self, message: PredictionMessage | SourceMessage, text: str) -> None:
+    async def send(self, message: Message, text: str) -> None:
         """Notes what `message` says of its source."""
         del text
         source = self._sources.setdefault(message.source, _Source())

@@ -21,7 +21,14 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from engine.rolling import Status
-from stream.messages import Clock, FrameCounts, PredictionMessage, SourceMessage, SourceState
+from stream.messages import (
+    Clock,
+    FrameCounts,
+    Message,
+    PredictionMessage,
+    SourceMessage,
+    SourceState,
+)
 from stream.outlets.pages import Page, plain
 
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -75,7 +82,7 @@ class Metrics:
     async def __aexit__(self, *exception: object) -> None:
         """Does nothing."""
 
-    async def send(self, message: PredictionMessage | SourceMessage, text: str) -> None:
+    async def send(self, message: Message, text: str) -> None:
         """Counts `message`."""
         del text
         source = self._sources.get(message.source)

@@ -6,9 +6,8 @@ from stream.events import Event, StateChanged
 from stream.messages import (
     Clock,
     FrameCounts,
+    Message,
     Moments,
-    PredictionMessage,
-    SourceMessage,
     SourceState,
     prediction_message,
     source_message,
@@ -46,7 +45,7 @@ class Speaker:
         """The event that ends the source from outside."""
         return StateChanged(SourceState.ENDED, self._last.epoch, reason, final=True)
 
-    def message(self, event: Event) -> PredictionMessage | SourceMessage:
+    def message(self, event: Event) -> Message:
         """The message for an event, to be sent now."""
         sent = self._clock.monotonic()
         seq = self._seq

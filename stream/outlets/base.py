@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from typing import Protocol, Self
 
 from engine.errors import ExpectedError
-from stream.messages import PredictionMessage, SourceMessage
+from stream.messages import Message
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Outlet(Protocol):
         """Stops within a second or so, whatever the receivers do."""
         ...
 
-    async def send(self, message: PredictionMessage | SourceMessage, text: str) -> None:
+    async def send(self, message: Message, text: str) -> None:
         """Takes over a message and `text`, its JSON, and returns at once.
 
         Receivers that are slow or away lose messages rather than hold up the caller.
@@ -72,7 +72,7 @@ class Outlets:
             if isinstance(error, Exception):
                 self._report(outlet, error)
 
-    async def send(self, message: PredictionMessage | SourceMessage) -> None:
+    async def send(self, message: Message) -> None:
         """Hands a message to every outlet; raises nothing that an outlet raises."""
         text = message.model_dump_json()
         for outlet in self._outlets:

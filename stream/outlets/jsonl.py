@@ -4,7 +4,7 @@ import errno
 from pathlib import Path
 from typing import Self
 
-from stream.messages import PredictionMessage, SourceMessage
+from stream.messages import Message
 from stream.outlets.base import OutletError
 
 
@@ -39,7 +39,7 @@ class JsonlOutlet:
         """Closes the file."""
         self._file.close()
 
-    async def send(self, message: PredictionMessage | SourceMessage, text: str) -> None:
+    async def send(self, message: Message, text: str) -> None:
         """Appends `text`.
 
         Raises:

@@ -17,7 +17,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from stream.backoff import Backoff
-from stream.messages import PredictionMessage, SourceMessage, SourceState
+from stream.messages import Message, PredictionMessage, SourceMessage, SourceState
 from stream.outlets.addresses import resolve
 from stream.outlets.broker import Broker, explained, parse_broker, refused, tls_context
 from stream.outlets.homeassistant import (
@@ -66,7 +66,7 @@ class Genre:
         self._said_at = 0.0
         self.text = ""
 
-    def hear(self, message: PredictionMessage | SourceMessage) -> bool:
+    def hear(self, message: Message) -> bool:
         """Whether `text` is to be published after `message`.
 
         It is the name of the genre or the status, and empty while the source does not run. It is
@@ -145,7 +145,7 @@ class MqttOutlet:
         """Publishes what is left and says goodbye, if the broker takes it in time."""
         await asyncio.gather(*(link.stop() for link in self._links.values()))
 
-    async def send(self, message: PredictionMessage | SourceMessage, text: str) -> None:
+    async def send(self, message: Message, text: str) -> None:
         """Leaves `text` to be published in the background."""
         link = self._links.get(message.source)
         if link is None:
@@ -234,7 +234,7 @@ class _Link:
         self._next_confidence = clock()
         self._task = asyncio.create_task(self._run())
 
-    def put(self, message: PredictionMessage | SourceMessage, text: str) -> None:
+    def put(self, message: Message, text: str) -> None:
         """Leaves `text` to be published."""
         if isinstance(message, SourceMessage):
             self._last_status = text

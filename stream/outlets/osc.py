@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from engine.rolling import Status
-from stream.messages import DancerAnswer, PredictionMessage, SourceMessage, SourceState
+from stream.messages import DancerAnswer, Message, PredictionMessage, SourceMessage, SourceState
 from stream.outlets.addresses import Address, resolve
 from stream.outlets.base import OutletError
 
@@ -68,7 +68,7 @@ class OscVoice:
         self._most = 0
         self._on: str | None = None
 
-    def speak(self, message: PredictionMessage | SourceMessage) -> list[Said]:
+    def speak(self, message: Message) -> list[Said]:
         """What to send of a message, in this order."""
         if isinstance(message, SourceMessage):
             return self._state(message.state, running=message.state is SourceState.RUNNING)
@@ -174,7 +174,7 @@ class OscOutlet:
         if self._socket:
             self._socket.close()
 
-    async def send(self, message: PredictionMessage | SourceMessage, text: str) -> None:
+    async def send(self, message: Message, text: str) -> None:
         """Sends what there is to say of `message`."""
         del text
         voice = self._voices.get(message.source)
