@@ -94,7 +94,7 @@ def record(
 ) -> None:
     """Record landmark tracks of your own people, for `train --tracks`; no picture is kept."""
     given = settings(context)
-    from stream.label import Label
+    from stream.record.label import Label
 
     label = Label.parse(genre, dancer)
     from stream.verbs.record import record

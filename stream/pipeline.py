@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from engine.blazepose import Landmarks
 from engine.floor import Floor
-from stream.capture import STALL
+from stream.capture.capture import STALL
+from stream.capture.threads import SourceThreads
 from stream.events import Event, Predicted
 from stream.frames import Frame
 from stream.sources.base import Source
-from stream.threads import SourceThreads
 
 _log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from engine.track import NOT_DANCING, Track, read_track
 from stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
 from stream.frames import Frame
 from stream.native_stderr import chatter_dropped
-from stream.recording import Recording
+from stream.record.recording import Recording
 from stream.sources.file import FileSource
 
 _RATE: Final = 15.0

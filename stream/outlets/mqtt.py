@@ -16,7 +16,7 @@ from aiomqtt import Will
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from stream.backoff import Backoff
+from stream.capture.backoff import Backoff
 from stream.messages import Message, PredictionMessage, SourceMessage, SourceState
 from stream.outlets.addresses import resolve
 from stream.outlets.broker import Broker, explained, parse_broker, refused, tls_context

@@ -49,7 +49,7 @@ def classify(files: list[Path], settings: Settings, *, as_json: bool) -> None:
 def _result(file: Path, classifier: Classifier, model: Path, progress: Progress) -> dict[str, Any]:
     # Seconds to load.
     from engine.pose import PoseEstimator
-    from stream.recording import Recording, record_file
+    from stream.record.recording import Recording, record_file
 
     recording = Recording()
     task = progress.add_task(escape(file.name), total=None)

@@ -8,8 +8,8 @@ from rich.console import Console
 from engine.classifier import Classifier
 from engine.floor import Floor
 from stream.assets import SAMPLE_CLIP, cache_folder, fetch
-from stream.logs import configure
 from stream.messages import Clock
+from stream.monitoring.logs import configure
 from stream.native_memory import one_heap
 from stream.native_stderr import chatter_dropped
 from stream.session import MakePipeline, Session
@@ -81,7 +81,7 @@ def _pipelines(
 ) -> dict[str, MakePipeline]:
     # Seconds to load, and no use for whoever has a setting wrong.
     from engine.pose import PoseEstimator
-    from stream.capture import patience
+    from stream.capture.capture import patience
     from stream.pipeline import Pipeline
     from stream.sources.opening import open_source
 

@@ -6,10 +6,10 @@ from importlib.metadata import version
 
 from rich.console import Console
 
-from stream.health import Health
-from stream.logs import LogOutlet
 from stream.messages import Clock
-from stream.metrics import Metrics
+from stream.monitoring.health import Health
+from stream.monitoring.logs import LogOutlet
+from stream.monitoring.metrics import Metrics
 from stream.outlets.access import access_for
 from stream.outlets.base import Outlet, Outlets
 from stream.outlets.jsonl import JsonlOutlet

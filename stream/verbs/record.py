@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import ExpectedError
-from stream.label import Label
 from stream.native_memory import one_heap
 from stream.native_stderr import chatter_dropped
+from stream.record.label import Label
 from stream.settings import Settings
 from stream.verbs.ending import end
 from stream.verbs.loading import native_libraries, pose_model
@@ -40,7 +40,7 @@ def record(settings: Settings, label: Label, *, out: Path, start_delay: float = 
     with chatter_dropped(), native_libraries(), _one_interrupt():
         # Seconds to load.
         from engine.pose import PoseEstimator
-        from stream.studio import Studio
+        from stream.record.studio import Studio
 
         def estimator() -> "PoseEstimator":
             # MediaPipe loads its libraries here, which may be on a recorder's own thread.

@@ -2,7 +2,7 @@ from hypothesis import example, given
 
 from engine.genres import GENRES
 from engine.track import NOT_DANCING
-from stream.label import Label
+from stream.record.label import Label
 from stream.settings import SettingsError
 from tests.fuzz.fuzzing import fuzzed, only, texts
 

@@ -10,8 +10,8 @@ from time import monotonic
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from stream.health import Health
 from stream.messages import Clock, SourceState
+from stream.monitoring.health import Health
 from stream.outlets.access import Access, access_for
 from stream.outlets.base import OutletError
 from stream.outlets.client import Limits

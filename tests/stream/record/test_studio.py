@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from engine.blazepose import Landmarks
 from engine.track import Track, read_tracks
 from stream.frames import Frame
-from stream.label import Label
+from stream.record.label import Label
+from stream.record.studio import Studio
 from stream.sources.base import Source, SourceError
 from stream.sources.uri import SourceUri, parse_uri
-from stream.studio import Studio
-from tests.stream.test_recording import FakeEstimator, frame
+from tests.stream.record.test_recording import FakeEstimator, frame
 
 MakeVideo = Callable[..., Path]
 Step = Frame | Exception | Callable[[], object]

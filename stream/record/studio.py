@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.text import Text
 
 from stream.events import StateChanged
-from stream.label import Label
 from stream.messages import SourceState
-from stream.progress import ProgressLines
-from stream.recording import LandmarkEstimator, Recorder, Recording, record_file
+from stream.record.label import Label
+from stream.record.progress import ProgressLines
+from stream.record.recording import LandmarkEstimator, Recorder, Recording, record_file
 from stream.sources.base import Source, SourceError
 from stream.sources.opening import open_source
 from stream.sources.uri import SourceKind, SourceUri

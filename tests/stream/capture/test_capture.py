@@ -5,11 +5,11 @@ from threading import Event, Thread
 import numpy as np
 import pytest
 
-from stream.backoff import Backoff
-from stream.capture import Capture
+from stream.capture.backoff import Backoff
+from stream.capture.capture import Capture
+from stream.capture.handover import FrameSlot
 from stream.events import StateChanged
 from stream.frames import Frame
-from stream.handover import FrameSlot
 from stream.messages import SourceState
 from stream.sources.base import Fault, Source, SourceError, SourceUnavailableError
 

@@ -7,10 +7,10 @@ from threading import Event as Flag
 from threading import Thread
 
 from engine.errors import ExpectedError
-from stream.capture import STALL, Capture
+from stream.capture.capture import STALL, Capture
+from stream.capture.handover import FrameSlot
 from stream.events import StateChanged
 from stream.frames import Frame
-from stream.handover import FrameSlot
 from stream.messages import SourceState
 from stream.sources.base import Fault, Source
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from engine.blazepose import Landmarks
 from engine.track import Track, stacked
+from stream.capture.threads import SourceThreads
 from stream.events import StateChanged
 from stream.frames import Frame
 from stream.sources.base import Source
 from stream.sources.file import FileSource
-from stream.threads import SourceThreads
 
 
 class LandmarkEstimator(Protocol):

@@ -1,7 +1,7 @@
 import pytest
 
 from engine.genres import GENRES
-from stream.label import Label
+from stream.record.label import Label
 from stream.settings import SettingsError
 
 

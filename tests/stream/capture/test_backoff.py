@@ -1,6 +1,6 @@
 import pytest
 
-from stream.backoff import Backoff
+from stream.capture.backoff import Backoff
 
 
 class Away:

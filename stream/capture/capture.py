@@ -5,11 +5,11 @@ from functools import partial
 from threading import Lock
 from typing import Final
 
-from stream.backoff import Backoff
+from stream.capture.backoff import Backoff
+from stream.capture.handover import FrameSlot
+from stream.capture.reader import Reader
 from stream.events import StateChanged
-from stream.handover import FrameSlot
 from stream.messages import SourceState
-from stream.reader import Reader
 from stream.sources.base import Fault, Source, SourceError, SourceUnavailableError
 
 STALL: Final = 2.0

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.live import Live
 
 from engine.rolling import Status
-from stream.logs import LogOutlet, configure, masked_text
 from stream.messages import PredictionMessage, SourceMessage, SourceState
+from stream.monitoring.logs import LogOutlet, configure, masked_text
 from stream.sources.base import Fault
 from tests.stream.said import changed, predicted
 
@@ -63,7 +63,7 @@ def hear(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hear]:
     for logger, before in zip(loggers, levels, strict=True):
         logger.setLevel(before)
     for handler in logging.getLogger().handlers[:]:
-        if type(handler).__module__ == "stream.logs":
+        if type(handler).__module__ == "stream.monitoring.logs":
             logging.getLogger().removeHandler(handler)
     logging.captureWarnings(False)
 
@@ -236,7 +236,7 @@ def test_a_table_on_the_terminal_gets_none_of_the_json_that_goes_to_a_file(hear:
 async def test_a_stderr_that_takes_nothing_is_nothing_to_whoever_logs(stderr: str) -> None:
     code = """
 import logging, sys
-from stream.logs import configure
+from stream.monitoring.logs import configure
 sys.stdin.readline()
 configure()
 for number in range(3):
@@ -275,7 +275,7 @@ async def test_each_state_of_a_source_is_one_record(
     assert record == {
         "event": "source state",
         "level": level,
-        "logger": "stream.logs",
+        "logger": "stream.monitoring.logs",
         "source": "stage",
         "state": state.value,
         "fault": "timed_out",

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from contextlib import closing
 from threading import Thread
 
+from stream.capture.handover import FrameSlot
 from stream.frames import Frame
-from stream.handover import FrameSlot
 from stream.sources.base import Source, SourceError, SourceUnavailableError
 
 _log = logging.getLogger(__name__)

@@ -8,11 +8,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from engine.rolling import Status
 from stream.messages import Clock, PredictionMessage, SourceMessage, SourceState
-from stream.metrics import Metrics
+from stream.monitoring.metrics import Metrics
 from stream.sources.base import Fault
 from tests.stream.said import changed, predicted
 
-DOCS = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+DOCS = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
 
 
 class Watch:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from stream.health import Health
 from stream.messages import Clock, PredictionMessage, SourceMessage, SourceState
+from stream.monitoring.health import Health
 from stream.outlets.pages import Page
 from stream.sources.base import Fault
 from tests.stream.said import changed, predicted

@@ -14,7 +14,7 @@ from engine.track import Track, read_track
 from stream.events import StateChanged
 from stream.frames import Frame
 from stream.messages import SourceState
-from stream.recording import Recorder, Recording, record_file
+from stream.record.recording import Recorder, Recording, record_file
 from stream.sources.base import SourceError
 
 MakeVideo = Callable[..., Path]

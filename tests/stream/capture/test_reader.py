@@ -2,8 +2,8 @@ import gc
 import time
 import weakref
 
-from stream.handover import FrameSlot
-from stream.reader import Reader
+from stream.capture.handover import FrameSlot
+from stream.capture.reader import Reader
 from stream.sources.base import Fault, Source, SourceUnavailableError
 
 

@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from stream.progress import ProgressLines
+from stream.record.progress import ProgressLines
 
 
 class Clock:

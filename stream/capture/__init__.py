@@ -1,0 +1,1 @@
+"""Reading a source: threads, stalls, and coming back after a fault."""

@@ -1,0 +1,1 @@
+"""Keeping what was seen: joints, never a picture."""
