@@ -51,6 +51,18 @@ def coco_visibility(visibility: Array) -> Array:
     return visibility[..., OF_COCO]
 
 
+def coco_image(image: Array) -> Array:
+    """Picks the COCO joints' places in the image.
+
+    Args:
+        image: (..., 33, 3) normalised to the image.
+
+    Returns:
+        (..., 17, 2), x to the right and y down, each from 0 to 1 within the image.
+    """
+    return image[..., OF_COCO, :2]
+
+
 @dataclass(frozen=True, slots=True)
 class Landmarks:
     """All that MediaPipe says of one person in one frame.

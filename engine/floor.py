@@ -12,7 +12,7 @@ from engine.contract import Contract
 from engine.following import Alone, Follower, Following
 from engine.recognizer import Beat, Memory, Prediction, WindowClassifier, predict
 from engine.rolling import Status
-from engine.skeleton import Array, Pose
+from engine.skeleton import Array
 from engine.window import MAX_GAP
 
 # Mean speed of the joints about the pelvis in metres a second. Metres of a pose are of a body of
@@ -31,10 +31,12 @@ class Dancer:
     Attributes:
         id: from 1 on; stays with the dancer while he or she is followed.
         prediction: at this hop.
+        landmarks: as seen in the newest frame; None where not seen in it.
     """
 
     id: int
     prediction: Prediction
+    landmarks: Landmarks | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class Floor:
             for key in followed
         }
         for key, landmarks in followed.items():
-            self._watched[key].see(time, None if landmarks is None else landmarks.pose())
+            self._watched[key].see(time, landmarks)
         return self._predict(time) if self._beat.due(time) else None
 
     def _predict(self, time: float) -> FloorPrediction:
@@ -106,7 +108,7 @@ class Floor:
         memories = [each.memory for each in watched] or [self._nobody]
         predictions = predict(time, memories, self._classifier)
         dancers = tuple(
-            Dancer(each.id, prediction)
+            Dancer(each.id, prediction, each.landmarks)
             for each, prediction in zip(watched, predictions, strict=False)
             if prediction.estimate.status is not Status.NO_PERSON
         )
@@ -126,6 +128,7 @@ class _Watched:
     def __init__(self, key: int, contract: Contract) -> None:
         self.id = key
         self.memory = Memory(contract)
+        self.landmarks: Landmarks | None = None
         self.seen = -np.inf
         self._joints: Array | None = None
         self._speed = 0.0
@@ -136,8 +139,10 @@ class _Watched:
         """Sorts who moves before who stands still, then who came first."""
         return not self._moves, self.id
 
-    def see(self, time: float, pose: Pose | None) -> None:
+    def see(self, time: float, landmarks: Landmarks | None) -> None:
         """Takes how the dancer was seen at `time`, if so."""
+        self.landmarks = landmarks
+        pose = None if landmarks is None else landmarks.pose()
         self.memory.poses.append(time, pose)
         if pose is None:
             return

@@ -39,6 +39,7 @@ class Predicted:
         predicted: the prediction was made.
         frame_counts: frames of this epoch: captured, through pose estimation, dropped.
         fps: poses a second, lately.
+        image_size: width and height of the newest frame in pixels.
     """
 
     prediction: FloorPrediction
@@ -49,6 +50,7 @@ class Predicted:
     predicted: float
     frame_counts: tuple[int, int, int]
     fps: float
+    image_size: tuple[int, int]
 
 
 Event = StateChanged | Predicted

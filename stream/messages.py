@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self
 
+import numpy as np
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -19,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from engine.blazepose import Landmarks, coco_image, coco_visibility
 from engine.floor import FloorPrediction
 from engine.genres import GENRES
 from engine.recognizer import Prediction
@@ -104,6 +106,13 @@ class FrameCounts(_Model):
     """Overtaken by a newer frame before pose estimation was free."""
 
 
+class ImageSize(_Model):
+    """Size of a frame, in pixels."""
+
+    width: PositiveInt
+    height: PositiveInt
+
+
 class _Message(_Model):
     version: Literal[1] = 1
     """Of this schema."""
@@ -139,11 +148,18 @@ class _Answer(_Model):
         return self
 
 
+Joint = tuple[float, float, float]
+"""x (to the right) and y (down), from 0 to 1 within the image, and visibility from 0 to 1."""
+
+
 class DancerAnswer(_Answer):
     """What one dancer of a source is dancing."""
 
     id: PositiveInt
     """Stays with the dancer while he or she is followed."""
+    joints: tuple[Joint, ...] | None = Field(default=None, strict=False)
+    """COCO's 17 joints as seen in the newest frame; null where not seen in it. x (to the right) and
+    y (down) go from 0 to 1 within the image, visibility from 0 (guessed) to 1 (seen)."""
 
 
 class PredictionMessage(_Answer, _Message):
@@ -159,6 +175,8 @@ class PredictionMessage(_Answer, _Message):
     frames: FrameCounts
     fps: Annotated[float, Field(ge=0), AfterValidator(lambda value: round(value, 2))]
     """Poses a second, lately."""
+    image: ImageSize | None = None
+    """Size of the newest frame, which tells the form of what joints are normalised to."""
 
 
 class SourceMessage(_Message):
@@ -252,6 +270,7 @@ def prediction_message(
     moments: Moments,
     frames: FrameCounts,
     fps: float,
+    image_size: tuple[int, int],
     clock: Clock,
 ) -> PredictionMessage:
     """Puts a prediction into words for the world.
@@ -265,6 +284,7 @@ def prediction_message(
         moments: of the newest frame in the window.
         frames: counted in this epoch.
         fps: poses a second, lately.
+        image_size: width and height of that frame in pixels.
         clock: turns monotonic into Unix time.
     """
     leading = prediction.leading
@@ -274,7 +294,11 @@ def prediction_message(
         seq=seq,
         **_answer(leading, labels),
         dancers=tuple(
-            DancerAnswer(id=dancer.id, **_answer(dancer.prediction, labels))
+            DancerAnswer(
+                id=dancer.id,
+                **_answer(dancer.prediction, labels),
+                joints=None if dancer.landmarks is None else _joints(dancer.landmarks),
+            )
             for dancer in prediction.dancers
         ),
         times=PredictionTimes(
@@ -294,7 +318,14 @@ def prediction_message(
         ),
         frames=frames,
         fps=fps,
+        image=ImageSize(width=image_size[0], height=image_size[1]),
     )
+
+
+def _joints(landmarks: Landmarks) -> tuple[Joint, ...]:
+    seen = np.column_stack([coco_image(landmarks.image), coco_visibility(landmarks.visibility)])
+    rounded = np.round(seen.astype(np.float64), 4).tolist()
+    return tuple((x, y, visibility) for x, y, visibility in rounded)
 
 
 def _answer(prediction: Prediction, labels: Sequence[str]) -> dict[str, Any]:

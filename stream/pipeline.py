@@ -39,6 +39,14 @@ class Estimator(Protocol):
         ...
 
 
+class Onlooker(Protocol):
+    """Sees what passes in a pipeline: on its pose thread, so that it has to return at once."""
+
+    def see(self, frame: Frame, people: Sequence[Landmarks]) -> None:
+        """Takes note of a frame and who is in it, in no order that means anything."""
+        ...
+
+
 class Pipeline(SourceThreads):
     """Captures, finds poses and recognizes the dance of one source.
 
@@ -51,6 +59,7 @@ class Pipeline(SourceThreads):
         on_event: takes what happens, in order; called on either thread, and must return at once.
         loop: whether a source that has ended starts over.
         stall: seconds without a frame after which a live source counts as stalled.
+        onlookers: see each frame.
     """
 
     def __init__(
@@ -64,6 +73,7 @@ class Pipeline(SourceThreads):
         on_event: Callable[[Event], None],
         loop: bool = False,
         stall: float = STALL,
+        onlookers: Sequence[Onlooker] = (),
     ) -> None:
         super().__init__(
             name, open_source=open_source, clock=clock, on_event=on_event, loop=loop, stall=stall
@@ -72,6 +82,7 @@ class Pipeline(SourceThreads):
         self._floor = floor
         self._clock = clock
         self._on_event = on_event
+        self._onlookers = tuple(onlookers)
         self._crashes = 0
 
     def _work(self, frames: Iterator[Frame]) -> None:
@@ -88,6 +99,8 @@ class Pipeline(SourceThreads):
                 done = self._clock()
                 posed += 1
                 rate.count(done)
+                for onlooker in self._onlookers:
+                    onlooker.see(frame, seen)
                 prediction = self._floor.push(frame.time, seen)
                 if prediction is None:
                     continue
@@ -102,6 +115,7 @@ class Pipeline(SourceThreads):
                         predicted=self._clock(),
                         frame_counts=(captured, posed, dropped),
                         fps=rate.value,
+                        image_size=(frame.image.shape[1], frame.image.shape[0]),
                     )
                 )
 

@@ -74,5 +74,6 @@ class Speaker:
             moments=Moments(event.capture, event.taken, event.posed, event.predicted, sent),
             frames=FrameCounts(captured=captured, posed=posed, dropped=dropped),
             fps=event.fps,
+            image_size=event.image_size,
             clock=self._clock,
         )

@@ -1,12 +1,11 @@
 """Whether all is well, for whatever restarts programs and turns traffic to them."""
 
-import json
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, Self
 
 from stream.messages import Clock, Message, PredictionMessage, SourceMessage
-from stream.outlets.pages import Page
+from stream.outlets.pages import Page, document
 
 _FRESH: Final = 10.0
 
@@ -55,7 +54,7 @@ class Health:
             body["sources"] = {
                 name: source.said.state for name, source in self._sources.items() if source.said
             }
-        return _page(HTTPStatus.OK, body)
+        return document(HTTPStatus.OK, body)
 
     def ready(self, authorised: bool) -> Page:
         """Whether at least one source has had a frame lately; else status 503.
@@ -71,7 +70,7 @@ class Health:
             body["reason"] = f"no source has had a frame in the last {self._fresh:g} s"
         if authorised:
             body["sources"] = {name: each.details(now) for name, each in self._sources.items()}
-        return _page(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, body)
+        return document(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, body)
 
 
 @dataclass(slots=True)
@@ -90,7 +89,3 @@ class _Source:
             "reason": self.said and self.said.reason,
             "frame_age": None if self.captured is None else round(now - self.captured, 3),
         }
-
-
-def _page(status: HTTPStatus, body: dict[str, Any]) -> Page:
-    return Page(status, "application/json", json.dumps(body).encode())

@@ -1,23 +1,21 @@
 """What plain HTTP requests are answered with."""
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from websockets.datastructures import Headers
 from websockets.http11 import Response
 
 _WEB: Final = Path(__file__).with_name("web")
-_PAGES: Final = {
-    "/": ("index.html", "text/html"),
-    "/style.css": ("style.css", "text/css"),
-    "/app.js": ("app.js", "text/javascript"),
-}
+_KINDS: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+_ADDRESSES: Final = {"index.html": "/", "overlay.html": "/overlay"}
 _CONTENT_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data: blob:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'"
 )
 
 
@@ -36,21 +34,29 @@ class Page:
     body: bytes
 
 
-Route = Callable[[bool], Page]
-"""Makes a page; told whether the request may see everything."""
+Route = Callable[[bool], Page | Awaitable[Page]]
+"""Makes a page, now or soon; told whether the request may see everything."""
 
 
 def static_pages() -> Mapping[str, Page]:
-    """The page that shows all sources, and what belongs to it, by path."""
+    """The dashboard, the overlay and what belongs to them, by path."""
     return {
-        path: Page(HTTPStatus.OK, f"{kind}; charset=utf-8", (_WEB / name).read_bytes())
-        for path, (name, kind) in _PAGES.items()
+        _ADDRESSES.get(file.name, f"/{file.name}"): Page(
+            HTTPStatus.OK, f"{_KINDS[file.suffix]}; charset=utf-8", file.read_bytes()
+        )
+        for file in _WEB.iterdir()
+        if file.suffix in _KINDS
     }
 
 
 def plain(status: HTTPStatus, text: str) -> Page:
     """A line for people to read."""
     return Page(status, "text/plain; charset=utf-8", f"{text}\n".encode())
+
+
+def document(status: HTTPStatus, body: Mapping[str, Any]) -> Page:
+    """An answer for programs to read, as JSON."""
+    return Page(status, "application/json", json.dumps(body).encode())
 
 
 def response(page: Page) -> Response:
@@ -61,6 +67,8 @@ def response(page: Page) -> Response:
             "Content-Length": str(len(page.body)),
             "Content-Security-Policy": _CONTENT_POLICY,
             "X-Content-Type-Options": "nosniff",
+            # A page of another site is not to show our pictures, either.
+            "Cross-Origin-Resource-Policy": "same-origin",
             # The page's own address may hold the token.
             "Referrer-Policy": "no-referrer",
             # Page and server belong to one release, and are to stay together over an update.

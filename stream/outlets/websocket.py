@@ -6,7 +6,7 @@ import logging
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Final, Self, cast
@@ -55,7 +55,7 @@ class Refusal(StrEnum):
 
 
 class WebSocketOutlet:
-    """Serves `/ws` (messages), `/` (the page) and further routes on one port.
+    """Serves `/ws` (messages), `/` (dashboard), `/overlay` and further routes on one port.
 
     Each client reads at its own pace. A slow one misses messages, which it can tell by their `seq`;
     one that stops reading is cut off. Neither holds up anybody, or takes more than some 100 kB.
@@ -218,11 +218,13 @@ class WebSocketOutlet:
         elif ending is Ending.NO_TOKEN:
             self._refusals[Refusal.TOKEN] += 1
 
-    def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
+    async def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
         page = self._page(request)
+        if isinstance(page, Awaitable):
+            page = await page
         return None if page is None else response(page)
 
-    def _page(self, request: Request) -> Page | None:
+    def _page(self, request: Request) -> Page | Awaitable[Page] | None:
         """What to answer a request with; None for a WebSocket."""
         host = _header(request, "Host")
         if not self._access.serves(host):

@@ -13,6 +13,7 @@ from engine.floor import Dancer, FloorPrediction
 from engine.genres import CODES
 from engine.recognizer import Prediction
 from engine.rolling import Estimate, Status
+from engine.skeleton import JOINTS
 from stream.messages import (
     Clock,
     FrameCounts,
@@ -29,6 +30,7 @@ from stream.messages import (
     source_message,
 )
 from stream.sources.base import Fault
+from tests.engine.walkers import Walker
 
 DOCS = Path(__file__).parents[2] / "docs"
 CLOCK = Clock(monotonic=lambda: 100.0, offset=1_700_000_000.0)
@@ -57,6 +59,7 @@ def of_the_floor(prediction: FloorPrediction, labels: tuple[str, ...] = CODES) -
         moments=MOMENTS,
         frames=FrameCounts(captured=30, posed=28, dropped=2),
         fps=24.987,
+        image_size=(1280, 720),
         clock=CLOCK,
     )
 
@@ -68,7 +71,8 @@ def a_prediction(
     confidence: float = 0.91234567,
 ) -> PredictionMessage:
     leading = said(status, genre, labels, confidence)
-    return of_the_floor(FloorPrediction(leading, (Dancer(1, leading),)), labels)
+    seen = Walker().at(0.0)
+    return of_the_floor(FloorPrediction(leading, (Dancer(1, leading, seen),)), labels)
 
 
 def a_duet() -> PredictionMessage:
@@ -142,8 +146,25 @@ def test_latency_parts_add_up_to_the_way_from_capture_to_sending() -> None:
 def test_a_duet_is_told_of_one_by_one_and_the_first_speaks_for_the_source() -> None:
     message = a_duet()
     assert [(dancer.id, dancer.genre) for dancer in message.dancers] == [(3, "HO"), (1, None)]
-    first = message.dancers[0].model_dump(exclude={"id"})
+    first = message.dancers[0].model_dump(exclude={"id", "joints"})
     assert message.model_dump(include=set(first)) == first
+
+
+def test_a_dancer_has_the_joints_that_were_seen_as_places_in_the_image() -> None:
+    message = a_prediction()
+    (dancer,) = message.dancers
+    assert dancer.joints is not None
+    assert len(dancer.joints) == len(JOINTS)
+    nose, ankle = (dancer.joints[JOINTS.index(name)] for name in ("nose", "left_ankle"))
+    assert nose[0] == pytest.approx(0.5, abs=0.05)
+    assert nose[1] < ankle[1]
+    assert all(value == round(value, 4) for joint in dancer.joints for value in joint)
+    assert message.image is not None
+    assert (message.image.width, message.image.height) == (1280, 720)
+
+
+def test_a_dancer_who_is_not_in_the_newest_frame_has_no_joints() -> None:
+    assert [dancer.joints for dancer in a_duet().dancers] == [None, None]
 
 
 def test_classifying_takes_as_long_as_it_takes_for_all_dancers_together() -> None:

@@ -1,5 +1,5 @@
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from queue import Queue
 from typing import Self
 
@@ -92,6 +92,16 @@ class FakeFile:
         pass
 
 
+class Spectator:
+    """Counts what passes."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[Frame, int]] = []
+
+    def see(self, frame: Frame, people: Sequence[Landmarks]) -> None:
+        self.seen.append((frame, len(people)))
+
+
 class Run:
     """A pipeline on a clock at which every frame is due at once."""
 
@@ -104,6 +114,7 @@ class Run:
     ) -> None:
         self.estimator = estimator or FakeEstimator()
         self.events: Queue[Event] = Queue()
+        self.spectator = Spectator()
         self.pipeline = Pipeline(
             "cam",
             open_source=open_source,
@@ -112,6 +123,7 @@ class Run:
             clock=lambda: 1e6,
             on_event=self.events.put,
             loop=loop,
+            onlookers=[self.spectator],
         )
 
     def until(self, last: Callable[[Event], bool]) -> list[Event]:
@@ -140,6 +152,14 @@ def test_a_file_warms_up_and_comes_to_a_genre() -> None:
     assert statuses[0] is Status.WARMING_UP
     assert statuses[-1] is Status.GENRE
     assert len(statuses) == 8
+
+
+def test_an_onlooker_sees_every_frame_and_who_is_in_it() -> None:
+    run = Run(FakeFile)
+    told = predictions(run.to_the_end())
+    assert [frame.index for frame, _ in run.spectator.seen] == list(range(40))
+    assert {people for _, people in run.spectator.seen} == {1}
+    assert told[0].image_size == (2, 2)
 
 
 def test_every_frame_of_a_file_is_counted_and_none_is_dropped() -> None:

@@ -52,8 +52,8 @@ async def refusal(outlet: WebSocketOutlet, query: str = "", **headers: str) -> t
     [
         ("/", "text/html", "<title>dancetype</title>"),
         ("/?source=left", "text/html", "<title>dancetype</title>"),
-        ("/style.css", "text/css", "prefers-reduced-motion"),
-        ("/app.js", "text/javascript", "new WebSocket"),
+        ("/dashboard.css", "text/css", "prefers-reduced-motion"),
+        ("/connection.js", "text/javascript", "new WebSocket"),
     ],
 )
 async def test_the_page_is_served_whole_and_may_ask_no_other_host(

@@ -1,0 +1,108 @@
+/* What is known of one source (a feed), and what to show of it: pure functions. */
+
+import { genreName } from "./genres.js";
+
+/** Milliseconds without a message after which what is shown of a source is stale. */
+export const STALE_MS = 1500;
+
+const STATUSES = {
+  warming_up: ["warming up", "needs a few seconds of dance"],
+  no_person: ["no dancer", "nobody in view"],
+};
+
+const STATES = {
+  stalled: "no picture",
+  reconnecting: "looking for it",
+};
+
+/**
+ * Takes a message into the feed of its source.
+ *
+ * The server greets whoever joins with the last state and prediction of each source, which may be
+ * old. They count as live only once another of the same type follows, or if by this machine's clock
+ * they were sent just now. `performance.now()` measures all other ages, as clocks of two machines
+ * may differ.
+ */
+export function follow(feed, message, now, unixNow) {
+  const fresh = Math.abs(unixNow - message.times.sent * 1000) < STALE_MS;
+  const followed = feed?.confirmed || feed?.message.type === message.type;
+  return { message, heard: now, confirmed: fresh || followed };
+}
+
+export function view(feed, connected, now) {
+  const { message, heard, confirmed } = feed;
+  const silent = now - heard;
+  if (!connected) {
+    return quiet("no connection", "no connection", ago(message, silent));
+  }
+  if (message.type === "source") {
+    return viewState(message, silent);
+  }
+  if (!confirmed || silent > STALE_MS) {
+    return quiet("stale", "no signal", ago(message, silent));
+  }
+  const likeliest = message.genre ?? highest(message.probabilities);
+  const [headline, detail] = words(message, likeliest);
+  return {
+    live: true,
+    state: "live",
+    headline,
+    detail,
+    genre: message.genre,
+    confidence: message.status === "genre" ? percent(message.confidence) : "",
+    probabilities: message.probabilities,
+    likeliest,
+    fps: message.fps.toFixed(1),
+    latency: `${Math.round((message.times.sent - message.times.capture) * 1000)} ms`,
+    dropped: String(message.frames.dropped),
+  };
+}
+
+function words(message, likeliest) {
+  if (message.status === "not_sure" && likeliest !== null) {
+    return ["not sure", `nearest is ${genreName(likeliest)}`];
+  }
+  return STATUSES[message.status] ?? [message.name ?? message.status, ""];
+}
+
+/** Code of the highest probability, or null where all are 0: there was no window. */
+export function highest(probabilities) {
+  const best = (a, b) => (b[1] > a[1] ? b : a);
+  return Object.entries(probabilities).reduce(best, [null, 0])[0];
+}
+
+function viewState(message, silent) {
+  if (message.state === "running") {
+    return silent > STALE_MS
+      ? quiet("stale", "no signal", "no prediction yet")
+      : quiet("running", "starting", "");
+  }
+  const headline = STATES[message.state] ?? message.state;
+  return quiet(message.state, headline, message.reason ?? "");
+}
+
+function quiet(state, headline, detail) {
+  return {
+    live: false,
+    state,
+    headline,
+    detail,
+    genre: null,
+    confidence: "",
+    probabilities: {},
+    likeliest: null,
+    fps: "–",
+    latency: "–",
+    dropped: "–",
+  };
+}
+
+function ago(message, silent) {
+  const seconds = Math.round(silent / 1000);
+  const last = message.type === "prediction" && message.name ? `last was ${message.name}, ` : "";
+  return `${last}last heard ${seconds} s ago`;
+}
+
+export function percent(probability) {
+  return `${Math.round(probability * 100)}%`;
+}
