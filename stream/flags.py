@@ -42,6 +42,10 @@ _FLAGS: Final = {
     "serve": Annotated[
         _Switch, _flag(_SERVE, "Serve the page and WebSocket, or not.", "--serve/--no-serve")
     ],
+    "preview": Annotated[
+        _Switch,
+        _flag(_SERVE, "Show small pictures of the sources on the page (default: no).", "--preview"),
+    ],
     "token": Annotated[
         _Text,
         _flag(_SERVE, "What clients have to know. Safer in the environment: DANCETYPE_TOKEN."),

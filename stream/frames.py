@@ -1,9 +1,13 @@
-"""A frame: what a source yields."""
+"""A frame: what a source yields; and who looks on as frames pass."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from engine.blazepose import Landmarks
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +26,11 @@ class Frame:
     time: float
     index: int
     epoch: int
+
+
+class Onlooker(Protocol):
+    """Sees what passes in a pipeline: on its pose thread, so that it has to return at once."""
+
+    def see(self, frame: Frame, people: Sequence[Landmarks]) -> None:
+        """Takes note of a frame and who is in it, in no order that means anything."""
+        ...

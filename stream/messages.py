@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self
@@ -22,7 +22,6 @@ from pydantic import (
 
 from engine.blazepose import Landmarks, coco_image, coco_visibility
 from engine.floor import FloorPrediction
-from engine.genres import GENRES
 from engine.recognizer import Prediction
 from engine.rolling import Status
 from stream.sources.base import Fault
@@ -263,7 +262,7 @@ class Moments:
 def prediction_message(
     prediction: FloorPrediction,
     *,
-    labels: Sequence[str],
+    genres: Mapping[str, str],
     source: str,
     epoch: int,
     seq: int,
@@ -277,7 +276,7 @@ def prediction_message(
 
     Args:
         prediction: with a `window_end` in seconds of the monotonic clock.
-        labels: (K,) genre codes in the classifier's order.
+        genres: K codes, in the classifier's order, and the name of each.
         source: its name.
         epoch: of the source.
         seq: of the message.
@@ -292,11 +291,11 @@ def prediction_message(
         source=source,
         epoch=epoch,
         seq=seq,
-        **_answer(leading, labels),
+        **_answer(leading, genres),
         dancers=tuple(
             DancerAnswer(
                 id=dancer.id,
-                **_answer(dancer.prediction, labels),
+                **_answer(dancer.prediction, genres),
                 joints=None if dancer.landmarks is None else _joints(dancer.landmarks),
             )
             for dancer in prediction.dancers
@@ -328,17 +327,16 @@ def _joints(landmarks: Landmarks) -> tuple[Joint, ...]:
     return tuple((x, y, visibility) for x, y, visibility in rounded)
 
 
-def _answer(prediction: Prediction, labels: Sequence[str]) -> dict[str, Any]:
+def _answer(prediction: Prediction, genres: Mapping[str, str]) -> dict[str, Any]:
     estimate = prediction.estimate
     return {
         "status": estimate.status,
         "genre": estimate.genre,
-        # A model of one's own may know genres that AIST does not.
-        "name": None if estimate.genre is None else GENRES.get(estimate.genre, estimate.genre),
+        "name": None if estimate.genre is None else genres[estimate.genre],
         "confidence": _probability(estimate.confidence),
         "probabilities": {
             code: _probability(value)
-            for code, value in zip(labels, estimate.probabilities, strict=True)
+            for code, value in zip(genres, estimate.probabilities, strict=True)
         },
         "window": prediction.window_seconds,
     }

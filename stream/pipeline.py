@@ -13,7 +13,7 @@ from engine.floor import Floor
 from stream.capture.capture import STALL
 from stream.capture.threads import SourceThreads
 from stream.events import Event, Predicted
-from stream.frames import Frame
+from stream.frames import Frame, Onlooker
 from stream.sources.base import Source
 
 _log = logging.getLogger(__name__)
@@ -36,14 +36,6 @@ class Estimator(Protocol):
 
     def reset(self, reason: str) -> None:
         """Starts anew."""
-        ...
-
-
-class Onlooker(Protocol):
-    """Sees what passes in a pipeline: on its pose thread, so that it has to return at once."""
-
-    def see(self, frame: Frame, people: Sequence[Landmarks]) -> None:
-        """Takes note of a frame and who is in it, in no order that means anything."""
         ...
 
 

@@ -95,6 +95,8 @@ class Settings(BaseSettings):
     """Certificate chain (PEM) to serve the page and the WebSocket with."""
     tls_key: Path | None = None
     """Its private key (PEM), where it is not in the same file."""
+    preview: bool = False
+    """Whether the dashboard may show small pictures of the sources."""
     mqtt: str | None = Field(None, repr=False)
     """URL of an MQTT broker to send to."""
     mqtt_ca: Path | None = None

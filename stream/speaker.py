@@ -1,6 +1,6 @@
 """Makes the messages of one source out of what happens to it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from stream.events import Event, StateChanged
 from stream.messages import (
@@ -19,13 +19,13 @@ class Speaker:
 
     Args:
         source: its name.
-        labels: (K,) genre codes in the classifier's order.
+        genres: K codes, in the classifier's order, and the name of each.
         clock: tells when a message is sent.
     """
 
-    def __init__(self, source: str, *, labels: Sequence[str], clock: Clock) -> None:
+    def __init__(self, source: str, *, genres: Mapping[str, str], clock: Clock) -> None:
         self._source = source
-        self._labels = labels
+        self._genres = genres
         self._clock = clock
         self._seq = 0
         self._last = StateChanged(SourceState.CONNECTING, epoch=0)
@@ -67,7 +67,7 @@ class Speaker:
         captured, posed, dropped = event.frame_counts
         return prediction_message(
             event.prediction,
-            labels=self._labels,
+            genres=self._genres,
             source=self._source,
             epoch=event.epoch,
             seq=seq,

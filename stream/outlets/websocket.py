@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Mapping
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Final, Self, cast
+from urllib.parse import unquote
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
@@ -237,8 +238,8 @@ class WebSocketOutlet:
         path, _, query = request.path.partition("?")
         if path == "/ws":
             return self._refuse(_header(request, "Origin"), host, query)
-        if path in self._routes:
-            return self._routes[path](self._access.authorises(_header(request, "Authorization")))
+        if (route := self._routes.get(unquote(path))) is not None:
+            return route(self._access.authorises(_header(request, "Authorization")))
         return self._pages.get(path) or plain(HTTPStatus.NOT_FOUND, "not found")
 
     def _refuse(self, origin: str | None, host: str | None, query: str) -> Page | None:

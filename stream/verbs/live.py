@@ -1,6 +1,7 @@
 """`dancetype run` and `dancetype demo`: sources, live."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from rich.console import Console
@@ -8,6 +9,7 @@ from rich.console import Console
 from engine.classifier import Classifier
 from engine.floor import Floor
 from stream.assets import SAMPLE_CLIP, cache_folder, fetch
+from stream.frames import Onlooker
 from stream.messages import Clock
 from stream.monitoring.logs import configure
 from stream.native_memory import one_heap
@@ -57,14 +59,17 @@ async def _session(settings: Settings, sources: dict[str, SourceUri], *, loop: b
     clock = Clock.start()
     classifier = Classifier(settings.model, device=settings.device)
     contract = classifier.contract
-    sending = outgoing(settings, recipe=contract.recipe, clock=clock, console=console)
-    makers = _pipelines(settings, sources, classifier, clock, loop=loop)
+    genres = {code: contract.name_of(code) for code in contract.labels}
+    sending = outgoing(settings, sources, contract=contract, clock=clock, console=console)
+    makers = _pipelines(
+        settings, sources, classifier, clock, onlookers=sending.onlookers, loop=loop
+    )
     async with sending.outlets as outlets:
         if sending.page:
             console.print(f"page: {sending.page.url}", soft_wrap=True)
         session = Session(
             makers,
-            speaker=partial(Speaker, labels=contract.labels, clock=clock),
+            speaker=partial(Speaker, genres=genres, clock=clock),
             outlets=outlets,
         )
         await session.run(seconds=settings.seconds)
@@ -77,6 +82,7 @@ def _pipelines(
     classifier: Classifier,
     clock: Clock,
     *,
+    onlookers: Mapping[str, Sequence[Onlooker]],
     loop: bool,
 ) -> dict[str, MakePipeline]:
     # Seconds to load, and no use for whoever has a setting wrong.
@@ -103,6 +109,7 @@ def _pipelines(
             clock=clock.monotonic,
             loop=loop,
             stall=settings.stall,
+            onlookers=onlookers[name],
         )
         for name, uri in sources.items()
     }

@@ -1,24 +1,32 @@
 """What a live run sends its messages to, as the settings have it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from engine.contract import Contract
+from stream.frames import Onlooker
 from stream.messages import Clock
 from stream.monitoring.health import Health
 from stream.monitoring.logs import LogOutlet
 from stream.monitoring.metrics import Metrics
-from stream.outlets.access import access_for
+from stream.monitoring.overview import Overview
+from stream.outlets.access import access_for, is_loopback
 from stream.outlets.base import Outlet, Outlets
 from stream.outlets.jsonl import JsonlOutlet
 from stream.outlets.mqtt import MqttOutlet
 from stream.outlets.osc import OscOutlet
+from stream.outlets.pages import Route
 from stream.outlets.terminal import TerminalOutlet
 from stream.outlets.tls import tls_context
 from stream.outlets.websocket import WebSocketOutlet
 from stream.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from stream.monitoring.preview import Preview
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +35,29 @@ class Outgoing:
 
     Attributes:
         outlets: not entered yet.
-        page: serves the page; None where nothing is served.
+        page: serves the pages; None where nothing is served.
+        onlookers: who has to see the frames of each source, by its name.
     """
 
     outlets: Outlets
     page: WebSocketOutlet | None
+    onlookers: Mapping[str, Sequence[Onlooker]]
 
 
-def outgoing(settings: Settings, *, recipe: str, clock: Clock, console: Console) -> Outgoing:
+def outgoing(
+    settings: Settings,
+    sources: Collection[str],
+    *,
+    contract: Contract,
+    clock: Clock,
+    console: Console,
+) -> Outgoing:
     """Makes the outlets that are wanted.
 
     Args:
         settings: say which.
-        recipe: that the genre model was trained by.
+        sources: names.
+        contract: of the genre model.
         clock: of the messages.
         console: what people look at.
 
@@ -49,18 +67,67 @@ def outgoing(settings: Settings, *, recipe: str, clock: Clock, console: Console)
     """
     if settings.homeassistant and not settings.mqtt:
         raise SettingsError("homeassistant: it listens to a broker, so give --mqtt, too")
-    metrics = Metrics(version=version("dancetype"), recipe=recipe, clock=clock)
+    program = version("dancetype")
+    metrics = Metrics(version=program, recipe=contract.recipe, clock=clock)
     health = Health(clock)
-    page = _page(settings, metrics, health, clock) if settings.serve else None
-    outlets: list[Outlet] = [LogOutlet(), metrics, health]
-    if page:
-        metrics.watch_clients(lambda: page.clients, lambda: page.cut_off, lambda: page.refused)
+    overview = Overview(
+        program=program,
+        model=contract.recipe,
+        genres={code: contract.name_of(code) for code in contract.labels},
+        preview=settings.preview,
+        clock=clock,
+    )
+    outlets: list[Outlet] = [LogOutlet(), metrics, health, overview]
+    preview = _preview(settings, sources, clock)
+    page = None
+    if settings.serve:
+        routes: dict[str, Route] = {
+            "/metrics": metrics.page,
+            "/healthz": health.live,
+            "/readyz": health.ready,
+            "/status": overview.page,
+            **(preview.routes if preview else {}),
+        }
+        page = _page(settings, routes, clock)
+        _watch_clients(page, settings.max_clients, metrics, overview)
         outlets.append(page)
-    outlets += _others(settings, metrics, clock)
-    return Outgoing(Outlets([*outlets, TerminalOutlet(console)]), page)
+    outlets += _others(settings, metrics, overview, clock)
+    return Outgoing(
+        Outlets([*outlets, TerminalOutlet(console)]),
+        page,
+        {name: preview.onlookers(name) if preview else () for name in sources},
+    )
 
 
-def _page(settings: Settings, metrics: Metrics, health: Health, clock: Clock) -> WebSocketOutlet:
+def _preview(settings: Settings, sources: Collection[str], clock: Clock) -> "Preview | None":
+    if not settings.preview:
+        return None
+    if not settings.serve:
+        raise SettingsError("preview: its pictures are shown on the page: leave out --no-serve")
+    if settings.token is None and not is_loopback(settings.host):
+        raise SettingsError(
+            "preview: whoever reaches this machine could watch people: set DANCETYPE_TOKEN, or "
+            "leave out --preview"
+        )
+    # Brings OpenCV along, which takes its time.
+    from stream.monitoring.preview import Preview
+
+    return Preview(sources, clock=clock.monotonic)
+
+
+def _watch_clients(page: WebSocketOutlet, most: int, metrics: Metrics, overview: Overview) -> None:
+    metrics.watch_clients(lambda: page.clients, lambda: page.cut_off, lambda: page.refused)
+    overview.watch_clients(
+        lambda: {
+            "connected": page.clients,
+            "most": most,
+            "cut_off": page.cut_off,
+            "refused": page.refused,
+        }
+    )
+
+
+def _page(settings: Settings, routes: Mapping[str, Route], clock: Clock) -> WebSocketOutlet:
     token = settings.token.get_secret_value() if settings.token else None
     return WebSocketOutlet(
         host=settings.host,
@@ -68,12 +135,14 @@ def _page(settings: Settings, metrics: Metrics, health: Health, clock: Clock) ->
         access=access_for(settings.host, token, settings.insecure, settings.allow_origin),
         max_clients=settings.max_clients,
         tls=tls_context(settings.tls_cert, settings.tls_key),
-        routes={"/metrics": metrics.page, "/healthz": health.live, "/readyz": health.ready},
+        routes=routes,
         clock=clock,
     )
 
 
-def _others(settings: Settings, metrics: Metrics, clock: Clock) -> Iterator[Outlet]:
+def _others(
+    settings: Settings, metrics: Metrics, overview: Overview, clock: Clock
+) -> Iterator[Outlet]:
     if settings.mqtt:
         broker = MqttOutlet(
             settings.mqtt,
@@ -83,6 +152,7 @@ def _others(settings: Settings, metrics: Metrics, clock: Clock) -> Iterator[Outl
             clock=clock.monotonic,
         )
         metrics.watch_broker(lambda: broker.links)
+        overview.watch_broker(lambda: broker.links)
         yield broker
     if settings.osc:
         yield OscOutlet(settings.osc)

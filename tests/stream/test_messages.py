@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from engine.floor import Dancer, FloorPrediction
-from engine.genres import CODES
+from engine.genres import CODES, GENRES
 from engine.recognizer import Prediction
 from engine.rolling import Estimate, Status
 from engine.skeleton import JOINTS
@@ -52,7 +52,7 @@ def said(
 def of_the_floor(prediction: FloorPrediction, labels: tuple[str, ...] = CODES) -> PredictionMessage:
     return prediction_message(
         prediction,
-        labels=labels,
+        genres={code: GENRES.get(code, "argentine tango") for code in labels},
         source="webcam",
         epoch=1,
         seq=7,
@@ -193,9 +193,9 @@ def test_without_a_genre_a_prediction_has_no_name_either() -> None:
     assert (message.genre, message.name) == (None, None)
 
 
-def test_a_genre_unknown_to_aist_goes_by_its_code() -> None:
+def test_a_genre_unknown_to_aist_goes_by_the_name_that_the_model_has_for_it() -> None:
     message = a_prediction(genre="TANGO", labels=(*CODES[:5], "TANGO"))
-    assert message.name == "TANGO"
+    assert (message.genre, message.name) == ("TANGO", "argentine tango")
 
 
 def test_a_probability_a_hair_over_one_counts_as_one() -> None:

@@ -6,7 +6,7 @@ from typing import Self
 
 import pytest
 
-from engine.genres import CODES
+from engine.genres import GENRES
 from stream.events import Event, StateChanged
 from stream.messages import Clock, PredictionMessage, SourceMessage, SourceState
 from stream.outlets.base import Outlets
@@ -77,7 +77,7 @@ def listener() -> Listener:
 
 def session(listener: Listener, **pipelines: "partial[FakePipeline]") -> Session:
     clock = Clock(lambda: 5.0, 1000.0)
-    speaker = partial(Speaker, labels=CODES, clock=clock)
+    speaker = partial(Speaker, genres=GENRES, clock=clock)
     return Session(pipelines, speaker=speaker, outlets=Outlets([listener]))
 
 
@@ -168,7 +168,7 @@ async def test_an_event_after_the_session_disturbs_nobody(listener: Listener) ->
 
     one = Session(
         {"cam": make},
-        speaker=partial(Speaker, labels=CODES, clock=Clock.start()),
+        speaker=partial(Speaker, genres=GENRES, clock=Clock.start()),
         outlets=Outlets([listener]),
     )
     await one.run()
