@@ -1,24 +1,27 @@
 """Messages for the person at the terminal."""
 
-from typing import Self
+from collections.abc import Sequence
+from typing import Final, Self
 
-from rich.console import Console
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from engine.rolling import Status
-from stream.messages import DancerAnswer, Message, PredictionMessage, SourceMessage
+from stream.messages import DancerAnswer, Message, PredictionMessage, SourceMessage, SourceState
 
-_WORDS = {
+_WORDS: Final = {
     Status.WARMING_UP: "warming up",
     Status.NO_PERSON: "no person in sight",
     Status.NOT_SURE: "not sure",
 }
+_STATE_STYLES: Final = {SourceState.RUNNING: "green", SourceState.FAILED: "red"}
 
 
 class TerminalOutlet:
-    """Shows each source's latest state or prediction.
+    """Shows what each source does, and what is danced in front of it.
 
     On a terminal that is a table which keeps up; elsewhere, such as in a log, it is a line
     whenever something else is said of a source.
@@ -30,6 +33,7 @@ class TerminalOutlet:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+        self._states: dict[str, SourceMessage] = {}
         self._latest: dict[str, Message] = {}
         self._said: dict[str, str] = {}
 
@@ -47,15 +51,31 @@ class TerminalOutlet:
     async def send(self, message: Message, text: str) -> None:
         """Shows `message`."""
         del text
-        self._latest[message.source] = message
         if self._live:
-            self._live.update(_table(self._latest), refresh=True)
+            self._latest[message.source] = message
+            if isinstance(message, SourceMessage):
+                self._states[message.source] = message
+            self._live.update(self._table(), refresh=True)
             return
         news = _news(message)
         if self._said.get(message.source) != news:
             self._said[message.source] = news
             line = f"{message.source}: {headline(message)}{_figures(message)}"
             self._console.print(Text(line), soft_wrap=True)
+
+    def _table(self) -> Table:
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        table.add_column("source", style="bold")
+        table.add_column("state", max_width=40)
+        table.add_column("frames/s", justify="right")
+        table.add_column("genre", min_width=16)
+        table.add_column("confidence", justify="right")
+        table.add_column("latency", justify="right", no_wrap=True)
+        table.add_column("dropped", justify="right", no_wrap=True)
+        for source, message in self._latest.items():
+            cells = () if isinstance(message, SourceMessage) else _cells(message)
+            table.add_row(Text(source), _state(self._states.get(source)), *cells)
+        return table
 
 
 def headline(message: Message) -> str:
@@ -84,22 +104,30 @@ def _figures(message: Message) -> str:
     return f" ({message.confidence:.0%}, {message.fps:.0f} poses/s)"
 
 
-def _table(latest: dict[str, Message]) -> Table:
-    table = Table("source", "dance", "confidence", "next", "poses/s", "latency", "dropped")
-    for name, message in latest.items():
-        table.add_row(Text(name), Text(headline(message)), *_columns(message))
-    return table
+def _state(message: SourceMessage | None) -> Text:
+    if message is None:
+        return Text("")
+    return Text(headline(message), _STATE_STYLES.get(message.state, "yellow"))
 
 
-def _columns(message: Message) -> tuple[str, ...]:
-    if isinstance(message, SourceMessage):
-        return ()
-    ranked = sorted(message.probabilities.items(), key=lambda pair: -pair[1])
+def _cells(message: PredictionMessage) -> tuple[RenderableType, ...]:
+    """The columns from frames a second on; of several dancers a line each."""
+    several = len(message.dancers) > 1
+    answers: Sequence[PredictionMessage | DancerAnswer] = message.dancers if several else [message]
+    words = [
+        Text(
+            f"{answer.id} {_word(answer)}" if isinstance(answer, DancerAnswer) else _word(answer),
+            "bold" if answer.genre else "dim",
+        )
+        for answer in answers
+    ]
+    # How likely the likeliest genre is says little to a person while it is not named.
+    confidences = [f"{answer.confidence:.0%}" if answer.genre else "" for answer in answers]
     latency = sum(message.latency.model_dump().values())
     return (
-        f"{message.confidence:.0%}",
-        ", ".join(f"{code} {value:.0%}" for code, value in ranked[:3] if value),
         f"{message.fps:.0f}",
+        Text("\n").join(words),
+        "\n".join(confidences),
         f"{latency * 1000:.0f} ms",
         f"{message.frames.dropped} of {message.frames.captured}",
     )

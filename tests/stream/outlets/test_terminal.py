@@ -16,6 +16,7 @@ from stream.messages import (
 )
 from stream.outlets.terminal import TerminalOutlet
 from stream.sources.base import Fault
+from tests.stream.said import changed
 
 ANSWER = {"status", "genre", "name", "confidence", "probabilities", "window"}
 
@@ -96,20 +97,57 @@ async def test_tries_in_vain_to_reconnect_are_one_line() -> None:
     ]
 
 
-async def test_several_dancers_are_told_with_their_ids() -> None:
+def a_duet() -> PredictionMessage:
     first = prediction(Status.GENRE, "WA")
     dancers = (
         DancerAnswer(id=2, **first.model_dump(include=ANSWER)),
         DancerAnswer(id=1, **prediction(Status.NOT_SURE).model_dump(include=ANSWER)),
     )
-    text = await shown(first.model_copy(update={"dancers": dancers}), terminal=False)
-    assert text == "cam: 2 waack, 1 not sure (50%, 30 poses/s)\n"
+    return first.model_copy(update={"dancers": dancers})
+
+
+async def test_several_dancers_are_told_with_their_ids() -> None:
+    assert await shown(a_duet(), terminal=False) == ("cam: 2 waack, 1 not sure (50%, 30 poses/s)\n")
+
+
+def last_row(text: str) -> list[str]:
+    """What the table holds of the source in the end, line by line."""
+    lines = text.splitlines()
+    last = max(number for number, line in enumerate(lines) if line.startswith(" cam"))
+    return lines[last:]
 
 
 async def test_a_terminal_shows_a_table_that_keeps_up() -> None:
     text = await shown(
-        prediction(Status.WARMING_UP), prediction(Status.GENRE, "WA", seq=1), terminal=True
+        changed(SourceState.RUNNING, "cam"),
+        prediction(Status.WARMING_UP),
+        prediction(Status.GENRE, "WA", seq=1),
+        terminal=True,
     )
-    last = [line for line in text.splitlines() if "cam" in line][-1]
-    for part in ("cam", "waack", "51%", "30", "42 ms", "1 of 10"):
-        assert part in last
+    for part in ("running", "waack", "51%", "30", "42 ms", "1 of 10"):
+        assert part in last_row(text)[0]
+
+
+async def test_the_table_shows_no_genre_of_a_source_that_gives_no_frames() -> None:
+    text = await shown(
+        changed(SourceState.RUNNING, "cam"),
+        prediction(Status.GENRE, "WA"),
+        changed(SourceState.STALLED, "cam", reason="no frame for 2 s"),
+        terminal=True,
+    )
+    assert "stalled, no frame for 2 s" in last_row(text)[0]
+    assert "waack" not in "".join(last_row(text))
+
+
+async def test_the_table_gives_each_of_several_dancers_a_line() -> None:
+    text = await shown(changed(SourceState.RUNNING, "cam"), a_duet(), terminal=True)
+    first, second = last_row(text)[:2]
+    assert "2 waack" in first
+    assert "50%" in first
+    assert "1 not sure" in second
+    assert "%" not in second
+
+
+async def test_the_table_takes_nothing_that_a_source_says_for_markup() -> None:
+    text = await shown(changed(SourceState.FAILED, "cam", reason="[bold]x[/]"), terminal=True)
+    assert "[bold]x[/]" in last_row(text)[0]
