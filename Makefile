@@ -2,6 +2,8 @@
 # make test    every test                                            (ARGS="-k window" some)
 # make check   ruff and mypy
 # make bench   the benchmarks
+# make docs    the documentation as pages: build/site/index.html
+# make pictures    the pictures of README and docs, of the real pages in a real browser
 # make soak    two hours of a show full of faults, in 48 minutes     (ARGS="--minutes 5")
 # make reliability   every fault tried, and docs/reliability.md made of it
 # make accuracy DATA=aist TRACKS=tracks [RENDERED=synth] [RUNS=runs/accuracy]
@@ -13,7 +15,7 @@ export PYTHON
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench soak reliability accuracy clean
+.PHONY: demo test check bench docs pictures soak reliability accuracy clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -30,6 +32,13 @@ check: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/path.py
+
+docs: $(VENV)/installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+pictures: $(VENV)/installed-dev
+	./docker/system-packages --test
+	$(BIN)/python -m benchmarks.pictures $(ARGS)
 
 soak: $(VENV)/installed-dev
 	./docker/system-packages --test

@@ -15,7 +15,7 @@ from engine.errors import ExpectedError
 __version__ = "0.1.0"
 
 _EXTRAS = dict.fromkeys(
-    ("torch", "onnx", "onnxscript", "matplotlib", "sklearn"), "train"
+    ("torch", "onnx", "onnxscript", "sklearn"), "train"
 ) | dict.fromkeys(("anny", "pyrender", "OpenGL"), "synth")
 """Packages that not everybody has, and the extra that brings each."""
 
