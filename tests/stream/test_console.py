@@ -27,7 +27,16 @@ def app() -> typer.Typer:
 
 @pytest.mark.parametrize(
     "words",
-    [["run"], ["demo"], ["classify"], ["record"], ["doctor"], ["models"], ["models", "pull"]],
+    [
+        ["run"],
+        ["demo"],
+        ["classify"],
+        ["record"],
+        ["replay"],
+        ["doctor"],
+        ["models"],
+        ["models", "pull"],
+    ],
     ids=" ".join,
 )
 def test_each_verb_explains_itself(app: typer.Typer, words: list[str]) -> None:

@@ -47,3 +47,13 @@ def camera(shows: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rt
     shutil.copy(shows / "small.mp4", folder / "show.mp4")
     with RtspServer(folder) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def pictures() -> Path:
+    """A folder for pictures of pages, which stay there to be looked at."""
+    folder = Path(
+        os.environ.get("DANCETYPE_PICTURES", Path(__file__).parents[2] / "build/pictures")
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

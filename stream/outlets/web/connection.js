@@ -9,6 +9,11 @@ const TOKEN_NEEDED = 4401;
 /** What the page's address asks for: sources (all where none is named) and the token, if any. */
 export const asked = new URLSearchParams(location.search);
 
+/** The sources it names, each once; a `source=` left empty names none. */
+export const askedSources = [...new Set(asked.getAll("source").filter((source) => source !== ""))];
+
+const token = () => asked.get("token") || null;
+
 /**
  * One WebSocket after the other.
  *
@@ -29,7 +34,7 @@ export class Connection {
   open() {
     const url = new URL("ws", location.href);
     url.protocol = url.protocol.replace("http", "ws");
-    url.search = new URLSearchParams(asked.getAll("source").map((source) => ["source", source]));
+    url.search = new URLSearchParams(askedSources.map((source) => ["source", source]));
     const socket = new WebSocket(url);
     let heard = performance.now();
     let lost = false;
@@ -63,7 +68,7 @@ export class Connection {
     socket.addEventListener("open", () => {
       heard = performance.now();
       // Without a token, too, to be told at once if one is needed.
-      socket.send(JSON.stringify({ type: "hello", token: asked.get("token") ?? undefined }));
+      socket.send(JSON.stringify({ type: "hello", token: token() ?? undefined }));
       this.become("connected");
     });
     socket.addEventListener("message", (event) => {
@@ -94,8 +99,7 @@ export class Connection {
  * Returns the response, or null where there is none or it is not the one hoped for.
  */
 export async function ask(path) {
-  const token = asked.get("token");
-  const headers = token === null ? {} : { Authorization: `Bearer ${token}` };
+  const headers = token() === null ? {} : { Authorization: `Bearer ${token()}` };
   try {
     const response = await fetch(new URL(path, location.href), { headers, cache: "no-store" });
     return response.ok ? response : null;

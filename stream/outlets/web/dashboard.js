@@ -1,126 +1,176 @@
 /* The page of a run: every source, and only what is said of it now. */
 
-import { Connection } from "./connection.js";
-import { follow, percent, view } from "./feed.js";
-import { genreHue, genreName } from "./genres.js";
+import { Connection, ask, askedSources } from "./connection.js";
+import { Card } from "./dashboard-card.js";
+import { setText } from "./dashboard-elements.js";
+import { OverlayDialog } from "./dashboard-overlay.js";
+import { PictureRound } from "./dashboard-picture.js";
+import { Announcer, RunPanel } from "./dashboard-run.js";
+import { Source } from "./dashboard-source.js";
+import { genreName, learnGenres } from "./genres.js";
 
 const TICK_MS = 250;
+const STATUS_MS = 2000;
+// The server greets at once; /status is not asked before, as the token may be wrong.
+const GREETING_MS = 700;
+/** From so many sources on each gets less room. */
+const MANY = 4;
+/** Up to so many, all there is to know of them is open. */
+const FEW = 2;
 
-const CONNECTION_WORDS = {
-  barred: "token needed: open this page with ?token=… at the end of its address",
-};
+const board = document.getElementById("sources");
+const waiting = document.getElementById("waiting");
+const wide = window.matchMedia("(min-width: 48rem)");
+/** Source and card by name, in the order of the page. */
+const shown = new Map();
+const panel = new RunPanel();
+const pictures = new PictureRound();
+const overlay = new OverlayDialog();
+const announcer = new Announcer(document.getElementById("announcer"));
 
-class Card {
-  constructor(name) {
-    this.element = clone("source");
-    this.bars = new Map();
-    this.part("source-name").textContent = name;
-  }
+let made = 0;
+// Seconds by which the server's clock is ahead of this page's. No message comes before it is sent,
+// so the freshest one tells most truly.
+let ahead = -Infinity;
+let asking = false;
+let admitted = false;
 
-  part(name) {
-    return this.element.querySelector(`.${name}`);
-  }
-
-  show(view) {
-    this.element.classList.toggle("live", view.live);
-    this.element.classList.toggle("named", view.genre !== null);
-    if (view.likeliest !== null) {
-      this.element.style.setProperty("--hue", genreHue(view.likeliest));
-    }
-    this.headline(view.headline);
-    this.text("state", view.state);
-    this.text("detail", view.detail);
-    this.text("confidence-value", view.confidence);
-    this.text("fps", view.fps);
-    this.text("latency", view.latency);
-    this.text("dropped", view.dropped);
-    this.part("detail").hidden = view.detail === "";
-    this.part("confidence").hidden = view.confidence === "";
-    this.showBars(view.probabilities, view.likeliest);
-  }
-
-  text(name, value) {
-    const element = this.part(name);
-    if (element.textContent !== value) {
-      element.textContent = value;
-    }
-  }
-
-  headline(value) {
-    const element = this.part("headline");
-    if (element.textContent === value) {
-      return; // Screen readers would say it again.
-    }
-    const words = value.split(" ").map((word) => {
-      const span = document.createElement("span");
-      span.className = "word";
-      span.textContent = word;
-      return span;
-    });
-    element.replaceChildren(...words.flatMap((word, i) => (i ? [" ", word] : [word])));
-  }
-
-  showBars(probabilities, likeliest) {
-    for (const code of Object.keys(probabilities)) {
-      if (!this.bars.has(code)) {
-        const bar = clone("genre");
-        bar.querySelector(".genre-name").textContent = genreName(code);
-        this.part("genres").append(bar);
-        this.bars.set(code, bar);
-      }
-    }
-    for (const [code, bar] of this.bars) {
-      const probability = probabilities[code];
-      bar.classList.toggle("likeliest", code === likeliest);
-      bar.querySelector(".fill").style.setProperty("--probability", probability ?? 0);
-      bar.querySelector(".percent").textContent =
-        probability === undefined ? "–" : percent(probability);
-    }
-  }
+function serverNow(now) {
+  return Number.isFinite(ahead) ? now / 1000 + ahead : Date.now() / 1000;
 }
 
-function clone(template) {
-  return document.getElementById(template).content.firstElementChild.cloneNode(true);
+function hearClock(sent, now) {
+  ahead = Math.max(ahead, sent - now / 1000);
 }
 
-const feeds = new Map();
-const cards = new Map();
+function entry(name) {
+  if (!shown.has(name)) {
+    made += 1;
+    const card = new Card(name, made, () => overlay.open([...shown.keys()], name));
+    shown.set(name, { source: new Source(name), card, look: null, seen: -Infinity });
+    board.append(card.element);
+    pictures.add(card);
+    arrange();
+  }
+  return shown.get(name);
+}
+
+/** How much room there is for each. */
+function arrange() {
+  board.classList.toggle("many", shown.size >= MANY);
+  for (const { card } of shown.values()) {
+    card.unfold(wide.matches && shown.size <= FEW);
+  }
+}
 
 function hear(message) {
-  const feed = follow(feeds.get(message.source), message, performance.now(), Date.now());
-  feeds.set(message.source, feed);
-  if (!cards.has(message.source)) {
-    const card = new Card(message.source);
-    cards.set(message.source, card);
-    document.getElementById("sources").append(card.element);
-  }
-  show();
+  const now = performance.now();
+  hearClock(message.times.sent, now);
+  const each = entry(message.source);
+  each.source.hear(message, now);
+  showSource(each, now);
 }
 
 function meet(state) {
+  asking = false;
+  admitted = false;
   if (state === "connected") {
-    // What was known before may be long past; the server greets with what is known now.
-    feeds.clear();
-    cards.clear();
-    document.getElementById("sources").replaceChildren();
+    ahead = -Infinity;
+    for (const { source } of shown.values()) {
+      source.forget();
+    }
+    setTimeout(() => {
+      admitted = connection.state === "connected";
+      poll();
+    }, GREETING_MS);
   }
   show();
 }
 
-function show() {
-  const now = performance.now();
-  for (const [source, feed] of feeds) {
-    cards.get(source).show(view(feed, connection.state === "connected", now));
+async function poll() {
+  if (asking || document.hidden || !admitted) {
+    return;
   }
-  const line = document.getElementById("connection");
-  const words = CONNECTION_WORDS[connection.state] ?? connection.state;
-  line.classList.toggle("connected", connection.state === "connected");
-  if (line.textContent !== words) {
-    line.textContent = words;
+  asking = true;
+  const response = await ask("status");
+  const status = await response?.json().catch(() => null);
+  asking = false;
+  if (status && admitted) {
+    learn(status);
   }
-  document.getElementById("waiting").hidden = cards.size > 0 || connection.state === "barred";
 }
 
+function learn(status) {
+  hearClock(status.now, performance.now());
+  learnGenres(status.genres);
+  const told = Object.keys(status.sources);
+  const names =
+    askedSources.length > 0 ? askedSources.filter((name) => told.includes(name)) : told;
+  for (const name of names) {
+    const broker = status.mqtt?.connected[name] ?? null;
+    const { source, card } = entry(name);
+    card.know(Object.keys(status.genres));
+    source.learn(status.sources[name], broker, status.now);
+  }
+  for (const [name, { source, card }] of [...shown]) {
+    if (!names.includes(name) && source.feed === undefined) {
+      shown.delete(name); // Of a run before this one.
+      pictures.remove(card);
+      card.element.remove();
+      arrange();
+    }
+  }
+  order(names);
+  pictures.offered = status.preview;
+  panel.showStatus(status);
+  show();
+}
+
+/** Puts the cards in the order of `names`; touches them only where it is another one. */
+function order(names) {
+  const rest = [...shown.keys()].filter((name) => !names.includes(name));
+  const wished = [...names, ...rest];
+  if (wished.join("\n") === [...shown.keys()].join("\n")) {
+    return;
+  }
+  const entries = wished.map((name) => [name, shown.get(name)]);
+  shown.clear();
+  for (const [name, each] of entries) {
+    shown.set(name, each);
+    board.append(each.card.element);
+  }
+}
+
+function showSource(each, now) {
+  const { source, card } = each;
+  each.look = source.look(connection.state === "connected", now, serverNow(now));
+  each.seen = now;
+  card.show(each.look);
+  announcer.hear(source.name, each.look.genre && genreName(each.look.genre));
+}
+
+/** Shows everything; what a message has just shown only if its connection is another now. */
+function show() {
+  const now = performance.now();
+  for (const each of shown.values()) {
+    if (now - each.seen >= TICK_MS || each.look.connected !== (connection.state === "connected")) {
+      showSource(each, now);
+    }
+  }
+  panel.showConnection(connection.state);
+  panel.showAttention([...shown.values()]);
+  setText(waiting, `waiting for ${askedSources.join(", ") || "a source"}`);
+  waiting.hidden = shown.size > 0 || connection.state === "barred";
+}
+
+document.getElementById("overlay-all").addEventListener("click", () => {
+  overlay.open([...shown.keys()]);
+});
 const connection = new Connection({ onState: meet, onMessage: hear });
 setInterval(show, TICK_MS);
-document.addEventListener("visibilitychange", show);
+setInterval(poll, STATUS_MS);
+document.addEventListener("visibilitychange", () => {
+  show();
+  poll();
+});
+wide.addEventListener("change", arrange);

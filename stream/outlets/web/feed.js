@@ -15,22 +15,38 @@ const STATES = {
   reconnecting: "looking for it",
 };
 
+// Faster than two clocks drift apart, and slow enough not to take a delay for drift.
+const FORGOTTEN = 0.0005;
+
 /**
- * Takes a message into the feed of its source.
+ * Takes a message, heard at `now`, into the feed of its source.
  *
- * The server greets whoever joins with the last state and prediction of each source, which may be
- * old. They count as live only once another of the same type follows, or if by this machine's clock
- * they were sent just now. `performance.now()` measures all other ages, as clocks of two machines
- * may differ.
+ * The server greets whoever joins with the last state and prediction of each source, however old,
+ * so a feed is `confirmed` only once another of the same type follows. And a full network delivers
+ * late: what took longer than the fastest message before it counts as `heard` that much earlier.
+ * All ages are measured on one clock, `performance.now()`, as those of two machines may differ.
  */
-export function follow(feed, message, now, unixNow) {
-  const fresh = Math.abs(unixNow - message.times.sent * 1000) < STALE_MS;
-  const followed = feed?.confirmed || feed?.message.type === message.type;
-  return { message, heard: now, confirmed: fresh || followed };
+export function follow(feed, message, now) {
+  const underway = now - message.times.sent * 1000;
+  const before = feed ? feed.fastest + (now - feed.arrived) * FORGOTTEN : underway;
+  const fastest = Math.min(underway, before);
+  return {
+    message,
+    arrived: now,
+    heard: now - (underway - fastest),
+    fastest,
+    confirmed: feed !== undefined && (feed.confirmed || feed.message.type === message.type),
+  };
+}
+
+/** Whether the feed's message is a prediction that is true now. */
+export function isLive(feed, connected, now) {
+  const { message, heard, confirmed } = feed;
+  return connected && message.type === "prediction" && confirmed && now - heard <= STALE_MS;
 }
 
 export function view(feed, connected, now) {
-  const { message, heard, confirmed } = feed;
+  const { message, heard } = feed;
   const silent = now - heard;
   if (!connected) {
     return quiet("no connection", "no connection", ago(message, silent));
@@ -38,8 +54,11 @@ export function view(feed, connected, now) {
   if (message.type === "source") {
     return viewState(message, silent);
   }
-  if (!confirmed || silent > STALE_MS) {
+  if (silent > STALE_MS) {
     return quiet("stale", "no signal", ago(message, silent));
+  }
+  if (!isLive(feed, connected, now)) {
+    return quiet("running", "starting", "");
   }
   const likeliest = message.genre ?? highest(message.probabilities);
   const [headline, detail] = words(message, likeliest);

@@ -1,0 +1,115 @@
+"""Takes the pictures of README and docs, of the real program in a real browser.
+
+`make pictures` writes docs/pictures/. What is danced there is danced by the drawn figure of the
+source `test:`, so whatever genre is named is the model's honest mistake.
+"""
+
+import argparse
+import io
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from tests.system.command import Command
+from tests.system.served import chromium
+
+_OUT: Final = Path(__file__).parents[1] / "docs" / "pictures"
+_THEMES: Final = ("stage", "paper", "neon")
+_LAYOUTS: Final = ("bar", "corner", "full")
+_DESK: Final = {"width": 1440, "height": 900}
+_PHONE: Final = {"width": 390, "height": 844}
+_AIR: Final = {"width": 1920, "height": 1080}
+_SMALLER: Final = 960
+_PATIENCE: Final = 120_000
+
+
+def take(out: Path) -> None:
+    """Writes all pictures to a folder."""
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch, chromium() as browser:
+        folder = Path(scratch)
+        sources = ("--source", "stage=test:", "--source", "wings=rtsp://127.0.0.1:9/wings")
+        with Command(*sources, "--hop", "0.1", "--preview", folder=folder) as run:
+            _dashboards(browser, f"http://{run.page}", out)
+        with Command("--source", "stage=test:", "--hop", "0.1", folder=folder) as run:
+            _overlays(browser, f"http://{run.page}", out)
+
+
+def _dashboards(browser: Browser, server: str, out: Path) -> None:
+    for name, size in (("dashboard", _DESK), ("dashboard-phone", _PHONE)):
+        with _page(browser, size, f"{server}/") as page:
+            _until_named(page, ".headline")
+            # A history, and a minute's figures, begin to be worth looking at.
+            page.wait_for_timeout(8_000)
+            page.screenshot(path=out / f"{name}.png")
+
+
+def _overlays(browser: Browser, server: str, out: Path) -> None:
+    for theme in _THEMES:
+        for layout in _LAYOUTS:
+            url = f"{server}/overlay?theme={theme}&layout={layout}"
+            with _page(browser, _AIR, url) as page:
+                _until_named(page, ".genre-word")
+                page.wait_for_timeout(1_500)
+                overlay = Image.open(io.BytesIO(page.screenshot(omit_background=True)))
+            on_air = Image.alpha_composite(_footage(theme), overlay.convert("RGBA"))
+            small = on_air.convert("RGB").resize(
+                (_SMALLER, _SMALLER * 9 // 16), Image.Resampling.LANCZOS
+            )
+            small.save(out / f"overlay-{theme}-{layout}.png", optimize=True)
+
+
+@contextmanager
+def _page(browser: Browser, size: dict[str, int], url: str) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": size["width"], "height": size["height"]})
+    page = context.new_page()
+    page.goto(url)
+    yield page
+    context.close()
+
+
+def _until_named(page: Page, where: str) -> None:
+    """Waits until a genre is on the page; "not sure" makes a dull picture."""
+    quiet = r"not sure|warming up|no dancer|no signal|starting|no connection|^$"
+    page.wait_for_function(
+        "([where, quiet]) => [...document.querySelectorAll(where)]"
+        ".some(each => !new RegExp(quiet).test(each.textContent))",
+        arg=[where, quiet],
+        timeout=_PATIENCE,
+    )
+    expect(page.locator("body")).to_be_visible()
+
+
+def _footage(theme: str) -> Image.Image:
+    """A stage without anybody on it, drawn here: bright where the theme is for bright footage."""
+    width, height = _AIR["width"], _AIR["height"]
+    x = np.linspace(-1, 1, width)[None, :]
+    y = np.linspace(0, 1, height)[:, None]
+    beams = sum(
+        np.exp(-(((x - at - lean * (1 - y)) / (0.06 + 0.22 * y)) ** 2)) * (1 - 0.55 * y)
+        for at, lean in ((-0.55, 0.25), (0.05, 0.0), (0.6, -0.3))
+    )
+    floor = np.clip((y - 0.72) * 3, 0, 1)
+    light = 0.1 + 0.5 * beams + 0.22 * floor
+    tint = {"stage": (0.55, 0.45, 1.0), "paper": (1.0, 0.95, 0.86), "neon": (0.2, 0.45, 0.75)}
+    ground = 0.45 if theme == "paper" else 0.0
+    colours = np.stack([light * channel + ground for channel in tint[theme]], axis=-1)
+    rgb = (np.clip(colours, 0, 1) * 255).astype(np.uint8)
+    return Image.fromarray(rgb).convert("RGBA")
+
+
+def main() -> None:
+    """Takes them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=_OUT, help="folder (default: docs/pictures)")
+    take(parser.parse_args().out)
+
+
+if __name__ == "__main__":
+    main()

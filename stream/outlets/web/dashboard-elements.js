@@ -1,0 +1,27 @@
+/* The few things that the dashboard's parts do with elements. */
+
+/** A new element of `tag` and `className`, holding `content`: text or another element. */
+export function element(tag, className, content = "") {
+  const made = document.createElement(tag);
+  made.className = className;
+  made.append(content);
+  return made;
+}
+
+/** The first element of a template, to be filled. */
+export function clone(template) {
+  return document.getElementById(template).content.firstElementChild.cloneNode(true);
+}
+
+/** Only where it differs: each change costs a layout. */
+export function setText(target, text) {
+  if (target.textContent !== text) {
+    target.textContent = text;
+  }
+}
+
+/** Sets text and hides the element where there is none. */
+export function setTextOrHide(target, text) {
+  setText(target, text);
+  target.hidden = text === "";
+}

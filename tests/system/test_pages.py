@@ -1,0 +1,287 @@
+"""Overlay and dashboard of a real `dancetype demo`, in a real Chromium."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.system.served import TOKEN, ServedDemo, chromium, sure_of
+
+THEMES: Final = ("stage", "paper", "neon")
+LAYOUTS: Final = ("bar", "corner", "full")
+# Milliseconds in which a busy machine gets to a genre, and a page back to a server.
+SOON: Final = 30_000
+STALE: Final = 2_000
+
+FRAMES_A_SECOND: Final = """seconds => new Promise(done => {
+  let frames = 0, first;
+  const count = now => {
+    first ??= now;
+    if (now - first >= 1000 * seconds) done(frames / (now - first) * 1000);
+    else { frames += 1; requestAnimationFrame(count); }
+  };
+  requestAnimationFrame(count);
+})"""
+
+
+@pytest.fixture(scope="module")
+def demo(
+    pose_model: Path, sample_clip: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServedDemo]:
+    """A demo that is sure of house and says so ten times a second."""
+    model = sure_of("HO", tmp_path_factory.mktemp("model") / "house.onnx")
+    words = ("--model", model, "--hop", "0.1", "--preview", "--token", TOKEN)
+    with ServedDemo(*words) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as launched:
+        yield launched
+
+
+class Watched:
+    """A page, and whatever it has done that it should not."""
+
+    def __init__(self, page: Page, host: str) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        self.strangers: list[str] = []
+        page.on("console", lambda line: self._hear(line.type, line.text))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", lambda request: self._note(request.url, host))
+        page.on("websocket", lambda socket: self._note(socket.url, host))
+
+    def _hear(self, kind: str, text: str) -> None:
+        # That a server which was stopped refuses connections is the browser's own news.
+        if kind == "error" and "ERR_CONNECTION_REFUSED" not in text:
+            self.errors.append(text)
+
+    def _note(self, url: str, host: str) -> None:
+        if not re.match(rf"(https?|wss?)://{re.escape(host)}/|(data|blob):", url):
+            self.strangers.append(url)
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 1920, "height": 1080})
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def watched(context: BrowserContext, demo: ServedDemo) -> Iterator[Watched]:
+    """A page that is to log no error and to call nobody but its own server."""
+    watched = Watched(context.new_page(), demo.host)
+    yield watched
+    assert not watched.errors
+    assert not watched.strangers
+
+
+def overlay_says(page: Page, word: str) -> None:
+    shown = page.locator(".genre-word").first
+    expect(shown).to_have_text(word, timeout=SOON)
+    expect(shown).to_have_css("opacity", "1", timeout=SOON)
+    expect(page.locator("body")).to_have_attribute("data-state", "live", timeout=SOON)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("theme", THEMES)
+def test_each_theme_and_layout_shows_the_genre_on_a_transparent_ground(
+    demo: ServedDemo, watched: Watched, theme: str, layout: str, pictures: Path
+) -> None:
+    page = watched.page
+    page.goto(demo.url("/overlay", theme=theme, layout=layout))
+    overlay_says(page, "house")
+    page.wait_for_timeout(600)  # Until what glides has arrived.
+    shot = page.screenshot(omit_background=True, path=pictures / f"overlay-{theme}-{layout}.png")
+    assert alpha(shot, 960, 8) == 0
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+    assert serious_faults(page) == []
+
+
+def test_the_overlay_shows_what_the_newest_message_says(demo: ServedDemo, watched: Watched) -> None:
+    """With bars for every probability, and a skeleton that is drawn and moves."""
+    page = watched.page
+    page.goto(demo.url("/overlay", layout="full"))
+    overlay_says(page, "house")
+    expect(page.locator(".bar")).to_have_count(10)
+    first, second = [pixels_of(page, "canvas.skeleton") for _ in range(2)]
+    assert first
+    assert first != second
+
+
+def test_what_is_old_is_stale_within_two_seconds_and_live_again_by_itself(
+    demo: ServedDemo, watched: Watched
+) -> None:
+    page = watched.page
+    page.goto(demo.url("/overlay"))
+    overlay_says(page, "house")
+    with demo.frozen():
+        expect(page.locator("body")).to_have_attribute("data-state", "stale", timeout=STALE)
+        page.wait_for_timeout(1000)  # The fading.
+        assert not shows_anything(page)
+    overlay_says(page, "house")
+
+
+def test_pages_outlive_their_server(demo: ServedDemo, context: BrowserContext) -> None:
+    overlay, dashboard = (Watched(context.new_page(), demo.host) for _ in range(2))
+    overlay.page.goto(demo.url("/overlay"))
+    dashboard.page.goto(demo.url("/"))
+    overlay_says(overlay.page, "house")
+    expect(dashboard.page.locator(".headline")).to_have_text("house", timeout=SOON)
+    demo.stop()
+    expect(overlay.page.locator("body")).to_have_attribute("data-state", "lost", timeout=STALE)
+    expect(dashboard.page.locator(".headline")).not_to_have_text("house", timeout=STALE)
+    demo.start()
+    overlay_says(overlay.page, "house")
+    expect(dashboard.page.locator(".headline")).to_have_text("house", timeout=SOON)
+    assert overlay.errors == dashboard.errors == []
+
+
+def test_the_overlay_paints_as_often_as_an_empty_page_with_ten_messages_a_second(
+    demo: ServedDemo, watched: Watched, context: BrowserContext
+) -> None:
+    empty = context.new_page()
+    page = watched.page
+    page.goto(demo.url("/overlay", layout="full"))
+    overlay_says(page, "house")
+    shares = []
+    # A ratio in one run, and the best of six: the machine is not ours alone.
+    for _ in range(6):
+        empty.bring_to_front()
+        without = empty.evaluate(FRAMES_A_SECOND, 1)
+        page.bring_to_front()
+        shares.append(page.evaluate(FRAMES_A_SECOND, 2) / without)
+        if shares[-1] > 0.95:
+            break
+    assert shares[-1] > 0.95, shares
+
+
+def test_who_wants_less_motion_gets_none(demo: ServedDemo, browser: Browser) -> None:
+    context = browser.new_context(reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(demo.url("/overlay", layout="full"))
+    overlay_says(page, "house")
+    moving = """document.getAnimations().filter(each =>
+      each.effect.getKeyframes().some(frame => (frame.transform ?? "none") !== "none")).length"""
+    assert {page.evaluate(moving) for _ in range(20)} == {0}
+    context.close()
+
+
+def test_without_the_token_the_overlay_shows_no_genre_and_says_what_is_wrong(
+    demo: ServedDemo, context: BrowserContext
+) -> None:
+    page = context.new_page()
+    page.goto(f"http://{demo.host}/overlay")
+    expect(page.locator("body")).to_have_attribute("data-state", "barred", timeout=SOON)
+    expect(page.get_by_text("token")).to_be_visible()
+
+
+def test_unknown_words_in_the_address_are_answered_with_the_usual_overlay(
+    demo: ServedDemo, watched: Watched
+) -> None:
+    watched.page.goto(demo.url("/overlay", theme="<script>", layout="2", show="all,,genre"))
+    overlay_says(watched.page, "house")
+
+
+def test_the_dashboard_shows_picture_figures_and_history_of_a_source(
+    demo: ServedDemo, watched: Watched, pictures: Path
+) -> None:
+    page = watched.page
+    page.goto(demo.url("/"))
+    expect(page.locator(".headline")).to_have_text("house", timeout=SOON)
+    expect(page.locator(".genre.likeliest .genre-name")).to_have_text("house")
+    expect(page.locator(".picture img")).to_have_js_property("complete", True, timeout=SOON)
+    assert page.locator(".picture img").evaluate("each => each.naturalWidth") > 100
+    expect(page.locator(".latency-parts")).to_contain_text("pose", timeout=SOON)
+    expect(page.locator(".history")).to_contain_text("house", timeout=SOON)
+    expect(page.locator("#run")).to_contain_text(re.compile(r"1 .*of 256"), timeout=SOON)
+    page.screenshot(path=pictures / "dashboard.png")
+    assert serious_faults(page) == []
+
+
+def test_the_dashboard_makes_the_address_of_an_overlay_and_copies_it(
+    demo: ServedDemo, watched: Watched
+) -> None:
+    page = watched.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(demo.url("/"))
+    expect(page.locator(".headline")).to_have_text("house", timeout=SOON)
+    page.locator("#overlay-all").click()
+    page.locator(".overlay-theme").select_option("neon")
+    page.locator(".overlay-layout").select_option("corner")
+    page.locator(".overlay-copy").click()
+    expect(page.locator(".overlay-copied")).to_contain_text("opied")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith(f"http://{demo.host}/overlay?")
+    assert {"theme=neon", "layout=corner", f"token={TOKEN}"} <= set(
+        copied.partition("?")[2].split("&")
+    )
+    assert serious_faults(page) == []
+    page.goto(copied)
+    overlay_says(page, "house")
+
+
+def test_the_dashboard_fits_a_phone(demo: ServedDemo, browser: Browser, pictures: Path) -> None:
+    context = browser.new_context(viewport={"width": 360, "height": 740})
+    page = context.new_page()
+    page.goto(demo.url("/"))
+    expect(page.locator(".headline")).to_have_text("house", timeout=SOON)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.screenshot(path=pictures / "dashboard-phone.png", full_page=True)
+    context.close()
+
+
+def test_the_dashboard_takes_the_token_from_who_types_it_in(
+    demo: ServedDemo, context: BrowserContext
+) -> None:
+    page = context.new_page()
+    page.goto(f"http://{demo.host}/")
+    page.locator("#token").fill("another-token-altogether")
+    page.locator("#token").press("Enter")
+    expect(page.locator("#token-advice")).to_be_visible(timeout=SOON)
+    assert serious_faults(page) == []
+    page.locator("#token").fill(TOKEN)
+    page.locator("#token").press("Enter")
+    expect(page.locator(".headline")).to_have_text("house", timeout=SOON)
+
+
+def alpha(png: bytes, x: int, y: int) -> int:
+    """How opaque a picture is in one place, from 0 to 255."""
+    image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert image is not None
+    return int(image[y, x, 3]) if image.shape[2] == 4 else 255
+
+
+def shows_anything(page: Page) -> bool:
+    """Whether a pixel of the page is more than a trace."""
+    image = cv2.imdecode(
+        np.frombuffer(page.screenshot(omit_background=True), np.uint8), cv2.IMREAD_UNCHANGED
+    )
+    assert image is not None
+    return bool((image[..., 3] > 25).any())
+
+
+def pixels_of(page: Page, canvas: str) -> str:
+    """What a canvas shows, a tenth of a second from now."""
+    page.wait_for_timeout(100)
+    found: str = page.eval_on_selector(canvas, "each => each.toDataURL()")
+    return found
+
+
+def serious_faults(page: Page) -> list[Any]:
+    """What axe-core holds against a page, of what keeps people from using it."""
+    found = Axe().run(page).response["violations"]
+    return [
+        (each["id"], [node["html"] for node in each["nodes"]])
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]
