@@ -33,11 +33,13 @@ def take(out: Path) -> None:
     """Writes all pictures to a folder."""
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, chromium() as browser:
-        folder = Path(scratch)
+        folders = [Path(scratch, name) for name in ("dashboard", "overlay")]
+        for folder in folders:
+            folder.mkdir()
         sources = ("--source", "stage=test:", "--source", "wings=rtsp://127.0.0.1:9/wings")
-        with Command(*sources, "--hop", "0.1", "--preview", folder=folder) as run:
+        with Command(*sources, "--hop", "0.1", "--preview", folder=folders[0]) as run:
             _dashboards(browser, f"http://{run.page}", out)
-        with Command("--source", "stage=test:", "--hop", "0.1", folder=folder) as run:
+        with Command("--source", "stage=test:", "--hop", "0.1", folder=folders[1]) as run:
             _overlays(browser, f"http://{run.page}", out)
 
 

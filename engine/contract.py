@@ -7,7 +7,7 @@ from textwrap import shorten
 from typing import Any, Final, Literal
 
 from engine.errors import ExpectedError
-from engine.genres import GENRES
+from engine.genres import GENRES, is_code, is_name, plain
 from engine.skeleton import JOINTS
 from engine.window import WindowSpec
 
@@ -18,6 +18,12 @@ NORMALISATION: Final = (
     "window's median of the largest joint distance from the pelvis"
 )
 """The one normalisation that `engine.window` does."""
+
+CREDIT: Final = (
+    "Trained on AIST++ (Li et al., ICCV 2021; annotations CC BY 4.0, Google) of the AIST Dance "
+    "Video Database (Tsuchida et al., ISMIR 2019)"
+)
+"""The makers of the data that the shipped model was trained on."""
 
 _LONGEST_WINDOW: Final = 600  # seconds; a stream would have to keep, and wait for, all of them
 _MOST_STEPS: Final = 2000  # to smooth more takes hundreds of megabytes
@@ -38,6 +44,7 @@ class Contract:
 
     Attributes:
         labels: genre codes in the order of the model's output.
+        genres: name of each; where none are given, those of AIST.
         window: form of its input, (N, L, F).
         view: "camera" where the model knows dancers as a camera in front of them sees them,
             "studio" where it knows the data set's own axes. Motion capture is turned accordingly
@@ -58,17 +65,28 @@ class Contract:
     dancers: tuple[str, ...]
     figures: Mapping[str, Any] = field(default_factory=dict)
     licence: str = "Apache-2.0"
-    credit: str = (
-        "Trained on AIST++ (Li et al., ICCV 2021; annotations CC BY 4.0, Google) of the AIST Dance "
-        "Video Database (Tsuchida et al., ISMIR 2019)"
-    )
+    credit: str = CREDIT
+    genres: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.genres:
+            names = {code: GENRES.get(code, code) for code in self.labels}
+            object.__setattr__(self, "genres", names)
+
+    def name_of(self, code: str) -> str:
+        """The name of a genre of this model, such as "house" for "HO".
+
+        Raises:
+            KeyError: it knows no such genre.
+        """
+        return self.genres[code]
 
     def metadata(self) -> dict[str, str]:
         """As `metadata_props` of an ONNX file; every value is a string, most of them JSON."""
         return {
             "dancetype_contract": VERSION,
             "labels": json.dumps(self.labels),
-            "genres": json.dumps({code: GENRES[code] for code in self.labels}),
+            "genres": json.dumps(dict(self.genres)),
             "joints": json.dumps(JOINTS),
             "window": json.dumps(asdict(self.window)),
             "features": json.dumps(_feature_names(self.window)),
@@ -105,26 +123,30 @@ class Contract:
                 figures=dict(json.loads(metadata["figures"])),
                 licence=metadata["licence"],
                 credit=metadata["credit"],
+                genres=_names(metadata["genres"]),
             )
             joints = _strings(metadata["joints"])
-            genres = json.loads(metadata["genres"])
             features = json.loads(metadata["features"])
             normalisation = metadata["normalisation"]
         except KeyError as error:
             raise ContractError(f"its contract lacks {error}") from error
         except (TypeError, ValueError, RecursionError) as error:
             raise ContractError(f"its contract cannot be read: {error}") from error
-        contract._check(genres, joints, features, normalisation)
+        contract._check(joints, features, normalisation)
         return contract
 
-    def _check(
-        self, genres: Any, joints: tuple[str, ...], features: Any, normalisation: str
-    ) -> None:
-        unknown = [label for label in self.labels if label not in GENRES]
-        if unknown or len(set(self.labels)) != len(self.labels) or not self.labels:
+    def _check(self, joints: tuple[str, ...], features: Any, normalisation: str) -> None:
+        distinct = len(set(self.labels)) == len(self.labels) > 0
+        if not distinct or not all(is_code(label) for label in self.labels):
             raise ContractError(f"its labels are not distinct genre codes: {self.labels}")
-        if genres != {label: GENRES[label] for label in self.labels}:
-            raise ContractError(f"its genres {genres} contradict its labels {self.labels}")
+        if set(self.genres) != set(self.labels):
+            raise ContractError(f"its genres {self.genres} contradict its labels {self.labels}")
+        for code, name in self.genres.items():
+            # Whoever listens for HO, by whatever model, means house.
+            if not is_name(name) or GENRES.get(code, name) != name:
+                raise ContractError(f"its genre {code} cannot be named {name!r}")
+        if len({plain(name) for name in self.genres.values()}) != len(self.genres):
+            raise ContractError(f"its genres {self.genres} have the same name twice")
         if joints != JOINTS:
             raise ContractError("its joints are not COCO's 17 in their order")
         if features != _feature_names(self.window):
@@ -138,6 +160,15 @@ def _strings(text: str) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise ValueError(f"{text} is no list of strings")
     return tuple(values)
+
+
+def _names(text: str) -> dict[str, str]:
+    names = json.loads(text)
+    if not isinstance(names, dict) or not names:
+        raise ValueError(f"{text} is no object of names")
+    if not all(isinstance(name, str) for name in names.values()):
+        raise ValueError(f"{text} names a genre by no text")
+    return names
 
 
 def _window(text: str) -> WindowSpec:

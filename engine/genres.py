@@ -1,6 +1,10 @@
-"""The ten genres of the AIST Dance Video Database, and the order in which models list them."""
+"""Genres: the ten of the AIST Dance Video Database, and how genres of one's own get their codes."""
 
+import re
+import unicodedata
+from collections.abc import Iterable
 from typing import Final
+from zlib import crc32
 
 GENRES: Final[dict[str, str]] = {
     "BR": "break",
@@ -17,3 +21,70 @@ GENRES: Final[dict[str, str]] = {
 """Genre code -> name, as in Tsuchida et al., "AIST Dance Video Database", ISMIR 2019."""
 
 CODES: Final[tuple[str, ...]] = tuple(GENRES)
+
+LONGEST_NAME: Final = 40
+"""Letters of a genre's name; more do not fit a screen."""
+
+_CODE: Final = re.compile(r"[A-Z0-9]{1,12}")
+_LONGEST_MADE: Final = 8
+
+
+def is_code(text: str) -> bool:
+    """Whether `text` has the form of a genre's code: 1 to 12 of A to Z and 0 to 9.
+
+    Codes are parts of MQTT topics, OSC addresses and keys of JSON.
+    """
+    return _CODE.fullmatch(text) is not None
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` can be shown as a genre's name."""
+    short = text == text.strip() and len(text) <= LONGEST_NAME
+    return short and text.isprintable() and re.search(r"\w", text) is not None
+
+
+def plain(name: str) -> str:
+    """A name without what people write one way or another: capitals, hyphens, underscores."""
+    return re.sub(r"[\s_-]+", " ", name).strip().casefold()
+
+
+def understood(text: str) -> str | None:
+    """The code of the AIST genre that `text` says, by code or name in any spelling, or None."""
+    codes = {plain(said): code for code, name in GENRES.items() for said in (code, name)}
+    return codes.get(plain(text))
+
+
+def made_codes(names: Iterable[str]) -> dict[str, str]:
+    """Codes for genres of one's own: the same names get the same codes, in whatever order.
+
+    A code is the name in capitals if that is short, else the first letters of its words, or of the
+    one word: salsa is SALSA, west coast swing WCS. Where two would be the same, or that of a genre
+    of AIST, they are numbered by name.
+
+    Args:
+        names: distinct by `plain`.
+
+    Returns:
+        Code of each name.
+    """
+    codes: dict[str, str] = {}
+    taken = set(CODES)
+    for name in sorted(names, key=plain):
+        made = _made(name)
+        numbered = (f"{made}{number}" for number in range(2, 1000))
+        code = made if made not in taken else next(c for c in numbered if c not in taken)
+        taken.add(code)
+        codes[name] = code
+    return codes
+
+
+def _made(name: str) -> str:
+    without_accents = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    words = re.findall(r"[A-Z0-9]+", without_accents.upper())
+    if not words:
+        # Nothing that a code may hold, as of a name in Japanese.
+        return f"G{crc32(plain(name).encode()) % 10_000:04}"
+    whole = "".join(words)
+    if len(whole) > _LONGEST_MADE and len(words) > 1:
+        whole = "".join(word[0] for word in words)
+    return whole[:_LONGEST_MADE]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 from zipfile import ZipFile
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engine.blazepose import LANDMARKS, Landmarks, coco_joints
 from engine.errors import ExpectedError
-from engine.genres import CODES
+from engine.genres import CODES, is_code
 from engine.skeleton import Array, pelvis_centred
 from engine.window import MAX_GAP
 
@@ -79,9 +79,33 @@ class Track:
     @property
     def longest_stretch(self) -> float:
         """Seconds that somebody was seen on end, without a gap at which a window would break."""
-        times = self.times[self._seen]
-        parts = np.split(times, np.flatnonzero(np.diff(times) > MAX_GAP) + 1)
-        return max(float(part[-1] - part[0]) if len(part) else 0.0 for part in parts)
+        return max((track.times[-1] - track.times[0] for track in self.stretches()), default=0.0)
+
+    def stretches(self, *, min_seconds: float = 0.0) -> "list[Track]":
+        """Cuts out the parts in which somebody was seen on end, in their order.
+
+        Args:
+            min_seconds: shorter ones are left out.
+        """
+        seen = np.flatnonzero(self._seen)
+        if not len(seen):
+            return []
+        parts = np.split(seen, np.flatnonzero(np.diff(self.times[seen]) > MAX_GAP) + 1)
+        return [
+            self._part(slice(part[0], part[-1] + 1))
+            for part in parts
+            if self.times[part[-1]] - self.times[part[0]] >= min_seconds
+        ]
+
+    def _part(self, frames: slice) -> "Track":
+        return replace(
+            self,
+            times=self.times[frames],
+            world=self.world[frames],
+            image=self.image[frames],
+            visibility=self.visibility[frames],
+            start=self.start + float(self.times[frames][0] - self.times[0]),
+        )
 
     @property
     def _seen(self) -> NDArray[np.bool_]:
@@ -158,9 +182,11 @@ def read_track(path: Path) -> Track:
         raise TrackError(f"{path}: its timestamps do not rise")
     if not track.times[-1] - track.times[0] <= _LONGEST:
         raise TrackError(f"{path}: its timestamps span more than a day; are they milliseconds?")
-    if track.genre not in (*CODES, NOT_DANCING):
+    # Which codes there are is known to whoever uses the track.
+    if not is_code(track.genre) and track.genre != NOT_DANCING:
         raise TrackError(
-            f"{path}: {track.genre!r} is none of the genres {', '.join(CODES)}, nor {NOT_DANCING}"
+            f"{path}: {track.genre!r} is none of the genres {', '.join(CODES)}, no code of another "
+            f"(1 to 12 of A-Z and 0-9), nor {NOT_DANCING}"
         )
     return track
 

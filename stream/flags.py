@@ -72,6 +72,9 @@ _FLAGS: Final = {
     ],
     "osc": Annotated[_Text, _flag(_SEND, "Send OSC there.", metavar="HOST:PORT")],
     "jsonl": Annotated[_File, _flag(_SEND, "Append messages to a file.", metavar="FILE")],
+    "record": Annotated[
+        _File, _flag(_SEND, "Keep joints and predictions there, never images.", metavar="DIR")
+    ],
     "model": Annotated[_File, _flag(_MODELS, "Genre model, an ONNX file.", metavar="FILE")],
     "device": Annotated[_Text, _flag(_MODELS, "auto, cpu or cuda (default: auto).")],
     "variant": Annotated[_Text, _flag(_MODELS, "Pose model: lite, full or heavy.")],
@@ -81,6 +84,11 @@ _FLAGS: Final = {
 
 LIVE: Final = tuple(_FLAGS)
 """Flags of a verb that runs live: all there are."""
+
+_OF_SOURCES: Final = ("stall", "preview", "record", "variant", "pose_model")
+
+REPLAY: Final = tuple(name for name in LIVE if name not in _OF_SOURCES)
+"""Flags of a verb that does the same without a source."""
 
 POSE: Final = ("variant", "pose_model", "config")
 """Flags of a verb that finds poses."""

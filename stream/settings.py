@@ -109,6 +109,8 @@ class Settings(BaseSettings):
     """Where to send OSC messages: `host:port`."""
     jsonl: Path | None = None
     """File that messages are appended to."""
+    record: Path | None = None
+    """Folder that takes are kept in."""
     people: int = Field(1, ge=1, le=6)
     """How many dancers of a source to follow."""
     stall: float = Field(2.0, ge=0.5, le=60)

@@ -40,12 +40,20 @@ def _too_short(sequence: Sequence) -> SequenceError:
 
 
 class ClipWindows(Dataset[tuple[Tensor, Tensor]]):
-    """One window a sequence and epoch, as the project began: shuffled, in batches."""
+    """One window a sequence and epoch, as the project began: shuffled, in batches.
 
-    def __init__(self, sequences: list[Sequence], recipe: Recipe) -> None:
+    Args:
+        sequences: motion capture, one or more.
+        recipe: with the windows and batches.
+        labels: genre codes, whose order the indices follow.
+    """
+
+    def __init__(
+        self, sequences: list[Sequence], recipe: Recipe, *, labels: tuple[str, ...] = CODES
+    ) -> None:
         spec = recipe.window.spec()
         self._windows = torch.from_numpy(np.stack([first_window(s, spec) for s in sequences]))
-        self._labels = torch.tensor([CODES.index(s.name.genre) for s in sequences])
+        self._labels = torch.tensor([labels.index(s.name.genre) for s in sequences])
         batch = recipe.optimiser.batch
         self._batches = [
             torch.from_numpy(indices)
@@ -72,6 +80,7 @@ class RandomWindows(Dataset[tuple[Tensor, Tensor]]):
         sequences: motion capture to draw from.
         recipe: with random sampling.
         tracks: folders of tracks to draw from as well.
+        labels: genre codes, whose order the indices follow.
 
     Raises:
         SequenceError: a sequence is shorter than the shortest window.
@@ -83,12 +92,14 @@ class RandomWindows(Dataset[tuple[Tensor, Tensor]]):
         recipe: Recipe,
         *,
         tracks: tuple[list[Track], ...] = (),
+        labels: tuple[str, ...] = CODES,
     ) -> None:
         self._recipe = recipe
+        self._labels = labels
         self._spec = recipe.window.spec()
-        shortest = min(sequences, key=lambda sequence: sequence.seconds)
-        if shortest.seconds < self._spec.min_seconds:
-            raise _too_short(shortest)
+        for sequence in sequences:
+            if sequence.seconds < self._spec.min_seconds:
+                raise _too_short(sequence)
         sampling = recipe.sampling
         groups = [of_sequences(sequences)]
         groups += [of_tracks(folder, min_seconds=self._spec.min_seconds) for folder in tracks]
@@ -111,7 +122,10 @@ class RandomWindows(Dataset[tuple[Tensor, Tensor]]):
         chosen = rng.choice(len(self._dances), self._recipe.optimiser.batch, p=self._chances)
         dances = [self._dances[index] for index in chosen]
         windows = [self._window(dance, rng) for dance in dances]
-        labels = [NO_GENRE if d.genre == NOT_DANCING else CODES.index(d.genre) for d in dances]
+        labels = [
+            NO_GENRE if dance.genre == NOT_DANCING else self._labels.index(dance.genre)
+            for dance in dances
+        ]
         return torch.from_numpy(np.stack(windows)), torch.tensor(labels)
 
     def _window(self, dance: Dance, rng: np.random.Generator) -> Array:

@@ -1,6 +1,6 @@
 """A trained network with all that made it, in one file."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from engine.contract import Contract
 from engine.errors import ExpectedError
-from engine.genres import CODES
+from engine.genres import GENRES
 from engine.skeleton import Array
 from training.network import GenreLSTM
 from training.recipe import Recipe
@@ -35,6 +35,8 @@ class Checkpoint:
         figures: results by split.
         history: one entry an epoch.
         resume: optimiser, schedule and last weights; empty once training has ended.
+        genres: code and name of each, in the order of the network's output.
+        credit: what it was trained on where that is not AIST++ alone.
     """
 
     recipe: Recipe
@@ -46,6 +48,8 @@ class Checkpoint:
     figures: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
     resume: dict[str, Any] = field(default_factory=dict)
+    genres: dict[str, str] = field(default_factory=lambda: dict(GENRES))
+    credit: str | None = None
 
     def save(self, path: Path) -> None:
         """Writes the file whole or not at all."""
@@ -76,14 +80,15 @@ class Checkpoint:
     def network(self) -> GenreLSTM:
         """The trained network, ready to evaluate."""
         window = self.recipe.window.spec()
-        network = GenreLSTM(self.recipe.network, window=window, genres=len(CODES))
+        network = GenreLSTM(self.recipe.network, window=window, genres=len(self.genres))
         network.load_state_dict(self.weights)
         return network.eval()
 
     def contract(self) -> Contract:
         """What the exported model will say of itself."""
-        return Contract(
-            labels=CODES,
+        contract = Contract(
+            labels=tuple(self.genres),
+            genres=self.genres,
             window=self.recipe.window.spec(),
             view="camera" if self.recipe.camera else "studio",
             recipe=self.recipe.name,
@@ -91,6 +96,10 @@ class Checkpoint:
             dancers=tuple(self.dancers),
             figures=self.figures,
         )
+        if self.credit is None:
+            return contract
+        # Whose the clips are, and what may be done with them, only their owner knows.
+        return replace(contract, credit=self.credit, licence="not stated")
 
 
 class CheckpointClassifier:

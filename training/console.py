@@ -1,4 +1,4 @@
-"""The verbs `prepare`, `train`, `evaluate` and `synth`."""
+"""The verbs `prepare`, `evaluate` and `synth`."""
 
 import json
 from enum import StrEnum
@@ -23,7 +23,6 @@ class Select(StrEnum):
 def register(app: typer.Typer) -> None:
     """Adds this folder's verbs to the command."""
     app.command("prepare")(prepare)
-    app.command("train")(train)
     app.command("evaluate")(evaluate)
     app.command("synth")(synth)
 
@@ -48,37 +47,6 @@ def prepare(
     prepared = tensors(sequences, frames=frames, select=select.value, velocity=velocity)
     torch.save(prepared, out)
     typer.echo(f"{out}: {tuple(prepared['data'].shape)} of split {split}")
-
-
-def train(
-    data: Data,
-    recipe: Annotated[str, typer.Option(help="Name of a recipe, or a .toml file.")],
-    out: Annotated[Path, typer.Option(help="Folder for checkpoint, log and curves.")],
-    split: Annotated[str, typer.Option(help="What to learn from.")] = "pose_train",
-    validation: Annotated[str, typer.Option(help="What to watch.")] = "pose_val",
-    tracks: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Folder of tracks to learn from as well, of `synth` or `record`; may be repeated.",
-            exists=True,
-            file_okay=False,
-        ),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="In place of the recipe's.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="In place of the recipe's.")] = None,
-) -> None:
-    """Train by a recipe; a run that was broken off goes on where it stood."""
-    from training.recipe import load_recipe
-    from training.runs import run_training
-
-    run_training(
-        load_recipe(recipe).changed(seed=seed, epochs=epochs),
-        data=data,
-        split=split,
-        validation=validation,
-        out=out,
-        tracks=tracks or [],
-    )
 
 
 def evaluate(

@@ -1,7 +1,7 @@
 """How often a model is right: by clip, by window, by situation and by genre."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from engine.clip import ClipResult, classify_track
 from engine.contract import Contract
 from engine.errors import ExpectedError
+from engine.genres import GENRES
 from engine.recognizer import WindowClassifier
 from engine.skeleton import Array
 from engine.track import Track
@@ -48,6 +49,7 @@ class Evaluation:
     Attributes:
         labels: genre codes in the model's order.
         clips: in the order they were given.
+        names: of the genres, by code.
 
     Raises:
         EvaluationError: a clip shows a genre that the model does not know.
@@ -55,6 +57,7 @@ class Evaluation:
 
     labels: tuple[str, ...]
     clips: list[Clip]
+    names: Mapping[str, str] = field(default_factory=lambda: GENRES)
 
     def __post_init__(self) -> None:
         unknown = sorted({clip.genre for clip in self.clips} - set(self.labels))
@@ -161,7 +164,7 @@ def evaluate_sequences(
         name = sequence.name
         clips.append(Clip(name.text, name.genre, _SITUATIONS[name.situation], result))
         on_clip()
-    return Evaluation(classifier.contract.labels, clips)
+    return Evaluation(classifier.contract.labels, clips, classifier.contract.genres)
 
 
 def evaluate_tracks(classifier: WindowClassifier, tracks: Sequence[Track]) -> Evaluation:
@@ -170,4 +173,4 @@ def evaluate_tracks(classifier: WindowClassifier, tracks: Sequence[Track]) -> Ev
         Clip(track.name, track.genre, "", classify_track(track.times, track.joints, classifier))
         for track in tracks
     ]
-    return Evaluation(classifier.contract.labels, clips)
+    return Evaluation(classifier.contract.labels, clips, classifier.contract.genres)

@@ -1,6 +1,7 @@
 """Trains a network by a recipe."""
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
 from engine.clip import clip_windows
-from engine.genres import CODES
+from engine.genres import GENRES
 from engine.skeleton import Array
 from engine.track import Track
 from training.aist import Sequence
@@ -26,7 +27,10 @@ _VALIDATION_HOP = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What one epoch came to; accuracies are of windows, from 0 to 1."""
+    """What one epoch came to; accuracies are of windows, from 0 to 1.
+
+    Where there is nothing to watch, what it says of validation is NaN.
+    """
 
     epoch: int
     loss: float
@@ -47,6 +51,8 @@ class Trainer:
         validation: what to watch; nothing is chosen by it.
         split: name of what is learned from.
         tracks: folders of tracks to learn from as well.
+        validation_tracks: tracks to watch as well.
+        genres: code and name of each that there is to tell apart.
         resume: a checkpoint of the same recipe to go on from.
         workers: processes that draw windows.
     """
@@ -59,6 +65,8 @@ class Trainer:
         *,
         split: str,
         tracks: tuple[list[Track], ...] = (),
+        validation_tracks: list[Track] | None = None,
+        genres: Mapping[str, str] = GENRES,
         resume: Checkpoint | None = None,
         workers: int = 1,
     ) -> None:
@@ -67,9 +75,10 @@ class Trainer:
         self._workers = workers
         spec = recipe.window.spec()
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._network = GenreLSTM(recipe.network, window=spec, genres=len(CODES))
+        self._network = GenreLSTM(recipe.network, window=spec, genres=len(genres))
         self._network.to(self._device)
-        self._data = _data(sequences, recipe, tracks)
+        self._labels = tuple(genres)
+        self._data = _data(sequences, recipe, tracks, self._labels)
         optimiser = recipe.optimiser
         self._optimiser = _optimiser(self._network, optimiser)
         self._schedule = _schedule(self._optimiser, optimiser, self.steps_per_epoch)
@@ -79,11 +88,14 @@ class Trainer:
         )
         filmed = {track.dancer for folder in tracks for track in folder if track.dancer}
         dancers = sorted({sequence.name.dancer for sequence in sequences} | filmed)
-        self.checkpoint = resume or Checkpoint(recipe, split, dancers, 0, {})
+        self.checkpoint = resume or Checkpoint(recipe, split, dancers, 0, {}, genres=dict(genres))
         if resume is not None:
             self._take_up(resume)
-        self._validation = _validation_windows(validation, self._classifier(), recipe)
-        self._unseen = not {sequence.name.dancer for sequence in validation} & set(dancers)
+        watched = validation_tracks or []
+        self._validation = _validation_windows(validation, watched, self._classifier(), recipe)
+        watching = {sequence.name.dancer for sequence in validation}
+        watching |= {track.dancer for track in watched}
+        self._unseen = bool(watching) and not watching & {"", *dancers}
 
     def epochs(self, on_step: Callable[[float], None] = lambda loss: None) -> Iterator[Epoch]:
         """Trains, and after each epoch updates `checkpoint` and says how it went.
@@ -115,7 +127,8 @@ class Trainer:
             with _mixed_precision(self._device):
                 logits = self._network(windows)
             smoothing = self._recipe.optimiser.label_smoothing
-            loss = nn.functional.cross_entropy(logits.float(), targets(labels, smoothing))
+            wanted = targets(labels, smoothing, genres=len(self._labels))
+            loss = nn.functional.cross_entropy(logits.float(), wanted)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
             self._optimiser.step()
@@ -157,7 +170,7 @@ class Trainer:
         On dancers that it was trained on, every network is right too often to tell: where the
         validation has no others, the recipe's temperature stands.
         """
-        if self._unseen:
+        if self._unseen and len(self._validation[0]):
             self.checkpoint.temperature = 1.0
             self.checkpoint.temperature = fit_temperature(*self._validation_answers())
         else:
@@ -170,6 +183,8 @@ class Trainer:
         return CheckpointClassifier(self.checkpoint)
 
     def _validate(self) -> tuple[float, float]:
+        if not len(self._validation[0]):
+            return math.nan, math.nan
         log_probabilities, labels = self._validation_answers()
         loss = nn.functional.nll_loss(log_probabilities, labels)
         return loss.item(), (log_probabilities.argmax(dim=-1) == labels).float().mean().item()
@@ -200,24 +215,27 @@ def _mixed_precision(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=bool(fast))
 
 
-def targets(labels: Tensor, smoothing: float) -> Tensor:
-    """Probabilities (N, K) to be learned for labels (N,); all alike where nobody dances.
+def targets(labels: Tensor, smoothing: float, *, genres: int) -> Tensor:
+    """Probabilities (N, `genres`) to be learned for labels (N,); all alike where nobody dances.
 
     Source: label smoothing of Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016;
     outlier exposure of Hendrycks et al., "Deep Anomaly Detection with Outlier Exposure", ICLR 2019.
     """
-    even = torch.full((len(labels), len(CODES)), 1 / len(CODES), device=labels.device)
-    one = nn.functional.one_hot(labels.clamp_min(0), len(CODES))
+    even = torch.full((len(labels), genres), 1 / genres, device=labels.device)
+    one = nn.functional.one_hot(labels.clamp_min(0), genres)
     smoothing_each = torch.where(labels == NO_GENRE, 1.0, smoothing)[:, None]
     return (1 - smoothing_each) * one + smoothing_each * even
 
 
 def _data(
-    sequences: list[Sequence], recipe: Recipe, tracks: tuple[list[Track], ...]
+    sequences: list[Sequence],
+    recipe: Recipe,
+    tracks: tuple[list[Track], ...],
+    labels: tuple[str, ...],
 ) -> RandomWindows | ClipWindows:
     if recipe.sampling.windows == "clip":
-        return ClipWindows(sequences, recipe)
-    return RandomWindows(sequences, recipe, tracks=tracks)
+        return ClipWindows(sequences, recipe, labels=labels)
+    return RandomWindows(sequences, recipe, tracks=tracks, labels=labels)
 
 
 def _optimiser(network: nn.Module, settings: OptimiserSettings) -> torch.optim.Optimizer:
@@ -239,24 +257,20 @@ def _schedule(
 
 
 def _validation_windows(
-    sequences: list[Sequence], classifier: CheckpointClassifier, recipe: Recipe
+    sequences: list[Sequence], tracks: list[Track], classifier: CheckpointClassifier, recipe: Recipe
 ) -> tuple[Array, Tensor]:
     """Windows (W, L, F) cut as in training, but from a clean view, and their genres (W,)."""
+    spec, labels = classifier.contract.window, classifier.contract.labels
     if recipe.sampling.windows == "clip":
-        spec = classifier.contract.window
         each = [first_window(sequence, spec)[None] for sequence in sequences]
     else:
-        each = [
-            clip_windows(
-                sequence.times,
-                seen_as(sequence, classifier.contract),
-                classifier,
-                hop=_VALIDATION_HOP,
-            )
-            for sequence in sequences
-        ]
-    labels = [
-        torch.full((len(windows),), CODES.index(sequence.name.genre))
-        for sequence, windows in zip(sequences, each, strict=True)
+        seen = [(s.times, seen_as(s, classifier.contract)) for s in sequences]
+        seen += [(track.times, track.joints) for track in tracks]
+        each = [clip_windows(*dance, classifier, hop=_VALIDATION_HOP) for dance in seen]
+    genres = [sequence.name.genre for sequence in sequences] + [track.genre for track in tracks]
+    indices = [
+        torch.full((len(windows),), labels.index(genre))
+        for windows, genre in zip(each, genres, strict=True)
     ]
-    return np.concatenate(each), torch.cat(labels)
+    empty = np.empty((0, spec.length, spec.features), np.float32)
+    return np.concatenate([empty, *each]), torch.cat([torch.empty(0, dtype=torch.int64), *indices])

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.genres import CODES
 from engine.skeleton import Array
 from engine.track import NOT_DANCING, Track
 from training import aist
@@ -103,7 +102,7 @@ def chances(
     is_advanced = np.array([dance.advanced for dance in flat])
     weights = np.array([dance.seconds for dance in flat])
     danced = max(len(set(genres) - {NOT_DANCING}), 1)
-    for genre in (*CODES, NOT_DANCING):
+    for genre in np.unique(genres):
         for group, share in enumerate(shares):
             here = (genres == genre) & (of_group == group)
             for choice, part in ((is_advanced, advanced), (~is_advanced, 1 - advanced)):

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from rich.console import Console, Group
 from rich.table import Table
 
-from engine.genres import GENRES
 from training.evaluation import Evaluation
 
 
@@ -38,7 +37,7 @@ def table(evaluation: Evaluation, *, title: str) -> Group:
     for column in ("", "clips", "clip accuracy", "windows", "window accuracy"):
         overall.add_column(column, justify="left" if not column else "right")
     rows = {"all": figures} | figures["by_situation"]
-    rows |= {f"{c}  {GENRES[c]}": value for c, value in figures["per_genre"].items()}
+    rows |= {f"{c}  {evaluation.names[c]}": value for c, value in figures["per_genre"].items()}
     for name, row in rows.items():
         overall.add_row(
             name,

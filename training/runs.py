@@ -1,15 +1,18 @@
 """What the verbs `train` and `evaluate` do, with a progress bar and a log."""
 
 import csv
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from engine.classifier import Classifier
+from engine.genres import CODES
 from engine.recognizer import WindowClassifier
-from engine.track import Track, read_tracks
+from engine.track import NOT_DANCING, Track, TrackError, read_tracks
 from training import aist
 from training.aist import read_sequences
 from training.evaluation import Evaluation, evaluate_sequences, evaluate_tracks
@@ -17,25 +20,33 @@ from training.recipe import Recipe, RecipeError
 from training.report import percent, save_curves, shared_dancers
 from training.splits import Split, find_split
 
-_console = Console(stderr=True, highlight=False, markup=False)
+if TYPE_CHECKING:
+    from training.checkpoint import Checkpoint
+    from training.loop import Trainer
+
+CHECKPOINT: Final = "checkpoint.pt"
+
+console: Final = Console(stderr=True, highlight=False, markup=False)
 
 
 def load_split(data: Path, name: str) -> list[aist.Sequence]:
     """Reads all sequences of a split, with a line for each that had to be left out."""
-    return _read(data, find_split(data, name))
+    return read_split(data, find_split(data, name))
 
 
-def _read(data: Path, split: Split) -> list[aist.Sequence]:
-    return read_sequences(data, split.sequences, on_drop=_console.print)
+def read_split(data: Path, split: Split) -> list[aist.Sequence]:
+    """The same of a split that was found before."""
+    return read_sequences(data, split.sequences, on_drop=console.print)
 
 
-def _progress() -> Progress:
+def progress_bar() -> Progress:
+    """On stderr, gone once it is done."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=_console,
+        console=console,
         transient=True,
     )
 
@@ -64,49 +75,80 @@ def run_training(
     filmed = tuple(_tracks_of(folder, learn) for folder in tracks)
     for folder, kept in zip(tracks, filmed, strict=True):
         split += f", {len(kept)} tracks of {folder.name}"
-    out.mkdir(parents=True, exist_ok=True)
-    file = out / "checkpoint.pt"
+    file = out / CHECKPOINT
     resume = Checkpoint.load(file) if file.exists() else None
     if resume is not None and (resume.recipe, resume.split) != (recipe, split):
-        raise RecipeError(
-            f"{out} holds a run of recipe {resume.recipe.name} on split {resume.split} that is "
-            "not the one asked for; choose another folder, or remove it"
-        )
+        raise other_run(out, resume)
     trainer = Trainer(
         recipe,
-        _read(data, learn),
-        _read(data, watch),
+        read_split(data, learn),
+        read_split(data, watch),
         split=split,
         tracks=filmed,
         resume=resume,
     )
     title = f"{recipe.name}, trained on {split}, validated on {validation}"
-    _console.print(f"{title}; {shared_dancers(learn.dancers, watch.dancers)}")
-    with _progress() as progress:
+    console.print(f"{title}; {shared_dancers(learn.dancers, watch.dancers)}")
+    fit(trainer, out, title=title)
+    temperature = trainer.calibrate()
+    trainer.checkpoint.save(file)
+    console.print(f"temperature {temperature:.2f}")
+    console.print(f"{file}: trained; next, dancetype evaluate --model {file} or dancetype export")
+
+
+def other_run(out: Path, checkpoint: "Checkpoint") -> RecipeError:
+    """What to say where a folder holds another run than the one asked for."""
+    return RecipeError(
+        f"{out} holds a run of recipe {checkpoint.recipe.name} on split {checkpoint.split} that is "
+        "not the one asked for; choose another folder, or remove it"
+    )
+
+
+def fit(trainer: "Trainer", out: Path, *, title: str) -> None:
+    """Trains to the end, with a line an epoch, and keeps checkpoint, log and curves in `out`."""
+    recipe = trainer.checkpoint.recipe
+    out.mkdir(parents=True, exist_ok=True)
+    with progress_bar() as progress:
         task = progress.add_task(recipe.name, total=trainer.steps_per_epoch)
         for epoch in trainer.epochs(on_step=lambda _: progress.advance(task)):
-            trainer.checkpoint.save(file)
+            trainer.checkpoint.save(out / CHECKPOINT)
             _write_log(trainer.checkpoint.history, out / "log.csv")
             save_curves(trainer.checkpoint.history, out / "curves.png", title=title)
             progress.reset(task)
-            progress.console.print(
-                f"epoch {epoch.epoch}/{recipe.optimiser.epochs}  "
-                f"loss {epoch.loss:.3f}  windows {percent(epoch.accuracy)}  "
-                f"validation loss {epoch.validation_loss:.3f}  "
+            watched = (
+                ""
+                if math.isnan(epoch.validation_loss)
+                else f"  validation loss {epoch.validation_loss:.3f}  "
                 f"windows {percent(epoch.validation_accuracy)}"
             )
-    temperature = trainer.calibrate()
-    trainer.checkpoint.save(file)
-    _console.print(f"temperature {temperature:.2f}")
-    _console.print(f"{file}: trained; next, dancetype evaluate --model {file} or dancetype export")
+            progress.console.print(
+                f"epoch {epoch.epoch}/{recipe.optimiser.epochs}  "
+                f"loss {epoch.loss:.3f}  windows {percent(epoch.accuracy)}{watched}"
+            )
 
 
 def _tracks_of(folder: Path, split: Split) -> list[Track]:
-    return [
+    tracks = [
         track
         for track in read_tracks(folder)
         if not track.sequence or track.sequence in split.sequences
     ]
+    check_genres(folder, tracks, CODES)
+    return tracks
+
+
+def check_genres(folder: Path, tracks: Sequence[Track], codes: Collection[str]) -> None:
+    """Refuses tracks of a genre that nobody has heard of.
+
+    Raises:
+        TrackError: with its code.
+    """
+    for track in tracks:
+        if track.genre not in {*codes, NOT_DANCING}:
+            raise TrackError(
+                f"{folder / track.name}.npz: {track.genre!r} is none of the genres to be learned: "
+                f"{', '.join(codes)}, and {NOT_DANCING}"
+            )
 
 
 def _write_log(history: list[dict[str, float]], path: Path) -> None:
@@ -137,8 +179,8 @@ class Judge:
     def on_split(self, data: Path, name: str) -> tuple[Evaluation, str]:
         """Evaluates on motion capture; the title names both splits and whom they share."""
         split = find_split(data, name)
-        sequences = _read(data, split)
-        with _progress() as progress:
+        sequences = read_split(data, split)
+        with progress_bar() as progress:
             task = progress.add_task("evaluating", total=len(sequences))
             evaluation = evaluate_sequences(
                 self._classifier, sequences, on_clip=lambda: progress.advance(task)
@@ -147,8 +189,10 @@ class Judge:
         return evaluation, self._title(f"split {name}", shares)
 
     def on_tracks(self, folder: Path) -> tuple[Evaluation, str]:
-        """Evaluates on landmark tracks."""
-        tracks = read_tracks(folder)
+        """Evaluates on the landmark tracks that show a dance."""
+        tracks = [track for track in read_tracks(folder) if track.genre != NOT_DANCING]
+        if not tracks:
+            raise TrackError(f"{folder}: no track in it shows a dance")
         dancers = [track.dancer for track in tracks if track.dancer]
         shares = shared_dancers(list(self._contract.dancers), dancers)
         title = self._title(f"{len(tracks)} landmark tracks in {folder}", shares)

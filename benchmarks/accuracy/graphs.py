@@ -69,7 +69,7 @@ def train_graph(
         assert windows is not None
         inputs, labels = windows[step]
         optimiser.zero_grad(set_to_none=True)
-        wanted = targets(labels, recipe.optimiser.label_smoothing)
+        wanted = targets(labels, recipe.optimiser.label_smoothing, genres=len(CODES))
         loss = nn.functional.cross_entropy(network(inputs), wanted)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)

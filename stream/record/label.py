@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, Self
 
-from engine.genres import GENRES
+from engine.genres import GENRES, plain, understood
 from engine.track import NOT_DANCING
 from stream.settings import SettingsError
 
@@ -45,16 +45,10 @@ class Label:
 
 
 def _genre(text: str) -> str:
-    codes = {_plain(name): code for code, name in GENRES.items()}
-    codes |= {_plain(code): code for code in (*GENRES, NOT_DANCING)}
-    try:
-        return codes[_plain(text)]
-    except KeyError:
+    code = NOT_DANCING if plain(text) == NOT_DANCING else understood(text)
+    if code is None:
         known = ", ".join(f"{code} ({name})" for code, name in GENRES.items())
         raise SettingsError(
             f"genre: {text!r} is none; there are {known}, and {NOT_DANCING} (not dancing)"
-        ) from None
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"[\s_-]+", " ", text.strip()).casefold()
+        )
+    return code

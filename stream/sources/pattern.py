@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from stream.frames import Frame
 from stream.sources.base import SourceError
-from stream.sources.opencv import cv2
+from engine.opencv import cv2
 
 _HEIGHT: Final = 480
 _WIDTH: Final = 640

@@ -11,7 +11,7 @@ import numpy as np
 
 from stream.frames import Frame
 from stream.sources.base import Fault, SourceError, SourceUnavailableError
-from stream.sources.opencv import cv2
+from engine.opencv import cv2
 
 _MOST_WEBCAMS: Final = 4
 

@@ -23,6 +23,7 @@ from stream.outlets.pages import Route
 from stream.outlets.terminal import TerminalOutlet
 from stream.outlets.tls import tls_context
 from stream.outlets.websocket import WebSocketOutlet
+from stream.record.taking import TakeOutlet
 from stream.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -78,6 +79,9 @@ def outgoing(
         clock=clock,
     )
     outlets: list[Outlet] = [LogOutlet(), metrics, health, overview]
+    takes = _takes(settings, contract, clock)
+    if takes:
+        outlets.append(takes)
     preview = _preview(settings, sources, clock)
     page = None
     if settings.serve:
@@ -92,10 +96,23 @@ def outgoing(
         _watch_clients(page, settings.max_clients, metrics, overview)
         outlets.append(page)
     outlets += _others(settings, metrics, overview, clock)
+    looking: list[Preview | TakeOutlet] = [each for each in (preview, takes) if each]
     return Outgoing(
         Outlets([*outlets, TerminalOutlet(console)]),
         page,
-        {name: preview.onlookers(name) if preview else () for name in sources},
+        {name: [one for each in looking for one in each.onlookers(name)] for name in sources},
+    )
+
+
+def _takes(settings: Settings, contract: Contract, clock: Clock) -> TakeOutlet | None:
+    if settings.record is None:
+        return None
+    return TakeOutlet(
+        settings.record,
+        recipe=contract.recipe,
+        people=settings.people,
+        hop=settings.hop,
+        clock=clock,
     )
 
 

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.contract import Contract, ContractError
-from engine.genres import CODES
+from engine.genres import CODES, GENRES
 from engine.skeleton import JOINTS
 from engine.window import WindowSpec
 
@@ -36,12 +36,32 @@ values = st.recursive(
     "contract",
     [
         CONTRACT,
-        replace(CONTRACT, view="studio", labels=("WA", "BR"), dancers=(), figures={}),
+        Contract(("WA", "BR"), CONTRACT.window, "studio", "live", "dancers:A", ()),
+        replace(CONTRACT, labels=("HO", "SALSA"), genres={"HO": "house", "SALSA": "salsa"}),
         replace(CONTRACT, window=WindowSpec(5, 5, 300, "xyz", velocity=False, smooth=False)),
     ],
 )
 def test_a_contract_comes_back_as_it_was_written(contract: Contract) -> None:
     assert Contract.parse(contract.metadata()) == contract
+
+
+def test_a_genre_of_ones_own_has_the_name_that_its_file_says() -> None:
+    metadata = CONTRACT.metadata()
+    metadata |= {"labels": '["SALSA", "HO"]', "genres": '{"HO": "house", "SALSA": "Salsa Cubana"}'}
+    contract = Contract.parse(metadata)
+    assert contract.labels == ("SALSA", "HO")
+    assert contract.name_of("SALSA") == "Salsa Cubana"
+    assert contract.name_of("HO") == "house"
+    with pytest.raises(KeyError):
+        contract.name_of("BR")
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "x" * 41, "house", "...", "Hou-se "])
+def test_a_name_that_no_screen_can_show_or_that_is_anothers_is_refused(name: str) -> None:
+    genres = {"HO": "house", "SALSA": name}
+    metadata = CONTRACT.metadata() | {"labels": json.dumps(list(genres))}
+    with pytest.raises(ContractError, match=r"cannot be named|same name twice"):
+        Contract.parse(metadata | {"genres": json.dumps(genres)})
 
 
 def test_metadata_holds_strings_alone_as_onnx_wants_them() -> None:
@@ -60,13 +80,20 @@ def test_a_missing_key_is_refused_by_its_name(key: str) -> None:
     ("key", "value", "reason"),
     [
         ("dancetype_contract", "2", "version 2, this program reads 1"),
-        ("labels", '["BR", "XX"]', "not distinct genre codes"),
+        ("labels", '["BR", "XX"]', "contradict its labels"),
+        ("labels", '["BR", "br"]', "not distinct genre codes"),
+        ("labels", '["BR", "A/B"]', "not distinct genre codes"),
+        ("labels", '["BR", ""]', "not distinct genre codes"),
         ("labels", '["BR", "BR"]', "not distinct genre codes"),
         ("labels", "[]", "not distinct genre codes"),
         ("labels", '[["BR"]]', "no list of strings"),
         ("labels", '"BR"', "no list of strings"),
         ("labels", "BR, PO", "cannot be read"),
         ("genres", '{"BR": "tango"}', "contradict its labels"),
+        ("genres", json.dumps(GENRES | {"BR": "tango"}), "BR cannot be named 'tango'"),
+        ("genres", "{}", "no object of names"),
+        ("genres", '["BR"]', "no object of names"),
+        ("genres", json.dumps(GENRES | {"BR": 7}), "no text"),
         ("joints", json.dumps(JOINTS[::-1]), "joints are not COCO's 17"),
         ("joints", json.dumps(JOINTS[:16]), "joints are not COCO's 17"),
         ("features", '["x", "y"]', "contradict its window"),

@@ -17,11 +17,11 @@ def forgetful() -> RollingEstimate:
 
 
 def test_a_confident_window_names_its_genre() -> None:
-    estimate = RollingEstimate(LABELS).update(0.0, shares(0.1, 0.7, 0.2))
+    estimate = RollingEstimate(LABELS).update(0.0, shares(0.1, 0.8, 0.1))
     assert estimate.status is Status.GENRE
     assert estimate.genre == "PO"
-    assert estimate.confidence == pytest.approx(0.7)
-    np.testing.assert_allclose(estimate.probabilities, [0.1, 0.7, 0.2], atol=1e-6)
+    assert estimate.confidence == pytest.approx(0.8)
+    np.testing.assert_allclose(estimate.probabilities, [0.1, 0.8, 0.1], atol=1e-6)
 
 
 def test_below_the_threshold_it_is_not_sure_and_names_none() -> None:
@@ -29,6 +29,21 @@ def test_below_the_threshold_it_is_not_sure_and_names_none() -> None:
     assert estimate.status is Status.NOT_SURE
     assert estimate.genre is None
     assert estimate.confidence == pytest.approx(0.45)
+
+
+@pytest.mark.parametrize(("genres", "least"), [(10, 0.65), (2, 0.806)])
+def test_the_fewer_genres_there_are_the_surer_it_has_to_be(genres: int, least: float) -> None:
+    labels = tuple(f"G{number}" for number in range(genres))
+    for confidence, status in ((least - 0.01, Status.NOT_SURE), (least + 0.01, Status.GENRE)):
+        window = np.full(genres, (1 - confidence) / (genres - 1), np.float32)
+        window[1] = confidence
+        assert RollingEstimate(labels).update(0.0, window).status is status
+
+
+def test_of_two_genres_one_that_was_named_is_dropped_when_it_is_a_guess() -> None:
+    rolling = RollingEstimate(("HO", "SALSA"), memory=1e-6)
+    assert rolling.update(0.0, shares(0.05, 0.95)).genre == "SALSA"
+    assert rolling.update(1.0, shares(0.5, 0.5)).genre is None
 
 
 def test_two_close_genres_do_not_take_turns() -> None:
@@ -88,8 +103,8 @@ def test_silence_ends_what_was_said(status: Status) -> None:
     silence = rolling.silent(status)
     assert (silence.status, silence.genre, silence.confidence) == (status, None, 0.0)
     assert not silence.probabilities.any()
-    after = rolling.update(0.25, shares(0.1, 0.2, 0.7))
-    np.testing.assert_allclose(after.probabilities, [0.1, 0.2, 0.7], atol=1e-6)
+    after = rolling.update(0.25, shares(0.05, 0.15, 0.8))
+    np.testing.assert_allclose(after.probabilities, [0.05, 0.15, 0.8], atol=1e-6)
     assert after.genre == "LO"
 
 

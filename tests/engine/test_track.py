@@ -59,7 +59,7 @@ def test_a_track_holds_times_in_seconds_and_joints_as_a_pose_does(tmp_path: Path
     np.testing.assert_array_equal(read.joints[7], one.joints)
 
 
-@pytest.mark.parametrize("genre", ["BR", NOT_DANCING])
+@pytest.mark.parametrize("genre", ["BR", "SALSA", NOT_DANCING])
 def test_what_was_saved_is_read_again(tmp_path: Path, genre: str) -> None:
     saved = track(genre=genre, missing=slice(3, 6), dancer="Ann", sequence="s", start=1.5)
     saved.save(tmp_path / "clip.npz")
@@ -138,6 +138,17 @@ def test_the_longest_stretch_lies_between_gaps_that_a_window_does_not_bridge(
     missing: slice, seconds: float
 ) -> None:
     assert track(missing=missing).longest_stretch == pytest.approx(seconds)
+
+
+def test_the_stretches_of_a_track_leave_out_gaps_and_what_is_too_short() -> None:
+    whole = track(times=np.arange(40) / 10, missing=slice(12, 30), dancer="Ann", start=5.0)
+    first, second = whole.stretches()
+    assert (first.dancer, first.genre, first.poses, second.poses) == ("Ann", "PO", 12, 10)
+    np.testing.assert_array_equal(second.joints, whole.joints[30:])
+    np.testing.assert_array_equal(second.times, whole.times[30:])
+    assert (first.start, second.start) == (5.0, 8.0)
+    assert [part.poses for part in whole.stretches(min_seconds=1.0)] == [12]
+    assert track(missing=slice(0, 40)).stretches() == []
 
 
 def test_a_lone_frame_lasts_no_time() -> None:

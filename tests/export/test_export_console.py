@@ -23,7 +23,7 @@ def test_figures_that_are_given_are_kept_in_the_file(app: typer.Typer, tmp_path:
     figures = {"dancers:A -> dancers:B": {"clip_accuracy": 0.5}}
     (tmp_path / "figures.json").write_text(json.dumps(figures))
     out = tmp_path / "new folder" / "model.onnx"
-    words = [str(tmp_path / "checkpoint.pt"), "--out", str(out)]
+    words = ["export", str(tmp_path / "checkpoint.pt"), "--out", str(out)]
     result = CliRunner().invoke(app, [*words, "--figures", str(tmp_path / "figures.json")])
     assert result.exit_code == 0, result.output
     assert Classifier(out, device="cpu").contract.figures == figures
@@ -35,7 +35,7 @@ def test_figures_that_cannot_be_read_are_refused(
 ) -> None:
     untrained().save(tmp_path / "checkpoint.pt")
     (tmp_path / "figures.json").write_text(content)
-    words = [str(tmp_path / "checkpoint.pt"), "--out", str(tmp_path / "model.onnx")]
+    words = ["export", str(tmp_path / "checkpoint.pt"), "--out", str(tmp_path / "model.onnx")]
     result = CliRunner().invoke(app, [*words, "--figures", str(tmp_path / "figures.json")])
     assert isinstance(result.exception, FiguresError)
     assert not (tmp_path / "model.onnx").exists()

@@ -3,7 +3,7 @@ import pytest
 from tests.fuzz.fuzzing import EXAMPLES, fuzzed_less
 from tests.system.conftest import Figure
 
-PARSERS = 21
+PARSERS = 22
 
 
 def test_every_parser_was_fuzzed(figure: Figure) -> None:

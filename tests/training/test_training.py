@@ -69,7 +69,7 @@ def test_training_on_clips_as_the_project_began_lowers_the_loss(
 
 
 def test_nobodys_dancing_is_to_be_answered_by_all_genres_alike() -> None:
-    probabilities = targets(torch.tensor([3, NO_GENRE]), smoothing=0.1)
+    probabilities = targets(torch.tensor([3, NO_GENRE]), smoothing=0.1, genres=10)
     assert torch.allclose(probabilities.sum(dim=1), torch.ones(2))
     assert probabilities[0, 3].item() == pytest.approx(0.91)
     assert torch.allclose(probabilities[1], torch.full((10,), 0.1))
@@ -127,6 +127,17 @@ def test_a_checkpoint_comes_back_whole(
         CheckpointClassifier(loaded)(windows), CheckpointClassifier(checkpoint)(windows)
     )
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+def test_a_checkpoint_from_before_there_were_other_genres_knows_those_of_aist(
+    recipe: Recipe, sequences: list[Sequence], tmp_path: Path
+) -> None:
+    checkpoint = trained(recipe.changed(seed=None, epochs=1), sequences[:4])
+    checkpoint.save(tmp_path / "checkpoint.pt")
+    content = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    del content["genres"], content["credit"]
+    torch.save(content, tmp_path / "checkpoint.pt")
+    assert Checkpoint.load(tmp_path / "checkpoint.pt").contract() == checkpoint.contract()
 
 
 class Attack:

@@ -1,6 +1,5 @@
 """What the verb `synth` does: many clips over several processes, with a progress bar."""
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,8 +13,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from engine.errors import ExpectedError
 from engine.track import read_tracks
+from training.filming import cores, find_pose_model
 from training.idling import TRAINED_KINDS, idle_motions
 from training.splits import find_split
 from training.synthetic.orders import DanceOrder, IdleOrder, Order, dance_orders, shuffled
@@ -24,10 +23,6 @@ from training.synthetic.renderer import usable_platform
 from training.synthetic.report import summarise
 
 _console = Console(stderr=True, highlight=False, markup=False)
-
-
-class PoseModelMissingError(ExpectedError):
-    """There is no pose model to ask."""
 
 
 def synthesise(
@@ -49,7 +44,7 @@ def synthesise(
         data, split, seconds=seconds, advanced_clips=advanced_clips, idle=idle, seed=seed
     )
     real = [] if paired is None else read_tracks(paired)
-    failed = render_all(orders, out=out, model=model, jobs=jobs or _cores(), seed=seed)
+    failed = render_all(orders, out=out, model=model, jobs=jobs or cores(), seed=seed)
     with _console.status("measuring"):
         report = summarise(
             out,
@@ -64,28 +59,6 @@ def synthesise(
         f"{out}: {report['tracks']} tracks, somebody found in {report['detection']:.1%} of the "
         "frames; see report.md and contact.png"
     )
-
-
-def _cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def find_pose_model(path: Path | None) -> Path:
-    """The file given, or the one in the cache folder.
-
-    Raises:
-        PoseModelMissingError: no such file.
-    """
-    if path is None:
-        caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "dancetype"
-        cache = Path(os.environ.get("DANCETYPE_CACHE") or caches).expanduser()
-        path = cache / "pose_landmarker_full.task"
-    if not path.is_file():
-        raise PoseModelMissingError(
-            f"no pose model {path}: run dancetype models pull, or name a file with --pose-model"
-        )
-    return path
 
 
 def find_orders(

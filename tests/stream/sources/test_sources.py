@@ -10,7 +10,7 @@ import pytest
 
 from stream.frames import Frame
 from stream.sources.base import Fault, Source, SourceError, SourceUnavailableError
-from stream.sources.file import FileSource, FrameTimes
+from stream.sources.file import FileSource
 from stream.sources.opening import open_source
 from stream.sources.pattern import PatternOptions, PatternSource
 from stream.sources.uri import parse_uri
@@ -80,36 +80,6 @@ def test_a_real_clip_is_read_to_its_end(sample_clip: Path) -> None:
     assert len(times) == 230
     assert all(one < other for one, other in pairwise(times))
     assert times[-1] == pytest.approx(229 / 30, abs=0.01)
-
-
-def test_times_are_taken_as_the_file_tells_them() -> None:
-    times = FrameTimes(fps=25)
-    told = (0.4, 0.44, 0.6, 0.61)
-    assert [times.next(time) for time in told] == pytest.approx([0, 0.04, 0.2, 0.21])
-
-
-@pytest.mark.parametrize(
-    "told",
-    [
-        (0.0, 0.0, 0.0, 0.0),
-        (float("nan"),) * 4,
-        (9.0, 0.0, -1.0, -2.0),
-        (0.0, 1e9, 1e9, 2e9),
-        (0.0, 0.1, 0.1, 0.1),
-        (0.0, float("inf"), 0.2, 0.3),
-    ],
-    ids=["missing", "not a number", "backwards", "leaping", "repeating", "infinite"],
-)
-def test_times_rise_by_sane_steps_whatever_the_file_tells(told: tuple[float, ...]) -> None:
-    times = FrameTimes(fps=10)
-    made = [times.next(time) for time in told]
-    assert made == pytest.approx([0.0, 0.1, 0.2, 0.3])
-
-
-@pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf"), 1e5])
-def test_without_a_sane_rate_a_file_is_taken_to_have_thirty_frames_a_second(fps: float) -> None:
-    times = FrameTimes(fps)
-    assert [times.next(0.0), times.next(0.0)] == pytest.approx([0, 1 / 30])
 
 
 def audio_only(path: Path) -> None:

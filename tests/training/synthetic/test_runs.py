@@ -11,12 +11,7 @@ from engine.track import NOT_DANCING
 from training.synthetic import runs
 from training.synthetic.orders import IdleOrder, Order
 from training.synthetic.renderer import NoRendererError
-from training.synthetic.runs import (
-    PoseModelMissingError,
-    find_orders,
-    find_pose_model,
-    render_all,
-)
+from training.synthetic.runs import find_orders, render_all
 
 ORDERS = [IdleOrder(f"idle_{number}", np.zeros((2, 17, 3), np.float32)) for number in range(4)]
 
@@ -100,25 +95,6 @@ def test_what_would_fail_each_clip_ends_the_run(pool: type[FakePool], tmp_path: 
     pool.broken = True
     with pytest.raises(NoRendererError):
         render(tmp_path)
-
-
-def test_a_pose_model_that_is_not_there_says_how_to_get_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DANCETYPE_CACHE", str(tmp_path))
-    with pytest.raises(PoseModelMissingError, match="dancetype models pull"):
-        find_pose_model(None)
-    with pytest.raises(PoseModelMissingError, match=r"gone\.task"):
-        find_pose_model(tmp_path / "gone.task")
-
-
-def test_the_pose_model_of_the_cache_is_taken_where_none_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DANCETYPE_CACHE", str(tmp_path))
-    kept = tmp_path / "pose_landmarker_full.task"
-    kept.touch()
-    assert find_pose_model(None) == kept
 
 
 def test_dances_and_idlers_are_mixed(aist: Path) -> None:

@@ -1,4 +1,4 @@
-"""OpenCV, set up for reading videos; the sources import `cv2` from here."""
+"""OpenCV, set up for reading videos; whoever reads one imports `cv2` from here."""
 
 import os
 

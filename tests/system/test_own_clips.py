@@ -1,0 +1,88 @@
+"""Clips of one's own, by the real command: videos go in, a model comes out."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from dancetype import app
+from engine.classifier import Classifier
+from tests.system.command import CHECKOUT
+from tests.training.test_filming import cut
+
+RECIPE = """
+name = "hasty"
+about = "For tests: seconds of video, a few steps."
+[window]
+seconds = 1.2
+min_seconds = 1.0
+length = 20
+axes = "xy"
+velocity = true
+smooth = true
+[sampling]
+windows = "random"
+seconds = [1.0, 1.2]
+idle = 0.1
+[network]
+hidden = 8
+layers = 1
+dropout = 0.0
+head_dropout = 0.0
+pooling = "mean"
+[optimiser]
+kind = "adam"
+learning_rate = 1e-2
+batch = 8
+epochs = 1
+steps_per_epoch = 4
+"""
+
+
+@pytest.mark.usefixtures("pose_model")
+def test_a_folder_of_clips_becomes_a_model_that_names_their_genres(
+    sample_clip: Path, tmp_path: Path
+) -> None:
+    clips, run = tmp_path / "clips", tmp_path / "run"
+    for number, genre in enumerate(("west_coast swing", "House")):
+        folder = clips / genre / "ann"
+        folder.mkdir(parents=True)
+        cut(sample_clip, folder / "one.mp4", first=110 * number, frames=40)
+    (clips / "House" / "broken.mp4").write_text("hello")
+    (tmp_path / "hasty.toml").write_text(RECIPE)
+    words = ["--clips", clips, "--out", run, "--recipe", tmp_path / "hasty.toml", "--jobs", 1]
+
+    # Not a process of its own, which would load torch once more.
+    trained = CliRunner().invoke(app, ["train", *map(str, words)])
+    assert trained.exit_code == 0, trained.output
+    said = " ".join(trained.stderr.split())
+    assert "left out House/broken.mp4: no video that can be read" in said
+    assert "nothing is measured" in said
+    contract = Classifier(run / "model.onnx", device="cpu").contract
+    assert contract.genres == {"HO": "house", "WCS": "west coast swing"}
+    assert {path.name for path in run.iterdir()} == {
+        "checkpoint.pt",
+        "curves.png",
+        "log.csv",
+        "model.onnx",
+        "tracks",
+    }
+    assert len(list((run / "tracks").iterdir())) == 2
+
+    one = clips / "House" / "ann" / "one.mp4"
+    words = ["classify", "--json", one, "--model", run / "model.onnx"]
+    line = [sys.executable, "-m", "dancetype", *map(str, words)]
+    told = subprocess.run(line, capture_output=True, text=True, cwd=CHECKOUT, check=False)
+    assert told.returncode == 0, told.stderr
+    answer = json.loads(told.stdout)
+    assert answer["genre"] in contract.genres
+    assert answer["probabilities"].keys() == contract.genres.keys()
+
+
+def test_train_without_anything_to_learn_from_is_wrong_use(tmp_path: Path) -> None:
+    told = CliRunner().invoke(app, ["train", "--out", str(tmp_path)])
+    assert told.exit_code == 2
+    assert "give --data, --clips, or both" in told.output
