@@ -1,7 +1,8 @@
 """Takes the pictures of README and docs, of the real program in a real browser.
 
-`make pictures` writes docs/pictures/. What is danced there is danced by the drawn figure of the
-source `test:`, so whatever genre is named is the model's honest mistake.
+`make pictures` writes docs/pictures/. Nobody dances in them: the dashboard's is the drawn figure of
+the source `test:`, the overlay's are the joints of the demo's clip, over a stage that is drawn
+here. So whatever genre is named is the model's honest mistake.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.system.command import Command
-from tests.system.served import chromium
+from tests.system.served import TOKEN, ServedDemo, chromium
 
 _OUT: Final = Path(__file__).parents[1] / "docs" / "pictures"
 _THEMES: Final = ("stage", "paper", "neon")
@@ -27,20 +28,18 @@ _PHONE: Final = {"width": 390, "height": 844}
 _AIR: Final = {"width": 1920, "height": 1080}
 _SMALLER: Final = 960
 _PATIENCE: Final = 120_000
+_TRIES: Final = 20
 
 
 def take(out: Path) -> None:
     """Writes all pictures to a folder."""
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, chromium() as browser:
-        folders = [Path(scratch, name) for name in ("dashboard", "overlay")]
-        for folder in folders:
-            folder.mkdir()
         sources = ("--source", "stage=test:", "--source", "wings=rtsp://127.0.0.1:9/wings")
-        with Command(*sources, "--hop", "0.1", "--preview", folder=folders[0]) as run:
+        with Command(*sources, "--hop", "0.1", "--preview", folder=Path(scratch)) as run:
             _dashboards(browser, f"http://{run.page}", out)
-        with Command("--source", "stage=test:", "--hop", "0.1", folder=folders[1]) as run:
-            _overlays(browser, f"http://{run.page}", out)
+        with ServedDemo("--hop", "0.1", "--token", TOKEN) as demo:
+            _overlays(browser, demo, out)
 
 
 def _dashboards(browser: Browser, server: str, out: Path) -> None:
@@ -52,14 +51,12 @@ def _dashboards(browser: Browser, server: str, out: Path) -> None:
             page.screenshot(path=out / f"{name}.png")
 
 
-def _overlays(browser: Browser, server: str, out: Path) -> None:
+def _overlays(browser: Browser, demo: ServedDemo, out: Path) -> None:
     for theme in _THEMES:
         for layout in _LAYOUTS:
-            url = f"{server}/overlay?theme={theme}&layout={layout}"
+            url = demo.url("/overlay", theme=theme, layout=layout)
             with _page(browser, _AIR, url) as page:
-                _until_named(page, ".genre-word")
-                page.wait_for_timeout(1_500)
-                overlay = Image.open(io.BytesIO(page.screenshot(omit_background=True)))
+                overlay = Image.open(io.BytesIO(_named(page)))
             on_air = Image.alpha_composite(_footage(theme), overlay.convert("RGBA"))
             small = on_air.convert("RGB").resize(
                 (_SMALLER, _SMALLER * 9 // 16), Image.Resampling.LANCZOS
@@ -69,11 +66,25 @@ def _overlays(browser: Browser, server: str, out: Path) -> None:
 
 @contextmanager
 def _page(browser: Browser, size: dict[str, int], url: str) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": size["width"], "height": size["height"]})
+    context = browser.new_context(
+        viewport={"width": size["width"], "height": size["height"]}, color_scheme="dark"
+    )
     page = context.new_page()
     page.goto(url)
     yield page
     context.close()
+
+
+def _named(page: Page) -> bytes:
+    """A picture of an overlay that has been naming a genre for a while."""
+    for _ in range(_TRIES):
+        _until_named(page, ".genre-word")
+        before = page.locator(".genre-word").inner_text()
+        page.wait_for_timeout(1_500)
+        picture = page.screenshot(omit_background=True)
+        if page.locator(".genre-word").inner_text() == before:
+            return picture
+    raise RuntimeError("no genre was named for long enough to take a picture of it")
 
 
 def _until_named(page: Page, where: str) -> None:
