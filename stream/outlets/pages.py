@@ -41,10 +41,10 @@ Route = Callable[[bool], Page | Awaitable[Page]]
 def static_pages() -> Mapping[str, Page]:
     """The dashboard, the overlay and what belongs to them, by path."""
     return {
-        _ADDRESSES.get(file.name, f"/{file.name}"): Page(
+        _ADDRESSES.get(file.name, f"/{file.relative_to(_WEB).as_posix()}"): Page(
             HTTPStatus.OK, f"{_KINDS[file.suffix]}; charset=utf-8", file.read_bytes()
         )
-        for file in _WEB.iterdir()
+        for file in _WEB.rglob("*")
         if file.suffix in _KINDS
     }
 

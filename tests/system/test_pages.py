@@ -113,9 +113,8 @@ def test_the_overlay_shows_what_the_newest_message_says(demo: ServedDemo, watche
     page.goto(demo.url("/overlay", layout="full"))
     overlay_says(page, "house")
     expect(page.locator(".bar")).to_have_count(10)
-    first, second = [pixels_of(page, "canvas.skeleton") for _ in range(2)]
-    assert first
-    assert first != second
+    # In the clip's first moments nobody is there to be drawn.
+    assert len({pixels_of(page, "canvas.skeleton") for _ in range(10)}) > 5
 
 
 def test_what_is_old_is_stale_within_two_seconds_and_live_again_by_itself(
@@ -199,8 +198,9 @@ def test_the_dashboard_shows_picture_figures_and_history_of_a_source(
     page.goto(demo.url("/"))
     expect(page.locator(".headline")).to_have_text("house", timeout=SOON)
     expect(page.locator(".genre.likeliest .genre-name")).to_have_text("house")
-    expect(page.locator(".picture img")).to_have_js_property("complete", True, timeout=SOON)
-    assert page.locator(".picture img").evaluate("each => each.naturalWidth") > 100
+    page.wait_for_function(
+        "document.querySelector('.picture img')?.naturalWidth > 100", timeout=SOON
+    )
     expect(page.locator(".latency-parts")).to_contain_text("pose", timeout=SOON)
     expect(page.locator(".history")).to_contain_text("house", timeout=SOON)
     expect(page.locator("#run")).to_contain_text(re.compile(r"1 .*of 256"), timeout=SOON)

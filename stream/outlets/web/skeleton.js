@@ -15,7 +15,6 @@ const LIMBS = {
   left: [[5, 7], [7, 9], [11, 13], [13, 15]],
   right: [[6, 8], [8, 10], [12, 14], [14, 16]],
 };
-const ENDS = { left: [9, 15], right: [10, 16] };
 
 /**
  * One joint's way from where it was, going on at the speed it had, to where it is seen next.
@@ -78,8 +77,10 @@ export function closeUp(figures, image, width, height) {
   if (seen.length === 0) {
     return letterbox(image, width, height);
   }
-  const [xs, ys] = [0, 1].map((axis) => seen.map((joint) => joint[axis] * [image.width, image.height][axis]));
-  const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
+  const xs = seen.map(([x]) => x * image.width);
+  const ys = seen.map(([, y]) => y * image.height);
+  const [left, right] = [Math.min(...xs), Math.max(...xs)];
+  const [top, bottom] = [Math.min(...ys), Math.max(...ys)];
   // Never closer than a third of the image: one joint that is seen would fill the screen.
   const across = Math.max((right - left) * 1.2, image.width / 3);
   const down = Math.max((bottom - top) * 1.25, image.height / 3);
@@ -121,40 +122,27 @@ export function drawFigure(context, joints, frame, look, alpha) {
   const limbs = (side, width, colour) => {
     for (const [a, b] of LIMBS[side]) {
       context.globalAlpha = visible(a, b);
+      // Where two that shine through overlap there would be a blot.
+      context.lineCap = context.globalAlpha < 1 ? "butt" : "round";
       line(points[a], points[b], width, colour);
     }
   };
-  const head = () => {
-    const centre = middle(3, 4);
-    const radius = Math.max(torso * 0.2, Math.hypot(points[3][0] - points[4][0], points[3][1] - points[4][1]) * 0.62);
-    context.beginPath();
-    context.arc(centre[0], centre[1], radius, 0, 2 * Math.PI);
-  };
+  const ears = middle(3, 4);
+  const apart = Math.hypot(points[3][0] - points[4][0], points[3][1] - points[4][1]);
 
-  context.lineCap = "round";
-  context.lineJoin = "round";
   for (const side of ["middle", "right", "left"]) {
     limbs(side, thick * 1.8, look.ink);
   }
   context.globalAlpha = visible(3, 4, 5, 6);
-  line(neck, middle(3, 4), thick * 1.8, look.ink);
-  line(neck, middle(3, 4), thick, look.middle);
+  line(neck, ears, thick * 1.8, look.ink);
+  line(neck, ears, thick, look.middle);
   limbs("middle", thick, look.middle);
   limbs("right", thick, look.right);
   limbs("right", thick * 0.4, look.ink);
   limbs("left", thick, look.left);
-  for (const side of ["right", "left"]) {
-    for (const joint of ENDS[side]) {
-      context.globalAlpha = visible(joint);
-      line(points[joint], points[joint], thick * 2.1, look.ink);
-      line(points[joint], points[joint], thick * 1.6, look[side]);
-      if (side === "right") {
-        line(points[joint], points[joint], thick * 0.8, look.ink);
-      }
-    }
-  }
   context.globalAlpha = visible(3, 4);
-  head();
+  context.beginPath();
+  context.arc(...ears, Math.max(torso * 0.2, apart * 0.62), 0, 2 * Math.PI);
   context.lineWidth = thick * 0.8;
   context.strokeStyle = look.ink;
   context.stroke();
@@ -234,7 +222,7 @@ export class Skeleton {
     this.colours ??= this.look();
     for (const { joints, rank, alpha } of figures) {
       const own = rank === 0 ? this.colours : this.colours.others;
-      drawFigure(this.context, joints, this.frame, own, rank === 0 ? alpha : alpha * 0.7);
+      drawFigure(this.context, joints, this.frame, own, alpha);
     }
     return moving || !settled;
   }
@@ -249,7 +237,7 @@ export class Skeleton {
       this.frame = goal;
       return true;
     }
-    const pace = goal.width < this.frame.width ? 250 : 600;
+    const pace = goal.width < this.frame.width ? 120 : 500;
     const part = 1 - Math.exp(-passed / pace);
     let rest = 0;
     for (const side of Object.keys(goal)) {

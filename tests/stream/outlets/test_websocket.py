@@ -52,8 +52,10 @@ async def refusal(outlet: WebSocketOutlet, query: str = "", **headers: str) -> t
     [
         ("/", "text/html", "<title>dancetype</title>"),
         ("/?source=left", "text/html", "<title>dancetype</title>"),
-        ("/dashboard.css", "text/css", "prefers-reduced-motion"),
+        ("/dashboard/page.css", "text/css", "prefers-reduced-motion"),
         ("/connection.js", "text/javascript", "new WebSocket"),
+        ("/overlay?theme=neon", "text/html", "<title>dancetype overlay</title>"),
+        ("/overlay/main.js", "text/javascript", "../connection.js"),
     ],
 )
 async def test_the_page_is_served_whole_and_may_ask_no_other_host(

@@ -1,12 +1,12 @@
 /* One source on the page. */
 
-import { clone, element, setText, setTextOrHide } from "./dashboard-elements.js";
-import { Figures } from "./dashboard-figures.js";
-import { HistoryList, Timeline } from "./dashboard-history.js";
-import { Picture } from "./dashboard-picture.js";
-import { duration, said } from "./dashboard-words.js";
-import { percent } from "./feed.js";
-import { genreHue, genreName } from "./genres.js";
+import { clone, element, setText, setTextOrHide } from "./elements.js";
+import { Figures } from "./figures.js";
+import { HistoryList, Timeline } from "./history.js";
+import { Picture } from "./picture.js";
+import { duration, said } from "./words.js";
+import { percent } from "../feed.js";
+import { genreHue, genreName } from "../genres.js";
 
 export class Card {
   /**

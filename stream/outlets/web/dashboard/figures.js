@@ -1,7 +1,7 @@
 /* Figures of a source: how fast, how late, how much was left out. */
 
-import { element, setText } from "./dashboard-elements.js";
-import { NOTHING, clockTime, milliseconds, share } from "./dashboard-words.js";
+import { element, setText } from "./elements.js";
+import { NOTHING, clockTime, milliseconds, share } from "./words.js";
 
 /** Parts of the latency as the messages name them, and all of them together. */
 const PARTS = ["capture", "pose", "classify", "send", "total"];

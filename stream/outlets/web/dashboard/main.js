@@ -1,13 +1,13 @@
 /* The page of a run: every source, and only what is said of it now. */
 
-import { Connection, ask, askedSources } from "./connection.js";
-import { Card } from "./dashboard-card.js";
-import { setText } from "./dashboard-elements.js";
-import { OverlayDialog } from "./dashboard-overlay.js";
-import { PictureRound } from "./dashboard-picture.js";
-import { Announcer, RunPanel } from "./dashboard-run.js";
-import { Source } from "./dashboard-source.js";
-import { genreName, learnGenres } from "./genres.js";
+import { Connection, ask, askedSources } from "../connection.js";
+import { Card } from "./card.js";
+import { setText } from "./elements.js";
+import { OverlayDialog } from "./overlay.js";
+import { PictureRound } from "./picture.js";
+import { Announcer, RunPanel } from "./run.js";
+import { Source } from "./source.js";
+import { genreName, learnGenres } from "../genres.js";
 
 const TICK_MS = 250;
 const STATUS_MS = 2000;

@@ -1,11 +1,11 @@
 /* What the overlay shows of one source. */
 
-import { highest, percent } from "./feed.js";
-import { keepSharp } from "./frames.js";
-import { genreColour, genreName } from "./genres.js";
-import { resting } from "./overlay-options.js";
-import { Skeleton } from "./skeleton.js";
-import { Timeline } from "./timeline.js";
+import { highest, percent } from "../feed.js";
+import { keepSharp } from "../frames.js";
+import { genreColour, genreName } from "../genres.js";
+import { resting } from "./options.js";
+import { Skeleton } from "../skeleton.js";
+import { Timeline } from "../timeline.js";
 
 const QUIET_WORDS = { not_sure: "not sure", no_person: "no dancer", warming_up: "warming up" };
 // Longer names get smaller letters.
@@ -62,10 +62,10 @@ export class Panel {
 
   /** Shows what was heard last while it is `live` and the panel `chosen`; fades it away if not. */
   run(live, chosen, now) {
-    if (!live) {
-      this.timeline?.say(now, "silent", null);
-    } else {
+    if (live) {
       set(this.element, "rest", resting(this.options, this.status, now - this.since));
+    } else if (this.live) {
+      this.timeline?.say(now, "silent", null);
     }
     this.live = live;
     set(this.element, "state", live ? "live" : "stale");
@@ -82,7 +82,9 @@ export class Panel {
     element.replaceChildren(...unbroken(word));
     element.classList.toggle("long", word.length > SHORT_NAME);
     write(this.part("pill"), word);
-    if (genre !== null) {
+    if (genre === null) {
+      this.element.style.removeProperty("--accent");
+    } else {
       this.element.style.setProperty("--accent", genreColour(genre));
     }
     // Of two animations that look alike one takes the other's place, which starts it anew.

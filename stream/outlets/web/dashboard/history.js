@@ -1,9 +1,9 @@
 /* What was said of a source in the last minutes: pure functions, then how they are shown. */
 
-import { element, setText } from "./dashboard-elements.js";
-import { clockTime, duration, said } from "./dashboard-words.js";
-import { genreColour, inkOn } from "./genres.js";
-import { bands } from "./timeline.js";
+import { element, setText } from "./elements.js";
+import { clockTime, duration, said } from "./words.js";
+import { genreColour, inkOn } from "../genres.js";
+import { bands } from "../timeline.js";
 
 /** Seconds that the timeline goes back. */
 export const SPAN = 180;

@@ -1,7 +1,7 @@
 /* What the camera sees, small: its picture where /status says there is one, and the joints. */
 
-import { ask } from "./connection.js";
-import { drawFigure } from "./skeleton.js";
+import { ask } from "../connection.js";
+import { drawFigure } from "../skeleton.js";
 
 // At most two pictures a second of a source, and eight in all.
 const ROUND_MS = 500;

@@ -53,9 +53,9 @@ export function readOptions(asked) {
 /**
  * Names of the sources to show, in order.
  *
- * That order is the address's, or the alphabet's where it names none. `full` splits the screen among
- * the first of all that have ever been `met` live, so that nothing moves when one of them falls
- * silent; the other layouts show the first that is `live` now.
+ * That order is the address's, or the alphabet's where it names none. `full` splits the screen
+ * among the first of all that have ever been `met` live, so that nothing moves when one of them
+ * falls silent; the other layouts show the first that is `live` now.
  */
 export function choose({ layout }, asked, met, live) {
   const order = asked.length > 0 ? asked : [...met].sort();
@@ -81,12 +81,14 @@ export function resting({ layout }, status, milliseconds) {
  * panel is about 178 x 100 or 100 x 178: all sizes are multiples of it.
  */
 export function arrange({ layout }, width, height, panels) {
-  const columns = width < height ? Math.ceil(panels / 3) : Math.ceil(panels / (panels === 4 ? 2 : 1));
-  const across = width / Math.max(columns, 1);
-  const down = height / Math.max(Math.ceil(panels / columns) || 1, 1);
+  const most = width < height ? 3 : 1;
+  const rows = panels === 4 ? 2 : Math.min(Math.max(panels, 1), most);
+  const columns = Math.ceil(Math.max(panels, 1) / rows);
+  const across = width / columns;
+  const down = height / rows;
   const shape = across < down ? "tall" : "wide";
   const [units, deep] = shape === "tall" ? [100, 178] : [178, 100];
   // The bar needs little height, and may have a low browser source of its own.
   const needed = layout === "bar" ? (shape === "tall" ? 62 : 30) : deep;
-  return { columns: Math.max(columns, 1), shape, unit: Math.min(across / units, down / needed) };
+  return { columns, shape, unit: Math.min(across / units, down / needed) };
 }

@@ -1,6 +1,6 @@
 /* Times and figures in words: pure functions. Times are seconds, `at` since 1970. */
 
-import { genreName } from "./genres.js";
+import { genreName } from "../genres.js";
 
 /** What stands where nothing is known. */
 export const NOTHING = "–";

@@ -1,11 +1,11 @@
 /* The overlay: what is danced, laid over a picture, and only while it is true. */
 
-import { ask, asked, askedSources, Connection } from "./connection.js";
-import { follow, isLive } from "./feed.js";
-import { Frames } from "./frames.js";
-import { learnGenres } from "./genres.js";
-import { arrange, choose, readOptions } from "./overlay-options.js";
-import { Panel, set } from "./overlay-panel.js";
+import { ask, asked, askedSources, Connection } from "../connection.js";
+import { follow, isLive } from "../feed.js";
+import { Frames } from "../frames.js";
+import { learnGenres } from "../genres.js";
+import { arrange, choose, readOptions } from "./options.js";
+import { Panel, set } from "./panel.js";
 
 // What is stale has to be gone within two seconds, its fading included.
 const TICK_MS = 100;
@@ -67,7 +67,8 @@ async function learn() {
 function show() {
   const now = performance.now();
   const connected = connection.state === "connected";
-  const live = new Set([...feeds].filter(([, feed]) => isLive(feed, connected, now)).map(([source]) => source));
+  const isNow = (source) => isLive(feeds.get(source), connected, now);
+  const live = new Set([...feeds.keys()].filter(isNow));
   const chosen = choose(options, askedSources, met, live);
   for (const [source, panel] of panels) {
     panel.run(live.has(source), chosen.includes(source), now);
