@@ -199,7 +199,7 @@ def test_the_dashboard_shows_picture_figures_and_history_of_a_source(
     expect(page.locator(".headline")).to_have_text("house", timeout=SOON)
     expect(page.locator(".genre.likeliest .genre-name")).to_have_text("house")
     page.wait_for_function(
-        "document.querySelector('.picture img')?.naturalWidth > 100", timeout=SOON
+        "() => document.querySelector('.picture img')?.naturalWidth > 100", timeout=SOON
     )
     expect(page.locator(".latency-parts")).to_contain_text("pose", timeout=SOON)
     expect(page.locator(".history")).to_contain_text("house", timeout=SOON)
