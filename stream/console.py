@@ -1,11 +1,11 @@
-"""The verbs `run`, `demo`, `classify`, `record`, `models pull` and `doctor`."""
+"""The verbs `run`, `demo`, `classify`, `record`, `replay`, `models pull` and `doctor`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from stream.flags import CLASSIFIER, LIVE, POSE, settings, takes
+from stream.flags import CLASSIFIER, LIVE, POSE, REPLAY, settings, takes
 
 # OpenCV, MediaPipe and onnxruntime take seconds to load, which `--help` need not wait for: each
 # verb imports what it needs.
@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
     app.command("run")(run)
     app.command("classify")(classify)
     app.command("record")(record)
+    app.command("replay")(replay)
     models = typer.Typer(help="The pose model.", no_args_is_help=True)
     models.command("pull")(pull)
     # With one verb alone, typer would leave the verb's name out.
@@ -54,14 +55,36 @@ def demo(context: typer.Context) -> None:
 @takes(*CLASSIFIER)
 def classify(
     context: typer.Context,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Videos.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help='Videos; folders, of which all videos are meant; or patterns, "a/**/*.mp4".',
+        ),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON text a line.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
+    video_out: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.mp4|FOLDER/",
+            help="Write the clip with the skeleton and what is said of it, moment by moment; of "
+            "several clips into a folder, NAME.mp4 each.",
+        ),
+    ] = None,
+    plot: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.png|FOLDER/",
+            help="Plot how likely each genre is over time; of several clips into a folder.",
+        ),
+    ] = None,
 ) -> None:
     """Tell what is danced in whole video files."""
     given = settings(context)
     from stream.verbs.classify import classify
 
-    classify(files, given, as_json=as_json)
+    classify(files, given, as_json=as_json, as_csv=as_csv, video_out=video_out, plot=plot)
 
 
 @takes(*POSE)
@@ -100,6 +123,28 @@ def record(
     from stream.verbs.record import record
 
     record(given, label, out=out, start_delay=start_delay)
+
+
+@takes(*REPLAY)
+def replay(
+    context: typer.Context,
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="TAKE...", help="Files of run --record, or folders of them."),
+    ],
+    speed: Annotated[
+        float, typer.Option(min=0, help="So many times as fast; 0 is as fast as it goes.")
+    ] = 1.0,
+    loop: Annotated[bool, typer.Option("--loop", help="Start over at the end, for ever.")] = False,
+) -> None:
+    """Play what run --record has kept, as if somebody danced: to rehearse, or look into a fault.
+
+    Dancers to follow and seconds between predictions are those of the run, where none are given.
+    """
+    given = settings(context)
+    from stream.verbs.replay import replay
+
+    replay(files, given, speed=speed, loop=loop)
 
 
 @takes("variant")

@@ -191,6 +191,51 @@ def test_unknown_words_in_the_address_are_answered_with_the_usual_overlay(
     overlay_says(watched.page, "house")
 
 
+def test_what_greets_a_page_is_not_live_and_neither_is_what_comes_late(
+    demo: ServedDemo, watched: Watched
+) -> None:
+    watched.page.goto(demo.url("/overlay"))
+    live = watched.page.evaluate("""async () => {
+      const { follow, isLive } = await import("/feed.js");
+      const sent = at => ({ type: "prediction", times: { sent: at / 1000 } });
+      const greeting = follow(undefined, sent(0), 5000);
+      const next = follow(greeting, sent(5000), 5010);
+      const late = follow(next, sent(5250), 9000);
+      return {
+        greeting: isLive(greeting, true, 5001),
+        next: isLive(next, true, 5011),
+        unconnected: isLive(next, false, 5011),
+        old: isLive(next, true, 6600),
+        late: isLive(late, true, 9001),
+      };
+    }""")
+    assert live == {
+        "greeting": False,
+        "next": True,
+        "unconnected": False,
+        "old": False,
+        "late": False,
+    }
+
+
+def test_of_several_sources_the_overlay_shows_those_that_are_asked_for_in_their_order(
+    demo: ServedDemo, watched: Watched
+) -> None:
+    watched.page.goto(demo.url("/overlay"))
+    chosen = watched.page.evaluate("""async () => {
+      const { choose } = await import("/overlay/options.js");
+      const met = new Set(["wings", "stage", "pit"]);
+      const live = new Set(["wings", "pit"]);
+      return [
+        choose({ layout: "bar" }, [], met, live),
+        choose({ layout: "bar" }, ["wings", "pit"], met, live),
+        choose({ layout: "bar" }, ["stage"], met, live),
+        choose({ layout: "full" }, ["wings", "attic", "stage"], met, live),
+      ];
+    }""")
+    assert chosen == [["pit"], ["wings"], [], ["wings", "stage"]]
+
+
 def test_the_dashboard_shows_picture_figures_and_history_of_a_source(
     demo: ServedDemo, watched: Watched, pictures: Path
 ) -> None:

@@ -1,0 +1,84 @@
+"""What is seen and said of a video file from its first frame to its last."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.blazepose import coco_visibility
+from engine.clip import ClipResult, classify_track
+from engine.recognizer import Prediction, Recognizer, WindowClassifier
+from engine.skeleton import Pose
+from engine.track import Track
+from stream.record.recording import LandmarkEstimator, Recording, record_file
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A clip that was looked through.
+
+    Attributes:
+        track: a row for each frame.
+        result: the genre of the whole clip.
+        said: what a live run would have said, hop by hop; the first with the first frame.
+    """
+
+    track: Track
+    result: ClipResult
+    said: tuple[Prediction, ...]
+
+
+def see(
+    file: Path,
+    estimator: LandmarkEstimator,
+    classifier: WindowClassifier,
+    *,
+    hop: float,
+    on_frame: Callable[[int, int | None], None],
+) -> Seen:
+    """Looks through a video file, every frame of it, as fast as it can be read.
+
+    Args:
+        file: a video.
+        estimator: that has seen nothing yet.
+        classifier: turns windows into probabilities.
+        hop: seconds between predictions.
+        on_frame: told how many frames are done, and of how many, where the file says that.
+
+    Raises:
+        SourceError: the file cannot be read.
+    """
+    recording = Recording()
+    record_file(file, recording, estimator, on_frame=on_frame)
+    track = recording.track(file.stem)
+    result = classify_track(track.times, track.joints, classifier)
+    return Seen(track, result, said_along(track, classifier, hop=hop))
+
+
+def said_along(track: Track, classifier: WindowClassifier, *, hop: float) -> tuple[Prediction, ...]:
+    """What a live run, had it seen every frame, would have said along a track.
+
+    Args:
+        track: what was seen.
+        classifier: turns windows into probabilities.
+        hop: seconds between predictions.
+    """
+    recognizer = Recognizer(classifier, hop=hop)
+    visibility = coco_visibility(track.visibility)
+    said = [
+        recognizer.push(float(time), Pose(joints, seen) if np.isfinite(joints).all() else None)
+        for time, joints, seen in zip(track.times, track.joints, visibility, strict=True)
+    ]
+    return tuple(prediction for prediction in said if prediction is not None)
+
+
+def latest(said: tuple[Prediction, ...], times: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Which of the predictions holds at each of `times` (T,): the last one before, or then.
+
+    Returns:
+        (T,) indices into `said`; the first also before it was said.
+    """
+    ends = [prediction.window_end for prediction in said]
+    return np.maximum(np.searchsorted(ends, times, side="right") - 1, 0)
