@@ -14,9 +14,9 @@ from engine.errors import ExpectedError
 
 __version__ = "0.1.0"
 
-_EXTRAS = dict.fromkeys(
-    ("torch", "onnx", "onnxscript", "sklearn"), "train"
-) | dict.fromkeys(("anny", "pyrender", "OpenGL"), "synth")
+_EXTRAS = dict.fromkeys(("torch", "onnx", "onnxscript", "sklearn"), "train") | dict.fromkeys(
+    ("anny", "pyrender", "OpenGL"), "synth"
+)
 """Packages that not everybody has, and the extra that brings each."""
 
 app = typer.Typer(

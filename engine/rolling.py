@@ -7,7 +7,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-
 # Confidences, found on the ten genres of AIST.
 _ENTER: Final = 0.65
 _LEAVE: Final = 0.45

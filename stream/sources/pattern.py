@@ -11,9 +11,9 @@ from urllib.parse import parse_qsl
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.opencv import cv2
 from stream.frames import Frame
 from stream.sources.base import SourceError
-from engine.opencv import cv2
 
 _HEIGHT: Final = 480
 _WIDTH: Final = 640

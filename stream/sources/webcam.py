@@ -9,9 +9,9 @@ from typing import Final
 
 import numpy as np
 
+from engine.opencv import cv2
 from stream.frames import Frame
 from stream.sources.base import Fault, SourceError, SourceUnavailableError
-from engine.opencv import cv2
 
 _MOST_WEBCAMS: Final = 4
 
