@@ -21,9 +21,12 @@ BIN := $(VENV)/bin
 demo: $(VENV)/installed
 	$(BIN)/dancetype demo $(ARGS)
 
+# What only computes shares the cores; what keeps time, or uses the whole program, has them alone.
+COMPUTING := tests/benchmarks tests/engine tests/export tests/training
 test: $(VENV)/installed-dev
 	./docker/system-packages --test
-	$(BIN)/python -m pytest $(ARGS)
+	$(if $(ARGS),,OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8 $(COMPUTING))
+	$(BIN)/python -m pytest $(or $(ARGS),$(addprefix --ignore=,$(COMPUTING)))
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .

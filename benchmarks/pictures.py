@@ -45,7 +45,7 @@ def take(out: Path) -> None:
 def _dashboards(browser: Browser, server: str, out: Path) -> None:
     for name, size in (("dashboard", _DESK), ("dashboard-phone", _PHONE)):
         with _page(browser, size, f"{server}/") as page:
-            _until_named(page, ".headline")
+            expect(page.locator(".source.live")).to_have_count(1, timeout=_PATIENCE)
             # A history, and a minute's figures, begin to be worth looking at.
             page.wait_for_timeout(8_000)
             page.screenshot(path=out / f"{name}.png")
@@ -78,7 +78,7 @@ def _page(browser: Browser, size: dict[str, int], url: str) -> Iterator[Page]:
 def _named(page: Page) -> bytes:
     """A picture of an overlay that has been naming a genre for a while."""
     for _ in range(_TRIES):
-        _until_named(page, ".genre-word")
+        _until_named(page)
         before = page.locator(".genre-word").inner_text()
         page.wait_for_timeout(1_500)
         picture = page.screenshot(omit_background=True)
@@ -87,16 +87,12 @@ def _named(page: Page) -> bytes:
     raise RuntimeError("no genre was named for long enough to take a picture of it")
 
 
-def _until_named(page: Page, where: str) -> None:
+def _until_named(page: Page) -> None:
     """Waits until a genre is on the page; "not sure" makes a dull picture."""
-    quiet = r"not sure|warming up|no dancer|no signal|starting|no connection|^$"
     page.wait_for_function(
-        "([where, quiet]) => [...document.querySelectorAll(where)]"
-        ".some(each => !new RegExp(quiet).test(each.textContent))",
-        arg=[where, quiet],
+        "() => document.querySelector('.panel[data-state=live][data-status=genre]') !== null",
         timeout=_PATIENCE,
     )
-    expect(page.locator("body")).to_be_visible()
 
 
 def _footage(theme: str) -> Image.Image:

@@ -70,6 +70,8 @@ class Stage:
 def perform(tmp_path: Path) -> Iterator[Callable[..., Studio]]:
     """Records one camera that follows a script, into a folder `out`."""
     stages: list[Stage] = []
+    # A shell that runs the tests in the background has SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def perform(script: Iterable[Step], *, seconds: float = 100.0, **times: Any) -> Studio:
         stages.append(Stage(script))
@@ -88,6 +90,7 @@ def perform(tmp_path: Path) -> Iterator[Callable[..., Studio]]:
     yield perform
     for stage in stages:
         stage.let_go.set()
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
