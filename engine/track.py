@@ -4,8 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Final
-from zipfile import ZipFile
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from engine.blazepose import LANDMARKS, Landmarks, coco_joints
 from engine.errors import ExpectedError
 from engine.genres import CODES, is_code
+from engine.npz import open_npz, save_npz
 from engine.skeleton import Array, pelvis_centred
 from engine.window import MAX_GAP
 
@@ -20,8 +20,7 @@ NOT_DANCING: Final = "none"
 """Stands for the genre where a track shows somebody who does not dance."""
 
 _AIST_DANCER: Final = re.compile(r"_(d\d+)_")
-# Zeros are packed a thousand times over: a few megabytes could ask for all memory there is. This is
-# some five hours of frames.
+# Some five hours of frames.
 _MOST_BYTES: Final = 512 * 1024**2
 _LONGEST: Final = 86_400.0
 
@@ -118,25 +117,20 @@ class Track:
         Raises:
             OSError: it cannot be written.
         """
-        # Not named .npz, so that nobody takes for a track what was broken off.
-        part = path.with_name(f"{path.name}.part")
-        try:
-            with part.open("wb") as file:
-                np.savez_compressed(
-                    file,
-                    genre=self.genre,
-                    dancer=self.dancer,
-                    sequence=self.sequence,
-                    start_s=self.start,
-                    # Whole milliseconds would shake velocities, and some frames are closer.
-                    timestamps_ms=self.times * 1000,
-                    world=self.world,
-                    image=self.image,
-                    visibility=self.visibility,
-                )
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        save_npz(
+            path,
+            {
+                "genre": self.genre,
+                "dancer": self.dancer,
+                "sequence": self.sequence,
+                "start_s": self.start,
+                # Whole milliseconds would shake velocities, and some frames are closer.
+                "timestamps_ms": self.times * 1000,
+                "world": self.world,
+                "image": self.image,
+                "visibility": self.visibility,
+            },
+        )
 
 
 def stacked(found: list[Landmarks | None]) -> tuple[Array, Array, Array]:
@@ -163,10 +157,8 @@ def read_track(path: Path) -> Track:
         TrackError: not such a file.
     """
     try:
-        with path.open("rb") as file:
-            _check_size(file)
-            with np.load(file, allow_pickle=False) as arrays:
-                track = _track(path.stem, arrays)
+        with open_npz(path, most_bytes=_MOST_BYTES) as arrays:
+            track = _track(path.stem, arrays)
     # Of a damaged file numpy, zipfile and zlib make nearly anything.
     except Exception as error:
         raise TrackError(f"{path}: not a landmark track: {error}") from error
@@ -189,14 +181,6 @@ def read_track(path: Path) -> Track:
             f"(1 to 12 of A-Z and 0-9), nor {NOT_DANCING}"
         )
     return track
-
-
-def _check_size(file: BinaryIO) -> None:
-    with ZipFile(file) as archive:
-        size = sum(entry.file_size for entry in archive.infolist())
-    file.seek(0)
-    if size > _MOST_BYTES:
-        raise ValueError(f"it unpacks to {size} bytes, more than {_MOST_BYTES}")
 
 
 def _track(name: str, arrays: Mapping[str, NDArray[Any]]) -> Track:

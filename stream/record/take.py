@@ -1,11 +1,9 @@
 """Takes: what one run saw of one source and said of it, kept without a picture."""
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final
-from zipfile import ZipFile
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -13,6 +11,7 @@ from pydantic import BaseModel, FiniteFloat
 
 from engine.blazepose import LANDMARKS, OF_COCO, Landmarks, coco_image, coco_visibility
 from engine.errors import ExpectedError
+from engine.npz import open_npz, save_npz
 from engine.skeleton import JOINTS, Array
 
 FORMAT: Final = 1
@@ -25,8 +24,7 @@ _MOST: Final = 32_767
 # Whom `engine.floor.Floor` would not take for a body is nobody here, too.
 _FARTHEST: Final = 1e6
 
-# Zeros are packed a thousand times over, so a small file could ask for all memory there is. Five
-# minutes of six people at 60 frames a second are a quarter of this.
+# Five minutes of six people at 60 frames a second are a quarter of this.
 _MOST_BYTES: Final = 128 * 1024**2
 _LONGEST: Final = 86_400.0
 _LATEST: Final = 1e11  # seconds since 1970, or of a machine's clock
@@ -149,28 +147,20 @@ class Take:
         Raises:
             OSError: it cannot be written.
         """
-        # Not named .npz, so that nobody takes for a take what was broken off.
-        part = path.with_name(f"{path.name}.part")
         text = "".join(f"{message}\n" for message in self.messages)
-        try:
-            with part.open("wb") as file:
-                np.savez_compressed(
-                    file,
-                    take=FORMAT,
-                    **asdict(self.about),
-                    times=self.times,
-                    people=self.people,
-                    world=self.world,
-                    image=self.image,
-                    visibility=self.visibility,
-                    messages=np.frombuffer(text.encode(), np.uint8),
-                )
-                # Or else a power cut could leave the name without the content.
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        save_npz(
+            path,
+            {
+                "take": FORMAT,
+                **asdict(self.about),
+                "times": self.times,
+                "people": self.people,
+                "world": self.world,
+                "image": self.image,
+                "visibility": self.visibility,
+                "messages": np.frombuffer(text.encode(), np.uint8),
+            },
+        )
 
 
 Body = tuple[NDArray[np.int16], NDArray[np.int16], NDArray[np.uint8]]
@@ -208,23 +198,13 @@ def read_take(path: Path) -> Take:
         TakeError: not such a file.
     """
     try:
-        with path.open("rb") as file:
-            _check_size(file)
-            with np.load(file, allow_pickle=False) as arrays:
-                return _take(_Entries(arrays))
+        with open_npz(path, most_bytes=_MOST_BYTES) as arrays:
+            return _take(_Entries(arrays))
     except OSError as error:
         raise TakeError(f"{path}: cannot be read: {error.strerror or error}") from error
     # Of a damaged file numpy, zipfile and zlib make nearly anything.
     except Exception as error:
         raise TakeError(f"{path}: not a take: {_first_line(error)}") from error
-
-
-def _check_size(file: BinaryIO) -> None:
-    with ZipFile(file) as archive:
-        size = sum(entry.file_size for entry in archive.infolist())
-    file.seek(0)
-    if size > _MOST_BYTES:
-        raise ValueError(f"it unpacks to {size} bytes, more than {_MOST_BYTES}")
 
 
 def _take(entries: "_Entries") -> Take:

@@ -1,5 +1,3 @@
-import io
-import zipfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
 from stream.record.take import FORMAT, TakeError, read_take
-from tests.fuzz.fuzzing import damaged, fire, fuzzed, only
+from tests.fuzz.fuzzing import damaged, fuzzed, only
+from tests.fuzz.npz import Call, claiming, packed
 from tests.stream.record.takes import about, walk
 
 TAKE = walk(about(), seconds=0.2, fps=10)
@@ -26,27 +25,6 @@ ENTRIES: dict[str, Any] = {
     "messages": np.frombuffer(SAID, np.uint8),
 }
 DTYPES = ["<i2", "|u1", "<f8", ">i2", "<i8", "|b1", "<U4", "|S4", "|O", "|V8", "<M8[s]", "x"]
-
-
-class Call:
-    def __reduce__(self) -> Any:
-        return fire, ()
-
-
-def packed(entries: dict[str, Any], *, compressed: bool = False) -> bytes:
-    file = io.BytesIO()
-    (np.savez_compressed if compressed else np.savez)(file, **entries)
-    return file.getvalue()
-
-
-def claiming(entry: str, shape: tuple[int, ...], dtype: str, content: bytes) -> bytes:
-    """An npz in which one entry says of itself what may not be so."""
-    file = io.BytesIO(packed({name: array for name, array in ENTRIES.items() if name != entry}))
-    header = f"{{'descr': {dtype!r}, 'fortran_order': False, 'shape': {shape!r}, }}\n".encode()
-    npy = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + content
-    with zipfile.ZipFile(file, "a") as archive:
-        archive.writestr(f"{entry}.npy", npy)
-    return file.getvalue()
 
 
 def read(content: bytes, folder: Path) -> None:
@@ -125,7 +103,7 @@ def test_messages_that_are_none_are_refused(tmp_path: Path, content: bytes) -> N
 def test_an_entry_that_claims_to_be_huge_is_refused(
     tmp_path: Path, entry: str, shape: tuple[int, ...], dtype: str, content: bytes
 ) -> None:
-    read(claiming(entry, shape, dtype, content), tmp_path)
+    read(claiming(ENTRIES, entry, shape, dtype, content), tmp_path)
 
 
 @fuzzed

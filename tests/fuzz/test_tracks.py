@@ -1,5 +1,3 @@
-import io
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
 from engine.track import TrackError, read_track
-from tests.fuzz.fuzzing import damaged, fire, fuzzed, only
+from tests.fuzz.fuzzing import damaged, fuzzed, only
+from tests.fuzz.npz import Call, claiming, packed
 
 ENTRIES: dict[str, Any] = {
     "world": np.zeros((2, 33, 3), np.float32),
@@ -22,27 +21,6 @@ ENTRIES: dict[str, Any] = {
     "start_s": np.array(1.5),
 }
 DTYPES = ["<f4", "<f8", ">f2", "<i8", "|b1", "<c8", "<U4", "|S4", "|O", "|V8", "<M8[s]", "3f4", "x"]
-
-
-class Call:
-    def __reduce__(self) -> Any:
-        return fire, ()
-
-
-def packed(entries: dict[str, Any], *, compressed: bool = False) -> bytes:
-    file = io.BytesIO()
-    (np.savez_compressed if compressed else np.savez)(file, **entries)
-    return file.getvalue()
-
-
-def claiming(entry: str, shape: tuple[int, ...], dtype: str, content: bytes) -> bytes:
-    """An npz in which one entry says of itself what may not be so."""
-    file = io.BytesIO(packed({name: array for name, array in ENTRIES.items() if name != entry}))
-    header = f"{{'descr': {dtype!r}, 'fortran_order': False, 'shape': {shape!r}, }}\n".encode()
-    npy = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + content
-    with zipfile.ZipFile(file, "a") as archive:
-        archive.writestr(f"{entry}.npy", npy)
-    return file.getvalue()
 
 
 def read(content: bytes, folder: Path) -> None:
@@ -100,7 +78,7 @@ def test_entries_of_any_type_and_shape_are_read_or_refused(
 def test_an_entry_that_claims_to_be_huge_is_refused(
     tmp_path: Path, entry: str, shape: tuple[int, ...], dtype: str, content: bytes
 ) -> None:
-    read(claiming(entry, shape, dtype, content), tmp_path)
+    read(claiming(ENTRIES, entry, shape, dtype, content), tmp_path)
 
 
 @fuzzed
