@@ -19,6 +19,7 @@ from engine.genres import CODES
 from tests.system.rtsp_server import a_free_port
 
 TOKEN: Final = "a-token-for-the-pages"
+_BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 _SHIPPED: Final = Path(engine.__file__).with_name("models") / "live.onnx"
 _CHECKOUT: Final = Path(__file__).parents[2]
 
@@ -91,8 +92,8 @@ class ServedDemo:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A headless Chromium, as apt installs it."""
-    path = shutil.which("chromium")
+    """A headless Chromium that the system has."""
+    path = next(filter(None, map(shutil.which, _BROWSERS)), None)
     assert path, "these tests need a browser: apt-get install chromium"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
