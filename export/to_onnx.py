@@ -85,9 +85,22 @@ def _graph(checkpoint: Checkpoint, contract: Contract) -> onnx.ModelProto:
         raise ExportError(f"the graph takes {batch.dim_value} windows at a time, not any number")
     if any(tensor.external_data for tensor in model.graph.initializer):
         raise ExportError("the graph keeps weights in a file of their own")
+    _forget_origin(model.graph)
     onnx.helper.set_model_props(model, contract.metadata())
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def _forget_origin(graph: onnx.GraphProto) -> None:
+    """Takes out the exporter's notes: they hold the paths of whoever's machine it ran on."""
+    noted = (*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer)
+    for part in (graph, *noted):
+        del part.metadata_props[:]
+        part.ClearField("doc_string")
+    for node in graph.node:
+        for attribute in node.attribute:
+            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+                _forget_origin(inner)
 
 
 @contextlib.contextmanager

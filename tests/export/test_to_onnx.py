@@ -54,6 +54,7 @@ def untrained(*, seed: int = 0, **network: Any) -> Checkpoint:
 
 
 CHECKPOINT = untrained()
+CHECKOUT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +146,11 @@ def test_a_graph_that_fixes_its_batch_is_found_out(
     with pytest.raises(ExportError, match="takes 2 windows at a time, not any number"):
         export(CHECKPOINT, tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_holds_no_path_of_the_machine_that_it_was_made_on(model: Path) -> None:
+    content = model.read_bytes()
+    assert str(CHECKOUT).encode() not in content
+    assert b"to_onnx" not in content
+    shipped = (CHECKOUT / "engine" / "models" / "live.onnx").read_bytes()
+    assert b"to_onnx" not in shipped
