@@ -5,9 +5,16 @@ import { genreName } from "./genres.js";
 /** Milliseconds without a message after which what is shown of a source is stale. */
 export const STALE_MS = 1500;
 
-const STATUSES = {
-  warming_up: ["warming up", "needs a few seconds of dance"],
-  no_person: ["no dancer", "nobody in view"],
+/** What is said where no genre is named, by status. */
+export const QUIET_WORDS = {
+  not_sure: "not sure",
+  no_person: "no dancer",
+  warming_up: "warming up",
+};
+
+const DETAILS = {
+  warming_up: "needs a few seconds of dance",
+  no_person: "nobody in view",
 };
 
 const STATES = {
@@ -78,10 +85,11 @@ export function view(feed, connected, now) {
 }
 
 function words(message, likeliest) {
-  if (message.status === "not_sure" && likeliest !== null) {
-    return ["not sure", `nearest is ${genreName(likeliest)}`];
-  }
-  return STATUSES[message.status] ?? [message.name ?? message.status, ""];
+  const nearest = message.status === "not_sure" && likeliest !== null;
+  return [
+    QUIET_WORDS[message.status] ?? message.name ?? message.status,
+    nearest ? `nearest is ${genreName(likeliest)}` : (DETAILS[message.status] ?? ""),
+  ];
 }
 
 /** Code of the highest probability, or null where all are 0: there was no window. */

@@ -1,5 +1,6 @@
 /* What was said of a source in the last minute, as bands that wander to the left. */
 
+import { QUIET_WORDS } from "./feed.js";
 import { wantsStillness } from "./frames.js";
 import { genreColour, genreName, inkOn } from "./genres.js";
 
@@ -8,7 +9,6 @@ export const SPAN_MS = 60000;
 
 const TICK_MS = 10000;
 const STILL_STEP_MS = 5000;
-const QUIET_WORDS = { not_sure: "not sure", no_person: "no dancer", warming_up: "warming up" };
 
 /**
  * Turns the history that the server tells, oldest first, into changes on the page's own clock.
@@ -28,15 +28,22 @@ export function merge(seen, told) {
   return told.length === 0 ? seen : [...seen.filter(({ at }) => at < told[0].at), ...told];
 }
 
-/** The changes with what is said at `at`, and without those that are long gone. */
-export function say(changes, at, status, genre) {
+/** The changes with what is said at `at`, if that is one; the same where it is not. */
+export function note(changes, { at, status, genre }) {
   const last = changes[changes.length - 1];
-  if (last?.status === status && last.genre === genre) {
+  const same = last?.status === status && last.genre === genre;
+  return same ? changes : [...changes, { at, status, genre }];
+}
+
+/** The same, without those that are long gone. */
+export function say(changes, at, status, genre) {
+  const noted = note(changes, { at, status, genre });
+  if (noted === changes) {
     return changes;
   }
   const gone = changes.filter((change) => change.at < at - 2 * SPAN_MS).length;
   // What was being said when that time began still counts.
-  return [...changes.slice(Math.max(gone - 1, 0)), { at, status, genre }];
+  return noted.slice(Math.max(gone - 1, 0));
 }
 
 /** Cuts the time between two moments into bands {from, to, status, genre}. */

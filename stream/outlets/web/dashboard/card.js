@@ -1,6 +1,6 @@
 /* One source on the page. */
 
-import { clone, element, setText, setTextOrHide } from "./elements.js";
+import { clone, element, setText, setTextOrHide, unbroken } from "../elements.js";
 import { Figures } from "./figures.js";
 import { HistoryList, Timeline } from "./history.js";
 import { Picture } from "./picture.js";
@@ -94,8 +94,7 @@ export class Card {
     if (headline.textContent === text) {
       return;
     }
-    const words = text.split(" ").map((word) => element("span", "word", word));
-    headline.replaceChildren(...words.flatMap((word, i) => (i ? [" ", word] : [word])));
+    headline.replaceChildren(...unbroken(text));
   }
 
   showDancers(dancers) {

@@ -1,6 +1,6 @@
 /* Figures of a source: how fast, how late, how much was left out. */
 
-import { element, setText } from "./elements.js";
+import { element, setText } from "../elements.js";
 import { NOTHING, clockTime, milliseconds, share } from "./words.js";
 
 /** Parts of the latency as the messages name them, and all of them together. */

@@ -1,9 +1,9 @@
 /* What was said of a source in the last minutes: pure functions, then how they are shown. */
 
-import { element, setText } from "./elements.js";
+import { element, setText } from "../elements.js";
 import { clockTime, duration, said } from "./words.js";
 import { genreColour, inkOn } from "../genres.js";
-import { bands } from "../timeline.js";
+import { bands, note } from "../timeline.js";
 
 /** Seconds that the timeline goes back. */
 export const SPAN = 180;
@@ -13,19 +13,6 @@ const LISTED = 7;
 // Of the timeline's small type: what a letter and the space around a name take, in pixels.
 const LETTER = 9;
 const AROUND = 14;
-
-/**
- * `history` with what is said at `at` (seconds of the server's clock), if that is a change.
- *
- * A history is a list of `{at, status, genre}`, oldest first; each holds until the next.
- */
-export function note(history, { at, status, genre }) {
-  const last = history.at(-1);
-  if (last?.status === status && last.genre === genre) {
-    return history;
-  }
-  return [...history, { at, status, genre }];
-}
 
 /** The history that the server told at `asOf`, with the changes that the page heard since. */
 export function merge(told, known, asOf) {

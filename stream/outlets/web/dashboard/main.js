@@ -2,7 +2,7 @@
 
 import { Connection, ask, askedSources } from "../connection.js";
 import { Card } from "./card.js";
-import { setText } from "./elements.js";
+import { setText } from "../elements.js";
 import { OverlayDialog } from "./overlay.js";
 import { PictureRound } from "./picture.js";
 import { Announcer, RunPanel } from "./run.js";

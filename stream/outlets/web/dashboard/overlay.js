@@ -1,7 +1,7 @@
 /* The dialog that makes the address of an overlay, to be put into OBS and the like. */
 
 import { asked, askedSources } from "../connection.js";
-import { element, setText } from "./elements.js";
+import { element, setText } from "../elements.js";
 
 const ALL = "";
 /** What each layout shows unless it is told. */

@@ -1,7 +1,7 @@
 /* What concerns the whole run: the connection, who looks, which model, what needs somebody. */
 
 import { asked } from "../connection.js";
-import { element, setText, setTextOrHide } from "./elements.js";
+import { element, setText, setTextOrHide } from "../elements.js";
 
 const BANNERS = {
   reconnecting: "Connection lost. Nothing on this page is live. Trying again …",

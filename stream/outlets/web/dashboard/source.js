@@ -1,7 +1,8 @@
 /* What is known of one source, from messages and from /status, and what to show of it. */
 
-import { merge, note } from "./history.js";
+import { merge } from "./history.js";
 import { follow, view } from "../feed.js";
+import { note } from "../timeline.js";
 
 const FAULTY = new Set(["stalled", "reconnecting", "failed"]);
 const STALE = "stale";

@@ -1,16 +1,12 @@
 /* Times and figures in words: pure functions. Times are seconds, `at` since 1970. */
 
+import { QUIET_WORDS } from "../feed.js";
 import { genreName } from "../genres.js";
 
 /** What stands where nothing is known. */
 export const NOTHING = "–";
 
-const STATUSES = {
-  not_sure: "not sure",
-  no_person: "no dancer",
-  warming_up: "warming up",
-  silent: "no signal",
-};
+const STATUSES = { ...QUIET_WORDS, silent: "no signal" };
 
 /** Time of day on this machine: "19:04:12". */
 export function clockTime(at) {

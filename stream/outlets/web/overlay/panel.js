@@ -1,13 +1,13 @@
 /* What the overlay shows of one source. */
 
-import { highest, percent } from "../feed.js";
+import { clone, setText, unbroken } from "../elements.js";
+import { QUIET_WORDS, highest, percent } from "../feed.js";
 import { keepSharp } from "../frames.js";
 import { genreColour, genreName } from "../genres.js";
 import { resting } from "./options.js";
 import { Skeleton } from "../skeleton.js";
 import { Timeline } from "../timeline.js";
 
-const QUIET_WORDS = { not_sure: "not sure", no_person: "no dancer", warming_up: "warming up" };
 // Longer names get smaller letters.
 const SHORT_NAME = 9;
 
@@ -74,14 +74,14 @@ export class Panel {
 
   showWord({ status, genre, name, confidence }) {
     const word = status === "genre" ? (name ?? genre) : (QUIET_WORDS[status] ?? "");
-    write(this.part("confidence-value"), status === "genre" ? percent(confidence) : "");
+    setText(this.part("confidence-value"), status === "genre" ? percent(confidence) : "");
     const element = this.part("genre-word");
     if (element.textContent === word) {
       return; // Screen readers would say it again.
     }
     element.replaceChildren(...unbroken(word));
     element.classList.toggle("long", word.length > SHORT_NAME);
-    write(this.part("pill"), word);
+    setText(this.part("pill"), word);
     if (genre === null) {
       this.element.style.removeProperty("--accent");
     } else {
@@ -103,29 +103,10 @@ export class Panel {
         list.style.setProperty("--rows", Math.ceil(this.bars.size / 2));
       }
       bar.classList.toggle("likeliest", code === likeliest);
-      write(bar.querySelector(".genre-name"), genreName(code));
-      write(bar.querySelector(".percent"), percent(probability));
+      setText(bar.querySelector(".genre-name"), genreName(code));
+      setText(bar.querySelector(".percent"), percent(probability));
       bar.querySelector(".fill").style.transform = `scaleX(${probability})`;
     }
-  }
-}
-
-function clone(template) {
-  return document.getElementById(template).content.firstElementChild.cloneNode(true);
-}
-
-/** The words of a name, each in an element of its own: "hip-hop" is not to break at its hyphen. */
-function unbroken(name) {
-  return name.split(" ").flatMap((word, i) => {
-    const span = document.createElement("span");
-    span.textContent = word;
-    return i === 0 ? [span] : [" ", span];
-  });
-}
-
-function write(element, text) {
-  if (element.textContent !== text) {
-    element.textContent = text;
   }
 }
 

@@ -1,4 +1,4 @@
-/* The few things that the dashboard's parts do with elements. */
+/* The few things that both pages do with elements. */
 
 /** A new element of `tag` and `className`, holding `content`: text or another element. */
 export function element(tag, className, content = "") {
@@ -24,4 +24,10 @@ export function setText(target, text) {
 export function setTextOrHide(target, text) {
   setText(target, text);
   target.hidden = text === "";
+}
+
+/** The words of a name, each in an element of its own: "hip-hop" is not to break at its hyphen. */
+export function unbroken(name) {
+  const words = name.split(" ").map((word) => element("span", "word", word));
+  return words.flatMap((word, i) => (i ? [" ", word] : [word]));
 }
