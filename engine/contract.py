@@ -44,7 +44,7 @@ class Contract:
 
     Attributes:
         labels: genre codes in the order of the model's output.
-        genres: name of each; where none are given, those of AIST.
+        genres: name of each, in the same order; where none are given, those of AIST.
         window: form of its input, (N, L, F).
         view: "camera" where the model knows dancers as a camera in front of them sees them,
             "studio" where it knows the data set's own axes. Motion capture is turned accordingly
@@ -69,17 +69,11 @@ class Contract:
     genres: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not self.genres:
-            names = {code: GENRES.get(code, code) for code in self.labels}
-            object.__setattr__(self, "genres", names)
-
-    def name_of(self, code: str) -> str:
-        """The name of a genre of this model, such as "house" for "HO".
-
-        Raises:
-            KeyError: it knows no such genre.
-        """
-        return self.genres[code]
+        names = self.genres or {code: GENRES.get(code, code) for code in self.labels}
+        # Names that contradict the labels stay as they are, for `parse` to tell.
+        if set(names) == set(self.labels):
+            names = {code: names[code] for code in self.labels}
+        object.__setattr__(self, "genres", names)
 
     def metadata(self) -> dict[str, str]:
         """As `metadata_props` of an ONNX file; every value is a string, most of them JSON."""

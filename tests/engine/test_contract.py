@@ -50,10 +50,11 @@ def test_a_genre_of_ones_own_has_the_name_that_its_file_says() -> None:
     metadata |= {"labels": '["SALSA", "HO"]', "genres": '{"HO": "house", "SALSA": "Salsa Cubana"}'}
     contract = Contract.parse(metadata)
     assert contract.labels == ("SALSA", "HO")
-    assert contract.name_of("SALSA") == "Salsa Cubana"
-    assert contract.name_of("HO") == "house"
+    assert tuple(contract.genres) == contract.labels
+    assert contract.genres["SALSA"] == "Salsa Cubana"
+    assert contract.genres["HO"] == "house"
     with pytest.raises(KeyError):
-        contract.name_of("BR")
+        contract.genres["BR"]
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\nb", "x" * 41, "house", "...", "Hou-se "])

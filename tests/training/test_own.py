@@ -83,7 +83,7 @@ def test_clips_alone_teach_their_genres_and_are_tested_on_unseen_dancers(
     checkpoint, evaluation = train()
     contract = checkpoint.contract()
     assert contract.labels == ("HO", "SALSA")
-    assert contract.name_of("SALSA") == "salsa"
+    assert contract.genres["SALSA"] == "salsa"
     assert "AIST" not in contract.credit
     assert contract.licence == "not stated"
     assert evaluation is not None
