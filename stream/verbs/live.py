@@ -59,21 +59,12 @@ async def _session(settings: Settings, sources: dict[str, SourceUri], *, loop: b
     clock = Clock.start()
     classifier = Classifier(settings.model, device=settings.device)
     contract = classifier.contract
-    genres = {code: contract.name_of(code) for code in contract.labels}
     sending = outgoing(settings, sources, contract=contract, clock=clock, console=console)
     makers = _pipelines(
         settings, sources, classifier, clock, onlookers=sending.onlookers, loop=loop
     )
-    async with sending.outlets as outlets:
-        if sending.page:
-            console.print(f"page: {sending.page.url}", soft_wrap=True)
-        session = Session(
-            makers,
-            speaker=partial(Speaker, genres=genres, clock=clock),
-            outlets=outlets,
-        )
-        await session.run(seconds=settings.seconds)
-    return session
+    speaker = partial(Speaker, genres=contract.genres, clock=clock)
+    return await sending.run(makers, speaker=speaker, console=console, seconds=settings.seconds)
 
 
 def _pipelines(

@@ -1,6 +1,6 @@
 """What a live run sends its messages to, as the settings have it."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -24,7 +24,9 @@ from stream.outlets.terminal import TerminalOutlet
 from stream.outlets.tls import tls_context
 from stream.outlets.websocket import WebSocketOutlet
 from stream.record.taking import TakeOutlet
+from stream.session import MakePipeline, Session
 from stream.settings import Settings, SettingsError
+from stream.speaker import Speaker
 
 if TYPE_CHECKING:
     from stream.monitoring.preview import Preview
@@ -43,6 +45,28 @@ class Outgoing:
     outlets: Outlets
     page: WebSocketOutlet | None
     onlookers: Mapping[str, Sequence[Onlooker]]
+
+    async def run(
+        self,
+        makers: Mapping[str, MakePipeline],
+        *,
+        speaker: Callable[[str], Speaker],
+        console: Console,
+        seconds: float | None,
+    ) -> Session:
+        """Runs a session with these outlets, to its end, and says on `console` where the page is.
+
+        The other arguments are those of `Session` and its `run`.
+
+        Raises:
+            OutletError: an outlet cannot start.
+        """
+        async with self.outlets as outlets:
+            if self.page:
+                console.print(f"page: {self.page.url}", soft_wrap=True)
+            session = Session(makers, speaker=speaker, outlets=outlets)
+            await session.run(seconds=seconds)
+        return session
 
 
 def outgoing(
@@ -74,7 +98,7 @@ def outgoing(
     overview = Overview(
         program=program,
         model=contract.recipe,
-        genres={code: contract.name_of(code) for code in contract.labels},
+        genres=contract.genres,
         preview=settings.preview,
         clock=clock,
     )

@@ -80,33 +80,25 @@ async def _session(
     clock = Clock.start()
     classifier = Classifier(settings.model, device=settings.device)
     contract = classifier.contract
-    genres = {code: contract.name_of(code) for code in contract.labels}
     played = programme(parts)
     # There are no pictures to show, and what is seen is on record already.
     settings = settings.model_copy(update={"preview": False, "record": None})
     sending = outgoing(settings, played, contract=contract, clock=clock, console=console)
     pace = Pace(clock.monotonic, speed=speed, lap=length(played))
-    async with sending.outlets as outlets:
-        if sending.page:
-            console.print(f"page: {sending.page.url}", soft_wrap=True)
-        session = Session(
-            {
-                name: partial(
-                    Replay,
-                    name,
-                    of_source,
-                    make_floor=partial(_floor, settings, classifier),
-                    pace=pace,
-                    agreement=agreements[name],
-                    loop=loop,
-                )
-                for name, of_source in played.items()
-            },
-            speaker=partial(Speaker, genres=genres, clock=clock),
-            outlets=outlets,
+    makers = {
+        name: partial(
+            Replay,
+            name,
+            of_source,
+            make_floor=partial(_floor, settings, classifier),
+            pace=pace,
+            agreement=agreements[name],
+            loop=loop,
         )
-        await session.run(seconds=settings.seconds)
-    return session
+        for name, of_source in played.items()
+    }
+    speaker = partial(Speaker, genres=contract.genres, clock=clock)
+    return await sending.run(makers, speaker=speaker, console=console, seconds=settings.seconds)
 
 
 def _floor(settings: Settings, classifier: Classifier, about: About) -> Floor:
