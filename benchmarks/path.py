@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.classifier import Classifier
-from engine.pose import PoseEstimator
+from engine.pose.estimator import open_estimator
 from engine.ring_buffer import RingBuffer
 from engine.rolling import RollingEstimate
 from engine.window import cut_window
@@ -38,7 +38,7 @@ def measure(video: Path, frames: int) -> dict[str, list[float]]:
     spec = classifier.contract.window
     buffer, rolling = RingBuffer(spec.seconds), RollingEstimate(classifier.contract.labels)
     time = 0.0
-    with PoseEstimator(fetch(POSE_MODELS["full"], cache_folder(), say=print)) as estimator:
+    with open_estimator(fetch(POSE_MODELS["full"], cache_folder(), say=print)) as estimator:
         while len(parts["pose"]) < frames:
             capture = cv2.VideoCapture(str(video))
             while len(parts["pose"]) < frames:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from benchmarks.stage import PATHS, Floats, Scene, scene
 from engine.blazepose import Landmarks
 from engine.following import MEMORY, Alone, Follower, Following
-from engine.pose import PoseEstimator
+from engine.pose.estimator import PoseEstimator, open_estimator
 from engine.skeleton import Array
 from stream.assets import POSE_MODELS, cache_folder, fetch
 from stream.native_stderr import chatter_dropped
@@ -184,7 +184,7 @@ def video_costs(video: Path, most: int, frames: int) -> str:
     reader = cv2.VideoCapture(str(video))
     rate = reader.get(cv2.CAP_PROP_FPS)
     with ExitStack() as stack:
-        estimators = [stack.enter_context(PoseEstimator(model, people=n + 1)) for n in range(most)]
+        estimators = [stack.enter_context(open_estimator(model, people=n + 1)) for n in range(most)]
         everyone: list[Following] = [Alone(), *(Follower(n + 1) for n in range(1, most))]
         for index in range(frames):
             ok, image = reader.read()

@@ -78,6 +78,12 @@ _FLAGS: Final = {
     "model": Annotated[_File, _flag(_MODELS, "Genre model, an ONNX file.", metavar="FILE")],
     "device": Annotated[_Text, _flag(_MODELS, "auto, cpu or cuda (default: auto).")],
     "variant": Annotated[_Text, _flag(_MODELS, "Pose model: lite, full or heavy.")],
+    "pose_runtime": Annotated[
+        _Text, _flag(_MODELS, "What runs the pose model: mediapipe or litert.")
+    ],
+    "pose_fps": Annotated[
+        _Number, _flag(_LOOK, "Look for poses in so many frames a second (default: all).")
+    ],
     "pose_model": Annotated[_File, _flag(_MODELS, "A pose model of your own.", metavar="FILE")],
     "config": Annotated[_File, typer.Option(metavar="FILE", help="Settings as a TOML file.")],
 }
@@ -85,12 +91,13 @@ _FLAGS: Final = {
 LIVE: Final = tuple(_FLAGS)
 """Flags of a verb that runs live: all there are."""
 
-_OF_SOURCES: Final = ("stall", "preview", "record", "variant", "pose_model")
+_POSE: Final = ("variant", "pose_model", "pose_runtime")
+_OF_SOURCES: Final = ("stall", "preview", "record", "pose_fps", *_POSE)
 
 REPLAY: Final = tuple(name for name in LIVE if name not in _OF_SOURCES)
 """Flags of a verb that does the same without a source."""
 
-POSE: Final = ("variant", "pose_model", "config")
+POSE: Final = (*_POSE, "config")
 """Flags of a verb that finds poses."""
 
 CLASSIFIER: Final = ("model", "device", *POSE)

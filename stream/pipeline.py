@@ -24,7 +24,7 @@ _MOST_CRASHES: Final = 5
 
 
 class Estimator(Protocol):
-    """What a pipeline asks of a pose estimator; `engine.pose.PoseEstimator` is one."""
+    """What a pipeline asks of a pose estimator; `engine.pose.estimator.PoseEstimator` is one."""
 
     def __enter__(self) -> Self: ...
 

@@ -17,6 +17,7 @@ from pydantic_settings import (
 )
 
 from engine.errors import ExpectedError
+from engine.pose.estimator import DEFAULT_RUNTIME, PoseRuntime
 from stream.sources.base import SourceError
 from stream.sources.uri import SourceUri, parse_uri
 
@@ -123,6 +124,10 @@ class Settings(BaseSettings):
     """What the genre model runs on."""
     variant: Variant = "full"
     """Pose model."""
+    pose_runtime: PoseRuntime = DEFAULT_RUNTIME
+    """What runs the pose model."""
+    pose_fps: float | None = Field(None, ge=1, le=240)
+    """Frames a second to look for poses in; every frame where None."""
     pose_model: Path | None = None
     """File of a pose model, in place of a variant."""
     seconds: float | None = Field(None, gt=0)

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from engine.errors import ExpectedError, printable
-from engine.pose import PoseEstimator, PoseModelError
+from engine.pose.estimator import PoseModelError, open_estimator
 from engine.track import Track, TrackError, read_track, stacked
 from engine.video import Video, VideoError
 from training.clips import ClipFile, ClipsError
@@ -188,7 +188,7 @@ def _start() -> None:
 
 
 def _film(file: ClipFile, path: Path, model: Path) -> None:
-    with Video(file.path) as video, PoseEstimator(model) as estimator:
+    with Video(file.path) as video, open_estimator(model) as estimator:
         seen = [(time, estimator.landmarks(image, time)) for time, image in video]
     times = np.array([time for time, _ in seen], np.float64)
     world, image, visibility = stacked([found for _, found in seen])

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.pose import PoseEstimator
+from engine.pose.estimator import open_estimator
 from engine.track import NOT_DANCING, Track, read_track
 from stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
 from stream.frames import Frame
@@ -44,7 +44,7 @@ def _track(path: Path, frames: Callable[[], Iterator[Frame]]) -> Track:
         path.parent.mkdir(parents=True, exist_ok=True)
         model = fetch(POSE_MODELS["full"], cache_folder(), say=print)
         recording = Recording()
-        with chatter_dropped(), PoseEstimator(model) as estimator:
+        with chatter_dropped(), open_estimator(model) as estimator:
             recording.record(frames(), estimator)
         recording.track(path.stem, genre=NOT_DANCING).save(path)
     return read_track(path)

@@ -19,7 +19,7 @@ from stream.sources.file import FileSource
 
 
 class LandmarkEstimator(Protocol):
-    """What a recording asks of a pose estimator; `engine.pose.PoseEstimator` is one."""
+    """What a recording asks of a pose estimator; `engine.pose.estimator.PoseEstimator` is one."""
 
     def __enter__(self) -> Self: ...
 

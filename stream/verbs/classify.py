@@ -1,7 +1,7 @@
 """`dancetype classify`: the genre of whole video files, as fast as they can be read."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,12 +17,13 @@ from rich.progress import (
 )
 
 from engine.classifier import Classifier
+from engine.pose.estimator import PoseEstimator
 from stream.clips.finding import Clip, find_clips
 from stream.clips.writing import ClipWriteError, places, written_whole
 from stream.native_stderr import chatter_dropped
 from stream.settings import Settings, SettingsError
 from stream.sources.base import SourceError
-from stream.verbs.loading import native_libraries, pose_model
+from stream.verbs.loading import estimator_maker, native_libraries
 
 if TYPE_CHECKING:
     from stream.clips.seeing import Seen
@@ -62,10 +63,10 @@ def classify(
     failed = False
     with chatter_dropped(), native_libraries():
         classifier = Classifier(settings.model, device=settings.device)
-        model = pose_model(settings.pose_model, settings.variant)
+        make_estimator = estimator_maker(settings)
         report = _report(classifier.contract.genres, err, as_json=as_json, as_csv=as_csv)
         with _progress(err) as progress:
-            work = _Work(settings, classifier, model, films, plots, progress)
+            work = _Work(settings, classifier, make_estimator, films, plots, progress)
             for number, clip in enumerate(clips, 1):
                 result = work.result_of(clip, f"{number} of {len(clips)}")
                 report.add(result)
@@ -103,7 +104,7 @@ def _progress(err: Console) -> Progress:
 class _Work:
     settings: Settings
     classifier: Classifier
-    model: Path
+    make_estimator: Callable[[], PoseEstimator]
     films: Mapping[Path, Path]
     plots: Mapping[Path, Path]
     progress: Progress
@@ -127,12 +128,11 @@ class _Work:
 
     def _seen(self, file: Path, which: str) -> "Seen":
         # Seconds to load.
-        from engine.pose import PoseEstimator
         from stream.clips.seeing import see
 
         task = self.progress.add_task(f"{escape(file.name)}: looking", total=None, which=which)
         try:
-            with PoseEstimator(self.model) as estimator:
+            with self.make_estimator() as estimator:
                 return see(
                     file,
                     estimator,

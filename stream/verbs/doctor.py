@@ -133,9 +133,9 @@ def _pose_model(settings: Settings) -> Finding:
             found = f"{model} is {'damaged' if model.exists() else 'not there yet'}"
             return Finding("pose model", Verdict.WARN, found, "dancetype models pull")
     try:
-        from engine.pose import PoseEstimator
+        from engine.pose.estimator import open_estimator
 
-        PoseEstimator(model).close()
+        open_estimator(model, runtime=settings.pose_runtime).close()
     except (ExpectedError, ImportError, OSError) as error:
         return Finding("pose model", Verdict.FAIL, str(error), "see the lines above")
     return Finding("pose model", Verdict.OK, str(model))

@@ -19,7 +19,7 @@ from stream.settings import Settings, SettingsError
 from stream.sources.uri import SourceUri, parse_uri
 from stream.speaker import Speaker
 from stream.verbs.ending import end
-from stream.verbs.loading import native_libraries, pose_model, say
+from stream.verbs.loading import estimator_maker, native_libraries, say
 from stream.verbs.outgoing import outgoing
 
 
@@ -77,17 +77,11 @@ def _pipelines(
     loop: bool,
 ) -> dict[str, MakePipeline]:
     # Seconds to load, and no use for whoever has a setting wrong.
-    from engine.pose import PoseEstimator
     from stream.capture.capture import patience
     from stream.pipeline import Pipeline
     from stream.sources.opening import open_source
 
-    def estimator() -> PoseEstimator:
-        # MediaPipe loads its libraries here, on a pipeline's own thread.
-        with native_libraries():
-            return PoseEstimator(model, people=settings.people)
-
-    model = pose_model(settings.pose_model, settings.variant)
+    make_estimator = estimator_maker(settings, people=settings.people)
     return {
         name: partial(
             Pipeline,
@@ -95,7 +89,7 @@ def _pipelines(
             open_source=partial(
                 open_source, uri, clock=clock.monotonic, patience=patience(settings.stall)
             ),
-            make_estimator=estimator,
+            make_estimator=make_estimator,
             floor=Floor(classifier, people=settings.people, hop=settings.hop),
             clock=clock.monotonic,
             loop=loop,

@@ -1,16 +1,19 @@
 """What several verbs load before they start."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.text import Text
 
 from engine.errors import ExpectedError
 from stream.assets import POSE_MODELS, AssetError, cache_folder, fetch
-from stream.settings import Variant
+from stream.settings import Settings, Variant
+
+if TYPE_CHECKING:
+    from engine.pose.estimator import PoseEstimator
 
 SYSTEM_LIBRARIES: Final = {
     "libGL.so.1": "libgl1",
@@ -37,6 +40,28 @@ def pose_model(own: Path | None, variant: Variant) -> Path:
     if not own.is_file():
         raise AssetError(f"no such pose model: {own}")
     return own
+
+
+def estimator_maker(settings: Settings, *, people: int = 1) -> Callable[[], "PoseEstimator"]:
+    """Makes pose estimators as the settings have them, on whichever thread it is called.
+
+    Args:
+        settings: say the pose model, which is fetched at once, and what runs it.
+        people: how many to find at most.
+
+    Raises:
+        AssetError: the model is not there, or cannot be fetched.
+    """
+    model = pose_model(settings.pose_model, settings.variant)
+
+    def make() -> "PoseEstimator":
+        # A second to load, and for MediaPipe itself on the thread that uses it.
+        from engine.pose.estimator import open_estimator
+
+        with native_libraries():
+            return open_estimator(model, runtime=settings.pose_runtime, people=people)
+
+    return make
 
 
 @contextmanager

@@ -5,7 +5,6 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from engine.errors import ExpectedError
 from stream.native_memory import one_heap
@@ -13,10 +12,7 @@ from stream.native_stderr import chatter_dropped
 from stream.record.label import Label
 from stream.settings import Settings
 from stream.verbs.ending import end
-from stream.verbs.loading import native_libraries, pose_model
-
-if TYPE_CHECKING:
-    from engine.pose import PoseEstimator
+from stream.verbs.loading import estimator_maker, native_libraries
 
 
 def record(settings: Settings, label: Label, *, out: Path, start_delay: float = 0.0) -> None:
@@ -39,19 +35,12 @@ def record(settings: Settings, label: Label, *, out: Path, start_delay: float = 
     one_heap()
     with chatter_dropped(), native_libraries(), _one_interrupt():
         # Seconds to load.
-        from engine.pose import PoseEstimator
         from stream.record.studio import Studio
 
-        def estimator() -> "PoseEstimator":
-            # MediaPipe loads its libraries here, which may be on a recorder's own thread.
-            with native_libraries():
-                return PoseEstimator(model)
-
-        model = pose_model(settings.pose_model, settings.variant)
         studio = Studio(
             label,
             out,
-            make_estimator=estimator,
+            make_estimator=estimator_maker(settings),
             seconds=settings.seconds or math.inf,
             start_delay=start_delay,
         )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engine.contract import Contract
 from engine.floor import Floor, FloorPrediction
 from engine.genres import CODES
-from engine.pose import PoseEstimator
+from engine.pose.estimator import open_estimator
 from engine.recognizer import Recognizer
 from engine.rolling import Status
 from engine.skeleton import JOINTS, Array
@@ -225,7 +225,7 @@ def watch_video(
     reader = cv2.VideoCapture(str(file))
     reader.set(cv2.CAP_PROP_POS_FRAMES, first)
     floor, said, most = Floor(Judge(), people=3), [], 0
-    with PoseEstimator(pose_model, people=3) as estimator:
+    with open_estimator(pose_model, people=3) as estimator:
         for frame in range(0, frames, 2):
             image = reader.read()[1].astype(np.uint8)
             reader.grab()

@@ -18,7 +18,7 @@ from engine.blazepose import LANDMARKS, Landmarks
 from engine.classifier import Classifier
 from engine.floor import Floor
 from engine.genres import CODES
-from engine.pose import PoseEstimator
+from engine.pose.estimator import open_estimator
 from stream.messages import (
     Message,
     PredictionMessage,
@@ -227,7 +227,7 @@ def test_somebody_is_seen_in_8k(results: dict[str, dict[str, Any]]) -> None:
 def test_a_frame_of_hardly_any_pixels_shows_nobody(
     pose_model: Path, shape: tuple[int, int]
 ) -> None:
-    with PoseEstimator(pose_model) as estimator:
+    with open_estimator(pose_model) as estimator:
         assert estimator.people(np.zeros((*shape, 3), np.uint8), 0.0) == []
 
 
@@ -237,11 +237,11 @@ def test_an_8k_frame_is_seen_through_without_much_memory(pose_model: Path, figur
 import sys
 from pathlib import Path
 import cv2, numpy as np
-from engine.pose import PoseEstimator
+from engine.pose.estimator import open_estimator
 from stream.sources.pattern import drawn_figure
 image = np.zeros(({EIGHT_K[1]}, {EIGHT_K[0]}, 3), np.uint8)
 image[:, 960:6720] = cv2.resize(drawn_figure(0.2), (5760, 4320))
-with PoseEstimator(Path(sys.argv[1])) as estimator:
+with open_estimator(Path(sys.argv[1])) as estimator:
     people = [len(estimator.people(image, n / 25)) for n in range(5)]
 status = Path("/proc/self/status").read_text().split()
 print(min(people), status[status.index("VmHWM:") + 1])
@@ -271,7 +271,7 @@ print(min(people), status[status.index("VmHWM:") + 1])
 def test_a_person_is_followed_whatever_the_times_of_the_frames(
     pose_model: Path, time: Callable[[int], float]
 ) -> None:
-    with PoseEstimator(pose_model) as estimator:
+    with open_estimator(pose_model) as estimator:
         found = [estimator.people(drawn_figure(n / 240), time(n)) for n in range(12)]
     assert [len(people) for people in found] == [1] * 12
 

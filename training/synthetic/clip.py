@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.blazepose import Landmarks, coco_joints
-from engine.pose import PoseEstimator
+from engine.pose.estimator import open_estimator
 from engine.skeleton import JOINTS, Array
 from engine.track import Track, stacked
 from training.aist import FRAMES_PER_SECOND
@@ -66,7 +66,7 @@ class Studio:
 
     def __init__(self, model: Path) -> None:
         # What can fail comes before what takes long.
-        PoseEstimator(model).close()
+        open_estimator(model).close()
         self._model = model
         self._renderer = Renderer(LARGEST)
         self._bodies = Bodies()
@@ -82,7 +82,7 @@ class Studio:
         found: list[Landmarks | None] = []
         sample: Frame | None = None
         # A new one each clip: MediaPipe would look for the dancer of the clip before.
-        with PoseEstimator(self._model) as estimator:
+        with open_estimator(self._model) as estimator:
             for time, frame in zip(times, self._frames(clip, times, rng), strict=True):
                 found.append(estimator.landmarks(frame, float(time)))
                 if len(found) == len(times) // 2:

@@ -15,7 +15,7 @@ import cv2
 import torch
 
 from engine.errors import ExpectedError
-from engine.pose import PoseModelError
+from engine.pose.estimator import PoseModelError
 from training.synthetic.clip import Studio
 from training.synthetic.orders import Order
 from training.synthetic.renderer import NoRendererError

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.blazepose import Landmarks
-from engine.pose import PoseEstimator
+from engine.pose.estimator import open_estimator
 from engine.track import Track, read_track
 from stream.events import StateChanged
 from stream.frames import Frame
@@ -137,14 +137,14 @@ def test_real_people_are_seen_as_opencv_numbers_the_frames(
 ) -> None:
     clip = shared / "data" / "videos" / "solo_portrait_24fps.mp4"
     recording = Recording(seconds=2.0)
-    with PoseEstimator(pose_model) as estimator:
+    with open_estimator(pose_model) as estimator:
         record_file(clip, recording, estimator, on_frame=lambda *_: None)
     recording.track("clip", genre="KR", dancer="Ann").save(tmp_path / "clip.npz")
     track = read_track(tmp_path / "clip.npz")
     np.testing.assert_allclose(track.times, np.arange(48) / 24, atol=1e-3)
     assert track.poses > 45
     reader = cv2.VideoCapture(str(clip))
-    with PoseEstimator(pose_model) as estimator:
+    with open_estimator(pose_model) as estimator:
         for n in range(3):
             found = estimator.landmarks(reader.read()[1].astype(np.uint8), n / 24)
             assert found is not None

@@ -10,7 +10,7 @@ import pytest
 from engine.blazepose import LANDMARKS, OF_COCO, Landmarks
 from engine.classifier import Classifier
 from engine.floor import Floor, FloorPrediction
-from engine.pose import PoseEstimator
+from engine.pose.estimator import open_estimator
 from stream.record.take import FORMAT, TakeError, packed, read_take
 from stream.sources.file import FileSource
 from tests.engine.walkers import Walker
@@ -204,7 +204,7 @@ def test_a_real_dance_gets_the_same_answers_from_its_take(
 ) -> None:
     classifier = Classifier()
     frames = []
-    with PoseEstimator(pose_model) as estimator, closing(FileSource(sample_clip)) as source:
+    with open_estimator(pose_model) as estimator, closing(FileSource(sample_clip)) as source:
         while (frame := source.read()) and frame.time < 3:
             frames.append((frame.time, estimator.people(frame.image, frame.time)))
     take_of(frames, about(clock=0.0)).save(tmp_path / "a.npz")

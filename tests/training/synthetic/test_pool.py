@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.pose import PoseModelError
+from engine.pose.estimator import PoseModelError
 from training.synthetic.orders import IdleOrder
 from training.synthetic.pool import StudioPool
 

@@ -8,7 +8,7 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 
-from engine.pose import PoseEstimator, PoseModelError
+from engine.pose.estimator import PoseEstimator, PoseModelError, open_estimator
 from engine.skeleton import JOINTS, Pose
 from stream.sources.pattern import drawn_figure
 
@@ -17,7 +17,7 @@ Image = NDArray[np.uint8]
 
 @pytest.fixture
 def estimator(pose_model: Path) -> Iterator[PoseEstimator]:
-    with PoseEstimator(pose_model) as estimator:
+    with open_estimator(pose_model) as estimator:
         yield estimator
 
 
@@ -64,7 +64,7 @@ def test_all_landmarks_of_a_person_are_told_where_they_are_wanted(
         assert array.dtype == np.float32
     nose, left_ankle = found.image[0], found.image[27]
     assert 0 < nose[1] < left_ankle[1] < 1.05
-    with PoseEstimator(pose_model) as other:
+    with open_estimator(pose_model) as other:
         pose = pose_in(other, images[0], 0.0)
     assert pose is not None
     assert np.array_equal(found.pose().joints, pose.joints)
@@ -99,7 +99,7 @@ def test_frames_at_the_same_instant_or_back_in_time_are_taken(
 def test_a_reset_forgets_what_came_before(
     estimator: PoseEstimator, images: list[Image], pose_model: Path
 ) -> None:
-    with PoseEstimator(pose_model) as fresh:
+    with open_estimator(pose_model) as fresh:
         expected = [pose_in(fresh, image, n / 30) for n, image in enumerate(images[5:8])]
     for n, image in enumerate(images):
         pose_in(estimator, image[:, ::-1].copy(), 100 + n / 30)
@@ -150,7 +150,7 @@ def test_an_image_of_another_form_is_refused(estimator: PoseEstimator, image: Im
 
 def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(PoseModelError, match=r"no such file: .*gone\.task"):
-        PoseEstimator(tmp_path / "gone.task")
+        open_estimator(tmp_path / "gone.task")
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x05\x06" + bytes(18)])
@@ -158,11 +158,11 @@ def test_a_file_that_is_no_pose_model_is_named(tmp_path: Path, content: bytes) -
     file = tmp_path / "wrong.task"
     file.write_bytes(content)
     with pytest.raises(PoseModelError, match=r"wrong\.task: not a pose model"):
-        PoseEstimator(file)
+        open_estimator(file)
 
 
 def test_a_pose_model_that_is_cut_short_is_named(tmp_path: Path, pose_model: Path) -> None:
     file = tmp_path / "short.task"
     file.write_bytes(pose_model.read_bytes()[:1_000_000])
     with pytest.raises(PoseModelError, match=r"short\.task: not a pose model"):
-        PoseEstimator(file)
+        open_estimator(file)

@@ -1,7 +1,7 @@
-"""Finds the poses of people in each frame of a video, by MediaPipe's Pose Landmarker."""
+"""Finds poses by MediaPipe's Pose Landmarker."""
 
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 # OpenCV comes with mediapipe, which asks for it itself; numpy alone takes 6 ms to swap the colours
 # of a full HD frame, OpenCV one.
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.blazepose import Landmarks
-from engine.errors import ExpectedError
+from engine.pose.estimator import PoseEstimator, PoseModelError, checked_image
 from engine.skeleton import Array
 
 _vision: Final = mp.tasks.vision
@@ -23,16 +23,8 @@ _LARGEST: Final = 1920
 _GAP_MS: Final = 24 * 3600 * 1000
 
 
-class PoseModelError(ExpectedError):
-    """A file that is no pose model MediaPipe can use; the message says why."""
-
-
-class PoseEstimator:
-    """Follows people from frame to frame.
-
-    MediaPipe tracks: it looks for people in the whole image only where it follows fewer than it
-    may. So one estimator belongs to one source, and frames come in their order. It has to be
-    closed: MediaPipe hangs where the garbage collector is left to do that.
+class MediaPipeEstimator(PoseEstimator):
+    """Runs MediaPipe, which hangs where closing it is left to the garbage collector.
 
     Args:
         model: a `.task` file of the Pose Landmarker: lite, full or heavy.
@@ -50,30 +42,9 @@ class PoseEstimator:
         self._start: float | None = None
         self._last_ms = -1
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Closes."""
-        self.close()
-
-    def landmarks(self, image: NDArray[np.uint8], time: float) -> Landmarks | None:
-        """The person in a frame, or the first of several; see `people`."""
-        return next(iter(self.people(image, time)), None)
-
     def people(self, image: NDArray[np.uint8], time: float) -> list[Landmarks]:
-        """Finds the people in a frame; their order means nothing.
-
-        Args:
-            image: (H, W, 3) BGR, as OpenCV has it.
-            time: capture time of the frame in seconds, on any clock.
-
-        Raises:
-            ValueError: `image` is of another shape or type.
-        """
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise ValueError(f"a frame is (H, W, 3) uint8, not {image.shape} {image.dtype}")
-        shrunk = cv2.cvtColor(_shrunk(image), cv2.COLOR_BGR2RGB)
+        """See `PoseEstimator`."""
+        shrunk = cv2.cvtColor(_shrunk(checked_image(image)), cv2.COLOR_BGR2RGB)
         frame = mp.Image(mp.ImageFormat.SRGB, shrunk)
         found = self._landmarker.detect_for_video(frame, self._timestamp(time))
         return [
@@ -86,7 +57,7 @@ class PoseEstimator:
         ]
 
     def reset(self, reason: str) -> None:
-        """Starts anew, as for a new epoch; `reason` is for whoever reads the call."""
+        """See `PoseEstimator`."""
         del reason
         if not self._forgets():
             self._landmarker.close()
@@ -111,7 +82,7 @@ class PoseEstimator:
         return not found.pose_landmarks
 
     def close(self) -> None:
-        """Gives up the model's memory and threads; nothing may be asked of it afterwards."""
+        """See `PoseEstimator`."""
         self._landmarker.close()
 
     def _timestamp(self, time: float) -> int:

@@ -1,0 +1,92 @@
+"""What a pose estimator is, whichever runtime runs its models."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Final, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.blazepose import Landmarks
+from engine.errors import ExpectedError
+
+PoseRuntime = Literal["mediapipe", "litert"]
+
+DEFAULT_RUNTIME: Final[PoseRuntime] = "mediapipe"
+
+
+class PoseModelError(ExpectedError):
+    """A file that is no pose model the runtime can use; the message says why."""
+
+
+class PoseEstimator(ABC):
+    """Follows people from frame to frame.
+
+    It tracks: it looks for people in the whole image only where it follows fewer than it may. So
+    one estimator belongs to one source, and frames come in their order. It has to be closed.
+    """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Closes."""
+        self.close()
+
+    def landmarks(self, image: NDArray[np.uint8], time: float) -> Landmarks | None:
+        """The person in a frame, or the first of several; see `people`."""
+        return next(iter(self.people(image, time)), None)
+
+    @abstractmethod
+    def people(self, image: NDArray[np.uint8], time: float) -> list[Landmarks]:
+        """Finds the people in a frame; their order means nothing.
+
+        Args:
+            image: (H, W, 3) BGR, as OpenCV has it.
+            time: capture time of the frame in seconds, on any clock.
+
+        Raises:
+            ValueError: `image` is of another shape or type.
+        """
+
+    @abstractmethod
+    def reset(self, reason: str) -> None:
+        """Starts anew, as for a new epoch; `reason` is for whoever reads the call."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Gives up the models' memory and threads; nothing may be asked of it afterwards."""
+
+
+def open_estimator(
+    model: Path, *, runtime: PoseRuntime = DEFAULT_RUNTIME, people: int = 1
+) -> PoseEstimator:
+    """Loads a pose model; only the runtime asked for is imported.
+
+    Args:
+        model: a `.task` file of the Pose Landmarker: lite, full or heavy.
+        runtime: runs it.
+        people: how many to find at most.
+
+    Raises:
+        PoseModelError: no such file, or no such model.
+        OSError: the system lacks a library that the runtime loads, such as libEGL.
+    """
+    if runtime == "litert":
+        from engine.pose.litert import LiteRtEstimator
+
+        return LiteRtEstimator(model, people=people)
+    from engine.pose.mediapipe import MediaPipeEstimator
+
+    return MediaPipeEstimator(model, people=people)
+
+
+def checked_image(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """`image`, if it is a frame.
+
+    Raises:
+        ValueError: it is of another shape or type.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ValueError(f"a frame is (H, W, 3) uint8, not {image.shape} {image.dtype}")
+    return image
