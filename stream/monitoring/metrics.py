@@ -65,6 +65,8 @@ class Metrics:
         self._fps = self._gauge("fps", "Poses a second, lately; 0 while not running")
         self._dancers = self._gauge("dancers", "Dancers who are followed")
         self._predictions = self._counter("predictions", "Predictions by what they say", "status")
+        self._genres = self._counter("genres", "Predictions of a genre", "genre")
+        self._confidence = self._gauge("confidence", "Of the newest prediction")
         self._pose = self._histogram("pose_seconds", "Pose estimation of a prediction's last frame")
         self._classify = self._histogram("classify_seconds", "Classifying, of all dancers")
         self._latency = self._histogram("latency_seconds", "From capture to sending")
@@ -160,6 +162,7 @@ class Metrics:
         # The last prediction's figures are none of a source that gives no frames.
         self._fps.labels(name).set(0)
         self._dancers.labels(name).set(0)
+        self._confidence.labels(name).set(0)
 
     def _count_prediction(self, source: "_Source", message: PredictionMessage) -> None:
         name, times, latency = message.source, message.times, message.latency
@@ -168,6 +171,9 @@ class Metrics:
         self._posed.labels(name).inc(posed)
         self._dropped.labels(name).inc(dropped)
         self._predictions.labels(name, message.status.value).inc()
+        if message.genre is not None:
+            self._genres.labels(name, message.genre).inc()
+        self._confidence.labels(name).set(message.confidence)
         self._pose.labels(name).observe(latency.pose)
         self._classify.labels(name).observe(latency.classify)
         self._latency.labels(name).observe(times.sent - times.capture)

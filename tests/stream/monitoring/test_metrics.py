@@ -125,6 +125,7 @@ async def test_predictions_are_counted_by_what_they_say(watch: Watch) -> None:
     assert watch.figure("predictions_total", status="no_person") == 2
     assert watch.figure("predictions_total", status="genre") == 1
     assert watch.figure("predictions_total", status="not_sure") == 0
+    assert watch.figure("genres_total", genre="HO") == 1
 
 
 async def test_a_source_is_in_one_state_at_a_time(watch: Watch) -> None:
@@ -230,7 +231,10 @@ async def test_who_may_not_know_sees_no_figure(watch: Watch) -> None:
 async def test_the_docs_name_every_figure_and_no_other(watch: Watch) -> None:
     watch.metrics.watch_clients(lambda: 0, lambda: 0, lambda: 0)
     watch.metrics.watch_broker(lambda: {"stage": True})
-    await watch.says(predicted(), changed(SourceState.FAILED, fault=Fault.OTHER))
+    await watch.says(
+        predicted(status=Status.GENRE, genre="HO"),
+        changed(SourceState.FAILED, fault=Fault.OTHER),
+    )
     histogram = re.compile(r"_(bucket|sum|count)$")
     figures = {histogram.sub("", name.partition("{")[0]) for name in watch.figures()}
     named = {histogram.sub("", name) for name in re.findall(r"(?:dancetype|process)_\w+", DOCS)}

@@ -1,0 +1,107 @@
+"""compose's broker, run as compose runs it, on the real Mosquitto."""
+
+import asyncio
+import os
+import subprocess
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import pytest
+from aiomqtt import Client, MqttError, ProtocolVersion
+
+from stream.outlets.broker import parse_broker
+from stream.settings import load_settings
+from tests.system.mosquitto import HOST, PATH, WITHIN, hear, text
+
+DOCKER: Final = Path(__file__).parents[2] / "docker"
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> Path:
+    """What docker/make-secrets makes."""
+    folder = tmp_path / "secrets"
+    subprocess.run([DOCKER / "make-secrets", folder], check=True, capture_output=True)
+    return folder
+
+
+@asynccontextmanager
+async def broker(secrets: Path, port: int) -> AsyncIterator[dict[str, str]]:
+    """Our broker on another port and with other folders; gives the variables that say so."""
+    folder = secrets.parent
+    settings = (DOCKER / "mosquitto" / "mosquitto.conf").read_text()
+    # Root would turn into a user who may not read the folders of tests.
+    settings = settings.replace("listener 1883", f"listener {port} {HOST}\nuser root")
+    settings = settings.replace("/run/mosquitto/", f"{folder}/")
+    settings = settings.replace("/etc/dancetype/", f"{DOCKER}/mosquitto/")
+    (folder / "mosquitto.conf").write_text(settings)
+    places = {"SECRETS": str(secrets), "OWN": str(folder), "SETTINGS": str(folder)}
+    environment = {**os.environ, "PATH": PATH, "PORT": str(port), **places}
+    process = await asyncio.create_subprocess_exec(
+        DOCKER / "mosquitto" / "start", stderr=PIPE, env=environment
+    )
+    assert process.stderr
+    try:
+        async with asyncio.timeout(WITHIN):
+            while b"running" not in (line := await process.stderr.readline()):
+                assert line, "the broker ended"
+        yield environment
+    finally:
+        process.kill()
+        await process.communicate()
+
+
+def client(port: int, user: str | None, password: str | None) -> Client:
+    return Client(HOST, port, username=user, password=password, protocol=ProtocolVersion.V5)
+
+
+async def test_only_dancetype_may_say_something_and_only_who_knows_a_password_hears_it(
+    secrets: Path, free_port: int
+) -> None:
+    url = load_settings({}, config=secrets / "dancetype.toml").mqtt
+    assert url
+    ours = parse_broker(url)
+    listener = (secrets / "mqtt-reader-password").read_text().strip()
+    async with broker(secrets, free_port) as environment:
+        for user, password in ((None, None), ("reader", "wrong"), ("dancetype", listener)):
+            with pytest.raises(MqttError):
+                await client(free_port, user, password).__aenter__()
+        async with (
+            client(free_port, "reader", listener) as reader,
+            client(free_port, ours.user, ours.password) as dancetype,
+        ):
+            await reader.subscribe("dancetype/#", qos=1)
+            # It would come back before what dancetype says.
+            await reader.publish("dancetype/stage/genre", "forged", qos=1)
+            await dancetype.publish("dancetype/stage/genre", "house", qos=1)
+            assert text(await hear(reader, "dancetype/#")) == "house"
+        checked = subprocess.run([DOCKER / "mosquitto" / "healthcheck"], env=environment)
+        assert checked.returncode == 0
+    checked = subprocess.run([DOCKER / "mosquitto" / "healthcheck"], env=environment)
+    assert checked.returncode != 0
+    kept = (secrets.parent / "passwords").read_text()
+    assert listener not in kept
+    assert str(ours.password) not in kept
+
+
+def test_secrets_are_for_their_owner_and_are_made_once(secrets: Path) -> None:
+    def contents() -> dict[str, str]:
+        return {path.name: path.read_text() for path in secrets.iterdir()}
+
+    before = contents()
+    subprocess.run([DOCKER / "make-secrets", secrets], check=True, capture_output=True)
+    assert contents() == before
+    assert len(set(before.values())) == len(before) == 5
+    assert secrets.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("token", "dancetype.toml does not"), ("mqtt-password", "letters, digits")]
+)
+def test_a_secret_that_would_not_work_is_told(secrets: Path, name: str, told: str) -> None:
+    (secrets / name).write_text("another" if name == "token" else "p@ss:word")
+    result = subprocess.run([DOCKER / "make-secrets", secrets], capture_output=True, text=True)
+    assert result.returncode == 1
+    assert told in result.stderr
