@@ -1,5 +1,6 @@
 """Runs a genre model on onnxruntime."""
 
+import logging
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Final, Literal
@@ -9,38 +10,53 @@ from numpy.typing import NDArray
 
 from engine.contract import Contract, ContractError
 from engine.errors import ExpectedError
-from engine.onnx import ort
+from engine.onnx import CPU, CUDA, has_cuda, ort, preload_cuda
 from engine.skeleton import Array
 
 Device = Literal["auto", "cpu", "cuda"]
+Providers = list[str | tuple[str, dict[str, str]]]
+
+_log = logging.getLogger(__name__)
 
 _SUM_TOLERANCE: Final = 0.01
+# TF32 rounds to 10 bits, and an exhaustive search for the fastest convolution begins anew with each
+# number of windows that was not met before.
+_CUDA_OPTIONS: Final = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
+# onnxruntime's levels of logging.
+_WARNING: Final = 2
+_SILENT: Final = 4
 
 
 class ModelError(ExpectedError):
-    """A model file that cannot be used, or a device that is not there; the message says why."""
+    """A model file that cannot be used; the message says why."""
 
 
 class Classifier:
     """Turns windows into calibrated probabilities of the genres.
 
+    A GPU that cannot be used is no error, but a warning in the log where it was asked for.
+
     Args:
         path: an ONNX file with a contract; the shipped model where None.
-        device: "cuda" insists on a GPU, "auto" takes one where onnxruntime has it.
+        device: "cuda" asks for a GPU, "auto" takes one where onnxruntime can use it.
+
+    Attributes:
+        contract: what the model says of itself.
+        fallback: why the processor stands in for a GPU, or nothing where it does not.
 
     Raises:
-        ModelError: no such file, no model, a contract that does not hold, or no such device.
+        ModelError: no such file, no model, or a contract that does not hold.
     """
 
     def __init__(self, path: Path | None = None, *, device: Device = "auto") -> None:
+        wanted = device == "cuda" or (device == "auto" and has_cuda())
         with as_file(path or files("engine") / "models" / "live.onnx") as file:
-            self._session = _session(file, _providers(device))
-            try:
-                self.contract = _contract(self._session)
-                self._input = self._session.get_inputs()[0].name
-                self._check_answer()
-            except ContractError as error:
-                raise ModelError(f"{file}: refused, since {error}") from error
+            self.fallback = self._open_on_cuda(file) if wanted else ""
+            if self.fallback or not wanted:
+                self._open(file, [CPU])
+        if self.fallback:
+            level = logging.WARNING if device == "cuda" else logging.INFO
+            _log.log(level, "the genre model runs on the CPU: %s", self.fallback)
 
     @property
     def provider(self) -> str:
@@ -62,6 +78,35 @@ class Classifier:
         result: NDArray[np.float32] = probabilities
         return result
 
+    def _open_on_cuda(self, file: Path) -> str:
+        """Why that failed, or nothing."""
+        if not has_cuda():
+            return "this onnxruntime has no CUDA; docs/gpu.md says how to install one that has"
+        missing = preload_cuda()
+        # It prints a page about a provider that does not start.
+        ort.set_default_logger_severity(_SILENT)
+        try:
+            self._open(file, [(CUDA, _CUDA_OPTIONS), CPU])
+        except ModelError as error:
+            return f"CUDA does not start: {_first_line(error.__cause__ or error)}"
+        finally:
+            ort.set_default_logger_severity(_WARNING)
+        # Instead of such a provider, onnxruntime takes the next.
+        if self.provider == CUDA:
+            return ""
+        if missing:
+            return f"{missing}; docs/gpu.md says what to install"
+        return "CUDA does not start; does nvidia-smi show a GPU, and a driver that is new enough?"
+
+    def _open(self, file: Path, providers: Providers) -> None:
+        self._session = _session(file, providers)
+        try:
+            self.contract = _contract(self._session)
+            self._input = self._session.get_inputs()[0].name
+            self._check_answer()
+        except ContractError as error:
+            raise ModelError(f"{file}: refused, since {error}") from error
+
     def _check_answer(self) -> None:
         """A damaged model may load and yet not run, or answer with what are no probabilities."""
         spec = self.contract.window
@@ -77,20 +122,7 @@ class Classifier:
             raise ContractError("its answers are not probabilities")
 
 
-def _providers(device: Device) -> list[str]:
-    available = ort.get_available_providers()
-    cuda = "CUDAExecutionProvider" in available
-    if device == "cuda" and not cuda:
-        raise ModelError(
-            "CUDA was asked for, and this onnxruntime has none (it has "
-            f"{', '.join(available)}); use --device cpu, or install onnxruntime-gpu in its place"
-        )
-    if cuda and device != "cpu":
-        return ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    return ["CPUExecutionProvider"]
-
-
-def _session(file: Path, providers: list[str]) -> ort.InferenceSession:
+def _session(file: Path, providers: Providers) -> ort.InferenceSession:
     options = ort.SessionOptions()
     # A window is a millisecond's work: more threads, or threads that spin while they wait, only
     # take time from the pose model.
@@ -108,8 +140,8 @@ def _session(file: Path, providers: list[str]) -> ort.InferenceSession:
             file.read_bytes(),
             options,
             providers=providers,
-            # From the CPU there is nothing to fall back to, yet onnxruntime prints that it does.
-            enable_fallback=len(providers) > 1,
+            # It would print that it falls back.
+            enable_fallback=False,
         )
     except OSError as error:
         raise ModelError(f"{file}: cannot be read: {error.strerror}") from error
@@ -148,6 +180,6 @@ def _check_shapes(session: ort.InferenceSession, contract: Contract) -> None:
             raise ContractError(f"its {what} takes {shape[0]} windows at a time, not any number")
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

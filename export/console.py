@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from engine.errors import ExpectedError
+from export.precision import Precision
 
 
 class FiguresError(ExpectedError):
@@ -104,8 +105,16 @@ def train(
 
 
 def export(
-    checkpoint: Annotated[Path, typer.Argument(help="What `dancetype train` wrote.")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CHECKPOINT", help="What `dancetype train` wrote, or an ONNX file to shrink."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="The ONNX file to write.")],
+    precision: Annotated[
+        Precision, typer.Option(help="Bits of the weights: half or a quarter of the size.")
+    ] = Precision.FP32,
     figures: Annotated[
         Path | None, typer.Option(help="JSON object to keep in the file: figures by split.")
     ] = None,
@@ -113,14 +122,21 @@ def export(
     """Write a checkpoint as one ONNX file with its contract, checked against PyTorch."""
     # Torch takes seconds to load, and those who only stream do not have it.
     from export.to_onnx import export as write
-    from training.checkpoint import Checkpoint
+    from export.to_onnx import shrink
 
-    trained = Checkpoint.load(checkpoint)
-    if figures is not None:
-        trained.figures = _read_figures(figures)
-    difference = write(trained, out)
+    if source.suffix == ".onnx":
+        if figures is not None:
+            raise typer.BadParameter("--figures goes with a checkpoint")
+        difference, what = shrink(source, out, precision=precision), source.name
+    else:
+        from training.checkpoint import Checkpoint
+
+        trained = Checkpoint.load(source)
+        if figures is not None:
+            trained.figures = _read_figures(figures)
+        difference, what = write(trained, out, precision=precision), "PyTorch"
     size = out.stat().st_size / 1e6
-    typer.echo(f"{out}: {size:.1f} MB, within {difference:.0e} of PyTorch")
+    typer.echo(f"{out}: {size:.1f} MB, within {difference:.0e} of {what}")
 
 
 def _read_figures(path: Path) -> dict[str, Any]:

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from engine.classifier import Classifier
 from engine.contract import Contract
 from engine.errors import ExpectedError
+from engine.recognizer import WindowClassifier
+from export.packing import pack
+from export.precision import TOLERANCES, Precision
 from training.checkpoint import Checkpoint, CheckpointClassifier
 from training.network import GenreLSTM
-
-TOLERANCE: Final = 1e-4
-"""Largest difference between a probability of PyTorch's and of onnxruntime's."""
 
 BATCHES: Final = (1, 2, 7)
 
@@ -41,12 +41,13 @@ class _Calibrated(nn.Module):
         return torch.softmax(self.network(windows) / self.temperature, dim=-1)
 
 
-def export(checkpoint: Checkpoint, out: Path) -> float:
+def export(checkpoint: Checkpoint, out: Path, *, precision: Precision = Precision.FP32) -> float:
     """Writes `out`.
 
     Args:
         checkpoint: a trained one.
         out: the ONNX file to write; it appears only if all checks pass.
+        precision: of its weights.
 
     Returns:
         The largest difference from PyTorch that was seen.
@@ -54,12 +55,42 @@ def export(checkpoint: Checkpoint, out: Path) -> float:
     Raises:
         ExportError: the graph fixes its batch or differs from PyTorch.
     """
-    contract = checkpoint.contract()
+    model = _graph(checkpoint, checkpoint.contract())
+    return _write(model, out, precision, like=CheckpointClassifier(checkpoint))
+
+
+def shrink(file: Path, out: Path, *, precision: Precision) -> float:
+    """Writes `out` with the weights of a model file in fewer bits.
+
+    Args:
+        file: an ONNX file of ours, such as the shipped one.
+        out: the ONNX file to write; it appears only if all checks pass.
+        precision: of its weights.
+
+    Returns:
+        The largest difference from `file` that was seen.
+
+    Raises:
+        ModelError: `file` is no model of ours.
+        PackingError: its weights are in fewer bits already.
+        ExportError: float32 is what it has, or the new one differs too much.
+    """
+    like = Classifier(file, device="cpu")
+    if precision is Precision.FP32:
+        raise ExportError(f"{file} is an ONNX file already; give --precision fp16 or int8")
+    return _write(onnx.load(file), out, precision, like=like)
+
+
+def _write(
+    model: onnx.ModelProto, out: Path, precision: Precision, *, like: WindowClassifier
+) -> float:
+    pack(model, precision)
+    onnx.checker.check_model(model, full_check=True)
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_suffix(".part.onnx")
     try:
-        onnx.save(_graph(checkpoint, contract), part)
-        difference = parity(checkpoint, part)
+        onnx.save(model, part)
+        difference = parity(like, part, precision=precision)
         part.replace(out)
     finally:
         part.unlink(missing_ok=True)
@@ -87,7 +118,6 @@ def _graph(checkpoint: Checkpoint, contract: Contract) -> onnx.ModelProto:
         raise ExportError("the graph keeps weights in a file of their own")
     _forget_origin(model.graph)
     onnx.helper.set_model_props(model, contract.metadata())
-    onnx.checker.check_model(model, full_check=True)
     return model
 
 
@@ -116,19 +146,26 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def parity(checkpoint: Checkpoint, file: Path) -> float:
-    """Largest difference of probabilities between PyTorch and onnxruntime, at several batch sizes.
+def parity(like: WindowClassifier, file: Path, *, precision: Precision = Precision.FP32) -> float:
+    """Largest difference of probabilities between two models, at several batch sizes.
+
+    Args:
+        like: what the file was made from.
+        file: an ONNX file.
+        precision: of its weights.
 
     Raises:
-        ExportError: it exceeds `TOLERANCE`.
+        ExportError: it exceeds the tolerance of the precision.
     """
-    in_torch, in_onnx = CheckpointClassifier(checkpoint), Classifier(file, device="cpu")
+    in_onnx = Classifier(file, device="cpu")
     spec = in_onnx.contract.window
     rng = np.random.default_rng(0)
     differences = []
     for batch in BATCHES:
         windows = rng.normal(0, 1, (batch, spec.length, spec.features)).astype(np.float32)
-        differences.append(float(np.abs(in_torch(windows) - in_onnx(windows)).max()))
-    if not max(differences) < TOLERANCE:
-        raise ExportError(f"onnxruntime differs from PyTorch by {max(differences):.1e}")
+        differences.append(float(np.abs(like(windows) - in_onnx(windows)).max()))
+    if not max(differences) < TOLERANCES[precision]:
+        raise ExportError(
+            f"in {precision} the file differs from what it was made from by {max(differences):.1e}"
+        )
     return max(differences)

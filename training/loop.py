@@ -15,6 +15,7 @@ from engine.genres import GENRES
 from engine.skeleton import Array
 from engine.track import Track
 from training.aist import Sequence
+from training.arithmetic import Arithmetic
 from training.batches import NO_GENRE, ClipWindows, RandomWindows, first_window
 from training.calibration import fit_temperature
 from training.checkpoint import Checkpoint, CheckpointClassifier
@@ -74,7 +75,8 @@ class Trainer:
         self._recipe = recipe
         self._workers = workers
         spec = recipe.window.spec()
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._arithmetic = Arithmetic.best()
+        self._device = self._arithmetic.device
         self._network = GenreLSTM(recipe.network, window=spec, genres=len(genres))
         self._network.to(self._device)
         self._labels = tuple(genres)
@@ -82,6 +84,7 @@ class Trainer:
         optimiser = recipe.optimiser
         self._optimiser = _optimiser(self._network, optimiser)
         self._schedule = _schedule(self._optimiser, optimiser, self.steps_per_epoch)
+        self._scaler = self._arithmetic.scaler()
         # With its buffers: weights and the statistics of batches have to be of the same age.
         self._average = AveragedModel(
             self._network, avg_fn=_moving_average(optimiser.average), use_buffers=True
@@ -124,14 +127,16 @@ class Trainer:
         for windows, labels in self._batches(range(first, first + self.steps_per_epoch)):
             windows, labels = windows.to(self._device), labels.to(self._device)
             self._optimiser.zero_grad(set_to_none=True)
-            with _mixed_precision(self._device):
+            with self._arithmetic.autocast():
                 logits = self._network(windows)
             smoothing = self._recipe.optimiser.label_smoothing
             wanted = targets(labels, smoothing, genres=len(self._labels))
             loss = nn.functional.cross_entropy(logits.float(), wanted)
-            loss.backward()  # type: ignore[no-untyped-call]
+            self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            self._scaler.unscale_(self._optimiser)
             nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
-            self._optimiser.step()
+            self._scaler.step(self._optimiser)
+            self._scaler.update()
             self._schedule.step()
             self._average.update_parameters(self._network)
             losses.append(loss.item())
@@ -155,6 +160,7 @@ class Trainer:
             "average": self._average.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "schedule": self._schedule.state_dict(),
+            "scaler": self._scaler.state_dict(),
         }
 
     def _take_up(self, checkpoint: Checkpoint) -> None:
@@ -163,6 +169,9 @@ class Trainer:
             self._average.load_state_dict(checkpoint.resume["average"])
             self._optimiser.load_state_dict(checkpoint.resume["optimiser"])
             self._schedule.load_state_dict(checkpoint.resume["schedule"])
+            # Empty where it was not needed, be it here or where the run began.
+            if self._scaler.is_enabled() and checkpoint.resume.get("scaler"):
+                self._scaler.load_state_dict(checkpoint.resume["scaler"])
 
     def calibrate(self) -> float:
         """Sets the checkpoint's temperature, fitted on the validation dancers, and returns it.
@@ -207,12 +216,6 @@ def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Te
         return torch.lerp(averaged, current, 1 - min(decay, (1 + int(steps)) / (10 + int(steps))))
 
     return average
-
-
-def _mixed_precision(device: torch.device) -> torch.autocast:
-    """bfloat16 where it is fast: its LSTM does not run at all on a processor without AVX-512."""
-    fast = device.type == "cuda" or torch.cpu.get_capabilities().get("avx512_bf16", False)
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=bool(fast))
 
 
 def targets(labels: Tensor, smoothing: float, *, genres: int) -> Tensor:

@@ -19,7 +19,9 @@ from stream.native_stderr import chatter_dropped
 from stream.settings import Settings
 from stream.verbs.loading import SYSTEM_LIBRARIES
 
-_NEEDED: Final = ("mediapipe", "onnxruntime", "numpy", "websockets", "aiomqtt", "pydantic")
+_NEEDED: Final = ("numpy", "websockets", "aiomqtt", "pydantic")
+_POSE_RUNTIMES: Final = {"mediapipe": "mediapipe", "litert": "ai-edge-litert"}
+_RUNTIMES: Final = ("onnxruntime", "onnxruntime-gpu")
 _FOR_TRAINING: Final = ("torch", "onnx", "onnxscript", "matplotlib")
 
 
@@ -73,6 +75,11 @@ def examine(settings: Settings) -> Iterator[Finding]:
         "system", Verdict.OK, f"Python {platform.python_version()}, {platform.platform()}"
     )
     yield from _packages(_NEEDED, Verdict.FAIL, "pip install dancetype")
+    for name, package in _POSE_RUNTIMES.items():
+        # MediaPipe has no wheel for Linux on aarch64, where LiteRT serves.
+        missing = Verdict.FAIL if name == settings.pose_runtime else Verdict.OK
+        yield from _packages((package,), missing, "pip install dancetype")
+    yield runtime()
     yield from _packages(
         _FOR_TRAINING, Verdict.OK, "only for training: pip install dancetype[train]"
     )
@@ -87,10 +94,33 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 def _packages(names: Iterable[str], missing: Verdict, advice: str) -> Iterator[Finding]:
     for name in names:
-        try:
-            yield Finding(name, Verdict.OK, metadata.version(name))
-        except metadata.PackageNotFoundError:
+        version = _version(name)
+        if version is None:
             yield Finding(name, missing, "not installed", advice)
+        else:
+            yield Finding(name, Verdict.OK, version)
+
+
+def runtime() -> Finding:
+    """Which onnxruntime there is; two of them lie in one folder, and each spoils the other."""
+    found = {name: version for name in _RUNTIMES if (version := _version(name))}
+    text = ", ".join(f"{name} {version}" for name, version in found.items())
+    if not found:
+        return Finding("onnxruntime", Verdict.FAIL, "not installed", "pip install dancetype")
+    if len(found) > 1:
+        advice = (
+            "keep one: pip uninstall onnxruntime onnxruntime-gpu, then pip install --no-deps "
+            "onnxruntime-gpu (docs/gpu.md), or onnxruntime where there is no GPU"
+        )
+        return Finding("onnxruntime", Verdict.WARN, f"two of them: {text}", advice)
+    return Finding("onnxruntime", Verdict.OK, text)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def library(name: str) -> Finding:
@@ -118,10 +148,16 @@ def _genre_model(settings: Settings) -> Finding:
     from engine.classifier import Classifier
 
     try:
-        contract = Classifier(settings.model, device=settings.device).contract
+        classifier = Classifier(settings.model, device=settings.device)
     except ExpectedError as error:
         return Finding("genre model", Verdict.FAIL, str(error), "install dancetype again")
-    return Finding("genre model", Verdict.OK, f"{contract.recipe}, {' '.join(contract.labels)}")
+    contract = classifier.contract
+    device = classifier.provider.removesuffix("ExecutionProvider")
+    found = f"{contract.recipe}, {' '.join(contract.labels)}, on {device}"
+    if classifier.fallback:
+        advice = f"{classifier.fallback}; --device cpu if the processor is to do it"
+        return Finding("genre model", Verdict.WARN, found, advice)
+    return Finding("genre model", Verdict.OK, found)
 
 
 def _pose_model(settings: Settings) -> Finding:

@@ -1,14 +1,15 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from engine.classifier import Classifier, ModelError
+from engine.classifier import Classifier, Device, ModelError
 from engine.contract import Contract
 from engine.genres import CODES
-from engine.onnx import ort
+from engine.onnx import CPU, CUDA, ort
 from engine.skeleton import Array
 from engine.window import WindowSpec
 
@@ -138,14 +139,130 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         Classifier(tmp_path / "absent.onnx")
 
 
-def test_cuda_that_was_asked_for_and_is_absent_is_an_error_that_says_what_to_do(
+def pretend_cuda(monkeypatch: pytest.MonkeyPatch, *, works: bool, missing: str = "") -> list[str]:
+    """Has onnxruntime say that it was built for CUDA; what it was asked for is in the result."""
+    asked: list[str] = []
+    real = ort.InferenceSession
+
+    class Pretended(real):  # type: ignore[misc, valid-type]
+        def __init__(self, model: bytes, options: Any, *, providers: Any, **rest: Any) -> None:
+            names = [each if isinstance(each, str) else each[0] for each in providers]
+            asked.append(names[0])
+            super().__init__(model, options, providers=[CPU], **rest)
+            self._pretended = names if works else [CPU]
+
+        def get_providers(self) -> list[str]:
+            return self._pretended
+
+    def preload(*, directory: str) -> None:
+        print(missing)
+
+    monkeypatch.setattr(ort, "InferenceSession", Pretended)
+    monkeypatch.setattr(ort, "get_available_providers", lambda: [CUDA, CPU])
+    monkeypatch.setattr(ort, "preload_dlls", preload)
+    return asked
+
+
+def test_cuda_that_was_asked_for_and_is_absent_is_told_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(ort, "get_available_providers", lambda: [CPU])
+    path = saved(make_model(), tmp_path)
+    classifier = Classifier(path, device="cuda")
+    assert classifier.provider == CPU
+    assert classifier(windows(1)).shape == (1, 10)
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "runs on the CPU: this onnxruntime has no CUDA; docs/gpu.md" in record.getMessage()
+
+
+@pytest.mark.parametrize("device", ["cpu", "auto"])
+def test_where_there_is_no_cuda_and_none_was_asked_for_nothing_is_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    device: Device,
+) -> None:
+    monkeypatch.setattr(ort, "get_available_providers", lambda: [CPU])
+    caplog.set_level("DEBUG")
+    classifier = Classifier(saved(make_model(), tmp_path), device=device)
+    assert (classifier.provider, classifier.fallback) == (CPU, "")
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(("device", "level"), [("cuda", "WARNING"), ("auto", "INFO")])
+@pytest.mark.parametrize(
+    ("missing", "reason"),
+    [
+        ("Failed to load libcublas.so: libcublas.so: no such file", "CPU: libcublas.so: no such"),
+        ("", "does nvidia-smi show a GPU"),
+    ],
+)
+def test_cuda_that_onnxruntime_silently_goes_without_is_told_with_the_reason(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    device: Device,
+    level: str,
+    missing: str,
+    reason: str,
+) -> None:
+    caplog.set_level("INFO")
+    asked = pretend_cuda(monkeypatch, works=False, missing=missing)
+    classifier = Classifier(saved(make_model(), tmp_path), device=device)
+    assert asked == [CUDA, CPU]
+    assert classifier.provider == CPU
+    (record,) = caplog.records
+    assert record.levelname == level
+    assert (
+        reason in record.getMessage() == f"the genre model runs on the CPU: {classifier.fallback}"
+    )
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("device", ["cuda", "auto"])
+def test_cuda_that_works_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: Device
+) -> None:
+    asked = pretend_cuda(monkeypatch, works=True)
+    classifier = Classifier(saved(make_model(), tmp_path), device=device)
+    assert asked == [CUDA]
+    assert (classifier.provider, classifier.fallback) == (CUDA, "")
+
+
+def test_the_cpu_is_used_where_it_was_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    path = saved(make_model(), tmp_path)
-    with pytest.raises(ModelError, match=r"CUDA was asked for.*use --device cpu"):
-        Classifier(path, device="cuda")
-    assert Classifier(path, device="auto").provider == "CPUExecutionProvider"
+    asked = pretend_cuda(monkeypatch, works=True)
+    Classifier(saved(make_model(), tmp_path), device="cpu")
+    assert asked == [CPU]
+
+
+def test_cuda_that_fails_at_the_first_window_gives_way_to_the_cpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend_cuda(monkeypatch, works=True)
+    pretended = ort.InferenceSession
+
+    class Failing(pretended):  # type: ignore[misc, valid-type]
+        def run(self, *words: Any) -> Any:
+            if self.get_providers()[0] == CUDA:
+                raise RuntimeError("no kernel image is available")
+            return super().run(*words)
+
+    monkeypatch.setattr(ort, "InferenceSession", Failing)
+    classifier = Classifier(saved(make_model(), tmp_path), device="cuda")
+    assert classifier.provider == CPU
+    assert "no kernel image is available" in classifier.fallback
+
+
+def test_a_broken_model_is_refused_also_where_there_is_cuda(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend_cuda(monkeypatch, works=True)
+    with pytest.raises(ModelError, match="takes 8 windows at a time"):
+        Classifier(saved(make_model(batch=8), tmp_path), device="cuda")
 
 
 def test_a_model_whose_metadata_are_no_text_is_refused(

@@ -1,14 +1,28 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
 
 import export.console
 from engine.classifier import Classifier
+from engine.track import Track
 from export.console import FiguresError
-from tests.export.test_to_onnx import untrained
+from tests.export.test_to_onnx import CHECKOUT, untrained
+from training.runs import Judge
+
+SHIPPED = CHECKOUT / "engine" / "models" / "live.onnx"
+
+
+def a_track(folder: Path) -> Path:
+    """A folder with two seconds of a made-up dance."""
+    folder.mkdir()
+    world = np.random.default_rng(0).normal(0, 0.5, (60, 33, 3)).astype(np.float32)
+    seen = np.ones((60, 33), np.float32)
+    Track("made", "HO", np.arange(60) / 30, world, world, seen).save(folder / "made.npz")
+    return folder
 
 
 @pytest.fixture
@@ -39,3 +53,28 @@ def test_figures_that_cannot_be_read_are_refused(
     result = CliRunner().invoke(app, [*words, "--figures", str(tmp_path / "figures.json")])
     assert isinstance(result.exception, FiguresError)
     assert not (tmp_path / "model.onnx").exists()
+
+
+def test_the_shipped_model_can_be_shrunk_and_evaluated(app: typer.Typer, tmp_path: Path) -> None:
+    out = tmp_path / "small.onnx"
+    words = ["export", str(SHIPPED), "--out", str(out), "--precision", "int8"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert "0.5 MB, within" in result.output
+    assert "of live.onnx" in result.output
+    assert Judge(out).on_tracks(a_track(tmp_path / "tracks"))[0].clips
+
+
+def test_figures_do_not_go_with_an_onnx_file(app: typer.Typer, tmp_path: Path) -> None:
+    words = ["export", str(SHIPPED), "--out", str(tmp_path / "out.onnx"), "--precision", "int8"]
+    result = CliRunner().invoke(app, [*words, "--figures", str(tmp_path / "figures.json")])
+    assert result.exit_code == 2
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("precision", ["int4", "FP16"])
+def test_a_precision_that_there_is_not_is_refused(
+    app: typer.Typer, tmp_path: Path, precision: str
+) -> None:
+    words = ["export", str(SHIPPED), "--out", str(tmp_path / "out.onnx"), "--precision", precision]
+    assert CliRunner().invoke(app, words).exit_code == 2

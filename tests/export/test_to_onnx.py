@@ -8,12 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.classifier import Classifier
+from engine.classifier import Classifier, ModelError
 from engine.contract import Contract
 from engine.genres import CODES, GENRES
+from engine.onnx import ort
 from engine.skeleton import JOINTS
-from export import to_onnx
-from export.to_onnx import ExportError, export, parity
+from export.packing import PackingError
+from export.precision import TOLERANCES, Precision
+from export.to_onnx import ExportError, export, parity, shrink
 from training.checkpoint import Checkpoint, CheckpointClassifier
 from training.network import GenreLSTM
 from training.recipe import Recipe
@@ -121,16 +123,16 @@ def test_the_metadata_holds_the_whole_contract(model: Path) -> None:
 
 
 def test_a_file_that_differs_from_pytorch_is_found_out(model: Path) -> None:
-    with pytest.raises(ExportError, match="differs from PyTorch by"):
-        parity(untrained(seed=1), model)
+    with pytest.raises(ExportError, match="differs from what it was made from by"):
+        parity(CheckpointClassifier(untrained(seed=1)), model)
 
 
 def test_where_parity_fails_nothing_is_left_behind_but_the_model_of_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "model.onnx").write_bytes(b"the model of before")
-    monkeypatch.setattr(to_onnx, "TOLERANCE", 0.0)
-    with pytest.raises(ExportError, match="differs from PyTorch by"):
+    monkeypatch.setitem(TOLERANCES, Precision.FP32, 0.0)
+    with pytest.raises(ExportError, match="differs from what it was made from by"):
         export(CHECKPOINT, tmp_path / "model.onnx")
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
     assert (tmp_path / "model.onnx").read_bytes() == b"the model of before"
@@ -154,3 +156,47 @@ def test_a_file_holds_no_path_of_the_machine_that_it_was_made_on(model: Path) ->
     assert b"to_onnx" not in content
     shipped = (CHECKOUT / "engine" / "models" / "live.onnx").read_bytes()
     assert b"to_onnx" not in shipped
+
+
+SMALLER = [(Precision.FP16, 0.65), (Precision.INT8, 0.5)]
+
+
+@pytest.mark.parametrize(("precision", "share"), SMALLER)
+def test_a_smaller_file_says_nearly_the_same_under_the_same_contract(
+    model: Path, tmp_path: Path, precision: Precision, share: float
+) -> None:
+    small = tmp_path / "small.onnx"
+    difference = shrink(model, small, precision=precision)
+    assert 0 < difference < TOLERANCES[precision]
+    assert small.stat().st_size < share * model.stat().st_size
+    assert [path.name for path in tmp_path.iterdir()] == ["small.onnx"]
+    full, less = Classifier(model, device="cpu"), Classifier(small, device="cpu")
+    assert less.contract == full.contract
+    windows = np.random.default_rng(3).normal(0, 1, (64, 30, 68)).astype(np.float32)
+    assert np.abs(full(windows) - less(windows)).max() < TOLERANCES[precision]
+    assert (full(windows).argmax(axis=1) == less(windows).argmax(axis=1)).mean() > 0.9
+
+
+@pytest.mark.parametrize("precision", [Precision.FP16, Precision.INT8])
+def test_weights_are_unpacked_when_the_model_is_loaded_and_not_for_each_window(
+    model: Path, tmp_path: Path, precision: Precision
+) -> None:
+    shrink(model, tmp_path / "small.onnx", precision=precision)
+    options = ort.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "loaded.onnx")
+    options.log_severity_level = 3
+    ort.InferenceSession(tmp_path / "small.onnx", options, providers=["CPUExecutionProvider"])
+    kinds = {node.op_type for node in onnx.load(tmp_path / "loaded.onnx").graph.node}
+    assert "LSTM" in kinds
+    assert not kinds & {"Cast", "DequantizeLinear"}
+
+
+def test_a_file_that_is_small_already_is_not_shrunk_again(model: Path, tmp_path: Path) -> None:
+    shrink(model, tmp_path / "small.onnx", precision=Precision.INT8)
+    with pytest.raises(PackingError, match="made smaller before"):
+        shrink(tmp_path / "small.onnx", tmp_path / "smaller.onnx", precision=Precision.FP16)
+    with pytest.raises(ExportError, match="give --precision fp16 or int8"):
+        shrink(model, tmp_path / "same.onnx", precision=Precision.FP32)
+    with pytest.raises(ModelError, match="cannot be read"):
+        shrink(tmp_path / "nowhere.onnx", tmp_path / "none.onnx", precision=Precision.INT8)
+    assert [path.name for path in tmp_path.iterdir()] == ["small.onnx"]

@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from benchmarks import gpu
+from benchmarks.gpu import Row
+from benchmarks.marked import with_part, write_part
+from engine.classifier import Classifier
+from engine.errors import ExpectedError
+from engine.skeleton import Array
+
+
+class Shifted:
+    """A classifier whose probabilities are a little off, as those of another device."""
+
+    def __init__(self, classifier: Classifier, by: float) -> None:
+        self.contract = classifier.contract
+        self._classifier = classifier
+        self._by = np.float32(by)
+
+    def __call__(self, windows: Array) -> NDArray[np.float32]:
+        return self._classifier(windows) + self._by
+
+
+def test_two_devices_that_agree_are_timed() -> None:
+    cpu = Classifier(device="cpu")
+    row = gpu.compare(cpu, Shifted(cpu, 5e-4), 2, seconds=0.01)
+    assert row.difference == pytest.approx(5e-4, rel=0.01)
+    assert min(map(len, (row.cpu, row.cuda))) >= 1
+
+
+@pytest.mark.parametrize("by", [2e-3, float("nan")])
+def test_two_devices_that_do_not_agree_are_an_error(by: float) -> None:
+    cpu = Classifier(device="cpu")
+    with pytest.raises(ExpectedError, match="at batch 2 CUDA differs from the processor by"):
+        gpu.compare(cpu, Shifted(cpu, by), 2, seconds=0.01)
+
+
+def test_the_table_has_latency_and_throughput_of_both() -> None:
+    rows = [Row(8, [2.0, 2.0], [0.5, 0.5], 3e-6)]
+    line = gpu.table(rows, gpu="of a test").splitlines()[2]
+    assert line == "| 8 | 2.00 / 2.00 ms | 4,000 | 0.50 / 0.50 ms | 16,000 | 3e-06 |"
+
+
+def test_a_part_of_a_page_is_replaced_and_the_rest_stays(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- gpu -->\nold\n<!-- /gpu -->\nafter\n")
+    write_part(page, "gpu", "new\n")
+    assert page.read_text() == "before\n<!-- gpu -->\nnew\n<!-- /gpu -->\nafter\n"
+
+
+@pytest.mark.parametrize("text", ["", "<!-- gpu -->", "<!-- /gpu --><!-- gpu -->"])
+def test_a_page_without_the_part_is_an_error(text: str) -> None:
+    with pytest.raises(ExpectedError, match="no part between <!-- gpu -->"):
+        with_part(text, "gpu", "new")
+
+
+def test_a_page_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ExpectedError, match="no such page"):
+        write_part(tmp_path / "page.md", "gpu", "new")
