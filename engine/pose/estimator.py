@@ -12,7 +12,7 @@ from engine.errors import ExpectedError
 
 PoseRuntime = Literal["mediapipe", "litert"]
 
-DEFAULT_RUNTIME: Final[PoseRuntime] = "mediapipe"
+DEFAULT_RUNTIME: Final[PoseRuntime] = "litert"
 
 
 class PoseModelError(ExpectedError):
@@ -79,14 +79,3 @@ def open_estimator(
     from engine.pose.mediapipe import MediaPipeEstimator
 
     return MediaPipeEstimator(model, people=people)
-
-
-def checked_image(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """`image`, if it is a frame.
-
-    Raises:
-        ValueError: it is of another shape or type.
-    """
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise ValueError(f"a frame is (H, W, 3) uint8, not {image.shape} {image.dtype}")
-    return image

@@ -11,13 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.blazepose import Landmarks
-from engine.pose.estimator import PoseEstimator, PoseModelError, checked_image
+from engine.pose.estimator import PoseEstimator, PoseModelError
+from engine.pose.frames import Timestamps, checked_image, shrunk
 from engine.skeleton import Array
 
 _vision: Final = mp.tasks.vision
-
-# Pixels of a frame's longer side from which on it is shrunk.
-_LARGEST: Final = 1920
 
 # A day, over which smoothing makes less than a millimetre of what was before.
 _GAP_MS: Final = 24 * 3600 * 1000
@@ -39,14 +37,13 @@ class MediaPipeEstimator(PoseEstimator):
         self._model = model
         self._people = people
         self._landmarker = _landmarker(model, people)
-        self._start: float | None = None
-        self._last_ms = -1
+        self._timestamps = Timestamps()
 
     def people(self, image: NDArray[np.uint8], time: float) -> list[Landmarks]:
         """See `PoseEstimator`."""
-        shrunk = cv2.cvtColor(_shrunk(checked_image(image)), cv2.COLOR_BGR2RGB)
-        frame = mp.Image(mp.ImageFormat.SRGB, shrunk)
-        found = self._landmarker.detect_for_video(frame, self._timestamp(time))
+        colours = cv2.cvtColor(shrunk(checked_image(image)), cv2.COLOR_BGR2RGB)
+        frame = mp.Image(mp.ImageFormat.SRGB, colours)
+        found = self._landmarker.detect_for_video(frame, self._timestamps.of(time))
         return [
             Landmarks(
                 world=_positions(world),
@@ -62,8 +59,8 @@ class MediaPipeEstimator(PoseEstimator):
         if not self._forgets():
             self._landmarker.close()
             self._landmarker = _landmarker(self._model, self._people)
-            self._last_ms = -1
-        self._start = None
+            self._timestamps = Timestamps()
+        self._timestamps.restart()
 
     def _forgets(self) -> bool:
         """Whether MediaPipe has lost everybody it followed.
@@ -72,35 +69,17 @@ class MediaPipeEstimator(PoseEstimator):
         follows in a black image, and smooths nothing over so long a gap.
         """
         black = mp.Image(mp.ImageFormat.SRGB, np.zeros((64, 64, 3), np.uint8))
-        self._last_ms += _GAP_MS
         try:
-            found = self._landmarker.detect_for_video(black, self._last_ms)
+            found = self._landmarker.detect_for_video(black, self._timestamps.after(_GAP_MS))
         # After a failure it takes nothing more, and says so in ways of its own.
         except (RuntimeError, ValueError):
             return False
-        self._last_ms += _GAP_MS
+        self._timestamps.after(_GAP_MS)
         return not found.pose_landmarks
 
     def close(self) -> None:
         """See `PoseEstimator`."""
         self._landmarker.close()
-
-    def _timestamp(self, time: float) -> int:
-        """Whole milliseconds from the first frame on; MediaPipe refuses any that do not rise."""
-        if self._start is None:
-            self._start = time - (self._last_ms + 1) / 1000
-        self._last_ms = max(round((time - self._start) * 1000), self._last_ms + 1)
-        return self._last_ms
-
-
-def _shrunk(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """`image`, not larger than is of use: MediaPipe looks at 256 x 256 pixels of a person."""
-    height, width = image.shape[:2]
-    scale = _LARGEST / max(height, width, 1)
-    if scale >= 1:
-        return image
-    size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
 def _positions(marks: Any) -> Array:

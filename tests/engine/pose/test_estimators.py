@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from operator import itemgetter
 from pathlib import Path
+from typing import get_args
 
 import cv2
 import numpy as np
@@ -8,16 +9,22 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 
-from engine.pose.estimator import PoseEstimator, PoseModelError, open_estimator
+from engine.pose.estimator import PoseEstimator, PoseModelError, PoseRuntime, open_estimator
 from engine.skeleton import JOINTS, Pose
 from stream.sources.pattern import drawn_figure
 
 Image = NDArray[np.uint8]
 
 
+@pytest.fixture(params=get_args(PoseRuntime))
+def runtime(request: pytest.FixtureRequest) -> PoseRuntime:
+    name: PoseRuntime = request.param
+    return name
+
+
 @pytest.fixture
-def estimator(pose_model: Path) -> Iterator[PoseEstimator]:
-    with open_estimator(pose_model) as estimator:
+def estimator(pose_model: Path, runtime: PoseRuntime) -> Iterator[PoseEstimator]:
+    with open_estimator(pose_model, runtime=runtime) as estimator:
         yield estimator
 
 
@@ -55,7 +62,7 @@ def test_a_real_person_is_found_upright_in_metres(
 
 
 def test_all_landmarks_of_a_person_are_told_where_they_are_wanted(
-    estimator: PoseEstimator, images: list[Image], pose_model: Path
+    estimator: PoseEstimator, images: list[Image], pose_model: Path, runtime: PoseRuntime
 ) -> None:
     found = estimator.landmarks(images[0], 0.0)
     assert found is not None
@@ -64,7 +71,7 @@ def test_all_landmarks_of_a_person_are_told_where_they_are_wanted(
         assert array.dtype == np.float32
     nose, left_ankle = found.image[0], found.image[27]
     assert 0 < nose[1] < left_ankle[1] < 1.05
-    with open_estimator(pose_model) as other:
+    with open_estimator(pose_model, runtime=runtime) as other:
         pose = pose_in(other, images[0], 0.0)
     assert pose is not None
     assert np.array_equal(found.pose().joints, pose.joints)
@@ -97,9 +104,9 @@ def test_frames_at_the_same_instant_or_back_in_time_are_taken(
 
 
 def test_a_reset_forgets_what_came_before(
-    estimator: PoseEstimator, images: list[Image], pose_model: Path
+    estimator: PoseEstimator, images: list[Image], pose_model: Path, runtime: PoseRuntime
 ) -> None:
-    with open_estimator(pose_model) as fresh:
+    with open_estimator(pose_model, runtime=runtime) as fresh:
         expected = [pose_in(fresh, image, n / 30) for n, image in enumerate(images[5:8])]
     for n, image in enumerate(images):
         pose_in(estimator, image[:, ::-1].copy(), 100 + n / 30)
@@ -124,14 +131,23 @@ def test_resets_take_no_more_memory_and_no_thread(
     assert process.num_threads() == threads
 
 
-def test_a_reset_brings_back_an_estimator_that_takes_nothing_more(
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4000), (4320, 7680)], ids=str)
+def test_nobody_is_in_a_black_frame_of_any_size(
+    estimator: PoseEstimator, images: list[Image], shape: tuple[int, int]
+) -> None:
+    assert estimator.landmarks(images[0], 0.0) is not None
+    assert estimator.landmarks(np.zeros((*shape, 3), np.uint8), 0.1) is None
+
+
+def test_a_person_is_at_the_same_place_in_a_frame_of_another_size(
     estimator: PoseEstimator, images: list[Image]
 ) -> None:
-    pose_in(estimator, images[0], 0.0)
-    with pytest.raises(ValueError, match="timestamp"):
-        pose_in(estimator, images[0], 1e300)
-    estimator.reset("test")
-    assert pose_in(estimator, images[0], 1.0) is not None
+    small = estimator.landmarks(images[0], 0.0)
+    estimator.reset("another source")
+    huge = estimator.landmarks(cv2.resize(images[0], None, fx=3, fy=3).astype(np.uint8), 0.0)
+    assert small is not None
+    assert huge is not None
+    assert np.abs(huge.image - small.image)[:, :2].max() < 0.02
 
 
 @pytest.mark.parametrize(
@@ -148,21 +164,53 @@ def test_an_image_of_another_form_is_refused(estimator: PoseEstimator, image: Im
         pose_in(estimator, image, 0.0)
 
 
-def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_model_that_is_not_there_is_named(tmp_path: Path, runtime: PoseRuntime) -> None:
     with pytest.raises(PoseModelError, match=r"no such file: .*gone\.task"):
-        open_estimator(tmp_path / "gone.task")
+        open_estimator(tmp_path / "gone.task", runtime=runtime)
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x05\x06" + bytes(18)])
-def test_a_file_that_is_no_pose_model_is_named(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_pose_model_is_named(
+    tmp_path: Path, content: bytes, runtime: PoseRuntime
+) -> None:
     file = tmp_path / "wrong.task"
     file.write_bytes(content)
     with pytest.raises(PoseModelError, match=r"wrong\.task: not a pose model"):
-        open_estimator(file)
+        open_estimator(file, runtime=runtime)
 
 
-def test_a_pose_model_that_is_cut_short_is_named(tmp_path: Path, pose_model: Path) -> None:
+def test_a_pose_model_that_is_cut_short_is_named(
+    tmp_path: Path, pose_model: Path, runtime: PoseRuntime
+) -> None:
     file = tmp_path / "short.task"
     file.write_bytes(pose_model.read_bytes()[:1_000_000])
     with pytest.raises(PoseModelError, match=r"short\.task: not a pose model"):
-        open_estimator(file)
+        open_estimator(file, runtime=runtime)
+
+
+def test_both_runtimes_say_the_same_of_a_person(pose_model: Path, images: list[Image]) -> None:
+    with (
+        open_estimator(pose_model, runtime="mediapipe") as mediapipe,
+        open_estimator(pose_model, runtime="litert") as litert,
+    ):
+        for n, image in enumerate(images):
+            one, other = (each.landmarks(image, n / 30) for each in (mediapipe, litert))
+            assert one is not None
+            assert other is not None
+            assert np.abs(one.image - other.image)[:, :2].max() < 0.005
+            assert np.linalg.norm(one.world - other.world, axis=1).mean() < 0.01
+            assert np.abs(one.visibility - other.visibility).max() < 0.05
+
+
+def test_both_runtimes_find_the_same_people(pose_model: Path, images: list[Image]) -> None:
+    width = images[0].shape[1]
+    person = images[0][:, round(0.4 * width) : round(0.75 * width)]
+    pair = np.concatenate((person, person[:, ::-1]), axis=1)
+    places = []
+    for runtime in get_args(PoseRuntime):
+        with open_estimator(pose_model, runtime=runtime, people=3) as estimator:
+            for n in range(3):
+                found = estimator.people(pair, n / 30)
+            places.append(sorted(float(person.image[:, 0].mean()) for person in found))
+    assert len(places[0]) == 2
+    assert places[0] == pytest.approx(places[1], abs=0.01)

@@ -1,0 +1,106 @@
+"""Finds a person's landmarks in a region of a frame."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.blazepose import LANDMARKS, Landmarks
+from engine.pose.litert.arithmetic import direction, sigmoid, total
+from engine.pose.litert.network import Network
+from engine.pose.litert.region import Region
+from engine.skeleton import Array
+
+_LEAST_PRESENCE: Final = 0.5
+
+# The landmarks and, after them, the two points that span the next region.
+_POINTS: Final = LANDMARKS + 2
+
+# Cells on each side of a landmark's that are looked at in its heat map.
+_REACH: Final = 3
+_LEAST_HEAT: Final = 0.5
+
+_STEPS: Final = np.arange(-_REACH, _REACH + 1)
+# (49, 2) columns and rows, one row of cells after the other.
+_AROUND: Final = np.column_stack((np.tile(_STEPS, len(_STEPS)), np.repeat(_STEPS, len(_STEPS))))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A person in one frame.
+
+    Attributes:
+        landmarks: of the person.
+        region: where to look for the same person in the next frame.
+    """
+
+    landmarks: Landmarks
+    region: Region
+
+
+class LandmarkFinder:
+    """The landmark network of Bazarevsky et al., BlazePose, 2020.
+
+    Args:
+        network: gives (195,) landmarks, (1,) presence, (64, 64, 39) heat maps and (117,) world
+            landmarks.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    def __call__(self, image: NDArray[np.uint8], region: Region) -> Found | None:
+        """The person in a region of a BGR frame, or None without one."""
+        pixels = self._network.pixels
+        seen = region.cut(image, pixels, border=cv2.BORDER_REPLICATE)
+        marks, presence, heat, world = self._network(seen)
+        if not presence[0] > _LEAST_PRESENCE:
+            return None
+        marks = marks.reshape(-1, 5)
+        places = region.points(refined(marks[:_POINTS, :2] / np.float32(pixels), heat))
+        depths = marks[:LANDMARKS, 2] / np.float32(pixels) * region.sides[0]
+        landmarks = Landmarks(
+            world=turned(world.reshape(-1, 3)[:LANDMARKS], region.turn),
+            image=np.column_stack((places[:LANDMARKS], depths)),
+            visibility=sigmoid(marks[:LANDMARKS, 3]),
+        )
+        size = np.array(image.shape[1::-1], np.float32)
+        return Found(landmarks, Region.of_person(places[-2], places[-1], size))
+
+
+def refined(places: Array, heat: Array) -> Array:
+    """Moves points to the middle of what their heat maps show around them, where that is sure.
+
+    Args:
+        places: (N, 2) from 0 to 1.
+        heat: (H, W, N or more) logits.
+
+    Returns:
+        (N, 2) from 0 to 1.
+    """
+    size = np.array(heat.shape[1::-1])
+    # Cut off, not rounded down: what is just outside counts as within the first cell.
+    centres = (places * size.astype(np.float32)).astype(int)
+    cells = centres + _AROUND[:, None]
+    within = _within(cells, size)
+    columns, rows = cells.clip(0, size - 1).transpose(2, 0, 1)
+    weights = sigmoid(heat[rows, columns, np.arange(len(places))]) * within
+    sure = (_within(centres, size) & (weights.max(axis=0) >= _LEAST_HEAT))[:, None]
+    sums = np.where(sure, total(weights)[:, None], 1)
+    middles = total(weights[..., None] * cells.astype(np.float32)) / size.astype(np.float32) / sums
+    return np.where(sure, middles, places)
+
+
+def turned(world: Array, turn: float) -> Array:
+    """World landmarks (N, 3) found in a region that is turned, as its frame has them."""
+    across, down = direction(turn)
+    x, y, z = world.T
+    return np.column_stack((across * x - down * y, down * x + across * y, z))
+
+
+def _within(cells: NDArray[np.int_], size: NDArray[np.int_]) -> NDArray[np.bool_]:
+    """Whether each of (..., 2) cells is one of a map of that size."""
+    inside: NDArray[np.bool_] = np.all((cells >= 0) & (cells < size), axis=-1)
+    return inside

@@ -1,0 +1,19 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.pose.estimator import open_estimator
+from stream.sources.pattern import drawn_figure
+
+
+def test_a_reset_brings_back_an_estimator_that_takes_nothing_more(pose_model: Path) -> None:
+    figure = drawn_figure(0.2)
+    with open_estimator(pose_model, runtime="mediapipe") as estimator:
+        assert estimator.landmarks(figure, 0.0) is not None
+        with pytest.raises(ValueError, match="timestamp"):
+            estimator.landmarks(figure, 1e300)
+        estimator.reset("test")
+        found = estimator.landmarks(figure, 1.0)
+    assert found is not None
+    assert np.isfinite(found.world).all()
