@@ -1,10 +1,12 @@
 # make demo    see it work: no camera, broker or account needed      (ARGS="--seconds 20" ends it)
 # make test    every test                                            (ARGS="-k window" some)
 # make check   ruff and mypy
-# make bench   the benchmarks
+# make bench [VIDEOS=folder]    how fast it is, and docs/performance.md: ten minutes (ARGS=--quick: two)
 # make docs    the documentation as pages: build/site/index.html
 # make pictures    the pictures of README and docs, of the real pages in a real browser
 # make soak    two hours of a show full of faults, in 48 minutes     (ARGS="--minutes 5")
+# make container   the container image's steps in a clean Debian made by debootstrap, and the service
+#              there: three to eight minutes, as root; no part of make test
 # make reliability   every fault tried, and docs/reliability.md made of it
 # make accuracy DATA=aist TRACKS=tracks [RENDERED=synth] [RUNS=runs/accuracy]
 #              docs/accuracy.md: hours from nothing, minutes where its networks are trained; some
@@ -15,7 +17,7 @@ export PYTHON
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench docs pictures soak reliability accuracy clean
+.PHONY: demo test check bench docs pictures soak container reliability accuracy clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -34,7 +36,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/mypy
 
 bench: $(VENV)/installed-dev
-	$(BIN)/python benchmarks/path.py
+	$(BIN)/python -m benchmarks.performance $(if $(VIDEOS),--videos "$(VIDEOS)") $(ARGS)
 
 docs: $(VENV)/installed-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
@@ -46,6 +48,9 @@ pictures: $(VENV)/installed-dev
 soak: $(VENV)/installed-dev
 	./docker/system-packages --test
 	$(BIN)/python -m benchmarks.soak $(ARGS)
+
+container: $(VENV)/installed-dev
+	DANCETYPE_CONTAINER=1 $(BIN)/python -m pytest tests/docker/test_image.py $(ARGS)
 
 reliability: $(VENV)/installed-dev
 	./docker/system-packages --test

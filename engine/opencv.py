@@ -13,6 +13,8 @@ for _name, _value in {
 
 import cv2  # noqa: E402
 
+# What is asked of it here takes a millisecond: a second thread would spin for longer than it helps.
+cv2.setNumThreads(1)
 if os.environ["OPENCV_LOG_LEVEL"] == "SILENT":
     # The variable comes too late where mediapipe has loaded OpenCV before.
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

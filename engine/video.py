@@ -1,7 +1,7 @@
 """Video files: every frame, upright, at the times the file gives them."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Self
 
@@ -21,6 +21,11 @@ class VideoError(ExpectedError):
 
 class NoVideoFileError(VideoError):
     """There is no such file, or its name stands in the way."""
+
+
+def _every(time: float) -> bool:
+    del time
+    return True
 
 
 class FrameTimes:
@@ -107,20 +112,30 @@ class Video:
         count = int(self._reader.get(cv2.CAP_PROP_FRAME_COUNT))
         return count if count > 0 else None
 
-    def read(self) -> tuple[float, NDArray[np.uint8]] | None:
+    def read(
+        self, wants: Callable[[float], bool] = _every
+    ) -> tuple[float, NDArray[np.uint8]] | None:
         """Time in seconds, 0 for the first, and image (H, W, 3) BGR of the next frame, or None.
+
+        Args:
+            wants: asked of each frame by its time; those that are not wanted are left out, which
+                saves making images of them.
 
         Raises:
             VideoError: the file has no frame at all.
         """
-        read, image = self._reader.read()
-        if not read:
-            if self._empty:
-                raise VideoError(f"{self._path}: no frame in it can be decoded; is it damaged?")
-            return None
-        self._empty = False
-        told = self._reader.get(cv2.CAP_PROP_POS_MSEC) / 1000
-        return self._times.next(told), image.astype(np.uint8, copy=False)
+        while self._reader.grab():
+            time = self._times.next(self._reader.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+            if not wants(time):
+                continue
+            read, image = self._reader.retrieve()
+            if not read:
+                break
+            self._empty = False
+            return time, image.astype(np.uint8, copy=False)
+        if self._empty:
+            raise VideoError(f"{self._path}: no frame in it can be decoded; is it damaged?")
+        return None
 
     def close(self) -> None:
         """Closes the file."""

@@ -18,7 +18,7 @@ class Frame:
         image: (H, W, 3) uint8, BGR, upright.
         time: capture time in seconds on the monotonic clock. A file's frames keep the distances
             that the file gives them, from the moment on that it was opened.
-        index: counts the frames of the epoch from 0.
+        index: counts the frames of the epoch from 0, those too that the source leaves out.
         epoch: which start of the source this frame belongs to.
     """
 

@@ -22,7 +22,7 @@ class FrameSlot:
 
     @property
     def counts(self) -> tuple[int, int]:
-        """Frames put in since the epoch began, and how many of them nobody took."""
+        """Frames of this epoch up to the newest put in, and how many put in nobody took."""
         with self._changed:
             return self._captured, self._dropped
 
@@ -48,7 +48,8 @@ class FrameSlot:
                 self._changed.wait_for(lambda: self._frame is None or not self._wants(frame))
             if not self._wants(frame):
                 return False
-            self._captured += 1
+            # A source may have left frames out.
+            self._captured = frame.index + 1
             self._dropped += self._frame is not None
             self._frame = frame
             self._changed.notify_all()

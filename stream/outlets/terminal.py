@@ -1,5 +1,6 @@
 """Messages for the person at the terminal."""
 
+import math
 from collections.abc import Sequence
 from typing import Final, Self
 
@@ -17,14 +18,17 @@ _WORDS: Final = {
     Status.NO_PERSON: "no person in sight",
     Status.NOT_SURE: "not sure",
 }
+# Seconds between two drawings of the table where only numbers change: nobody reads faster, and one
+# drawing takes more time than all else that is done with a message.
+_PAUSE: Final = 1.0
 _STATE_STYLES: Final = {SourceState.RUNNING: "green", SourceState.FAILED: "red"}
 
 
 class TerminalOutlet:
     """Shows what each source does, and what is danced in front of it.
 
-    On a terminal that is a table which keeps up; elsewhere, such as in a log, it is a line
-    whenever something else is said of a source.
+    On a terminal that is a table which keeps up, with its numbers once a second; elsewhere, such as
+    in a log, it is a line whenever something else is said of a source.
 
     Args:
         console: where to.
@@ -36,6 +40,7 @@ class TerminalOutlet:
         self._states: dict[str, SourceMessage] = {}
         self._latest: dict[str, Message] = {}
         self._said: dict[str, str] = {}
+        self._drawn = -math.inf
 
     async def __aenter__(self) -> Self:
         """Starts the table."""
@@ -46,20 +51,24 @@ class TerminalOutlet:
     async def __aexit__(self, *exception: object) -> None:
         """Leaves the table as it is last."""
         if self._live:
+            self._live.update(self._table())
             self._live.stop()
 
     async def send(self, message: Message, text: str) -> None:
         """Shows `message`."""
         del text
+        news = _news(message)
+        is_news = self._said.get(message.source) != news
+        self._said[message.source] = news
         if self._live:
             self._latest[message.source] = message
             if isinstance(message, SourceMessage):
                 self._states[message.source] = message
-            self._live.update(self._table(), refresh=True)
-            return
-        news = _news(message)
-        if self._said.get(message.source) != news:
-            self._said[message.source] = news
+                is_news = True
+            if is_news or message.times.sent - self._drawn >= _PAUSE:
+                self._drawn = message.times.sent
+                self._live.update(self._table(), refresh=True)
+        elif is_news:
             line = f"{message.source}: {headline(message)}{_figures(message)}"
             self._console.print(Text(line), soft_wrap=True)
 

@@ -1,10 +1,13 @@
 """What every source is."""
 
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from engine.errors import ExpectedError
 from stream.frames import Frame
+
+PATIENCE: Final = 3.5
+"""Seconds that one answer of a network camera, or its next packet, may take, unless told."""
 
 
 class Fault(StrEnum):

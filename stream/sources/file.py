@@ -7,6 +7,7 @@ from pathlib import Path
 from engine.video import NoVideoFileError, Video, VideoError
 from stream.frames import Frame
 from stream.sources.base import Fault, SourceError
+from stream.thinning import Wants, every_frame
 
 
 class FileSource:
@@ -16,6 +17,7 @@ class FileSource:
         path: of the file.
         epoch: which start of the source this is.
         start: time of the first frame in seconds.
+        wants: chooses the frames that are given.
 
     Raises:
         SourceError: no such file, or not one with a video that can be read.
@@ -23,12 +25,20 @@ class FileSource:
 
     live = False
 
-    def __init__(self, path: str | Path, *, epoch: int = 0, start: float = 0.0) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        epoch: int = 0,
+        start: float = 0.0,
+        wants: Wants = every_frame,
+    ) -> None:
         with _told_as_source():
             self._video = Video(path)
         self._epoch = epoch
         self._start = start
-        self._index = 0
+        self._wants = wants
+        self._index = -1
 
     @property
     def frames(self) -> int | None:
@@ -42,17 +52,19 @@ class FileSource:
             SourceError: the file has no frame at all.
         """
         with _told_as_source():
-            read = self._video.read()
+            read = self._video.read(self._chosen)
         if read is None:
             return None
         time, image = read
-        frame = Frame(image, self._start + time, self._index, self._epoch)
-        self._index += 1
-        return frame
+        return Frame(image, self._start + time, self._index, self._epoch)
 
     def close(self) -> None:
         """Closes the file."""
         self._video.close()
+
+    def _chosen(self, time: float) -> bool:
+        self._index += 1
+        return self._wants(self._start + time)
 
 
 @contextmanager

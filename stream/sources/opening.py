@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable
 
-from stream.sources.base import Source
+from stream.sources.base import PATIENCE, Source
 from stream.sources.file import FileSource
 from stream.sources.pattern import PatternOptions, PatternSource
-from stream.sources.rtsp import PATIENCE, RtspSource
 from stream.sources.uri import SourceKind, SourceUri
 from stream.sources.webcam import WebcamSource
+from stream.thinning import chosen
 
 
 def open_source(
@@ -17,6 +17,7 @@ def open_source(
     *,
     clock: Callable[[], float] = time.monotonic,
     patience: float = PATIENCE,
+    fps: float | None = None,
 ) -> Source:
     """Opens the source that `uri` names.
 
@@ -25,16 +26,22 @@ def open_source(
         epoch: which start of the source this is; its frames carry it.
         clock: monotonic, in seconds; tells the capture times.
         patience: seconds for which a network camera may keep us waiting.
+        fps: how many frames a second to give at most; every one where None.
 
     Raises:
         SourceError: it cannot be opened.
     """
+    wants = chosen(fps)
     match uri.kind:
         case SourceKind.WEBCAM:
-            return WebcamSource(int(uri.address), epoch=epoch, clock=clock)
+            return WebcamSource(int(uri.address), epoch=epoch, clock=clock, wants=wants)
         case SourceKind.RTSP:
-            return RtspSource(uri.address, epoch=epoch, clock=clock, patience=patience)
+            # FFmpeg once more, for those who have such a camera.
+            from stream.sources.rtsp import RtspSource
+
+            return RtspSource(uri.address, epoch=epoch, clock=clock, patience=patience, wants=wants)
         case SourceKind.FILE:
-            return FileSource(uri.address, epoch=epoch, start=clock())
+            return FileSource(uri.address, epoch=epoch, start=clock(), wants=wants)
         case SourceKind.TEST:
-            return PatternSource(PatternOptions.parse(uri.address), epoch=epoch, clock=clock)
+            options = PatternOptions.parse(uri.address)
+            return PatternSource(options, epoch=epoch, clock=clock, wants=wants)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engine.opencv import cv2
 from stream.frames import Frame
 from stream.sources.base import SourceError
+from stream.thinning import Wants, every_frame
 
 _HEIGHT: Final = 480
 _WIDTH: Final = 640
@@ -64,6 +65,7 @@ class PatternSource:
         epoch: which start of the source this is.
         clock: monotonic, in seconds.
         sleep: passes seconds on that clock.
+        wants: chooses the frames that are given.
     """
 
     live = True
@@ -75,26 +77,28 @@ class PatternSource:
         epoch: int = 0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        wants: Wants = every_frame,
     ) -> None:
         self._options = options
         self._epoch = epoch
         self._clock = clock
         self._sleep = sleep
+        self._wants = wants
         self._start = self._due = clock()
-        self._index = 0
+        self._index = -1
 
     def read(self) -> Frame | None:
         """The next frame, once it is due; None at the end."""
         step = 1 / self._options.fps
-        if self._due - self._start > self._options.seconds - step / 2:
-            return None
-        self._sleep(max(self._due - self._clock(), 0.0))
-        now = self._clock()
-        frame = Frame(drawn_figure(now - self._start), now, self._index, self._epoch)
-        # Like a camera, it leaves out what it has no time for.
-        self._due = (self._due if now - self._due < step else now) + step
-        self._index += 1
-        return frame
+        while self._due - self._start <= self._options.seconds - step / 2:
+            self._sleep(max(self._due - self._clock(), 0.0))
+            now = self._clock()
+            # Like a camera, it leaves out what it has no time for.
+            self._due = (self._due if now - self._due < step else now) + step
+            self._index += 1
+            if self._wants(now):
+                return Frame(drawn_figure(now - self._start), now, self._index, self._epoch)
+        return None
 
     def close(self) -> None:
         """Does nothing: there is no camera to let go of."""

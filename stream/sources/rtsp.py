@@ -12,14 +12,12 @@ import av
 import av.error
 import numpy as np
 from av.container import InputContainer
-from numpy.typing import NDArray
+from av.video.reformatter import VideoReformatter
 
 from stream.frames import Frame
-from stream.sources.base import Fault, SourceError, SourceUnavailableError
+from stream.sources.base import PATIENCE, Fault, SourceError, SourceUnavailableError
 from stream.sources.uri import masked
-
-PATIENCE: Final = 3.5
-"""Seconds that one answer of a camera, or its next packet, may take unless told otherwise."""
+from stream.thinning import Wants, every_frame
 
 # All that a camera says before its first packet may take so many times as long as one answer.
 _ANSWERS: Final = 2
@@ -47,6 +45,7 @@ class RtspSource:
         epoch: which start of the source this is.
         clock: tells when a frame came.
         patience: seconds that one answer of the camera, or its next packet, may take.
+        wants: chooses the frames that are given.
 
     Raises:
         SourceUnavailableError: the camera is away, or has nothing to send now.
@@ -62,14 +61,18 @@ class RtspSource:
         epoch: int,
         clock: Callable[[], float] = time.monotonic,
         patience: float = PATIENCE,
+        wants: Wants = every_frame,
     ) -> None:
         self._name = masked(url)
         self._epoch = epoch
         self._clock = clock
         self._patience = patience
-        self._index = 0
+        self._wants = wants
+        self._index = -1
+        # One for all: a frame's own would be set up anew for each.
+        self._colours = VideoReformatter()
         self._container = self._opened(url)
-        self._images = self._decoded()
+        self._frames = self._decoded()
 
     def read(self) -> Frame:
         """The next frame.
@@ -79,19 +82,17 @@ class RtspSource:
         """
         start = self._clock()
         try:
-            image, came = next(self._images)
+            return next(self._frames)
         except StopIteration:
             raise SourceUnavailableError(
                 f"{self._name}: the stream has ended or broken off", Fault.ENDED
             ) from None
         except av.error.FFmpegError as error:
             raise self._explained(error, self._clock() - start) from None
-        self._index += 1
-        return Frame(image, came, self._index - 1, self._epoch)
 
     def close(self) -> None:
         """Hangs up."""
-        self._images.close()
+        self._frames.close()
         self._container.close()
 
     def _opened(self, url: str) -> InputContainer:
@@ -119,14 +120,19 @@ class RtspSource:
                 f"{self._name}: no machine by this name: {error.strerror}", Fault.NOT_FOUND
             ) from None
 
-    def _decoded(self) -> Generator[tuple[NDArray[np.uint8], float]]:
-        """Images (H, W, 3) BGR, each with the time at which its last packet came."""
+    def _decoded(self) -> Generator[Frame]:
+        """The frames that are wanted, each with the time at which its last packet came."""
         for packet in self._container.demux(video=0):
             came = self._clock()
             # A packet that lost a part on its way spoils a picture and not the stream.
             with suppress(av.error.InvalidDataError):
-                for frame in packet.decode():
-                    yield frame.to_ndarray(format="bgr24").astype(np.uint8, copy=False), came
+                for picture in packet.decode():
+                    self._index += 1
+                    if self._wants(came):
+                        image = self._colours.reformat(picture, format="bgr24").to_ndarray()
+                        yield Frame(
+                            image.astype(np.uint8, copy=False), came, self._index, self._epoch
+                        )
 
     def _explained(self, error: av.error.FFmpegError, seconds: float) -> SourceError:
         """What is wrong, without credentials; `seconds` is how long it took to come to light."""

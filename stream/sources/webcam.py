@@ -12,6 +12,7 @@ import numpy as np
 from engine.opencv import cv2
 from stream.frames import Frame
 from stream.sources.base import Fault, SourceError, SourceUnavailableError
+from stream.thinning import Wants, every_frame
 
 _MOST_WEBCAMS: Final = 4
 
@@ -23,6 +24,7 @@ class WebcamSource:
         number: counts the cameras from 0.
         epoch: which start of the source this is.
         clock: tells when a frame came.
+        wants: chooses the frames that are given.
 
     Raises:
         SourceError: at the first start there is no such camera, or it may not be used.
@@ -31,7 +33,14 @@ class WebcamSource:
 
     live = True
 
-    def __init__(self, number: int, *, epoch: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        number: int,
+        *,
+        epoch: int,
+        clock: Callable[[], float],
+        wants: Wants = every_frame,
+    ) -> None:
         # The other ways that OpenCV has on Linux only add noise and take time.
         backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
         self._reader = cv2.VideoCapture(number, backend)
@@ -44,7 +53,8 @@ class WebcamSource:
         self._number = number
         self._epoch = epoch
         self._clock = clock
-        self._index = 0
+        self._wants = wants
+        self._index = -1
 
     def read(self) -> Frame:
         """The next frame.
@@ -52,17 +62,19 @@ class WebcamSource:
         Raises:
             SourceUnavailableError: none came within the time-out, or the camera is gone.
         """
-        grabbed = self._reader.grab()
-        came = self._clock()
-        image = self._reader.retrieve()[1] if grabbed else None
+        wanted = False
+        while not wanted and self._reader.grab():
+            came = self._clock()
+            self._index += 1
+            wanted = self._wants(came)
+        image = self._reader.retrieve()[1] if wanted else None
         if image is None:
             raise SourceUnavailableError(
                 f"webcam {self._number} gives no frames; is it unplugged, or used by another "
                 "program?",
                 Fault.ENDED,
             )
-        self._index += 1
-        return Frame(image.astype(np.uint8, copy=False), came, self._index - 1, self._epoch)
+        return Frame(image.astype(np.uint8, copy=False), came, self._index, self._epoch)
 
     def close(self) -> None:
         """Lets go of the camera."""

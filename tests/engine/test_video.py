@@ -1,7 +1,9 @@
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -58,3 +60,32 @@ def test_times_rise_by_sane_steps_whatever_the_file_tells(told: tuple[float, ...
 def test_without_a_sane_rate_a_file_is_taken_to_have_thirty_frames_a_second(fps: float) -> None:
     times = FrameTimes(fps)
     assert [times.next(0.0), times.next(0.0)] == pytest.approx([0, 1 / 30])
+
+
+def test_no_image_is_made_of_a_frame_that_is_not_wanted(
+    make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = cv2.VideoCapture
+    made = 0
+
+    class Watched:
+        def __init__(self, *words: Any) -> None:
+            self._reader = opened(*words)
+
+        def __getattr__(self, name: str) -> Any:
+            nonlocal made
+            made += name == "retrieve"
+            return getattr(self._reader, name)
+
+    monkeypatch.setattr(cv2, "VideoCapture", Watched)
+    asked: list[float] = []
+
+    def wants(time: float) -> bool:
+        asked.append(time)
+        return len(asked) % 3 == 1
+
+    with Video(make_video(frames=10, fps=25)) as video:
+        times = [read[0] for read in iter(lambda: video.read(wants), None) if read]
+    assert asked == pytest.approx([index / 25 for index in range(10)])
+    assert times == asked[::3]
+    assert made == 4

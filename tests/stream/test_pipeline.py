@@ -171,6 +171,19 @@ def test_every_frame_of_a_file_is_counted_and_none_is_dropped() -> None:
     assert last.capture == last.prediction.leading.window_end == pytest.approx(3.6)
 
 
+def test_frames_that_the_source_leaves_out_count_as_captured_and_not_as_dropped() -> None:
+    class Thinned(FakeFile):
+        def read(self) -> Frame | None:
+            super().read()
+            return super().read()
+
+    last = predictions(Run(Thinned).to_the_end())[-1]
+    captured, posed, dropped = last.frame_counts
+    assert posed == 19
+    assert captured - 2 * posed in (0, 2)
+    assert dropped == 0
+
+
 def test_predictions_come_between_the_start_and_the_end_of_their_source() -> None:
     events = Run(FakeFile).to_the_end()
     states = [event.state for event in events if isinstance(event, StateChanged)]

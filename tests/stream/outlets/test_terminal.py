@@ -128,6 +128,31 @@ async def test_a_terminal_shows_a_table_that_keeps_up() -> None:
         assert part in last_row(text)[0]
 
 
+async def test_numbers_alone_are_drawn_once_a_second_and_words_at_once() -> None:
+    def at(sent: float, genre: str) -> PredictionMessage:
+        message = prediction(Status.GENRE, genre)
+        times = message.times.model_copy(update={"sent": sent})
+        return message.model_copy(update={"times": times, "confidence": sent / 100})
+
+    out = StringIO()
+    console = Console(file=out, force_terminal=True, width=100, color_system=None)
+    drawn = []
+    async with TerminalOutlet(console) as outlet:
+        for message in (
+            at(50, "WA"),
+            at(50.25, "WA"),
+            at(50.5, "LO"),
+            at(51.25, "LO"),
+            at(53, "LO"),
+        ):
+            before = len(out.getvalue())
+            await outlet.send(message, "")
+            drawn.append(len(out.getvalue()) > before)
+        await outlet.send(at(53.9, "LO"), "")
+    assert drawn == [True, False, True, False, True]
+    assert "54%" in last_row(out.getvalue())[0]
+
+
 async def test_the_table_shows_no_genre_of_a_source_that_gives_no_frames() -> None:
     text = await shown(
         changed(SourceState.RUNNING, "cam"),

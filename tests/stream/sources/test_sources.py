@@ -14,6 +14,7 @@ from stream.sources.file import FileSource
 from stream.sources.opening import open_source
 from stream.sources.pattern import PatternOptions, PatternSource
 from stream.sources.uri import parse_uri
+from stream.thinning import Thinning
 
 MakeVideo = Callable[..., Path]
 
@@ -55,6 +56,22 @@ def test_a_file_gives_every_frame_at_the_times_it_says(make_video: MakeVideo) ->
     assert np.allclose([frame.time for frame in frames], 100 + np.arange(10) / 25)
     assert {frame.image.shape for frame in frames} == {(48, 64, 3)}
     assert frames[0].image.dtype == np.uint8
+
+
+def test_of_a_file_that_gives_more_than_is_wanted_frames_are_left_out_and_counted(
+    make_video: MakeVideo,
+) -> None:
+    uri = parse_uri(str(make_video(frames=10, fps=30)))
+    frames = list(frames_of(open_source(uri, clock=lambda: 100.0, fps=15)))
+    assert [frame.index for frame in frames] == [0, 2, 4, 6, 8]
+    assert np.allclose([frame.time for frame in frames], 100 + np.arange(0, 10, 2) / 30)
+
+
+def test_each_start_of_a_source_is_thinned_from_its_first_frame_on(make_video: MakeVideo) -> None:
+    uri = parse_uri(str(make_video(frames=4, fps=30)))
+    for epoch in (0, 1):
+        frames = frames_of(open_source(uri, epoch, clock=lambda: 100.0, fps=15))
+        assert [frame.index for frame in frames] == [0, 2]
 
 
 def test_a_file_says_how_many_frames_it_has(make_video: MakeVideo) -> None:
@@ -189,6 +206,22 @@ def test_a_pattern_comes_at_its_rate_for_its_time() -> None:
     assert clock.now == pytest.approx(50.4)
     assert {frame.epoch for frame in frames} == {2}
     assert not np.array_equal(frames[0].image, frames[1].image)
+
+
+def test_a_pattern_draws_only_what_is_wanted_and_counts_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[float] = []
+    monkeypatch.setattr("stream.sources.pattern.drawn_figure", drawn.append)
+    clock = VirtualTime()
+    source = PatternSource(
+        PatternOptions(fps=20, seconds=0.5),
+        clock=clock,
+        sleep=clock.sleep,
+        wants=Thinning(10).wants,
+    )
+    assert [frame.index for frame in frames_of(source)] == [0, 2, 4, 6, 8]
+    assert drawn == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
 
 
 def test_a_pattern_leaves_out_frames_that_nobody_fetched_in_time() -> None:

@@ -1,0 +1,52 @@
+"""What it costs in accuracy to look at fewer frames: `--pose-fps` on noisy poses of unseen dancers.
+
+Usage: python -m benchmarks.performance.rates --data AIST --runs RUNS
+
+Needs the networks that `make accuracy` has trained on either half of the dancers (in RUNS), and
+asks each about the other half, filmed at 30 frames a second with as much noise as MediaPipe was
+measured to add. Frames are chosen by the very rule of `--pose-fps`.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from benchmarks.accuracy.models import live_classifier
+from benchmarks.accuracy.place import OTHER, Place
+from benchmarks.accuracy.robustness import EVERY, ORDINARY, Filmed, filmed, point
+from stream.thinning import Thinning
+
+RATES: Final = (30.0, 20.0, 15.0, 10.0)
+HOP: Final = 0.5
+
+
+def thinned(clip: Filmed, fps: float) -> Filmed:
+    """What is left of a clip at so many frames a second."""
+    thinning = Thinning(fps)
+    kept = [thinning.wants(float(time)) for time in clip.times]
+    return replace(clip, times=clip.times[kept], joints=clip.joints[kept])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--runs", type=Path, required=True)
+    args = parser.parse_args()
+    place = Place(data=args.data, tracks=Path(), rendered=None, videos=None, runs=args.runs)
+    right = dict.fromkeys(RATES, 0.0)
+    asked = dict.fromkeys(RATES, 0)
+    for way in OTHER:
+        classifier = live_classifier(place, way)
+        clips = filmed(place.unseen(way)[::EVERY], ORDINARY)
+        for fps in RATES:
+            found = point(classifier, [thinned(clip, fps) for clip in clips], hop=HOP)
+            right[fps] += found["window_accuracy"] * found["windows"]
+            asked[fps] += found["windows"]
+    print("| poses a second | windows | right, % |\n|---|---:|---:|")
+    for fps in RATES:
+        print(f"| {fps:g} | {asked[fps]} | {right[fps] / asked[fps] * 100:.1f} |")
+
+
+if __name__ == "__main__":
+    main()

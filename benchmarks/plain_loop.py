@@ -1,0 +1,120 @@
+"""What somebody who knows the libraries would write instead: one loop, and no more.
+
+Reads a video or a camera with OpenCV, finds the pose with MediaPipe, has the network of the recipe
+`live` look at the last four seconds four times a second, and sends what it says as lines of JSON
+over a socket. `benchmarks.performance` measures it beside the product. The network's weights are
+not trained, which changes nothing about the time it takes.
+
+Usage: python -m benchmarks.plain_loop SOURCE POSE_MODEL --port PORT [--seconds 10]
+"""
+
+import argparse
+import json
+import socket
+import time
+from collections import deque
+from typing import Any, Final
+
+import cv2
+import mediapipe as mp
+import numpy as np
+import torch
+
+from engine.genres import GENRES
+from training.network import GenreLSTM
+from training.recipe import load_recipe
+
+SECONDS: Final = 4.0
+LEAST: Final = 1.0
+STEPS: Final = 60
+HOP: Final = 0.25
+# The joints of COCO among MediaPipe's landmarks.
+COCO: Final = [0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28]
+HIPS: Final = [11, 12]
+
+Poses = deque[tuple[float, np.ndarray[Any, np.dtype[np.float32]]]]
+
+
+def open_landmarker(model: str) -> Any:
+    vision = mp.tasks.vision
+    return vision.PoseLandmarker.create_from_options(
+        vision.PoseLandmarkerOptions(
+            base_options=mp.tasks.BaseOptions(model_asset_path=model),
+            running_mode=vision.RunningMode.VIDEO,
+        )
+    )
+
+
+def open_network() -> GenreLSTM:
+    # Faster than its own choice of one thread a core, for a network this small.
+    torch.set_num_threads(1)
+    recipe = load_recipe("live")
+    return GenreLSTM(recipe.network, window=recipe.window.spec(), genres=len(GENRES)).eval()
+
+
+def window_of(poses: Poses) -> torch.Tensor:
+    """(1, L, F): positions about the pelvis and velocities, resampled by time."""
+    times = np.array([each for each, _ in poses])
+    joints = np.stack([pose for _, pose in poses])[..., :2]
+    joints = joints - joints[:, HIPS].mean(axis=1, keepdims=True)
+    at = np.linspace(times[0], times[-1], STEPS)
+    columns = joints.reshape(len(joints), -1).T
+    positions = np.stack([np.interp(at, times, column) for column in columns], axis=1)
+    positions = positions.reshape(STEPS, len(COCO), 2)
+    positions /= np.median(np.linalg.norm(positions, axis=-1).max(axis=-1))
+    velocities = np.gradient(positions, at[1] - at[0], axis=0)
+    features = np.concatenate([positions, velocities], axis=-1).reshape(1, STEPS, -1)
+    return torch.from_numpy(features.astype(np.float32))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("source")
+    parser.add_argument("pose_model")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    args = parser.parse_args()
+    receiver = socket.create_connection(("127.0.0.1", args.port))
+    network = open_network()
+    poses: Poses = deque()
+    genres = list(GENRES)
+    with open_landmarker(args.pose_model) as landmarker:
+        video = cv2.VideoCapture(args.source)
+        is_file = "://" not in args.source
+        start = time.time()
+        frames, due = 0, start
+        while time.time() < start + args.seconds:
+            read, image = video.read()
+            if not read:
+                break
+            captured = time.time()
+            if is_file:
+                captured = start + video.get(cv2.CAP_PROP_POS_MSEC) / 1000
+                time.sleep(max(captured - time.time(), 0))
+            taken = time.time()
+            picture = mp.Image(mp.ImageFormat.SRGB, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+            found = landmarker.detect_for_video(picture, int((captured - start) * 1000) + 1)
+            posed = time.time()
+            frames += 1
+            if found.pose_world_landmarks:
+                marks = found.pose_world_landmarks[0]
+                pose = np.array([(mark.x, -mark.y, -mark.z) for mark in marks], np.float32)[COCO]
+                poses.append((captured, pose))
+            while poses and poses[0][0] < captured - SECONDS:
+                poses.popleft()
+            if captured < due:
+                continue
+            due = max(due, captured - HOP) + HOP
+            said: dict[str, Any] = {"captured": captured, "pose": posed - taken, "frames": frames}
+            if len(poses) > 1 and poses[-1][0] - poses[0][0] >= LEAST - 0.05:
+                with torch.inference_mode():
+                    probabilities = torch.softmax(network(window_of(poses)), dim=-1)[0]
+                said["genre"] = genres[int(probabilities.argmax())]
+                said["probabilities"] = dict(zip(genres, probabilities.tolist(), strict=True))
+                seen = found.pose_landmarks[0] if found.pose_landmarks else []
+                said["joints"] = [(seen[each].x, seen[each].y) for each in COCO] if seen else None
+            receiver.sendall(json.dumps(said).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main()
