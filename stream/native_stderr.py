@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from threading import Thread
 from typing import Final
 
-# What MediaPipe 0.10.33 says whenever a pose is found; no variable or option turns it off.
+# What MediaPipe 0.10.33 says whenever a pose is found, and Ray 2.60 of what it gets over; no
+# variable or option turns it off.
 _CHATTER: Final = re.compile(
     rb"INFO: Created TensorFlow Lite XNNPACK delegate"
     rb"|WARNING: All log messages before absl::InitializeLog\(\)"
     rb"|[IW]\d{4} .*(inference_feedback_manager|landmark_projection_calculator|gl_context)"
+    rb"|\[[-\d :,]+ [IWE] \d+ \d+\] \w+\.cc:"
 )
 
 

@@ -18,6 +18,7 @@ from engine.opencv import cv2
 from stream.clips.drawing import Overlay, Picture
 from stream.clips.seeing import Seen, latest
 from stream.sources.file import FileSource
+from stream.thinning import chosen
 
 _SoundPacket: TypeAlias = "av.Packet[av.AudioStream]"
 _Codec = Literal["libx264", "mpeg4"]
@@ -93,6 +94,7 @@ class Film:
         height: of the frames in pixels, likewise.
         rate: about so many frames a second.
         original: gives the sound, which is copied where MP4 holds such, and the kind of colours.
+        threads: to encode with; as many as there are cores where 0.
 
     Attributes:
         left_out: codec of the sound, where MP4 does not hold it.
@@ -102,7 +104,14 @@ class Film:
     """
 
     def __init__(
-        self, path: Path, width: int, height: int, *, rate: float, original: Original
+        self,
+        path: Path,
+        width: int,
+        height: int,
+        *,
+        rate: float,
+        original: Original,
+        threads: int = 0,
     ) -> None:
         self._stack = ExitStack()
         with _as_os_errors():
@@ -115,6 +124,7 @@ class Film:
         self._stream.pix_fmt = "yuv420p"
         context = self._stream.codec_context
         context.time_base = _TICK
+        context.thread_count = threads
         context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
         context.color_primaries, context.color_trc = original.colours
         self._reformatter = VideoReformatter()
@@ -185,8 +195,9 @@ def make_film(
     path: Path,
     *,
     on_frame: Callable[[int], None],
+    threads: int = 0,
 ) -> str | None:
-    """Writes an MP4 file of the frames of a clip, drawn on, at their times, with its sound.
+    """Writes an MP4 file of the frames looked at, drawn on, at their times, with the clip's sound.
 
     At each frame it shows what a live run would have said by then.
 
@@ -196,6 +207,7 @@ def make_film(
         names: of the genres by code, in the classifier's order.
         path: of the MP4 file.
         on_frame: told how many frames are done.
+        threads: to write it with; as many as there are cores where 0.
 
     Returns:
         The codec of the clip's sound, where that was left out since MP4 does not hold it.
@@ -208,7 +220,7 @@ def make_film(
     lasting = _durations(track.times)
     said = latest(seen.said, track.times)
     with ExitStack() as stack:
-        source = stack.enter_context(closing(FileSource(clip)))
+        source = stack.enter_context(closing(FileSource(clip, wants=chosen(seen.fps))))
         original = stack.enter_context(closing(Original(clip)))
         film: Film | None = None
         # A file that is damaged may give more frames one time than another.
@@ -220,7 +232,9 @@ def make_film(
             if film is None:
                 height, width = image.shape[:2]
                 rate = min(max(1 / float(np.median(lasting)), 1), 1000)
-                film = stack.enter_context(Film(path, width, height, rate=rate, original=original))
+                film = stack.enter_context(
+                    Film(path, width, height, rate=rate, original=original, threads=threads)
+                )
                 overlay = Overlay(width, height, names, track.image)
             # Of a file whose frames change their size.
             if image.shape[:2] != (height, width):

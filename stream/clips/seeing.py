@@ -20,14 +20,16 @@ class Seen:
     """A clip that was looked through.
 
     Attributes:
-        track: a row for each frame.
+        track: a row for each frame that was looked at.
         result: the genre of the whole clip.
         said: what a live run would have said, hop by hop; the first with the first frame.
+        fps: frames a second that were looked at; every one where None.
     """
 
     track: Track
     result: ClipResult
     said: tuple[Prediction, ...]
+    fps: float | None = None
 
 
 def see(
@@ -37,8 +39,9 @@ def see(
     *,
     hop: float,
     on_frame: Callable[[int, int | None], None],
+    fps: float | None = None,
 ) -> Seen:
-    """Looks through a video file, every frame of it, as fast as it can be read.
+    """Looks through a video file as fast as it can be read.
 
     Args:
         file: a video.
@@ -46,15 +49,16 @@ def see(
         classifier: turns windows into probabilities.
         hop: seconds between predictions.
         on_frame: told how many frames are done, and of how many, where the file says that.
+        fps: frames a second to look at; every one where None.
 
     Raises:
         SourceError: the file cannot be read.
     """
     recording = Recording()
-    record_file(file, recording, estimator, on_frame=on_frame)
+    record_file(file, recording, estimator, on_frame=on_frame, fps=fps)
     track = recording.track(file.stem)
     result = classify_track(track.times, track.joints, classifier)
-    return Seen(track, result, said_along(track, classifier, hop=hop))
+    return Seen(track, result, said_along(track, classifier, hop=hop), fps)
 
 
 def said_along(track: Track, classifier: WindowClassifier, *, hop: float) -> tuple[Prediction, ...]:

@@ -53,16 +53,25 @@ def written_whole(path: Path) -> Iterator[Path]:
     Raises:
         ClipWriteError: it cannot be written.
     """
-    part = path.with_name(f"{path.name}.part")
+    part = _part(path)
     try:
         yield part
         part.replace(path)
     except OSError as error:
         raise ClipWriteError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
-        # Of a name too long there is nothing, not even nothing to take away.
-        with suppress(OSError):
-            part.unlink()
+        sweep(path)
+
+
+def sweep(path: Path) -> None:
+    """Takes away what is left of a file whose writing was broken off."""
+    # Of a name too long there is nothing, not even nothing to take away.
+    with suppress(OSError):
+        _part(path).unlink()
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f"{path.name}.part")
 
 
 def _files(path: Path, given: str, clips: Sequence[Path], suffix: str) -> list[Path]:

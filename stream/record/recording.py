@@ -16,6 +16,7 @@ from stream.events import StateChanged
 from stream.frames import Frame
 from stream.sources.base import Source
 from stream.sources.file import FileSource
+from stream.thinning import chosen
 
 
 class LandmarkEstimator(Protocol):
@@ -109,19 +110,21 @@ def record_file(
     estimator: LandmarkEstimator,
     *,
     on_frame: Callable[[int, int | None], None],
+    fps: float | None = None,
 ) -> None:
-    """Records a video file, every frame of it, as fast as it can be read.
+    """Records a video file as fast as it can be read.
 
     Args:
         file: a video.
         recording: takes what is seen.
         estimator: that has seen nothing yet.
         on_frame: told how many frames are done, and of how many, where the file says that.
+        fps: frames a second to look at; every one where None.
 
     Raises:
         SourceError: the file cannot be read.
     """
-    with closing(FileSource(file)) as source:
+    with closing(FileSource(file, wants=chosen(fps))) as source:
         recording.record(_told(source, on_frame), estimator)
 
 

@@ -1,39 +1,36 @@
 """`dancetype classify`: the genre of whole video files, as fast as they can be read."""
 
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
 from engine.classifier import Classifier
-from engine.pose.estimator import PoseEstimator
+from engine.errors import printable
 from stream.clips.finding import Clip, find_clips
-from stream.clips.writing import ClipWriteError, places, written_whole
+from stream.clips.pool import Began, Done, Failed, Pool, Told
+from stream.clips.writing import places, sweep
+from stream.cores import allowed_cores
 from stream.native_stderr import chatter_dropped
 from stream.settings import Settings, SettingsError
-from stream.sources.base import SourceError
 from stream.verbs.loading import estimator_maker, native_libraries
+from stream.verbs.looking import clip_worker, portable
 
 if TYPE_CHECKING:
-    from stream.clips.seeing import Seen
+    from stream.clips.progress import ClipProgress
     from stream.clips.tables import Report, Result
+    from stream.clips.work import Task
 
 
 def classify(
     words: list[Path],
     settings: Settings,
     *,
+    jobs: int | None = None,
     as_json: bool = False,
     as_csv: bool = False,
     video_out: str | None = None,
@@ -44,6 +41,7 @@ def classify(
     Args:
         words: names of files and folders, and patterns.
         settings: say the models and the hop.
+        jobs: clips to look at at a time; one a core where None.
         as_json: print JSON lines in place of a table.
         as_csv: print comma-separated values in place of a table.
         video_out: file, or folder, for a film of each clip with what is said of it.
@@ -62,13 +60,19 @@ def classify(
     err = Console(stderr=True)
     failed = False
     with chatter_dropped(), native_libraries():
-        classifier = Classifier(settings.model, device=settings.device)
-        make_estimator = estimator_maker(settings)
-        report = _report(classifier.contract.genres, err, as_json=as_json, as_csv=as_csv)
-        with _progress(err) as progress:
-            work = _Work(settings, classifier, make_estimator, films, plots, progress)
-            for number, clip in enumerate(clips, 1):
-                result = work.result_of(clip, f"{number} of {len(clips)}")
+        from stream.clips.progress import ClipProgress
+        from stream.clips.work import Task
+
+        genres = Classifier(settings.model, device=settings.device).contract.genres
+        # Fetched once, before all workers look for it.
+        estimator_maker(settings)
+        report = _report(genres, err, as_json=as_json, as_csv=as_csv)
+        tasks = [Task(file, films.get(file), plots.get(file)) for file in files]
+        with (
+            ClipProgress(err, [clip.file for clip in clips]) as progress,
+            closing(_results(tasks, settings, jobs, progress)) as results,
+        ):
+            for result in _in_order(clips, results):
                 report.add(result)
                 failed |= "error" in result
         report.end()
@@ -84,92 +88,49 @@ def _report(genres: Mapping[str, str], err: Console, *, as_json: bool, as_csv: b
     return CsvLines(genres) if as_csv else TableReport(genres, Console(), err)
 
 
-def _progress(err: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.fields[which]}"),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("frames"),
-        TimeRemainingColumn(),
-        console=err,
-        transient=True,
-        disable=not err.is_terminal,
-        # Rich would lead results past a file or pipe that stdout is, to the terminal.
-        redirect_stdout=sys.stdout.isatty(),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    settings: Settings
-    classifier: Classifier
-    make_estimator: Callable[[], PoseEstimator]
-    films: Mapping[Path, Path]
-    plots: Mapping[Path, Path]
-    progress: Progress
-
-    def result_of(self, clip: Clip, which: str) -> "Result":
-        """What is said of a clip; `which` of them it is stands beside the progress."""
-        from stream.clips.tables import result_of
-
+def _in_order(clips: list[Clip], results: Iterator[tuple[Path, "Result"]]) -> Iterator["Result"]:
+    """Results as the clips were given, each once it and all before it are there."""
+    there: dict[Path, Result] = {}
+    for clip in clips:
         if clip.fault:
-            return {"file": str(clip.file), "error": clip.fault}
-        try:
-            seen = self._seen(clip.file, which)
-        except SourceError as error:
-            return {"file": str(clip.file), "error": str(error)}
-        result = result_of(clip.file, seen, self.classifier.contract)
-        try:
-            self._draw(clip.file, seen, which, result)
-        except (SourceError, ClipWriteError) as error:
-            result["error"] = str(error)
-        return result
+            yield {"file": str(clip.file), "error": clip.fault}
+            continue
+        while clip.file not in there:
+            there |= [next(results)]
+        yield there.pop(clip.file)
 
-    def _seen(self, file: Path, which: str) -> "Seen":
-        # Seconds to load.
-        from stream.clips.seeing import see
 
-        task = self.progress.add_task(f"{escape(file.name)}: looking", total=None, which=which)
-        try:
-            with self.make_estimator() as estimator:
-                return see(
-                    file,
-                    estimator,
-                    self.classifier,
-                    hop=self.settings.hop,
-                    on_frame=lambda done, total: self.progress.update(
-                        task, completed=done, total=total
-                    ),
-                )
-        finally:
-            self.progress.remove_task(task)
-
-    def _draw(self, file: Path, seen: "Seen", which: str, result: "Result") -> None:
-        genres = self.classifier.contract.genres
-        if path := self.plots.get(file):
-            from stream.clips.plot import make_plot
-
-            with written_whole(path) as part:
-                make_plot(file, seen, genres, part)
-            result["plot"] = str(path)
-        if path := self.films.get(file):
-            from stream.clips.film import make_film
-
-            task = self.progress.add_task(
-                f"{escape(file.name)}: filming", total=len(seen.track.times), which=which
-            )
-            try:
-                with written_whole(path) as part:
-                    left_out = make_film(
-                        file,
-                        seen,
-                        genres,
-                        part,
-                        on_frame=lambda done: self.progress.update(task, completed=done),
-                    )
-            finally:
-                self.progress.remove_task(task)
-            result["video"] = str(path)
-            if left_out:
-                result["note"] = f"MP4 takes no sound of {left_out}; it is left out"
+def _results(
+    tasks: list["Task"], settings: Settings, jobs: int | None, progress: "ClipProgress"
+) -> Generator[tuple[Path, "Result"]]:
+    """Results in any order."""
+    if len(tasks) == 1:
+        # Its decoder has the other cores.
+        with clip_worker(settings, threads=0) as work:
+            yield tasks[0].file, work(tasks[0], partial(progress.told, tasks[0].file))
+        return
+    worker = partial(clip_worker, portable(settings), threads=1)
+    pool = Pool(worker, processes=jobs or allowed_cores())
+    broken_off: set[Task] = set()
+    try:
+        for event in pool.run(tasks):
+            task = tasks[event.index]
+            match event:
+                case Began():
+                    broken_off.add(task)
+                case Told(note=note):
+                    progress.told(task.file, note)
+                case Done(result=result):
+                    broken_off.remove(task)
+                    progress.over(task.file)
+                    yield task.file, result
+                case Failed(reason=reason):
+                    progress.over(task.file)
+                    line = printable(f"{task.file}: {reason}")
+                    yield task.file, {"file": str(task.file), "error": line}
+    finally:
+        # A process that is killed leaves half a film.
+        pool.close()
+        for task in broken_off:
+            for file in filter(None, (task.film, task.plot)):
+                sweep(file)

@@ -4,7 +4,7 @@ import ctypes
 import platform
 import socket
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata
@@ -14,10 +14,11 @@ from rich.console import Console
 from rich.text import Text
 
 from engine.errors import ExpectedError
+from engine.pose.estimator import PoseRuntime
 from stream.assets import POSE_MODELS, cache_folder, is_cached
 from stream.native_stderr import chatter_dropped
 from stream.settings import Settings
-from stream.verbs.loading import SYSTEM_LIBRARIES
+from stream.verbs.loading import MEDIAPIPE_LIBRARIES, SYSTEM_LIBRARIES
 
 _NEEDED: Final = ("numpy", "websockets", "aiomqtt", "pydantic")
 _POSE_RUNTIMES: Final = {"mediapipe": "mediapipe", "litert": "ai-edge-litert"}
@@ -84,7 +85,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
         _FOR_TRAINING, Verdict.OK, "only for training: pip install dancetype[train]"
     )
     if sys.platform == "linux":
-        yield from map(library, SYSTEM_LIBRARIES)
+        for name, package in _libraries(settings.pose_runtime).items():
+            yield library(name, package)
     yield _providers()
     yield _genre_model(settings)
     yield _pose_model(settings)
@@ -123,12 +125,18 @@ def _version(name: str) -> str | None:
         return None
 
 
-def library(name: str) -> Finding:
-    """Whether a library of the system loads."""
+def _libraries(runtime: PoseRuntime) -> Mapping[str, str]:
+    if runtime == "mediapipe":
+        return SYSTEM_LIBRARIES | MEDIAPIPE_LIBRARIES
+    return SYSTEM_LIBRARIES
+
+
+def library(name: str, package: str) -> Finding:
+    """Whether a library of the system loads; a Debian package has it."""
     try:
         ctypes.CDLL(name)
     except OSError as error:
-        advice = f"apt-get install {SYSTEM_LIBRARIES[name]} (Debian, Ubuntu)"
+        advice = f"apt-get install {package} (Debian, Ubuntu)"
         return Finding(name, Verdict.FAIL, str(error), advice)
     return Finding(name, Verdict.OK, "loads")
 

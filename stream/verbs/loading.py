@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 SYSTEM_LIBRARIES: Final = {
     "libGL.so.1": "libgl1",
     "libgthread-2.0.so.0": "libglib2.0-0",
-    "libEGL.so.1": "libegl1",
-    "libGLESv2.so.2": "libgles2",
 }
-"""What OpenCV (the first two) and MediaPipe load, with the Debian package each is in."""
+"""What OpenCV loads, with the Debian package each is in."""
+
+MEDIAPIPE_LIBRARIES: Final = {"libEGL.so.1": "libegl1", "libGLESv2.so.2": "libgles2"}
+"""What MediaPipe loads besides, likewise."""
 
 
 def say(line: str) -> None:
@@ -82,5 +83,5 @@ def native_libraries() -> Iterator[None]:
 def _explained(error: Exception) -> Exception:
     if "cannot open shared object file" not in str(error):
         return error
-    packages = " ".join(SYSTEM_LIBRARIES.values())
+    packages = " ".join((SYSTEM_LIBRARIES | MEDIAPIPE_LIBRARIES).values())
     return ExpectedError(f"{error}; on Debian and Ubuntu: apt-get install {packages}")

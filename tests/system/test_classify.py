@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+import psutil
 import pytest
 
 from engine.genres import CODES
@@ -156,3 +157,54 @@ def test_an_interrupted_film_ends_at_once_and_leaves_no_half_file(
         terminal.read_until(None)
     assert "Traceback" not in terminal.said
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def lookers(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """The processes that look at its clips."""
+    every = psutil.Process(process.pid).children(recursive=True)
+    return [each for each in every if "spawn_main" in " ".join(each.cmdline())]
+
+
+@pytest.fixture
+def three(short: Path, tmp_path: Path) -> Path:
+    """A folder of three clips."""
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for name in ("a.mp4", "b.mp4", "c.mp4"):
+        (folder / name).write_bytes(short.read_bytes())
+    return folder
+
+
+def test_of_a_process_that_is_killed_only_the_clip_it_looked_at_is_lost(
+    three: Path, tmp_path: Path, pose_model: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    words = (three, "--jobs", "2", "--json", "--video-out", out)
+    with at_a_terminal(*words, results=tmp_path / "results") as terminal:
+        terminal.read_until("filming")
+        lookers(terminal.process)[0].kill()
+        terminal.read_until(None)
+        assert terminal.process.wait(30) == 1
+    results = [json.loads(line) for line in (tmp_path / "results").read_text().splitlines()]
+    assert [Path(each["file"]).name for each in results] == ["a.mp4", "b.mp4", "c.mp4"]
+    (lost,) = [each for each in results if "error" in each]
+    assert "was killed (SIGKILL)" in lost["error"]
+    whole = {Path(each["file"]).name for each in results if "error" not in each}
+    assert {path.name for path in out.iterdir()} == whole
+
+
+def test_an_interrupt_ends_all_that_look_at_clips_and_leaves_no_half_film(
+    three: Path, tmp_path: Path, pose_model: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    words = (three, "--jobs", "2", "--video-out", out)
+    with at_a_terminal(*words, results=tmp_path / "results") as terminal:
+        terminal.read_until("filming")
+        working = lookers(terminal.process)
+        assert len(working) == 2
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.process.wait(10) == 130
+        assert not any(each.is_running() for each in working)
+    assert list(out.glob("*.part")) == []

@@ -1,6 +1,7 @@
 import resource
 import struct
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -97,6 +98,20 @@ def sound_of(path: Path) -> Heard:
             for packet in container.demux(sound)
             if packet.pts is not None
         ]
+
+
+def test_of_frames_left_out_none_is_filmed_and_the_others_keep_their_times(
+    tmp_path: Path,
+) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", np.arange(20) / 20)
+    seen = replace(seen_clip([0, 0.2, 0.4, 0.6, 0.8]), fps=5.0)
+    filmed(clip, tmp_path / "out.mp4", seen=seen)
+    found, every = frames_of(tmp_path / "out.mp4"), frames_of(clip)
+    assert [time for time, _ in found] == pytest.approx([0, 0.2, 0.4, 0.6, 0.8], abs=1e-3)
+    # In the upper corner nothing is drawn.
+    corner = [int(image[2, -3].mean()) for _, image in found]
+    taken = [int(every[index][1][2, -3].mean()) for index in (0, 4, 8, 12, 16)]
+    assert corner == pytest.approx(taken, abs=6)
 
 
 def test_a_film_has_the_frames_of_its_clip_at_their_times(tmp_path: Path) -> None:

@@ -77,6 +77,24 @@ def test_a_clip_with_nobody_in_it_is_seen_through(
     assert done[-1] == (10, 10)
 
 
+def test_of_a_clip_as_many_frames_a_second_are_looked_at_as_are_wanted(
+    make_video: MakeVideo, classifier: Classifier
+) -> None:
+    done: list[tuple[int, int | None]] = []
+    seen = see(
+        make_video(frames=20, fps=20),
+        EmptyRoom(),
+        classifier,
+        hop=0.5,
+        on_frame=lambda frame, of: done.append((frame, of)),
+        fps=5,
+    )
+    assert seen.fps == 5
+    np.testing.assert_allclose(seen.track.times, [0, 0.2, 0.4, 0.6, 0.8])
+    assert seen.track.seconds == pytest.approx(1)
+    assert done[-1] == (17, 20)
+
+
 def test_at_each_moment_the_last_prediction_holds(classifier: Classifier) -> None:
     times = np.arange(25) / 25
     said = said_along(Track("", "", times, *stacked([None] * 25)), classifier, hop=0.25)

@@ -1,0 +1,1 @@
+"""Archives of clips, labelled by one machine or many."""

@@ -1,0 +1,144 @@
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import cv2
+import psutil
+import pyarrow.parquet as pq
+import pytest
+
+from engine.genres import CODES
+from engine.video import Video
+from tests.system.ray_nodes import ray_head
+
+CLIPS: Final = 200
+BROKEN: Final = 5
+FRAMES: Final = 5
+STEP: Final = 8
+WITHIN: Final = 120.0
+
+
+@pytest.fixture(scope="module")
+def archive(sample_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """200 clips in two folders: of a real person, but for those that are broken."""
+    folder = tmp_path_factory.mktemp("archive")
+    with Video(sample_clip) as video:
+        images = [cv2.resize(image, (320, 180)) for _, image in video]
+    starts = range(60, 130, 10)
+    for start in starts:
+        writer = cv2.VideoWriter(
+            str(folder / f"{start}.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 30 / STEP, (320, 180)
+        )
+        for image in images[start : start + STEP * FRAMES : STEP]:
+            writer.write(image)
+        writer.release()
+    short = [folder / f"{start}.mp4" for start in starts]
+    (folder / "more").mkdir()
+    for number in range(CLIPS - len(short)):
+        copy = folder / "more" / f"{number}.mp4"
+        if number < BROKEN:
+            copy.write_text("no video")
+        else:
+            shutil.copyfile(short[number % len(short)], copy)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """Address of a Ray cluster, which outlives who uses it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_worker_niceness", "0")
+        with ray_head(cores=2) as head:
+            yield str(head.address)
+
+
+class Labelling:
+    """`dancetype label` as a process."""
+
+    def __init__(self, archive: Path, out: Path, *words: str) -> None:
+        self._rows = out.with_name(f"{out.name}.rows")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "dancetype", "label", str(archive), "--out", str(out), *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    @property
+    def kept(self) -> int:
+        """How many clips are labelled and kept so far."""
+        lines = self._rows.read_text().splitlines() if self._rows.exists() else []
+        return sum(line.startswith("{") for line in lines)
+
+    def until_kept(self, clips: int) -> None:
+        deadline = time.monotonic() + WITHIN
+        while self.kept < clips:
+            assert self.process.poll() is None, self.process.communicate()
+            assert time.monotonic() < deadline, f"{self.kept} clips are kept"
+            time.sleep(0.05)
+
+    def end(self) -> tuple[str, str]:
+        out, err = self.process.communicate(timeout=WITHIN)
+        assert self.process.returncode == 0, err
+        return out, err
+
+
+@contextmanager
+def labelling(archive: Path, out: Path, *words: str) -> Iterator[Labelling]:
+    run = Labelling(archive, out, *words)
+    try:
+        yield run
+    finally:
+        run.process.kill()
+        run.process.communicate()
+
+
+def workers() -> list[psutil.Process]:
+    """The processes that Ray has for looking at clips."""
+    every = psutil.process_iter(["cmdline"])
+    return [each for each in every if "Labeller" in " ".join(each.info["cmdline"] or ())]
+
+
+def test_each_clip_is_labelled_once_though_a_worker_and_then_the_driver_is_killed(
+    archive: Path, cluster: str, tmp_path: Path, pose_model: Path
+) -> None:
+    out = tmp_path / "predictions.parquet"
+    with labelling(archive, out, "--address", cluster) as run:
+        run.until_kept(20)
+        killed = workers()[0]
+        killed.kill()
+        run.until_kept(60)
+        run.process.kill()
+        run.process.communicate()
+        kept = run.kept
+    assert not out.exists()
+
+    with labelling(archive, out, "--address", cluster) as run:
+        said, told = run.end()
+    assert f"{CLIPS - kept} of {CLIPS} clips to label" in told
+    assert f"{CLIPS} clips, {BROKEN} with errors, {CLIPS - kept} labelled now" in said
+    # Neither Ray nor MediaPipe have a word to say.
+    assert all("clips" in line for line in told.splitlines()), told
+    rows = pq.read_table(out).to_pylist()
+    assert [row["file"] for row in rows] == sorted(
+        str(path.relative_to(archive)) for path in archive.rglob("*.mp4")
+    )
+    bad = [row for row in rows if row["status"] == "error"]
+    assert len(bad) == BROKEN
+    assert all("no video that can be read" in row["error"] for row in bad)
+    good = [row for row in rows if row["error"] is None]
+    assert {row["frames"] for row in good} == {FRAMES}
+    named = [row for row in good if row["status"] != "no_person"]
+    assert len(named) > CLIPS / 4
+    assert all(sum(row[code] for code in CODES) == pytest.approx(1, abs=0.01) for row in named)
+    assert [path.name for path in tmp_path.iterdir()] == [out.name]
+
+    before = out.read_bytes()
+    with labelling(archive, out) as run:
+        said, told = run.end()
+    assert (told, "0 labelled now" in said, out.read_bytes()) == ("", True, before)
