@@ -1,11 +1,11 @@
-"""The verbs `run`, `demo`, `classify`, `record`, `replay`, `models pull` and `doctor`."""
+"""The verbs of this folder: their words, flags and help."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from stream.flags import CLASSIFIER, LIVE, POSE, REPLAY, settings, takes
+from stream.flags import CLASSIFIER, FLEET, LIVE, POSE, REPLAY, settings, takes
 
 # OpenCV, MediaPipe and onnxruntime take seconds to load, which `--help` need not wait for: each
 # verb imports what it needs.
@@ -16,8 +16,10 @@ def register(app: typer.Typer) -> None:
     app.command("demo")(demo)
     app.command("run")(run)
     app.command("classify")(classify)
+    app.command("label")(label)
     app.command("record")(record)
     app.command("replay")(replay)
+    app.command("fleet")(fleet)
     models = typer.Typer(help="The pose model.", no_args_is_help=True)
     models.command("pull")(pull)
     # With one verb alone, typer would leave the verb's name out.
@@ -52,7 +54,7 @@ def demo(context: typer.Context) -> None:
     live.demo(given)
 
 
-@takes(*CLASSIFIER)
+@takes("pose_fps", *CLASSIFIER)
 def classify(
     context: typer.Context,
     files: Annotated[
@@ -62,6 +64,9 @@ def classify(
             help='Videos; folders, of which all videos are meant; or patterns, "a/**/*.mp4".',
         ),
     ],
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Clips to look at at a time (default: one a core).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON text a line.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
     video_out: Annotated[
@@ -84,7 +89,35 @@ def classify(
     given = settings(context)
     from stream.verbs.classify import classify
 
-    classify(files, given, as_json=as_json, as_csv=as_csv, video_out=video_out, plot=plot)
+    classify(
+        files, given, jobs=jobs, as_json=as_json, as_csv=as_csv, video_out=video_out, plot=plot
+    )
+
+
+@takes("pose_fps", *CLASSIFIER)
+def label(
+    context: typer.Context,
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A folder of videos, and of folders of them.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE.parquet", help="The table to write.")],
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ray://HOST:10001",
+            help="A Ray cluster, where the folder has the same path on each machine (default: "
+            "this machine alone).",
+        ),
+    ] = None,
+    retry_errors: Annotated[
+        bool, typer.Option("--retry-errors", help="Try again what ended in an error.")
+    ] = False,
+) -> None:
+    """Tell what is danced in an archive of videos, in one table; started again, it goes on."""
+    given = settings(context)
+    from stream.verbs.label import label
+
+    label(folder, given, out=out, address=address, retry_errors=retry_errors)
 
 
 @takes(*POSE)
@@ -145,6 +178,27 @@ def replay(
     from stream.verbs.replay import replay
 
     replay(files, given, speed=speed, loop=loop)
+
+
+@takes(*FLEET)
+def fleet(
+    context: typer.Context,
+    cameras: Annotated[
+        Path, typer.Option(metavar="FILE", help="Cameras as a TOML file; edit it while they run.")
+    ],
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ray://HOST:10001",
+            help="Ray cluster to run them on (default: this machine alone).",
+        ),
+    ] = None,
+) -> None:
+    """Tell what is danced in front of many cameras, with all the machines of a cluster."""
+    given = settings(context)
+    from stream.verbs.fleet import fleet
+
+    fleet(given, cameras, address=address)
 
 
 @takes("variant")

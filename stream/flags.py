@@ -76,10 +76,10 @@ _FLAGS: Final = {
         _File, _flag(_SEND, "Keep joints and predictions there, never images.", metavar="DIR")
     ],
     "model": Annotated[_File, _flag(_MODELS, "Genre model, an ONNX file.", metavar="FILE")],
-    "device": Annotated[_Text, _flag(_MODELS, "auto, cpu or cuda (default: auto).")],
+    "device": Annotated[_Text, _flag(_MODELS, "auto, cpu or cuda, else the CPU (default: auto).")],
     "variant": Annotated[_Text, _flag(_MODELS, "Pose model: lite, full or heavy.")],
     "pose_runtime": Annotated[
-        _Text, _flag(_MODELS, "What runs the pose model: mediapipe or litert.")
+        _Text, _flag(_MODELS, "What runs the pose model: litert or mediapipe (default: litert).")
     ],
     "pose_fps": Annotated[
         _Number, _flag(_LOOK, "Look for poses in so many frames a second (default: all).")
@@ -96,6 +96,11 @@ _OF_SOURCES: Final = ("stall", "preview", "record", "pose_fps", *_POSE)
 
 REPLAY: Final = tuple(name for name in LIVE if name not in _OF_SOURCES)
 """Flags of a verb that does the same without a source."""
+
+_OF_ONE_MACHINE: Final = ("preview", "max_clients", "osc", "jsonl", "record")
+
+FLEET: Final = tuple(name for name in LIVE if name not in _OF_ONE_MACHINE)
+"""Flags of a verb that does the same on many machines."""
 
 POSE: Final = (*_POSE, "config")
 """Flags of a verb that finds poses."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -11,6 +11,7 @@ from stream.outlets.base import Outlets
 from stream.speaker import Speaker
 
 _JOIN_TIMEOUT: Final = 0.8
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class Runnable(Protocol):
@@ -38,7 +39,7 @@ class MakePipeline(Protocol):
 
 
 class Session:
-    """All sources of one run.
+    """All sources of one run; made and run on one event loop.
 
     Args:
         makers: the pipeline of each source, by the source's name.
@@ -57,6 +58,7 @@ class Session:
         self._speakers = {name: speaker(name) for name in makers}
         self._outlets = outlets
         self._stuck = False
+        self._stop: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     @property
     def failed(self) -> bool:
@@ -68,36 +70,47 @@ class Session:
         """Whether a thread is still running, waiting for a camera that does not answer."""
         return self._stuck
 
-    async def run(self, *, seconds: float | None = None) -> None:
-        """Runs until all sources are at their end, for `seconds`, or to SIGINT or SIGTERM."""
+    def stop(self, reason: str) -> None:
+        """Has the run end, or not begin; the last messages say `reason`."""
+        if not self._stop.done():
+            self._stop.set_result(reason)
+
+    async def run(
+        self, *, seconds: float | None = None, signals: Collection[signal.Signals] = _SIGNALS
+    ) -> None:
+        """Runs until all sources are at their end, for `seconds`, or until it is stopped.
+
+        Args:
+            seconds: how long to run; without end where None.
+            signals: that stop it. Only the main thread of a process hears any.
+        """
         loop = asyncio.get_running_loop()
-        stop: asyncio.Future[str] = loop.create_future()
         events: asyncio.Queue[tuple[Speaker, Event]] = asyncio.Queue()
         pipelines = [
             make(on_event=_sender(loop, events, self._speakers[name]))
             for name, make in self._makers.items()
         ]
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, _settle, stop, "stopped")
+        for number in signals:
+            loop.add_signal_handler(number, self.stop, "stopped")
         if seconds is not None:
-            loop.call_later(seconds, _settle, stop, f"stopped after {seconds:g} s")
+            loop.call_later(seconds, self.stop, f"stopped after {seconds:g} s")
         sending = asyncio.create_task(self._send(events))
         try:
             for pipeline in pipelines:
                 pipeline.start()
-            await asyncio.wait((stop, sending), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((self._stop, sending), return_when=asyncio.FIRST_COMPLETED)
         finally:
             for pipeline in pipelines:
                 pipeline.stop()
             sending.cancel()
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in signals:
                 loop.remove_signal_handler(number)
         joined = await asyncio.gather(
             *(asyncio.to_thread(pipeline.join, _JOIN_TIMEOUT) for pipeline in pipelines)
         )
         self._stuck = not all(joined)
-        if stop.done():
-            await self._say_stopped(stop.result())
+        if self._stop.done():
+            await self._say_stopped(self._stop.result())
         else:
             # Whatever ended the sending other than the end of all sources is a fault of ours.
             await sending
@@ -126,8 +139,3 @@ def _sender(
             loop.call_soon_threadsafe(events.put_nowait, (speaker, event))
 
     return send
-
-
-def _settle(stop: "asyncio.Future[str]", reason: str) -> None:
-    if not stop.done():
-        stop.set_result(reason)

@@ -5,7 +5,7 @@ import logging
 import secrets
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -85,6 +85,10 @@ class Genre:
         return True
 
 
+async def _at_once() -> None:
+    """Has nobody wait."""
+
+
 class MqttOutlet:
     """Publishes under `dancetype/<source>/`, and tries for ever when the broker is away.
 
@@ -98,6 +102,7 @@ class MqttOutlet:
         client_id: our name at the broker, followed by each source's; one that nobody else has
             where None.
         homeassistant: whether to tell Home Assistant what there is.
+        may_connect: is waited for before each try to connect.
         clock: monotonic, in seconds.
 
     Raises:
@@ -111,6 +116,7 @@ class MqttOutlet:
         ca: Path | None = None,
         client_id: str | None = None,
         homeassistant: bool = False,
+        may_connect: Callable[[], Awaitable[None]] = _at_once,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._broker = parse_broker(url)
@@ -118,6 +124,7 @@ class MqttOutlet:
         # Of two clients with one id a broker keeps the later, and both would take turns.
         self._client_id = client_id or f"dancetype-{secrets.token_hex(4)}"
         self._homeassistant = homeassistant
+        self._may_connect = may_connect
         self._clock = clock
         self._complaints = _Complaints(self._broker)
         self._links: dict[str, _Link] = {}
@@ -159,6 +166,7 @@ class MqttOutlet:
             make_client=lambda will: self._client(source, will),
             complaints=self._complaints,
             homeassistant=self._homeassistant,
+            may_connect=self._may_connect,
             clock=self._clock,
         )
 
@@ -210,6 +218,7 @@ class _Link:
         make_client: Callable[[Will], MqttClient],
         complaints: _Complaints,
         homeassistant: bool,
+        may_connect: Callable[[], Awaitable[None]],
         clock: Callable[[], float],
     ) -> None:
         self.connected = False
@@ -219,6 +228,7 @@ class _Link:
         self._make_client = make_client
         self._complaints = complaints
         self._homeassistant = homeassistant
+        self._may_connect = may_connect
         self._clock = clock
         self._base = base = f"dancetype/{topic_level(source)}"
         self._prediction = _Channel(f"{base}/prediction", expiry=PREDICTION_EXPIRY)
@@ -273,6 +283,7 @@ class _Link:
     async def _run(self) -> None:
         backoff = Backoff(self._clock)
         while True:
+            await self._may_connect()
             since = self._clock()
             wait = 0.0
             try:

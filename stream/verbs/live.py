@@ -1,6 +1,7 @@
 """`dancetype run` and `dancetype demo`: sources, live."""
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -60,14 +61,12 @@ async def _session(settings: Settings, sources: dict[str, SourceUri], *, loop: b
     classifier = Classifier(settings.model, device=settings.device)
     contract = classifier.contract
     sending = outgoing(settings, sources, contract=contract, clock=clock, console=console)
-    makers = _pipelines(
-        settings, sources, classifier, clock, onlookers=sending.onlookers, loop=loop
-    )
+    makers = pipelines(settings, sources, classifier, clock, onlookers=sending.onlookers, loop=loop)
     speaker = partial(Speaker, genres=contract.genres, clock=clock)
     return await sending.run(makers, speaker=speaker, console=console, seconds=settings.seconds)
 
 
-def _pipelines(
+def pipelines(
     settings: Settings,
     sources: dict[str, SourceUri],
     classifier: Classifier,
@@ -76,6 +75,19 @@ def _pipelines(
     onlookers: Mapping[str, Sequence[Onlooker]],
     loop: bool,
 ) -> dict[str, MakePipeline]:
+    """Makes the pipeline of each of `sources`.
+
+    Args:
+        settings: of all of them.
+        sources: by name.
+        classifier: shared by them all.
+        clock: of the messages.
+        onlookers: who has to see the frames of each source, by its name.
+        loop: whether a source that has ended starts over.
+
+    Raises:
+        AssetError: the pose model is not there, or cannot be fetched.
+    """
     # Seconds to load, and no use for whoever has a setting wrong.
     from stream.capture.capture import patience
     from stream.pipeline import Pipeline
@@ -87,13 +99,18 @@ def _pipelines(
             Pipeline,
             name,
             open_source=partial(
-                open_source, uri, clock=clock.monotonic, patience=patience(settings.stall)
+                open_source,
+                uri,
+                clock=clock.monotonic,
+                patience=patience(settings.stall),
+                fps=settings.pose_fps,
             ),
             make_estimator=make_estimator,
             floor=Floor(classifier, people=settings.people, hop=settings.hop),
             clock=clock.monotonic,
             loop=loop,
-            stall=settings.stall,
+            # Of frames that are left out nothing is heard.
+            stall=max(settings.stall, 2 / (settings.pose_fps or math.inf)),
             onlookers=onlookers[name],
         )
         for name, uri in sources.items()

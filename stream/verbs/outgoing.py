@@ -116,7 +116,7 @@ def outgoing(
             "/status": overview.page,
             **(preview.routes if preview else {}),
         }
-        page = _page(settings, routes, clock)
+        page = page_outlet(settings, routes, clock)
         _watch_clients(page, settings.max_clients, metrics, overview)
         outlets.append(page)
     outlets += _others(settings, metrics, overview, clock)
@@ -168,7 +168,12 @@ def _watch_clients(page: WebSocketOutlet, most: int, metrics: Metrics, overview:
     )
 
 
-def _page(settings: Settings, routes: Mapping[str, Route], clock: Clock) -> WebSocketOutlet:
+def page_outlet(settings: Settings, routes: Mapping[str, Route], clock: Clock) -> WebSocketOutlet:
+    """What serves `routes`, to those whom the settings let in.
+
+    Raises:
+        OutletError: a setting is none that it can work with.
+    """
     token = settings.token.get_secret_value() if settings.token else None
     return WebSocketOutlet(
         host=settings.host,

@@ -1,3 +1,4 @@
+import asyncio
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -125,6 +126,20 @@ async def test_a_session_ends_after_its_seconds(listener: Listener) -> None:
     last = listener.messages[-1]
     assert isinstance(last, SourceMessage)
     assert last.reason == "stopped after 0.01 s"
+
+
+async def test_a_session_on_another_thread_hears_no_signal_and_ends_when_it_is_told_to(
+    listener: Listener,
+) -> None:
+    async def run() -> None:
+        one = session(listener, cam=partial(FakePipeline, [RUNNING]))
+        asyncio.get_running_loop().call_later(0.01, one.stop, "enough")
+        await one.run(signals=())
+
+    await asyncio.to_thread(lambda: asyncio.run(run()))
+    last = listener.messages[-1]
+    assert isinstance(last, SourceMessage)
+    assert (last.state, last.reason) == (SourceState.ENDED, "enough")
 
 
 async def test_a_thread_that_does_not_end_is_left_behind(listener: Listener) -> None:

@@ -59,7 +59,9 @@ def test_a_genre_that_lasts_is_said_again_before_the_broker_forgets_it() -> None
     assert not genre.hear(a_prediction(4))
 
 
-@pytest.mark.parametrize("state", set(SourceState) - {SourceState.RUNNING})
+@pytest.mark.parametrize(
+    "state", [state for state in SourceState if state is not SourceState.RUNNING]
+)
 def test_a_source_that_does_not_run_has_no_genre(state: SourceState) -> None:
     now = Now()
     genre = Genre(now)

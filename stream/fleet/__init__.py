@@ -1,0 +1,1 @@
+"""Many cameras on many machines, held by one supervisor."""

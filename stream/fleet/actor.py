@@ -1,0 +1,151 @@
+"""The process of one camera: a live run of its own, which ends when nobody asks for it."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.metadata import version
+from typing import Final
+
+from stream.events import Event
+from stream.fleet.cameras import Camera
+from stream.fleet.office import Office
+from stream.fleet.report import Ending, Farewell, Notes, Report
+from stream.messages import Clock
+from stream.monitoring.logs import LogOutlet, configure, masked_text
+from stream.native_memory import one_heap
+from stream.native_stderr import chatter_dropped
+from stream.outlets.base import Outlets
+from stream.session import MakePipeline, Runnable, Session
+from stream.speaker import Speaker
+
+CLIENT_ID: Final = "dancetype-fleet"
+"""What the cameras of a fleet are called at the broker, each followed by its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What a process is to do.
+
+    Attributes:
+        camera: to look at.
+        epoch: its source's first one; later processes of the camera get greater ones.
+    """
+
+    camera: Camera
+    epoch: int
+
+
+class CameraActor:
+    """One camera's process. All methods but `__init__` are called on its event loop."""
+
+    def __init__(self, charge: Charge) -> None:
+        self._charge = charge
+        self._notes = Notes(time.monotonic)
+        self._office = Office(time.monotonic)
+        self._session: Session | None = None
+        self._stopped: str | None = None
+        self._connected: Callable[[], bool] = lambda: False
+
+    async def beat(self) -> Report:
+        """How it is doing; being asked, it goes on."""
+        await self._office.ask()
+        return self._report()
+
+    async def run(self) -> Farewell:
+        """Runs the camera to its end.
+
+        Raises:
+            RuntimeError: it cannot start; the text says why, without credentials.
+        """
+        one_heap()
+        with chatter_dropped():
+            configure()
+            try:
+                ending = await self._run()
+            except Exception as error:
+                # Of what is raised here the supervisor's machine may not have the class.
+                raise RuntimeError(masked_text(str(error) or repr(error))) from None
+        return Farewell(ending, self._report())
+
+    async def stop(self, reason: str) -> None:
+        """Has it end in good order."""
+        self._stopped = reason
+        if self._session:
+            self._session.stop(reason)
+
+    def _report(self) -> Report:
+        return replace(
+            self._notes.report(),
+            connected=self._connected(),
+            cpu_seconds=time.process_time(),
+            version=version("dancetype"),
+        )
+
+    async def _run(self) -> Ending:
+        clock = Clock.start()
+        camera = self._charge.camera
+        # Loading takes seconds, in which to answer the supervisor.
+        genres, makers = await asyncio.to_thread(_loaded, camera, clock)
+        from stream.outlets.mqtt import MqttOutlet
+
+        settings, office = camera.settings, self._office
+        broker = MqttOutlet(
+            settings.mqtt or "",
+            ca=settings.mqtt_ca,
+            client_id=settings.mqtt_client_id or CLIENT_ID,
+            homeassistant=settings.homeassistant,
+            may_connect=office.confirmed,
+            clock=clock.monotonic,
+        )
+        self._connected = lambda: bool(broker.links) and broker.connected
+        async with Outlets([LogOutlet(), self._notes, broker]) as outlets:
+            session = self._session = Session(
+                {name: _later(make, self._charge.epoch) for name, make in makers.items()},
+                speaker=partial(Speaker, genres=genres, clock=clock),
+                outlets=outlets,
+            )
+            if self._stopped is not None:
+                session.stop(self._stopped)
+            lease = asyncio.create_task(_expire(office, session))
+            await session.run(signals=())
+            lease.cancel()
+        if self._stopped is not None:
+            return Ending.STOPPED
+        return Ending.OVER if office.left else Ending.ABANDONED
+
+
+async def _expire(office: Office, session: Session) -> None:
+    while office.left:
+        await asyncio.sleep(office.left)
+    session.stop("its supervisor is gone")
+
+
+def _loaded(camera: Camera, clock: Clock) -> tuple[dict[str, str], dict[str, MakePipeline]]:
+    """The genre model's genres, and what makes the camera's pipeline."""
+    from engine.classifier import Classifier
+    from stream.verbs.live import pipelines
+    from stream.verbs.loading import native_libraries
+
+    with native_libraries():
+        settings = camera.settings
+        classifier = Classifier(settings.model, device=settings.device)
+        makers = pipelines(
+            settings,
+            settings.source,
+            classifier,
+            clock,
+            onlookers={camera.name: ()},
+            loop=camera.loop,
+        )
+    return dict(classifier.contract.genres), makers
+
+
+def _later(make: MakePipeline, first: int) -> MakePipeline:
+    """Has a pipeline's epochs begin at `first`."""
+
+    def made(*, on_event: Callable[[Event], None]) -> Runnable:
+        return make(on_event=lambda event: on_event(replace(event, epoch=event.epoch + first)))
+
+    return made

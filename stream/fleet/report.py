@@ -1,0 +1,143 @@
+"""What a camera's process tells its supervisor, once a second."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final, Self
+
+from stream.messages import FrameCounts, Message, SourceMessage, SourceState
+from stream.sources.base import Fault
+
+_LATELY: Final = 60.0
+_NO_FRAMES: Final = FrameCounts(captured=0, posed=0, dropped=0)
+
+
+class Ending(StrEnum):
+    """Why a camera's process has come to its end."""
+
+    OVER = "over"
+    """Its source has ended, or is given up: starting it again would not help."""
+    STOPPED = "stopped"
+    """It was told to."""
+    ABANDONED = "abandoned"
+    """Nobody has asked for it any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a camera is doing.
+
+    Attributes:
+        state: of its source; None before it has said anything.
+        reason: why, for people to read.
+        fault: why, for programs.
+        word: name of the genre, or the status in its place; None without a fresh prediction.
+        confidence: of that.
+        fps: poses a second, lately.
+        latency: seconds from capture to sending, as at most 95 % of the last minute's predictions.
+        captured: frames read since the process began.
+        posed: of these, those through pose estimation.
+        dropped: of these, those overtaken by a newer one.
+        predictions: made since then.
+        connected: whether the broker takes them.
+        cpu_seconds: that the process has used.
+        version: of dancetype in it.
+    """
+
+    state: SourceState | None = None
+    reason: str | None = None
+    fault: Fault | None = None
+    word: str | None = None
+    confidence: float = 0.0
+    fps: float = 0.0
+    latency: float | None = None
+    captured: int = 0
+    posed: int = 0
+    dropped: int = 0
+    predictions: int = 0
+    connected: bool = False
+    cpu_seconds: float = 0.0
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Farewell:
+    """The last that is heard of a process.
+
+    Attributes:
+        ending: why it has ended.
+        report: how it was then.
+    """
+
+    ending: Ending
+    report: Report = Report()
+
+
+class Notes:
+    """An outlet that makes reports of the messages that pass.
+
+    Args:
+        clock: monotonic, in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._report = Report()
+        self._latencies: deque[tuple[float, float]] = deque()
+        self._epoch: int | None = None
+        self._epoch_frames = _NO_FRAMES
+
+    async def __aenter__(self) -> Self:
+        """Does nothing."""
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        """Does nothing."""
+
+    async def send(self, message: Message, text: str) -> None:
+        """Takes note of `message`."""
+        del text
+        now = self._clock()
+        if isinstance(message, SourceMessage):
+            running = message.state is SourceState.RUNNING
+            self._report = replace(
+                self._report,
+                state=message.state,
+                reason=message.reason,
+                fault=message.fault,
+                word=self._report.word if running else None,
+                fps=self._report.fps if running else 0.0,
+            )
+            return
+        self._latencies.append((now, message.times.sent - message.times.capture))
+        new = self._new_frames(message.epoch, message.frames)
+        self._report = replace(
+            self._report,
+            word=message.name or message.status.value,
+            confidence=message.confidence,
+            fps=message.fps,
+            captured=self._report.captured + new.captured,
+            posed=self._report.posed + new.posed,
+            dropped=self._report.dropped + new.dropped,
+            predictions=self._report.predictions + 1,
+        )
+
+    def report(self) -> Report:
+        """How it is now."""
+        now = self._clock()
+        while self._latencies and now - self._latencies[0][0] > _LATELY:
+            self._latencies.popleft()
+        latencies = sorted(latency for _, latency in self._latencies)
+        worst = latencies[int(0.95 * (len(latencies) - 1))] if latencies else None
+        return replace(self._report, latency=worst)
+
+    def _new_frames(self, epoch: int, now: FrameCounts) -> FrameCounts:
+        """Frames since the prediction before; each epoch counts from 0."""
+        before = self._epoch_frames if epoch == self._epoch else _NO_FRAMES
+        self._epoch, self._epoch_frames = epoch, now
+        return FrameCounts(
+            captured=max(now.captured - before.captured, 0),
+            posed=max(now.posed - before.posed, 0),
+            dropped=max(now.dropped - before.dropped, 0),
+        )

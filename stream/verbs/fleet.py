@@ -1,0 +1,71 @@
+"""`dancetype fleet`: many cameras, on this machine or on all of a Ray cluster."""
+
+import asyncio
+import logging
+import signal
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from stream.fleet.board import Board
+from stream.fleet.cameras import CamerasFile
+from stream.fleet.running import Fleet
+from stream.fleet.supervisor import Supervisor
+from stream.fleet.yard import RayYard
+from stream.messages import Clock
+from stream.monitoring.logs import configure
+from stream.outlets.access import is_loopback
+from stream.outlets.broker import parse_broker, tls_context
+from stream.ray_cluster import attached
+from stream.settings import Settings, SettingsError
+from stream.verbs.outgoing import page_outlet
+
+_log = logging.getLogger(__name__)
+
+
+def fleet(settings: Settings, cameras: Path, *, address: str | None) -> None:
+    """Keeps the cameras of a file running until it is stopped.
+
+    Args:
+        settings: of the page and the broker, and of cameras that have none of their own.
+        cameras: the file.
+        address: of a Ray cluster; None starts one here.
+
+    Raises:
+        ExpectedError: it cannot start.
+    """
+    if not settings.mqtt:
+        raise SettingsError("mqtt: a fleet says what it sees to a broker: set DANCETYPE_MQTT")
+    configure()
+    broker = parse_broker(settings.mqtt)
+    tls_context(broker, settings.mqtt_ca)
+    if address and is_loopback(broker.host):
+        _log.warning(
+            "cameras look for the broker on their own machine: %s is another one on each", broker
+        )
+    file = CamerasFile(cameras, settings)
+    # What is wrong with the file is to be told before Ray takes its seconds to start.
+    file.load()
+    with attached(address) as ray:
+        asyncio.run(_run(settings, file, ray))
+
+
+async def _run(settings: Settings, file: CamerasFile, ray: Any) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    if settings.seconds is not None:
+        loop.call_later(settings.seconds, stop.set)
+    supervisor = Supervisor(clock=time.monotonic, unix=time.time)
+    running = Fleet(supervisor, yard=RayYard(ray), file=file, clock=time.monotonic)
+    board = Board(supervisor, error=lambda: file.error, version=version("dancetype"))
+    if not settings.serve:
+        await running.run(stop)
+        return
+    async with page_outlet(settings, board.routes, Clock.start()) as served:
+        Console().print(f"page: {served.url}", soft_wrap=True)
+        await running.run(stop)

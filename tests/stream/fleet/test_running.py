@@ -1,0 +1,183 @@
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from stream.fleet.cameras import CamerasFile
+from stream.fleet.placing import Node, Room
+from stream.fleet.report import Ending, Farewell, Report
+from stream.fleet.running import Fleet
+from stream.fleet.supervisor import Placement, Supervisor, View
+from stream.fleet.yard import LostError
+from stream.messages import SourceState
+from stream.settings import load_settings
+
+WITHIN = 5.0
+
+
+def tables(*names: str) -> str:
+    return "".join(f'[cameras.{name}]\nsource = "test:"\n' for name in names)
+
+
+class FakeProcess:
+    """A process that answers until it is told otherwise."""
+
+    def __init__(self, placement: Placement) -> None:
+        self.placement = placement
+        self.killed = False
+        self.silent = False
+        self.over: asyncio.Future[Farewell] | None = None
+
+    async def run(self) -> Farewell:
+        self.over = asyncio.get_running_loop().create_future()
+        return await self.over
+
+    async def beat(self) -> Report:
+        if self.silent:
+            await asyncio.Event().wait()
+        return Report(state=SourceState.RUNNING)
+
+    async def stop(self, reason: str) -> None:
+        assert self.over
+        self.over.set_result(Farewell(Ending.STOPPED))
+
+    def die(self) -> None:
+        assert self.over
+        self.over.set_exception(LostError("its process died"))
+
+    def kill(self) -> None:
+        self.killed = True
+
+
+class FakeYard:
+    """Two machines, on which every process comes up."""
+
+    def __init__(self) -> None:
+        self.processes: list[FakeProcess] = []
+        self.away = False
+
+    def nodes(self) -> list[Node]:
+        if self.away:
+            raise ConnectionError("no answer")
+        return [Node(name, name, Room(cpus=4)) for name in ("one", "two")]
+
+    def start(self, placement: Placement) -> FakeProcess:
+        self.processes.append(FakeProcess(placement))
+        return self.processes[-1]
+
+    def of(self, name: str) -> FakeProcess:
+        return [each for each in self.processes if each.placement.name == name][-1]
+
+
+class Show:
+    """A fleet whose time passes as fast as everybody lets it."""
+
+    def __init__(self, text: str) -> None:
+        self.now = 0.0
+        self.text = text
+        self.yard = FakeYard()
+        self.stop = asyncio.Event()
+        clock = lambda: self.now  # noqa: E731
+        self.supervisor = Supervisor(clock=clock, unix=clock, draw=lambda: 1.0)
+        file = CamerasFile(Path("c.toml"), load_settings({}), read=lambda path: self.text.encode())
+        self.fleet = Fleet(
+            self.supervisor, yard=self.yard, file=file, clock=clock, sleep=self._sleep
+        )
+
+    def live(self) -> dict[str, View]:
+        return {view.camera.name: view for view in self.supervisor.views() if view.live}
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(WITHIN):
+            while not holds():
+                await asyncio.sleep(0)
+
+    async def _sleep(self, seconds: float) -> None:
+        until = self.now + seconds
+        while self.now < until:
+            await asyncio.sleep(0.0005)
+            self.now += 0.05
+
+
+@asynccontextmanager
+async def show(*names: str) -> AsyncIterator[Show]:
+    one = Show(tables(*names))
+    running = asyncio.create_task(one.fleet.run(one.stop))
+    try:
+        await one.until(lambda: len(one.live()) == len(names))
+        yield one
+        one.stop.set()
+        async with asyncio.timeout(WITHIN):
+            await running
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+async def test_stopping_a_fleet_ends_every_camera_in_good_order() -> None:
+    async with show("a", "b") as one:
+        pass
+    assert [process.over and process.over.result() for process in one.yard.processes] == [
+        Farewell(Ending.STOPPED)
+    ] * 2
+    assert all(process.killed for process in one.yard.processes)
+    assert one.supervisor.idle
+
+
+async def test_a_process_that_dies_is_replaced_and_the_others_are_left_alone() -> None:
+    async with show("a", "b") as one:
+        first = one.yard.of("a")
+        first.die()
+        await one.until(lambda: one.yard.of("a") is not first and len(one.live()) == 2)
+        assert one.live()["a"].restarts == 1
+        assert one.live()["a"].error == f"its process died (on {first.placement.node.name})"
+        assert len(one.yard.processes) == 3
+
+
+async def test_a_silent_process_is_killed_and_replaced() -> None:
+    async with show("a") as one:
+        first = one.yard.of("a")
+        first.silent = True
+        await one.until(lambda: first.killed and one.yard.of("a") is not first)
+        await one.until(lambda: "a" in one.live())
+
+
+async def test_the_fleet_follows_its_file() -> None:
+    async with show("a", "b") as one:
+        kept = one.yard.of("b")
+        one.text = tables("b", "c")
+        await one.until(lambda: set(one.live()) == {"b", "c"})
+        assert one.yard.of("b") is kept
+        assert not kept.killed
+
+
+async def test_a_broken_file_changes_nothing_and_is_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with show("a") as one:
+        one.text = "[cameras"
+
+        def told() -> list[str]:
+            errors = (each for each in caplog.records if each.levelno == logging.ERROR)
+            return [each.getMessage() for each in errors]
+
+        await one.until(lambda: bool(told()))
+        later = one.now + 10
+        await one.until(lambda: one.now > later)
+        (error,) = told()
+        assert error.endswith("the cameras stay as they are")
+        assert set(one.live()) == {"a"}
+
+
+async def test_a_cluster_that_does_not_answer_for_a_while_ends_no_camera() -> None:
+    async with show("a") as one:
+        one.yard.away = True
+        later = one.now + 10
+        await one.until(lambda: one.now > later)
+        one.yard.away = False
+        assert set(one.live()) == {"a"}
+        assert len(one.yard.processes) == 1
