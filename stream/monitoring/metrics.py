@@ -49,15 +49,16 @@ class Metrics:
     Args:
         version: of this program.
         recipe: by which the genre model was trained.
+        provider: of onnxruntime's, which runs it.
         clock: that of the messages.
     """
 
-    def __init__(self, *, version: str, recipe: str, clock: Clock) -> None:
+    def __init__(self, *, version: str, recipe: str, provider: str, clock: Clock) -> None:
         self._clock = clock
         self._registry = CollectorRegistry()
         self._sources: dict[str, _Source] = {}
         build = Info("dancetype_build", "Program and genre model", registry=self._registry)
-        build.info({"version": version, "model": recipe})
+        build.info({"version": version, "model": recipe, "provider": provider})
         self._frames = self._counter("frames", "Frames read")
         self._posed = self._counter("frames_posed", "Frames through pose estimation")
         self._dropped = self._counter("frames_dropped", "Frames overtaken by a newer one")

@@ -30,6 +30,7 @@ class Overview:
     Args:
         program: version.
         model: recipe by which the genre model was trained.
+        provider: of onnxruntime's, which runs it.
         genres: its codes, in its order, and the name of each.
         preview: whether there are pictures to be had.
         clock: that of the messages.
@@ -40,6 +41,7 @@ class Overview:
         *,
         program: str,
         model: str,
+        provider: str,
         genres: Mapping[str, str],
         preview: bool,
         clock: Clock,
@@ -49,6 +51,7 @@ class Overview:
             "version": 1,
             "program": program,
             "model": model,
+            "provider": provider,
             "genres": dict(genres),
             "preview": preview,
         }

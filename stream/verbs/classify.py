@@ -63,7 +63,7 @@ def classify(
         from stream.clips.progress import ClipProgress
         from stream.clips.work import Task
 
-        genres = Classifier(settings.model, device=settings.device).contract.genres
+        genres = Classifier(settings.model, device="cpu").contract.genres
         # Fetched once, before all workers look for it.
         estimator_maker(settings)
         report = _report(genres, err, as_json=as_json, as_csv=as_csv)

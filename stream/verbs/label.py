@@ -67,7 +67,7 @@ def label(
         for fault in archive.faults:
             say(fault)
         # A model that cannot be used is told before all machines try.
-        contract = Classifier(settings.model, device=settings.device).contract
+        contract = Classifier(settings.model, device="cpu").contract
         estimator_maker(settings)
         looked_at = _looked_at(settings, contract)
         with Ledger(out) as ledger:

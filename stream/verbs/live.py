@@ -59,10 +59,9 @@ async def _session(settings: Settings, sources: dict[str, SourceUri], *, loop: b
     console = Console()
     clock = Clock.start()
     classifier = Classifier(settings.model, device=settings.device)
-    contract = classifier.contract
-    sending = outgoing(settings, sources, contract=contract, clock=clock, console=console)
+    sending = outgoing(settings, sources, classifier=classifier, clock=clock, console=console)
     makers = pipelines(settings, sources, classifier, clock, onlookers=sending.onlookers, loop=loop)
-    speaker = partial(Speaker, genres=contract.genres, clock=clock)
+    speaker = partial(Speaker, genres=classifier.contract.genres, clock=clock)
     return await sending.run(makers, speaker=speaker, console=console, seconds=settings.seconds)
 
 

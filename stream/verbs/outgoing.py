@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from engine.classifier import Classifier
 from engine.contract import Contract
 from stream.frames import Onlooker
 from stream.messages import Clock
@@ -73,7 +74,7 @@ def outgoing(
     settings: Settings,
     sources: Collection[str],
     *,
-    contract: Contract,
+    classifier: Classifier,
     clock: Clock,
     console: Console,
 ) -> Outgoing:
@@ -82,7 +83,7 @@ def outgoing(
     Args:
         settings: say which.
         sources: names.
-        contract: of the genre model.
+        classifier: has the genre model.
         clock: of the messages.
         console: what people look at.
 
@@ -92,12 +93,15 @@ def outgoing(
     """
     if settings.homeassistant and not settings.mqtt:
         raise SettingsError("homeassistant: it listens to a broker, so give --mqtt, too")
-    program = version("dancetype")
-    metrics = Metrics(version=program, recipe=contract.recipe, clock=clock)
+    program, contract = version("dancetype"), classifier.contract
+    metrics = Metrics(
+        version=program, recipe=contract.recipe, provider=classifier.provider, clock=clock
+    )
     health = Health(clock)
     overview = Overview(
         program=program,
         model=contract.recipe,
+        provider=classifier.provider,
         genres=contract.genres,
         preview=settings.preview,
         clock=clock,

@@ -79,11 +79,10 @@ async def _session(
 ) -> Session:
     clock = Clock.start()
     classifier = Classifier(settings.model, device=settings.device)
-    contract = classifier.contract
     played = programme(parts)
     # There are no pictures to show, and what is seen is on record already.
     settings = settings.model_copy(update={"preview": False, "record": None})
-    sending = outgoing(settings, played, contract=contract, clock=clock, console=console)
+    sending = outgoing(settings, played, classifier=classifier, clock=clock, console=console)
     pace = Pace(clock.monotonic, speed=speed, lap=length(played))
     makers = {
         name: partial(
@@ -97,7 +96,7 @@ async def _session(
         )
         for name, of_source in played.items()
     }
-    speaker = partial(Speaker, genres=contract.genres, clock=clock)
+    speaker = partial(Speaker, genres=classifier.contract.genres, clock=clock)
     return await sending.run(makers, speaker=speaker, console=console, seconds=settings.seconds)
 
 

@@ -107,7 +107,9 @@ def test_prometheus_asks_the_service_by_its_name_with_its_token() -> None:
 @pytest.fixture
 async def exported() -> set[str]:
     """The names in the page of metrics of a run with everything."""
-    metrics = Metrics(version="1", recipe="live", clock=Clock(monotonic, offset=0.0))
+    metrics = Metrics(
+        version="1", recipe="live", provider="CPU", clock=Clock(monotonic, offset=0.0)
+    )
     metrics.watch_clients(lambda: 1, lambda: 0, lambda: 0)
     metrics.watch_broker(lambda: {"clip": True})
     await metrics.send(a_state(), "")

@@ -20,7 +20,9 @@ class Watch:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.metrics = Metrics(version="1.2.3", recipe="live", clock=Clock(lambda: self.now, 1000))
+        self.metrics = Metrics(
+            version="1.2.3", recipe="live", provider="CPU", clock=Clock(lambda: self.now, 1000)
+        )
 
     async def says(self, *messages: PredictionMessage | SourceMessage) -> None:
         for message in messages:
@@ -193,7 +195,7 @@ async def test_a_name_of_a_source_cannot_forge_a_figure(watch: Watch) -> None:
 
 
 def test_the_page_says_which_program_and_model_run(watch: Watch) -> None:
-    assert watch.figures()['dancetype_build_info{model="live",version="1.2.3"}'] == 1
+    assert watch.figures()['dancetype_build_info{model="live",provider="CPU",version="1.2.3"}'] == 1
 
 
 def test_the_page_tells_memory_time_files_and_threads_of_the_process(watch: Watch) -> None:

@@ -17,6 +17,7 @@ class Watch:
         self.overview = Overview(
             program="1.2.3",
             model="live",
+            provider="CPU",
             genres={"HO": "house", "SALSA": "salsa"},
             preview=False,
             clock=Clock(lambda: self.now, 0.0),
