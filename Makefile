@@ -1,12 +1,12 @@
 # make demo    see it work: no camera, broker or account needed      (ARGS="--seconds 20" ends it)
 # make test    every test                                            (ARGS="-k window" some)
 # make check   ruff and mypy
-# make bench [VIDEOS=folder]    how fast it is, and docs/performance.md: ten minutes (ARGS=--quick: two)
+# make bench [VIDEOS=folder]   how fast it is, and docs/performance.md of it (ARGS=--quick)
 # make docs    the documentation as pages: build/site/index.html
 # make pictures    the pictures of README and docs, of the real pages in a real browser
 # make soak    two hours of a show full of faults, in 48 minutes     (ARGS="--minutes 5")
-# make container   the container image's steps in a clean Debian made by debootstrap, and the service
-#              there: three to eight minutes, as root; no part of make test
+# make container   the steps of the container image in a clean Debian made by debootstrap, and the
+#              service there: three to eight minutes, as root
 # make reliability   every fault tried, and docs/reliability.md made of it
 # make accuracy DATA=aist TRACKS=tracks [RENDERED=synth] [RUNS=runs/accuracy]
 #              docs/accuracy.md: hours from nothing, minutes where its networks are trained; some
@@ -24,7 +24,7 @@ demo: $(VENV)/installed
 	$(BIN)/dancetype demo $(ARGS)
 
 # What only computes shares the cores; what keeps time, or uses the whole program, has them alone.
-COMPUTING := tests/benchmarks tests/engine tests/export tests/training
+COMPUTING := $(addprefix tests/,benchmarks docker engine export fuzz stream training)
 test: $(VENV)/installed-dev
 	./docker/system-packages --test
 	$(if $(ARGS),,OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8 $(COMPUTING))
