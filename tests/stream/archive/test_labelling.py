@@ -37,10 +37,12 @@ def without_a_model() -> Iterator[Work]:
 
 
 @pytest.fixture(autouse=True)
-def main_program(monkeypatch: pytest.MonkeyPatch) -> None:
+def main_program() -> Iterator[None]:
     # What a labeller forgets of the process it is in, it forgets of this one too.
-    main = sys.modules["__main__"]
-    monkeypatch.setattr(main, "__file__", vars(main).get("__file__"), raising=False)
+    main = vars(sys.modules["__main__"])
+    before = dict(main)
+    yield
+    main.update(before)
 
 
 def said(labeller: Labeller, *files: str) -> list[dict[str, Any]]:
