@@ -23,12 +23,20 @@ BIN := $(VENV)/bin
 demo: $(VENV)/installed
 	$(BIN)/dancetype demo $(ARGS)
 
-# What only computes shares the cores; what keeps time, or uses the whole program, has them alone.
+# What only computes shares the cores. Of what waits for cameras and brokers to come back, two go on
+# at a time, the longest first. What keeps time has the machine alone.
 COMPUTING := $(addprefix tests/,benchmarks docker engine export fuzz stream training)
+WAITING := $(patsubst %,tests/system/test_%.py,soak fault_proxy mosquitto mosquitto_access \
+	mosquitto_faults record rtsp rtsp_faults shutdown)
 test: $(VENV)/installed-dev
 	./docker/system-packages --test
-	$(if $(ARGS),,OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8 $(COMPUTING))
-	$(BIN)/python -m pytest $(or $(ARGS),$(addprefix --ignore=,$(COMPUTING)))
+ifdef ARGS
+	$(BIN)/python -m pytest $(ARGS)
+else
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8 $(COMPUTING)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(WAITING)
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(COMPUTING) $(WAITING))
+endif
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
