@@ -6,7 +6,7 @@
 # make pictures    the pictures of README and docs, of the real pages in a real browser
 # make soak    two hours of a show full of faults, in 48 minutes     (ARGS="--minutes 5")
 # make container   the steps of the container image in a clean Debian made by debootstrap, and the
-#              service there: three to eight minutes, as root
+#              service there: two to eight minutes, as root
 # make reliability   every fault tried, and docs/reliability.md made of it
 # make accuracy DATA=aist TRACKS=tracks [RENDERED=synth] [RUNS=runs/accuracy]
 #              docs/accuracy.md: hours from nothing, minutes where its networks are trained; some
