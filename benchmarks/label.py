@@ -9,7 +9,6 @@ the cores of this machine.
 import argparse
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from typing import Final
 import psutil
 
 from benchmarks.marked import ROOT, conditions, write_part
+from benchmarks.offline import copied
 from engine.errors import ExpectedError
 from tests.system.ray_nodes import ray_head
 
@@ -108,22 +108,16 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=4)
     parser.add_argument("--out", type=Path, default=PAGE)
     args = parser.parse_args()
-    videos = sorted(args.videos.glob("*.mp4"))
     paces = {}
     try:
-        if not videos:
-            raise ExpectedError(f"{args.videos}: no .mp4 in it")
         with tempfile.TemporaryDirectory() as name:
             archive = Path(name) / "archive"
             archive.mkdir()
-            for video in videos:
-                for number in range(args.copies):
-                    shutil.copy(video, archive / f"{number}-{video.name}")
+            clips, names = copied(args.videos, args.copies, archive)
             for nodes in NODES:
                 paces[nodes] = labelled(archive, Path(name) / f"{nodes}.parquet", nodes)
                 print(f"{nodes} nodes: {paces[nodes]}")
-        names = ", ".join(f"`{video.name}`" for video in videos)
-        text = part(paces, clips=len(videos) * args.copies, names=names)
+        text = part(paces, clips=clips, names=names)
         print(text)
         write_part(args.out, "label", text)
     except ExpectedError as error:

@@ -44,6 +44,24 @@ class Run:
     answers: str
 
 
+def copied(videos: Path, copies: int, folder: Path) -> tuple[int, str]:
+    """Copies a folder's videos into another, several times each.
+
+    Returns:
+        How many there are now, and the names of the videos, for a page.
+
+    Raises:
+        ExpectedError: there are none.
+    """
+    found = sorted(videos.glob("*.mp4"))
+    if not found:
+        raise ExpectedError(f"{videos}: no .mp4 in it")
+    for video in found:
+        for number in range(copies):
+            shutil.copy(video, folder / f"{number}-{video.name}")
+    return len(found) * copies, ", ".join(f"`{video.name}`" for video in found)
+
+
 def classify(folder: Path, cores: Sequence[int], *words: str) -> Run:
     """Runs the command on these cores."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), perf_counter()
@@ -105,29 +123,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--out", type=Path, default=PAGE)
     args = parser.parse_args()
-    videos = sorted(args.videos.glob("*.mp4"))
     allowed = sorted(os.sched_getaffinity(0))[: allowed_cores()]
     one, every = [], []
     try:
-        if not videos:
-            raise ExpectedError(f"{args.videos}: no .mp4 in it")
         with tempfile.TemporaryDirectory() as name:
-            for video in videos:
-                for number in range(args.copies):
-                    shutil.copy(video, Path(name) / f"{number}-{video.name}")
+            clips, names = copied(args.videos, args.copies, Path(name))
             for _ in range(args.rounds):
                 one.append(classify(Path(name), allowed[:1], "--jobs", "1"))
                 every.append(classify(Path(name), allowed))
                 print(f"one core {one[-1].seconds:.1f} s, all {every[-1].seconds:.1f} s")
         if len({run.answers for run in (*one, *every)}) > 1:
             raise ExpectedError("the answers are not the same each time")
-        text = part(
-            one,
-            every,
-            cores=len(allowed),
-            clips=len(videos) * args.copies,
-            names=", ".join(f"`{video.name}`" for video in videos),
-        )
+        text = part(one, every, cores=len(allowed), clips=clips, names=names)
         print(text)
         write_part(args.out, "offline", text)
     except ExpectedError as error:

@@ -88,8 +88,16 @@ def times(files: Mapping[str, Path]) -> dict[str, list[float]]:
     return found
 
 
-def accuracies(place: Place, folder: Path) -> dict[str, dict[str, tuple[float, float]]]:
-    """By precision, how often a model is right on each thing that it is tested on."""
+def accuracies(
+    place: Place, folder: Path, shipped: Mapping[str, Path]
+) -> dict[str, dict[str, tuple[float, float]]]:
+    """By precision, how often a model is right on each thing that it is tested on.
+
+    Args:
+        place: has data and networks.
+        folder: for files of these.
+        shipped: the shipped model, by precision.
+    """
     found: dict[str, dict[str, tuple[float, float]]] = {}
     for way in OTHER:
         checkpoint = Checkpoint.load(place.runs / f"live-{way}" / "checkpoint.pt")
@@ -102,8 +110,8 @@ def accuracies(place: Place, folder: Path) -> dict[str, dict[str, tuple[float, f
             evaluation = evaluate_sequences(Classifier(file, device="cpu"), place.unseen(way))
             tested = f"`dancers:{OTHER[way]}`"
             found.setdefault(name, {})[tested] = _shares(evaluation)
-    for name, file in write_all(folder, SHIPPED).items():
-        tracks = [track for track in place.real_tracks() if track.genre]
+    tracks = [track for track in place.real_tracks() if track.genre]
+    for name, file in shipped.items():
         evaluation = evaluate_tracks(Classifier(file, device="cpu"), tracks)
         found[name]["real cameras"] = _shares(evaluation)
     return found
@@ -160,7 +168,7 @@ def main() -> None:
             files = write_all(folder, SHIPPED)
             sizes = {each: file.stat().st_size for each, file in files.items()}
             milliseconds = times(files)
-            right = accuracies(place, folder)
+            right = accuracies(place, folder, files)
         rows = {each: Row(sizes[each], milliseconds[each], right[each]) for each in files}
         write_part(args.out, "precision", table(rows))
     except ExpectedError as error:

@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.contract import Contract, ContractError
-from engine.errors import ExpectedError
+from engine.errors import ExpectedError, first_line
 from engine.onnx import CPU, CUDA, has_cuda, ort, preload_cuda
 from engine.skeleton import Array
 
 Device = Literal["auto", "cpu", "cuda"]
 Providers = list[str | tuple[str, dict[str, str]]]
+
+SHIPPED: Final = files("engine") / "models" / "live.onnx"
+"""The genre model that comes with dancetype."""
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +53,7 @@ class Classifier:
 
     def __init__(self, path: Path | None = None, *, device: Device = "auto") -> None:
         wanted = device == "cuda" or (device == "auto" and has_cuda())
-        with as_file(path or files("engine") / "models" / "live.onnx") as file:
+        with as_file(path or SHIPPED) as file:
             self.fallback = self._open_on_cuda(file) if wanted else ""
             if self.fallback or not wanted:
                 self._open(file, [CPU])
@@ -88,7 +91,7 @@ class Classifier:
         try:
             self._open(file, [(CUDA, _CUDA_OPTIONS), CPU])
         except ModelError as error:
-            return f"CUDA does not start: {_first_line(error.__cause__ or error)}"
+            return f"CUDA does not start: {first_line(error.__cause__ or error)}"
         finally:
             ort.set_default_logger_severity(_WARNING)
         # Instead of such a provider, onnxruntime takes the next.
@@ -113,7 +116,7 @@ class Classifier:
         try:
             answer = self(np.zeros((2, spec.length, spec.features), np.float32))
         except Exception as error:
-            raise ContractError(f"it cannot be run: {_first_line(error)}") from error
+            raise ContractError(f"it cannot be run: {first_line(error)}") from error
         expected = (2, len(self.contract.labels))
         # NaN compares false. On a GPU or in half the bits a sum of 1 is off by a little.
         if answer.shape != expected or not (
@@ -147,7 +150,7 @@ def _session(file: Path, providers: Providers) -> ort.InferenceSession:
         raise ModelError(f"{file}: cannot be read: {error.strerror}") from error
     # onnxruntime's own exceptions share no base but Exception.
     except Exception as error:
-        reason = _first_line(error)
+        reason = first_line(error)
         if "external" in reason.lower():
             reason = "its weights lie in a file of their own; export it as one file"
         raise ModelError(f"{file}: not a model onnxruntime can run: {reason}") from error
@@ -178,8 +181,3 @@ def _check_shapes(session: ort.InferenceSession, contract: Contract) -> None:
             )
         if isinstance(shape[0], int):
             raise ContractError(f"its {what} takes {shape[0]} windows at a time, not any number")
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

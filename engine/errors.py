@@ -15,6 +15,12 @@ class ExpectedError(Exception):
         super().__init__(printable(reason))
 
 
+def first_line(error: BaseException) -> str:
+    """Of what an error says, or its kind where it says nothing; libraries add whole pages to it."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 def printable(text: str, *, keep: str = "") -> str:
     """`text` in which nothing steers a terminal: what is not printed, nor in `keep`, is escaped."""
     return "".join(

@@ -1,7 +1,7 @@
 """Video files: every frame, upright, at the times the file gives them."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Self
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from engine.errors import ExpectedError
 from engine.opencv import cv2
+from engine.thinning import Wants, every_frame
 
 _USUAL_STEP: Final = 1 / 30
 _LONGEST_STEP: Final = 10.0
@@ -21,11 +22,6 @@ class VideoError(ExpectedError):
 
 class NoVideoFileError(VideoError):
     """There is no such file, or its name stands in the way."""
-
-
-def _every(time: float) -> bool:
-    del time
-    return True
 
 
 class FrameTimes:
@@ -112,9 +108,7 @@ class Video:
         count = int(self._reader.get(cv2.CAP_PROP_FRAME_COUNT))
         return count if count > 0 else None
 
-    def read(
-        self, wants: Callable[[float], bool] = _every
-    ) -> tuple[float, NDArray[np.uint8]] | None:
+    def read(self, wants: Wants = every_frame) -> tuple[float, NDArray[np.uint8]] | None:
         """Time in seconds, 0 for the first, and image (H, W, 3) BGR of the next frame, or None.
 
         Args:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from engine.errors import ExpectedError
+from engine.errors import ExpectedError, first_line
 from stream.cores import allowed_cores
 
 # Ray reads them when it is imported, and hands them on to all that it starts. Whoever has set any
@@ -116,7 +116,7 @@ def _imported() -> Any:
 
 
 def _explained(address: str | None, error: Exception) -> str:
-    reason = next(filter(None, map(str.strip, str(error).splitlines())), type(error).__name__)
+    reason = first_line(error)
     if address is None:
         return f"Ray does not start: {reason}"
     return (

@@ -166,7 +166,7 @@ def load_settings(flags: Mapping[str, Any], *, config: Path | None = None) -> Se
     except SourceError as error:
         raise SettingsError(f"source: {error}") from error
     except ValidationError as error:
-        raise SettingsError(_explained(error, config)) from error
+        raise SettingsError(explained(error, config)) from error
 
 
 def _read(config: Path) -> dict[str, Any]:
@@ -181,8 +181,13 @@ def _read(config: Path) -> dict[str, Any]:
         raise SettingsError(f"{config}: not TOML: {error}") from error
 
 
-def _explained(error: ValidationError, config: Path | None) -> str:
-    """Says what is wrong first; the values stay untold, since passwords may be among them."""
+def explained(error: ValidationError, config: Path | None = None) -> str:
+    """Says what is wrong first; the values stay untold, since passwords may be among them.
+
+    Args:
+        error: of settings.
+        config: the TOML file they may be from.
+    """
     first = error.errors(include_url=False, include_input=False)[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":

@@ -15,10 +15,10 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 from engine.opencv import cv2
+from engine.thinning import chosen
 from stream.clips.drawing import Overlay, Picture
 from stream.clips.seeing import Seen, latest
 from stream.sources.file import FileSource
-from stream.thinning import chosen
 
 _SoundPacket: TypeAlias = "av.Packet[av.AudioStream]"
 _Codec = Literal["libx264", "mpeg4"]

@@ -18,14 +18,11 @@ from stream.fleet.placing import Room
 from stream.fleet.supervisor import Phase, Supervisor, View
 from stream.messages import SourceState
 from stream.monitoring.logs import masked_text
-from stream.outlets.pages import Page, Route, document, plain, static_pages
+from stream.outlets.pages import Page, Route, document, static_pages, unauthorised
 
 _PAGE: Final = "/fleet/page.html"
 _TROUBLED: Final = (SourceState.STALLED, SourceState.RECONNECTING)
-_UNAUTHORISED: Final = plain(
-    HTTPStatus.UNAUTHORIZED,
-    "this is for who knows the token: send the header Authorization: Bearer TOKEN",
-)
+_UNAUTHORISED: Final = unauthorised("this is")
 
 
 class Board:

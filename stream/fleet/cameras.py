@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from engine.errors import ExpectedError
-from stream.settings import Settings
+from stream.settings import Settings, explained
 from stream.sources.base import SourceError
 from stream.sources.uri import SourceKind
 
@@ -132,10 +132,7 @@ def _camera(name: str, table: Any, defaults: Mapping[str, Any], base: Settings) 
     except SourceError as error:
         raise CamerasError(f"{where}.source: {error}") from error
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        reason = first["msg"].removeprefix("Value error, ")
-        raise CamerasError(f"{where}.{key}: {reason}") from error
+        raise CamerasError(f"{where}.{explained(error)}") from error
     cpus = place.cpus or cores_for(settings.pose_fps)
     return Camera(name, settings, cpus=cpus, gpus=place.gpus, loop=place.loop)
 

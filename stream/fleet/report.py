@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Self
 
-from stream.messages import FrameCounts, Message, SourceMessage, SourceState
+from stream.messages import Message, SourceMessage, SourceState
+from stream.monitoring.new_frames import NewFrames
 from stream.sources.base import Fault
 
 _LATELY: Final = 60.0
-_NO_FRAMES: Final = FrameCounts(captured=0, posed=0, dropped=0)
 
 
 class Ending(StrEnum):
@@ -85,8 +85,7 @@ class Notes:
         self._clock = clock
         self._report = Report()
         self._latencies: deque[tuple[float, float]] = deque()
-        self._epoch: int | None = None
-        self._epoch_frames = _NO_FRAMES
+        self._new_frames = NewFrames()
 
     async def __aenter__(self) -> Self:
         """Does nothing."""
@@ -111,7 +110,7 @@ class Notes:
             )
             return
         self._latencies.append((now, message.times.sent - message.times.capture))
-        new = self._new_frames(message.epoch, message.frames)
+        new = self._new_frames.of(message)
         self._report = replace(
             self._report,
             word=message.name or message.status.value,
@@ -131,13 +130,3 @@ class Notes:
         latencies = sorted(latency for _, latency in self._latencies)
         worst = latencies[int(0.95 * (len(latencies) - 1))] if latencies else None
         return replace(self._report, latency=worst)
-
-    def _new_frames(self, epoch: int, now: FrameCounts) -> FrameCounts:
-        """Frames since the prediction before; each epoch counts from 0."""
-        before = self._epoch_frames if epoch == self._epoch else _NO_FRAMES
-        self._epoch, self._epoch_frames = epoch, now
-        return FrameCounts(
-            captured=max(now.captured - before.captured, 0),
-            posed=max(now.posed - before.posed, 0),
-            dropped=max(now.dropped - before.dropped, 0),
-        )

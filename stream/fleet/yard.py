@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any, Protocol
 
+from engine.errors import first_line
 from stream.fleet.actor import CameraActor, Charge
 from stream.fleet.placing import Node, Room
 from stream.fleet.report import Farewell, Report
@@ -156,5 +157,4 @@ def _explained(error: Exception) -> str:
         "OutOfMemoryError": "its machine ran out of memory",
         "RaySystemError": "Ray fails",
     }
-    first = next(filter(None, map(str.strip, str(error).splitlines())), kind)
-    return known.get(kind, first)
+    return known.get(kind, first_line(error))

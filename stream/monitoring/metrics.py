@@ -23,21 +23,17 @@ from prometheus_client.registry import Collector
 from engine.rolling import Status
 from stream.messages import (
     Clock,
-    FrameCounts,
     Message,
     PredictionMessage,
     SourceMessage,
     SourceState,
 )
-from stream.outlets.pages import Page, plain
+from stream.monitoring.new_frames import NewFrames
+from stream.outlets.pages import Page, unauthorised
 
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0)
-_NO_FRAMES: Final = FrameCounts(captured=0, posed=0, dropped=0)
 _TASKS: Final = Path("/proc/self/task")
-_UNAUTHORISED: Final = plain(
-    HTTPStatus.UNAUTHORIZED,
-    "metrics are for who knows the token: send the header Authorization: Bearer TOKEN",
-)
+_UNAUTHORISED: Final = unauthorised("metrics are")
 
 
 class Metrics:
@@ -167,10 +163,10 @@ class Metrics:
 
     def _count_prediction(self, source: "_Source", message: PredictionMessage) -> None:
         name, times, latency = message.source, message.times, message.latency
-        captured, posed, dropped = source.new_frames(message)
-        self._frames.labels(name).inc(captured)
-        self._posed.labels(name).inc(posed)
-        self._dropped.labels(name).inc(dropped)
+        frames = source.new_frames.of(message)
+        self._frames.labels(name).inc(frames.captured)
+        self._posed.labels(name).inc(frames.posed)
+        self._dropped.labels(name).inc(frames.dropped)
         self._predictions.labels(name, message.status.value).inc()
         if message.genre is not None:
             self._genres.labels(name, message.genre).inc()
@@ -210,20 +206,7 @@ class _Source:
         self.captured: float | None = None
         self.state: SourceState | None = None
         self.lost = False
-        self._epoch = 0
-        self._frames = _NO_FRAMES
-
-    def new_frames(self, message: PredictionMessage) -> tuple[int, int, int]:
-        """Frames captured, posed and dropped since the prediction before."""
-        before = self._frames if message.epoch == self._epoch else _NO_FRAMES
-        now = message.frames
-        self._epoch, self._frames = message.epoch, now
-        # A last frame that outlives its epoch finds the counts of the next.
-        return (
-            max(now.captured - before.captured, 0),
-            max(now.posed - before.posed, 0),
-            max(now.dropped - before.dropped, 0),
-        )
+        self.new_frames = NewFrames()
 
 
 class _Asked(Collector):

@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 import numpy as np
 
 from stream.messages import Clock, Latency, Message, PredictionMessage, SourceMessage, SourceState
-from stream.outlets.pages import Page, document, plain
+from stream.outlets.pages import Page, document, unauthorised
 
 _HISTORY: Final = 600.0
 # Of changes in a history, should something flicker.
@@ -18,10 +18,7 @@ _LATELY: Final = 60.0
 # Without a message for so long a source is silent, as clients are told to see it.
 _SILENCE: Final = 1.5
 _SILENT: Final = "silent"
-_UNAUTHORISED: Final = plain(
-    HTTPStatus.UNAUTHORIZED,
-    "the status is for who knows the token: send the header Authorization: Bearer TOKEN",
-)
+_UNAUTHORISED: Final = unauthorised("the status is")
 
 
 class Overview:

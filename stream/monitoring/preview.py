@@ -8,16 +8,13 @@ from typing import Final
 from engine.blazepose import Landmarks
 from engine.opencv import cv2
 from stream.frames import Frame
-from stream.outlets.pages import Page, Route, plain
+from stream.outlets.pages import Page, Route, unauthorised
 
 _WIDEST: Final = 640
 _QUALITY: Final = 70
 _FRESH: Final = 3.0
 _NOTHING: Final = Page(HTTPStatus.NO_CONTENT, "image/jpeg", b"")
-_UNAUTHORISED: Final = plain(
-    HTTPStatus.UNAUTHORIZED,
-    "pictures are for who knows the token: send the header Authorization: Bearer TOKEN",
-)
+_UNAUTHORISED: Final = unauthorised("pictures are")
 
 
 class Preview:

@@ -54,6 +54,14 @@ def plain(status: HTTPStatus, text: str) -> Page:
     return Page(status, "text/plain; charset=utf-8", f"{text}\n".encode())
 
 
+def unauthorised(what: str) -> Page:
+    """The answer to who does not know the token, where `what` is kept from them: "metrics are"."""
+    return plain(
+        HTTPStatus.UNAUTHORIZED,
+        f"{what} for who knows the token: send the header Authorization: Bearer TOKEN",
+    )
+
+
 def document(status: HTTPStatus, body: Mapping[str, Any]) -> Page:
     """An answer for programs to read, as JSON."""
     return Page(status, "application/json", json.dumps(body).encode())

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.blazepose import Landmarks
+from engine.thinning import chosen
 from engine.track import Track, stacked
 from stream.capture.threads import SourceThreads
 from stream.events import StateChanged
 from stream.frames import Frame
 from stream.sources.base import Source
 from stream.sources.file import FileSource
-from stream.thinning import chosen
 
 
 class LandmarkEstimator(Protocol):

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 from pydantic import BaseModel, FiniteFloat
 
 from engine.blazepose import LANDMARKS, OF_COCO, Landmarks, coco_image, coco_visibility
-from engine.errors import ExpectedError
+from engine.errors import ExpectedError, first_line
 from engine.npz import open_npz, save_npz
 from engine.skeleton import JOINTS, Array
 
@@ -204,7 +204,7 @@ def read_take(path: Path) -> Take:
         raise TakeError(f"{path}: cannot be read: {error.strerror or error}") from error
     # Of a damaged file numpy, zipfile and zlib make nearly anything.
     except Exception as error:
-        raise TakeError(f"{path}: not a take: {_first_line(error)}") from error
+        raise TakeError(f"{path}: not a take: {first_line(error)}") from error
 
 
 def _take(entries: "_Entries") -> Take:
@@ -309,8 +309,3 @@ class _Heard(BaseModel):
     status: str | None = None
     genre: str | None = None
     times: _Times
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable
 
+from engine.thinning import chosen
 from stream.sources.base import PATIENCE, Source
 from stream.sources.file import FileSource
 from stream.sources.pattern import PatternOptions, PatternSource
 from stream.sources.uri import SourceKind, SourceUri
 from stream.sources.webcam import WebcamSource
-from stream.thinning import chosen
 
 
 def open_source(

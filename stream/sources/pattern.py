@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.opencv import cv2
+from engine.thinning import Wants, every_frame
 from stream.frames import Frame
 from stream.sources.base import SourceError
-from stream.thinning import Wants, every_frame
 
 _HEIGHT: Final = 480
 _WIDTH: Final = 640

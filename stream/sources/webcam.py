@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 
 from engine.opencv import cv2
+from engine.thinning import Wants, every_frame
 from stream.frames import Frame
 from stream.sources.base import Fault, SourceError, SourceUnavailableError
-from stream.thinning import Wants, every_frame
 
 _MOST_WEBCAMS: Final = 4
 

@@ -5,14 +5,13 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
-from engine.classifier import Classifier
+from engine.classifier import SHIPPED, Classifier
 from engine.contract import Contract
 from engine.errors import ExpectedError
 from stream.native_stderr import chatter_dropped
@@ -127,7 +126,7 @@ def _look(
 
 def _looked_at(settings: Settings, contract: Contract) -> "Row":
     """The columns that say how a clip was looked at."""
-    model = settings.model or files("engine") / "models" / "live.onnx"
+    model = settings.model or SHIPPED
     digest = hashlib.sha256(model.read_bytes()).hexdigest()[:12]
     pose = settings.pose_model.name if settings.pose_model else settings.variant
     fps = f" at {settings.pose_fps:g} a second" if settings.pose_fps else ""

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.thinning import Thinning
 from stream.frames import Frame
 from stream.sources.base import Fault, Source, SourceError, SourceUnavailableError
 from stream.sources.file import FileSource
 from stream.sources.opening import open_source
 from stream.sources.pattern import PatternOptions, PatternSource
 from stream.sources.uri import parse_uri
-from stream.thinning import Thinning
 
 MakeVideo = Callable[..., Path]
 
