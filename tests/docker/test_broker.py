@@ -97,6 +97,12 @@ def test_secrets_are_for_their_owner_and_are_made_once(secrets: Path) -> None:
     assert secrets.stat().st_mode & 0o777 == 0o700
 
 
+def test_a_secret_may_begin_with_a_dash(tmp_path: Path) -> None:
+    for name in ("token", "mqtt-password"):
+        (tmp_path / name).write_text("-made-by-chance-in-one-of-64")
+    subprocess.run([DOCKER / "make-secrets", tmp_path], check=True, capture_output=True)
+
+
 @pytest.mark.parametrize(
     ("name", "told"), [("token", "dancetype.toml does not"), ("mqtt-password", "letters, digits")]
 )
