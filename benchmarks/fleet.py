@@ -19,17 +19,17 @@ from typing import Any, Final
 import psutil
 
 from benchmarks.marked import ROOT, conditions, write_part
-from engine.errors import ExpectedError
-from stream.assets import SAMPLE_CLIP, cache_folder, fetch
-from stream.fleet.cameras import CamerasFile, parse_cameras
-from stream.fleet.placing import Node, Room
-from stream.fleet.report import Report
-from stream.fleet.running import Fleet
-from stream.fleet.supervisor import Start, Supervisor, View
-from stream.fleet.yard import RayProcess, RayYard
-from stream.messages import SourceState
-from stream.ray_cluster import attached
-from stream.settings import load_settings
+from dancetype.engine.errors import ExpectedError
+from dancetype.stream.assets import SAMPLE_CLIP, cache_folder, fetch
+from dancetype.stream.fleet.cameras import CamerasFile, parse_cameras
+from dancetype.stream.fleet.placing import Node, Room
+from dancetype.stream.fleet.report import Report
+from dancetype.stream.fleet.running import Fleet
+from dancetype.stream.fleet.supervisor import Start, Supervisor, View
+from dancetype.stream.fleet.yard import RayProcess, RayYard
+from dancetype.stream.messages import SourceState
+from dancetype.stream.ray_cluster import attached
+from dancetype.stream.settings import load_settings
 from tests.system.mosquitto import HOST, mosquitto, subscriber, text
 from tests.system.ray_nodes import kill_node, ray_head
 from tests.system.rtsp_server import a_free_port, write_stream

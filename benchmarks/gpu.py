@@ -17,10 +17,10 @@ from typing import Final
 import numpy as np
 
 from benchmarks.marked import ROOT, conditions, write_part
-from engine.classifier import Classifier
-from engine.errors import ExpectedError
-from engine.recognizer import WindowClassifier
-from engine.skeleton import Array
+from dancetype.engine.classifier import Classifier
+from dancetype.engine.errors import ExpectedError
+from dancetype.engine.recognizer import WindowClassifier
+from dancetype.engine.skeleton import Array
 
 PAGE: Final = ROOT / "docs" / "performance.md"
 BATCHES: Final = (1, 8, 64, 512)

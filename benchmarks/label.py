@@ -22,7 +22,7 @@ import psutil
 
 from benchmarks.marked import ROOT, conditions, write_part
 from benchmarks.offline import copied
-from engine.errors import ExpectedError
+from dancetype.engine.errors import ExpectedError
 from tests.system.ray_nodes import ray_head
 
 PAGE: Final = ROOT / "docs" / "scaling.md"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from engine.errors import ExpectedError
+from dancetype.engine.errors import ExpectedError
 
 ROOT: Final = Path(__file__).parents[1]
 

@@ -14,13 +14,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from engine.classifier import Classifier
-from engine.pose.estimator import open_estimator
-from engine.ring_buffer import RingBuffer
-from engine.rolling import RollingEstimate
-from engine.window import cut_window
-from stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
-from stream.native_stderr import chatter_dropped
+from dancetype.engine.classifier import Classifier
+from dancetype.engine.pose.estimator import open_estimator
+from dancetype.engine.ring_buffer import RingBuffer
+from dancetype.engine.rolling import RollingEstimate
+from dancetype.engine.window import cut_window
+from dancetype.stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
+from dancetype.stream.native_stderr import chatter_dropped
 
 
 def timed(seconds: list[float], call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.stage import PATHS, Floats, Scene, scene
-from engine.blazepose import Landmarks
-from engine.following import MEMORY, Alone, Follower, Following
-from engine.pose.estimator import PoseEstimator, open_estimator
-from engine.skeleton import Array
-from stream.assets import POSE_MODELS, cache_folder, fetch
-from stream.native_stderr import chatter_dropped
-from training.aist import SequenceName, read_sequences, sequence_names
+from dancetype.engine.blazepose import Landmarks
+from dancetype.engine.following import MEMORY, Alone, Follower, Following
+from dancetype.engine.pose.estimator import PoseEstimator, open_estimator
+from dancetype.engine.skeleton import Array
+from dancetype.stream.assets import POSE_MODELS, cache_folder, fetch
+from dancetype.stream.native_stderr import chatter_dropped
+from dancetype.training.aist import SequenceName, read_sequences, sequence_names
 
 RATES: Final = (30, 15, 60)
 SPEEDS: Final = (0.5, 1.0, 2.0)

@@ -20,9 +20,9 @@ import mediapipe as mp
 import numpy as np
 import torch
 
-from engine.genres import GENRES
-from training.network import GenreLSTM
-from training.recipe import load_recipe
+from dancetype.engine.genres import GENRES
+from dancetype.training.network import GenreLSTM
+from dancetype.training.recipe import load_recipe
 
 SECONDS: Final = 4.0
 LEAST: Final = 1.0

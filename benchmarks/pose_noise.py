@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.track import read_tracks
-from training.aist import read_sequence
-from training.pose_errors import pair_with_truth
-from training.pose_noise import fit_noise
+from dancetype.engine.track import read_tracks
+from dancetype.training.aist import read_sequence
+from dancetype.training.pose_errors import pair_with_truth
+from dancetype.training.pose_noise import fit_noise
 
 SHIPPED = Path(__file__).parents[1] / "training" / "mediapipe_full.json"
 

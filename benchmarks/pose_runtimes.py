@@ -25,15 +25,15 @@ import psutil
 from rich.console import Console
 
 from benchmarks.marked import ROOT, conditions, write_part
-from engine.blazepose import Landmarks
-from engine.classifier import Classifier
-from engine.errors import ExpectedError
-from engine.pose.estimator import PoseEstimator, PoseRuntime, open_estimator
-from engine.recognizer import Prediction, Recognizer
-from stream.assets import POSE_MODELS, cache_folder, fetch
-from stream.frames import Frame
-from stream.native_stderr import chatter_dropped
-from stream.sources.file import FileSource
+from dancetype.engine.blazepose import Landmarks
+from dancetype.engine.classifier import Classifier
+from dancetype.engine.errors import ExpectedError
+from dancetype.engine.pose.estimator import PoseEstimator, PoseRuntime, open_estimator
+from dancetype.engine.recognizer import Prediction, Recognizer
+from dancetype.stream.assets import POSE_MODELS, cache_folder, fetch
+from dancetype.stream.frames import Frame
+from dancetype.stream.native_stderr import chatter_dropped
+from dancetype.stream.sources.file import FileSource
 
 PAGE: Final = ROOT / "docs" / "performance.md"
 CORES: Final = (1, 2)
@@ -111,7 +111,7 @@ def look(clip: Path, model: Path, runtime: PoseRuntime, cores: int, noise: bool,
 
 def _opened(model: Path, runtime: PoseRuntime, threads: int) -> PoseEstimator:
     if runtime == "litert":
-        from engine.pose.litert import LiteRtEstimator
+        from dancetype.engine.pose.litert import LiteRtEstimator
 
         return LiteRtEstimator(model, threads=threads)
     # MediaPipe takes no number of threads; the cores are what limits it.

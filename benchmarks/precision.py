@@ -19,13 +19,13 @@ import numpy as np
 
 from benchmarks.accuracy.place import OTHER, Place
 from benchmarks.marked import ROOT, conditions, write_part
-from engine.classifier import Classifier
-from engine.errors import ExpectedError
-from engine.skeleton import Array
-from export.precision import Precision
-from export.to_onnx import export, shrink
-from training.checkpoint import Checkpoint
-from training.evaluation import Evaluation, evaluate_sequences, evaluate_tracks
+from dancetype.engine.classifier import Classifier
+from dancetype.engine.errors import ExpectedError
+from dancetype.engine.skeleton import Array
+from dancetype.export.precision import Precision
+from dancetype.export.to_onnx import export, shrink
+from dancetype.training.checkpoint import Checkpoint
+from dancetype.training.evaluation import Evaluation, evaluate_sequences, evaluate_tracks
 
 PAGE: Final = ROOT / "docs" / "edge.md"
 SHIPPED: Final = ROOT / "engine" / "models" / "live.onnx"
@@ -53,7 +53,7 @@ class Row:
 
 def write_all(folder: Path, full: Path) -> dict[str, Path]:
     """The model of `full` in each precision."""
-    # Before `engine.onnx`, onnxruntime may not be loaded.
+    # Before `dancetype.engine.onnx`, onnxruntime may not be loaded.
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.shape_inference import quant_pre_process
 

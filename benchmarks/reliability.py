@@ -21,7 +21,7 @@ from typing import Final
 import psutil
 
 from benchmarks.soak import CUT_SECONDS
-from engine.errors import ExpectedError
+from dancetype.engine.errors import ExpectedError
 
 ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = ROOT / "docs" / "reliability.md"

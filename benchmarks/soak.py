@@ -26,8 +26,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.soak_result import FACTOR, Result, Sample, held_to_the_end
-from engine.errors import ExpectedError
-from stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
+from dancetype.engine.errors import ExpectedError
+from dancetype.stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
 from tests.system.command import Command, Message, captured_after, is_prediction
 from tests.system.fault_proxy import HOST, Fault, FaultProxyThread
 from tests.system.mosquitto import MOSQUITTO

@@ -25,7 +25,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from benchmarks.marked import ROOT, write_part
-from engine.errors import ExpectedError
+from dancetype.engine.errors import ExpectedError
 
 PAGE: Final = ROOT / "docs" / "edge.md"
 PYTHONS: Final = ("3.11", "3.12")

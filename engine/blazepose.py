@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from engine.skeleton import Array, Pose, pelvis_centred
+from dancetype.engine.skeleton import Array, Pose, pelvis_centred
 
 LANDMARKS: Final = 33
 

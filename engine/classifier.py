@@ -8,15 +8,15 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.contract import Contract, ContractError
-from engine.errors import ExpectedError, first_line
-from engine.onnx import CPU, CUDA, has_cuda, ort, preload_cuda
-from engine.skeleton import Array
+from dancetype.engine.contract import Contract, ContractError
+from dancetype.engine.errors import ExpectedError, first_line
+from dancetype.engine.onnx import CPU, CUDA, has_cuda, ort, preload_cuda
+from dancetype.engine.skeleton import Array
 
 Device = Literal["auto", "cpu", "cuda"]
 Providers = list[str | tuple[str, dict[str, str]]]
 
-SHIPPED: Final = files("engine") / "models" / "live.onnx"
+SHIPPED: Final = files("dancetype.engine") / "models" / "live.onnx"
 """The genre model that comes with dancetype."""
 
 _log = logging.getLogger(__name__)

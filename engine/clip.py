@@ -6,9 +6,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.recognizer import WindowClassifier
-from engine.skeleton import Array
-from engine.window import cut_window
+from dancetype.engine.recognizer import WindowClassifier
+from dancetype.engine.skeleton import Array
+from dancetype.engine.window import cut_window
 
 HOP: Final = 0.5
 """Seconds between the windows of a clip."""

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass, field
 from textwrap import shorten
 from typing import Any, Final, Literal
 
-from engine.errors import ExpectedError
-from engine.genres import GENRES, is_code, is_name, plain
-from engine.skeleton import JOINTS
-from engine.window import WindowSpec
+from dancetype.engine.errors import ExpectedError
+from dancetype.engine.genres import GENRES, is_code, is_name, plain
+from dancetype.engine.skeleton import JOINTS
+from dancetype.engine.window import WindowSpec
 
 VERSION: Final = "1"
 
@@ -17,7 +17,7 @@ NORMALISATION: Final = (
     "pelvis (middle of the hips) at the origin in each frame; resampled by time; divided by the "
     "window's median of the largest joint distance from the pelvis"
 )
-"""The one normalisation that `engine.window` does."""
+"""The one normalisation that `dancetype.engine.window` does."""
 
 CREDIT: Final = (
     "Trained on AIST++ (Li et al., ICCV 2021; annotations CC BY 4.0, Google) of the AIST Dance "

@@ -7,13 +7,13 @@ from typing import Final
 
 import numpy as np
 
-from engine.blazepose import Landmarks
-from engine.contract import Contract
-from engine.following import Alone, Follower, Following
-from engine.recognizer import Beat, Memory, Prediction, WindowClassifier, predict
-from engine.rolling import Status
-from engine.skeleton import Array
-from engine.window import MAX_GAP
+from dancetype.engine.blazepose import Landmarks
+from dancetype.engine.contract import Contract
+from dancetype.engine.following import Alone, Follower, Following
+from dancetype.engine.recognizer import Beat, Memory, Prediction, WindowClassifier, predict
+from dancetype.engine.rolling import Status
+from dancetype.engine.skeleton import Array
+from dancetype.engine.window import MAX_GAP
 
 # Mean speed of the joints about the pelvis in metres a second. Metres of a pose are of a body of
 # ordinary size, so it does not matter how far away somebody is.

@@ -12,7 +12,7 @@ from typing import Final, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.blazepose import Landmarks
+from dancetype.engine.blazepose import Landmarks
 
 Floats = NDArray[np.float64]
 

@@ -8,11 +8,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.contract import Contract
-from engine.ring_buffer import RingBuffer
-from engine.rolling import Estimate, RollingEstimate, Status
-from engine.skeleton import Array, Pose
-from engine.window import Window, cut_window
+from dancetype.engine.contract import Contract
+from dancetype.engine.ring_buffer import RingBuffer
+from dancetype.engine.rolling import Estimate, RollingEstimate, Status
+from dancetype.engine.skeleton import Array, Pose
+from dancetype.engine.window import Window, cut_window
 
 
 class WindowClassifier(Protocol):

@@ -6,7 +6,7 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.skeleton import JOINTS, Array, Pose
+from dancetype.engine.skeleton import JOINTS, Array, Pose
 
 
 class RingBuffer:

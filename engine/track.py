@@ -9,12 +9,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.blazepose import LANDMARKS, Landmarks, coco_joints
-from engine.errors import ExpectedError
-from engine.genres import CODES, is_code
-from engine.npz import open_npz, save_npz
-from engine.skeleton import Array, pelvis_centred
-from engine.window import MAX_GAP
+from dancetype.engine.blazepose import LANDMARKS, Landmarks, coco_joints
+from dancetype.engine.errors import ExpectedError
+from dancetype.engine.genres import CODES, is_code
+from dancetype.engine.npz import open_npz, save_npz
+from dancetype.engine.skeleton import Array, pelvis_centred
+from dancetype.engine.window import MAX_GAP
 
 NOT_DANCING: Final = "none"
 """Stands for the genre where a track shows somebody who does not dance."""

@@ -8,9 +8,9 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import ExpectedError
-from engine.opencv import cv2
-from engine.thinning import Wants, every_frame
+from dancetype.engine.errors import ExpectedError
+from dancetype.engine.opencv import cv2
+from dancetype.engine.thinning import Wants, every_frame
 
 _USUAL_STEP: Final = 1 / 30
 _LONGEST_STEP: Final = 10.0

@@ -7,7 +7,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.skeleton import JOINTS, Array, pelvis_centred
+from dancetype.engine.skeleton import JOINTS, Array, pelvis_centred
 
 MAX_GAP: Final = 0.5
 """Seconds without a pose after which a new window begins, since nobody can say what was danced."""

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.errors import ExpectedError
-from export.precision import Precision
+from dancetype.engine.errors import ExpectedError
+from dancetype.export.precision import Precision
 
 
 class FiguresError(ExpectedError):
@@ -67,15 +67,15 @@ def train(
     """
     if data is None and clips is None:
         raise typer.BadParameter("give --data, --clips, or both")
-    from training.recipe import load_recipe
+    from dancetype.training.recipe import load_recipe
 
     chosen = load_recipe(recipe or ("own" if data is None else "live"))
     chosen = chosen.changed(seed=seed, epochs=epochs)
     if clips is not None:
-        from export.to_onnx import export as write
-        from training.filming import cores
-        from training.own import run_own_training
-        from training.report import print_table
+        from dancetype.export.to_onnx import export as write
+        from dancetype.training.filming import cores
+        from dancetype.training.own import run_own_training
+        from dancetype.training.report import print_table
 
         checkpoint, evaluation = run_own_training(
             chosen,
@@ -97,7 +97,7 @@ def train(
         typer.echo(f"{model}: next, dancetype run --model {model}")
         return
     assert data is not None
-    from training.runs import run_training
+    from dancetype.training.runs import run_training
 
     run_training(
         chosen, data=data, split=split, validation=validation, out=out, tracks=tracks or []
@@ -121,15 +121,15 @@ def export(
 ) -> None:
     """Write a checkpoint as one ONNX file with its contract, checked against PyTorch."""
     # Torch takes seconds to load, and those who only stream do not have it.
-    from export.to_onnx import export as write
-    from export.to_onnx import shrink
+    from dancetype.export.to_onnx import export as write
+    from dancetype.export.to_onnx import shrink
 
     if source.suffix == ".onnx":
         if figures is not None:
             raise typer.BadParameter("--figures goes with a checkpoint")
         difference, what = shrink(source, out, precision=precision), source.name
     else:
-        from training.checkpoint import Checkpoint
+        from dancetype.training.checkpoint import Checkpoint
 
         trained = Checkpoint.load(source)
         if figures is not None:

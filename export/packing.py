@@ -7,9 +7,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from engine.errors import ExpectedError
-from engine.skeleton import Array
-from export.precision import Precision
+from dancetype.engine.errors import ExpectedError
+from dancetype.engine.skeleton import Array
+from dancetype.export.precision import Precision
 
 _LARGEST: Final = 127
 

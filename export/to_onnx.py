@@ -13,14 +13,14 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from engine.classifier import Classifier
-from engine.contract import Contract
-from engine.errors import ExpectedError
-from engine.recognizer import WindowClassifier
-from export.packing import pack
-from export.precision import TOLERANCES, Precision
-from training.checkpoint import Checkpoint, CheckpointClassifier
-from training.network import GenreLSTM
+from dancetype.engine.classifier import Classifier
+from dancetype.engine.contract import Contract
+from dancetype.engine.errors import ExpectedError
+from dancetype.engine.recognizer import WindowClassifier
+from dancetype.export.packing import pack
+from dancetype.export.precision import TOLERANCES, Precision
+from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
+from dancetype.training.network import GenreLSTM
 
 BATCHES: Final = (1, 2, 7)
 

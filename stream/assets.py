@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from engine.errors import ExpectedError
-from stream.origins import FromUrl, FromWheel, Origin, OriginError
+from dancetype.engine.errors import ExpectedError
+from dancetype.stream.origins import FromUrl, FromWheel, Origin, OriginError
 
 Say = Callable[[str], None]
 """Takes a line for the user about what is going on."""

@@ -1,6 +1,6 @@
 """The protocol as an AsyncAPI file: channels, operations and the messages' schemas.
 
-`docs/asyncapi.yaml` is what `python -m stream.asyncapi` prints.
+`docs/asyncapi.yaml` is what `python -m dancetype.stream.asyncapi` prints.
 """
 
 from typing import Any, Final
@@ -9,10 +9,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from pydantic_core import CoreSchema
 
-from stream.messages import Heartbeat, PredictionMessage, SourceMessage
-from stream.outlets.homeassistant import BIRTH, BIRTH_TOPIC, CONFIDENCE_EVERY
-from stream.outlets.mqtt import GENRE_EXPIRY, OFFLINE, PREDICTION_EXPIRY, STOPPED
-from stream.outlets.subscription import Hello, Subscribe
+from dancetype.stream.messages import Heartbeat, PredictionMessage, SourceMessage
+from dancetype.stream.outlets.homeassistant import BIRTH, BIRTH_TOPIC, CONFIDENCE_EVERY
+from dancetype.stream.outlets.mqtt import GENRE_EXPIRY, OFFLINE, PREDICTION_EXPIRY, STOPPED
+from dancetype.stream.outlets.subscription import Hello, Subscribe
 
 _OUT: Final[dict[str, type[BaseModel]]] = {
     "prediction": PredictionMessage,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from stream.flags import CLASSIFIER, FLEET, LIVE, POSE, REPLAY, settings, takes
+from dancetype.stream.flags import CLASSIFIER, FLEET, LIVE, POSE, REPLAY, settings, takes
 
 # OpenCV, MediaPipe and onnxruntime take seconds to load, which `--help` need not wait for: each
 # verb imports what it needs.
@@ -40,7 +40,7 @@ def run(
 ) -> None:
     """Tell live what is danced in front of one camera or several."""
     given = settings(context)
-    from stream.verbs import live
+    from dancetype.stream.verbs import live
 
     live.run(given)
 
@@ -49,7 +49,7 @@ def run(
 def demo(context: typer.Context) -> None:
     """Show it all on a sample clip, without a camera."""
     given = settings(context)
-    from stream.verbs import live
+    from dancetype.stream.verbs import live
 
     live.demo(given)
 
@@ -87,7 +87,7 @@ def classify(
 ) -> None:
     """Tell what is danced in whole video files."""
     given = settings(context)
-    from stream.verbs.classify import classify
+    from dancetype.stream.verbs.classify import classify
 
     classify(
         files, given, jobs=jobs, as_json=as_json, as_csv=as_csv, video_out=video_out, plot=plot
@@ -115,7 +115,7 @@ def label(
 ) -> None:
     """Tell what is danced in an archive of videos, in one table; started again, it goes on."""
     given = settings(context)
-    from stream.verbs.label import label
+    from dancetype.stream.verbs.label import label
 
     label(folder, given, out=out, address=address, retry_errors=retry_errors)
 
@@ -150,10 +150,10 @@ def record(
 ) -> None:
     """Record landmark tracks of your own people, for `train --tracks`; no picture is kept."""
     given = settings(context)
-    from stream.record.label import Label
+    from dancetype.stream.record.label import Label
 
     label = Label.parse(genre, dancer)
-    from stream.verbs.record import record
+    from dancetype.stream.verbs.record import record
 
     record(given, label, out=out, start_delay=start_delay)
 
@@ -175,7 +175,7 @@ def replay(
     Dancers to follow and seconds between predictions are those of the run, where none are given.
     """
     given = settings(context)
-    from stream.verbs.replay import replay
+    from dancetype.stream.verbs.replay import replay
 
     replay(files, given, speed=speed, loop=loop)
 
@@ -196,7 +196,7 @@ def fleet(
 ) -> None:
     """Tell what is danced in front of many cameras, with all the machines of a cluster."""
     given = settings(context)
-    from stream.verbs.fleet import fleet
+    from dancetype.stream.verbs.fleet import fleet
 
     fleet(given, cameras, address=address)
 
@@ -205,7 +205,7 @@ def fleet(
 def pull(context: typer.Context) -> None:
     """Fetch the pose model into the cache, ahead of time."""
     given = settings(context)
-    from stream.verbs.models import pull
+    from dancetype.stream.verbs.models import pull
 
     pull(given.variant)
 
@@ -214,6 +214,6 @@ def pull(context: typer.Context) -> None:
 def doctor(context: typer.Context) -> None:
     """Say what works on this machine, and what to do about what does not."""
     given = settings(context)
-    from stream.verbs.doctor import doctor
+    from dancetype.stream.verbs.doctor import doctor
 
     doctor(given)

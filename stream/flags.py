@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 if TYPE_CHECKING:
-    from stream.settings import Settings
+    from dancetype.stream.settings import Settings
 
 
 def _flag(panel: str, text: str, *names: str, metavar: str | None = None) -> Any:
@@ -29,7 +29,7 @@ _Switch = bool | None
 _File = Path | None
 
 # None is a flag that was not given, so that the environment and the TOML file can speak;
-# `stream.settings` holds the defaults.
+# `dancetype.stream.settings` holds the defaults.
 _FLAGS: Final = {
     "people": Annotated[_Whole, _flag(_LOOK, "Dancers to follow in each source (default: 1).")],
     "hop": Annotated[_Number, _flag(_LOOK, "Seconds between predictions (default: 0.25).")],
@@ -138,7 +138,7 @@ def settings(context: typer.Context) -> "Settings":
         SettingsError: one of them makes no sense.
     """
     # Half a second to load, which `--help` need not wait for.
-    from stream.settings import Settings, load_settings
+    from dancetype.stream.settings import Settings, load_settings
 
     flags = {name: context.params[name] for name in Settings.model_fields if name in context.params}
     return load_settings(flags, config=context.params.get("config"))

@@ -20,11 +20,11 @@ from pydantic import (
     model_validator,
 )
 
-from engine.blazepose import Landmarks, coco_image, coco_visibility
-from engine.floor import FloorPrediction
-from engine.recognizer import Prediction
-from engine.rolling import Status
-from stream.sources.base import Fault
+from dancetype.engine.blazepose import Landmarks, coco_image, coco_visibility
+from dancetype.engine.floor import FloorPrediction
+from dancetype.engine.recognizer import Prediction
+from dancetype.engine.rolling import Status
+from dancetype.stream.sources.base import Fault
 
 # More digits would be noise that every client has to read.
 Seconds = Annotated[float, AfterValidator(lambda value: round(value, 6))]
@@ -382,7 +382,7 @@ def parse_message(text: str | bytes) -> Message:
 def schema() -> dict[str, Any]:
     """The JSON schema (draft 2020-12) of every message.
 
-    `docs/protocol.schema.json` is what `python -m stream.messages` prints.
+    `docs/protocol.schema.json` is what `python -m dancetype.stream.messages` prints.
     """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

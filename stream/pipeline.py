@@ -8,13 +8,13 @@ from typing import Final, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.blazepose import Landmarks
-from engine.floor import Floor
-from stream.capture.capture import STALL
-from stream.capture.threads import SourceThreads
-from stream.events import Event, Predicted
-from stream.frames import Frame, Onlooker
-from stream.sources.base import Source
+from dancetype.engine.blazepose import Landmarks
+from dancetype.engine.floor import Floor
+from dancetype.stream.capture.capture import STALL
+from dancetype.stream.capture.threads import SourceThreads
+from dancetype.stream.events import Event, Predicted
+from dancetype.stream.frames import Frame, Onlooker
+from dancetype.stream.sources.base import Source
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ _MOST_CRASHES: Final = 5
 
 
 class Estimator(Protocol):
-    """What a pipeline asks of a pose estimator; `engine.pose.estimator.PoseEstimator` is one."""
+    """What a pipeline asks of a pose estimator; `PoseEstimator` is one."""
 
     def __enter__(self) -> Self: ...
 

@@ -6,16 +6,16 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Final, Protocol
 
-from stream.events import Event
-from stream.outlets.base import Outlets
-from stream.speaker import Speaker
+from dancetype.stream.events import Event
+from dancetype.stream.outlets.base import Outlets
+from dancetype.stream.speaker import Speaker
 
 _JOIN_TIMEOUT: Final = 0.8
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class Runnable(Protocol):
-    """What a session asks of a pipeline; `stream.pipeline.Pipeline` is one."""
+    """What a session asks of a pipeline; `dancetype.stream.pipeline.Pipeline` is one."""
 
     def start(self) -> None:
         """Starts its threads."""

@@ -16,10 +16,10 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from engine.errors import ExpectedError
-from engine.pose.estimator import DEFAULT_RUNTIME, PoseRuntime
-from stream.sources.base import SourceError
-from stream.sources.uri import SourceUri, parse_uri
+from dancetype.engine.errors import ExpectedError
+from dancetype.engine.pose.estimator import DEFAULT_RUNTIME, PoseRuntime
+from dancetype.stream.sources.base import SourceError
+from dancetype.stream.sources.uri import SourceUri, parse_uri
 
 Device = Literal["auto", "cpu", "cuda"]
 Variant = Literal["lite", "full", "heavy"]

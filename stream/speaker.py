@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from stream.events import Event, StateChanged
-from stream.messages import (
+from dancetype.stream.events import Event, StateChanged
+from dancetype.stream.messages import (
     Clock,
     FrameCounts,
     Message,

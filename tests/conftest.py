@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
+from dancetype.stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
 
 MakeVideo = Callable[..., Path]
 

@@ -13,10 +13,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import ExpectedError
-from engine.genres import CODES
-from engine.skeleton import JOINTS, Array
-from training.unpickling import UnsafePickleError, load_arrays
+from dancetype.engine.errors import ExpectedError
+from dancetype.engine.genres import CODES
+from dancetype.engine.skeleton import JOINTS, Array
+from dancetype.training.unpickling import UnsafePickleError, load_arrays
 
 FRAMES_PER_SECOND: Final = 60.0
 

@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from engine.genres import CODES
-from engine.skeleton import Array
-from engine.track import NOT_DANCING, Track
-from engine.window import WindowSpec, cut_window
-from training.aist import Sequence, SequenceError
-from training.camera import film, seen_again
-from training.mix import Dance, chances, idlers, of_sequences, of_tracks
-from training.recipe import Recipe
+from dancetype.engine.genres import CODES
+from dancetype.engine.skeleton import Array
+from dancetype.engine.track import NOT_DANCING, Track
+from dancetype.engine.window import WindowSpec, cut_window
+from dancetype.training.aist import Sequence, SequenceError
+from dancetype.training.camera import film, seen_again
+from dancetype.training.mix import Dance, chances, idlers, of_sequences, of_tracks
+from dancetype.training.recipe import Recipe
 
 NO_GENRE: Final = -1
 """Stands among the indices of genres for nobody's dancing."""

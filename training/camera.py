@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.skeleton import JOINTS, LEFT_HIP, RIGHT_HIP, Array, mirrored, pelvis_centred
-from training.pose_noise import mediapipe_noise
-from training.recipe import CameraSettings
+from dancetype.engine.skeleton import JOINTS, LEFT_HIP, RIGHT_HIP, Array, mirrored, pelvis_centred
+from dancetype.training.pose_noise import mediapipe_noise
+from dancetype.training.recipe import CameraSettings
 
 _PARENTS: Final[tuple[tuple[str, str], ...]] = (
     ("left_shoulder", "left_hip"),

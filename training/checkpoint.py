@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from engine.contract import Contract
-from engine.errors import ExpectedError
-from engine.genres import GENRES
-from engine.skeleton import Array
-from training.network import GenreLSTM
-from training.recipe import Recipe
+from dancetype.engine.contract import Contract
+from dancetype.engine.errors import ExpectedError
+from dancetype.engine.genres import GENRES
+from dancetype.engine.skeleton import Array
+from dancetype.training.network import GenreLSTM
+from dancetype.training.recipe import Recipe
 
 
 class CheckpointError(ExpectedError):
@@ -103,7 +103,7 @@ class Checkpoint:
 
 
 class CheckpointClassifier:
-    """A checkpoint that answers like `engine.classifier.Classifier`."""
+    """A checkpoint that answers like `dancetype.engine.classifier.Classifier`."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.contract = checkpoint.contract()

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from engine.errors import ExpectedError
-from engine.genres import GENRES, LONGEST_NAME, is_name, made_codes, plain, understood
-from engine.rolling import Status
-from engine.track import NOT_DANCING
+from dancetype.engine.errors import ExpectedError
+from dancetype.engine.genres import GENRES, LONGEST_NAME, is_name, made_codes, plain, understood
+from dancetype.engine.rolling import Status
+from dancetype.engine.track import NOT_DANCING
 
 _ENDINGS: Final = "3gp avi flv m2ts m4v mkv mov mp4 mpeg mpg mts ogv ts webm wmv"
 

@@ -40,8 +40,8 @@ def prepare(
     """Turn AIST++ pickles into one file of tensors."""
     import torch
 
-    from training.prepare import prepare as tensors
-    from training.runs import load_split
+    from dancetype.training.prepare import prepare as tensors
+    from dancetype.training.runs import load_split
 
     sequences = load_split(data, split)
     prepared = tensors(sequences, frames=frames, select=select.value, velocity=velocity)
@@ -62,8 +62,8 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Say how often a model is right: by clip, window, situation and genre."""
-    from training.report import print_table, save_confusion
-    from training.runs import Judge
+    from dancetype.training.report import print_table, save_confusion
+    from dancetype.training.runs import Judge
 
     if (data is None) == (tracks is None):
         raise typer.BadParameter("give either --data or --tracks")
@@ -105,7 +105,7 @@ def synth(
         raise typer.BadParameter("give --data, --idle, or both")
     if paired is not None and data is None:
         raise typer.BadParameter("--paired needs --data, where the truth of its tracks is")
-    from training.synthetic.runs import synthesise
+    from dancetype.training.synthetic.runs import synthesise
 
     synthesise(
         data=data,

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.clip import ClipResult, classify_track
-from engine.contract import Contract
-from engine.errors import ExpectedError
-from engine.genres import GENRES
-from engine.recognizer import WindowClassifier
-from engine.skeleton import Array
-from engine.track import Track
-from training import aist
-from training.camera import facing
+from dancetype.engine.clip import ClipResult, classify_track
+from dancetype.engine.contract import Contract
+from dancetype.engine.errors import ExpectedError
+from dancetype.engine.genres import GENRES
+from dancetype.engine.recognizer import WindowClassifier
+from dancetype.engine.skeleton import Array
+from dancetype.engine.track import Track
+from dancetype.training import aist
+from dancetype.training.camera import facing
 
 _BINS = 15
 _SITUATIONS = {"BM": "basic", "FM": "advanced"}

@@ -13,11 +13,11 @@ from typing import Final
 
 import numpy as np
 
-from engine.errors import ExpectedError, printable
-from engine.pose.estimator import PoseModelError, open_estimator
-from engine.track import Track, TrackError, read_track, stacked
-from engine.video import Video, VideoError
-from training.clips import ClipFile, ClipsError
+from dancetype.engine.errors import ExpectedError, printable
+from dancetype.engine.pose.estimator import PoseModelError, open_estimator
+from dancetype.engine.track import Track, TrackError, read_track, stacked
+from dancetype.engine.video import Video, VideoError
+from dancetype.training.clips import ClipFile, ClipsError
 
 _LONGEST_STEM: Final = 60
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from zlib import crc32
 
-from engine.track import NOT_DANCING, Track
+from dancetype.engine.track import NOT_DANCING, Track
 
 _ONE_IN: Final = 4
 

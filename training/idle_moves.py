@@ -1,4 +1,4 @@
-"""What people do who do not dance, as tables of moves for the body of `training.mannequin`.
+"""What people do who do not dance, as tables of moves for the body of `mannequin`.
 
 A move says where some of the body's channels go, how long they take and how long they rest. Times
 are irregular, but where the real thing has a beat.

@@ -6,10 +6,10 @@ from typing import Final
 
 import numpy as np
 
-from engine.skeleton import Array, mirrored
-from training.aist import FRAMES_PER_SECOND
-from training.idle_moves import MOVES, Move
-from training.mannequin import NEUTRAL, Floats, alive, draw_lengths, posed, wander
+from dancetype.engine.skeleton import Array, mirrored
+from dancetype.training.aist import FRAMES_PER_SECOND
+from dancetype.training.idle_moves import MOVES, Move
+from dancetype.training.mannequin import NEUTRAL, Floats, alive, draw_lengths, posed, wander
 
 HELD_OUT_KINDS: Final = ("waiting", "pacing", "perching", "karate", "bending", "exercise")
 """What a model is tested on: from the same tables it would be asked for what it was told.

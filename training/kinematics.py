@@ -18,11 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from sklearn.ensemble import HistGradientBoostingClassifier
 from torch import Tensor
 
-from engine.contract import Contract
-from engine.skeleton import JOINTS, MIRRORED, Array
-from engine.window import WindowSpec
-from training.batches import NO_GENRE
-from training.recipe import Count, Share
+from dancetype.engine.contract import Contract
+from dancetype.engine.skeleton import JOINTS, MIRRORED, Array
+from dancetype.engine.window import WindowSpec
+from dancetype.training.batches import NO_GENRE
+from dancetype.training.recipe import Count, Share
 
 _INDEX: Final = {name: index for index, name in enumerate(JOINTS)}
 _LIMBS: Final = {
@@ -305,7 +305,7 @@ class BoostedTreesSettings(BaseModel):
 
 
 class BoostedTrees:
-    """Trained trees that answer like `engine.classifier.Classifier`.
+    """Trained trees that answer like `dancetype.engine.classifier.Classifier`.
 
     Args:
         contract: says what the windows are and what the answers stand for.
@@ -330,7 +330,7 @@ def train_boosted_trees(
     contract: Contract,
     settings: BoostedTreesSettings | None = None,
 ) -> BoostedTrees:
-    """Grows trees on windows such as `training.batches` draws.
+    """Grows trees on windows such as `dancetype.training.batches` draws.
 
     Source: Friedman, "Greedy Function Approximation: A Gradient Boosting Machine", Annals of
     Statistics 2001, as scikit-learn does it on histograms.

@@ -10,18 +10,18 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
-from engine.clip import clip_windows
-from engine.genres import GENRES
-from engine.skeleton import Array
-from engine.track import Track
-from training.aist import Sequence
-from training.arithmetic import Arithmetic
-from training.batches import NO_GENRE, ClipWindows, RandomWindows, first_window
-from training.calibration import fit_temperature
-from training.checkpoint import Checkpoint, CheckpointClassifier
-from training.evaluation import seen_as
-from training.network import GenreLSTM
-from training.recipe import OptimiserSettings, Recipe
+from dancetype.engine.clip import clip_windows
+from dancetype.engine.genres import GENRES
+from dancetype.engine.skeleton import Array
+from dancetype.engine.track import Track
+from dancetype.training.aist import Sequence
+from dancetype.training.arithmetic import Arithmetic
+from dancetype.training.batches import NO_GENRE, ClipWindows, RandomWindows, first_window
+from dancetype.training.calibration import fit_temperature
+from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
+from dancetype.training.evaluation import seen_as
+from dancetype.training.network import GenreLSTM
+from dancetype.training.recipe import OptimiserSettings, Recipe
 
 _VALIDATION_HOP = 2.0
 

@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.skeleton import JOINTS
-from training.aist import FRAMES_PER_SECOND
+from dancetype.engine.skeleton import JOINTS
+from dancetype.training.aist import FRAMES_PER_SECOND
 
 Floats = NDArray[np.float64]
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.skeleton import Array
-from engine.track import NOT_DANCING, Track
-from training import aist
-from training.idling import TRAINED_KINDS, idle_motions
+from dancetype.engine.skeleton import Array
+from dancetype.engine.track import NOT_DANCING, Track
+from dancetype.training import aist
+from dancetype.training.idling import TRAINED_KINDS, idle_motions
 
 _IDLERS = 300
 

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from engine.skeleton import MIRRORED
-from engine.window import WindowSpec
-from training.recipe import NetworkSettings
+from dancetype.engine.skeleton import MIRRORED
+from dancetype.engine.window import WindowSpec
+from dancetype.training.recipe import NetworkSettings
 
 _KERNEL = 5  # steps
 

@@ -8,16 +8,16 @@ from zlib import crc32
 from rich.box import SIMPLE
 from rich.table import Table
 
-from engine.contract import CREDIT
-from engine.errors import printable
-from engine.genres import CODES, GENRES, plain
-from engine.track import NOT_DANCING, Track, read_tracks
-from training.aist import Sequence as AistSequence
-from training.clips import ClipFile, ClipFolder, ClipsError, read_clips
-from training.filming import film_all, find_pose_model
-from training.holdout import HoldOut, OwnClip, hold_out, seconds_of
-from training.recipe import Recipe, RecipeError
-from training.runs import (
+from dancetype.engine.contract import CREDIT
+from dancetype.engine.errors import printable
+from dancetype.engine.genres import CODES, GENRES, plain
+from dancetype.engine.track import NOT_DANCING, Track, read_tracks
+from dancetype.training.aist import Sequence as AistSequence
+from dancetype.training.clips import ClipFile, ClipFolder, ClipsError, read_clips
+from dancetype.training.filming import film_all, find_pose_model
+from dancetype.training.holdout import HoldOut, OwnClip, hold_out, seconds_of
+from dancetype.training.recipe import Recipe, RecipeError
+from dancetype.training.runs import (
     CHECKPOINT,
     check_genres,
     console,
@@ -26,11 +26,11 @@ from training.runs import (
     progress_bar,
     read_split,
 )
-from training.splits import find_split
+from dancetype.training.splits import find_split
 
 if TYPE_CHECKING:
-    from training.checkpoint import Checkpoint
-    from training.evaluation import Evaluation
+    from dancetype.training.checkpoint import Checkpoint
+    from dancetype.training.evaluation import Evaluation
 
 TRACKS: Final = "tracks"
 """Folder of a run in which the tracks of its clips are kept."""
@@ -74,7 +74,7 @@ def run_own_training(
     Raises:
         ExpectedError: the clips or the data cannot be used.
     """
-    from training.loop import Trainer
+    from dancetype.training.loop import Trainer
 
     if recipe.sampling.windows != "random":
         raise RecipeError(f"recipe {recipe.name} learns from no clips: it draws no random windows")
@@ -139,7 +139,7 @@ def _resumed(out: Path, recipe: Recipe, split: str) -> "Checkpoint | None":
     Raises:
         RecipeError: what is there is no run on clips, and not to be written over.
     """
-    from training.checkpoint import Checkpoint
+    from dancetype.training.checkpoint import Checkpoint
 
     if not (out / CHECKPOINT).exists():
         return None
@@ -285,8 +285,8 @@ def _others(
 
 
 def _tested(checkpoint: "Checkpoint", held: HoldOut) -> "Evaluation | None":
-    from training.checkpoint import CheckpointClassifier
-    from training.evaluation import evaluate_tracks
+    from dancetype.training.checkpoint import CheckpointClassifier
+    from dancetype.training.evaluation import evaluate_tracks
 
     if not held.tested:
         return None

@@ -12,9 +12,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.skeleton import JOINTS, Array, pelvis_centred
-from engine.track import Track
-from training.aist import Sequence
+from dancetype.engine.skeleton import JOINTS, Array, pelvis_centred
+from dancetype.engine.track import Track
+from dancetype.training.aist import Sequence
 
 AXES: Final = ("x", "y", "depth")
 

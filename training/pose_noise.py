@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.skeleton import JOINTS, MIRRORED, Array
+from dancetype.engine.skeleton import JOINTS, MIRRORED, Array
 
 _TURN: Final = 0.2  # seconds after which an error has forgotten itself
 _WHITE: Final = 0.1  # share of an error's variance that lasts for one frame
@@ -78,7 +78,7 @@ def _wandering(times: NDArray[np.float64], rng: np.random.Generator) -> Array:
 @lru_cache(maxsize=1)
 def mediapipe_noise() -> PoseNoise:
     """As measured for MediaPipe's full model; `benchmarks/pose_noise.py` fits it."""
-    with as_file(files("training") / "mediapipe_full.json") as file:
+    with as_file(files("dancetype.training") / "mediapipe_full.json") as file:
         return PoseNoise.load(file)
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.genres import CODES
-from engine.window import WindowSpec
-from training.aist import FRAMES_PER_SECOND, Sequence
-from training.batches import first_window
+from dancetype.engine.genres import CODES
+from dancetype.engine.window import WindowSpec
+from dancetype.training.aist import FRAMES_PER_SECOND, Sequence
+from dancetype.training.batches import first_window
 
 
 class Prepared(TypedDict):

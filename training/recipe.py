@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from engine.errors import ExpectedError
-from engine.window import WindowSpec
+from dancetype.engine.errors import ExpectedError
+from dancetype.engine.window import WindowSpec
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -173,7 +173,7 @@ class Recipe(_Settings):
 
 def recipe_names() -> list[str]:
     """Names of the recipes that come along."""
-    folder = files("training") / "recipes"
+    folder = files("dancetype.training") / "recipes"
     return sorted(Path(item.name).stem for item in folder.iterdir() if item.name.endswith(".toml"))
 
 
@@ -185,7 +185,7 @@ def load_recipe(name: str) -> Recipe:
     """
     path = Path(name) if name.endswith(".toml") else None
     try:
-        source = path or files("training") / "recipes" / f"{name}.toml"
+        source = path or files("dancetype.training") / "recipes" / f"{name}.toml"
         return Recipe(**tomllib.loads(source.read_text(encoding="utf-8")))
     except OSError as error:
         known = ", ".join(recipe_names())

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from rich.console import Console, Group
 from rich.table import Table
 
-from training.evaluation import Evaluation
+from dancetype.training.evaluation import Evaluation
 
 
 def percent(share: float | None) -> str:

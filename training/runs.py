@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from engine.classifier import Classifier
-from engine.genres import CODES
-from engine.recognizer import WindowClassifier
-from engine.track import NOT_DANCING, Track, TrackError, read_tracks
-from training import aist
-from training.aist import read_sequences
-from training.evaluation import Evaluation, evaluate_sequences, evaluate_tracks
-from training.recipe import Recipe, RecipeError
-from training.report import percent, save_curves, shared_dancers
-from training.splits import Split, find_split
+from dancetype.engine.classifier import Classifier
+from dancetype.engine.genres import CODES
+from dancetype.engine.recognizer import WindowClassifier
+from dancetype.engine.track import NOT_DANCING, Track, TrackError, read_tracks
+from dancetype.training import aist
+from dancetype.training.aist import read_sequences
+from dancetype.training.evaluation import Evaluation, evaluate_sequences, evaluate_tracks
+from dancetype.training.recipe import Recipe, RecipeError
+from dancetype.training.report import percent, save_curves, shared_dancers
+from dancetype.training.splits import Split, find_split
 
 if TYPE_CHECKING:
-    from training.checkpoint import Checkpoint
-    from training.loop import Trainer
+    from dancetype.training.checkpoint import Checkpoint
+    from dancetype.training.loop import Trainer
 
 CHECKPOINT: Final = "checkpoint.pt"
 
@@ -68,8 +68,8 @@ def run_training(
         RecipeError: the folder holds a run of another recipe or split.
         ExpectedError: the data cannot be used.
     """
-    from training.checkpoint import Checkpoint
-    from training.loop import Trainer
+    from dancetype.training.checkpoint import Checkpoint
+    from dancetype.training.loop import Trainer
 
     learn, watch = find_split(data, split), find_split(data, validation)
     filmed = tuple(_tracks_of(folder, learn) for folder in tracks)
@@ -170,7 +170,7 @@ class Judge:
         if model is None or model.suffix == ".onnx":
             self._classifier = Classifier(model, device="cpu")
         else:
-            from training.checkpoint import Checkpoint, CheckpointClassifier
+            from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 
             self._classifier = CheckpointClassifier(Checkpoint.load(model))
         self._contract = self._classifier.contract

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import ExpectedError
-from training.aist import SequenceError, SequenceName, read_names, sequence_names
+from dancetype.engine.errors import ExpectedError
+from dancetype.training.aist import SequenceError, SequenceName, read_names, sequence_names
 
 _HALVES = {"A": 0, "B": 1}
 

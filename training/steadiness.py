@@ -14,10 +14,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.recognizer import Prediction, Recognizer, WindowClassifier
-from engine.rolling import RollingEstimate, Status
-from engine.skeleton import Array, Pose
-from engine.track import NOT_DANCING
+from dancetype.engine.recognizer import Prediction, Recognizer, WindowClassifier
+from dancetype.engine.rolling import RollingEstimate, Status
+from dancetype.engine.skeleton import Array, Pose
+from dancetype.engine.track import NOT_DANCING
 
 HOP: Final = 0.25
 """Seconds between predictions, as a stream has them unless it is told otherwise."""

@@ -11,10 +11,10 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from engine.skeleton import JOINTS
-from engine.window import WindowSpec
-from training.network import MirrorAveraged
-from training.recipe import Count, Share
+from dancetype.engine.skeleton import JOINTS
+from dancetype.engine.window import WindowSpec
+from dancetype.training.network import MirrorAveraged
+from dancetype.training.recipe import Count, Share
 
 BONES: Final[tuple[tuple[str, str], ...]] = (
     ("left_ankle", "left_knee"),

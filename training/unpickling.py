@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from engine.errors import ExpectedError
+from dancetype.engine.errors import ExpectedError
 
 Numbers = np.ndarray[Any, Any]
 

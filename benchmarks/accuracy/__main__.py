@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.accuracy import ablation, compare, doubt, ladder, robustness, steady, unseen
 from benchmarks.accuracy.page import write_page
 from benchmarks.accuracy.place import Job, Place, PlaceError, perform
-from engine.errors import ExpectedError
+from dancetype.engine.errors import ExpectedError
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -7,9 +7,9 @@ from benchmarks.accuracy.measures import of_track, summary
 from benchmarks.accuracy.models import about, small, trained
 from benchmarks.accuracy.place import OTHER, Job, Place, PlaceError, Result
 from benchmarks.accuracy.unseen import on_rendered
-from training.checkpoint import CheckpointClassifier
-from training.evaluation import evaluate_sequences
-from training.recipe import Recipe, load_recipe
+from dancetype.training.checkpoint import CheckpointClassifier
+from dancetype.training.evaluation import evaluate_sequences
+from dancetype.training.recipe import Recipe, load_recipe
 
 STEPS: Final = {
     "naive": "motion capture as it stands: x, y, z and velocities, no camera, no smoothing",

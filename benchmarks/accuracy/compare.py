@@ -11,15 +11,15 @@ from benchmarks.accuracy.graphs import train_graph
 from benchmarks.accuracy.measures import of_track, summary
 from benchmarks.accuracy.models import about, trained
 from benchmarks.accuracy.place import Job, Place, Result
-from engine.contract import Contract
-from engine.genres import CODES
-from engine.recognizer import WindowClassifier
-from engine.skeleton import Array
-from training.batches import RandomWindows
-from training.checkpoint import Checkpoint, CheckpointClassifier
-from training.evaluation import evaluate_sequences
-from training.recipe import Recipe, load_recipe
-from training.splits import Split
+from dancetype.engine.contract import Contract
+from dancetype.engine.genres import CODES
+from dancetype.engine.recognizer import WindowClassifier
+from dancetype.engine.skeleton import Array
+from dancetype.training.batches import RandomWindows
+from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
+from dancetype.training.evaluation import evaluate_sequences
+from dancetype.training.recipe import Recipe, load_recipe
+from dancetype.training.splits import Split
 
 BEGUN: Final = ("first-20", "first-30", "even-30", "even-velocity", "even-attention")
 """The recipes where the project began."""
@@ -126,7 +126,11 @@ def _bare(place: Place, learned: Split) -> tuple[Recipe, Contract]:
 
 
 def _trees(name: str, way: str, place: Place) -> Made:
-    from training.kinematics import KINEMATIC_NAMES, BoostedTreesSettings, train_boosted_trees
+    from dancetype.training.kinematics import (
+        KINEMATIC_NAMES,
+        BoostedTreesSettings,
+        train_boosted_trees,
+    )
 
     learned = place.split(SPLITS[way][0])
     recipe, contract = _bare(place, learned)

@@ -10,20 +10,20 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from benchmarks.accuracy.place import PlaceError
-from engine.contract import Contract
-from engine.genres import CODES
-from engine.skeleton import Array
-from training.aist import Sequence
-from training.batches import RandomWindows
-from training.loop import targets
-from training.recipe import Recipe
-from training.stgcn import GenreSTGCN, STGCNSettings
+from dancetype.engine.contract import Contract
+from dancetype.engine.genres import CODES
+from dancetype.engine.skeleton import Array
+from dancetype.training.aist import Sequence
+from dancetype.training.batches import RandomWindows
+from dancetype.training.loop import targets
+from dancetype.training.recipe import Recipe
+from dancetype.training.stgcn import GenreSTGCN, STGCNSettings
 
 _SAVED_EVERY = 250
 
 
 class GraphClassifier:
-    """A trained ST-GCN++ that answers like `engine.classifier.Classifier`."""
+    """A trained ST-GCN++ that answers like `dancetype.engine.classifier.Classifier`."""
 
     def __init__(self, network: GenreSTGCN, contract: Contract) -> None:
         self.contract = contract

@@ -11,10 +11,10 @@ import numpy as np
 
 from benchmarks.accuracy.models import about, small, trained
 from benchmarks.accuracy.place import OTHER, Job, Place, Result
-from training.aist import SequenceName
-from training.checkpoint import CheckpointClassifier
-from training.evaluation import evaluate_sequences
-from training.recipe import load_recipe
+from dancetype.training.aist import SequenceName
+from dancetype.training.checkpoint import CheckpointClassifier
+from dancetype.training.evaluation import evaluate_sequences
+from dancetype.training.recipe import load_recipe
 
 RUNGS: Final = {
     "windows": "other windows of the same sequences",

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.place import Result
-from engine.clip import classify_track
-from engine.recognizer import WindowClassifier
-from engine.skeleton import Array
-from engine.track import Track
-from training.aist import SequenceName
-from training.evaluation import Evaluation
+from dancetype.engine.clip import classify_track
+from dancetype.engine.recognizer import WindowClassifier
+from dancetype.engine.skeleton import Array
+from dancetype.engine.track import Track
+from dancetype.training.aist import SequenceName
+from dancetype.training.evaluation import Evaluation
 
 BINS = 15
 PIECE = 2.0

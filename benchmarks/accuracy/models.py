@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.place import OTHER, Place, Result
-from engine.recognizer import WindowClassifier
-from engine.skeleton import Array
-from training.checkpoint import Checkpoint, CheckpointClassifier
-from training.recipe import Recipe
-from training.runs import run_training
+from dancetype.engine.recognizer import WindowClassifier
+from dancetype.engine.skeleton import Array
+from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
+from dancetype.training.recipe import Recipe
+from dancetype.training.runs import run_training
 
 _BATCH = 256
 _SMALL_EPOCHS = 4

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from benchmarks.accuracy.models import answers, live_classifier
 from benchmarks.accuracy.place import OTHER, Job, Place, Result
 from benchmarks.accuracy.unseen import BOTH
-from engine.clip import HOP, clip_windows
-from engine.recognizer import WindowClassifier
-from engine.skeleton import Array
-from engine.track import Track
-from engine.window import WindowSpec, cut_window
-from training import aist
-from training.camera import film
-from training.recipe import CameraSettings
+from dancetype.engine.clip import HOP, clip_windows
+from dancetype.engine.recognizer import WindowClassifier
+from dancetype.engine.skeleton import Array
+from dancetype.engine.track import Track
+from dancetype.engine.window import WindowSpec, cut_window
+from dancetype.training import aist
+from dancetype.training.camera import film
+from dancetype.training.recipe import CameraSettings
 
 EVERY: Final = 3
 """Every third sequence of the unseen dancers is asked about, so that a point costs seconds."""

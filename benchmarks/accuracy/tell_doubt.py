@@ -16,7 +16,7 @@ from benchmarks.accuracy.telling import (
     pooled,
     table,
 )
-from engine.genres import GENRES
+from dancetype.engine.genres import GENRES
 
 
 def sections(place: Place, pictures: Path) -> str:

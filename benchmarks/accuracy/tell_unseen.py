@@ -18,7 +18,7 @@ from benchmarks.accuracy.telling import (
     spread,
     table,
 )
-from engine.genres import CODES, GENRES
+from dancetype.engine.genres import CODES, GENRES
 
 DATA = "AIST++ motion capture, `dancers:A` to `dancers:B` and back"
 

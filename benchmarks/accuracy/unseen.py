@@ -5,12 +5,12 @@ from functools import partial
 from benchmarks.accuracy.measures import by_dancer, of_track, reliability
 from benchmarks.accuracy.models import about, live_classifier, trained
 from benchmarks.accuracy.place import OTHER, Job, Place, Result
-from engine.classifier import Classifier
-from engine.recognizer import WindowClassifier
-from engine.track import Track
-from training.evaluation import evaluate_sequences, evaluate_tracks
-from training.recipe import load_recipe
-from training.splits import Split
+from dancetype.engine.classifier import Classifier
+from dancetype.engine.recognizer import WindowClassifier
+from dancetype.engine.track import Track
+from dancetype.training.evaluation import evaluate_sequences, evaluate_tracks
+from dancetype.training.recipe import load_recipe
+from dancetype.training.splits import Split
 
 BOTH = tuple(f"live-{way}" for way in OTHER)
 """The jobs that train them."""

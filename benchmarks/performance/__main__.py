@@ -30,9 +30,9 @@ from benchmarks.performance.trials import (
     start,
     thinned,
 )
-from engine.errors import ExpectedError
-from engine.pose.estimator import DEFAULT_RUNTIME
-from stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
+from dancetype.engine.errors import ExpectedError
+from dancetype.engine.pose.estimator import DEFAULT_RUNTIME
+from dancetype.stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
 from tests.system.rtsp_server import RtspServer, endless
 
 PAGE: Final = ROOT / "docs" / "performance.md"

@@ -19,9 +19,9 @@ from pathlib import Path
 from threading import Lock, Thread, get_native_id
 from typing import Any, Final
 
-import engine.pose.estimator
-import stream.sources.opening
-from dancetype import main
+import dancetype.engine.pose.estimator
+import dancetype.stream.sources.opening
+from dancetype.cli import main
 
 _TASKS: Final = Path("/proc/self/task")
 _TICK: Final = 0.5
@@ -77,8 +77,8 @@ class Meter:
 def meter(file: Path) -> None:
     """Measures whatever this process runs from now on."""
     meter = Meter()
-    open_source = stream.sources.opening.open_source
-    open_estimator = engine.pose.estimator.open_estimator
+    open_source = dancetype.stream.sources.opening.open_source
+    open_estimator = dancetype.engine.pose.estimator.open_estimator
 
     @wraps(open_source)
     def metered_source(*args: Any, **kwargs: Any) -> Any:
@@ -95,8 +95,8 @@ def meter(file: Path) -> None:
         return estimator
 
     # Both are imported where they are needed, so that a run finds these.
-    stream.sources.opening.open_source = metered_source
-    engine.pose.estimator.open_estimator = metered_estimator
+    dancetype.stream.sources.opening.open_source = metered_source
+    dancetype.engine.pose.estimator.open_estimator = metered_estimator
 
     def write() -> None:
         with file.open("w", encoding="utf-8", buffering=1) as lines:

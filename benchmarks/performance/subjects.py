@@ -19,7 +19,7 @@ import psutil
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
-from engine.errors import ExpectedError
+from dancetype.engine.errors import ExpectedError
 
 ROOT: Final = Path(__file__).parents[2]
 _STARTING: Final = 60.0

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from benchmarks.performance.measuring import Span, percentiles, together, watch
 from benchmarks.performance.subjects import PlainLoop, Product, Subject
-from engine.classifier import Classifier
-from engine.ring_buffer import RingBuffer
-from engine.skeleton import Pose
-from engine.window import cut_window
+from dancetype.engine.classifier import Classifier
+from dancetype.engine.ring_buffer import RingBuffer
+from dancetype.engine.skeleton import Pose
+from dancetype.engine.window import cut_window
 
 RUNTIMES: Final = ("litert", "mediapipe")
 PLAIN: Final = "plain loop"

@@ -7,8 +7,8 @@ from typing import Final, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.blazepose import Landmarks
-from engine.errors import ExpectedError
+from dancetype.engine.blazepose import Landmarks
+from dancetype.engine.errors import ExpectedError
 
 PoseRuntime = Literal["mediapipe", "litert"]
 
@@ -73,9 +73,9 @@ def open_estimator(
         OSError: the system lacks a library that the runtime loads, such as libEGL.
     """
     if runtime == "litert":
-        from engine.pose.litert import LiteRtEstimator
+        from dancetype.engine.pose.litert import LiteRtEstimator
 
         return LiteRtEstimator(model, people=people)
-    from engine.pose.mediapipe import MediaPipeEstimator
+    from dancetype.engine.pose.mediapipe import MediaPipeEstimator
 
     return MediaPipeEstimator(model, people=people)

@@ -10,10 +10,10 @@ import mediapipe as mp
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.blazepose import Landmarks
-from engine.pose.estimator import PoseEstimator, PoseModelError
-from engine.pose.frames import Timestamps, checked_image, shrunk
-from engine.skeleton import Array
+from dancetype.engine.blazepose import Landmarks
+from dancetype.engine.pose.estimator import PoseEstimator, PoseModelError
+from dancetype.engine.pose.frames import Timestamps, checked_image, shrunk
+from dancetype.engine.skeleton import Array
 
 _vision: Final = mp.tasks.vision
 

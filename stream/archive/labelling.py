@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from engine.errors import ExpectedError, printable
-from stream.clips.pool import Done, Failed, OpenWorker, Pool, PoolError
-from stream.clips.tables import Result
-from stream.clips.work import Task
+from dancetype.engine.errors import ExpectedError, printable
+from dancetype.stream.clips.pool import Done, Failed, OpenWorker, Pool, PoolError
+from dancetype.stream.clips.tables import Result
+from dancetype.stream.clips.work import Task
 
 # Ray Data holds a note of each clip that is to come; after so many the actors start anew.
 _CHUNK: Final = 10_000

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
-from engine.errors import ExpectedError
-from stream.archive.table import Row, read_table, write_table
+from dancetype.engine.errors import ExpectedError
+from dancetype.stream.archive.table import Row, read_table, write_table
 
 
 class LedgerError(ExpectedError):

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stream.archive.table import Row
-from stream.clips.finding import find_clips
+from dancetype.stream.archive.table import Row
+from dancetype.stream.clips.finding import find_clips
 
 
 @dataclass(frozen=True, slots=True)

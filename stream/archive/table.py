@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engine.errors import ExpectedError
-from engine.rolling import RollingEstimate, Status
-from stream.clips.tables import Result
-from stream.clips.writing import written_whole
+from dancetype.engine.errors import ExpectedError
+from dancetype.engine.rolling import RollingEstimate, Status
+from dancetype.stream.clips.tables import Result
+from dancetype.stream.clips.writing import written_whole
 
 Row = dict[str, Any]
 """What is known of one clip, by column."""

@@ -5,12 +5,12 @@ from functools import partial
 from threading import Lock
 from typing import Final
 
-from stream.capture.backoff import Backoff
-from stream.capture.handover import FrameSlot
-from stream.capture.reader import Reader
-from stream.events import StateChanged
-from stream.messages import SourceState
-from stream.sources.base import Fault, Source, SourceError, SourceUnavailableError
+from dancetype.stream.capture.backoff import Backoff
+from dancetype.stream.capture.handover import FrameSlot
+from dancetype.stream.capture.reader import Reader
+from dancetype.stream.events import StateChanged
+from dancetype.stream.messages import SourceState
+from dancetype.stream.sources.base import Fault, Source, SourceError, SourceUnavailableError
 
 STALL: Final = 2.0
 """Seconds without a frame after which a live source counts as stalled, unless told otherwise."""

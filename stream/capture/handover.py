@@ -2,7 +2,7 @@
 
 from threading import Condition
 
-from stream.frames import Frame
+from dancetype.stream.frames import Frame
 
 
 class FrameSlot:

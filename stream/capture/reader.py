@@ -5,9 +5,9 @@ from collections.abc import Callable
 from contextlib import closing
 from threading import Thread
 
-from stream.capture.handover import FrameSlot
-from stream.frames import Frame
-from stream.sources.base import Source, SourceError, SourceUnavailableError
+from dancetype.stream.capture.handover import FrameSlot
+from dancetype.stream.frames import Frame
+from dancetype.stream.sources.base import Source, SourceError, SourceUnavailableError
 
 _log = logging.getLogger(__name__)
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from threading import Event as Flag
 from threading import Thread
 
-from engine.errors import ExpectedError
-from stream.capture.capture import STALL, Capture
-from stream.capture.handover import FrameSlot
-from stream.events import StateChanged
-from stream.frames import Frame
-from stream.messages import SourceState
-from stream.sources.base import Fault, Source
+from dancetype.engine.errors import ExpectedError
+from dancetype.stream.capture.capture import STALL, Capture
+from dancetype.stream.capture.handover import FrameSlot
+from dancetype.stream.events import StateChanged
+from dancetype.stream.frames import Frame
+from dancetype.stream.messages import SourceState
+from dancetype.stream.sources.base import Fault, Source
 
 _log = logging.getLogger(__name__)
 

@@ -7,11 +7,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.blazepose import OF_COCO
-from engine.opencv import cv2
-from engine.recognizer import Prediction
-from engine.skeleton import JOINTS, Array
-from stream.clips.panel import draw_panel, lay_out
+from dancetype.engine.blazepose import OF_COCO
+from dancetype.engine.opencv import cv2
+from dancetype.engine.recognizer import Prediction
+from dancetype.engine.skeleton import JOINTS, Array
+from dancetype.stream.clips.panel import draw_panel, lay_out
 
 Picture = NDArray[np.uint8]
 _Colour = tuple[int, int, int]

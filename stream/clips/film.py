@@ -14,11 +14,11 @@ from av.container import InputContainer
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
-from engine.opencv import cv2
-from engine.thinning import chosen
-from stream.clips.drawing import Overlay, Picture
-from stream.clips.seeing import Seen, latest
-from stream.sources.file import FileSource
+from dancetype.engine.opencv import cv2
+from dancetype.engine.thinning import chosen
+from dancetype.stream.clips.drawing import Overlay, Picture
+from dancetype.stream.clips.seeing import Seen, latest
+from dancetype.stream.sources.file import FileSource
 
 _SoundPacket: TypeAlias = "av.Packet[av.AudioStream]"
 _Codec = Literal["libx264", "mpeg4"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from engine.errors import printable
+from dancetype.engine.errors import printable
 
 _CONTAINERS: Final = "3gp asf avi flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogv ts webm wmv"
 SUFFIXES: Final = frozenset(f".{name}" for name in _CONTAINERS.split())

@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from engine.recognizer import Prediction
-from engine.rolling import Status
-from engine.skeleton import Array
+from dancetype.engine.recognizer import Prediction
+from dancetype.engine.rolling import Status
+from dancetype.engine.skeleton import Array
 
 WORDS: Final = {
     Status.WARMING_UP: "warming up",

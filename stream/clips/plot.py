@@ -11,11 +11,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from engine.errors import printable
-from engine.recognizer import Prediction
-from engine.rolling import Status
-from stream.clips.panel import WORDS
-from stream.clips.seeing import Seen
+from dancetype.engine.errors import printable
+from dancetype.engine.recognizer import Prediction
+from dancetype.engine.rolling import Status
+from dancetype.stream.clips.panel import WORDS
+from dancetype.stream.clips.seeing import Seen
 
 # Blue and grey differ in lightness too, so that they stay apart in all eyes and on grey paper.
 _NAMED: Final = "#1f5fbf"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final
 
-from engine.errors import ExpectedError
+from dancetype.engine.errors import ExpectedError
 
 # A process that forks would share locks and threads of native libraries with this one.
 _CONTEXT: Final = multiprocessing.get_context("spawn")

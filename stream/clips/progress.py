@@ -16,7 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from stream.clips import work
+from dancetype.stream.clips import work
 
 
 class ClipProgress:

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.blazepose import coco_visibility
-from engine.clip import ClipResult, classify_track
-from engine.recognizer import Prediction, Recognizer, WindowClassifier
-from engine.skeleton import Pose
-from engine.track import Track
-from stream.record.recording import LandmarkEstimator, Recording, record_file
+from dancetype.engine.blazepose import coco_visibility
+from dancetype.engine.clip import ClipResult, classify_track
+from dancetype.engine.recognizer import Prediction, Recognizer, WindowClassifier
+from dancetype.engine.skeleton import Pose
+from dancetype.engine.track import Track
+from dancetype.stream.record.recording import LandmarkEstimator, Recording, record_file
 
 
 @dataclass(frozen=True, slots=True)

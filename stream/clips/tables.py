@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from engine.contract import Contract
-from stream.clips.seeing import Seen
+from dancetype.engine.contract import Contract
+from dancetype.stream.clips.seeing import Seen
 
 Result = dict[str, Any]
 """What is said of one clip, in the words of `--json`."""

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.classifier import Classifier
-from stream.clips.pool import Tell
-from stream.clips.seeing import Seen, see
-from stream.clips.tables import Result, result_of
-from stream.clips.writing import ClipWriteError, written_whole
-from stream.record.recording import LandmarkEstimator
-from stream.sources.base import SourceError
+from dancetype.engine.classifier import Classifier
+from dancetype.stream.clips.pool import Tell
+from dancetype.stream.clips.seeing import Seen, see
+from dancetype.stream.clips.tables import Result, result_of
+from dancetype.stream.clips.writing import ClipWriteError, written_whole
+from dancetype.stream.record.recording import LandmarkEstimator
+from dancetype.stream.sources.base import SourceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +105,13 @@ class ClipWork:
     def _draw(self, task: Task, seen: Seen, result: Result, tell: Tell) -> None:
         genres = self._classifier.contract.genres
         if task.plot:
-            from stream.clips.plot import make_plot
+            from dancetype.stream.clips.plot import make_plot
 
             with written_whole(task.plot) as part:
                 make_plot(task.file, seen, genres, part)
             result["plot"] = str(task.plot)
         if task.film:
-            from stream.clips.film import make_film
+            from dancetype.stream.clips.film import make_film
 
             told = self._paced(tell, "filming")
             frames = len(seen.track.times)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from engine.errors import ExpectedError
-from stream.settings import SettingsError
+from dancetype.engine.errors import ExpectedError
+from dancetype.stream.settings import SettingsError
 
 
 class ClipWriteError(ExpectedError):

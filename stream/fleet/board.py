@@ -14,11 +14,11 @@ from prometheus_client import (
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from stream.fleet.placing import Room
-from stream.fleet.supervisor import Phase, Supervisor, View
-from stream.messages import SourceState
-from stream.monitoring.logs import masked_text
-from stream.outlets.pages import Page, Route, document, static_pages, unauthorised
+from dancetype.stream.fleet.placing import Room
+from dancetype.stream.fleet.supervisor import Phase, Supervisor, View
+from dancetype.stream.messages import SourceState
+from dancetype.stream.monitoring.logs import masked_text
+from dancetype.stream.outlets.pages import Page, Route, document, static_pages, unauthorised
 
 _PAGE: Final = "/fleet/page.html"
 _TROUBLED: Final = (SourceState.STALLED, SourceState.RECONNECTING)

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from engine.errors import ExpectedError
-from stream.settings import Settings, explained
-from stream.sources.base import SourceError
-from stream.sources.uri import SourceKind
+from dancetype.engine.errors import ExpectedError
+from dancetype.stream.settings import Settings, explained
+from dancetype.stream.sources.base import SourceError
+from dancetype.stream.sources.uri import SourceKind
 
 _LOOK: Final = (
     "source",

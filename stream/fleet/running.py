@@ -6,10 +6,10 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
-from stream.fleet.cameras import CamerasFile
-from stream.fleet.placing import Node
-from stream.fleet.supervisor import BEAT, Kill, Placement, Start, Stop, Supervisor
-from stream.fleet.yard import LostError, Process, Yard
+from dancetype.stream.fleet.cameras import CamerasFile
+from dancetype.stream.fleet.placing import Node
+from dancetype.stream.fleet.supervisor import BEAT, Kill, Placement, Start, Stop, Supervisor
+from dancetype.stream.fleet.yard import LostError, Process, Yard
 
 _log = logging.getLogger(__name__)
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from stream.capture.backoff import Backoff
-from stream.fleet.cameras import Camera
-from stream.fleet.placing import Node, Room, choose, total
-from stream.fleet.report import Ending, Farewell, Report
-from stream.messages import SourceState
+from dancetype.stream.capture.backoff import Backoff
+from dancetype.stream.fleet.cameras import Camera
+from dancetype.stream.fleet.placing import Node, Room, choose, total
+from dancetype.stream.fleet.report import Ending, Farewell, Report
+from dancetype.stream.messages import SourceState
 
 _log = logging.getLogger(__name__)
 

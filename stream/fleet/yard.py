@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any, Protocol
 
-from engine.errors import first_line
-from stream.fleet.actor import CameraActor, Charge
-from stream.fleet.placing import Node, Room
-from stream.fleet.report import Farewell, Report
-from stream.fleet.supervisor import Placement
+from dancetype.engine.errors import first_line
+from dancetype.stream.fleet.actor import CameraActor, Charge
+from dancetype.stream.fleet.placing import Node, Room
+from dancetype.stream.fleet.report import Farewell, Report
+from dancetype.stream.fleet.supervisor import Placement
 
 
 class LostError(Exception):

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, Self
 
-from stream.messages import Clock, Message, PredictionMessage, SourceMessage
-from stream.outlets.pages import Page, document
+from dancetype.stream.messages import Clock, Message, PredictionMessage, SourceMessage
+from dancetype.stream.outlets.pages import Page, document
 
 _FRESH: Final = 10.0
 

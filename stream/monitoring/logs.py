@@ -11,16 +11,16 @@ from typing import Any, Final, Self, TypeVar
 import structlog
 from structlog.typing import Processor
 
-from engine.errors import printable
-from engine.rolling import Status
-from stream.messages import Message, SourceMessage, SourceState
-from stream.sources.base import Fault
+from dancetype.engine.errors import printable
+from dancetype.engine.rolling import Status
+from dancetype.stream.messages import Message, SourceMessage, SourceState
+from dancetype.stream.sources.base import Fault
 
 _Said = TypeVar("_Said")
 
 _log = logging.getLogger(__name__)
 
-_OUR_PACKAGES: Final = ("engine", "stream")
+_OUR_PACKAGE: Final = "dancetype"
 # What libraries attach to their records is theirs, such as whole connections of websockets.
 _FIELDS: Final = ("source", "state", "fault", "epoch", "reason", "status", "genre")
 _LEVELS: Final = {
@@ -47,7 +47,7 @@ def configure(*, level: int = logging.INFO) -> None:
     JSON text.
 
     Args:
-        level: from which our own packages are heard.
+        level: from which our own package is heard.
     """
     terminal = _is_terminal()
     handler = _StderrHandler(terminal=terminal)
@@ -58,8 +58,7 @@ def configure(*, level: int = logging.INFO) -> None:
         handler,
     ]
     root.setLevel(logging.WARNING)
-    for package in _OUR_PACKAGES:
-        logging.getLogger(package).setLevel(level)
+    logging.getLogger(_OUR_PACKAGE).setLevel(level)
     logging.captureWarnings(True)
 
 
@@ -188,7 +187,7 @@ def _for_people(
         for name, value in fields.items()
         if value is not None
     }
-    if str(shown.get("logger")).partition(".")[0] in _OUR_PACKAGES:
+    if str(shown.get("logger")).partition(".")[0] == _OUR_PACKAGE:
         del shown["logger"]  # Which module of ours says so helps nobody at a terminal.
     return shown
 

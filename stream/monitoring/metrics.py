@@ -20,16 +20,16 @@ from prometheus_client import (
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from engine.rolling import Status
-from stream.messages import (
+from dancetype.engine.rolling import Status
+from dancetype.stream.messages import (
     Clock,
     Message,
     PredictionMessage,
     SourceMessage,
     SourceState,
 )
-from stream.monitoring.new_frames import NewFrames
-from stream.outlets.pages import Page, unauthorised
+from dancetype.stream.monitoring.new_frames import NewFrames
+from dancetype.stream.outlets.pages import Page, unauthorised
 
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0)
 _TASKS: Final = Path("/proc/self/task")

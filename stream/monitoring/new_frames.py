@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from stream.messages import FrameCounts, PredictionMessage
+from dancetype.stream.messages import FrameCounts, PredictionMessage
 
 _NONE: Final = FrameCounts(captured=0, posed=0, dropped=0)
 

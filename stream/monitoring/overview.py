@@ -8,8 +8,15 @@ from typing import Any, Final, Self
 
 import numpy as np
 
-from stream.messages import Clock, Latency, Message, PredictionMessage, SourceMessage, SourceState
-from stream.outlets.pages import Page, document, unauthorised
+from dancetype.stream.messages import (
+    Clock,
+    Latency,
+    Message,
+    PredictionMessage,
+    SourceMessage,
+    SourceState,
+)
+from dancetype.stream.outlets.pages import Page, document, unauthorised
 
 _HISTORY: Final = 600.0
 # Of changes in a history, should something flicker.

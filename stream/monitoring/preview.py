@@ -5,10 +5,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
 
-from engine.blazepose import Landmarks
-from engine.opencv import cv2
-from stream.frames import Frame
-from stream.outlets.pages import Page, Route, unauthorised
+from dancetype.engine.blazepose import Landmarks
+from dancetype.engine.opencv import cv2
+from dancetype.stream.frames import Frame
+from dancetype.stream.outlets.pages import Page, Route, unauthorised
 
 _WIDEST: Final = 640
 _QUALITY: Final = 70

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
-from stream.outlets.base import OutletError
+from dancetype.stream.outlets.base import OutletError
 
 _log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Protocol, Self
 
-from engine.errors import ExpectedError
-from stream.messages import Message
+from dancetype.engine.errors import ExpectedError
+from dancetype.stream.messages import Message
 
 _log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from aiomqtt.exceptions import MqttCodeError
 from paho.mqtt.reasoncodes import ReasonCode
 
-from stream.outlets.base import OutletError
+from dancetype.stream.outlets.base import OutletError
 
 # Reason codes of MQTT 5, section 2.4.
 _REFUSALS: Final = {

@@ -14,10 +14,10 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 from websockets.protocol import State
 
-from stream.messages import Clock, Heartbeat, SourceTimes
-from stream.outlets.access import Access, bearer
-from stream.outlets.outbox import HEART, Newest, Outbox
-from stream.outlets.subscription import Hello, Request, ShutOut, read_request
+from dancetype.stream.messages import Clock, Heartbeat, SourceTimes
+from dancetype.stream.outlets.access import Access, bearer
+from dancetype.stream.outlets.outbox import HEART, Newest, Outbox
+from dancetype.stream.outlets.subscription import Hello, Request, ShutOut, read_request
 
 _log = logging.getLogger(__name__)
 

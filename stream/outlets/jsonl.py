@@ -4,8 +4,8 @@ import errno
 from pathlib import Path
 from typing import Self
 
-from stream.messages import Message
-from stream.outlets.base import OutletError
+from dancetype.stream.messages import Message
+from dancetype.stream.outlets.base import OutletError
 
 
 class JsonlOutlet:

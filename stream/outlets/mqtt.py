@@ -16,19 +16,19 @@ from aiomqtt import Will
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from stream.capture.backoff import Backoff
-from stream.messages import Message, PredictionMessage, SourceMessage, SourceState
-from stream.outlets.addresses import resolve
-from stream.outlets.broker import Broker, explained, parse_broker, refused, tls_context
-from stream.outlets.homeassistant import (
+from dancetype.stream.capture.backoff import Backoff
+from dancetype.stream.messages import Message, PredictionMessage, SourceMessage, SourceState
+from dancetype.stream.outlets.addresses import resolve
+from dancetype.stream.outlets.broker import Broker, explained, parse_broker, refused, tls_context
+from dancetype.stream.outlets.homeassistant import (
     BIRTH,
     BIRTH_TOPIC,
     CONFIDENCE_EVERY,
     discovery_payload,
     discovery_topic,
 )
-from stream.outlets.mailbox import Mailbox
-from stream.outlets.mqtt_client import MqttClient
+from dancetype.stream.outlets.mailbox import Mailbox
+from dancetype.stream.outlets.mqtt_client import MqttClient
 
 _log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 import aiomqtt
 from aiomqtt import ProtocolVersion, Will
 
-from stream.outlets.broker import Broker
+from dancetype.stream.outlets.broker import Broker
 
 # All that paho logs it reports as well.
 _unheard = logging.getLogger(f"{__name__}.paho")

@@ -10,10 +10,16 @@ from urllib.parse import quote, urlsplit
 
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from engine.rolling import Status
-from stream.messages import DancerAnswer, Message, PredictionMessage, SourceMessage, SourceState
-from stream.outlets.addresses import Address, resolve
-from stream.outlets.base import OutletError
+from dancetype.engine.rolling import Status
+from dancetype.stream.messages import (
+    DancerAnswer,
+    Message,
+    PredictionMessage,
+    SourceMessage,
+    SourceState,
+)
+from dancetype.stream.outlets.addresses import Address, resolve
+from dancetype.stream.outlets.base import OutletError
 
 _log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from stream.messages import SourceName
+from dancetype.stream.messages import SourceName
 
 _MOST_PARAMETERS: Final = 100
 

@@ -10,8 +10,14 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from engine.rolling import Status
-from stream.messages import DancerAnswer, Message, PredictionMessage, SourceMessage, SourceState
+from dancetype.engine.rolling import Status
+from dancetype.stream.messages import (
+    DancerAnswer,
+    Message,
+    PredictionMessage,
+    SourceMessage,
+    SourceState,
+)
 
 _WORDS: Final = {
     Status.WARMING_UP: "warming up",

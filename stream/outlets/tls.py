@@ -3,7 +3,7 @@
 import ssl
 from pathlib import Path
 
-from stream.outlets.base import OutletError
+from dancetype.stream.outlets.base import OutletError
 
 
 class _LockedError(Exception):

@@ -15,14 +15,14 @@ from urllib.parse import unquote
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from stream.messages import Clock, Message
-from stream.outlets.access import Access
-from stream.outlets.base import OutletError
-from stream.outlets.client import Client, Ending, Limits
-from stream.outlets.door import Door
-from stream.outlets.outbox import Newest
-from stream.outlets.pages import Page, Route, plain, response, static_pages
-from stream.outlets.subscription import sources_in
+from dancetype.stream.messages import Clock, Message
+from dancetype.stream.outlets.access import Access
+from dancetype.stream.outlets.base import OutletError
+from dancetype.stream.outlets.client import Client, Ending, Limits
+from dancetype.stream.outlets.door import Door
+from dancetype.stream.outlets.outbox import Newest
+from dancetype.stream.outlets.pages import Page, Route, plain, response, static_pages
+from dancetype.stream.outlets.subscription import sources_in
 
 _log = logging.getLogger(__name__)
 # It tells every header and message at DEBUG, and the token with them.

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Condition, Thread
 from typing import Final
 
-from stream.record.take import About, Take
+from dancetype.stream.record.take import About, Take
 
 _log = logging.getLogger(__name__)
 

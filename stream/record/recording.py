@@ -9,18 +9,18 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.blazepose import Landmarks
-from engine.thinning import chosen
-from engine.track import Track, stacked
-from stream.capture.threads import SourceThreads
-from stream.events import StateChanged
-from stream.frames import Frame
-from stream.sources.base import Source
-from stream.sources.file import FileSource
+from dancetype.engine.blazepose import Landmarks
+from dancetype.engine.thinning import chosen
+from dancetype.engine.track import Track, stacked
+from dancetype.stream.capture.threads import SourceThreads
+from dancetype.stream.events import StateChanged
+from dancetype.stream.frames import Frame
+from dancetype.stream.sources.base import Source
+from dancetype.stream.sources.file import FileSource
 
 
 class LandmarkEstimator(Protocol):
-    """What a recording asks of a pose estimator; `engine.pose.estimator.PoseEstimator` is one."""
+    """What a recording asks of a pose estimator; `PoseEstimator` is one."""
 
     def __enter__(self) -> Self: ...
 

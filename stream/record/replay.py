@@ -11,11 +11,11 @@ from typing import Final
 
 import numpy as np
 
-from engine.floor import Floor, FloorPrediction
-from stream.events import Event, Predicted, StateChanged
-from stream.messages import SourceState
-from stream.record.take import About, Answer, Take, TakeError, read_take
-from stream.sources.base import Fault
+from dancetype.engine.floor import Floor, FloorPrediction
+from dancetype.stream.events import Event, Predicted, StateChanged
+from dancetype.stream.messages import SourceState
+from dancetype.stream.record.take import About, Answer, Take, TakeError, read_take
+from dancetype.stream.sources.base import Fault
 
 _log = logging.getLogger(__name__)
 

@@ -11,20 +11,20 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from stream.events import StateChanged
-from stream.messages import SourceState
-from stream.record.label import Label
-from stream.record.progress import ProgressLines
-from stream.record.recording import LandmarkEstimator, Recorder, Recording, record_file
-from stream.sources.base import Source, SourceError
-from stream.sources.opening import open_source
-from stream.sources.uri import SourceKind, SourceUri
+from dancetype.stream.events import StateChanged
+from dancetype.stream.messages import SourceState
+from dancetype.stream.record.label import Label
+from dancetype.stream.record.progress import ProgressLines
+from dancetype.stream.record.recording import LandmarkEstimator, Recorder, Recording, record_file
+from dancetype.stream.sources.base import Source, SourceError
+from dancetype.stream.sources.opening import open_source
+from dancetype.stream.sources.uri import SourceKind, SourceUri
 
 _REFRESH: Final = 0.1
 _JOIN_TIMEOUT: Final = 0.8
 # How much longer than asked for it may take where a camera comes late, or breaks off.
 _PATIENCE: Final = 10.0
-# The shortest window that is learned from, and the play that `engine.window` gives it.
+# The shortest window that is learned from, and the play that `dancetype.engine.window` gives it.
 _WINDOW: Final = 1.0
 _PLAY: Final = 0.05
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from pydantic import BaseModel, FiniteFloat
 
-from engine.blazepose import LANDMARKS, OF_COCO, Landmarks, coco_image, coco_visibility
-from engine.errors import ExpectedError, first_line
-from engine.npz import open_npz, save_npz
-from engine.skeleton import JOINTS, Array
+from dancetype.engine.blazepose import LANDMARKS, OF_COCO, Landmarks, coco_image, coco_visibility
+from dancetype.engine.errors import ExpectedError, first_line
+from dancetype.engine.npz import open_npz, save_npz
+from dancetype.engine.skeleton import JOINTS, Array
 
 FORMAT: Final = 1
 """Of the files; grows where an older dancetype would misread a newer one's."""
@@ -21,7 +21,7 @@ _WORLD: Final = 10_000  # steps to a metre
 _IMAGE: Final = 10_000  # steps to the width or height of the image
 _VISIBILITY: Final = 255
 _MOST: Final = 32_767
-# Whom `engine.floor.Floor` would not take for a body is nobody here, too.
+# Whom `dancetype.engine.floor.Floor` would not take for a body is nobody here, too.
 _FARTHEST: Final = 1e6
 
 # Five minutes of six people at 60 frames a second are a quarter of this.

@@ -13,13 +13,13 @@ from typing import Final, Self
 
 import numpy as np
 
-from engine.blazepose import Landmarks
-from engine.skeleton import JOINTS
-from stream.frames import Frame
-from stream.messages import Clock, Message, PredictionTimes, SourceMessage, SourceState
-from stream.outlets.base import OutletError
-from stream.record.keeping import Keeper
-from stream.record.take import About, Body, Take, packed
+from dancetype.engine.blazepose import Landmarks
+from dancetype.engine.skeleton import JOINTS
+from dancetype.stream.frames import Frame
+from dancetype.stream.messages import Clock, Message, PredictionTimes, SourceMessage, SourceState
+from dancetype.stream.outlets.base import OutletError
+from dancetype.stream.record.keeping import Keeper
+from dancetype.stream.record.take import About, Body, Take, packed
 
 LONGEST: Final = 300.0
 """Seconds after which a new take begins, since a crash loses the one that is being made."""

@@ -3,8 +3,8 @@
 from enum import StrEnum
 from typing import Final, Protocol
 
-from engine.errors import ExpectedError
-from stream.frames import Frame
+from dancetype.engine.errors import ExpectedError
+from dancetype.stream.frames import Frame
 
 PATIENCE: Final = 3.5
 """Seconds that one answer of a network camera, or its next packet, may take, unless told."""

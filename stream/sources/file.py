@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.thinning import Wants, every_frame
-from engine.video import NoVideoFileError, Video, VideoError
-from stream.frames import Frame
-from stream.sources.base import Fault, SourceError
+from dancetype.engine.thinning import Wants, every_frame
+from dancetype.engine.video import NoVideoFileError, Video, VideoError
+from dancetype.stream.frames import Frame
+from dancetype.stream.sources.base import Fault, SourceError
 
 
 class FileSource:

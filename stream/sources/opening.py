@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable
 
-from engine.thinning import chosen
-from stream.sources.base import PATIENCE, Source
-from stream.sources.file import FileSource
-from stream.sources.pattern import PatternOptions, PatternSource
-from stream.sources.uri import SourceKind, SourceUri
-from stream.sources.webcam import WebcamSource
+from dancetype.engine.thinning import chosen
+from dancetype.stream.sources.base import PATIENCE, Source
+from dancetype.stream.sources.file import FileSource
+from dancetype.stream.sources.pattern import PatternOptions, PatternSource
+from dancetype.stream.sources.uri import SourceKind, SourceUri
+from dancetype.stream.sources.webcam import WebcamSource
 
 
 def open_source(
@@ -37,7 +37,7 @@ def open_source(
             return WebcamSource(int(uri.address), epoch=epoch, clock=clock, wants=wants)
         case SourceKind.RTSP:
             # FFmpeg once more, for those who have such a camera.
-            from stream.sources.rtsp import RtspSource
+            from dancetype.stream.sources.rtsp import RtspSource
 
             return RtspSource(uri.address, epoch=epoch, clock=clock, patience=patience, wants=wants)
         case SourceKind.FILE:

@@ -14,10 +14,10 @@ import numpy as np
 from av.container import InputContainer
 from av.video.reformatter import VideoReformatter
 
-from engine.thinning import Wants, every_frame
-from stream.frames import Frame
-from stream.sources.base import PATIENCE, Fault, SourceError, SourceUnavailableError
-from stream.sources.uri import masked
+from dancetype.engine.thinning import Wants, every_frame
+from dancetype.stream.frames import Frame
+from dancetype.stream.sources.base import PATIENCE, Fault, SourceError, SourceUnavailableError
+from dancetype.stream.sources.uri import masked
 
 # All that a camera says before its first packet may take so many times as long as one answer.
 _ANSWERS: Final = 2

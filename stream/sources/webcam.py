@@ -9,10 +9,10 @@ from typing import Final
 
 import numpy as np
 
-from engine.opencv import cv2
-from engine.thinning import Wants, every_frame
-from stream.frames import Frame
-from stream.sources.base import Fault, SourceError, SourceUnavailableError
+from dancetype.engine.opencv import cv2
+from dancetype.engine.thinning import Wants, every_frame
+from dancetype.stream.frames import Frame
+from dancetype.stream.sources.base import Fault, SourceError, SourceUnavailableError
 
 _MOST_WEBCAMS: Final = 4
 

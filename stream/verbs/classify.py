@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from engine.classifier import Classifier
-from engine.errors import printable
-from stream.clips.finding import Clip, find_clips
-from stream.clips.pool import Began, Done, Failed, Pool, Told
-from stream.clips.writing import places, sweep
-from stream.cores import allowed_cores
-from stream.native_stderr import chatter_dropped
-from stream.settings import Settings, SettingsError
-from stream.verbs.loading import estimator_maker, native_libraries
-from stream.verbs.looking import clip_worker, portable
+from dancetype.engine.classifier import Classifier
+from dancetype.engine.errors import printable
+from dancetype.stream.clips.finding import Clip, find_clips
+from dancetype.stream.clips.pool import Began, Done, Failed, Pool, Told
+from dancetype.stream.clips.writing import places, sweep
+from dancetype.stream.cores import allowed_cores
+from dancetype.stream.native_stderr import chatter_dropped
+from dancetype.stream.settings import Settings, SettingsError
+from dancetype.stream.verbs.loading import estimator_maker, native_libraries
+from dancetype.stream.verbs.looking import clip_worker, portable
 
 if TYPE_CHECKING:
-    from stream.clips.progress import ClipProgress
-    from stream.clips.tables import Report, Result
-    from stream.clips.work import Task
+    from dancetype.stream.clips.progress import ClipProgress
+    from dancetype.stream.clips.tables import Report, Result
+    from dancetype.stream.clips.work import Task
 
 
 def classify(
@@ -60,8 +60,8 @@ def classify(
     err = Console(stderr=True)
     failed = False
     with chatter_dropped(), native_libraries():
-        from stream.clips.progress import ClipProgress
-        from stream.clips.work import Task
+        from dancetype.stream.clips.progress import ClipProgress
+        from dancetype.stream.clips.work import Task
 
         genres = Classifier(settings.model, device="cpu").contract.genres
         # Fetched once, before all workers look for it.
@@ -81,7 +81,7 @@ def classify(
 
 
 def _report(genres: Mapping[str, str], err: Console, *, as_json: bool, as_csv: bool) -> "Report":
-    from stream.clips.tables import CsvLines, JsonLines, TableReport
+    from dancetype.stream.clips.tables import CsvLines, JsonLines, TableReport
 
     if as_json:
         return JsonLines()

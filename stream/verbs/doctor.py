@@ -13,12 +13,12 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from engine.errors import ExpectedError
-from engine.pose.estimator import PoseRuntime
-from stream.assets import POSE_MODELS, cache_folder, is_cached
-from stream.native_stderr import chatter_dropped
-from stream.settings import Settings
-from stream.verbs.loading import MEDIAPIPE_LIBRARIES, SYSTEM_LIBRARIES
+from dancetype.engine.errors import ExpectedError
+from dancetype.engine.pose.estimator import PoseRuntime
+from dancetype.stream.assets import POSE_MODELS, cache_folder, is_cached
+from dancetype.stream.native_stderr import chatter_dropped
+from dancetype.stream.settings import Settings
+from dancetype.stream.verbs.loading import MEDIAPIPE_LIBRARIES, SYSTEM_LIBRARIES
 
 _NEEDED: Final = ("numpy", "websockets", "aiomqtt", "pydantic")
 _POSE_RUNTIMES: Final = {"mediapipe": "mediapipe", "litert": "ai-edge-litert"}
@@ -143,7 +143,7 @@ def library(name: str, package: str) -> Finding:
 
 def _providers() -> Finding:
     try:
-        from engine.onnx import ort
+        from dancetype.engine.onnx import ort
     except ImportError as error:
         return Finding("providers", Verdict.FAIL, str(error), "pip install onnxruntime")
     found = ", ".join(
@@ -153,7 +153,7 @@ def _providers() -> Finding:
 
 
 def _genre_model(settings: Settings) -> Finding:
-    from engine.classifier import Classifier
+    from dancetype.engine.classifier import Classifier
 
     try:
         classifier = Classifier(settings.model, device=settings.device)
@@ -177,7 +177,7 @@ def _pose_model(settings: Settings) -> Finding:
             found = f"{model} is {'damaged' if model.exists() else 'not there yet'}"
             return Finding("pose model", Verdict.WARN, found, "dancetype models pull")
     try:
-        from engine.pose.estimator import open_estimator
+        from dancetype.engine.pose.estimator import open_estimator
 
         open_estimator(model, runtime=settings.pose_runtime).close()
     except (ExpectedError, ImportError, OSError) as error:
@@ -187,7 +187,7 @@ def _pose_model(settings: Settings) -> Finding:
 
 def _cameras() -> Finding:
     try:
-        from stream.sources.webcam import list_webcams
+        from dancetype.stream.sources.webcam import list_webcams
     except ImportError as error:
         return Finding("webcams", Verdict.FAIL, str(error), "see the lines above")
     found = list_webcams()

@@ -10,18 +10,18 @@ from typing import Any
 
 from rich.console import Console
 
-from stream.fleet.board import Board
-from stream.fleet.cameras import CamerasFile
-from stream.fleet.running import Fleet
-from stream.fleet.supervisor import Supervisor
-from stream.fleet.yard import RayYard
-from stream.messages import Clock
-from stream.monitoring.logs import configure
-from stream.outlets.access import is_loopback
-from stream.outlets.broker import parse_broker, tls_context
-from stream.ray_cluster import attached
-from stream.settings import Settings, SettingsError
-from stream.verbs.outgoing import page_outlet
+from dancetype.stream.fleet.board import Board
+from dancetype.stream.fleet.cameras import CamerasFile
+from dancetype.stream.fleet.running import Fleet
+from dancetype.stream.fleet.supervisor import Supervisor
+from dancetype.stream.fleet.yard import RayYard
+from dancetype.stream.messages import Clock
+from dancetype.stream.monitoring.logs import configure
+from dancetype.stream.outlets.access import is_loopback
+from dancetype.stream.outlets.broker import parse_broker, tls_context
+from dancetype.stream.ray_cluster import attached
+from dancetype.stream.settings import Settings, SettingsError
+from dancetype.stream.verbs.outgoing import page_outlet
 
 _log = logging.getLogger(__name__)
 

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from engine.classifier import SHIPPED, Classifier
-from engine.contract import Contract
-from engine.errors import ExpectedError
-from stream.native_stderr import chatter_dropped
-from stream.record.progress import ProgressLines
-from stream.settings import Settings, SettingsError
-from stream.verbs.loading import estimator_maker, native_libraries, say
-from stream.verbs.looking import clip_worker, portable
+from dancetype.engine.classifier import SHIPPED, Classifier
+from dancetype.engine.contract import Contract
+from dancetype.engine.errors import ExpectedError
+from dancetype.stream.native_stderr import chatter_dropped
+from dancetype.stream.record.progress import ProgressLines
+from dancetype.stream.settings import Settings, SettingsError
+from dancetype.stream.verbs.loading import estimator_maker, native_libraries, say
+from dancetype.stream.verbs.looking import clip_worker, portable
 
 if TYPE_CHECKING:
-    from stream.archive.ledger import Ledger
-    from stream.archive.plan import Archive
-    from stream.archive.table import Row
+    from dancetype.stream.archive.ledger import Ledger
+    from dancetype.stream.archive.plan import Archive
+    from dancetype.stream.archive.table import Row
 
 
 def label(
@@ -52,8 +52,8 @@ def label(
         raise SettingsError(f"{folder}: no such folder")
     with chatter_dropped(), native_libraries():
         try:
-            from stream.archive.ledger import Ledger
-            from stream.archive.plan import is_done, survey
+            from dancetype.stream.archive.ledger import Ledger
+            from dancetype.stream.archive.plan import is_done, survey
         except ModuleNotFoundError as error:
             raise ExpectedError(
                 f"this needs {error.name}: pip install 'dancetype[fleet]'"
@@ -100,9 +100,9 @@ def _look(
     same: "Row",
 ) -> None:
     """Has the clips of these names looked at, and the ledger keep what is said of them."""
-    from stream.archive.labelling import LabelError, labelled
-    from stream.archive.table import row_of
-    from stream.ray_cluster import attached
+    from dancetype.stream.archive.labelling import LabelError, labelled
+    from dancetype.stream.archive.table import row_of
+    from dancetype.stream.ray_cluster import attached
 
     worker = partial(clip_worker, portable(settings), threads=1)
     tally = Tally(len(names), clock=time.monotonic)

@@ -7,21 +7,21 @@ from functools import partial
 
 from rich.console import Console
 
-from engine.classifier import Classifier
-from engine.floor import Floor
-from stream.assets import SAMPLE_CLIP, cache_folder, fetch
-from stream.frames import Onlooker
-from stream.messages import Clock
-from stream.monitoring.logs import configure
-from stream.native_memory import one_heap
-from stream.native_stderr import chatter_dropped
-from stream.session import MakePipeline, Session
-from stream.settings import Settings, SettingsError
-from stream.sources.uri import SourceUri, parse_uri
-from stream.speaker import Speaker
-from stream.verbs.ending import end
-from stream.verbs.loading import estimator_maker, native_libraries, say
-from stream.verbs.outgoing import outgoing
+from dancetype.engine.classifier import Classifier
+from dancetype.engine.floor import Floor
+from dancetype.stream.assets import SAMPLE_CLIP, cache_folder, fetch
+from dancetype.stream.frames import Onlooker
+from dancetype.stream.messages import Clock
+from dancetype.stream.monitoring.logs import configure
+from dancetype.stream.native_memory import one_heap
+from dancetype.stream.native_stderr import chatter_dropped
+from dancetype.stream.session import MakePipeline, Session
+from dancetype.stream.settings import Settings, SettingsError
+from dancetype.stream.sources.uri import SourceUri, parse_uri
+from dancetype.stream.speaker import Speaker
+from dancetype.stream.verbs.ending import end
+from dancetype.stream.verbs.loading import estimator_maker, native_libraries, say
+from dancetype.stream.verbs.outgoing import outgoing
 
 
 def run(settings: Settings) -> None:
@@ -88,9 +88,9 @@ def pipelines(
         AssetError: the pose model is not there, or cannot be fetched.
     """
     # Seconds to load, and no use for whoever has a setting wrong.
-    from stream.capture.capture import patience
-    from stream.pipeline import Pipeline
-    from stream.sources.opening import open_source
+    from dancetype.stream.capture.capture import patience
+    from dancetype.stream.pipeline import Pipeline
+    from dancetype.stream.sources.opening import open_source
 
     make_estimator = estimator_maker(settings, people=settings.people)
     return {

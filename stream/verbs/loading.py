@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.text import Text
 
-from engine.errors import ExpectedError
-from stream.assets import POSE_MODELS, AssetError, cache_folder, fetch
-from stream.settings import Settings, Variant
+from dancetype.engine.errors import ExpectedError
+from dancetype.stream.assets import POSE_MODELS, AssetError, cache_folder, fetch
+from dancetype.stream.settings import Settings, Variant
 
 if TYPE_CHECKING:
-    from engine.pose.estimator import PoseEstimator
+    from dancetype.engine.pose.estimator import PoseEstimator
 
 SYSTEM_LIBRARIES: Final = {
     "libGL.so.1": "libgl1",
@@ -57,7 +57,7 @@ def estimator_maker(settings: Settings, *, people: int = 1) -> Callable[[], "Pos
 
     def make() -> "PoseEstimator":
         # A second to load, and for MediaPipe itself on the thread that uses it.
-        from engine.pose.estimator import open_estimator
+        from dancetype.engine.pose.estimator import open_estimator
 
         with native_libraries():
             return open_estimator(model, runtime=settings.pose_runtime, people=people)

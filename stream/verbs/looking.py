@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from engine.classifier import Classifier
-from stream.clips.pool import Work
-from stream.settings import Settings
-from stream.verbs.loading import estimator_maker
+from dancetype.engine.classifier import Classifier
+from dancetype.stream.clips.pool import Work
+from dancetype.stream.settings import Settings
+from dancetype.stream.verbs.loading import estimator_maker
 
 _LOOKED_AT: Final = ("model", "device", "variant", "pose_model", "pose_runtime", "pose_fps", "hop")
 
@@ -34,7 +34,7 @@ def clip_worker(settings: Settings, *, threads: int) -> Iterator[Work]:
         ExpectedError: a model cannot be had or used.
     """
     # Seconds to load.
-    from stream.clips.work import ClipWork
+    from dancetype.stream.clips.work import ClipWork
 
     classifier = Classifier(settings.model, device=settings.device)
     with estimator_maker(settings)() as estimator:

@@ -1,8 +1,8 @@
 """`dancetype models pull`: fetches a pose model ahead of time."""
 
-from stream.assets import POSE_MODELS, cache_folder, fetch
-from stream.settings import Variant
-from stream.verbs.loading import say
+from dancetype.stream.assets import POSE_MODELS, cache_folder, fetch
+from dancetype.stream.settings import Variant
+from dancetype.stream.verbs.loading import say
 
 
 def pull(variant: Variant) -> None:

@@ -7,30 +7,30 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from engine.classifier import Classifier
-from engine.contract import Contract
-from stream.frames import Onlooker
-from stream.messages import Clock
-from stream.monitoring.health import Health
-from stream.monitoring.logs import LogOutlet
-from stream.monitoring.metrics import Metrics
-from stream.monitoring.overview import Overview
-from stream.outlets.access import access_for, is_loopback
-from stream.outlets.base import Outlet, Outlets
-from stream.outlets.jsonl import JsonlOutlet
-from stream.outlets.mqtt import MqttOutlet
-from stream.outlets.osc import OscOutlet
-from stream.outlets.pages import Route
-from stream.outlets.terminal import TerminalOutlet
-from stream.outlets.tls import tls_context
-from stream.outlets.websocket import WebSocketOutlet
-from stream.record.taking import TakeOutlet
-from stream.session import MakePipeline, Session
-from stream.settings import Settings, SettingsError
-from stream.speaker import Speaker
+from dancetype.engine.classifier import Classifier
+from dancetype.engine.contract import Contract
+from dancetype.stream.frames import Onlooker
+from dancetype.stream.messages import Clock
+from dancetype.stream.monitoring.health import Health
+from dancetype.stream.monitoring.logs import LogOutlet
+from dancetype.stream.monitoring.metrics import Metrics
+from dancetype.stream.monitoring.overview import Overview
+from dancetype.stream.outlets.access import access_for, is_loopback
+from dancetype.stream.outlets.base import Outlet, Outlets
+from dancetype.stream.outlets.jsonl import JsonlOutlet
+from dancetype.stream.outlets.mqtt import MqttOutlet
+from dancetype.stream.outlets.osc import OscOutlet
+from dancetype.stream.outlets.pages import Route
+from dancetype.stream.outlets.terminal import TerminalOutlet
+from dancetype.stream.outlets.tls import tls_context
+from dancetype.stream.outlets.websocket import WebSocketOutlet
+from dancetype.stream.record.taking import TakeOutlet
+from dancetype.stream.session import MakePipeline, Session
+from dancetype.stream.settings import Settings, SettingsError
+from dancetype.stream.speaker import Speaker
 
 if TYPE_CHECKING:
-    from stream.monitoring.preview import Preview
+    from dancetype.stream.monitoring.preview import Preview
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def _preview(settings: Settings, sources: Collection[str], clock: Clock) -> "Pre
             "leave out --preview"
         )
     # Brings OpenCV along, which takes its time.
-    from stream.monitoring.preview import Preview
+    from dancetype.stream.monitoring.preview import Preview
 
     return Preview(sources, clock=clock.monotonic)
 

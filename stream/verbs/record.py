@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.errors import ExpectedError
-from stream.native_memory import one_heap
-from stream.native_stderr import chatter_dropped
-from stream.record.label import Label
-from stream.settings import Settings
-from stream.verbs.ending import end
-from stream.verbs.loading import estimator_maker, native_libraries
+from dancetype.engine.errors import ExpectedError
+from dancetype.stream.native_memory import one_heap
+from dancetype.stream.native_stderr import chatter_dropped
+from dancetype.stream.record.label import Label
+from dancetype.stream.settings import Settings
+from dancetype.stream.verbs.ending import end
+from dancetype.stream.verbs.loading import estimator_maker, native_libraries
 
 
 def record(settings: Settings, label: Label, *, out: Path, start_delay: float = 0.0) -> None:
@@ -35,7 +35,7 @@ def record(settings: Settings, label: Label, *, out: Path, start_delay: float = 
     one_heap()
     with chatter_dropped(), native_libraries(), _one_interrupt():
         # Seconds to load.
-        from stream.record.studio import Studio
+        from dancetype.stream.record.studio import Studio
 
         studio = Studio(
             label,

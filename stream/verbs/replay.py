@@ -9,17 +9,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from engine.classifier import Classifier
-from engine.floor import Floor
-from stream.messages import Clock
-from stream.monitoring.logs import configure
-from stream.record.replay import Agreement, Pace, Part, Replay, length, programme
-from stream.record.take import About, TakeError, read_take
-from stream.session import Session
-from stream.settings import Settings, SettingsError
-from stream.speaker import Speaker
-from stream.verbs.ending import end
-from stream.verbs.outgoing import outgoing
+from dancetype.engine.classifier import Classifier
+from dancetype.engine.floor import Floor
+from dancetype.stream.messages import Clock
+from dancetype.stream.monitoring.logs import configure
+from dancetype.stream.record.replay import Agreement, Pace, Part, Replay, length, programme
+from dancetype.stream.record.take import About, TakeError, read_take
+from dancetype.stream.session import Session
+from dancetype.stream.settings import Settings, SettingsError
+from dancetype.stream.speaker import Speaker
+from dancetype.stream.verbs.ending import end
+from dancetype.stream.verbs.outgoing import outgoing
 
 
 def replay(files: Sequence[Path], settings: Settings, *, speed: float, loop: bool) -> None:

@@ -6,7 +6,7 @@ from benchmarks.accuracy.__main__ import all_jobs, chosen
 from benchmarks.accuracy.ablation import variant
 from benchmarks.accuracy.models import small
 from benchmarks.accuracy.place import Job, Place, Result, perform
-from training.recipe import Recipe, load_recipe
+from dancetype.training.recipe import Recipe, load_recipe
 
 
 @pytest.fixture

@@ -19,13 +19,13 @@ from benchmarks.accuracy.robustness import (
     settings,
     turned,
 )
-from engine.clip import ClipResult
-from engine.contract import Contract
-from engine.skeleton import Array
-from engine.window import WindowSpec
-from training.aist import Sequence, SequenceName
-from training.camera import facing
-from training.evaluation import Clip, Evaluation, calibration_error
+from dancetype.engine.clip import ClipResult
+from dancetype.engine.contract import Contract
+from dancetype.engine.skeleton import Array
+from dancetype.engine.window import WindowSpec
+from dancetype.training.aist import Sequence, SequenceName
+from dancetype.training.camera import facing
+from dancetype.training.evaluation import Clip, Evaluation, calibration_error
 
 LABELS = ("BR", "PO")
 

@@ -11,7 +11,7 @@ from benchmarks.accuracy.page import write_page
 from benchmarks.accuracy.place import OTHER, Place, Result
 from benchmarks.accuracy.robustness import CURVES, SECONDS
 from benchmarks.accuracy.telling import percent, pooled, spread, table
-from engine.genres import CODES
+from dancetype.engine.genres import CODES
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from benchmarks import gpu
 from benchmarks.gpu import Row
 from benchmarks.marked import with_part, write_part
-from engine.classifier import Classifier
-from engine.errors import ExpectedError
-from engine.skeleton import Array
+from dancetype.engine.classifier import Classifier
+from dancetype.engine.errors import ExpectedError
+from dancetype.engine.skeleton import Array
 
 
 class Shifted:

@@ -5,8 +5,8 @@ import pytest
 
 from benchmarks.people import Nearest, outcome
 from benchmarks.stage import PATHS, Scene, Sighting, scene
-from engine.blazepose import Landmarks
-from engine.skeleton import Array
+from dancetype.engine.blazepose import Landmarks
+from dancetype.engine.skeleton import Array
 from tests.engine.walkers import Walker
 
 TIMES = np.arange(300) / 30

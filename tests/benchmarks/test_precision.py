@@ -1,5 +1,5 @@
 from benchmarks.precision import ARITHMETIC, Row, table
-from export.precision import Precision
+from dancetype.export.precision import Precision
 
 
 def test_the_table_says_what_is_offered_and_the_most_that_is_lost() -> None:

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from benchmarks.reliability import ROWS, page, read_figures
-from engine.errors import ExpectedError
+from dancetype.engine.errors import ExpectedError
 
 
 def line(row: str, test: str, text: str) -> str:

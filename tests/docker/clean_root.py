@@ -13,8 +13,8 @@ from urllib.parse import unquote, urlsplit
 _CHECKOUT: Final = Path(__file__).parents[2]
 # What the Dockerfile copies.
 _SOURCES: Final = (
-    *("LICENSE", "README.md", "pyproject.toml", "dancetype.py"),
-    *("engine", "export", "stream", "training", "docker"),
+    *("LICENSE", "README.md", "pyproject.toml"),
+    *("dancetype", "engine", "export", "stream", "training", "docker"),
 )
 _MIRROR: Final = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
 # Of what every container has; an image's own Python comes with its base.

@@ -17,8 +17,8 @@ import yaml
 from jsonschema import Draft7Validator
 from prometheus_client.parser import text_string_to_metric_families
 
-from stream.messages import Clock
-from stream.monitoring.metrics import Metrics
+from dancetype.stream.messages import Clock
+from dancetype.stream.monitoring.metrics import Metrics
 from tests.system.mosquitto import a_prediction, a_state
 
 DOCKER: Final = Path(__file__).parents[2] / "docker"

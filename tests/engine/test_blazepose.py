@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from engine.blazepose import Landmarks, coco_joints, coco_visibility
-from engine.skeleton import JOINTS
+from dancetype.engine.blazepose import Landmarks, coco_joints, coco_visibility
+from dancetype.engine.skeleton import JOINTS
 
 # As MediaPipe numbers its landmarks:
 # https://ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker

@@ -6,12 +6,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from engine.classifier import Classifier, Device, ModelError
-from engine.contract import Contract
-from engine.genres import CODES
-from engine.onnx import CPU, CUDA, ort
-from engine.skeleton import Array
-from engine.window import WindowSpec
+from dancetype.engine.classifier import Classifier, Device, ModelError
+from dancetype.engine.contract import Contract
+from dancetype.engine.genres import CODES
+from dancetype.engine.onnx import CPU, CUDA, ort
+from dancetype.engine.skeleton import Array
+from dancetype.engine.window import WindowSpec
 
 CONTRACT = Contract(CODES, WindowSpec(4.0, 1.0, 60), "camera", "none", "none", ())
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine.clip import classify_track, clip_windows
-from engine.contract import Contract
-from engine.skeleton import JOINTS, Array
-from engine.window import WindowSpec
+from dancetype.engine.clip import classify_track, clip_windows
+from dancetype.engine.contract import Contract
+from dancetype.engine.skeleton import JOINTS, Array
+from dancetype.engine.window import WindowSpec
 
 
 class Drifting:

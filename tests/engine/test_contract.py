@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from engine.contract import Contract, ContractError
-from engine.genres import CODES, GENRES
-from engine.skeleton import JOINTS
-from engine.window import WindowSpec
+from dancetype.engine.contract import Contract, ContractError
+from dancetype.engine.genres import CODES, GENRES
+from dancetype.engine.skeleton import JOINTS
+from dancetype.engine.window import WindowSpec
 
 CONTRACT = Contract(
     labels=CODES,

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine.contract import Contract
-from engine.floor import Floor, FloorPrediction
-from engine.genres import CODES
-from engine.pose.estimator import open_estimator
-from engine.recognizer import Recognizer
-from engine.rolling import Status
-from engine.skeleton import JOINTS, Array
-from engine.window import WindowSpec
+from dancetype.engine.contract import Contract
+from dancetype.engine.floor import Floor, FloorPrediction
+from dancetype.engine.genres import CODES
+from dancetype.engine.pose.estimator import open_estimator
+from dancetype.engine.recognizer import Recognizer
+from dancetype.engine.rolling import Status
+from dancetype.engine.skeleton import JOINTS, Array
+from dancetype.engine.window import WindowSpec
 from tests.engine.walkers import Walker
 
 LEFT_WRIST = 4 * JOINTS.index("left_wrist")
@@ -89,7 +89,7 @@ def test_what_classifying_took_is_shared_out_and_adds_up(monkeypatch: pytest.Mon
             now += 0.012
             return super().__call__(windows)
 
-    monkeypatch.setattr("engine.recognizer.perf_counter", lambda: now)
+    monkeypatch.setattr("dancetype.engine.recognizer.perf_counter", lambda: now)
     said = watch(Floor(Slow(), people=3), [ANN, BOB, CY], 0, 3)[-1]
     assert [d.prediction.classify_seconds for d in said.dancers] == pytest.approx([0.004] * 3)
 

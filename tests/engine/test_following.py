@@ -4,8 +4,8 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from engine.blazepose import Landmarks
-from engine.following import Alone, Follower, assign
+from dancetype.engine.blazepose import Landmarks
+from dancetype.engine.following import Alone, Follower, assign
 from tests.engine.walkers import Walker, ids
 
 ANN, BOB, CY = Walker(-2.0), Walker(2.0, size=1.2), Walker(0.0, size=0.8)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.genres import CODES, GENRES, is_code, is_name, made_codes, plain, understood
+from dancetype.engine.genres import CODES, GENRES, is_code, is_name, made_codes, plain, understood
 
 
 @pytest.mark.parametrize(("code", "name"), GENRES.items())

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.npz import open_npz, save_npz
+from dancetype.engine.npz import open_npz, save_npz
 
 
 def test_what_was_saved_is_read_again(tmp_path: Path) -> None:

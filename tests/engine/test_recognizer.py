@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine.contract import Contract
-from engine.genres import CODES
-from engine.recognizer import Beat, Memory, Prediction, Recognizer, predict
-from engine.rolling import Status
-from engine.skeleton import JOINTS, Array, Pose
-from engine.window import WindowSpec
+from dancetype.engine.contract import Contract
+from dancetype.engine.genres import CODES
+from dancetype.engine.recognizer import Beat, Memory, Prediction, Recognizer, predict
+from dancetype.engine.rolling import Status
+from dancetype.engine.skeleton import JOINTS, Array, Pose
+from dancetype.engine.window import WindowSpec
 
 
 class Sure:
@@ -124,7 +124,7 @@ def test_all_dancers_are_classified_at_once_and_share_the_time(
             now, calls = now + 0.01, calls + 1
             return super().__call__(windows)
 
-    monkeypatch.setattr("engine.recognizer.perf_counter", lambda: now)
+    monkeypatch.setattr("dancetype.engine.recognizer.perf_counter", lambda: now)
     classifier = Slow()
     there, new, gone, nobody = (Memory(classifier.contract) for _ in range(4))
     for frame in range(90):
@@ -146,7 +146,7 @@ def test_all_dancers_are_classified_at_once_and_share_the_time(
 
 def test_with_nobody_there_the_first_takes_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter([1.0, 1.5])
-    monkeypatch.setattr("engine.recognizer.perf_counter", lambda: next(ticks))
+    monkeypatch.setattr("dancetype.engine.recognizer.perf_counter", lambda: next(ticks))
     memories = [Memory(Sure.contract), Memory(Sure.contract)]
     said = predict(0.0, memories, Sure())
     assert [prediction.classify_seconds for prediction in said] == [0.5, 0.0]

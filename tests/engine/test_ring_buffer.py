@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from engine.ring_buffer import RingBuffer
-from engine.skeleton import JOINTS, Pose
+from dancetype.engine.ring_buffer import RingBuffer
+from dancetype.engine.skeleton import JOINTS, Pose
 
 
 def pose(value: float) -> Pose:

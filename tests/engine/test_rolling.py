@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine.rolling import RollingEstimate, Status
+from dancetype.engine.rolling import RollingEstimate, Status
 
 LABELS = ("BR", "PO", "LO")
 

@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from engine.thinning import Thinning, chosen
+from dancetype.engine.thinning import Thinning, chosen
 
 
 def taken(fps: float, times: list[float]) -> list[float]:

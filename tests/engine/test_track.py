@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import track as track_module
-from engine.blazepose import Landmarks
-from engine.skeleton import JOINTS
-from engine.track import NOT_DANCING, Track, TrackError, read_track, read_tracks, stacked
+from dancetype.engine import track as track_module
+from dancetype.engine.blazepose import Landmarks
+from dancetype.engine.skeleton import JOINTS
+from dancetype.engine.track import NOT_DANCING, Track, TrackError, read_track, read_tracks, stacked
 
 RANDOM = np.random.default_rng(0)
 WORLD = RANDOM.normal(0, 0.5, (40, 33, 3)).astype(np.float32)

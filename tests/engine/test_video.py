@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engine.video import FrameTimes, NoVideoFileError, Video, VideoError
+from dancetype.engine.video import FrameTimes, NoVideoFileError, Video, VideoError
 
 MakeVideo = Callable[..., Path]
 

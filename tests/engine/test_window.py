@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from engine.skeleton import JOINTS, Array, mirrored
-from engine.window import WindowSpec, cut_window
+from dancetype.engine.skeleton import JOINTS, Array, mirrored
+from dancetype.engine.window import WindowSpec, cut_window
 
 SPEC = WindowSpec(seconds=4.0, min_seconds=1.0, length=60)
 

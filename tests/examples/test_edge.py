@@ -8,9 +8,9 @@ import numpy as np
 import onnx
 import pytest
 
-from engine.classifier import Classifier
-from engine.track import Track, read_track
-from engine.window import WindowSpec, cut_window
+from dancetype.engine.classifier import Classifier
+from dancetype.engine.track import Track, read_track
+from dancetype.engine.window import WindowSpec, cut_window
 from tests.examples.script import EXAMPLES, load
 
 edge = load("edge")

@@ -6,12 +6,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-import export.console
-from engine.classifier import Classifier
-from engine.track import Track
-from export.console import FiguresError
+import dancetype.export.console
+from dancetype.engine.classifier import Classifier
+from dancetype.engine.track import Track
+from dancetype.export.console import FiguresError
+from dancetype.training.runs import Judge
 from tests.export.test_to_onnx import CHECKOUT, untrained
-from training.runs import Judge
 
 SHIPPED = CHECKOUT / "engine" / "models" / "live.onnx"
 
@@ -28,7 +28,7 @@ def a_track(folder: Path) -> Path:
 @pytest.fixture
 def app() -> typer.Typer:
     app = typer.Typer()
-    export.console.register(app)
+    dancetype.export.console.register(app)
     return app
 
 

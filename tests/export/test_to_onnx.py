@@ -8,17 +8,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.classifier import Classifier, ModelError
-from engine.contract import Contract
-from engine.genres import CODES, GENRES
-from engine.onnx import ort
-from engine.skeleton import JOINTS
-from export.packing import PackingError
-from export.precision import TOLERANCES, Precision
-from export.to_onnx import ExportError, export, parity, shrink
-from training.checkpoint import Checkpoint, CheckpointClassifier
-from training.network import GenreLSTM
-from training.recipe import Recipe
+from dancetype.engine.classifier import Classifier, ModelError
+from dancetype.engine.contract import Contract
+from dancetype.engine.genres import CODES, GENRES
+from dancetype.engine.onnx import ort
+from dancetype.engine.skeleton import JOINTS
+from dancetype.export.packing import PackingError
+from dancetype.export.precision import TOLERANCES, Precision
+from dancetype.export.to_onnx import ExportError, export, parity, shrink
+from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
+from dancetype.training.network import GenreLSTM
+from dancetype.training.recipe import Recipe
 
 
 def untrained(*, seed: int = 0, **network: Any) -> Checkpoint:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from engine.errors import ExpectedError
+from dancetype.engine.errors import ExpectedError
 
 settings.register_profile(
     "bounded",

@@ -1,9 +1,9 @@
 from hypothesis import example, given
 
-from engine.genres import GENRES
-from engine.track import NOT_DANCING
-from stream.record.label import Label
-from stream.settings import SettingsError
+from dancetype.engine.genres import GENRES
+from dancetype.engine.track import NOT_DANCING
+from dancetype.stream.record.label import Label
+from dancetype.stream.settings import SettingsError
 from tests.fuzz.fuzzing import fuzzed, only, texts
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stream.messages import MessageError, parse_message
+from dancetype.stream.messages import MessageError, parse_message
 from tests.fuzz.fuzzing import changed, damaged, fuzzed, only, texts, values
 
 ANSWER = {

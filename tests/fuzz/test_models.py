@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from onnx import helper
 
-from engine import classifier
-from engine.classifier import Classifier, ModelError
+from dancetype.engine import classifier
+from dancetype.engine.classifier import Classifier, ModelError
 from tests.engine.test_classifier import CONTRACT, make_model
 from tests.fuzz.fuzzing import changed, damaged, fuzzed, fuzzed_less, only, values
 

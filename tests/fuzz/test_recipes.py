@@ -4,9 +4,9 @@ from pathlib import Path
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from dancetype.training import recipe
+from dancetype.training.recipe import RecipeError, load_recipe
 from tests.fuzz.fuzzing import changed, damaged, fuzzed, only, texts, toml
-from training import recipe
-from training.recipe import RecipeError, load_recipe
 
 SHIPPED = (Path(recipe.__file__).parent / "recipes" / "live.toml").read_bytes()
 

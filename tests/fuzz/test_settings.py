@@ -6,7 +6,7 @@ from unittest.mock import patch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stream.settings import Settings, SettingsError, load_settings
+from dancetype.stream.settings import Settings, SettingsError, load_settings
 from tests.fuzz.fuzzing import changed, damaged, fuzzed_less, only, texts, toml, values
 
 NAMES = sorted(Settings.model_fields)

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
-from stream.record.take import FORMAT, TakeError, read_take
+from dancetype.stream.record.take import FORMAT, TakeError, read_take
 from tests.fuzz.fuzzing import damaged, fuzzed, only
 from tests.fuzz.npz import Call, claiming, packed
 from tests.stream.record.takes import about, walk

@@ -4,9 +4,9 @@ from urllib.parse import quote
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stream.sources.base import SourceError
-from stream.sources.pattern import PatternOptions, PatternSource
-from stream.sources.uri import SourceKind, parse_uri
+from dancetype.stream.sources.base import SourceError
+from dancetype.stream.sources.pattern import PatternOptions, PatternSource
+from dancetype.stream.sources.uri import SourceKind, parse_uri
 from tests.fuzz.fuzzing import fuzzed, only, texts
 
 SECRET = "5ecret"

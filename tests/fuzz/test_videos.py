@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.video import FrameTimes
-from stream.sources.base import SourceError
-from stream.sources.file import FileSource
+from dancetype.engine.video import FrameTimes
+from dancetype.stream.sources.base import SourceError
+from dancetype.stream.sources.file import FileSource
 from tests.fuzz.fuzzing import damaged, fuzzed, fuzzed_less, only, texts
 
 NAMES = ["clip.mp4", "clip.mkv", "clip.avi"]

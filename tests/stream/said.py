@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from engine.rolling import Status
-from stream.messages import (
+from dancetype.engine.rolling import Status
+from dancetype.stream.messages import (
     DancerAnswer,
     FrameCounts,
     Latency,
@@ -13,7 +13,7 @@ from stream.messages import (
     SourceState,
     SourceTimes,
 )
-from stream.sources.base import Fault
+from dancetype.stream.sources.base import Fault
 
 
 def predicted(

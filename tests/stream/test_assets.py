@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from stream.assets import (
+from dancetype.stream.assets import (
     POSE_MODELS,
     SAMPLE_CLIP,
     Asset,
@@ -16,7 +16,7 @@ from stream.assets import (
     fetch,
     is_cached,
 )
-from stream.origins import FromUrl, FromWheel, OriginError
+from dancetype.stream.origins import FromUrl, FromWheel, OriginError
 
 CONTENT = b"a model" * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

@@ -8,13 +8,19 @@ import jsonschema
 import pytest
 import yaml
 
-from engine.rolling import Status
-from stream.asyncapi import document
-from stream.messages import Heartbeat, PredictionMessage, SourceMessage, SourceState, SourceTimes
-from stream.outlets.homeassistant import discovery_payload, discovery_topic
-from stream.outlets.mqtt import topic_level
-from stream.outlets.subscription import ShutOut, read_request
-from stream.sources.base import Fault
+from dancetype.engine.rolling import Status
+from dancetype.stream.asyncapi import document
+from dancetype.stream.messages import (
+    Heartbeat,
+    PredictionMessage,
+    SourceMessage,
+    SourceState,
+    SourceTimes,
+)
+from dancetype.stream.outlets.homeassistant import discovery_payload, discovery_topic
+from dancetype.stream.outlets.mqtt import topic_level
+from dancetype.stream.outlets.subscription import ShutOut, read_request
+from dancetype.stream.sources.base import Fault
 from tests.stream.said import changed, predicted
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -47,7 +53,7 @@ def at(reference: str) -> Any:
 
 
 def test_the_file_agrees_with_the_code() -> None:
-    assert document() == FILE, "python -m stream.asyncapi > docs/asyncapi.yaml"
+    assert document() == FILE, "python -m dancetype.stream.asyncapi > docs/asyncapi.yaml"
 
 
 def test_every_reference_leads_somewhere() -> None:

@@ -8,12 +8,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-import stream.console
-from engine.errors import ExpectedError
-from stream.assets import POSE_MODELS
-from stream.settings import Settings, SettingsError
-from stream.verbs import doctor, live, loading
-from stream.verbs.doctor import Verdict
+import dancetype.stream.console
+from dancetype.engine.errors import ExpectedError
+from dancetype.stream.assets import POSE_MODELS
+from dancetype.stream.settings import Settings, SettingsError
+from dancetype.stream.verbs import doctor, live, loading
+from dancetype.stream.verbs.doctor import Verdict
 
 MakeVideo = Callable[..., Path]
 
@@ -21,7 +21,7 @@ MakeVideo = Callable[..., Path]
 @pytest.fixture
 def app() -> typer.Typer:
     app = typer.Typer()
-    stream.console.register(app)
+    dancetype.stream.console.register(app)
     return app
 
 
@@ -47,7 +47,8 @@ def test_each_verb_explains_itself(app: typer.Typer, words: list[str]) -> None:
 
 def test_help_waits_for_no_heavy_library() -> None:
     script = (
-        "import sys, typer, stream.console; app = typer.Typer(); stream.console.register(app)\n"
+        "import sys\n"
+        "from dancetype.cli import app\n"
         "try: app(['run', '--help'])\n"
         "except SystemExit: print({'cv2', 'mediapipe', 'onnxruntime', 'numpy'} & set(sys.modules))"
     )

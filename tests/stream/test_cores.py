@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from stream.cores import allowed_cores, within_quota
+from dancetype.stream.cores import allowed_cores, within_quota
 
 
 @pytest.mark.parametrize(

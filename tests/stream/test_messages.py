@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from engine.floor import Dancer, FloorPrediction
-from engine.genres import CODES, GENRES
-from engine.recognizer import Prediction
-from engine.rolling import Estimate, Status
-from engine.skeleton import JOINTS
-from stream.messages import (
+from dancetype.engine.floor import Dancer, FloorPrediction
+from dancetype.engine.genres import CODES, GENRES
+from dancetype.engine.recognizer import Prediction
+from dancetype.engine.rolling import Estimate, Status
+from dancetype.engine.skeleton import JOINTS
+from dancetype.stream.messages import (
     Clock,
     FrameCounts,
     Heartbeat,
@@ -29,7 +29,7 @@ from stream.messages import (
     schema,
     source_message,
 )
-from stream.sources.base import Fault
+from dancetype.stream.sources.base import Fault
 from tests.engine.walkers import Walker
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -120,7 +120,7 @@ def test_a_heartbeat_is_valid_against_the_published_schema() -> None:
 
 
 def test_the_published_schema_file_agrees_with_the_models() -> None:
-    remedy = "python -m stream.messages > docs/protocol.schema.json"
+    remedy = "python -m dancetype.stream.messages > docs/protocol.schema.json"
     assert json.loads((DOCS / "protocol.schema.json").read_text()) == schema(), remedy
 
 

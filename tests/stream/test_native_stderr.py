@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from stream.native_stderr import chatter_dropped
+from dancetype.stream.native_stderr import chatter_dropped
 
 CHATTER = (
     b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n",
@@ -30,7 +30,7 @@ def test_errors_of_native_code_come_through(capfd: pytest.CaptureFixture[str]) -
 
 def test_what_python_writes_is_led_past_the_filter() -> None:
     script = (
-        "import os, sys; from stream.native_stderr import chatter_dropped\n"
+        "import os, sys; from dancetype.stream.native_stderr import chatter_dropped\n"
         "with chatter_dropped():\n"
         "    print('INFO: Created TensorFlow Lite XNNPACK delegate', file=sys.stderr)\n"
         "    assert sys.stderr.fileno() != 2\n"

@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine.blazepose import Landmarks
-from engine.contract import Contract
-from engine.errors import ExpectedError
-from engine.floor import Floor
-from engine.genres import CODES
-from engine.rolling import Status
-from engine.skeleton import Array
-from engine.window import WindowSpec
-from stream.events import Event, Predicted, StateChanged
-from stream.frames import Frame
-from stream.messages import SourceState
-from stream.pipeline import Pipeline
-from stream.sources.base import Fault, Source, SourceError
+from dancetype.engine.blazepose import Landmarks
+from dancetype.engine.contract import Contract
+from dancetype.engine.errors import ExpectedError
+from dancetype.engine.floor import Floor
+from dancetype.engine.genres import CODES
+from dancetype.engine.rolling import Status
+from dancetype.engine.skeleton import Array
+from dancetype.engine.window import WindowSpec
+from dancetype.stream.events import Event, Predicted, StateChanged
+from dancetype.stream.frames import Frame
+from dancetype.stream.messages import SourceState
+from dancetype.stream.pipeline import Pipeline
+from dancetype.stream.sources.base import Fault, Source, SourceError
 
 SPEC = WindowSpec(seconds=2.0, min_seconds=1.0, length=8)
 

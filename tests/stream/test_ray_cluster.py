@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.ray_cluster import RayError, attached
+from dancetype.stream.ray_cluster import RayError, attached
 
 
 @pytest.fixture(autouse=True)

@@ -7,12 +7,12 @@ from typing import Self
 
 import pytest
 
-from engine.genres import GENRES
-from stream.events import Event, StateChanged
-from stream.messages import Clock, PredictionMessage, SourceMessage, SourceState
-from stream.outlets.base import Outlets
-from stream.session import Session
-from stream.speaker import Speaker
+from dancetype.engine.genres import GENRES
+from dancetype.stream.events import Event, StateChanged
+from dancetype.stream.messages import Clock, PredictionMessage, SourceMessage, SourceState
+from dancetype.stream.outlets.base import Outlets
+from dancetype.stream.session import Session
+from dancetype.stream.speaker import Speaker
 
 RUNNING = StateChanged(SourceState.RUNNING, 0)
 ENDED = StateChanged(SourceState.ENDED, 0, "at its end", final=True)

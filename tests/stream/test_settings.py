@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from stream.settings import SettingsError, load_settings
-from stream.sources.uri import SourceKind, SourceUri
+from dancetype.stream.settings import SettingsError, load_settings
+from dancetype.stream.sources.uri import SourceKind, SourceUri
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from typing import Final, Self, TypeGuard
 
 import psutil
 
-from stream.messages import PredictionMessage, SourceMessage, SourceState, parse_message
+from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceState, parse_message
 
 Message = PredictionMessage | SourceMessage
 

@@ -16,9 +16,9 @@ from typing import Any
 
 from aiomqtt import Client, Message, ProtocolVersion
 
-from engine.genres import CODES
-from engine.rolling import Status
-from stream.messages import (
+from dancetype.engine.genres import CODES
+from dancetype.engine.rolling import Status
+from dancetype.stream.messages import (
     Clock,
     FrameCounts,
     Latency,
@@ -28,8 +28,8 @@ from stream.messages import (
     SourceState,
     source_message,
 )
-from stream.outlets.base import Outlets
-from stream.outlets.mqtt import MqttOutlet
+from dancetype.stream.outlets.base import Outlets
+from dancetype.stream.outlets.mqtt import MqttOutlet
 
 HOST = "127.0.0.1"
 # Debian puts the broker where only root's PATH leads.

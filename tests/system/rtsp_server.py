@@ -14,7 +14,7 @@ import av
 import cv2
 import numpy as np
 
-from stream.sources.file import FileSource
+from dancetype.stream.sources.file import FileSource
 
 HOST: Final = "127.0.0.1"
 

@@ -14,13 +14,13 @@ import onnx
 from onnx import numpy_helper
 from playwright.sync_api import Browser, sync_playwright
 
-import engine
-from engine.genres import CODES
+import dancetype.engine
+from dancetype.engine.genres import CODES
 from tests.system.rtsp_server import a_free_port
 
 TOKEN: Final = "a-token-for-the-pages"
 _BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
-_SHIPPED: Final = Path(engine.__file__).with_name("models") / "live.onnx"
+_SHIPPED: Final = Path(dancetype.engine.__file__).with_name("models") / "live.onnx"
 _CHECKOUT: Final = Path(__file__).parents[2]
 
 

@@ -15,8 +15,8 @@ import numpy as np
 import psutil
 import pytest
 
-from engine.genres import CODES
-from stream.sources.file import FileSource
+from dancetype.engine.genres import CODES
+from dancetype.stream.sources.file import FileSource
 
 
 def classify(*words: str | Path) -> subprocess.CompletedProcess[str]:

@@ -13,7 +13,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from stream.messages import (
+from dancetype.stream.messages import (
     Message,
     PredictionMessage,
     SourceMessage,

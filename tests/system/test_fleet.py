@@ -15,10 +15,10 @@ from typing import Any, Final
 
 from aiomqtt import Message
 
-from stream.fleet.office import Office
-from stream.messages import PredictionMessage, SourceMessage, parse_message
-from stream.outlets.base import Outlets
-from stream.outlets.mqtt import MqttOutlet
+from dancetype.stream.fleet.office import Office
+from dancetype.stream.messages import PredictionMessage, SourceMessage, parse_message
+from dancetype.stream.outlets.base import Outlets
+from dancetype.stream.outlets.mqtt import MqttOutlet
 from tests.system.command import CHECKOUT
 from tests.system.mosquitto import HOST, a_state, hear, mosquitto, subscriber, text
 from tests.system.ray_nodes import kill_node, kill_tree, ray_head

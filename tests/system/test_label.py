@@ -12,8 +12,8 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from engine.genres import CODES
-from engine.video import Video
+from dancetype.engine.genres import CODES
+from dancetype.engine.video import Video
 from tests.system.ray_nodes import ray_head
 
 CLIPS: Final = 200

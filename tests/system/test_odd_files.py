@@ -14,20 +14,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine.blazepose import LANDMARKS, Landmarks
-from engine.classifier import Classifier
-from engine.floor import Floor
-from engine.genres import CODES
-from engine.pose.estimator import open_estimator
-from stream.messages import (
+from dancetype.engine.blazepose import LANDMARKS, Landmarks
+from dancetype.engine.classifier import Classifier
+from dancetype.engine.floor import Floor
+from dancetype.engine.genres import CODES
+from dancetype.engine.pose.estimator import open_estimator
+from dancetype.stream.messages import (
     Message,
     PredictionMessage,
     SourceMessage,
     SourceState,
     parse_message,
 )
-from stream.sources.base import Fault
-from stream.sources.pattern import drawn_figure
+from dancetype.stream.sources.base import Fault
+from dancetype.stream.sources.pattern import drawn_figure
 from tests.system.conftest import Figure
 
 Image = NDArray[np.uint8]
@@ -237,8 +237,8 @@ def test_an_8k_frame_is_seen_through_without_much_memory(pose_model: Path, figur
 import sys
 from pathlib import Path
 import cv2, numpy as np
-from engine.pose.estimator import open_estimator
-from stream.sources.pattern import drawn_figure
+from dancetype.engine.pose.estimator import open_estimator
+from dancetype.stream.sources.pattern import drawn_figure
 image = np.zeros(({EIGHT_K[1]}, {EIGHT_K[0]}, 3), np.uint8)
 image[:, 960:6720] = cv2.resize(drawn_figure(0.2), (5760, 4320))
 with open_estimator(Path(sys.argv[1])) as estimator:

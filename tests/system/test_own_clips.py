@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from dancetype import app
-from engine.classifier import Classifier
+from dancetype.cli import app
+from dancetype.engine.classifier import Classifier
 from tests.system.command import CHECKOUT
 from tests.training.test_filming import cut
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from websockets.sync.client import connect
 
-from stream.assets import cache_folder
+from dancetype.stream.assets import cache_folder
 from tests.system.command import Command, is_prediction
 from tests.system.conftest import Figure
 from tests.system.mosquitto import hear, mosquitto, subscriber

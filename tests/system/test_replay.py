@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stream.messages import PredictionMessage, SourceMessage, parse_message
-from stream.record.take import read_take
+from dancetype.stream.messages import PredictionMessage, SourceMessage, parse_message
+from dancetype.stream.record.take import read_take
 from tests.stream.record.takes import STARTED, about, walk
 from tests.system.command import CHECKOUT, Command, Message, is_prediction
 

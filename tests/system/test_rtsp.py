@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from engine.track import read_tracks
-from stream.messages import PredictionMessage, SourceMessage, SourceState, parse_message
-from stream.sources.file import FileSource
+from dancetype.engine.track import read_tracks
+from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceState, parse_message
+from dancetype.stream.sources.file import FileSource
 
 
 def free_port() -> int:

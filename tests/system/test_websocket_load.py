@@ -19,12 +19,18 @@ import numpy as np
 import psutil
 import pytest
 
-from engine.genres import CODES
-from engine.rolling import Status
-from stream.messages import Clock, FrameCounts, Latency, PredictionMessage, PredictionTimes
-from stream.outlets.access import Access
-from stream.outlets.client import Limits
-from stream.outlets.websocket import WebSocketOutlet
+from dancetype.engine.genres import CODES
+from dancetype.engine.rolling import Status
+from dancetype.stream.messages import (
+    Clock,
+    FrameCounts,
+    Latency,
+    PredictionMessage,
+    PredictionTimes,
+)
+from dancetype.stream.outlets.access import Access
+from dancetype.stream.outlets.client import Limits
+from dancetype.stream.outlets.websocket import WebSocketOutlet
 from tests.system.conftest import Figure
 
 CROWD: Final = Path(__file__).with_name("websocket_crowd.py")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from training.aist import Sequence, read_sequences, sequence_names
-from training.recipe import Recipe
+from dancetype.training.aist import Sequence, read_sequences, sequence_names
+from dancetype.training.recipe import Recipe
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.skeleton import Array
-from training.aist import (
+from dancetype.engine.skeleton import Array
+from dancetype.training.aist import (
     Sequence,
     SequenceError,
     SequenceName,

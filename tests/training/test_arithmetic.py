@@ -2,10 +2,10 @@ import pytest
 import torch
 from torch import nn
 
-from training.aist import Sequence
-from training.arithmetic import Arithmetic
-from training.loop import Trainer
-from training.recipe import Recipe
+from dancetype.training.aist import Sequence
+from dancetype.training.arithmetic import Arithmetic
+from dancetype.training.loop import Trainer
+from dancetype.training.recipe import Recipe
 
 
 def given(

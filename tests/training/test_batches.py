@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from engine.genres import CODES
-from engine.track import Track
-from training.aist import Sequence, SequenceError, SequenceName
-from training.batches import NO_GENRE, ClipWindows, RandomWindows
-from training.recipe import Recipe
+from dancetype.engine.genres import CODES
+from dancetype.engine.track import Track
+from dancetype.training.aist import Sequence, SequenceError, SequenceName
+from dancetype.training.batches import NO_GENRE, ClipWindows, RandomWindows
+from dancetype.training.recipe import Recipe
 
 
 def dance(name: str, seconds: float) -> Sequence:

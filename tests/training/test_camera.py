@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine.skeleton import JOINTS, LEFT_HIP, RIGHT_HIP, Array, mirrored, pelvis_centred
-from training.camera import facing, film, seen_again
-from training.recipe import CameraSettings
+from dancetype.engine.skeleton import JOINTS, LEFT_HIP, RIGHT_HIP, Array, mirrored, pelvis_centred
+from dancetype.training.camera import facing, film, seen_again
+from dancetype.training.recipe import CameraSettings
 
 FAULTLESS = CameraSettings(
     heading=0,

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.genres import CODES
-from engine.track import NOT_DANCING
-from training.clips import ClipsError, read_clips
+from dancetype.engine.genres import CODES
+from dancetype.engine.track import NOT_DANCING
+from dancetype.training.clips import ClipsError, read_clips
 
 
 def lay(folder: Path, *names: str) -> Path:

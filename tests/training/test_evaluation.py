@@ -4,13 +4,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine.blazepose import OF_COCO
-from engine.contract import Contract
-from engine.skeleton import LEFT_HIP, RIGHT_HIP, Array
-from engine.track import Track
-from engine.window import WindowSpec
-from training.aist import Sequence, SequenceName
-from training.evaluation import calibration_error, evaluate_sequences, evaluate_tracks, seen_as
+from dancetype.engine.blazepose import OF_COCO
+from dancetype.engine.contract import Contract
+from dancetype.engine.skeleton import LEFT_HIP, RIGHT_HIP, Array
+from dancetype.engine.track import Track
+from dancetype.engine.window import WindowSpec
+from dancetype.training.aist import Sequence, SequenceName
+from dancetype.training.evaluation import (
+    calibration_error,
+    evaluate_sequences,
+    evaluate_tracks,
+    seen_as,
+)
 
 LABELS = ("BR", "PO", "LO")
 

@@ -5,10 +5,10 @@ from shutil import copy
 import cv2
 import pytest
 
-from engine.track import Track, read_tracks
-from training import filming
-from training.clips import ClipFile, ClipsError
-from training.filming import PoseModelMissingError, film_all, find_pose_model
+from dancetype.engine.track import Track, read_tracks
+from dancetype.training import filming
+from dancetype.training.clips import ClipFile, ClipsError
+from dancetype.training.filming import PoseModelMissingError, film_all, find_pose_model
 
 MakeVideo = Callable[..., Path]
 

@@ -2,8 +2,8 @@ from collections import Counter
 
 import numpy as np
 
-from engine.track import NOT_DANCING, Track
-from training.holdout import OwnClip, hold_out
+from dancetype.engine.track import NOT_DANCING, Track
+from dancetype.training.holdout import OwnClip, hold_out
 
 
 def clip(genre: str, dancer: str, number: int = 0, *, seconds: float = 10.0) -> OwnClip:

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from engine.skeleton import JOINTS, Array, pelvis_centred
-from engine.window import WindowSpec, cut_window
-from training.aist import FRAMES_PER_SECOND, mend_jumps
-from training.idling import (
+from dancetype.engine.skeleton import JOINTS, Array, pelvis_centred
+from dancetype.engine.window import WindowSpec, cut_window
+from dancetype.training.aist import FRAMES_PER_SECOND, mend_jumps
+from dancetype.training.idling import (
     HELD_OUT_KINDS,
     KINDS,
     TRAINED_KINDS,

@@ -7,20 +7,20 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from torch import Tensor
 
-from engine.contract import Contract
-from engine.genres import CODES
-from engine.skeleton import JOINTS, Array, mirrored
-from engine.window import WindowSpec, cut_window
-from training.aist import Sequence
-from training.batches import NO_GENRE, RandomWindows
-from training.evaluation import evaluate_sequences
-from training.kinematics import (
+from dancetype.engine.contract import Contract
+from dancetype.engine.genres import CODES
+from dancetype.engine.skeleton import JOINTS, Array, mirrored
+from dancetype.engine.window import WindowSpec, cut_window
+from dancetype.training.aist import Sequence
+from dancetype.training.batches import NO_GENRE, RandomWindows
+from dancetype.training.evaluation import evaluate_sequences
+from dancetype.training.kinematics import (
     KINEMATIC_NAMES,
     BoostedTreesSettings,
     kinematic_features,
     train_boosted_trees,
 )
-from training.recipe import Recipe
+from dancetype.training.recipe import Recipe
 
 SPEC = WindowSpec(4.0, 1.0, 60)
 STANDING = {

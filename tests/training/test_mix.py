@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from engine.track import NOT_DANCING, Track
-from training.mix import Dance, chances, idlers, of_tracks
+from dancetype.engine.track import NOT_DANCING, Track
+from dancetype.training.mix import Dance, chances, idlers, of_tracks
 
 
 def dance(genre: str, *, advanced: bool = False, seconds: float = 10.0) -> Dance:

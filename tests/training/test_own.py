@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.genres import CODES, GENRES
-from engine.track import Track, TrackError
-from training import own, runs
-from training.checkpoint import Checkpoint
-from training.clips import ClipFile, ClipsError
-from training.evaluation import Evaluation
-from training.own import run_own_training
-from training.recipe import Recipe, RecipeError
-from training.runs import Judge, run_training
+from dancetype.engine.genres import CODES, GENRES
+from dancetype.engine.track import Track, TrackError
+from dancetype.training import own, runs
+from dancetype.training.checkpoint import Checkpoint
+from dancetype.training.clips import ClipFile, ClipsError
+from dancetype.training.evaluation import Evaluation
+from dancetype.training.own import run_own_training
+from dancetype.training.recipe import Recipe, RecipeError
+from dancetype.training.runs import Judge, run_training
 
 SPEEDS = {"HO": 3.0, "SALSA": 9.0, "TANGO": 15.0}
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from engine.skeleton import JOINTS, Array, pelvis_centred
-from engine.track import Track
-from training.aist import Sequence, SequenceName
-from training.pose_errors import Pair, aligned, heading, measure, pair_with_truth
+from dancetype.engine.skeleton import JOINTS, Array, pelvis_centred
+from dancetype.engine.track import Track
+from dancetype.training.aist import Sequence, SequenceName
+from dancetype.training.pose_errors import Pair, aligned, heading, measure, pair_with_truth
 
 NAME = SequenceName.parse("gBR_sBM_cAll_d04_mBR0_ch02")
 RNG = np.random.default_rng(3)
@@ -19,7 +19,7 @@ def about_y(angle: float) -> Array:
 
 def track_of(joints: Array, *, start: float = 0.5, hidden: int = 0) -> Track:
     """A track in which MediaPipe saw `joints` (T, 17, 3), given in camera axes."""
-    from engine.blazepose import OF_COCO
+    from dancetype.engine.blazepose import OF_COCO
 
     world = np.zeros((len(joints), 33, 3), np.float32)
     world[:, list(OF_COCO)] = joints * np.array([1, -1, -1], np.float32)

@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.skeleton import JOINTS, MIRRORED, Array
-from training.pose_noise import PoseNoise, fit_noise, mediapipe_noise
+from dancetype.engine.skeleton import JOINTS, MIRRORED, Array
+from dancetype.training.pose_noise import PoseNoise, fit_noise, mediapipe_noise
 
 TIMES = np.arange(0, 4, 1 / 30)
 

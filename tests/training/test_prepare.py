@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from engine.genres import CODES
-from engine.skeleton import pelvis_centred
-from training.aist import Sequence, SequenceError, SequenceName
-from training.prepare import prepare
+from dancetype.engine.genres import CODES
+from dancetype.engine.skeleton import pelvis_centred
+from dancetype.training.aist import Sequence, SequenceError, SequenceName
+from dancetype.training.prepare import prepare
 
 
 def dance(genre: str, seconds: float) -> Sequence:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from training.recipe import Recipe, RecipeError, load_recipe, recipe_names
+from dancetype.training.recipe import Recipe, RecipeError, load_recipe, recipe_names
 
 RECIPES = Path(__file__).parents[2] / "training" / "recipes"
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from engine.clip import ClipResult
-from training.evaluation import Clip, Evaluation
-from training.report import percent, save_confusion, save_curves, shared_dancers, table
+from dancetype.engine.clip import ClipResult
+from dancetype.training.evaluation import Clip, Evaluation
+from dancetype.training.report import percent, save_confusion, save_curves, shared_dancers, table
 
 LABELS = ("BR", "PO")
 

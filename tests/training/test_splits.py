@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.genres import CODES
-from training.aist import SequenceError
-from training.splits import SplitError, find_split
+from dancetype.engine.genres import CODES
+from dancetype.training.aist import SequenceError
+from dancetype.training.splits import SplitError, find_split
 
 SEQUENCES = [
     "gBR_sBM_cAll_d04_mBR0_ch01",

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine.contract import Contract
-from engine.genres import CODES
-from engine.recognizer import Recognizer
-from engine.rolling import RollingEstimate, Status
-from engine.skeleton import JOINTS, Array, Pose
-from engine.track import NOT_DANCING
-from engine.window import WindowSpec
-from training.steadiness import (
+from dancetype.engine.contract import Contract
+from dancetype.engine.genres import CODES
+from dancetype.engine.recognizer import Recognizer
+from dancetype.engine.rolling import RollingEstimate, Status
+from dancetype.engine.skeleton import JOINTS, Array, Pose
+from dancetype.engine.track import NOT_DANCING
+from dancetype.engine.window import WindowSpec
+from dancetype.training.steadiness import (
     Steadiness,
     Take,
     Watched,

@@ -6,10 +6,10 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from engine.onnx import ort
-from engine.skeleton import JOINTS, MIRRORED, mirrored
-from engine.window import WindowSpec
-from training.stgcn import BONES, GenreSTGCN, STGCNSettings, adjacency
+from dancetype.engine.onnx import ort
+from dancetype.engine.skeleton import JOINTS, MIRRORED, mirrored
+from dancetype.engine.window import WindowSpec
+from dancetype.training.stgcn import BONES, GenreSTGCN, STGCNSettings, adjacency
 
 SPEC = WindowSpec(4.0, 1.0, 20)
 SMALL = STGCNSettings(width=8, blocks=3, dropout=0.0)

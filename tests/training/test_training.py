@@ -5,18 +5,18 @@ import numpy as np
 import pytest
 import torch
 
-from engine.classifier import Classifier
-from engine.clip import classify_track
-from engine.skeleton import mirrored
-from export.to_onnx import export
-from training.aist import Sequence
-from training.batches import NO_GENRE
-from training.camera import facing
-from training.checkpoint import Checkpoint, CheckpointClassifier, CheckpointError
-from training.evaluation import seen_as
-from training.loop import Trainer, targets
-from training.recipe import Recipe, RecipeError
-from training.runs import Judge, run_training
+from dancetype.engine.classifier import Classifier
+from dancetype.engine.clip import classify_track
+from dancetype.engine.skeleton import mirrored
+from dancetype.export.to_onnx import export
+from dancetype.training.aist import Sequence
+from dancetype.training.batches import NO_GENRE
+from dancetype.training.camera import facing
+from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier, CheckpointError
+from dancetype.training.evaluation import seen_as
+from dancetype.training.loop import Trainer, targets
+from dancetype.training.recipe import Recipe, RecipeError
+from dancetype.training.runs import Judge, run_training
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.errors import ExpectedError
-from training.unpickling import UnsafePickleError, load_arrays
+from dancetype.engine.errors import ExpectedError
+from dancetype.training.unpickling import UnsafePickleError, load_arrays
 
 JOINTS = np.random.default_rng(0).normal(0, 100, (40, 17, 3)).astype(np.float32)
 RECONSTRUCT: Any = JOINTS.__reduce__()[0]

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.synthetic.camera import Camera, Floats
+from dancetype.training.synthetic.camera import Camera, Floats
 
 Image = NDArray[np.float32]
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.skeleton import JOINTS, Array
+from dancetype.engine.skeleton import JOINTS, Array
 
 BONES: Final[tuple[tuple[str, str], ...]] = (
     ("root", ""),

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.skeleton import JOINTS, LEFT_HIP, RIGHT_HIP, Array
+from dancetype.engine.skeleton import JOINTS, LEFT_HIP, RIGHT_HIP, Array
 
 Floats = NDArray[np.float64]
 

@@ -10,19 +10,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.blazepose import Landmarks, coco_joints
-from engine.pose.estimator import open_estimator
-from engine.skeleton import JOINTS, Array
-from engine.track import Track, stacked
-from training.aist import FRAMES_PER_SECOND
-from training.camera import facing
-from training.synthetic.backdrop import add_shadow, random_backdrop
-from training.synthetic.body import Bodies
-from training.synthetic.camera import Floats, kept_in_place, random_camera
-from training.synthetic.look import random_build, random_outfit
-from training.synthetic.posing import pose_body
-from training.synthetic.renderer import Renderer, random_light
-from training.synthetic.skin import Skin
+from dancetype.engine.blazepose import Landmarks, coco_joints
+from dancetype.engine.pose.estimator import open_estimator
+from dancetype.engine.skeleton import JOINTS, Array
+from dancetype.engine.track import Track, stacked
+from dancetype.training.aist import FRAMES_PER_SECOND
+from dancetype.training.camera import facing
+from dancetype.training.synthetic.backdrop import add_shadow, random_backdrop
+from dancetype.training.synthetic.body import Bodies
+from dancetype.training.synthetic.camera import Floats, kept_in_place, random_camera
+from dancetype.training.synthetic.look import random_build, random_outfit
+from dancetype.training.synthetic.posing import pose_body
+from dancetype.training.synthetic.renderer import Renderer, random_light
+from dancetype.training.synthetic.skin import Skin
 
 Frame = NDArray[np.uint8]
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.skeleton import JOINTS, Array
-from training.synthetic.body import BONE, BONES, Body
-from training.synthetic.camera import Floats
+from dancetype.engine.skeleton import JOINTS, Array
+from dancetype.training.synthetic.body import BONE, BONES, Body
+from dancetype.training.synthetic.camera import Floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from engine.skeleton import Array
-from engine.track import NOT_DANCING
-from training.aist import FRAMES_PER_SECOND, SequenceName, read_sequence
-from training.synthetic.clip import Clip
+from dancetype.engine.skeleton import Array
+from dancetype.engine.track import NOT_DANCING
+from dancetype.training.aist import FRAMES_PER_SECOND, SequenceName, read_sequence
+from dancetype.training.synthetic.clip import Clip
 
 
 class Order(Protocol):

@@ -14,11 +14,11 @@ from typing import Final, Self
 import cv2
 import torch
 
-from engine.errors import ExpectedError
-from engine.pose.estimator import PoseModelError
-from training.synthetic.clip import Studio
-from training.synthetic.orders import Order
-from training.synthetic.renderer import NoRendererError
+from dancetype.engine.errors import ExpectedError
+from dancetype.engine.pose.estimator import PoseModelError
+from dancetype.training.synthetic.clip import Studio
+from dancetype.training.synthetic.orders import Order
+from dancetype.training.synthetic.renderer import NoRendererError
 
 SAMPLES: Final = "samples"
 """Folder, beside the tracks, of the pictures that the contact sheet is made of."""

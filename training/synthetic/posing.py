@@ -14,8 +14,8 @@ from typing import Final
 
 import numpy as np
 
-from engine.skeleton import JOINTS, Array
-from training.synthetic.body import BONE, BONES, FACE, Body
+from dancetype.engine.skeleton import JOINTS, Array
+from dancetype.training.synthetic.body import BONE, BONES, FACE, Body
 
 _INDEX: Final = {name: index for index, name in enumerate(JOINTS)}
 _SPINE: Final = ("spine05", "spine04", "spine03", "spine02", "spine01")

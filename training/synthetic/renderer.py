@@ -11,9 +11,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import ExpectedError
-from engine.skeleton import Array
-from training.synthetic.camera import Camera, Floats
+from dancetype.engine.errors import ExpectedError
+from dancetype.engine.skeleton import Array
+from dancetype.training.synthetic.camera import Camera, Floats
 
 _VERTEX: Final = """#version 330 core
 layout(location = 0) in vec3 position;

@@ -13,14 +13,14 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from engine.track import read_tracks
-from training.filming import cores, find_pose_model
-from training.idling import TRAINED_KINDS, idle_motions
-from training.splits import find_split
-from training.synthetic.orders import DanceOrder, IdleOrder, Order, dance_orders, shuffled
-from training.synthetic.pool import SAMPLES, StudioPool
-from training.synthetic.renderer import usable_platform
-from training.synthetic.report import summarise
+from dancetype.engine.track import read_tracks
+from dancetype.training.filming import cores, find_pose_model
+from dancetype.training.idling import TRAINED_KINDS, idle_motions
+from dancetype.training.splits import find_split
+from dancetype.training.synthetic.orders import DanceOrder, IdleOrder, Order, dance_orders, shuffled
+from dancetype.training.synthetic.pool import SAMPLES, StudioPool
+from dancetype.training.synthetic.renderer import usable_platform
+from dancetype.training.synthetic.report import summarise
 
 _console = Console(stderr=True, highlight=False, markup=False)
 

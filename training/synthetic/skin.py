@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from engine.skeleton import Array
-from training.synthetic.body import Body
-from training.synthetic.posing import Motion
+from dancetype.engine.skeleton import Array
+from dancetype.training.synthetic.body import Body
+from dancetype.training.synthetic.posing import Motion
 
 
 class Skin:

@@ -1,5 +1,5 @@
 """Finds poses with LiteRT, which runs wherever there is an ARM or x86 processor."""
 
-from engine.pose.litert.estimator import LiteRtEstimator
+from dancetype.engine.pose.litert.estimator import LiteRtEstimator
 
 __all__ = ["LiteRtEstimator"]

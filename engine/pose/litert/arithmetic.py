@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.skeleton import Array
+from dancetype.engine.skeleton import Array
 
 
 def sigmoid(logits: Array) -> Array:

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.pose.litert.arithmetic import sigmoid, total
-from engine.pose.litert.network import Network
-from engine.pose.litert.region import Region
-from engine.skeleton import Array
+from dancetype.engine.pose.litert.arithmetic import sigmoid, total
+from dancetype.engine.pose.litert.network import Network
+from dancetype.engine.pose.litert.region import Region
+from dancetype.engine.skeleton import Array
 
 # Cells along a side of each grid, and how many boxes each of its cells has.
 _GRIDS: Final = ((28, 2), (14, 2), (7, 6))

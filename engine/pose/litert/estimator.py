@@ -6,14 +6,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.blazepose import Landmarks
-from engine.pose.estimator import PoseEstimator
-from engine.pose.frames import Timestamps, checked_image, shrunk
-from engine.pose.litert.detector import PersonDetector
-from engine.pose.litert.landmarks import LandmarkFinder
-from engine.pose.litert.network import load_networks
-from engine.pose.litert.region import Region
-from engine.pose.litert.smoothing import PoseSmoothing
+from dancetype.engine.blazepose import Landmarks
+from dancetype.engine.pose.estimator import PoseEstimator
+from dancetype.engine.pose.frames import Timestamps, checked_image, shrunk
+from dancetype.engine.pose.litert.detector import PersonDetector
+from dancetype.engine.pose.litert.landmarks import LandmarkFinder
+from dancetype.engine.pose.litert.network import load_networks
+from dancetype.engine.pose.litert.region import Region
+from dancetype.engine.pose.litert.smoothing import PoseSmoothing
 
 # What of a region may be shared with another's before both are taken for one person's.
 _LARGEST_OVERLAP: Final = 0.5

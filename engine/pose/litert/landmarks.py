@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.blazepose import LANDMARKS, Landmarks
-from engine.pose.litert.arithmetic import direction, sigmoid, total
-from engine.pose.litert.network import Network
-from engine.pose.litert.region import Region
-from engine.skeleton import Array
+from dancetype.engine.blazepose import LANDMARKS, Landmarks
+from dancetype.engine.pose.litert.arithmetic import direction, sigmoid, total
+from dancetype.engine.pose.litert.network import Network
+from dancetype.engine.pose.litert.region import Region
+from dancetype.engine.skeleton import Array
 
 _LEAST_PRESENCE: Final = 0.5
 

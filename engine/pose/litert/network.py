@@ -11,9 +11,9 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from engine.pose.estimator import PoseModelError
-from engine.pose.litert.pruning import pruned
-from engine.skeleton import Array
+from dancetype.engine.pose.estimator import PoseModelError
+from dancetype.engine.pose.litert.pruning import pruned
+from dancetype.engine.skeleton import Array
 
 # Shapes of the outputs that are wanted, by their places in the files.
 _BOXES: Final = {0: (1, 2254, 12), 1: (1, 2254, 1)}

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.pose.litert.arithmetic import direction
-from engine.skeleton import Array
+from dancetype.engine.pose.litert.arithmetic import direction
+from dancetype.engine.skeleton import Array
 
 # How much more than the person a region shows, as BlazePose was trained.
 _MARGIN: Final = np.float32(1.25)

@@ -5,9 +5,9 @@ from typing import Final
 
 import numpy as np
 
-from engine.blazepose import Landmarks
-from engine.pose.litert.landmarks import Found
-from engine.skeleton import Array
+from dancetype.engine.blazepose import Landmarks
+from dancetype.engine.pose.litert.landmarks import Found
+from dancetype.engine.skeleton import Array
 
 _ONE: Final = np.float32(1)
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.pose.estimator import open_estimator
-from stream.sources.pattern import drawn_figure
+from dancetype.engine.pose.estimator import open_estimator
+from dancetype.stream.sources.pattern import drawn_figure
 
 
 def test_a_reset_brings_back_an_estimator_that_takes_nothing_more(pose_model: Path) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from engine.errors import ExpectedError
-from stream.archive.labelling import Labeller
-from stream.clips.pool import Tell, Work
-from stream.clips.work import Task
+from dancetype.engine.errors import ExpectedError
+from dancetype.stream.archive.labelling import Labeller
+from dancetype.stream.clips.pool import Tell, Work
+from dancetype.stream.clips.work import Task
 
 
 def _look(task: Task, tell: Tell, *, tries: Path) -> dict[str, Any]:

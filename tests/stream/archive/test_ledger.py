@@ -4,9 +4,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from engine.genres import CODES, GENRES
-from stream.archive.ledger import Ledger, LedgerError
-from stream.archive.table import Row, TableError, row_of, schema
+from dancetype.engine.genres import CODES, GENRES
+from dancetype.stream.archive.ledger import Ledger, LedgerError
+from dancetype.stream.archive.table import Row, TableError, row_of, schema
 
 SAME: Row = {"model": "live 1", "pose": "full", "version": "1", "bytes": 5, "modified_ns": 7}
 

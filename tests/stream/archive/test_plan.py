@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from stream.archive.plan import is_done, survey
-from stream.archive.table import Row
+from dancetype.stream.archive.plan import is_done, survey
+from dancetype.stream.archive.table import Row
 
 ROW: Row = {"file": "a.mp4", "bytes": 5, "modified_ns": 7, "model": "live 1", "error": None}
 

@@ -1,6 +1,6 @@
 import pytest
 
-from stream.capture.backoff import Backoff
+from dancetype.stream.capture.backoff import Backoff
 
 
 class Away:

@@ -5,13 +5,13 @@ from threading import Event, Thread
 import numpy as np
 import pytest
 
-from stream.capture.backoff import Backoff
-from stream.capture.capture import Capture
-from stream.capture.handover import FrameSlot
-from stream.events import StateChanged
-from stream.frames import Frame
-from stream.messages import SourceState
-from stream.sources.base import Fault, Source, SourceError, SourceUnavailableError
+from dancetype.stream.capture.backoff import Backoff
+from dancetype.stream.capture.capture import Capture
+from dancetype.stream.capture.handover import FrameSlot
+from dancetype.stream.events import StateChanged
+from dancetype.stream.frames import Frame
+from dancetype.stream.messages import SourceState
+from dancetype.stream.sources.base import Fault, Source, SourceError, SourceUnavailableError
 
 CONNECTING, RUNNING = SourceState.CONNECTING, SourceState.RUNNING
 STALLED, RECONNECTING = SourceState.STALLED, SourceState.RECONNECTING

@@ -2,9 +2,9 @@ import gc
 import time
 import weakref
 
-from stream.capture.handover import FrameSlot
-from stream.capture.reader import Reader
-from stream.sources.base import Fault, Source, SourceUnavailableError
+from dancetype.stream.capture.handover import FrameSlot
+from dancetype.stream.capture.reader import Reader
+from dancetype.stream.sources.base import Fault, Source, SourceUnavailableError
 
 
 class Broken:

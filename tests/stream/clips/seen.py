@@ -5,14 +5,14 @@ from typing import Final
 
 import numpy as np
 
-from engine.blazepose import LANDMARKS, OF_COCO
-from engine.clip import ClipResult
-from engine.genres import CODES
-from engine.recognizer import Prediction
-from engine.rolling import Estimate, Status
-from engine.skeleton import JOINTS, Array
-from engine.track import Track
-from stream.clips.seeing import Seen
+from dancetype.engine.blazepose import LANDMARKS, OF_COCO
+from dancetype.engine.clip import ClipResult
+from dancetype.engine.genres import CODES
+from dancetype.engine.recognizer import Prediction
+from dancetype.engine.rolling import Estimate, Status
+from dancetype.engine.skeleton import JOINTS, Array
+from dancetype.engine.track import Track
+from dancetype.stream.clips.seeing import Seen
 
 # Where the joints of somebody upright are in a picture, from the nose to the ankles.
 _UPRIGHT: Final = np.array(

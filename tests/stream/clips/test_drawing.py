@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from engine.blazepose import OF_COCO
-from engine.genres import GENRES
-from engine.recognizer import Prediction
-from engine.rolling import Status
-from stream.clips.drawing import Overlay, Picture
-from stream.clips.panel import Layout, draw_panel, lay_out
+from dancetype.engine.blazepose import OF_COCO
+from dancetype.engine.genres import GENRES
+from dancetype.engine.recognizer import Prediction
+from dancetype.engine.rolling import Status
+from dancetype.stream.clips.drawing import Overlay, Picture
+from dancetype.stream.clips.panel import Layout, draw_panel, lay_out
 from tests.stream.clips.seen import marks, prediction
 
 SIZES = [(426, 240), (1920, 1080), (3840, 2160), (1080, 1920), (576, 576), (240, 426)]

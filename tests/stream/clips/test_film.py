@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine.genres import GENRES
-from stream.clips import film
-from stream.clips.film import make_film
-from stream.clips.seeing import Seen
-from stream.clips.writing import ClipWriteError, written_whole
-from stream.sources.base import SourceError
-from stream.sources.file import FileSource
+from dancetype.engine.genres import GENRES
+from dancetype.stream.clips import film
+from dancetype.stream.clips.film import make_film
+from dancetype.stream.clips.seeing import Seen
+from dancetype.stream.clips.writing import ClipWriteError, written_whole
+from dancetype.stream.sources.base import SourceError
+from dancetype.stream.sources.file import FileSource
 from tests.stream.clips.seen import seen_clip
 
 MakeVideo = Callable[..., Path]

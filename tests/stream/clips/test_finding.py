@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.clips.finding import Clip, find_clips
+from dancetype.stream.clips.finding import Clip, find_clips
 
 
 @pytest.fixture

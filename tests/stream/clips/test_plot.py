@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.genres import GENRES
-from stream.clips.plot import make_plot
+from dancetype.engine.genres import GENRES
+from dancetype.stream.clips.plot import make_plot
 from tests.stream.clips.seen import seen_clip
 
 

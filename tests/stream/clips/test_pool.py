@@ -7,8 +7,18 @@ from typing import Any
 import psutil
 import pytest
 
-from engine.errors import ExpectedError
-from stream.clips.pool import Began, Done, Event, Failed, Pool, PoolError, Tell, Told, Work
+from dancetype.engine.errors import ExpectedError
+from dancetype.stream.clips.pool import (
+    Began,
+    Done,
+    Event,
+    Failed,
+    Pool,
+    PoolError,
+    Tell,
+    Told,
+    Work,
+)
 
 
 def _obey(task: Any, tell: Tell) -> Any:

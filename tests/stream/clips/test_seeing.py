@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine.blazepose import Landmarks
-from engine.classifier import Classifier
-from engine.floor import Floor
-from engine.recognizer import Prediction
-from engine.rolling import Status
-from engine.track import Track, stacked
-from stream.clips.seeing import latest, said_along, see
+from dancetype.engine.blazepose import Landmarks
+from dancetype.engine.classifier import Classifier
+from dancetype.engine.floor import Floor
+from dancetype.engine.recognizer import Prediction
+from dancetype.engine.rolling import Status
+from dancetype.engine.track import Track, stacked
+from dancetype.stream.clips.seeing import latest, said_along, see
 from tests.engine.walkers import Walker
 
 MakeVideo = Callable[..., Path]

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from engine.classifier import Classifier
-from engine.genres import CODES, GENRES
-from stream.clips.tables import CsvLines, JsonLines, Result, TableReport, result_of
+from dancetype.engine.classifier import Classifier
+from dancetype.engine.genres import CODES, GENRES
+from dancetype.stream.clips.tables import CsvLines, JsonLines, Result, TableReport, result_of
 from tests.stream.clips.seen import seen_clip
 
 

@@ -5,9 +5,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.blazepose import Landmarks
-from engine.classifier import Classifier
-from stream.clips.work import ClipWork, Progress, Task
+from dancetype.engine.blazepose import Landmarks
+from dancetype.engine.classifier import Classifier
+from dancetype.stream.clips.work import ClipWork, Progress, Task
 
 MakeVideo = Callable[..., Path]
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from stream.clips.writing import ClipWriteError, places, written_whole
-from stream.settings import SettingsError
+from dancetype.stream.clips.writing import ClipWriteError, places, written_whole
+from dancetype.stream.settings import SettingsError
 
 
 @pytest.fixture

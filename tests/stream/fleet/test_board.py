@@ -2,9 +2,9 @@ import json
 from http import HTTPStatus
 from typing import Any
 
-from stream.fleet.board import Board
-from stream.fleet.report import Report
-from stream.messages import SourceState
+from dancetype.stream.fleet.board import Board
+from dancetype.stream.fleet.report import Report
+from dancetype.stream.messages import SourceState
 from tests.stream.fleet.test_supervisor import ONE, Stage, cameras
 
 RUNNING = Report(

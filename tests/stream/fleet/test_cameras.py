@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from stream.fleet.cameras import CamerasError, CamerasFile, cores_for, parse_cameras
-from stream.settings import load_settings
+from dancetype.stream.fleet.cameras import CamerasError, CamerasFile, cores_for, parse_cameras
+from dancetype.stream.settings import load_settings
 
 STAGE = '[cameras.stage]\nsource = "rtsp://user:secret@10.0.0.9/1"\n'
 

@@ -1,6 +1,6 @@
 import asyncio
 
-from stream.fleet.office import LEASE, Office
+from dancetype.stream.fleet.office import LEASE, Office
 
 
 async def asked(office: Office, times: int) -> None:

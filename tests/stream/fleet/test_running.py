@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from stream.fleet.cameras import CamerasFile
-from stream.fleet.placing import Node, Room
-from stream.fleet.report import Ending, Farewell, Report
-from stream.fleet.running import Fleet
-from stream.fleet.supervisor import Placement, Supervisor, View
-from stream.fleet.yard import LostError
-from stream.messages import SourceState
-from stream.settings import load_settings
+from dancetype.stream.fleet.cameras import CamerasFile
+from dancetype.stream.fleet.placing import Node, Room
+from dancetype.stream.fleet.report import Ending, Farewell, Report
+from dancetype.stream.fleet.running import Fleet
+from dancetype.stream.fleet.supervisor import Placement, Supervisor, View
+from dancetype.stream.fleet.yard import LostError
+from dancetype.stream.messages import SourceState
+from dancetype.stream.settings import load_settings
 
 WITHIN = 5.0
 

@@ -2,10 +2,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from stream.fleet.cameras import Camera, parse_cameras
-from stream.fleet.placing import Node, Room
-from stream.fleet.report import Ending, Farewell, Report
-from stream.fleet.supervisor import (
+from dancetype.stream.fleet.cameras import Camera, parse_cameras
+from dancetype.stream.fleet.placing import Node, Room
+from dancetype.stream.fleet.report import Ending, Farewell, Report
+from dancetype.stream.fleet.supervisor import (
     SILENCE,
     Kill,
     Order,
@@ -16,8 +16,8 @@ from stream.fleet.supervisor import (
     Supervisor,
     View,
 )
-from stream.messages import SourceState
-from stream.settings import load_settings
+from dancetype.stream.messages import SourceState
+from dancetype.stream.settings import load_settings
 
 RUNNING = Report(state=SourceState.RUNNING)
 ONE, TWO = (Node(name, f"10.0.0.{name}", Room(cpus=2)) for name in ("1", "2"))

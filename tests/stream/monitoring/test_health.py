@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from stream.messages import Clock, PredictionMessage, SourceMessage, SourceState
-from stream.monitoring.health import Health
-from stream.outlets.pages import Page
-from stream.sources.base import Fault
+from dancetype.stream.messages import Clock, PredictionMessage, SourceMessage, SourceState
+from dancetype.stream.monitoring.health import Health
+from dancetype.stream.outlets.pages import Page
+from dancetype.stream.sources.base import Fault
 from tests.stream.said import changed, predicted
 
 

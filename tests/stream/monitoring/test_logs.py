@@ -13,13 +13,13 @@ import pytest
 from rich.console import Console
 from rich.live import Live
 
-from engine.rolling import Status
-from stream.messages import PredictionMessage, SourceMessage, SourceState
-from stream.monitoring.logs import LogOutlet, configure, masked_text
-from stream.sources.base import Fault
+from dancetype.engine.rolling import Status
+from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceState
+from dancetype.stream.monitoring.logs import LogOutlet, configure, masked_text
+from dancetype.stream.sources.base import Fault
 from tests.stream.said import changed, predicted
 
-OURS = logging.getLogger("stream.somewhere")
+OURS = logging.getLogger("dancetype.stream.somewhere")
 LIBRARY = logging.getLogger("websockets.server")
 PASSWORD = "s3cr3t"
 
@@ -49,7 +49,7 @@ Hear = Callable[..., Stderr]
 @pytest.fixture
 def hear(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hear]:
     """Puts something else in the place of stderr and configures logging, until the test's end."""
-    loggers = [logging.getLogger(name) for name in (None, "engine", "stream")]
+    loggers = [logging.getLogger(name) for name in (None, "dancetype")]
     levels = [logger.level for logger in loggers]
 
     def start(*, terminal: bool = False, level: int = logging.INFO) -> Stderr:
@@ -63,7 +63,7 @@ def hear(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hear]:
     for logger, before in zip(loggers, levels, strict=True):
         logger.setLevel(before)
     for handler in logging.getLogger().handlers[:]:
-        if type(handler).__module__ == "stream.monitoring.logs":
+        if type(handler).__module__ == "dancetype.stream.monitoring.logs":
             logging.getLogger().removeHandler(handler)
     logging.captureWarnings(False)
 
@@ -84,7 +84,7 @@ def test_a_record_is_a_line_of_json_with_level_logger_and_time(hear: Hear) -> No
     assert record == {
         "event": "3 frames\nand more",
         "level": "info",
-        "logger": "stream.somewhere",
+        "logger": "dancetype.stream.somewhere",
     }
 
 
@@ -236,12 +236,12 @@ def test_a_table_on_the_terminal_gets_none_of_the_json_that_goes_to_a_file(hear:
 async def test_a_stderr_that_takes_nothing_is_nothing_to_whoever_logs(stderr: str) -> None:
     code = """
 import logging, sys
-from stream.monitoring.logs import configure
+from dancetype.stream.monitoring.logs import configure
 sys.stdin.readline()
 configure()
 for number in range(3):
-    logging.getLogger("stream").warning("x" * 9000)
-    logging.getLogger("stream").warning("%d", "no number")
+    logging.getLogger("dancetype.stream").warning("x" * 9000)
+    logging.getLogger("dancetype.stream").warning("%d", "no number")
 print("still here")
 """
     child = await asyncio.create_subprocess_exec(
@@ -275,7 +275,7 @@ async def test_each_state_of_a_source_is_one_record(
     assert record == {
         "event": "source state",
         "level": level,
-        "logger": "stream.monitoring.logs",
+        "logger": "dancetype.stream.monitoring.logs",
         "source": "stage",
         "state": state.value,
         "fault": "timed_out",

@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from engine.rolling import Status
-from stream.messages import Clock, Message, SourceState
-from stream.monitoring.overview import Overview
+from dancetype.engine.rolling import Status
+from dancetype.stream.messages import Clock, Message, SourceState
+from dancetype.stream.monitoring.overview import Overview
 from tests.stream.said import changed, predicted
 
 

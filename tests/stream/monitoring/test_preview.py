@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from stream.frames import Frame
-from stream.monitoring.preview import Preview
-from stream.outlets.pages import Page
+from dancetype.stream.frames import Frame
+from dancetype.stream.monitoring.preview import Preview
+from dancetype.stream.outlets.pages import Page
 
 
 class Stage:

@@ -12,9 +12,9 @@ from urllib.request import Request, urlopen
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from stream.messages import PredictionMessage, SourceMessage, SourceState
-from stream.outlets.client import Limits
-from stream.outlets.websocket import WebSocketOutlet
+from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceState
+from dancetype.stream.outlets.client import Limits
+from dancetype.stream.outlets.websocket import WebSocketOutlet
 from tests.stream.said import changed, predicted
 
 TOKEN = "correct-horse-battery"

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from stream.outlets.access import Access, access_for, bearer, is_loopback
-from stream.outlets.base import OutletError
+from dancetype.stream.outlets.access import Access, access_for, bearer, is_loopback
+from dancetype.stream.outlets.base import OutletError
 
 TOKEN = "correct-horse-battery"
 PAGE = "http://127.0.0.1:8765"

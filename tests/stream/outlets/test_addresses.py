@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from stream.outlets.addresses import resolve
+from dancetype.stream.outlets.addresses import resolve
 
 
 async def test_an_address_needs_nobody_to_ask() -> None:

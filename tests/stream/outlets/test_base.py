@@ -5,7 +5,7 @@ from typing import Self
 
 import pytest
 
-from stream.messages import (
+from dancetype.stream.messages import (
     Clock,
     PredictionMessage,
     SourceMessage,
@@ -13,7 +13,7 @@ from stream.messages import (
     parse_message,
     source_message,
 )
-from stream.outlets.base import OutletError, Outlets
+from dancetype.stream.outlets.base import OutletError, Outlets
 
 MESSAGE = source_message(
     SourceState.RUNNING,

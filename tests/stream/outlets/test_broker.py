@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
-from stream.outlets.base import OutletError
-from stream.outlets.broker import Broker, explained, parse_broker, refused, tls_context
+from dancetype.stream.outlets.base import OutletError
+from dancetype.stream.outlets.broker import Broker, explained, parse_broker, refused, tls_context
 
 PLAIN = Broker("host", 1883)
 SECURE = Broker("host", 8883, tls=True)

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from stream.outlets.access import Access
-from stream.outlets.client import Limits
-from stream.outlets.websocket import Refusal, WebSocketOutlet
+from dancetype.stream.outlets.access import Access
+from dancetype.stream.outlets.client import Limits
+from dancetype.stream.outlets.websocket import Refusal, WebSocketOutlet
 from tests.stream.outlets.talking import (
     HANDSHAKE,
     HUGE,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
-from stream.outlets.homeassistant import discovery_payload, discovery_topic, object_id
+from dancetype.stream.outlets.homeassistant import discovery_payload, discovery_topic, object_id
 
 Topic = Annotated[str, Field(min_length=1, pattern=r"^[^+#\x00]+$")]
 Template = Annotated[str, Field(pattern=r"^\{\{ .+ \}\}$")]

@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from stream.messages import Clock, SourceMessage, SourceState, parse_message, source_message
-from stream.outlets.base import OutletError, Outlets
-from stream.outlets.jsonl import JsonlOutlet
+from dancetype.stream.messages import (
+    Clock,
+    SourceMessage,
+    SourceState,
+    parse_message,
+    source_message,
+)
+from dancetype.stream.outlets.base import OutletError, Outlets
+from dancetype.stream.outlets.jsonl import JsonlOutlet
 
 FULL_DISK = Path("/dev/full")
 

@@ -3,7 +3,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.outlets.mailbox import Mailbox
+from dancetype.stream.outlets.mailbox import Mailbox
 
 
 async def test_the_newest_value_of_a_key_wins() -> None:

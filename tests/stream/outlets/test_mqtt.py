@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.rolling import Status
-from stream.messages import SourceState
-from stream.outlets.base import OutletError, Outlets
-from stream.outlets.mqtt import GENRE_EXPIRY, Genre, MqttOutlet, topic_level
+from dancetype.engine.rolling import Status
+from dancetype.stream.messages import SourceState
+from dancetype.stream.outlets.base import OutletError, Outlets
+from dancetype.stream.outlets.mqtt import GENRE_EXPIRY, Genre, MqttOutlet, topic_level
 from tests.system.mosquitto import a_prediction, a_state
 
 

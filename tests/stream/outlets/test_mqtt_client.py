@@ -3,8 +3,8 @@ import socket
 
 from aiomqtt import Will
 
-from stream.outlets.broker import parse_broker
-from stream.outlets.mqtt_client import MqttClient
+from dancetype.stream.outlets.broker import parse_broker
+from dancetype.stream.outlets.mqtt_client import MqttClient
 
 
 async def test_a_connection_that_is_gone_before_it_can_be_written_to_is_no_error() -> None:

@@ -15,9 +15,9 @@ from pythonosc.dispatcher import Dispatcher
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_server import AsyncIOOSCUDPServer
 
-from engine.genres import CODES
-from engine.rolling import Status
-from stream.messages import (
+from dancetype.engine.genres import CODES
+from dancetype.engine.rolling import Status
+from dancetype.stream.messages import (
     Clock,
     DancerAnswer,
     FrameCounts,
@@ -28,8 +28,8 @@ from stream.messages import (
     SourceState,
     source_message,
 )
-from stream.outlets.base import OutletError, Outlets
-from stream.outlets.osc import (
+from dancetype.stream.outlets.base import OutletError, Outlets
+from dancetype.stream.outlets.osc import (
     OscOutlet,
     OscVoice,
     address_part,
@@ -277,7 +277,7 @@ async def test_a_network_that_is_away_is_told_once_and_used_when_it_is_back(
         with caplog.at_level(logging.WARNING):
             async with Outlets([OscOutlet(f"127.0.0.1:{port}")]) as outlets:
                 with pytest.MonkeyPatch.context() as patch:
-                    patch.setattr("stream.outlets.osc._connected", unreachable)
+                    patch.setattr("dancetype.stream.outlets.osc._connected", unreachable)
                     for _ in range(3):
                         await outlets.send(a_prediction())
                 await outlets.send(a_state(SourceState.RUNNING))

@@ -3,7 +3,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.outlets.outbox import HEART, Newest, Outbox
+from dancetype.stream.outlets.outbox import HEART, Newest, Outbox
 
 PUTS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["source", "prediction"])))
 

@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.outlets.subscription import Hello, ShutOut, Subscribe, read_request, sources_in
+from dancetype.stream.outlets.subscription import (
+    Hello,
+    ShutOut,
+    Subscribe,
+    read_request,
+    sources_in,
+)
 
 SECRET = "correct-horse-battery"
 

@@ -2,9 +2,9 @@ from io import StringIO
 
 from rich.console import Console
 
-from engine.genres import CODES
-from engine.rolling import Status
-from stream.messages import (
+from dancetype.engine.genres import CODES
+from dancetype.engine.rolling import Status
+from dancetype.stream.messages import (
     DancerAnswer,
     FrameCounts,
     Latency,
@@ -14,8 +14,8 @@ from stream.messages import (
     SourceState,
     SourceTimes,
 )
-from stream.outlets.terminal import TerminalOutlet
-from stream.sources.base import Fault
+from dancetype.stream.outlets.terminal import TerminalOutlet
+from dancetype.stream.sources.base import Fault
 from tests.stream.said import changed
 
 ANSWER = {"status", "genre", "name", "confidence", "probabilities", "window"}

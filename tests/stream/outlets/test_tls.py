@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from stream.outlets.base import OutletError
-from stream.outlets.tls import tls_context
+from dancetype.stream.outlets.base import OutletError
+from dancetype.stream.outlets.tls import tls_context
 
 
 def a_certificate(folder: Path, name: str, *, password: str | None = None) -> tuple[Path, Path]:

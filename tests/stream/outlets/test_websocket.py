@@ -10,14 +10,14 @@ from time import monotonic
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from stream.messages import Clock, SourceState
-from stream.monitoring.health import Health
-from stream.outlets.access import Access, access_for
-from stream.outlets.base import OutletError
-from stream.outlets.client import Limits
-from stream.outlets.pages import Page
-from stream.outlets.tls import tls_context
-from stream.outlets.websocket import Refusal, WebSocketOutlet
+from dancetype.stream.messages import Clock, SourceState
+from dancetype.stream.monitoring.health import Health
+from dancetype.stream.outlets.access import Access, access_for
+from dancetype.stream.outlets.base import OutletError
+from dancetype.stream.outlets.client import Limits
+from dancetype.stream.outlets.pages import Page
+from dancetype.stream.outlets.tls import tls_context
+from dancetype.stream.outlets.websocket import Refusal, WebSocketOutlet
 from tests.stream.outlets.talking import (
     HUGE,
     QUIET,

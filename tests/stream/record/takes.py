@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.blazepose import Landmarks
-from engine.skeleton import JOINTS
-from stream.record.take import About, Take, packed
+from dancetype.engine.blazepose import Landmarks
+from dancetype.engine.skeleton import JOINTS
+from dancetype.stream.record.take import About, Take, packed
 from tests.engine.walkers import Walker
 
 STARTED = 1_764_000_000.25

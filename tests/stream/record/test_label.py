@@ -1,8 +1,8 @@
 import pytest
 
-from engine.genres import GENRES
-from stream.record.label import Label
-from stream.settings import SettingsError
+from dancetype.engine.genres import GENRES
+from dancetype.stream.record.label import Label
+from dancetype.stream.settings import SettingsError
 
 
 @pytest.mark.parametrize(("code", "name"), GENRES.items())

@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from stream.record.progress import ProgressLines
+from dancetype.stream.record.progress import ProgressLines
 
 
 class Clock:

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine.blazepose import Landmarks
-from engine.pose.estimator import open_estimator
-from engine.track import Track, read_track
-from stream.events import StateChanged
-from stream.frames import Frame
-from stream.messages import SourceState
-from stream.record.recording import Recorder, Recording, record_file
-from stream.sources.base import SourceError
+from dancetype.engine.blazepose import Landmarks
+from dancetype.engine.pose.estimator import open_estimator
+from dancetype.engine.track import Track, read_track
+from dancetype.stream.events import StateChanged
+from dancetype.stream.frames import Frame
+from dancetype.stream.messages import SourceState
+from dancetype.stream.record.recording import Recorder, Recording, record_file
+from dancetype.stream.sources.base import SourceError
 
 MakeVideo = Callable[..., Path]
 

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine.contract import Contract
-from engine.floor import Floor
-from engine.genres import CODES
-from engine.rolling import Status
-from engine.skeleton import Array
-from engine.window import WindowSpec
-from stream.events import Event, Predicted, StateChanged
-from stream.messages import SourceState
-from stream.record.replay import Agreement, Pace, Part, Replay, length, programme
-from stream.record.take import About, Take
+from dancetype.engine.contract import Contract
+from dancetype.engine.floor import Floor
+from dancetype.engine.genres import CODES
+from dancetype.engine.rolling import Status
+from dancetype.engine.skeleton import Array
+from dancetype.engine.window import WindowSpec
+from dancetype.stream.events import Event, Predicted, StateChanged
+from dancetype.stream.messages import SourceState
+from dancetype.stream.record.replay import Agreement, Pace, Part, Replay, length, programme
+from dancetype.stream.record.take import About, Take
 from tests.engine.walkers import Walker
 from tests.stream.record.takes import CLOCK, STARTED, about, take_of, walk
 

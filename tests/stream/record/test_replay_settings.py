@@ -4,14 +4,14 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-import stream.console
-from engine.errors import ExpectedError
+import dancetype.stream.console
+from dancetype.engine.errors import ExpectedError
 from tests.stream.record.takes import about, walk
 
 
 def error(*words: str | Path) -> ExpectedError:
     app = typer.Typer()
-    stream.console.register(app)
+    dancetype.stream.console.register(app)
     found = CliRunner().invoke(app, ["replay", "--no-serve", *map(str, words)]).exception
     assert isinstance(found, ExpectedError)
     return found
@@ -53,5 +53,5 @@ def test_a_file_that_is_no_take_is_an_error_before_anything_is_played(
 @pytest.mark.parametrize("speed", ["-1", "nan", "fast"])
 def test_a_speed_that_is_none_is_wrong_use(take: Path, speed: str) -> None:
     app = typer.Typer()
-    stream.console.register(app)
+    dancetype.stream.console.register(app)
     assert CliRunner().invoke(app, ["replay", str(take), "--speed", speed]).exit_code == 2

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine.blazepose import Landmarks
-from engine.track import Track, read_tracks
-from stream.frames import Frame
-from stream.record.label import Label
-from stream.record.studio import Studio
-from stream.sources.base import Source, SourceError
-from stream.sources.uri import SourceUri, parse_uri
+from dancetype.engine.blazepose import Landmarks
+from dancetype.engine.track import Track, read_tracks
+from dancetype.stream.frames import Frame
+from dancetype.stream.record.label import Label
+from dancetype.stream.record.studio import Studio
+from dancetype.stream.sources.base import Source, SourceError
+from dancetype.stream.sources.uri import SourceUri, parse_uri
 from tests.stream.record.test_recording import FakeEstimator, frame
 
 MakeVideo = Callable[..., Path]

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.blazepose import LANDMARKS, OF_COCO, Landmarks
-from engine.classifier import Classifier
-from engine.floor import Floor, FloorPrediction
-from engine.pose.estimator import open_estimator
-from stream.record.take import FORMAT, TakeError, packed, read_take
-from stream.sources.file import FileSource
+from dancetype.engine.blazepose import LANDMARKS, OF_COCO, Landmarks
+from dancetype.engine.classifier import Classifier
+from dancetype.engine.floor import Floor, FloorPrediction
+from dancetype.engine.pose.estimator import open_estimator
+from dancetype.stream.record.take import FORMAT, TakeError, packed, read_take
+from dancetype.stream.sources.file import FileSource
 from tests.engine.walkers import Walker
 from tests.stream.record.takes import about, take_of, walk
 

@@ -6,8 +6,8 @@ from threading import Event, Thread
 
 import pytest
 
-from stream.record.keeping import MOST_WAITING, Keeper
-from stream.record.take import Take, read_take
+from dancetype.stream.record.keeping import MOST_WAITING, Keeper
+from dancetype.stream.record.take import Take, read_take
 from tests.stream.record.takes import STARTED, about, walk
 
 

@@ -4,12 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.blazepose import Landmarks
-from stream.frames import Frame
-from stream.messages import Clock, Message, SourceState
-from stream.outlets.base import OutletError
-from stream.record.take import Take, packed, read_take
-from stream.record.taking import LONGEST, Scribe, TakeOutlet
+from dancetype.engine.blazepose import Landmarks
+from dancetype.stream.frames import Frame
+from dancetype.stream.messages import Clock, Message, SourceState
+from dancetype.stream.outlets.base import OutletError
+from dancetype.stream.record.take import Take, packed, read_take
+from dancetype.stream.record.taking import LONGEST, Scribe, TakeOutlet
 from tests.engine.walkers import Walker
 from tests.stream.record.takes import about
 from tests.stream.said import changed, predicted

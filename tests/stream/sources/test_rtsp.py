@@ -6,8 +6,8 @@ from traceback import format_exception
 
 import pytest
 
-from stream.sources.base import Fault, SourceError, SourceUnavailableError
-from stream.sources.rtsp import RtspSource
+from dancetype.stream.sources.base import Fault, SourceError, SourceUnavailableError
+from dancetype.stream.sources.rtsp import RtspSource
 
 HOST = "127.0.0.1"
 

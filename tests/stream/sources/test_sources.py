@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.thinning import Thinning
-from stream.frames import Frame
-from stream.sources.base import Fault, Source, SourceError, SourceUnavailableError
-from stream.sources.file import FileSource
-from stream.sources.opening import open_source
-from stream.sources.pattern import PatternOptions, PatternSource
-from stream.sources.uri import parse_uri
+from dancetype.engine.thinning import Thinning
+from dancetype.stream.frames import Frame
+from dancetype.stream.sources.base import Fault, Source, SourceError, SourceUnavailableError
+from dancetype.stream.sources.file import FileSource
+from dancetype.stream.sources.opening import open_source
+from dancetype.stream.sources.pattern import PatternOptions, PatternSource
+from dancetype.stream.sources.uri import parse_uri
 
 MakeVideo = Callable[..., Path]
 
@@ -212,7 +212,7 @@ def test_a_pattern_draws_only_what_is_wanted_and_counts_the_rest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     drawn: list[float] = []
-    monkeypatch.setattr("stream.sources.pattern.drawn_figure", drawn.append)
+    monkeypatch.setattr("dancetype.stream.sources.pattern.drawn_figure", drawn.append)
     clock = VirtualTime()
     source = PatternSource(
         PatternOptions(fps=20, seconds=0.5),

@@ -1,7 +1,7 @@
 import pytest
 
-from stream.sources.base import SourceError
-from stream.sources.uri import SourceKind, SourceUri, masked, parse_uri
+from dancetype.stream.sources.base import SourceError
+from dancetype.stream.sources.uri import SourceKind, SourceUri, masked, parse_uri
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,10 @@ from importlib import metadata
 
 import pytest
 
-from engine import classifier
-from stream.settings import load_settings
-from stream.verbs import doctor
-from stream.verbs.doctor import Finding, Verdict
+from dancetype.engine import classifier
+from dancetype.stream.settings import load_settings
+from dancetype.stream.verbs import doctor
+from dancetype.stream.verbs.doctor import Finding, Verdict
 
 
 def installed(monkeypatch: pytest.MonkeyPatch, **versions: str) -> None:

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import ExpectedError
-from stream.settings import SettingsError, load_settings
-from stream.verbs.label import Tally, label
+from dancetype.engine.errors import ExpectedError
+from dancetype.stream.settings import SettingsError, load_settings
+from dancetype.stream.verbs.label import Tally, label
 
 
 def test_a_folder_in_which_nothing_is_mounted_costs_the_table_nothing(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from stream.settings import load_settings
-from stream.verbs.looking import portable
+from dancetype.stream.settings import load_settings
+from dancetype.stream.verbs.looking import portable
 
 
 def test_what_goes_to_other_processes_finds_its_files_there_and_holds_no_secret(

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from engine.skeleton import JOINTS, Array
-from training.synthetic.body import BONES, FACE, Body, bone_of, vertex_normals
+from dancetype.engine.skeleton import JOINTS, Array
+from dancetype.training.synthetic.body import BONES, FACE, Body, bone_of, vertex_normals
 
 REST = {
     "nose": (0.0, 1.58, 0.12),

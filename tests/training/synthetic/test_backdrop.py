@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from training.synthetic.backdrop import add_shadow, random_backdrop
-from training.synthetic.camera import Camera
+from dancetype.training.synthetic.backdrop import add_shadow, random_backdrop
+from dancetype.training.synthetic.camera import Camera
 
 CAMERA = Camera(320, 240, 300.0, np.eye(3, dtype=np.float32), np.array([0.0, 1.0, 4.0]))
 FLOOR = np.zeros(3)

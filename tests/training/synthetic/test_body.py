@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from engine.skeleton import JOINTS
-from training.synthetic.body import BONES, Body, bone_of, vertex_normals
+from dancetype.engine.skeleton import JOINTS
+from dancetype.training.synthetic.body import BONES, Body, bone_of, vertex_normals
 
 
 def test_each_bone_hangs_from_one_that_comes_before() -> None:
@@ -31,7 +31,7 @@ def test_normals_are_of_unit_length_even_where_no_face_is() -> None:
 
 def test_annys_body_stands_upright_and_faces_us() -> None:
     pytest.importorskip("anny")
-    from training.synthetic.body import Bodies
+    from dancetype.training.synthetic.body import Bodies
 
     build = {"gender": 0.5, "age": 0.7, "muscle": 0.5, "weight": 0.5, "height": 0.5}
     body = Bodies().body(build | {"proportions": 0.5})

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from engine.skeleton import LEFT_HIP, RIGHT_HIP, Array
-from training.synthetic.camera import Camera, kept_in_place, random_camera
+from dancetype.engine.skeleton import LEFT_HIP, RIGHT_HIP, Array
+from dancetype.training.synthetic.camera import Camera, kept_in_place, random_camera
 
 LEVEL = Camera(400, 300, 500.0, np.eye(3, dtype=np.float32), np.array([0.0, 1.0, 4.0]))
 

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from engine.skeleton import Array
-from engine.track import read_track
-from training.synthetic.clip import Clip, Spoiler, Studio, at_times, frame_times
-from training.synthetic.renderer import NoRendererError
+from dancetype.engine.skeleton import Array
+from dancetype.engine.track import read_track
+from dancetype.training.synthetic.clip import Clip, Spoiler, Studio, at_times, frame_times
+from dancetype.training.synthetic.renderer import NoRendererError
 
 
 @pytest.mark.parametrize("seed", range(20))

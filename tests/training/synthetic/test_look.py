@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from training.synthetic.body import Body
-from training.synthetic.look import random_build, random_outfit
+from dancetype.training.synthetic.body import Body
+from dancetype.training.synthetic.look import random_build, random_outfit
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.track import NOT_DANCING
-from training.aist import Sequence, SequenceName, read_sequence
-from training.synthetic import orders
-from training.synthetic.orders import DanceOrder, IdleOrder, dance_orders, shuffled
+from dancetype.engine.track import NOT_DANCING
+from dancetype.training.aist import Sequence, SequenceName, read_sequence
+from dancetype.training.synthetic import orders
+from dancetype.training.synthetic.orders import DanceOrder, IdleOrder, dance_orders, shuffled
 
 BASIC = "gBR_sBM_cAll_d04_mBR0_ch02"
 ADVANCED = "gBR_sFM_cAll_d04_mBR0_ch01"

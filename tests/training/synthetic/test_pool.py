@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.pose.estimator import PoseModelError
-from training.synthetic.orders import IdleOrder
-from training.synthetic.pool import StudioPool
+from dancetype.engine.pose.estimator import PoseModelError
+from dancetype.training.synthetic.orders import IdleOrder
+from dancetype.training.synthetic.pool import StudioPool
 
 
 def test_what_ails_a_process_is_told_to_the_one_that_started_it(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from engine.skeleton import JOINTS, Array
-from training.synthetic.body import BONE, FACE, Body, bone_of
-from training.synthetic.posing import Motion, pose_body
+from dancetype.engine.skeleton import JOINTS, Array
+from dancetype.training.synthetic.body import BONE, FACE, Body, bone_of
+from dancetype.training.synthetic.posing import Motion, pose_body
 
 LIMBS = [name for name in JOINTS if name not in FACE]
 

@@ -5,9 +5,14 @@ import cv2
 import numpy as np
 import pytest
 
-from training.synthetic.body import Body
-from training.synthetic.camera import Camera
-from training.synthetic.renderer import NoRendererError, Renderer, random_light, usable_platform
+from dancetype.training.synthetic.body import Body
+from dancetype.training.synthetic.camera import Camera
+from dancetype.training.synthetic.renderer import (
+    NoRendererError,
+    Renderer,
+    random_light,
+    usable_platform,
+)
 
 CAMERA = Camera(240, 320, 400.0, np.eye(3, dtype=np.float32), np.array([0.0, 0.9, 4.0]))
 LIGHT = random_light(np.random.default_rng(0))

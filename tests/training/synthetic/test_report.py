@@ -5,8 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
-from engine.track import NOT_DANCING, Track
-from training.synthetic.report import contact_sheet, pairs_with_truth, summarise
+from dancetype.engine.track import NOT_DANCING, Track
+from dancetype.training.synthetic.report import contact_sheet, pairs_with_truth, summarise
 
 
 def track(name: str, *, genre: str = "BR", sequence: str = "", start: float = np.nan) -> Track:

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from dancetype import app
-from engine.track import NOT_DANCING
-from training.synthetic import runs
-from training.synthetic.orders import IdleOrder, Order
-from training.synthetic.renderer import NoRendererError
-from training.synthetic.runs import find_orders, render_all
+from dancetype.cli import app
+from dancetype.engine.track import NOT_DANCING
+from dancetype.training.synthetic import runs
+from dancetype.training.synthetic.orders import IdleOrder, Order
+from dancetype.training.synthetic.renderer import NoRendererError
+from dancetype.training.synthetic.runs import find_orders, render_all
 
 ORDERS = [IdleOrder(f"idle_{number}", np.zeros((2, 17, 3), np.float32)) for number in range(4)]
 

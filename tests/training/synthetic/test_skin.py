@@ -1,9 +1,9 @@
 import numpy as np
 
-from engine.skeleton import Array
-from training.synthetic.body import BONES, Body
-from training.synthetic.posing import Motion, pose_body
-from training.synthetic.skin import Skin
+from dancetype.engine.skeleton import Array
+from dancetype.training.synthetic.body import BONES, Body
+from dancetype.training.synthetic.posing import Motion, pose_body
+from dancetype.training.synthetic.skin import Skin
 
 
 def test_without_motion_the_skin_stays_at_rest(body: Body) -> None:

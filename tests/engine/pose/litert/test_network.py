@@ -6,7 +6,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from engine.pose.litert.pruning import pruned
+from dancetype.engine.pose.litert.pruning import pruned
 
 
 @pytest.fixture(scope="module")

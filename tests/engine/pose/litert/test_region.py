@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from engine.pose.litert.region import Region
-from engine.skeleton import Array
+from dancetype.engine.pose.litert.region import Region
+from dancetype.engine.skeleton import Array
 
 SIZE = np.array((200, 100), np.float32)
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from engine.pose.litert.detector import cells, merged
-from engine.pose.litert.landmarks import refined, turned
-from engine.pose.litert.smoothing import LowPass, OneEuro
-from engine.skeleton import Array
+from dancetype.engine.pose.litert.detector import cells, merged
+from dancetype.engine.pose.litert.landmarks import refined, turned
+from dancetype.engine.pose.litert.smoothing import LowPass, OneEuro
+from dancetype.engine.skeleton import Array
 
 
 def box(x: float, y: float, *, side: float = 0.2) -> list[float]:

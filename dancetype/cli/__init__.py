@@ -7,10 +7,10 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-import export.console
-import stream.console
-import training.console
-from engine.errors import ExpectedError
+import dancetype.export.console
+import dancetype.stream.console
+import dancetype.training.console
+from dancetype.engine.errors import ExpectedError
 
 __version__ = "0.1.0"
 
@@ -26,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for folder in (stream.console, training.console, export.console):
+for folder in (dancetype.stream.console, dancetype.training.console, dancetype.export.console):
     folder.register(app)
 
 

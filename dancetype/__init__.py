@@ -1,0 +1,1 @@
+"""Classify dance genres live from a camera, or from video files."""

@@ -1,0 +1,5 @@
+"""`python -m dancetype`: the same as the command `dancetype`."""
+
+from dancetype.cli import main
+
+main()
