@@ -22,8 +22,8 @@ from time import perf_counter
 from typing import Final
 
 from benchmarks.marked import ROOT, conditions, write_part
+from dancetype.engine.cores import allowed_cores
 from dancetype.engine.errors import ExpectedError
-from dancetype.stream.cores import allowed_cores
 
 PAGE: Final = ROOT / "docs" / "performance.md"
 TO_REACH: Final = 0.9

@@ -15,12 +15,12 @@ from rich.console import Console
 from rich.table import Table
 
 from dancetype.engine.classifier import Classifier
-from dancetype.engine.pose.estimator import open_estimator
+from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.ring_buffer import RingBuffer
 from dancetype.engine.rolling import RollingEstimate
 from dancetype.engine.window import cut_window
 from dancetype.stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
-from dancetype.stream.native_stderr import chatter_dropped
+from dancetype.stream.system import chatter_dropped
 
 
 def timed(seconds: list[float], call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.stage import PATHS, Floats, Scene, scene
-from dancetype.engine.blazepose import Landmarks
-from dancetype.engine.following import MEMORY, Alone, Follower, Following
-from dancetype.engine.pose.estimator import PoseEstimator, open_estimator
+from dancetype.engine.landmarks import Landmarks
+from dancetype.engine.pose.base import PoseEstimator
+from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.skeleton import Array
+from dancetype.engine.tracker import MEMORY, Alone, Follower, Following
 from dancetype.stream.assets import POSE_MODELS, cache_folder, fetch
-from dancetype.stream.native_stderr import chatter_dropped
-from dancetype.training.aist import SequenceName, read_sequences, sequence_names
+from dancetype.stream.system import chatter_dropped
+from dancetype.training.data.aist import SequenceName, read_sequences, sequence_names
 
 RATES: Final = (30, 15, 60)
 SPEEDS: Final = (0.5, 1.0, 2.0)

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from dancetype.engine.genres import GENRES
-from dancetype.training.network import GenreLSTM
+from dancetype.training.model import GenreLSTM
 from dancetype.training.recipe import load_recipe
 
 SECONDS: Final = 4.0

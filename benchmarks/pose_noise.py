@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from dancetype.engine.track import read_tracks
-from dancetype.training.aist import read_sequence
-from dancetype.training.pose_errors import pair_with_truth
-from dancetype.training.pose_noise import fit_noise
+from dancetype.engine.media.track import read_tracks
+from dancetype.training.augment.pose_errors import pair_with_truth
+from dancetype.training.augment.pose_noise import fit_noise
+from dancetype.training.data.aist import read_sequence
 
 SHIPPED = Path(__file__).parents[1] / "training" / "mediapipe_full.json"
 

@@ -25,15 +25,16 @@ import psutil
 from rich.console import Console
 
 from benchmarks.marked import ROOT, conditions, write_part
-from dancetype.engine.blazepose import Landmarks
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.errors import ExpectedError
-from dancetype.engine.pose.estimator import PoseEstimator, PoseRuntime, open_estimator
+from dancetype.engine.landmarks import Landmarks
+from dancetype.engine.pose.base import PoseEstimator, PoseRuntime
+from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.recognizer import Prediction, Recognizer
 from dancetype.stream.assets import POSE_MODELS, cache_folder, fetch
 from dancetype.stream.frames import Frame
-from dancetype.stream.native_stderr import chatter_dropped
 from dancetype.stream.sources.file import FileSource
+from dancetype.stream.system import chatter_dropped
 
 PAGE: Final = ROOT / "docs" / "performance.md"
 CORES: Final = (1, 2)

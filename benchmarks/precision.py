@@ -22,10 +22,10 @@ from benchmarks.marked import ROOT, conditions, write_part
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.errors import ExpectedError
 from dancetype.engine.skeleton import Array
+from dancetype.export.onnx import export, shrink
 from dancetype.export.precision import Precision
-from dancetype.export.to_onnx import export, shrink
 from dancetype.training.checkpoint import Checkpoint
-from dancetype.training.evaluation import Evaluation, evaluate_sequences, evaluate_tracks
+from dancetype.training.evaluate import Evaluation, evaluate_sequences, evaluate_tracks
 
 PAGE: Final = ROOT / "docs" / "edge.md"
 SHIPPED: Final = ROOT / "engine" / "models" / "live.onnx"

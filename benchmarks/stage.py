@@ -7,11 +7,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dancetype.engine.blazepose import LANDMARKS, Landmarks
+from dancetype.engine.landmarks import LANDMARKS, Landmarks
 from dancetype.engine.skeleton import LEFT_HIP, RIGHT_HIP, Array, pelvis_centred
-from dancetype.training.aist import FRAMES_PER_SECOND
-from dancetype.training.camera import facing
-from dancetype.training.pose_noise import mediapipe_noise
+from dancetype.training.augment.camera import facing
+from dancetype.training.augment.pose_noise import mediapipe_noise
+from dancetype.training.data.aist import FRAMES_PER_SECOND
 
 Floats = NDArray[np.float64]
 

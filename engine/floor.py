@@ -7,12 +7,12 @@ from typing import Final
 
 import numpy as np
 
-from dancetype.engine.blazepose import Landmarks
 from dancetype.engine.contract import Contract
-from dancetype.engine.following import Alone, Follower, Following
+from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.recognizer import Beat, Memory, Prediction, WindowClassifier, predict
 from dancetype.engine.rolling import Status
 from dancetype.engine.skeleton import Array
+from dancetype.engine.tracker import Alone, Follower, Following
 from dancetype.engine.window import MAX_GAP
 
 # Mean speed of the joints about the pelvis in metres a second. Metres of a pose are of a body of

@@ -10,9 +10,9 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from pydantic_core import CoreSchema
 
 from dancetype.stream.messages import Heartbeat, PredictionMessage, SourceMessage
-from dancetype.stream.outlets.homeassistant import BIRTH, BIRTH_TOPIC, CONFIDENCE_EVERY
-from dancetype.stream.outlets.mqtt import GENRE_EXPIRY, OFFLINE, PREDICTION_EXPIRY, STOPPED
-from dancetype.stream.outlets.subscription import Hello, Subscribe
+from dancetype.stream.sinks.homeassistant import BIRTH, BIRTH_TOPIC, CONFIDENCE_EVERY
+from dancetype.stream.sinks.mqtt import GENRE_EXPIRY, OFFLINE, PREDICTION_EXPIRY, STOPPED
+from dancetype.stream.web.subscription import Hello, Subscribe
 
 _OUT: Final[dict[str, type[BaseModel]]] = {
     "prediction": PredictionMessage,

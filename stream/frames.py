@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dancetype.engine.blazepose import Landmarks
+from dancetype.engine.landmarks import Landmarks
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from pydantic import (
     model_validator,
 )
 
-from dancetype.engine.blazepose import Landmarks, coco_image, coco_visibility
 from dancetype.engine.floor import FloorPrediction
+from dancetype.engine.landmarks import Landmarks, coco_image, coco_visibility
 from dancetype.engine.recognizer import Prediction
 from dancetype.engine.rolling import Status
 from dancetype.stream.sources.base import Fault

@@ -8,10 +8,10 @@ from typing import Final, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dancetype.engine.blazepose import Landmarks
 from dancetype.engine.floor import Floor
-from dancetype.stream.capture.capture import STALL
+from dancetype.engine.landmarks import Landmarks
 from dancetype.stream.capture.threads import SourceThreads
+from dancetype.stream.capture.watchdog import STALL
 from dancetype.stream.events import Event, Predicted
 from dancetype.stream.frames import Frame, Onlooker
 from dancetype.stream.sources.base import Source

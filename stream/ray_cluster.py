@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from dancetype.engine.cores import allowed_cores
 from dancetype.engine.errors import ExpectedError, first_line
-from dancetype.stream.cores import allowed_cores
 
 # Ray reads them when it is imported, and hands them on to all that it starts. Whoever has set any
 # of these has had a reason.

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Final, Protocol
 
 from dancetype.stream.events import Event
-from dancetype.stream.outlets.base import Outlets
+from dancetype.stream.sinks.base import Outlets
 from dancetype.stream.speaker import Speaker
 
 _JOIN_TIMEOUT: Final = 0.8

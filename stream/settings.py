@@ -17,7 +17,7 @@ from pydantic_settings import (
 )
 
 from dancetype.engine.errors import ExpectedError
-from dancetype.engine.pose.estimator import DEFAULT_RUNTIME, PoseRuntime
+from dancetype.engine.pose.base import DEFAULT_RUNTIME, PoseRuntime
 from dancetype.stream.sources.base import SourceError
 from dancetype.stream.sources.uri import SourceUri, parse_uri
 

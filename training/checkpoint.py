@@ -13,7 +13,7 @@ from dancetype.engine.contract import Contract
 from dancetype.engine.errors import ExpectedError
 from dancetype.engine.genres import GENRES
 from dancetype.engine.skeleton import Array
-from dancetype.training.network import GenreLSTM
+from dancetype.training.model import GenreLSTM
 from dancetype.training.recipe import Recipe
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from rich.console import Console, Group
 from rich.table import Table
 
-from dancetype.training.evaluation import Evaluation
+from dancetype.training.evaluate import Evaluation
 
 
 def percent(share: float | None) -> str:

@@ -11,18 +11,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.genres import CODES
+from dancetype.engine.media.track import NOT_DANCING, Track, TrackError, read_tracks
 from dancetype.engine.recognizer import WindowClassifier
-from dancetype.engine.track import NOT_DANCING, Track, TrackError, read_tracks
-from dancetype.training import aist
-from dancetype.training.aist import read_sequences
-from dancetype.training.evaluation import Evaluation, evaluate_sequences, evaluate_tracks
+from dancetype.training.data import aist
+from dancetype.training.data.aist import read_sequences
+from dancetype.training.data.splits import Split, find_split
+from dancetype.training.evaluate import Evaluation, evaluate_sequences, evaluate_tracks
 from dancetype.training.recipe import Recipe, RecipeError
 from dancetype.training.report import percent, save_curves, shared_dancers
-from dancetype.training.splits import Split, find_split
 
 if TYPE_CHECKING:
     from dancetype.training.checkpoint import Checkpoint
-    from dancetype.training.loop import Trainer
+    from dancetype.training.train import Trainer
 
 CHECKPOINT: Final = "checkpoint.pt"
 
@@ -69,7 +69,7 @@ def run_training(
         ExpectedError: the data cannot be used.
     """
     from dancetype.training.checkpoint import Checkpoint
-    from dancetype.training.loop import Trainer
+    from dancetype.training.train import Trainer
 
     learn, watch = find_split(data, split), find_split(data, validation)
     filmed = tuple(_tracks_of(folder, learn) for folder in tracks)

@@ -8,7 +8,7 @@ from benchmarks.accuracy.models import about, small, trained
 from benchmarks.accuracy.place import OTHER, Job, Place, PlaceError, Result
 from benchmarks.accuracy.unseen import on_rendered
 from dancetype.training.checkpoint import CheckpointClassifier
-from dancetype.training.evaluation import evaluate_sequences
+from dancetype.training.evaluate import evaluate_sequences
 from dancetype.training.recipe import Recipe, load_recipe
 
 STEPS: Final = {

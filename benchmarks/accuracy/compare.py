@@ -15,11 +15,11 @@ from dancetype.engine.contract import Contract
 from dancetype.engine.genres import CODES
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.skeleton import Array
-from dancetype.training.batches import RandomWindows
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
-from dancetype.training.evaluation import evaluate_sequences
+from dancetype.training.data.batches import RandomWindows
+from dancetype.training.data.splits import Split
+from dancetype.training.evaluate import evaluate_sequences
 from dancetype.training.recipe import Recipe, load_recipe
-from dancetype.training.splits import Split
 
 BEGUN: Final = ("first-20", "first-30", "even-30", "even-velocity", "even-attention")
 """The recipes where the project began."""
@@ -126,7 +126,7 @@ def _bare(place: Place, learned: Split) -> tuple[Recipe, Contract]:
 
 
 def _trees(name: str, way: str, place: Place) -> Made:
-    from dancetype.training.kinematics import (
+    from benchmarks.baselines.kinematics import (
         KINEMATIC_NAMES,
         BoostedTreesSettings,
         train_boosted_trees,

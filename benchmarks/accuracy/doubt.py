@@ -17,14 +17,14 @@ from benchmarks.accuracy.place import OTHER, Job, Place, Result
 from benchmarks.accuracy.robustness import ORDINARY
 from benchmarks.accuracy.unseen import BOTH
 from benchmarks.accuracy.videos import recorded
+from benchmarks.baselines.steadiness import Answer, replay, watch
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.rolling import RollingEstimate, Status
 from dancetype.engine.skeleton import Array
-from dancetype.training import aist
-from dancetype.training.camera import film
-from dancetype.training.idling import HELD_OUT_KINDS, KINDS, TRAINED_KINDS, frozen, idle_motions
-from dancetype.training.steadiness import Answer, replay, watch
+from dancetype.training.augment.camera import film
+from dancetype.training.data import aist
+from dancetype.training.data.idle import HELD_OUT_KINDS, KINDS, TRAINED_KINDS, frozen, idle_motions
 
 SEED: Final = 20_000
 """Far from the seeds of recipes, by which idlers to learn from are made."""

@@ -10,14 +10,14 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from benchmarks.accuracy.place import PlaceError
+from benchmarks.baselines.stgcn import GenreSTGCN, STGCNSettings
 from dancetype.engine.contract import Contract
 from dancetype.engine.genres import CODES
 from dancetype.engine.skeleton import Array
-from dancetype.training.aist import Sequence
-from dancetype.training.batches import RandomWindows
-from dancetype.training.loop import targets
+from dancetype.training.data.aist import Sequence
+from dancetype.training.data.batches import RandomWindows
 from dancetype.training.recipe import Recipe
-from dancetype.training.stgcn import GenreSTGCN, STGCNSettings
+from dancetype.training.train import targets
 
 _SAVED_EVERY = 250
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from benchmarks.accuracy.models import about, small, trained
 from benchmarks.accuracy.place import OTHER, Job, Place, Result
-from dancetype.training.aist import SequenceName
 from dancetype.training.checkpoint import CheckpointClassifier
-from dancetype.training.evaluation import evaluate_sequences
+from dancetype.training.data.aist import SequenceName
+from dancetype.training.evaluate import evaluate_sequences
 from dancetype.training.recipe import load_recipe
 
 RUNGS: Final = {

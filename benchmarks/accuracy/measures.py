@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from benchmarks.accuracy.place import Result
 from dancetype.engine.clip import classify_track
+from dancetype.engine.media.track import Track
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.skeleton import Array
-from dancetype.engine.track import Track
-from dancetype.training.aist import SequenceName
-from dancetype.training.evaluation import Evaluation
+from dancetype.training.data.aist import SequenceName
+from dancetype.training.evaluate import Evaluation
 
 BINS = 15
 PIECE = 2.0

@@ -9,9 +9,9 @@ from time import perf_counter
 from typing import Any, Final
 
 from dancetype.engine.errors import ExpectedError
-from dancetype.engine.track import Track, read_tracks
-from dancetype.training.aist import Sequence, SequenceError, read_sequence
-from dancetype.training.splits import Split, find_split
+from dancetype.engine.media.track import Track, read_tracks
+from dancetype.training.data.aist import Sequence, SequenceError, read_sequence
+from dancetype.training.data.splits import Split, find_split
 
 OTHER: Final = {"A": "B", "B": "A"}
 """What is trained on `dancers:A` is tested on `dancers:B`, and the other way round."""

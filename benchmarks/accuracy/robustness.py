@@ -16,12 +16,12 @@ from benchmarks.accuracy.models import answers, live_classifier
 from benchmarks.accuracy.place import OTHER, Job, Place, Result
 from benchmarks.accuracy.unseen import BOTH
 from dancetype.engine.clip import HOP, clip_windows
+from dancetype.engine.media.track import Track
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.skeleton import Array
-from dancetype.engine.track import Track
 from dancetype.engine.window import WindowSpec, cut_window
-from dancetype.training import aist
-from dancetype.training.camera import film
+from dancetype.training.augment.camera import film
+from dancetype.training.data import aist
 from dancetype.training.recipe import CameraSettings
 
 EVERY: Final = 3

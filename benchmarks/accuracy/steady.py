@@ -18,12 +18,12 @@ from benchmarks.accuracy.models import live_classifier
 from benchmarks.accuracy.place import OTHER, Job, Place, Result
 from benchmarks.accuracy.robustness import Filmed, filmed
 from benchmarks.accuracy.unseen import BOTH
+from benchmarks.baselines.steadiness import Steadiness, Take, sweep, watch
+from dancetype.engine.media.track import NOT_DANCING
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.rolling import RollingEstimate
-from dancetype.engine.track import NOT_DANCING
-from dancetype.training import aist
-from dancetype.training.idling import HELD_OUT_KINDS, idle_motions
-from dancetype.training.steadiness import Steadiness, Take, sweep, watch
+from dancetype.training.data import aist
+from dancetype.training.data.idle import HELD_OUT_KINDS, idle_motions
 
 EVERY: Final = 6
 """Every sixth sequence of the unseen dancers is danced."""

@@ -79,7 +79,7 @@ def _idle(ways: list[Result], shipped: Result | None, pictures: Path) -> str:
             picture("doubt", "share of time that nothing is named, by kind"),
             table(("kind", "", *models, "named most"), rows),
             made_by(
-                "made-up people (`training/idling.py`), unseen dancers of AIST++",
+                "made-up people (`training/data/idle.py`), unseen dancers of AIST++",
                 "doubt-A doubt-B doubt-shipped",
             ),
         )

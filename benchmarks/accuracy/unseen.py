@@ -6,11 +6,11 @@ from benchmarks.accuracy.measures import by_dancer, of_track, reliability
 from benchmarks.accuracy.models import about, live_classifier, trained
 from benchmarks.accuracy.place import OTHER, Job, Place, Result
 from dancetype.engine.classifier import Classifier
+from dancetype.engine.media.track import Track
 from dancetype.engine.recognizer import WindowClassifier
-from dancetype.engine.track import Track
-from dancetype.training.evaluation import evaluate_sequences, evaluate_tracks
+from dancetype.training.data.splits import Split
+from dancetype.training.evaluate import evaluate_sequences, evaluate_tracks
 from dancetype.training.recipe import load_recipe
-from dancetype.training.splits import Split
 
 BOTH = tuple(f"live-{way}" for way in OTHER)
 """The jobs that train them."""

@@ -8,13 +8,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dancetype.engine.pose.estimator import open_estimator
-from dancetype.engine.track import NOT_DANCING, Track, read_track
+from dancetype.engine.media.track import NOT_DANCING, Track, read_track
+from dancetype.engine.pose.opening import open_estimator
 from dancetype.stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
 from dancetype.stream.frames import Frame
-from dancetype.stream.native_stderr import chatter_dropped
 from dancetype.stream.record.recording import Recording
 from dancetype.stream.sources.file import FileSource
+from dancetype.stream.system import chatter_dropped
 
 _RATE: Final = 15.0
 _SECONDS: Final = 10.0

@@ -19,7 +19,7 @@ from pathlib import Path
 from threading import Lock, Thread, get_native_id
 from typing import Any, Final
 
-import dancetype.engine.pose.estimator
+import dancetype.engine.pose.opening
 import dancetype.stream.sources.opening
 from dancetype.cli import main
 
@@ -78,7 +78,7 @@ def meter(file: Path) -> None:
     """Measures whatever this process runs from now on."""
     meter = Meter()
     open_source = dancetype.stream.sources.opening.open_source
-    open_estimator = dancetype.engine.pose.estimator.open_estimator
+    open_estimator = dancetype.engine.pose.opening.open_estimator
 
     @wraps(open_source)
     def metered_source(*args: Any, **kwargs: Any) -> Any:
@@ -96,7 +96,7 @@ def meter(file: Path) -> None:
 
     # Both are imported where they are needed, so that a run finds these.
     dancetype.stream.sources.opening.open_source = metered_source
-    dancetype.engine.pose.estimator.open_estimator = metered_estimator
+    dancetype.engine.pose.opening.open_estimator = metered_estimator
 
     def write() -> None:
         with file.open("w", encoding="utf-8", buffering=1) as lines:

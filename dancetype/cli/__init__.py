@@ -7,9 +7,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-import dancetype.export.console
-import dancetype.stream.console
-import dancetype.training.console
+from dancetype.cli import export_commands, stream_commands, training_commands
 from dancetype.engine.errors import ExpectedError
 
 __version__ = "0.1.0"
@@ -26,8 +24,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for folder in (dancetype.stream.console, dancetype.training.console, dancetype.export.console):
-    folder.register(app)
+for commands in (stream_commands, training_commands, export_commands):
+    commands.register(app)
 
 
 def _print_version(wanted: bool) -> None:

@@ -10,8 +10,8 @@ import mediapipe as mp
 import numpy as np
 from numpy.typing import NDArray
 
-from dancetype.engine.blazepose import Landmarks
-from dancetype.engine.pose.estimator import PoseEstimator, PoseModelError
+from dancetype.engine.landmarks import Landmarks
+from dancetype.engine.pose.base import PoseEstimator, PoseModelError
 from dancetype.engine.pose.frames import Timestamps, checked_image, shrunk
 from dancetype.engine.skeleton import Array
 

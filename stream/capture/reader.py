@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import closing
 from threading import Thread
 
-from dancetype.stream.capture.handover import FrameSlot
+from dancetype.stream.capture.frame_slot import FrameSlot
 from dancetype.stream.frames import Frame
 from dancetype.stream.sources.base import Source, SourceError, SourceUnavailableError
 

@@ -7,8 +7,8 @@ from threading import Event as Flag
 from threading import Thread
 
 from dancetype.engine.errors import ExpectedError
-from dancetype.stream.capture.capture import STALL, Capture
-from dancetype.stream.capture.handover import FrameSlot
+from dancetype.stream.capture.frame_slot import FrameSlot
+from dancetype.stream.capture.watchdog import STALL, Capture
 from dancetype.stream.events import StateChanged
 from dancetype.stream.frames import Frame
 from dancetype.stream.messages import SourceState

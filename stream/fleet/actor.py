@@ -13,12 +13,12 @@ from dancetype.stream.fleet.cameras import Camera
 from dancetype.stream.fleet.office import Office
 from dancetype.stream.fleet.report import Ending, Farewell, Notes, Report
 from dancetype.stream.messages import Clock
-from dancetype.stream.monitoring.logs import LogOutlet, configure, masked_text
 from dancetype.stream.native_memory import one_heap
-from dancetype.stream.native_stderr import chatter_dropped
-from dancetype.stream.outlets.base import Outlets
 from dancetype.stream.session import MakePipeline, Runnable, Session
+from dancetype.stream.sinks.base import Outlets
+from dancetype.stream.sinks.log import LogOutlet, configure, masked_text
 from dancetype.stream.speaker import Speaker
+from dancetype.stream.system import chatter_dropped
 
 CLIENT_ID: Final = "dancetype-fleet"
 """What the cameras of a fleet are called at the broker, each followed by its name."""
@@ -88,7 +88,7 @@ class CameraActor:
         camera = self._charge.camera
         # Loading takes seconds, in which to answer the supervisor.
         genres, makers = await asyncio.to_thread(_loaded, camera, clock)
-        from dancetype.stream.outlets.mqtt import MqttOutlet
+        from dancetype.stream.sinks.mqtt import MqttOutlet
 
         settings, office = camera.settings, self._office
         broker = MqttOutlet(
@@ -124,9 +124,9 @@ async def _expire(office: Office, session: Session) -> None:
 
 def _loaded(camera: Camera, clock: Clock) -> tuple[dict[str, str], dict[str, MakePipeline]]:
     """The genre model's genres, and what makes the camera's pipeline."""
+    from dancetype.cli.run import pipelines
     from dancetype.engine.classifier import Classifier
-    from dancetype.stream.verbs.live import pipelines
-    from dancetype.stream.verbs.loading import native_libraries
+    from dancetype.loading import native_libraries
 
     with native_libraries():
         settings = camera.settings

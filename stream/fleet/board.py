@@ -17,8 +17,8 @@ from prometheus_client.registry import Collector
 from dancetype.stream.fleet.placing import Room
 from dancetype.stream.fleet.supervisor import Phase, Supervisor, View
 from dancetype.stream.messages import SourceState
-from dancetype.stream.monitoring.logs import masked_text
-from dancetype.stream.outlets.pages import Page, Route, document, static_pages, unauthorised
+from dancetype.stream.sinks.log import masked_text
+from dancetype.stream.web.pages import Page, Route, document, static_pages, unauthorised
 
 _PAGE: Final = "/fleet/page.html"
 _TROUBLED: Final = (SourceState.STALLED, SourceState.RECONNECTING)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final, Self
 
 from dancetype.stream.messages import Message, SourceMessage, SourceState
-from dancetype.stream.monitoring.new_frames import NewFrames
+from dancetype.stream.new_frames import NewFrames
 from dancetype.stream.sources.base import Fault
 
 _LATELY: Final = 60.0

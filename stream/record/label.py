@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from dancetype.engine.genres import GENRES, plain, understood
-from dancetype.engine.track import NOT_DANCING
+from dancetype.engine.media.track import NOT_DANCING
 from dancetype.stream.settings import SettingsError
 
 _MOST: Final = 64

@@ -9,9 +9,9 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dancetype.engine.blazepose import Landmarks
-from dancetype.engine.thinning import chosen
-from dancetype.engine.track import Track, stacked
+from dancetype.engine.landmarks import Landmarks
+from dancetype.engine.media.sampler import chosen
+from dancetype.engine.media.track import Track, stacked
 from dancetype.stream.capture.threads import SourceThreads
 from dancetype.stream.events import StateChanged
 from dancetype.stream.frames import Frame

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dancetype.engine.thinning import Wants, every_frame
-from dancetype.engine.video import NoVideoFileError, Video, VideoError
+from dancetype.engine.media.sampler import Wants, every_frame
+from dancetype.engine.media.video import NoVideoFileError, Video, VideoError
 from dancetype.stream.frames import Frame
 from dancetype.stream.sources.base import Fault, SourceError
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from dancetype.engine.thinning import chosen
+from dancetype.engine.media.sampler import chosen
 from dancetype.stream.sources.base import PATIENCE, Source
 from dancetype.stream.sources.file import FileSource
 from dancetype.stream.sources.pattern import PatternOptions, PatternSource

@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl
 import numpy as np
 from numpy.typing import NDArray
 
-from dancetype.engine.opencv import cv2
-from dancetype.engine.thinning import Wants, every_frame
+from dancetype.engine.media.opencv import cv2
+from dancetype.engine.media.sampler import Wants, every_frame
 from dancetype.stream.frames import Frame
 from dancetype.stream.sources.base import SourceError
 

@@ -14,7 +14,7 @@ import numpy as np
 from av.container import InputContainer
 from av.video.reformatter import VideoReformatter
 
-from dancetype.engine.thinning import Wants, every_frame
+from dancetype.engine.media.sampler import Wants, every_frame
 from dancetype.stream.frames import Frame
 from dancetype.stream.sources.base import PATIENCE, Fault, SourceError, SourceUnavailableError
 from dancetype.stream.sources.uri import masked

@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from dancetype.engine.opencv import cv2
-from dancetype.engine.thinning import Wants, every_frame
+from dancetype.engine.media.opencv import cv2
+from dancetype.engine.media.sampler import Wants, every_frame
 from dancetype.stream.frames import Frame
 from dancetype.stream.sources.base import Fault, SourceError, SourceUnavailableError
 

@@ -23,9 +23,9 @@ from dancetype.engine.clip import ClipResult
 from dancetype.engine.contract import Contract
 from dancetype.engine.skeleton import Array
 from dancetype.engine.window import WindowSpec
-from dancetype.training.aist import Sequence, SequenceName
-from dancetype.training.camera import facing
-from dancetype.training.evaluation import Clip, Evaluation, calibration_error
+from dancetype.training.augment.camera import facing
+from dancetype.training.data.aist import Sequence, SequenceName
+from dancetype.training.evaluate import Clip, Evaluation, calibration_error
 
 LABELS = ("BR", "PO")
 

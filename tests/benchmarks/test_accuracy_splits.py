@@ -3,7 +3,7 @@ from itertools import product
 import pytest
 
 from benchmarks.accuracy.ladder import halves
-from dancetype.training.aist import SequenceName
+from dancetype.training.data.aist import SequenceName
 
 NAMES = [
     f"g{genre}_s{situation}_cAll_{dancer}_m{genre}{tempo}_ch{number:02}"

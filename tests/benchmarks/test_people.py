@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.people import Nearest, outcome
 from benchmarks.stage import PATHS, Scene, Sighting, scene
-from dancetype.engine.blazepose import Landmarks
+from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.skeleton import Array
 from tests.engine.walkers import Walker
 

@@ -12,8 +12,8 @@ from typing import Final
 import pytest
 from aiomqtt import Client, MqttError, ProtocolVersion
 
-from dancetype.stream.outlets.broker import parse_broker
 from dancetype.stream.settings import load_settings
+from dancetype.stream.sinks.broker import parse_broker
 from tests.system.mosquitto import HOST, PATH, WITHIN, hear, text
 
 DOCKER: Final = Path(__file__).parents[2] / "docker"

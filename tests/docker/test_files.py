@@ -18,7 +18,7 @@ from jsonschema import Draft7Validator
 from prometheus_client.parser import text_string_to_metric_families
 
 from dancetype.stream.messages import Clock
-from dancetype.stream.monitoring.metrics import Metrics
+from dancetype.stream.sinks.metrics import Metrics
 from tests.system.mosquitto import a_prediction, a_state
 
 DOCKER: Final = Path(__file__).parents[2] / "docker"

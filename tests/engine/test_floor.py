@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dancetype.engine.contract import Contract
 from dancetype.engine.floor import Floor, FloorPrediction
 from dancetype.engine.genres import CODES
-from dancetype.engine.pose.estimator import open_estimator
+from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.recognizer import Recognizer
 from dancetype.engine.rolling import Status
 from dancetype.engine.skeleton import JOINTS, Array

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dancetype.engine.blazepose import LANDMARKS, Landmarks
-from dancetype.engine.following import Following
+from dancetype.engine.landmarks import LANDMARKS, Landmarks
 from dancetype.engine.skeleton import Array
+from dancetype.engine.tracker import Following
 
 # Metres right of the pelvis and below it, of the landmarks on the left; those on the right mirror.
 _LEFT = {11: (0.18, -0.5), 13: (0.3, -0.25), 15: (0.35, 0.0), 23: (0.1, 0.0), 25: (0.12, 0.4)}

@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from dancetype.engine.classifier import Classifier
-from dancetype.engine.track import Track, read_track
+from dancetype.engine.media.track import Track, read_track
 from dancetype.engine.window import WindowSpec, cut_window
 from tests.examples.script import EXAMPLES, load
 

@@ -3,9 +3,9 @@ from urllib.parse import quote
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dancetype.stream.outlets.base import OutletError
-from dancetype.stream.outlets.broker import parse_broker
-from dancetype.stream.outlets.osc import address_part, parse_target
+from dancetype.stream.sinks.base import OutletError
+from dancetype.stream.sinks.broker import parse_broker
+from dancetype.stream.sinks.osc import address_part, parse_target
 from tests.fuzz.fuzzing import fuzzed, only, texts
 
 SECRET = "5ecret"

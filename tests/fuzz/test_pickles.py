@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dancetype.training.unpickling import UnsafePickleError, load_arrays
+from dancetype.training.data.safe_pickle import UnsafePickleError, load_arrays
 from tests.fuzz.fuzzing import damaged, fuzzed, only
 
 CONTENT = {"joints": np.zeros((2, 17, 3), np.float32), "fps": [60, (1.0, "a")]}

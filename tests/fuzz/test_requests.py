@@ -3,9 +3,9 @@ import json
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dancetype.stream.outlets.access import Access, access_for
-from dancetype.stream.outlets.base import OutletError
-from dancetype.stream.outlets.subscription import ShutOut, read_request, sources_in
+from dancetype.stream.sinks.base import OutletError
+from dancetype.stream.web.access import Access, access_for
+from dancetype.stream.web.subscription import ShutOut, read_request, sources_in
 from tests.fuzz.fuzzing import changed, fuzzed, only, texts, values
 
 HELLO = {"type": "hello", "token": "t" * 20, "sources": ["stage-left", "stage-right"]}

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
-from dancetype.training.aist import SequenceError, SequenceName, read_names, read_sequence
+from dancetype.training.data.aist import SequenceError, SequenceName, read_names, read_sequence
 from tests.fuzz.fuzzing import fuzzed, only, texts
 
 NAME = "gBR_sBM_cAll_d04_mBR0_ch02"

@@ -7,10 +7,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
-from dancetype.stream.record.take import FORMAT, TakeError, read_take
+from dancetype.stream.sinks.take import FORMAT, TakeError, read_take
 from tests.fuzz.fuzzing import damaged, fuzzed, only
 from tests.fuzz.npz import Call, claiming, packed
-from tests.stream.record.takes import about, walk
+from tests.stream.sinks.takes import about, walk
 
 TAKE = walk(about(), seconds=0.2, fps=10)
 SAID = b'{"type":"prediction","status":"genre","genre":"HO","times":{"capture":5.0}}\n'

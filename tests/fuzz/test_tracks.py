@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
-from dancetype.engine.track import TrackError, read_track
+from dancetype.engine.media.track import TrackError, read_track
 from tests.fuzz.fuzzing import damaged, fuzzed, only
 from tests.fuzz.npz import Call, claiming, packed
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dancetype.engine.video import FrameTimes
+from dancetype.engine.media.video import FrameTimes
 from dancetype.stream.sources.base import SourceError
 from dancetype.stream.sources.file import FileSource
 from tests.fuzz.fuzzing import damaged, fuzzed, fuzzed_less, only, texts

@@ -17,10 +17,10 @@ from dancetype.stream.messages import (
     SourceState,
     SourceTimes,
 )
-from dancetype.stream.outlets.homeassistant import discovery_payload, discovery_topic
-from dancetype.stream.outlets.mqtt import topic_level
-from dancetype.stream.outlets.subscription import ShutOut, read_request
+from dancetype.stream.sinks.homeassistant import discovery_payload, discovery_topic
+from dancetype.stream.sinks.mqtt import topic_level
 from dancetype.stream.sources.base import Fault
+from dancetype.stream.web.subscription import ShutOut, read_request
 from tests.stream.said import changed, predicted
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dancetype.engine.blazepose import Landmarks
 from dancetype.engine.contract import Contract
 from dancetype.engine.errors import ExpectedError
 from dancetype.engine.floor import Floor
 from dancetype.engine.genres import CODES
+from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.rolling import Status
 from dancetype.engine.skeleton import Array
 from dancetype.engine.window import WindowSpec

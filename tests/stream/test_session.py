@@ -10,8 +10,8 @@ import pytest
 from dancetype.engine.genres import GENRES
 from dancetype.stream.events import Event, StateChanged
 from dancetype.stream.messages import Clock, PredictionMessage, SourceMessage, SourceState
-from dancetype.stream.outlets.base import Outlets
 from dancetype.stream.session import Session
+from dancetype.stream.sinks.base import Outlets
 from dancetype.stream.speaker import Speaker
 
 RUNNING = StateChanged(SourceState.RUNNING, 0)

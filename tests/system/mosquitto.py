@@ -28,8 +28,8 @@ from dancetype.stream.messages import (
     SourceState,
     source_message,
 )
-from dancetype.stream.outlets.base import Outlets
-from dancetype.stream.outlets.mqtt import MqttOutlet
+from dancetype.stream.sinks.base import Outlets
+from dancetype.stream.sinks.mqtt import MqttOutlet
 
 HOST = "127.0.0.1"
 # Debian puts the broker where only root's PATH leads.

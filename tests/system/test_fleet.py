@@ -17,8 +17,8 @@ from aiomqtt import Message
 
 from dancetype.stream.fleet.office import Office
 from dancetype.stream.messages import PredictionMessage, SourceMessage, parse_message
-from dancetype.stream.outlets.base import Outlets
-from dancetype.stream.outlets.mqtt import MqttOutlet
+from dancetype.stream.sinks.base import Outlets
+from dancetype.stream.sinks.mqtt import MqttOutlet
 from tests.system.command import CHECKOUT
 from tests.system.mosquitto import HOST, a_state, hear, mosquitto, subscriber, text
 from tests.system.ray_nodes import kill_node, kill_tree, ray_head

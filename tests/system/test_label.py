@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dancetype.engine.genres import CODES
-from dancetype.engine.video import Video
+from dancetype.engine.media.video import Video
 from tests.system.ray_nodes import ray_head
 
 CLIPS: Final = 200

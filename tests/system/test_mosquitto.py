@@ -12,8 +12,8 @@ from aiomqtt import Client, Message
 
 from dancetype.engine.rolling import Status
 from dancetype.stream.messages import SourceState, parse_message, schema
-from dancetype.stream.outlets.base import Outlets
-from dancetype.stream.outlets.mqtt import MqttOutlet
+from dancetype.stream.sinks.base import Outlets
+from dancetype.stream.sinks.mqtt import MqttOutlet
 from tests.system.mosquitto import (
     HOST,
     WITHIN,
@@ -33,8 +33,8 @@ RUNNING = a_state()
 
 PUBLISHER = """
 import asyncio, sys
-from dancetype.stream.outlets.base import Outlets
-from dancetype.stream.outlets.mqtt import MqttOutlet
+from dancetype.stream.sinks.base import Outlets
+from dancetype.stream.sinks.mqtt import MqttOutlet
 from tests.system.mosquitto import a_state
 
 async def main():
@@ -130,7 +130,7 @@ async def test_the_genre_is_said_on_change_alone_expires_and_goes_with_the_sourc
 
 
 async def test_a_broker_that_starts_late_is_published_to(free_port: int, tmp_path: Path) -> None:
-    with warnings_of("dancetype.stream.outlets.mqtt") as warnings:
+    with warnings_of("dancetype.stream.sinks.mqtt") as warnings:
         async with an_outlet(free_port) as outlets:
             await outlets.send(RUNNING)
             async with asyncio.timeout(WITHIN):

@@ -34,7 +34,7 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 async def complaint(port: int, **options: Any) -> str:
     """The first that is said of a broker."""
-    with warnings_of("dancetype.stream.outlets.mqtt") as warnings:
+    with warnings_of("dancetype.stream.sinks.mqtt") as warnings:
         async with an_outlet(port, **options) as outlets:
             await outlets.send(RUNNING)
             async with asyncio.timeout(WITHIN):

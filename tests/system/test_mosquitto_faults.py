@@ -7,8 +7,8 @@ from time import monotonic
 from aiomqtt import Client
 
 from dancetype.stream.messages import parse_message
-from dancetype.stream.outlets.base import Outlets
-from dancetype.stream.outlets.mqtt import MqttOutlet
+from dancetype.stream.sinks.base import Outlets
+from dancetype.stream.sinks.mqtt import MqttOutlet
 from tests.system.conftest import Figure
 from tests.system.fault_proxy import Fault, FaultProxy
 from tests.system.mosquitto import (
@@ -39,7 +39,7 @@ async def published_again(ear: Client, camera: Camera, *, within: float) -> floa
 async def test_a_broker_that_is_killed_and_started_again_is_published_to_within_five_seconds(
     free_port: int, tmp_path: Path, figure: Figure
 ) -> None:
-    with warnings_of("dancetype.stream.outlets.mqtt") as warnings:
+    with warnings_of("dancetype.stream.sinks.mqtt") as warnings:
         async with an_outlet(free_port) as outlets, Camera(outlets) as camera:
             async with mosquitto(free_port, tmp_path), subscriber(free_port) as ear:
                 await hear(ear, "dancetype/clip/prediction")
@@ -100,7 +100,7 @@ async def test_a_broker_that_never_answers_holds_up_neither_messages_nor_the_end
 ) -> None:
     async with FaultProxy(HOST, free_port) as proxy:
         await proxy.set(Fault.SILENT)
-        with warnings_of("dancetype.stream.outlets.mqtt") as warnings:
+        with warnings_of("dancetype.stream.sinks.mqtt") as warnings:
             async with an_outlet(proxy.port) as outlets, Camera(outlets) as camera:
                 async with asyncio.timeout(5):
                     assert "no answer" in await warnings.get()

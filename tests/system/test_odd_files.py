@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dancetype.engine.blazepose import LANDMARKS, Landmarks
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.floor import Floor
 from dancetype.engine.genres import CODES
-from dancetype.engine.pose.estimator import open_estimator
+from dancetype.engine.landmarks import LANDMARKS, Landmarks
+from dancetype.engine.pose.opening import open_estimator
 from dancetype.stream.messages import (
     Message,
     PredictionMessage,
@@ -237,7 +237,7 @@ def test_an_8k_frame_is_seen_through_without_much_memory(pose_model: Path, figur
 import sys
 from pathlib import Path
 import cv2, numpy as np
-from dancetype.engine.pose.estimator import open_estimator
+from dancetype.engine.pose.opening import open_estimator
 from dancetype.stream.sources.pattern import drawn_figure
 image = np.zeros(({EIGHT_K[1]}, {EIGHT_K[0]}, 3), np.uint8)
 image[:, 960:6720] = cv2.resize(drawn_figure(0.2), (5760, 4320))

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from dancetype.cli import app
 from dancetype.engine.classifier import Classifier
 from tests.system.command import CHECKOUT
-from tests.training.test_filming import cut
+from tests.training.data.test_extract import cut
 
 RECIPE = """
 name = "hasty"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dancetype.engine.track import read_tracks
+from dancetype.engine.media.track import read_tracks
 
 
 def command(*words: str | Path, out: Path, genre: str = "none") -> list[str]:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dancetype.stream.messages import PredictionMessage, SourceMessage, parse_message
-from dancetype.stream.record.take import read_take
-from tests.stream.record.takes import STARTED, about, walk
+from dancetype.stream.sinks.take import read_take
+from tests.stream.sinks.takes import STARTED, about, walk
 from tests.system.command import CHECKOUT, Command, Message, is_prediction
 
 HEAVY = {"cv2", "mediapipe"}

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dancetype.engine.track import read_tracks
+from dancetype.engine.media.track import read_tracks
 from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceState, parse_message
 from dancetype.stream.sources.file import FileSource
 

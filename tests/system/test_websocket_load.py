@@ -28,9 +28,9 @@ from dancetype.stream.messages import (
     PredictionMessage,
     PredictionTimes,
 )
-from dancetype.stream.outlets.access import Access
-from dancetype.stream.outlets.client import Limits
-from dancetype.stream.outlets.websocket import WebSocketOutlet
+from dancetype.stream.web.access import Access
+from dancetype.stream.web.client import Limits
+from dancetype.stream.web.server import WebSocketOutlet
 from tests.system.conftest import Figure
 
 CROWD: Final = Path(__file__).with_name("websocket_crowd.py")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dancetype.training.aist import Sequence, read_sequences, sequence_names
+from dancetype.training.data.aist import Sequence, read_sequences, sequence_names
 from dancetype.training.recipe import Recipe
 
 

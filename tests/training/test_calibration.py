@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from dancetype.training.aist import Sequence
 from dancetype.training.calibration import fit_temperature
-from dancetype.training.loop import Trainer
+from dancetype.training.data.aist import Sequence
 from dancetype.training.recipe import Recipe
+from dancetype.training.train import Trainer
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 2.0])

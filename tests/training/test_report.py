@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from dancetype.engine.clip import ClipResult
-from dancetype.training.evaluation import Clip, Evaluation
+from dancetype.training.evaluate import Clip, Evaluation
 from dancetype.training.report import percent, save_confusion, save_curves, shared_dancers, table
 
 LABELS = ("BR", "PO")

@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dancetype.engine.blazepose import Landmarks, coco_joints
-from dancetype.engine.pose.estimator import open_estimator
+from dancetype.engine.landmarks import Landmarks, coco_joints
+from dancetype.engine.media.track import Track, stacked
+from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.skeleton import JOINTS, Array
-from dancetype.engine.track import Track, stacked
-from dancetype.training.aist import FRAMES_PER_SECOND
-from dancetype.training.camera import facing
+from dancetype.training.augment.camera import facing
+from dancetype.training.data.aist import FRAMES_PER_SECOND
 from dancetype.training.synthetic.backdrop import add_shadow, random_backdrop
 from dancetype.training.synthetic.body import Bodies
 from dancetype.training.synthetic.camera import Floats, kept_in_place, random_camera

@@ -7,9 +7,9 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
+from dancetype.engine.media.track import NOT_DANCING
 from dancetype.engine.skeleton import Array
-from dancetype.engine.track import NOT_DANCING
-from dancetype.training.aist import FRAMES_PER_SECOND, SequenceName, read_sequence
+from dancetype.training.data.aist import FRAMES_PER_SECOND, SequenceName, read_sequence
 from dancetype.training.synthetic.clip import Clip
 
 

@@ -15,7 +15,7 @@ import cv2
 import torch
 
 from dancetype.engine.errors import ExpectedError
-from dancetype.engine.pose.estimator import PoseModelError
+from dancetype.engine.pose.base import PoseModelError
 from dancetype.training.synthetic.clip import Studio
 from dancetype.training.synthetic.orders import Order
 from dancetype.training.synthetic.renderer import NoRendererError

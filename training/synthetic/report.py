@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dancetype.engine.media.track import Track
 from dancetype.engine.skeleton import JOINTS
-from dancetype.engine.track import Track
-from dancetype.training.aist import SequenceError, read_sequence
-from dancetype.training.pose_errors import AXES, Pair, PoseErrors, measure, pair_with_truth
+from dancetype.training.augment.pose_errors import AXES, Pair, PoseErrors, measure, pair_with_truth
+from dancetype.training.data.aist import SequenceError, read_sequence
 
 _TILE: Final = 320  # pixels
 _COLUMNS: Final = 6

@@ -13,10 +13,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from dancetype.engine.track import read_tracks
-from dancetype.training.filming import cores, find_pose_model
-from dancetype.training.idling import TRAINED_KINDS, idle_motions
-from dancetype.training.splits import find_split
+from dancetype.engine.media.track import read_tracks
+from dancetype.training.data.extract import cores, find_pose_model
+from dancetype.training.data.idle import TRAINED_KINDS, idle_motions
+from dancetype.training.data.splits import find_split
 from dancetype.training.synthetic.orders import DanceOrder, IdleOrder, Order, dance_orders, shuffled
 from dancetype.training.synthetic.pool import SAMPLES, StudioPool
 from dancetype.training.synthetic.renderer import usable_platform

@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dancetype.engine.blazepose import Landmarks
-from dancetype.engine.pose.estimator import PoseEstimator
+from dancetype.engine.landmarks import Landmarks
+from dancetype.engine.pose.base import PoseEstimator
 from dancetype.engine.pose.frames import Timestamps, checked_image, shrunk
 from dancetype.engine.pose.litert.detector import PersonDetector
 from dancetype.engine.pose.litert.landmarks import LandmarkFinder

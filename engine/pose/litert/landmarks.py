@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dancetype.engine.blazepose import LANDMARKS, Landmarks
+from dancetype.engine.landmarks import LANDMARKS, Landmarks
 from dancetype.engine.pose.litert.arithmetic import direction, sigmoid, total
 from dancetype.engine.pose.litert.network import Network
 from dancetype.engine.pose.litert.region import Region

@@ -11,7 +11,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from dancetype.engine.pose.estimator import PoseModelError
+from dancetype.engine.pose.base import PoseModelError
 from dancetype.engine.pose.litert.pruning import pruned
 from dancetype.engine.skeleton import Array
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from dancetype.engine.blazepose import Landmarks
+from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.pose.litert.landmarks import Found
 from dancetype.engine.skeleton import Array
 

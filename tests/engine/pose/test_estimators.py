@@ -9,12 +9,12 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 
-from dancetype.engine.pose.estimator import (
+from dancetype.engine.pose.base import (
     PoseEstimator,
     PoseModelError,
     PoseRuntime,
-    open_estimator,
 )
+from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.skeleton import JOINTS, Pose
 from dancetype.stream.sources.pattern import drawn_figure
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dancetype.engine.pose.estimator import open_estimator
+from dancetype.engine.pose.opening import open_estimator
 from dancetype.stream.sources.pattern import drawn_figure
 
 

@@ -2,7 +2,7 @@ import gc
 import time
 import weakref
 
-from dancetype.stream.capture.handover import FrameSlot
+from dancetype.stream.capture.frame_slot import FrameSlot
 from dancetype.stream.capture.reader import Reader
 from dancetype.stream.sources.base import Fault, Source, SourceUnavailableError
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dancetype.engine.blazepose import Landmarks
-from dancetype.engine.pose.estimator import open_estimator
-from dancetype.engine.track import Track, read_track
+from dancetype.engine.landmarks import Landmarks
+from dancetype.engine.media.track import Track, read_track
+from dancetype.engine.pose.opening import open_estimator
 from dancetype.stream.events import StateChanged
 from dancetype.stream.frames import Frame
 from dancetype.stream.messages import SourceState

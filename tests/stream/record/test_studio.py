@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dancetype.engine.blazepose import Landmarks
-from dancetype.engine.track import Track, read_tracks
+from dancetype.engine.landmarks import Landmarks
+from dancetype.engine.media.track import Track, read_tracks
 from dancetype.stream.frames import Frame
 from dancetype.stream.record.label import Label
 from dancetype.stream.record.studio import Studio

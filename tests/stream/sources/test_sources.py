@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dancetype.engine.thinning import Thinning
+from dancetype.engine.media.sampler import Thinning
 from dancetype.stream.frames import Frame
 from dancetype.stream.sources.base import Fault, Source, SourceError, SourceUnavailableError
 from dancetype.stream.sources.file import FileSource

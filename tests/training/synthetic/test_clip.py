@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from dancetype.engine.media.track import read_track
 from dancetype.engine.skeleton import Array
-from dancetype.engine.track import read_track
 from dancetype.training.synthetic.clip import Clip, Spoiler, Studio, at_times, frame_times
 from dancetype.training.synthetic.renderer import NoRendererError
 

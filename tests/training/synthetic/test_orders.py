@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dancetype.engine.track import NOT_DANCING
-from dancetype.training.aist import Sequence, SequenceName, read_sequence
+from dancetype.engine.media.track import NOT_DANCING
+from dancetype.training.data.aist import Sequence, SequenceName, read_sequence
 from dancetype.training.synthetic import orders
 from dancetype.training.synthetic.orders import DanceOrder, IdleOrder, dance_orders, shuffled
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dancetype.engine.pose.estimator import PoseModelError
+from dancetype.engine.pose.base import PoseModelError
 from dancetype.training.synthetic.orders import IdleOrder
 from dancetype.training.synthetic.pool import StudioPool
 

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dancetype.engine.track import NOT_DANCING, Track
+from dancetype.engine.media.track import NOT_DANCING, Track
 from dancetype.training.synthetic.report import contact_sheet, pairs_with_truth, summarise
 
 

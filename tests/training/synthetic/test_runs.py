@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dancetype.cli import app
-from dancetype.engine.track import NOT_DANCING
+from dancetype.engine.media.track import NOT_DANCING
 from dancetype.training.synthetic import runs
 from dancetype.training.synthetic.orders import IdleOrder, Order
 from dancetype.training.synthetic.renderer import NoRendererError

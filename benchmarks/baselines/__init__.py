@@ -1,0 +1,1 @@
+"""Other models that the shipped one is compared with."""

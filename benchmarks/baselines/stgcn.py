@@ -1,0 +1,188 @@
+"""A small ST-GCN++, the graph network that the LSTM is held against.
+
+Source: Duan et al., "PYSKL: Towards Good Practices for Skeleton Action Recognition", ACM MM 2022;
+Yan et al., "Spatial Temporal Graph Convolutional Networks", AAAI 2018, for the partitions.
+"""
+
+from itertools import pairwise
+from typing import Annotated, Final
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from dancetype.engine.skeleton import JOINTS
+from dancetype.engine.window import WindowSpec
+from dancetype.training.model import MirrorAveraged
+from dancetype.training.recipe import Count, Share
+
+BONES: Final[tuple[tuple[str, str], ...]] = (
+    ("left_ankle", "left_knee"),
+    ("right_ankle", "right_knee"),
+    ("left_knee", "left_hip"),
+    ("right_knee", "right_hip"),
+    ("left_hip", "left_shoulder"),
+    ("right_hip", "right_shoulder"),
+    ("left_wrist", "left_elbow"),
+    ("right_wrist", "right_elbow"),
+    ("left_elbow", "left_shoulder"),
+    ("right_elbow", "right_shoulder"),
+    ("left_shoulder", "nose"),
+    ("right_shoulder", "nose"),
+    ("left_eye", "nose"),
+    ("right_eye", "nose"),
+    ("left_ear", "left_eye"),
+    ("right_ear", "right_eye"),
+)
+"""The edges of the graph: each joint and its neighbour on the way to the nose, the centre."""
+
+_PARTITIONS: Final = 3
+_DILATIONS: Final = (1, 2, 3, 4)
+
+
+class STGCNSettings(BaseModel):
+    """The form of a `GenreSTGCN`.
+
+    Attributes:
+        width: channels of the first block; every second block doubles them. At least one for each
+            of a block's six temporal branches.
+        blocks: how many blocks.
+        dropout: before the last linear map.
+        mirror: whether the trained network also looks at each window's mirror image.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    width: Annotated[int, Field(ge=len(_DILATIONS) + 2)] = 24
+    blocks: Count = 5
+    dropout: Share = 0.3
+    mirror: bool = True
+
+
+class GenreSTGCN(MirrorAveraged):
+    """Graph and temporal convolutions by turns over a window, then a mean and one linear map.
+
+    It is called as `GenreLSTM` is, and once trained looks into the mirror as that does. Unlike the
+    paper's, it takes each two steps of a window as one with twice the channels, which halves its
+    time; of an odd number of steps it leaves out the first.
+
+    Args:
+        settings: its form.
+        window: form of the windows, (N, L, F).
+        genres: how many genres (K) it tells apart.
+    """
+
+    def __init__(self, settings: STGCNSettings, *, window: WindowSpec, genres: int) -> None:
+        super().__init__(window, mirror=settings.mirror)
+        self.channels = window.channels
+        self.input_norm = nn.BatchNorm1d(window.features)
+        widths = [settings.width * 2 ** (block // 2) for block in range(settings.blocks)]
+        self.blocks = nn.Sequential(
+            *(
+                _Block(before, after, stride=2 if block and block % 2 == 0 else 1)
+                for block, (before, after) in enumerate(pairwise([2 * window.channels, *widths]))
+            )
+        )
+        self.dropout = nn.Dropout(settings.dropout)
+        self.head = nn.Linear(widths[-1], genres)
+
+    def _logits(self, windows: Tensor) -> Tensor:
+        normed = self.input_norm(windows.transpose(1, 2))
+        # (N, 17 C, L) to (N, 2 C, 17, L / 2).
+        pairs = normed[..., normed.shape[-1] % 2 :].unflatten(2, (-1, 2))
+        joints = pairs.unflatten(1, (len(JOINTS), self.channels)).permute(0, 2, 4, 1, 3)
+        seen = self.blocks(joints.flatten(1, 2))
+        logits: Tensor = self.head(self.dropout(seen.mean(dim=(2, 3))))
+        return logits
+
+
+class _Block(nn.Module):
+    """(N, C, 17, T) to (N, C', 17, T / stride), with a way around it."""
+
+    def __init__(self, before: int, after: int, *, stride: int) -> None:
+        super().__init__()
+        self.spatial = _GraphConvolution(before, after)
+        self.temporal = _TemporalConvolution(after, stride=stride)
+        self.around = _around(before, after, stride=stride)
+
+    def forward(self, joints: Tensor) -> Tensor:
+        return torch.relu(self.temporal(self.spatial(joints)) + self.around(joints))
+
+
+class _GraphConvolution(nn.Module):
+    """Each joint hears itself, its neighbours inward and its neighbours outward.
+
+    Who hears whom starts as the skeleton and is learned from there.
+    """
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.adjacency = nn.Parameter(adjacency())
+        self.mix = nn.Conv2d(_PARTITIONS * before, after, 1, bias=False)
+        self.norm = nn.BatchNorm2d(after)
+        self.around = _around(before, after, stride=1)
+
+    def forward(self, joints: Tensor) -> Tensor:
+        # As a convolution whose channels are the joints, three times as fast as a product on a CPU.
+        heard = torch.conv1d(joints.flatten(0, 1), self.adjacency.flatten(0, 1)[..., None])
+        # (N C, 3 17, T) is (N, C 3, 17, T): a channel's three partitions lie side by side.
+        channels = _PARTITIONS * joints.shape[1]
+        spread = heard.reshape(-1, channels, len(JOINTS), joints.shape[-1])
+        mixed = self.norm(self.mix(spread))
+        return torch.relu(mixed + self.around(joints))
+
+
+class _TemporalConvolution(nn.Module):
+    """Six branches over time: four dilations, the maximum of three steps, and the step itself.
+
+    One 1x1 convolution enters all branches, where the paper's code has one for each.
+    """
+
+    def __init__(self, width: int, *, stride: int) -> None:
+        super().__init__()
+        branches = len(_DILATIONS) + 2
+        self.stride = stride
+        self.widths = [width - (branches - 1) * (width // branches)]
+        self.widths += [width // branches] * (branches - 1)
+        self.enter = nn.Sequential(
+            nn.Conv2d(width, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
+        )
+        self.dilated = nn.ModuleList(
+            nn.Conv2d(c, c, (1, 3), stride=(1, stride), padding=(0, d), dilation=(1, d))
+            for c, d in zip(self.widths, _DILATIONS, strict=False)
+        )
+        self.highest = nn.MaxPool2d((1, 3), stride=(1, stride), padding=(0, 1))
+        self.leave = nn.Sequential(
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 1, bias=False),
+            nn.BatchNorm2d(width),
+        )
+
+    def forward(self, joints: Tensor) -> Tensor:
+        *steps, peak, here = self.enter(joints).split(self.widths, dim=1)
+        branches = [branch(part) for branch, part in zip(self.dilated, steps, strict=True)]
+        branches += [self.highest(peak), here[..., :: self.stride]]
+        result: Tensor = self.leave(torch.cat(branches, dim=1))
+        return result
+
+
+def _around(before: int, after: int, *, stride: int) -> nn.Module:
+    if before == after and stride == 1:
+        return nn.Identity()
+    return nn.Sequential(
+        nn.Conv2d(before, after, 1, stride=(1, stride), bias=False), nn.BatchNorm2d(after)
+    )
+
+
+def adjacency() -> Tensor:
+    """(3, 17, 17): how much a joint (row) hears of each joint; rows sum to 1, or to 0 at an end.
+
+    The three partitions are the joint itself, its neighbours towards the centre and those away
+    from it.
+    """
+    inward = torch.zeros(len(JOINTS), len(JOINTS))
+    for joint, neighbour in BONES:
+        inward[JOINTS.index(joint), JOINTS.index(neighbour)] = 1
+    partitions = torch.stack([torch.eye(len(JOINTS)), inward, inward.T])
+    return partitions / partitions.sum(dim=-1, keepdim=True).clamp_min(1)

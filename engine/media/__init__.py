@@ -1,0 +1,1 @@
+"""Files with frames or landmarks in them."""

@@ -1,1 +1,0 @@
-"""Whole video files: which, what is danced in them, and what is made of the answer."""

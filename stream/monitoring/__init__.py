@@ -1,1 +1,0 @@
-"""How a run is doing, for those who watch over it."""

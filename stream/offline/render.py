@@ -1,0 +1,292 @@
+"""A copy of a clip in which the dancer's skeleton and what is said of the dance are seen."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+from typing import Final, Literal, Self, TypeAlias
+
+import av
+import numpy as np
+from av.codec.codec import UnknownCodecError
+from av.container import InputContainer
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from numpy.typing import NDArray
+
+from dancetype.engine.media.opencv import cv2
+from dancetype.engine.media.sampler import chosen
+from dancetype.stream.offline.analysis import Seen, latest
+from dancetype.stream.offline.drawing import Overlay, Picture
+from dancetype.stream.sources.file import FileSource
+
+_SoundPacket: TypeAlias = "av.Packet[av.AudioStream]"
+_Codec = Literal["libx264", "mpeg4"]
+
+# Of each codec what makes it quick and good to look at; the second where FFmpeg has no other.
+_CODECS: Final[dict[_Codec, dict[str, str]]] = {
+    "libx264": {"preset": "superfast", "crf": "21"},
+    "mpeg4": {"qmin": "2", "qmax": "6"},
+}
+# All usual frame rates in whole numbers, or within a hundredth of a millisecond; MPEG-4 knows none
+# much finer.
+_TICK: Final = Fraction(1, 60_000)
+
+
+class Original:
+    """What a copy takes over from a clip as it lies in the file.
+
+    Args:
+        clip: a video file.
+
+    Attributes:
+        sound: its sound, if there is any.
+        colours: primaries and transfer of its colours, as FFmpeg numbers them; 2 is unknown.
+    """
+
+    def __init__(self, clip: Path) -> None:
+        self.sound: av.AudioStream | None = None
+        self.colours = (2, 2)
+        self._container: InputContainer | None = None
+        self._start = Fraction(0)
+        try:
+            # An absolute path is never taken for one of FFmpeg's protocols, such as `concat:`.
+            whole = str(clip.expanduser().resolve())
+            self._container = av.open(whole, metadata_errors="ignore")
+        # OpenCV reads it, or nobody would want a copy; this much is to be had without.
+        except (av.FFmpegError, OSError):
+            return
+        self.sound = next(iter(self._container.streams.audio), None)
+        for video in self._container.streams.video[:1]:
+            context = video.codec_context
+            self.colours = (int(context.color_primaries), int(context.color_trc))
+            if video.start_time and video.time_base:
+                self._start = video.start_time * video.time_base
+
+    def heard(self) -> Iterator[tuple[float, _SoundPacket]]:
+        """Packets of the sound, each with its time in seconds from the first frame on."""
+        if self._container is None or self.sound is None:
+            return
+        try:
+            for packet in self._container.demux(self.sound):
+                if packet.dts is None or packet.pts is None:
+                    continue
+                shift = round(self._start / packet.time_base)
+                packet.pts -= shift
+                packet.dts -= shift
+                yield float(packet.dts * packet.time_base), packet
+        # What comes before the damage is kept, as of the video.
+        except av.FFmpegError:
+            return
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._container is not None:
+            self._container.close()
+
+
+class Film:
+    """An MP4 file that is being written; entered and left.
+
+    Args:
+        path: of the file.
+        width: of the frames in pixels; where it is odd, one more is written.
+        height: of the frames in pixels, likewise.
+        rate: about so many frames a second.
+        original: gives the sound, which is copied where MP4 holds such, and the kind of colours.
+        threads: to encode with; as many as there are cores where 0.
+
+    Attributes:
+        left_out: codec of the sound, where MP4 does not hold it.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        width: int,
+        height: int,
+        *,
+        rate: float,
+        original: Original,
+        threads: int = 0,
+    ) -> None:
+        self._stack = ExitStack()
+        with _as_os_errors():
+            self._container = self._stack.enter_context(av.open(str(path), "w", format="mp4"))
+        codec = _codec()
+        self._stream = self._container.add_stream(
+            codec, rate=Fraction(rate).limit_denominator(1001), options=dict(_CODECS[codec])
+        )
+        self._stream.width, self._stream.height = width + width % 2, height + height % 2
+        self._stream.pix_fmt = "yuv420p"
+        context = self._stream.codec_context
+        context.time_base = _TICK
+        context.thread_count = threads
+        context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
+        context.color_primaries, context.color_trc = original.colours
+        self._reformatter = VideoReformatter()
+        self.left_out: str | None = None
+        self._sound = original.heard()
+        self._copied: av.AudioStream | None = None
+        if original.sound is not None:
+            if _mp4_holds(original.sound):
+                self._copied = self._container.add_stream_from_template(original.sound)
+            else:
+                self.left_out = original.sound.codec_context.name
+        self._heard = self._next_heard()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Closes the file, which is whole only after `finish`."""
+        with _as_os_errors():
+            self._stack.close()
+
+    def write(self, image: Picture, time: float, duration: float) -> None:
+        """Writes a frame.
+
+        Args:
+            image: (H, W, 3) BGR of the size given.
+            time: seconds, rising.
+            duration: for which it is shown, in seconds.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        picture = av.VideoFrame.from_numpy_buffer(_even(image), format="bgr24")
+        frame = self._reformatter.reformat(
+            picture, format="yuv420p", dst_colorspace=Colorspace.ITU709
+        )
+        frame.pts, frame.time_base = round(time / _TICK), _TICK
+        frame.duration = round((time + duration) / _TICK) - frame.pts
+        with _as_os_errors():
+            self._hear(time)
+            self._container.mux(self._stream.encode(frame))
+
+    def finish(self) -> None:
+        """Writes what is left.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        with _as_os_errors():
+            self._container.mux(self._stream.encode())
+            self._hear(float("inf"))
+
+    def _hear(self, time: float) -> None:
+        """Copies the sound up to `time`."""
+        while self._copied and self._heard and self._heard[0] <= time:
+            self._heard[1].stream = self._copied
+            self._container.mux(self._heard[1])
+            self._heard = self._next_heard()
+
+    def _next_heard(self) -> tuple[float, _SoundPacket] | None:
+        return None if self._copied is None else next(self._sound, None)
+
+
+def make_film(
+    clip: Path,
+    seen: Seen,
+    names: Mapping[str, str],
+    path: Path,
+    *,
+    on_frame: Callable[[int], None],
+    threads: int = 0,
+) -> str | None:
+    """Writes an MP4 file of the frames looked at, drawn on, at their times, with the clip's sound.
+
+    At each frame it shows what a live run would have said by then.
+
+    Args:
+        clip: the video file.
+        seen: of this clip.
+        names: of the genres by code, in the classifier's order.
+        path: of the MP4 file.
+        on_frame: told how many frames are done.
+        threads: to write it with; as many as there are cores where 0.
+
+    Returns:
+        The codec of the clip's sound, where that was left out since MP4 does not hold it.
+
+    Raises:
+        SourceError: the clip cannot be read again.
+        OSError: the file cannot be written.
+    """
+    track = seen.track
+    lasting = _durations(track.times)
+    said = latest(seen.said, track.times)
+    with ExitStack() as stack:
+        source = stack.enter_context(closing(FileSource(clip, wants=chosen(seen.fps))))
+        original = stack.enter_context(closing(Original(clip)))
+        film: Film | None = None
+        # A file that is damaged may give more frames one time than another.
+        for row in range(len(track.times)):
+            frame = source.read()
+            if frame is None:
+                break
+            image = np.ascontiguousarray(frame.image)
+            if film is None:
+                height, width = image.shape[:2]
+                rate = min(max(1 / float(np.median(lasting)), 1), 1000)
+                film = stack.enter_context(
+                    Film(path, width, height, rate=rate, original=original, threads=threads)
+                )
+                overlay = Overlay(width, height, names, track.image)
+            # Of a file whose frames change their size.
+            if image.shape[:2] != (height, width):
+                image = cv2.resize(image, (width, height)).astype(np.uint8, copy=False)
+            overlay.draw(image, track.image[row], track.visibility[row], seen.said[said[row]])
+            film.write(image, float(track.times[row]), float(lasting[row]))
+            on_frame(row + 1)
+        if film is None:
+            return None
+        film.finish()
+        return film.left_out
+
+
+def _durations(times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """For how long each frame is shown; the last for as long as most."""
+    steps = np.diff(times)
+    return np.append(steps, np.median(steps) if len(steps) else 1 / 30)
+
+
+def _even(image: Picture) -> Picture:
+    """H.264 halves the colours' width and height."""
+    height, width = image.shape[:2]
+    if height % 2 == width % 2 == 0:
+        return image
+    border = (0, height % 2, 0, width % 2)
+    return cv2.copyMakeBorder(image, *border, cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
+
+
+def _mp4_holds(sound: av.AudioStream) -> bool:
+    """Tried out, since it depends on more than the codec: of MP3 not all sample rates will do."""
+    try:
+        with av.open(BytesIO(), "w", format="mp4") as container:
+            container.add_stream_from_template(sound)
+            container.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def _codec() -> _Codec:
+    for name in _CODECS:
+        try:
+            av.Codec(name, "w")
+        except UnknownCodecError:
+            continue
+        return name
+    raise OSError(f"FFmpeg was built with none of the encoders {', '.join(_CODECS)}")
+
+
+@contextmanager
+def _as_os_errors() -> Iterator[None]:
+    try:
+        yield
+    except av.FFmpegError as error:
+        raise OSError(error.errno, error.strerror) from error

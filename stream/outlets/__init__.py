@@ -1,1 +1,0 @@
-"""What carries messages out: WebSocket, MQTT, OSC, a file, the terminal."""

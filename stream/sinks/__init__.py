@@ -1,0 +1,1 @@
+"""Sinks: what messages are sent to."""

@@ -1,0 +1,77 @@
+"""Small live pictures of the sources, for who may see them; made only where somebody looks."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from http import HTTPStatus
+from typing import Final
+
+from dancetype.engine.landmarks import Landmarks
+from dancetype.engine.media.opencv import cv2
+from dancetype.stream.frames import Frame
+from dancetype.stream.web.pages import Page, Route, unauthorised
+
+_WIDEST: Final = 640
+_QUALITY: Final = 70
+_FRESH: Final = 3.0
+_NOTHING: Final = Page(HTTPStatus.NO_CONTENT, "image/jpeg", b"")
+_UNAUTHORISED: Final = unauthorised("pictures are")
+
+
+class Preview:
+    """Keeps the newest frame of each source in memory, and nowhere else.
+
+    Args:
+        sources: their names.
+        clock: monotonic, in seconds.
+    """
+
+    def __init__(self, sources: Collection[str], *, clock: Callable[[], float]) -> None:
+        self._windows = {source: _Window(clock) for source in sources}
+
+    @property
+    def routes(self) -> Mapping[str, Route]:
+        """Where the pictures are: `/preview/NAME`."""
+        return {f"/preview/{source}": window.page for source, window in self._windows.items()}
+
+    def onlookers(self, source: str) -> Sequence["_Window"]:
+        """Who has to see the frames of a source."""
+        return [self._windows[source]]
+
+
+class _Window:
+    """Looks at one source; the page is made on another thread than the one that sees frames."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._frame: Frame | None = None
+        self._seen = 0.0
+        self._encoded: tuple[Frame, bytes] | None = None
+        self._encoding = asyncio.Lock()
+
+    def see(self, frame: Frame, people: Sequence[Landmarks]) -> None:
+        """Keeps `frame` in place of the one before."""
+        del people
+        # Not the time of capture: a file that poses cannot keep up with falls behind it.
+        self._frame, self._seen = frame, self._clock()
+
+    async def page(self, authorised: bool) -> Page:
+        """The newest frame as JPEG; 204 where there is none of the last seconds."""
+        if not authorised:
+            return _UNAUTHORISED
+        frame = self._frame
+        if frame is None or self._clock() - self._seen > _FRESH:
+            self._frame = None
+            return _NOTHING
+        # Those who look at the same frame share the picture of it.
+        async with self._encoding:
+            if self._encoded is None or self._encoded[0] is not frame:
+                self._encoded = (frame, await asyncio.to_thread(_jpeg, frame))
+            return Page(HTTPStatus.OK, "image/jpeg", self._encoded[1])
+
+
+def _jpeg(frame: Frame) -> bytes:
+    height, width = frame.image.shape[:2]
+    scale = min(_WIDEST / width, 1.0)
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    small = cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA)
+    return bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1])

@@ -1,0 +1,233 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from torch import Tensor
+
+from benchmarks.baselines.kinematics import (
+    KINEMATIC_NAMES,
+    BoostedTreesSettings,
+    kinematic_features,
+    train_boosted_trees,
+)
+from dancetype.engine.contract import Contract
+from dancetype.engine.genres import CODES
+from dancetype.engine.skeleton import JOINTS, Array, mirrored
+from dancetype.engine.window import WindowSpec, cut_window
+from dancetype.training.data.aist import Sequence
+from dancetype.training.data.batches import NO_GENRE, RandomWindows
+from dancetype.training.evaluate import evaluate_sequences
+from dancetype.training.recipe import Recipe
+
+SPEC = WindowSpec(4.0, 1.0, 60)
+STANDING = {
+    "nose": (0.0, 0.65),
+    "eye": (0.03, 0.68),
+    "ear": (0.07, 0.66),
+    "shoulder": (0.18, 0.45),
+    "elbow": (0.22, 0.2),
+    "wrist": (0.24, -0.05),
+    "hip": (0.1, 0.0),
+    "knee": (0.1, -0.42),
+    "ankle": (0.1, -0.84),
+}
+Dance = Callable[[NDArray[np.float64], Array], None]
+
+
+def still(times: NDArray[np.float64], joints: Array) -> None:
+    """Does nothing."""
+
+
+def bounce(times: NDArray[np.float64], joints: Array) -> None:
+    """Goes up and down twice a second: the ankles come nearer to the hips."""
+    for side in ("left", "right"):
+        joints[:, JOINTS.index(f"{side}_ankle"), 1] += 0.1 * np.sin(4 * np.pi * times)
+
+
+def wave(times: NDArray[np.float64], joints: Array) -> None:
+    """The left hand goes from side to side once a second."""
+    joints[:, JOINTS.index("left_wrist"), 0] += 0.2 * np.sin(2 * np.pi * times)
+
+
+def raise_hands(times: NDArray[np.float64], joints: Array) -> None:
+    """Both arms straight up."""
+    for side in ("left", "right"):
+        for joint, height in (("elbow", 0.7), ("wrist", 0.95)):
+            joints[:, JOINTS.index(f"{side}_{joint}"), 1] = height
+
+
+def turn_round(times: NDArray[np.float64], joints: Array) -> None:
+    """Shows the back."""
+    joints[..., 0] *= -1
+
+
+def danced(
+    dance: Dance, *, seconds: float = 4.0, rate: float = 60, size: float = 1, mirror: bool = False
+) -> Array:
+    """The last window (1, L, F) of somebody who faces the camera and dances."""
+    times = np.arange(round(seconds * rate) + 1) / rate
+    joints = np.zeros((len(times), len(JOINTS), 3), np.float32)
+    for index, name in enumerate(JOINTS):
+        x, y = STANDING[name.split("_")[-1]]
+        joints[:, index, :2] = (-x if name.startswith("right") else x), y
+    dance(times, joints)
+    joints = mirrored(joints) if mirror else joints
+    features = cut_window(times, size * joints, SPEC, end=times[-1]).features
+    assert features is not None
+    return features[None]
+
+
+def measured(windows: Array) -> dict[str, float]:
+    (values,) = kinematic_features(windows, SPEC)
+    return dict(zip(KINEMATIC_NAMES, map(float, values), strict=True))
+
+
+@pytest.mark.parametrize(
+    "spec", [SPEC, WindowSpec(4.0, 1.0, 60, axes="xyz"), WindowSpec(4.0, 1.0, 2, smooth=False)]
+)
+def test_each_window_has_a_finite_number_for_each_name_be_it_noise_or_nothing(
+    spec: WindowSpec,
+) -> None:
+    numbers = np.random.default_rng(0).normal(0, 1, (5, spec.length, spec.features))
+    windows = np.concatenate([numbers, np.zeros((1, *numbers.shape[1:]))]).astype(np.float32)
+    features = kinematic_features(windows, spec)
+    assert features.shape == (6, len(KINEMATIC_NAMES))
+    assert features.dtype == np.float32
+    assert np.isfinite(features).all()
+    assert len(set(KINEMATIC_NAMES)) == len(KINEMATIC_NAMES)
+    np.testing.assert_array_equal(features[2:3], kinematic_features(windows[2:3], spec))
+
+
+def test_somebody_who_stands_still_has_no_speed_and_no_beat() -> None:
+    values = measured(danced(still))
+    for name, value in values.items():
+        if any(word in name for word in ("speed", "jerk", "acceleration", "beat", "regularity")):
+            assert value == pytest.approx(0, abs=1e-3), name
+    assert values["arms_share_mean"] == pytest.approx(0.5, abs=1e-3)
+    assert values["legs_straight_mean"] == pytest.approx(1)
+    assert values["asymmetry_max"] == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("rate", [15.0, 60.0])
+@pytest.mark.parametrize("seconds", [2.0, 4.0])
+def test_two_bounces_a_second_are_two_however_long_the_window_and_whatever_the_frame_rate(
+    seconds: float, rate: float
+) -> None:
+    values = measured(danced(bounce, seconds=seconds, rate=rate))
+    assert values["stance_beat"] == pytest.approx(2, rel=0.1)
+    assert values["stance_regularity"] > 0.5
+    assert values["shoulder_speed_regularity"] < 0.1
+
+
+def test_a_wave_has_the_speed_it_has_however_long_the_window_is() -> None:
+    long, short = (measured(danced(wave, seconds=seconds)) for seconds in (4.0, 2.0))
+    # 0.2 m from side to side, once a second, the ankles 0.846 m from the pelvis, one hand of two.
+    expected = 0.2 * 2 * np.pi / 0.846 / 2
+    assert long["hand_speed_max"] == pytest.approx(expected, rel=0.05)
+    assert short["hand_speed_max"] == pytest.approx(expected, rel=0.05)
+    assert long["hand_acceleration_max"] == pytest.approx(expected * 2 * np.pi, rel=0.1)
+    assert long["foot_speed_max"] == pytest.approx(0, abs=0.05)
+    assert long["arms_share_median"] > 0.9
+    assert long["one_sidedness_mean"] > 0.05
+
+
+def test_raised_hands_are_high_and_a_turned_back_faces_the_other_way() -> None:
+    standing, raised, turned = (measured(danced(d)) for d in (still, raise_hands, turn_round))
+    assert raised["hand_height_median"] > 0.4 > 0 > standing["hand_height_median"]
+    assert raised["height_median"] > standing["height_median"]
+    assert standing["shoulders_facing_low"] > 0.3
+    assert turned["shoulders_facing_high"] < -0.3
+
+
+@pytest.mark.parametrize("dance", [wave, bounce])
+def test_neither_a_mirror_nor_the_size_of_the_dancer_changes_a_feature(dance: Dance) -> None:
+    features = kinematic_features(danced(dance), SPEC)
+    for other in (danced(dance, mirror=True), danced(dance, size=1.3)):
+        np.testing.assert_allclose(kinematic_features(other, SPEC), features, rtol=1e-2, atol=2e-2)
+
+
+def test_windows_without_velocities_or_of_another_form_are_refused() -> None:
+    bare = WindowSpec(4.0, 1.0, 60, velocity=False)
+    with pytest.raises(ValueError, match="velocities"):
+        kinematic_features(np.zeros((1, 60, 34), np.float32), bare)
+    with pytest.raises(ValueError, match=r"\(1, 59, 68\), expected \(N, 60, 68\)"):
+        kinematic_features(np.zeros((1, 59, 68), np.float32), SPEC)
+
+
+def contract(spec: WindowSpec = SPEC) -> Contract:
+    return Contract(CODES, spec, "camera", "trees", "dancers:A", ("d01",))
+
+
+def two_genres(seed: int) -> tuple[Tensor, Tensor]:
+    """Bounces are house, waves are lock; each with noise of its own."""
+    rng = np.random.default_rng(seed)
+    house = rng.random(40) < 0.5
+    windows = np.concatenate([danced(bounce) if yes else danced(wave) for yes in house])
+    windows += rng.normal(0, 0.02, windows.shape).astype(np.float32)
+    return torch.from_numpy(windows), torch.from_numpy(np.where(house, CODES.index("HO"), 2))
+
+
+QUICK = BoostedTreesSettings(trees=10, leaf_windows=5)
+
+
+def test_trees_learn_two_genres_and_give_the_others_no_chance() -> None:
+    trees = train_boosted_trees([two_genres(0), two_genres(1)], contract(), QUICK)
+    windows, labels = two_genres(2)
+    probabilities = trees(windows.numpy())
+    assert probabilities.dtype == np.float32
+    np.testing.assert_array_equal(probabilities.argmax(axis=1), labels)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    assert set(np.flatnonzero(probabilities.max(axis=0))) == {2, CODES.index("HO")}
+    assert trees(windows.numpy()[:0]).shape == (0, 10)
+
+
+def test_the_same_batches_and_seed_grow_the_same_trees() -> None:
+    windows = two_genres(2)[0].numpy()
+    picky = QUICK.model_copy(update={"features": 0.02})
+    one, same = (train_boosted_trees([two_genres(0)], contract(), picky) for _ in range(2))
+    np.testing.assert_array_equal(one(windows), same(windows))
+    reseeded = picky.model_copy(update={"seed": 1})
+    other = train_boosted_trees([two_genres(0)], contract(), reseeded)
+    assert not np.array_equal(one(windows), other(windows))
+
+
+def test_trees_grown_on_drawn_windows_are_evaluated_as_a_network_is(
+    recipe: Recipe, sequences: list[Sequence]
+) -> None:
+    drawn = RandomWindows(sequences, recipe)
+    trees = train_boosted_trees(
+        [drawn[step] for step in range(4)], contract(recipe.window.spec()), QUICK
+    )
+    evaluation = evaluate_sequences(trees, sequences[:3])
+    assert [clip.name for clip in evaluation.clips] == [s.name.text for s in sequences[:3]]
+    for clip in evaluation.clips:
+        assert clip.result.genre in CODES
+        np.testing.assert_allclose(clip.result.windows.sum(axis=1), 1, atol=1e-5)
+
+
+def test_windows_of_no_genre_are_left_out() -> None:
+    windows, labels = two_genres(0)
+    noise = torch.randn_like(windows)
+    with_noise = torch.cat([windows, noise]), torch.cat([labels, torch.full_like(labels, NO_GENRE)])
+    dances = train_boosted_trees([(windows, labels)], contract(), QUICK)
+    both = train_boosted_trees([with_noise], contract(), QUICK)
+    np.testing.assert_array_equal(both(noise.numpy()), dances(noise.numpy()))
+
+
+def test_without_batches_or_with_one_genre_nothing_can_be_learned() -> None:
+    with pytest.raises(ValueError, match="nothing to train on"):
+        train_boosted_trees([], contract())
+    windows, labels = two_genres(0)
+    with pytest.raises(ValueError, match="not two genres"):
+        train_boosted_trees([(windows, torch.zeros_like(labels))], contract())
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"trees": 0}, {"learning_rate": 0}, {"leaves": 1}, {"features": 0}, {"depth": 3}]
+)
+def test_settings_that_grow_no_trees_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValidationError):
+        BoostedTreesSettings.model_validate(wrong)

@@ -1,0 +1,286 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dancetype.engine.landmarks import Landmarks
+from dancetype.engine.media import track as track_module
+from dancetype.engine.media.track import (
+    NOT_DANCING,
+    Track,
+    TrackError,
+    read_track,
+    read_tracks,
+    stacked,
+)
+from dancetype.engine.skeleton import JOINTS
+
+RANDOM = np.random.default_rng(0)
+WORLD = RANDOM.normal(0, 0.5, (40, 33, 3)).astype(np.float32)
+IMAGE = RANDOM.uniform(0, 1, (40, 33, 3)).astype(np.float32)
+VISIBILITY = RANDOM.uniform(0, 1, (40, 33)).astype(np.float32)
+TIMES = np.arange(40) / 30
+SEQUENCE = "gPO_sFM_cAll_d10_mPO1_ch05"
+ENTRIES = {
+    "world": WORLD,
+    "image": IMAGE,
+    "visibility": VISIBILITY,
+    "timestamps_ms": np.arange(40) * 33,
+    "genre": np.array("PO"),
+    "sequence": np.array(SEQUENCE),
+}
+
+
+def write(folder: Path, **changes: Any) -> Path:
+    path = folder / "clip.npz"
+    entries = {**ENTRIES, **changes}
+    np.savez(path, **{name: value for name, value in entries.items() if value is not None})
+    return path
+
+
+def track(
+    *, genre: str = "PO", missing: slice = slice(0), times: Any = TIMES, **more: Any
+) -> Track:
+    """A track with nobody in the frames `missing`."""
+    world = WORLD[: len(times)].copy()
+    world[missing] = np.nan
+    return Track(
+        "clip",
+        genre,
+        np.asarray(times),
+        world,
+        IMAGE[: len(times)],
+        VISIBILITY[: len(times)],
+        **more,
+    )
+
+
+def test_a_track_holds_times_in_seconds_and_joints_as_a_pose_does(tmp_path: Path) -> None:
+    read = read_track(write(tmp_path))
+    assert (read.name, read.genre) == ("clip", "PO")
+    np.testing.assert_allclose(read.times, np.arange(40) * 0.033)
+    one = Landmarks(WORLD[7], IMAGE[7], VISIBILITY[7]).pose()
+    np.testing.assert_array_equal(read.joints[7], one.joints)
+
+
+@pytest.mark.parametrize("genre", ["BR", "SALSA", NOT_DANCING])
+def test_what_was_saved_is_read_again(tmp_path: Path, genre: str) -> None:
+    saved = track(genre=genre, missing=slice(3, 6), dancer="Ann", sequence="s", start=1.5)
+    saved.save(tmp_path / "clip.npz")
+    read = read_track(tmp_path / "clip.npz")
+    assert (read.name, read.genre, read.dancer) == ("clip", genre, "Ann")
+    assert (read.sequence, read.start) == ("s", 1.5)
+    np.testing.assert_allclose(read.times, saved.times, atol=1e-9)
+    np.testing.assert_array_equal(read.world, saved.world)
+    np.testing.assert_array_equal(read.image, saved.image)
+    np.testing.assert_array_equal(read.visibility, saved.visibility)
+
+
+def test_frames_less_than_a_millisecond_apart_are_saved_apart(tmp_path: Path) -> None:
+    track(times=np.arange(40) / 4000).save(tmp_path / "clip.npz")
+    np.testing.assert_allclose(np.diff(read_track(tmp_path / "clip.npz").times), 1 / 4000)
+
+
+def test_a_track_is_written_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "clip.npz"
+    track(genre="BR").save(path)
+
+    def disk_full(file: Any, **entries: Any) -> None:
+        file.write(b"PK")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(np, "savez_compressed", disk_full)
+    with pytest.raises(OSError, match="disk full"):
+        track(genre="JB").save(path)
+    assert list(tmp_path.iterdir()) == [path]
+    assert read_track(path).genre == "BR"
+
+
+@pytest.mark.parametrize(
+    ("entries", "dancer"),
+    [
+        ({}, "d10"),
+        ({"dancer": "Ann"}, "Ann"),
+        ({"sequence": None}, ""),
+        ({"sequence": ""}, ""),
+        ({"sequence": "a clip from elsewhere"}, ""),
+        ({"sequence": None, "dancer": "Ann"}, "Ann"),
+    ],
+)
+def test_the_dancer_is_the_one_named_or_else_the_aist_sequences(
+    tmp_path: Path, entries: dict[str, Any], dancer: str
+) -> None:
+    assert read_track(write(tmp_path, **entries)).dancer == dancer
+
+
+def test_a_track_whose_start_nobody_knows_has_none(tmp_path: Path) -> None:
+    assert np.isnan(read_track(write(tmp_path)).start)
+    assert read_track(write(tmp_path, start_s=2.5)).start == 2.5
+
+
+def test_frames_with_nobody_in_them_count_as_time_but_not_as_poses() -> None:
+    some = track(missing=slice(10, 20))
+    assert some.poses == 30
+    assert some.seconds == pytest.approx(40 / 30)
+    assert np.isnan(some.joints[10:20]).all()
+
+
+@pytest.mark.parametrize(
+    ("missing", "seconds"),
+    [
+        (slice(0), 39 / 30),
+        # Shorter than what a window bridges.
+        (slice(10, 20), 39 / 30),
+        (slice(10, 30), 9 / 30),
+        (slice(0, 39), 0.0),
+        (slice(0, 40), 0.0),
+    ],
+)
+def test_the_longest_stretch_lies_between_gaps_that_a_window_does_not_bridge(
+    missing: slice, seconds: float
+) -> None:
+    assert track(missing=missing).longest_stretch == pytest.approx(seconds)
+
+
+def test_the_stretches_of_a_track_leave_out_gaps_and_what_is_too_short() -> None:
+    whole = track(times=np.arange(40) / 10, missing=slice(12, 30), dancer="Ann", start=5.0)
+    first, second = whole.stretches()
+    assert (first.dancer, first.genre, first.poses, second.poses) == ("Ann", "PO", 12, 10)
+    np.testing.assert_array_equal(second.joints, whole.joints[30:])
+    np.testing.assert_array_equal(second.times, whole.times[30:])
+    assert (first.start, second.start) == (5.0, 8.0)
+    assert [part.poses for part in whole.stretches(min_seconds=1.0)] == [12]
+    assert track(missing=slice(0, 40)).stretches() == []
+
+
+def test_a_lone_frame_lasts_no_time() -> None:
+    assert track(times=np.zeros(1)).seconds == 0
+
+
+def test_landmarks_are_stacked_with_nan_where_nobody_was_found() -> None:
+    found = Landmarks(WORLD[0], IMAGE[0], VISIBILITY[0])
+    for stack, one in zip(stacked([found, None]), (WORLD, IMAGE, VISIBILITY), strict=True):
+        assert stack.dtype == np.float32
+        np.testing.assert_array_equal(stack[0], one[0])
+        assert stack[1].shape == one[1].shape
+        assert np.isnan(stack[1]).all()
+
+
+def test_no_frames_are_stacked_to_empty_arrays() -> None:
+    assert [stack.shape for stack in stacked([])] == [(0, 33, 3), (0, 33, 3), (0, 33)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"world": None}, "world"),
+        ({"image": None}, "image"),
+        ({"visibility": None}, "visibility"),
+        ({"timestamps_ms": None}, "timestamps_ms"),
+        ({"genre": None}, "genre"),
+        ({"world": WORLD[:, :17]}, "expected"),
+        ({"world": WORLD[:-1]}, "expected"),
+        ({"image": IMAGE[..., :2]}, "expected"),
+        ({"visibility": VISIBILITY[:-1]}, "expected"),
+        (
+            {
+                "world": WORLD[:0],
+                "image": IMAGE[:0],
+                "visibility": VISIBILITY[:0],
+                "timestamps_ms": np.empty(0),
+            },
+            "expected",
+        ),
+        ({"timestamps_ms": np.float64(3)}, "expected"),
+        ({"timestamps_ms": np.arange(40)[::-1]}, "do not rise"),
+        ({"timestamps_ms": np.repeat(np.arange(20), 2)}, "do not rise"),
+        ({"timestamps_ms": np.full(40, np.nan)}, "do not rise"),
+        ({"timestamps_ms": np.append(np.arange(39.0), np.inf)}, "do not rise"),
+        ({"timestamps_ms": np.arange(40) * 1e7}, "more than a day"),
+        ({"timestamps_ms": np.arange(40) + 0j}, "not of numbers"),
+        ({"genre": ["BR", "PO"]}, "genre is no text"),
+        ({"genre": 7}, "genre is no text"),
+        ({"dancer": ["Ann", "Bea"]}, "dancer is no text"),
+        ({"genre": "tango"}, "'tango' is none of the genres"),
+        ({"genre": ""}, "'' is none of the genres"),
+        ({"start_s": "soon"}, "not a landmark track"),
+        ({"world": np.full((40, 33, 3), None)}, "not a landmark track"),
+        ({"world": np.full((40, 33, 3), "far")}, "not a landmark track"),
+    ],
+)
+def test_a_track_that_does_not_hold_together_is_refused_by_its_name(
+    tmp_path: Path, changes: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(TrackError, match=rf"clip\.npz: .*{reason}"):
+        read_track(write(tmp_path, **changes))
+
+
+def test_a_lone_array_is_no_track(tmp_path: Path) -> None:
+    with (tmp_path / "clip.npz").open("wb") as file:
+        np.save(file, WORLD)
+    with pytest.raises(TrackError, match="not a landmark track"):
+        read_track(tmp_path / "clip.npz")
+
+
+def test_a_small_file_that_unpacks_to_all_memory_is_refused_before_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "clip.npz"
+    np.savez_compressed(path, world=np.zeros((40_000, 33, 3), np.float32))
+    assert path.stat().st_size < 100_000
+    monkeypatch.setattr(track_module, "_MOST_BYTES", 10_000_000)
+    monkeypatch.setattr(np, "load", lambda *arguments, **options: pytest.fail("unpacked"))
+    with pytest.raises(TrackError, match=r"clip\.npz: .*unpacks to 15[0-9]{6} bytes, more than"):
+        read_track(path)
+
+
+def test_a_track_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TrackError, match=r"gone\.npz"):
+        read_track(tmp_path / "gone.npz")
+
+
+@settings(deadline=None)
+@given(place=st.integers(0, 2000), new=st.binary(min_size=1, max_size=12))
+def test_a_damaged_file_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, place: int, new: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "damaged.npz"
+    track(times=TIMES[:2], dancer="Ann").save(path)
+    content = path.read_bytes()
+    place %= len(content)
+    path.write_bytes(content[:place] + new + content[place + len(new) :])
+    try:
+        read = read_track(path)
+    except TrackError:
+        return
+    assert read.joints.shape == (2, 17, 3)
+
+
+def test_a_folder_is_read_by_name_and_without_what_was_broken_off(tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        track().save(tmp_path / f"{name}.npz")
+    (tmp_path / "c.npz.part").write_bytes(b"PK")
+    assert [read.name for read in read_tracks(tmp_path)] == ["a", "b"]
+
+
+def test_a_folder_without_tracks_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrackError, match=r"no \.npz tracks"):
+        read_tracks(tmp_path)
+
+
+def test_the_real_tracks_are_all_read_and_stand_upright(shared: Path) -> None:
+    tracks = read_tracks(shared / "data" / "tracks")
+    assert len(tracks) == 12
+    assert sum(not track.dancer for track in tracks) == 3
+    for track in tracks:
+        seen = np.isfinite(track.joints).all(axis=(1, 2))
+        assert seen.sum() == track.poses > 0.5 * len(track.times)
+        nose, ankle = JOINTS.index("nose"), JOINTS.index("left_ankle")
+        height = np.median(track.joints[seen, nose, 1] - track.joints[seen, ankle, 1])
+        # Break dancers stand on their hands.
+        assert height > 0.8 or track.genre == "BR"

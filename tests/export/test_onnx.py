@@ -1,0 +1,202 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from torch import Tensor
+
+from dancetype.engine.classifier import Classifier, ModelError
+from dancetype.engine.contract import Contract
+from dancetype.engine.genres import CODES, GENRES
+from dancetype.engine.onnx import ort
+from dancetype.engine.skeleton import JOINTS
+from dancetype.export.onnx import ExportError, export, parity, shrink
+from dancetype.export.precision import TOLERANCES, Precision
+from dancetype.export.quantize import PackingError
+from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
+from dancetype.training.model import GenreLSTM
+from dancetype.training.recipe import Recipe
+
+
+def untrained(*, seed: int = 0, **network: Any) -> Checkpoint:
+    """A checkpoint with weights of chance."""
+    form = {"hidden": 16, "layers": 2, "dropout": 0.3, "head_dropout": 0.4, "pooling": "mean_max"}
+    recipe = Recipe.model_validate(
+        {
+            "name": "small",
+            "about": "For tests.",
+            "window": {
+                "seconds": 4.0,
+                "min_seconds": 1.0,
+                "length": 30,
+                "axes": "xy",
+                "velocity": True,
+                "smooth": True,
+            },
+            "sampling": {"windows": "clip"},
+            "network": form | {"input_norm": True} | network,
+            "optimiser": {"kind": "adam", "learning_rate": 1e-3, "batch": 4, "epochs": 1},
+        }
+    )
+    torch.manual_seed(seed)
+    weights = GenreLSTM(recipe.network, window=recipe.window.spec(), genres=len(CODES)).state_dict()
+    weights["head.weight"] *= 10  # so that probabilities differ from one another
+    return Checkpoint(
+        recipe,
+        "dancers:A",
+        ["d01", "d04"],
+        1,
+        weights,
+        temperature=1.7,
+        figures={"dancers:B": {"clip_accuracy": 0.9}},
+    )
+
+
+CHECKPOINT = untrained()
+CHECKOUT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("export") / "model.onnx"
+    assert export(CHECKPOINT, path) < 1e-4
+    return path
+
+
+@pytest.mark.parametrize("batch", [1, 2, 7])
+def test_onnx_gives_what_pytorch_gives_at_any_batch(model: Path, batch: int) -> None:
+    windows = np.random.default_rng(batch).normal(0, 1, (batch, 30, 68)).astype(np.float32)
+    in_onnx = Classifier(model, device="cpu")(windows)
+    assert in_onnx.shape == (batch, 10)
+    np.testing.assert_allclose(in_onnx, CheckpointClassifier(CHECKPOINT)(windows), atol=1e-4)
+    np.testing.assert_allclose(in_onnx.sum(axis=1), 1, atol=1e-5)
+    assert np.ptp(in_onnx) > 0.1
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        {"pooling": "attention", "bidirectional": True, "layers": 1},
+        {"pooling": "mean", "input_norm": False, "mirror": True},
+    ],
+)
+def test_every_form_of_network_can_be_exported(tmp_path: Path, network: dict[str, Any]) -> None:
+    assert export(untrained(**network), tmp_path / "model.onnx") < 1e-4
+
+
+def test_it_is_one_file_without_external_data(model: Path) -> None:
+    assert [path.name for path in model.parent.iterdir()] == ["model.onnx"]
+    graph = onnx.load(model, load_external_data=False).graph
+    assert graph.initializer
+    assert all(tensor.data_location == onnx.TensorProto.DEFAULT for tensor in graph.initializer)
+
+
+def test_the_batch_is_dynamic_in_the_graph_and_nothing_else_is(model: Path) -> None:
+    graph = onnx.load(model).graph
+    (given,), (answer,) = graph.input, graph.output
+    for value, rest in ((given, [30, 68]), (answer, [10])):
+        first, *others = value.type.tensor_type.shape.dim
+        assert first.dim_param
+        assert not first.dim_value
+        assert [dim.dim_value for dim in others] == rest
+
+
+def test_the_metadata_holds_the_whole_contract(model: Path) -> None:
+    metadata = {prop.key: prop.value for prop in onnx.load(model).metadata_props}
+    contract = CHECKPOINT.contract()
+    assert Contract.parse(metadata) == contract
+    assert json.loads(metadata["labels"]) == list(CODES)
+    assert json.loads(metadata["genres"]) == GENRES
+    assert json.loads(metadata["joints"]) == list(JOINTS)
+    assert json.loads(metadata["window"])["seconds"] == 4.0
+    assert json.loads(metadata["window"])["length"] == 30
+    assert json.loads(metadata["features"]) == ["x", "y", "vx", "vy"]
+    assert json.loads(metadata["dancers"]) == ["d01", "d04"]
+    assert json.loads(metadata["figures"]) == {"dancers:B": {"clip_accuracy": 0.9}}
+    assert (metadata["recipe"], metadata["split"]) == ("small", "dancers:A")
+    assert metadata["licence"]
+    assert "AIST++" in metadata["credit"]
+    assert "pelvis" in metadata["normalisation"]
+
+
+def test_a_file_that_differs_from_pytorch_is_found_out(model: Path) -> None:
+    with pytest.raises(ExportError, match="differs from what it was made from by"):
+        parity(CheckpointClassifier(untrained(seed=1)), model)
+
+
+def test_where_parity_fails_nothing_is_left_behind_but_the_model_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"the model of before")
+    monkeypatch.setitem(TOLERANCES, Precision.FP32, 0.0)
+    with pytest.raises(ExportError, match="differs from what it was made from by"):
+        export(CHECKPOINT, tmp_path / "model.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
+    assert (tmp_path / "model.onnx").read_bytes() == b"the model of before"
+
+
+def test_a_graph_that_fixes_its_batch_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forward(self: GenreLSTM, windows: Tensor) -> Tensor:
+        return self._logits(windows.reshape(2, 30, 68))
+
+    monkeypatch.setattr(GenreLSTM, "forward", forward)
+    with pytest.raises(ExportError, match="takes 2 windows at a time, not any number"):
+        export(CHECKPOINT, tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_holds_no_path_of_the_machine_that_it_was_made_on(model: Path) -> None:
+    content = model.read_bytes()
+    assert str(CHECKOUT).encode() not in content
+    assert b"to_onnx" not in content
+    shipped = (CHECKOUT / "engine" / "models" / "live.onnx").read_bytes()
+    assert b"to_onnx" not in shipped
+
+
+SMALLER = [(Precision.FP16, 0.65), (Precision.INT8, 0.5)]
+
+
+@pytest.mark.parametrize(("precision", "share"), SMALLER)
+def test_a_smaller_file_says_nearly_the_same_under_the_same_contract(
+    model: Path, tmp_path: Path, precision: Precision, share: float
+) -> None:
+    small = tmp_path / "small.onnx"
+    difference = shrink(model, small, precision=precision)
+    assert 0 < difference < TOLERANCES[precision]
+    assert small.stat().st_size < share * model.stat().st_size
+    assert [path.name for path in tmp_path.iterdir()] == ["small.onnx"]
+    full, less = Classifier(model, device="cpu"), Classifier(small, device="cpu")
+    assert less.contract == full.contract
+    windows = np.random.default_rng(3).normal(0, 1, (64, 30, 68)).astype(np.float32)
+    assert np.abs(full(windows) - less(windows)).max() < TOLERANCES[precision]
+    assert (full(windows).argmax(axis=1) == less(windows).argmax(axis=1)).mean() > 0.9
+
+
+@pytest.mark.parametrize("precision", [Precision.FP16, Precision.INT8])
+def test_weights_are_unpacked_when_the_model_is_loaded_and_not_for_each_window(
+    model: Path, tmp_path: Path, precision: Precision
+) -> None:
+    shrink(model, tmp_path / "small.onnx", precision=precision)
+    options = ort.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "loaded.onnx")
+    options.log_severity_level = 3
+    ort.InferenceSession(tmp_path / "small.onnx", options, providers=["CPUExecutionProvider"])
+    kinds = {node.op_type for node in onnx.load(tmp_path / "loaded.onnx").graph.node}
+    assert "LSTM" in kinds
+    assert not kinds & {"Cast", "DequantizeLinear"}
+
+
+def test_a_file_that_is_small_already_is_not_shrunk_again(model: Path, tmp_path: Path) -> None:
+    shrink(model, tmp_path / "small.onnx", precision=Precision.INT8)
+    with pytest.raises(PackingError, match="made smaller before"):
+        shrink(tmp_path / "small.onnx", tmp_path / "smaller.onnx", precision=Precision.FP16)
+    with pytest.raises(ExportError, match="give --precision fp16 or int8"):
+        shrink(model, tmp_path / "same.onnx", precision=Precision.FP32)
+    with pytest.raises(ModelError, match="cannot be read"):
+        shrink(tmp_path / "nowhere.onnx", tmp_path / "none.onnx", precision=Precision.INT8)
+    assert [path.name for path in tmp_path.iterdir()] == ["small.onnx"]

@@ -1,0 +1,66 @@
+"""Clips that were looked through, made up."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from dancetype.engine.clip import ClipResult
+from dancetype.engine.genres import CODES
+from dancetype.engine.landmarks import LANDMARKS, OF_COCO
+from dancetype.engine.media.track import Track
+from dancetype.engine.recognizer import Prediction
+from dancetype.engine.rolling import Estimate, Status
+from dancetype.engine.skeleton import JOINTS, Array
+from dancetype.stream.offline.analysis import Seen
+
+# Where the joints of somebody upright are in a picture, from the nose to the ankles.
+_UPRIGHT: Final = np.array(
+    [
+        *[(0.5, 0.3), (0.51, 0.29), (0.49, 0.29), (0.52, 0.3), (0.48, 0.3)],
+        *[(0.56, 0.4), (0.44, 0.4), (0.6, 0.5), (0.4, 0.5), (0.62, 0.6), (0.38, 0.6)],
+        *[(0.54, 0.6), (0.46, 0.6), (0.54, 0.75), (0.46, 0.75), (0.54, 0.9), (0.46, 0.9)],
+    ],
+    np.float32,
+)
+assert len(_UPRIGHT) == len(JOINTS)
+
+
+def marks(frames: int = 1, *, at: float = 0.5, nobody: Sequence[int] = ()) -> Array:
+    """(T, 33, 3) of somebody who stands upright at a place from 0 (left) to 1 (right)."""
+    seen = np.zeros((frames, LANDMARKS, 3), np.float32)
+    seen[:, OF_COCO, :2] = _UPRIGHT + np.array([at - 0.5, 0], np.float32)
+    seen[list(nobody)] = np.nan
+    return seen
+
+
+def prediction(
+    status: Status, genre: str | None = None, confidence: float = 0.0, *, time: float = 0.0
+) -> Prediction:
+    """What is said at a hop; the rest of the probability is shared by the other genres."""
+    probabilities = np.zeros(len(CODES), np.float32)
+    if confidence:
+        probabilities[:] = (1 - confidence) / (len(CODES) - 1)
+        probabilities[CODES.index(genre or "PO")] = confidence
+    named = genre if status is Status.GENRE else None
+    return Prediction(time, 4.0, Estimate(status, named, confidence, probabilities), None, 0.0)
+
+
+def seen_clip(times: Sequence[float], *, hop: float = 0.25) -> Seen:
+    """A clip with somebody in each frame but the first, of which all is said in turn."""
+    every = (
+        prediction(Status.NO_PERSON),
+        prediction(Status.WARMING_UP),
+        prediction(Status.NOT_SURE, "LH", 0.5),
+        prediction(Status.GENRE, "HO", 0.8),
+    )
+    image = marks(len(times), nobody=[0])
+    visibility = np.where(np.isnan(image[..., 0]), np.nan, 1).astype(np.float32)
+    track = Track("clip", "", np.array(times, np.float64), image, image, visibility)
+    ends = np.arange(times[0], times[-1] + 1e-9, hop)
+    said = [
+        Prediction(float(end), 4.0, every[n % len(every)].estimate, None, 0.0)
+        for n, end in enumerate(ends)
+    ]
+    mean = every[-1].estimate.probabilities
+    return Seen(track, ClipResult("HO", 0.8, mean, mean[None]), tuple(said))

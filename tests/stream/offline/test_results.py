@@ -1,0 +1,84 @@
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from dancetype.engine.classifier import Classifier
+from dancetype.engine.genres import CODES, GENRES
+from dancetype.stream.offline.results import CsvLines, JsonLines, Result, TableReport, result_of
+from tests.stream.offline.seen import seen_clip
+
+
+@pytest.fixture
+def result() -> Result:
+    seen = seen_clip([n / 10 for n in range(20)])
+    return result_of(Path("a.mp4"), seen, Classifier(device="cpu").contract)
+
+
+def csv_rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(text.splitlines()))
+
+
+def test_a_line_of_json_is_there_as_soon_as_its_result(
+    result: Result, capsys: pytest.CaptureFixture[str]
+) -> None:
+    JsonLines().add(result)
+    said = json.loads(capsys.readouterr().out)
+    assert (said["genre"], said["frames"], said["poses"], said["seconds"]) == ("HO", 20, 19, 2.0)
+
+
+def test_a_line_of_csv_says_the_same_under_its_header(
+    result: Result, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = CsvLines(GENRES)
+    lines.add(result)
+    text = capsys.readouterr().out
+    columns = ["file", "genre", "name", "confidence", *CODES, "seconds", "frames", "poses", "error"]
+    assert text.splitlines()[0] == ",".join(columns)
+    (row,) = csv_rows(text)
+    assert (row["file"], row["genre"], row["name"]) == ("a.mp4", "HO", "house")
+    assert {code: float(row[code]) for code in CODES} == result["probabilities"]
+    assert (row["seconds"], row["frames"], row["poses"], row["error"]) == ("2.0", "20", "19", "")
+
+
+def test_a_file_that_cannot_be_read_has_a_line_of_csv_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    CsvLines(GENRES).add({"file": 'a, "b".mp4', "error": 'a, "b".mp4: no such file'})
+    (row,) = csv_rows(capsys.readouterr().out)
+    assert (row["file"], row["error"]) == ('a, "b".mp4', 'a, "b".mp4: no such file')
+    assert {row[key] for key in row if key not in ("file", "error")} == {""}
+
+
+@pytest.mark.parametrize("name", ["=1+1.mp4", "@a.mp4", "-1.mp4", "+1.mp4"])
+def test_no_file_is_named_so_that_a_spreadsheet_would_reckon(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    CsvLines(GENRES).add({"file": name, "error": f"{name}: no such file"})
+    (row,) = csv_rows(capsys.readouterr().out)
+    assert row["file"] == f"./{name}"
+    assert row["error"] == f"./{name}: no such file"
+
+
+def test_bytes_that_are_no_text_are_told_by_their_numbers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    CsvLines(GENRES).add({"file": "\udcff.mp4", "error": "bad"})
+    JsonLines().add({"file": "\udcff.mp4", "error": "bad"})
+    assert capsys.readouterr().out.count(r"\udcff.mp4") == 2
+
+
+def test_a_table_comes_in_the_end_with_errors_beside_it(
+    result: Result, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = TableReport(GENRES, Console(width=100), Console(stderr=True))
+    report.add({"file": "b.mp4", "error": "b.mp4: no such file"})
+    report.add({**result, "video": "out/a.mp4"})
+    assert capsys.readouterr() == ("", "")
+    report.end()
+    out, err = capsys.readouterr()
+    assert "house 80%" in out
+    assert "b.mp4" not in out
+    assert err == "error: b.mp4: no such file\nvideo: out/a.mp4\n"

@@ -1,0 +1,138 @@
+"""The format is checked as Home Assistant 2024.12 checks it, and more strictly: a key that it would
+ignore is a mistake of ours."""
+
+import json
+import re
+from contextlib import suppress
+from typing import Annotated, Any, Literal
+
+import jinja2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+from dancetype.stream.sinks.homeassistant import discovery_payload, discovery_topic, object_id
+
+Topic = Annotated[str, Field(min_length=1, pattern=r"^[^+#\x00]+$")]
+Template = Annotated[str, Field(pattern=r"^\{\{ .+ \}\}$")]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Entity(Strict):
+    unique_id: Annotated[str, Field(min_length=1)]
+    name: str
+    state_topic: Topic
+    icon: Annotated[str, Field(pattern="^mdi:[a-z-]+$")] | None = None
+    value_template: Template | None = None
+    expire_after: PositiveInt | None = None
+    entity_category: Literal["diagnostic", "config"] | None = None
+    json_attributes_topic: Topic | None = None
+    json_attributes_template: Template | None = None
+
+
+class Sensor(Entity):
+    platform: Literal["sensor"]
+    unit_of_measurement: str | None = None
+    state_class: Literal["measurement", "total", "total_increasing"] | None = None
+    suggested_display_precision: int | None = None
+
+
+class BinarySensor(Entity):
+    platform: Literal["binary_sensor"]
+    device_class: Literal["connectivity", "problem", "running"]
+
+
+class Device(Strict):
+    identifiers: Annotated[list[str], Field(min_length=1)]
+    name: str
+    manufacturer: str
+    model: str
+    sw_version: str
+
+
+class Origin(Strict):
+    name: str
+    sw_version: str
+
+
+class Discovery(Strict):
+    device: Device
+    origin: Origin
+    components: dict[str, Annotated[Sensor | BinarySensor, Field(discriminator="platform")]]
+    availability_topic: Topic
+    availability_template: Template
+    qos: Literal[0, 1, 2]
+
+
+def a_payload(source: str = "stage") -> str:
+    return discovery_payload(source, base="dancetype/stage", version="1.2.3", genre_expires=300)
+
+
+def test_the_payload_is_of_the_documented_format() -> None:
+    told = Discovery.model_validate_json(a_payload())
+    topics = {key: entity.state_topic for key, entity in told.components.items()}
+    assert topics == {
+        "genre": "dancetype/stage/genre",
+        "confidence": "dancetype/stage/confidence",
+        "running": "dancetype/stage/status",
+        "fault": "dancetype/stage/status",
+    }
+    assert told.availability_topic == "dancetype/stage/status"
+    assert len({entity.unique_id for entity in told.components.values()}) == 4
+
+
+def test_a_restart_changes_nothing() -> None:
+    assert a_payload() == a_payload()
+
+
+@given(st.text(min_size=1))
+def test_any_source_has_a_topic_that_home_assistant_takes(source: str) -> None:
+    assert re.fullmatch(r"homeassistant/device/[a-zA-Z0-9_-]+/config", discovery_topic(source))
+    Discovery.model_validate_json(a_payload(source))
+
+
+@given(st.text(), st.text())
+def test_different_sources_are_different_devices(one: str, other: str) -> None:
+    assert (object_id(one) == object_id(other)) is (one == other)
+
+
+def rendered(template: str, value: str) -> str:
+    """The template as Home Assistant fills it in: `value_json` is there for JSON alone."""
+    known: dict[str, Any] = {"value": value}
+    with suppress(ValueError):
+        known["value_json"] = json.loads(value)
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
+    return str(environment.from_string(template).render(known))
+
+
+SOURCE = '{"state": "%s", "fault": %s, "reason": null}'
+
+
+@pytest.mark.parametrize(
+    ("status", "running", "fault", "available"),
+    [
+        (SOURCE % ("running", "null"), "ON", "OFF", "online"),
+        (SOURCE % ("stalled", '"timed_out"'), "OFF", "ON", "online"),
+        (SOURCE % ("ended", "null"), "OFF", "OFF", "online"),
+        ("offline", "OFF", "OFF", "offline"),
+        ("stopped", "OFF", "OFF", "offline"),
+    ],
+)
+def test_the_status_is_read_as_it_is_meant(
+    status: str, running: str, fault: str, available: str
+) -> None:
+    told = Discovery.model_validate_json(a_payload())
+    assert rendered(told.components["running"].value_template or "", status) == running
+    assert rendered(told.components["fault"].value_template or "", status) == fault
+    assert rendered(told.availability_template, status) == available
+    json.loads(rendered(told.components["fault"].json_attributes_template or "", status))
+
+
+def test_a_genre_is_shown_as_it_is_and_none_as_unknown() -> None:
+    template = Discovery.model_validate_json(a_payload()).components["genre"].value_template or ""
+    assert rendered(template, "house") == "house"
+    assert rendered(template, "") == "None"

@@ -1,0 +1,48 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from dancetype.stream.system import chatter_dropped
+
+CHATTER = (
+    b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n",
+    b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n",
+    b"W0000 00:00:1795355730.506584    3728 inference_feedback_manager.cc:114] Feedback manager "
+    b"requires a model with a single signature inference.\n",
+    b"W0000 00:00:1795355731.005310    3727 landmark_projection_calculator.cc:78] Using\n",
+)
+
+
+def test_the_known_chatter_of_native_code_is_dropped(capfd: pytest.CaptureFixture[str]) -> None:
+    with chatter_dropped():
+        for line in CHATTER:
+            os.write(2, line)
+    assert capfd.readouterr().err == ""
+
+
+def test_errors_of_native_code_come_through(capfd: pytest.CaptureFixture[str]) -> None:
+    with chatter_dropped():
+        os.write(2, CHATTER[0] + b"E0000 00:00:1.1 1 graph.cc:1] it broke\nno newline")
+    assert capfd.readouterr().err == "E0000 00:00:1.1 1 graph.cc:1] it broke\nno newline"
+
+
+def test_what_python_writes_is_led_past_the_filter() -> None:
+    script = (
+        "import os, sys; from dancetype.stream.system import chatter_dropped\n"
+        "with chatter_dropped():\n"
+        "    print('INFO: Created TensorFlow Lite XNNPACK delegate', file=sys.stderr)\n"
+        "    assert sys.stderr.fileno() != 2\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True)
+    assert run.stderr == "INFO: Created TensorFlow Lite XNNPACK delegate\n"
+
+
+def test_afterwards_all_is_as_before(capfd: pytest.CaptureFixture[str]) -> None:
+    python = sys.stderr
+    with pytest.raises(RuntimeError), chatter_dropped():
+        raise RuntimeError
+    assert sys.stderr is python
+    os.write(2, CHATTER[0])
+    assert capfd.readouterr().err == CHATTER[0].decode()

@@ -1,0 +1,136 @@
+import numpy as np
+import pytest
+import torch
+
+from dancetype.engine.genres import CODES
+from dancetype.engine.media.track import Track
+from dancetype.training.data.aist import Sequence, SequenceError, SequenceName
+from dancetype.training.data.batches import NO_GENRE, ClipWindows, RandomWindows
+from dancetype.training.recipe import Recipe
+
+
+def dance(name: str, seconds: float) -> Sequence:
+    times = np.arange(round(60 * seconds) + 1)[:, None, None] / 60
+    rest = np.random.default_rng(0).uniform(-0.8, 0.8, (17, 3))
+    return Sequence(
+        SequenceName.parse(name), (rest + 0.2 * np.sin(5 * times + 9 * rest)).astype(np.float32)
+    )
+
+
+@pytest.fixture
+def dances() -> list[Sequence]:
+    """Much break, little pop; the advanced dances are longer."""
+    basic = [dance(f"gBR_sBM_cAll_d04_mBR0_ch{number:02}", 8) for number in range(12)]
+    return [
+        *basic,
+        dance("gBR_sFM_cAll_d04_mBR0_ch01", 30),
+        dance("gPO_sBM_cAll_d10_mPO0_ch01", 8),
+        dance("gPO_sFM_cAll_d10_mPO0_ch01", 30),
+    ]
+
+
+def with_sampling(recipe: Recipe, **sampling: object) -> Recipe:
+    changed = recipe.sampling.model_copy(update=sampling)
+    return recipe.model_copy(update={"sampling": changed})
+
+
+def test_a_batch_holds_windows_and_the_indices_of_their_genres(
+    dances: list[Sequence], recipe: Recipe
+) -> None:
+    data = RandomWindows(dances, recipe)
+    assert len(data) == 3 * 12
+    windows, labels = data[0]
+    assert windows.shape == (16, 20, 68)
+    assert windows.dtype == torch.float32
+    assert torch.isfinite(windows).all()
+    assert set(labels.tolist()) == {CODES.index("BR"), CODES.index("PO")}
+
+
+def test_a_step_gives_the_same_batch_whoever_asks_and_when(
+    dances: list[Sequence], recipe: Recipe
+) -> None:
+    one, other = RandomWindows(dances, recipe), RandomWindows(dances, recipe)
+    for step in (5, 0, 11):
+        assert torch.equal(one[step][0], other[step][0])
+    for step in (0, 5):
+        assert torch.equal(one[step][0], other[step][0])
+        assert torch.equal(one[step][1], other[step][1])
+
+
+def test_steps_and_seeds_differ(dances: list[Sequence], recipe: Recipe) -> None:
+    data = RandomWindows(dances, recipe)
+    reseeded = RandomWindows(dances, recipe.changed(seed=1, epochs=None))
+    assert not torch.equal(data[0][0], data[1][0])
+    assert not torch.equal(data[0][0], reseeded[0][0])
+
+
+def test_genres_come_up_equally_often_however_much_there_is_of_each(
+    dances: list[Sequence], recipe: Recipe
+) -> None:
+    data = RandomWindows(dances, recipe)
+    labels = torch.cat([data[step][1] for step in range(30)])
+    assert 0.4 < (labels == CODES.index("PO")).float().mean() < 0.6
+
+
+@pytest.mark.parametrize("advanced", [0.0, 0.35, 1.0])
+def test_the_share_of_advanced_choreography_is_the_recipes(recipe: Recipe, advanced: float) -> None:
+    # Advanced dances stand still, which shows as velocities of nothing.
+    still = dance("gBR_sFM_cAll_d04_mBR0_ch01", 30)
+    still.joints[:] = still.joints[0]
+    recipe = with_sampling(recipe, advanced=advanced).model_copy(update={"camera": None})
+    data = RandomWindows([dance("gBR_sBM_cAll_d04_mBR0_ch01", 8), still], recipe)
+    windows = torch.cat([data[step][0] for step in range(20)])
+    moving = windows.reshape(len(windows), 20, 17, 4)[..., 2:].abs().amax(dim=(1, 2, 3)) > 1e-3
+    assert (~moving).float().mean().item() == pytest.approx(advanced, abs=0.1)
+
+
+def test_windows_of_people_who_do_not_dance_have_no_genre(
+    dances: list[Sequence], recipe: Recipe
+) -> None:
+    data = RandomWindows(dances, with_sampling(recipe, idle=0.5))
+    labels = torch.cat([data[step][1] for step in range(20)])
+    assert 0.4 < (labels == NO_GENRE).float().mean() < 0.6
+
+
+def test_tracks_are_drawn_from_by_their_share(dances: list[Sequence], recipe: Recipe) -> None:
+    times = np.arange(120) / 20
+    # Nobody in the motion capture moves as little as those who stand still in these tracks.
+    world = np.tile(np.random.default_rng(1).uniform(-1, 1, (33, 3)), (120, 1, 1)).astype("f4")
+    still = [Track(code, code, times, world, world, world[..., 0]) for code in ("BR", "PO")]
+    camera = recipe.camera and recipe.camera.model_copy(update={"track_noise": 0, "thrown": 0})
+    recipe = with_sampling(recipe, tracks=0.7).model_copy(update={"camera": camera})
+    data = RandomWindows(dances, recipe, tracks=(still,))
+    windows = torch.cat([data[step][0] for step in range(20)])
+    moving = windows.reshape(len(windows), 20, 17, 4)[..., 2:].abs().amax(dim=(1, 2, 3)) > 1e-3
+    assert (~moving).float().mean().item() == pytest.approx(0.7, abs=0.1)
+
+
+def test_a_sequence_too_short_for_any_window_is_refused(
+    dances: list[Sequence], recipe: Recipe
+) -> None:
+    short = dance("gBR_sBM_cAll_d05_mBR0_ch01", 0.5)
+    with pytest.raises(SequenceError, match=r"d05_mBR0_ch01: 0\.5 s is too short"):
+        RandomWindows([*dances, short], recipe)
+    with pytest.raises(SequenceError, match=r"d05_mBR0_ch01: 0\.5 s is too short"):
+        ClipWindows([*dances, short], recipe)
+
+
+def test_each_epoch_of_clips_shows_every_sequence_once_in_an_order_of_its_own(
+    dances: list[Sequence], recipe: Recipe
+) -> None:
+    clips = ClipWindows(dances, with_sampling(recipe, windows="clip"))
+    assert len(clips) == 3
+    orders = [clips[step][1].tolist() for step in range(3)]
+    windows, _ = clips[0]
+    assert windows.shape == (15, 20, 68)
+    assert all(sorted(order) == sorted(orders[0]) for order in orders)
+    assert orders[0] != orders[1]
+
+
+def test_no_batch_of_clips_is_larger_than_the_recipes(
+    dances: list[Sequence], recipe: Recipe
+) -> None:
+    optimiser = recipe.optimiser.model_copy(update={"batch": 4})
+    clips = ClipWindows(dances, recipe.model_copy(update={"optimiser": optimiser}))
+    assert [len(clips[step][1]) for step in range(4)] == [4, 4, 4, 3]
+    assert len(clips) == 12

@@ -1,0 +1,63 @@
+from typing import Literal
+
+import numpy as np
+import pytest
+import torch
+
+from dancetype.engine.genres import CODES
+from dancetype.engine.skeleton import pelvis_centred
+from dancetype.training.data.aist import Sequence, SequenceError, SequenceName
+from dancetype.training.data.prepare import prepare
+
+
+def dance(genre: str, seconds: float) -> Sequence:
+    times = np.arange(round(60 * seconds) + 1)[:, None, None] / 60
+    rest = np.random.default_rng(0).uniform(-0.8, 0.8, (17, 3))
+    name = SequenceName.parse(f"g{genre}_sBM_cAll_d01_m{genre}0_ch01")
+    return Sequence(name, (rest + 0.2 * np.sin(times + 9 * rest)).astype(np.float32))
+
+
+DANCES = [dance("WA", 10), dance("BR", 15), dance("WA", 12.5)]
+
+
+@pytest.mark.parametrize("select", ["first", "even"])
+@pytest.mark.parametrize(("velocity", "channels"), [(False, 3), (True, 6)])
+def test_there_is_one_window_a_sequence_of_the_documented_form(
+    select: Literal["first", "even"], velocity: bool, channels: int
+) -> None:
+    prepared = prepare(DANCES, frames=300, select=select, velocity=velocity)
+    assert set(prepared) == {"data", "labels", "genre_to_index"}
+    assert prepared["data"].shape == (3, 300, 17, channels)
+    assert prepared["data"].dtype == torch.float32
+    assert prepared["labels"].dtype == torch.int64
+    index = prepared["genre_to_index"]
+    assert prepared["labels"].tolist() == [index["WA"], index["BR"], index["WA"]]
+    assert sorted(index.values()) == list(range(len(CODES)))
+
+
+@pytest.mark.parametrize(
+    ("select", "frames"),
+    [("first", np.arange(300)), ("even", np.round(np.linspace(0, 900, 300)).astype(int))],
+)
+def test_first_is_the_start_and_even_is_spread_over_the_whole_sequence(
+    select: Literal["first", "even"], frames: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> None:
+    data = prepare([DANCES[1]], frames=300, select=select, velocity=False)["data"][0].numpy()
+    centred = pelvis_centred(DANCES[1].joints[frames])
+    scale = np.median(np.linalg.norm(centred, axis=-1).max(axis=-1))
+    np.testing.assert_allclose(data, centred / scale, atol=0.01)
+
+
+@pytest.mark.parametrize(("select", "seconds"), [("first", 299 / 60), ("even", 15)])
+def test_velocities_are_those_of_the_positions_a_second(
+    select: Literal["first", "even"], seconds: float
+) -> None:
+    data = prepare([DANCES[1]], frames=300, select=select, velocity=True)["data"][0].numpy()
+    speeds = np.diff(data[..., :3], axis=0) / (seconds / 299)
+    between = (data[1:, :, 3:] + data[:-1, :, 3:]) / 2
+    np.testing.assert_allclose(between[1:-1], speeds[1:-1], atol=0.01)
+
+
+def test_a_sequence_shorter_than_the_first_frames_asked_for_is_refused_by_its_name() -> None:
+    with pytest.raises(SequenceError, match=r"ch01: 10\.0 s is too short"):
+        prepare(DANCES, frames=720, select="first", velocity=False)

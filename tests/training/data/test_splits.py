@@ -1,0 +1,99 @@
+from pathlib import Path
+
+import pytest
+
+from dancetype.engine.genres import CODES
+from dancetype.training.data.aist import SequenceError
+from dancetype.training.data.splits import SplitError, find_split
+
+SEQUENCES = [
+    "gBR_sBM_cAll_d04_mBR0_ch01",
+    "gBR_sBM_cAll_d04_mBR0_ch02",
+    "gBR_sFM_cAll_d05_mBR0_ch03",
+    "gPO_sBM_cAll_d10_mPO0_ch01",
+    "gPO_sFM_cAll_d11_mPO0_ch01",
+    "gPO_sFM_cAll_d12_mPO0_ch01",
+]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """An AIST++ folder with a list of two sequences, one of which is not at hand."""
+    (tmp_path / "keypoints3d").mkdir()
+    (tmp_path / "splits").mkdir()
+    for name in [*SEQUENCES, "not_a_sequence"]:
+        (tmp_path / "keypoints3d" / f"{name}.pkl").touch()
+    listed = f"{SEQUENCES[1]}\n\ngWA_sBM_cAll_d25_mWA0_ch01\n{SEQUENCES[0]}\n"
+    (tmp_path / "splits" / "pose_val.txt").write_text(listed, encoding="utf-8")
+    return tmp_path
+
+
+def test_all_is_every_sequence_at_hand(data: Path) -> None:
+    split = find_split(data, "all")
+    assert split.sequences == SEQUENCES
+    assert split.dancers == ["d04", "d05", "d10", "d11", "d12"]
+
+
+def test_the_halves_are_each_genres_first_and_second_dancer(data: Path) -> None:
+    assert find_split(data, "dancers:A").dancers == ["d04", "d10"]
+    assert find_split(data, "dancers:B").dancers == ["d05", "d11"]
+
+
+def test_a_genre_with_one_dancer_is_missing_from_the_second_half(data: Path) -> None:
+    for path in (data / "keypoints3d").glob("gPO_*_d1[12]_*"):
+        path.unlink()
+    assert find_split(data, "dancers:B").dancers == ["d05"]
+
+
+def test_dancers_can_be_named(data: Path) -> None:
+    split = find_split(data, "dancers:d12,d04")
+    assert split.name == "dancers:d12,d04"
+    assert split.sequences == [*SEQUENCES[:2], SEQUENCES[5]]
+
+
+@pytest.mark.parametrize("name", ["pose_val", "val", "pose_val.txt"])
+def test_an_official_list_is_found_by_its_name(data: Path, name: str) -> None:
+    assert find_split(data, name).sequences == SEQUENCES[:2]
+
+
+def test_a_list_is_found_by_its_path(data: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.lst"
+    mine.write_text(SEQUENCES[3], encoding="utf-8")
+    assert find_split(data, str(mine)).sequences == [SEQUENCES[3]]
+
+
+def test_ignored_sequences_are_in_no_split(data: Path) -> None:
+    (data / "ignore_list.txt").write_text(f"{SEQUENCES[0]}\n", encoding="utf-8")
+    assert find_split(data, "all").sequences == SEQUENCES[1:]
+    assert find_split(data, "pose_val").sequences == SEQUENCES[1:2]
+
+
+def test_an_unknown_split_is_refused_and_the_known_ones_are_named(data: Path) -> None:
+    with pytest.raises(SplitError, match=r"no split 'test'; there are all, dancers:A.*pose_val"):
+        find_split(data, "test")
+
+
+@pytest.mark.parametrize("name", ["dancers:d99", "dancers:", "dancers:a"])
+def test_a_split_of_which_nothing_is_at_hand_is_refused(data: Path, name: str) -> None:
+    with pytest.raises(SplitError, match=f"split {name}: none of its sequences"):
+        find_split(data, name)
+
+
+def test_a_folder_without_data_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SequenceError, match="no keypoints3d"):
+        find_split(tmp_path, "all")
+
+
+def test_the_halves_of_the_real_data_have_ten_dancers_each_and_share_none(aist: Path) -> None:
+    first, second = find_split(aist, "dancers:A"), find_split(aist, "dancers:B")
+    assert len(first.dancers) == len(second.dancers) == 10
+    assert not set(first.dancers) & set(second.dancers)
+    for split in (first, second):
+        assert {name[1:3] for name in split.sequences} == set(CODES)
+
+
+def test_the_official_lists_of_the_real_data_are_disjoint(aist: Path) -> None:
+    train, validation = find_split(aist, "pose_train"), find_split(aist, "pose_val")
+    assert not set(train.sequences) & set(validation.sequences)
+    whole = set(find_split(aist, "all").sequences)
+    assert set(train.sequences) | set(validation.sequences) == whole

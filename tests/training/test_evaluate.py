@@ -1,0 +1,137 @@
+import json
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from dancetype.engine.contract import Contract
+from dancetype.engine.landmarks import OF_COCO
+from dancetype.engine.media.track import Track
+from dancetype.engine.skeleton import LEFT_HIP, RIGHT_HIP, Array
+from dancetype.engine.window import WindowSpec
+from dancetype.training.data.aist import Sequence, SequenceName
+from dancetype.training.evaluate import (
+    calibration_error,
+    evaluate_sequences,
+    evaluate_tracks,
+    seen_as,
+)
+
+LABELS = ("BR", "PO", "LO")
+
+
+class Scripted:
+    """Gives windows the answers of a list, in turn."""
+
+    def __init__(self, *answers: tuple[float, float, float]) -> None:
+        spec = WindowSpec(4.0, 1.0, 20)
+        self.contract = Contract(LABELS, spec, "camera", "none", "none", ())
+        self._answers = iter(answers)
+
+    def __call__(self, windows: Array) -> NDArray[np.float32]:
+        return np.array([next(self._answers) for _ in windows], np.float32)
+
+
+BR, PO, LO = (0.8, 0.1, 0.1), (0.1, 0.9, 0.0), (0.2, 0.2, 0.6)
+
+
+def joints(seconds: float) -> Array:
+    times = np.arange(round(60 * seconds) + 1)[:, None, None] / 60
+    rest = np.random.default_rng(0).uniform(-0.8, 0.8, (17, 3))
+    result: Array = (rest + 0.2 * np.sin(5 * times + 9 * rest)).astype(np.float32)
+    return result
+
+
+def dance(genre: str, situation: str, *, windows: int) -> Sequence:
+    """A dance of just so many windows, half a second apart."""
+    name = SequenceName.parse(f"g{genre}_s{situation}_cAll_d01_m{genre}0_ch01")
+    return Sequence(name, joints(4 + (windows - 1) / 2))
+
+
+def track(genre: str, joints: Array) -> Track:
+    world = np.zeros((len(joints), 33, 3), np.float32)
+    world[:, OF_COCO] = joints * (1, -1, -1)
+    return Track(genre, genre, np.arange(len(joints)) / 60, world, world, world[..., 0])
+
+
+def test_the_figures_are_those_counted_by_hand() -> None:
+    sequences = [
+        dance("BR", "BM", windows=2),
+        dance("BR", "FM", windows=3),
+        dance("PO", "BM", windows=1),
+        dance("LO", "FM", windows=2),
+    ]
+    # Clip by clip: right; right by its mean with one window wrong; wrong; wrong with one right.
+    classifier = Scripted(BR, BR, BR, BR, LO, LO, LO, PO)
+    told: list[None] = []
+    evaluation = evaluate_sequences(classifier, sequences, on_clip=lambda: told.append(None))
+    figures = evaluation.figures()
+    assert (figures["clips"], figures["clip_accuracy"]) == (4, 0.5)
+    assert (figures["windows"], figures["window_accuracy"]) == (8, 5 / 8)
+    assert figures["by_situation"] == {
+        "basic": {"clips": 2, "clip_accuracy": 0.5, "windows": 3, "window_accuracy": 2 / 3},
+        "advanced": {"clips": 2, "clip_accuracy": 0.5, "windows": 5, "window_accuracy": 3 / 5},
+    }
+    assert figures["per_genre"] == {
+        "BR": {"clips": 2, "clip_accuracy": 1.0, "windows": 5, "window_accuracy": 4 / 5},
+        "PO": {"clips": 1, "clip_accuracy": 0.0, "windows": 1, "window_accuracy": 0.0},
+        "LO": {"clips": 1, "clip_accuracy": 0.0, "windows": 2, "window_accuracy": 1 / 2},
+    }
+    assert figures["confusion"] == [[2, 0, 0], [0, 0, 1], [0, 1, 0]]
+    assert figures["labels"] == ["BR", "PO", "LO"]
+    # Four at 0.8, all right; three at 0.6, one right; one at 0.9, wrong.
+    assert figures["ece"] == pytest.approx((4 * 0.2 + 3 * (0.6 - 1 / 3) + 0.9) / 8, abs=1e-6)
+    assert len(told) == 4
+    assert json.loads(json.dumps(figures)) == figures
+
+
+def test_a_clip_with_nobody_in_it_counts_as_wrong_and_has_no_windows() -> None:
+    nobody = np.full_like(joints(5), np.nan)
+    figures = evaluate_tracks(
+        Scripted(BR), [track("BR", joints(4)), track("BR", nobody), track("PO", nobody)]
+    ).figures()
+    assert figures["clip_accuracy"] == pytest.approx(1 / 3)
+    assert (figures["windows"], figures["window_accuracy"]) == (1, 1.0)
+    assert figures["confusion"] == [[1, 0, 0], [0, 0, 0], [0, 0, 0]]
+    assert figures["per_genre"]["PO"] == {
+        "clips": 1,
+        "clip_accuracy": 0.0,
+        "windows": 0,
+        "window_accuracy": None,
+    }
+
+
+def test_without_a_window_there_is_no_calibration_error() -> None:
+    nobody = np.full_like(joints(5), np.nan)
+    assert evaluate_tracks(Scripted(), [track("BR", nobody)]).figures()["ece"] is None
+
+
+def test_tracks_know_no_situation() -> None:
+    figures = evaluate_tracks(Scripted(BR), [track("BR", joints(4))]).figures()
+    assert figures["by_situation"] == {}
+    assert list(figures["per_genre"]) == ["BR"]
+
+
+def test_the_calibration_error_is_the_mean_gap_between_confidence_and_accuracy() -> None:
+    # Bin 0.5 to 0.6: two windows, mean confidence 0.55, half right. Bin 0.9 to 1: two, none right.
+    sure = np.array([0.52, 0.58, 0.92, 0.98], np.float32)
+    probabilities = np.stack([sure, 1 - sure], axis=1)
+    truth = np.array([0, 1, 1, 1])
+    expected = (2 * abs(0.5 - 0.55) + 2 * abs(0.0 - 0.95)) / 4
+    assert calibration_error(probabilities, truth, bins=10) == pytest.approx(expected, abs=1e-6)
+
+
+def test_full_confidence_that_is_always_right_is_calibrated() -> None:
+    assert calibration_error(np.eye(3, dtype=np.float32), np.arange(3)) == 0
+
+
+def test_a_model_of_the_camera_sees_the_front_and_one_of_the_studio_what_was_there() -> None:
+    sequence = dance("BR", "BM", windows=1)
+    contract = Scripted().contract
+    turned = seen_as(sequence, contract)
+    hips = (turned[:, LEFT_HIP] - turned[:, RIGHT_HIP])[:, [0, 2]]
+    line = (hips / np.linalg.norm(hips, axis=1, keepdims=True)).mean(axis=0)
+    assert line[0] > 0
+    assert line[1] == pytest.approx(0, abs=1e-5)
+    studio = Contract(LABELS, contract.window, "studio", "none", "none", ())
+    assert seen_as(sequence, studio) is sequence.joints

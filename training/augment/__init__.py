@@ -1,0 +1,1 @@
+"""Augmentation: a simulated camera and the errors of pose estimation."""

@@ -1,0 +1,168 @@
+"""A virtual camera in front of a motion-captured dancer, with the faults of a real one.
+
+Joints are (T, 17, 3) metres, Y up; seen by the camera x points to the image's right and z towards
+the camera, as in a `Pose`.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dancetype.engine.skeleton import JOINTS, LEFT_HIP, RIGHT_HIP, Array, mirrored, pelvis_centred
+from dancetype.training.augment.pose_noise import mediapipe_noise
+from dancetype.training.recipe import CameraSettings
+
+_PARENTS: Final[tuple[tuple[str, str], ...]] = (
+    ("left_shoulder", "left_hip"),
+    ("right_shoulder", "right_hip"),
+    ("nose", "shoulders"),
+    ("left_eye", "nose"),
+    ("right_eye", "nose"),
+    ("left_ear", "nose"),
+    ("right_ear", "nose"),
+    ("left_elbow", "left_shoulder"),
+    ("right_elbow", "right_shoulder"),
+    ("left_wrist", "left_elbow"),
+    ("right_wrist", "right_elbow"),
+    ("left_knee", "left_hip"),
+    ("right_knee", "right_hip"),
+    ("left_ankle", "left_knee"),
+    ("right_ankle", "right_knee"),
+)
+"""Joint and the joint it hangs from, parents before children; the hips hang from the pelvis."""
+
+
+def facing(joints: Array) -> Array:
+    """Turns a dance about the vertical so that its mean hip line faces the camera.
+
+    The dancer's left then lies to the image's right, as of somebody who looks into the camera.
+    """
+    hips = (joints[:, LEFT_HIP] - joints[:, RIGHT_HIP])[:, [0, 2]]
+    length = np.linalg.norm(hips, axis=-1, keepdims=True)
+    x, z = (hips / np.maximum(length, 1e-6)).mean(axis=0)
+    return joints @ _about_y(np.arctan2(z, x)).T
+
+
+def _about_y(angle: float) -> Array:
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], np.float32)
+
+
+def _about_x(angle: float) -> Array:
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]], np.float32)
+
+
+def _about_z(angle: float) -> Array:
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]], np.float32)
+
+
+def film(
+    times: NDArray[np.float64],
+    joints: Array,
+    settings: CameraSettings,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float64], Array]:
+    """Films a stretch of motion capture as one ordinary camera and pose estimation might.
+
+    Args:
+        times: (T,) seconds.
+        joints: (T, 17, 3) metres in the studio.
+        settings: how much of each fault.
+        rng: where chance comes from.
+
+    Returns:
+        times and joints of the frames that the camera kept.
+    """
+    kept = _frames(times, settings, rng)
+    times, joints = times[kept], facing(joints[kept])
+    turn = _about_x(np.radians(rng.normal(0, settings.pitch)))
+    turn = turn @ _about_y(np.radians(rng.normal(0, settings.heading)))
+    turn = _about_z(np.radians(rng.normal(0, settings.roll))) @ turn
+    joints = pelvis_centred(_with_other_limbs(joints, settings.limbs, rng)) @ turn.T
+    return times, _seen(times, joints, rng.uniform(*settings.noise), settings, rng)
+
+
+def seen_again(
+    times: NDArray[np.float64],
+    joints: Array,
+    settings: CameraSettings,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float64], Array]:
+    """Varies what a pose estimator saw, which has its own heading and most faults already.
+
+    Args:
+        times: (T,) seconds.
+        joints: (T, 17, 3) metres as in a `Pose`; NaN where nobody was seen.
+        settings: how much of each fault.
+        rng: where chance comes from.
+
+    Returns:
+        As `film` does.
+    """
+    kept = _frames(times, settings, rng)
+    times, joints = (
+        times[kept],
+        pelvis_centred(_with_other_limbs(joints[kept], settings.limbs, rng)),
+    )
+    joints = joints @ _about_z(np.radians(rng.normal(0, settings.roll))).T
+    return times, _seen(times, joints, rng.uniform(0, settings.track_noise), settings, rng)
+
+
+def _seen(
+    times: NDArray[np.float64],
+    joints: Array,
+    noise: float,
+    settings: CameraSettings,
+    rng: np.random.Generator,
+) -> Array:
+    """The joints with a pose estimator's errors, now and then in a mirror."""
+    joints = joints + mediapipe_noise().draw(times, noise, rng)
+    joints += _thrown(len(times), settings, rng)
+    return mirrored(joints) if rng.random() < settings.mirror else joints
+
+
+def _thrown(frames: int, settings: CameraSettings, rng: np.random.Generator) -> Array:
+    """(T, 17, 3) metres: some joints are thrown about in half of the frames, as hidden ones are."""
+    thrown = np.flatnonzero(rng.random(len(JOINTS)) < settings.thrown_share)
+    errors = np.zeros((frames, len(JOINTS), 3), np.float32)
+    bursts = rng.random((frames, len(thrown), 1)) < 0.5
+    error = rng.standard_normal((frames, len(thrown), 3), np.float32)
+    errors[:, thrown] = np.float32(settings.thrown) * bursts * error
+    return errors
+
+
+def _frames(
+    times: NDArray[np.float64], settings: CameraSettings, rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """Indices of the frames a camera of some frame rate takes, less those it drops."""
+    rate = rng.uniform(*settings.frame_rate)
+    ticks = np.arange(times[0], times[-1], 1 / rate) + rng.uniform(0, 1 / rate)
+    ticks += rng.normal(0, 0.1 / rate, len(ticks))
+    ticks = ticks[rng.random(len(ticks)) >= rng.uniform(0, settings.dropped)]
+    # The ends stay, so that the window has the length that was drawn.
+    indices = np.searchsorted(times, ticks).clip(0, len(times) - 1)
+    return np.unique(np.concatenate([[0], indices, [len(times) - 1]]))
+
+
+def _with_other_limbs(joints: Array, spread: float, rng: np.random.Generator) -> Array:
+    """The same dance by somebody else: each limb scaled, left and right alike."""
+    names = ("hip", *dict.fromkeys(child.split("_")[-1] for child, _ in _PARENTS))
+    scales = dict(zip(names, np.exp(rng.normal(0, spread, len(names))), strict=True))
+    # Where each joint of the other dancer is, as weights of the first one's joints.
+    places = dict(zip(JOINTS, np.eye(len(JOINTS)), strict=True))
+    middle = (places["left_hip"] + places["right_hip"]) / 2
+    before = places | {"shoulders": (places["left_shoulder"] + places["right_shoulder"]) / 2}
+    after = {
+        hip: middle + scales["hip"] * (before[hip] - middle) for hip in ("left_hip", "right_hip")
+    }
+    for child, parent in _PARENTS:
+        if parent == "shoulders":
+            after[parent] = (after["left_shoulder"] + after["right_shoulder"]) / 2
+        after[child] = after[parent] + scales[child.split("_")[-1]] * (
+            before[child] - before[parent]
+        )
+    other: Array = np.stack([after[name] for name in JOINTS]).astype(np.float32) @ joints
+    return other

@@ -1,0 +1,297 @@
+"""Trains on clips of one's own: videos by genre go in, a tested checkpoint comes out."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from zlib import crc32
+
+from rich.box import SIMPLE
+from rich.table import Table
+
+from dancetype.engine.contract import CREDIT
+from dancetype.engine.errors import printable
+from dancetype.engine.genres import CODES, GENRES, plain
+from dancetype.engine.media.track import NOT_DANCING, Track, read_tracks
+from dancetype.training.data.aist import Sequence as AistSequence
+from dancetype.training.data.clips import ClipFile, ClipFolder, ClipsError, read_clips
+from dancetype.training.data.extract import film_all, find_pose_model
+from dancetype.training.data.holdout import HoldOut, OwnClip, hold_out, seconds_of
+from dancetype.training.data.splits import find_split
+from dancetype.training.recipe import Recipe, RecipeError
+from dancetype.training.runs import (
+    CHECKPOINT,
+    check_genres,
+    console,
+    fit,
+    other_run,
+    progress_bar,
+    read_split,
+)
+
+if TYPE_CHECKING:
+    from dancetype.training.checkpoint import Checkpoint
+    from dancetype.training.evaluate import Evaluation
+
+TRACKS: Final = "tracks"
+"""Folder of a run in which the tracks of its clips are kept."""
+
+_OWN_CREDIT: Final = "Trained on clips of one's own"
+
+
+def run_own_training(
+    recipe: Recipe,
+    *,
+    clips: Path,
+    out: Path,
+    data: Path | None,
+    split: str,
+    validation: str,
+    tracks: Sequence[Path],
+    pose_model: Path | None,
+    jobs: int,
+    test: bool,
+) -> "tuple[Checkpoint, Evaluation | None]":
+    """Looks at the clips, trains into a folder as `run_training` does, and tests.
+
+    What is new is done and what is there is kept: tracks of clips in any case, a training that was
+    broken off where it is of the same clips.
+
+    Args:
+        recipe: with random windows.
+        clips: `DIR/GENRE[/DANCER]/FILE`.
+        out: folder of the run.
+        data: AIST++ to learn from as well, or None.
+        split: what to learn of it.
+        validation: what to watch of it.
+        tracks: folders of tracks to learn from as well.
+        pose_model: MediaPipe's; the one in the cache where None.
+        jobs: processes that look at clips.
+        test: whether to hold something out and test on it.
+
+    Returns:
+        The checkpoint, which holds the figures, and what they were made of, if anything.
+
+    Raises:
+        ExpectedError: the clips or the data cannot be used.
+    """
+    from dancetype.training.train import Trainer
+
+    if recipe.sampling.windows != "random":
+        raise RecipeError(f"recipe {recipe.name} learns from no clips: it draws no random windows")
+    folder = read_clips(clips)
+    genres = dict(folder.genres) if data is None else GENRES | dict(folder.genres)
+    _check_genres(clips, genres)
+    own = _usable(clips, folder, out / TRACKS, recipe, pose_model=pose_model, jobs=jobs)
+    needed = recipe.window.seconds
+    _check_material(own, folder.genres, needed, also=() if data is None else CODES)
+    held = hold_out(own, needed=needed) if test else HoldOut(own)
+    console.print(_table(own, held, folder))
+    for line in _told(held, genres, test=test):
+        console.print(line)
+
+    sequences: list[AistSequence] = []
+    watched: list[AistSequence] = []
+    learn = None
+    name = f"{len(held.learned)} clips of {clips.resolve().name} ({_mark(held, genres)})"
+    if data is not None:
+        learn = find_split(data, split)
+        sequences, watched = (read_split(data, s) for s in (learn, find_split(data, validation)))
+        name = f"{split}, {name}"
+    filmed = [[part for clip in held.learned for part in clip.parts]]
+    for more in tracks:
+        kept = _others(more, genres, held, None if learn is None else learn.sequences)
+        filmed.append(kept)
+        name += f", {len(kept)} tracks of {more.name}"
+
+    trainer = Trainer(
+        recipe,
+        sequences,
+        watched,
+        split=name,
+        tracks=tuple(filmed),
+        validation_tracks=[clip.track for clip in held.tested],
+        genres=genres,
+        resume=_resumed(out, recipe, name),
+    )
+    checkpoint = trainer.checkpoint
+    checkpoint.credit = _OWN_CREDIT if data is None else f"{CREDIT}, and on clips of one's own"
+    fit(trainer, out, title=f"{recipe.name}, trained on {name}")
+    # What is held out is too little to fit a temperature on, and is to be tested on.
+    checkpoint.temperature = recipe.temperature
+    evaluation = _tested(checkpoint, held)
+    checkpoint.save(out / CHECKPOINT)
+    return checkpoint, evaluation
+
+
+def _check_genres(clips: Path, genres: Mapping[str, str]) -> None:
+    if not genres:
+        raise ClipsError(f"{clips}: holds nobody who dances; add a folder for each of two genres")
+    if len(genres) == 1:
+        raise ClipsError(
+            f"{clips}: one genre ({', '.join(genres.values())}) cannot be told from others; add a "
+            "folder of another"
+        )
+
+
+def _resumed(out: Path, recipe: Recipe, split: str) -> "Checkpoint | None":
+    """The checkpoint to go on from; None where there is none, or one of other clips.
+
+    Raises:
+        RecipeError: what is there is no run on clips, and not to be written over.
+    """
+    from dancetype.training.checkpoint import Checkpoint
+
+    if not (out / CHECKPOINT).exists():
+        return None
+    resume = Checkpoint.load(out / CHECKPOINT)
+    if (resume.recipe, resume.split) == (recipe, split):
+        return resume
+    if resume.credit is None:
+        raise other_run(out, resume)
+    console.print(f"{out}: something else is learned than before: the training begins anew")
+    return None
+
+
+def _usable(
+    clips: Path,
+    folder: ClipFolder,
+    out: Path,
+    recipe: Recipe,
+    *,
+    pose_model: Path | None,
+    jobs: int,
+) -> list[OwnClip]:
+    """What can be learned from, with a line for each clip that had to be left out."""
+    if folder.others:
+        names = ", ".join(path.name for path in folder.others[:3])
+        more = len(folder.others) - 3
+        rest = f" and {more} more" if more > 0 else ""
+        console.print(f"left out, no videos by their endings: {printable(names)}{rest}")
+    least = recipe.window.min_seconds
+    with progress_bar() as progress:
+        task = progress.add_task("looking at clips", total=len(folder.files))
+
+        def done(file: ClipFile, track: Track | str) -> None:
+            reason = track if isinstance(track, str) else _unusable(track, least)
+            progress.advance(task)
+            if reason is not None:
+                name = printable(str(file.path.relative_to(clips)))
+                progress.console.print(f"left out {name}: {printable(reason)}", soft_wrap=True)
+
+        seen = film_all(
+            folder.files, out, model=find_pose_model(pose_model), jobs=jobs, on_done=done
+        )
+    each = [OwnClip(track, track.stretches(min_seconds=least)) for track in seen]
+    return [clip for clip in each if clip.parts]
+
+
+def _unusable(track: Track, least: float) -> str | None:
+    if track.longest_stretch >= least:
+        return None
+    return f"nobody is in sight for {least:g} s on end" if track.poses else "it shows nobody"
+
+
+def _check_material(
+    own: Sequence[OwnClip], genres: Mapping[str, str], needed: float, *, also: Sequence[str]
+) -> None:
+    for code, name in genres.items():
+        seconds = seconds_of(own, code)
+        if seconds < needed and code not in also:
+            raise ClipsError(
+                f"{name}: {seconds:.1f} s in which somebody is seen, and {needed:g} s are the "
+                "least that can be learned from; add clips (a minute or more of each dancer is "
+                "better), or remove the folder"
+            )
+
+
+def _table(own: Sequence[OwnClip], held: HoldOut, folder: ClipFolder) -> Table:
+    table = Table("genre", "code", box=SIMPLE)
+    for column in ("clips", "dancers", "seconds", "held out"):
+        table.add_column(column, justify="right")
+    names = dict(folder.genres)
+    if any(clip.track.genre == NOT_DANCING for clip in own):
+        names[NOT_DANCING] = "(not dancing)"
+    for code, name in names.items():
+        its = [clip for clip in own if clip.track.genre == code]
+        tested = [clip for clip in held.tested if clip.track.genre == code]
+        dancers = {clip.track.dancer for clip in its} - {""}
+        table.add_row(
+            name,
+            code,
+            str(len(its)),
+            str(len(dancers) or "-"),
+            f"{seconds_of(own, code):.0f}",
+            str(len(tested) or "-"),
+        )
+    return table
+
+
+def _told(held: HoldOut, genres: Mapping[str, str], *, test: bool) -> list[str]:
+    """What the figures will be worth."""
+    if not test:
+        return ["all clips are learned from: nothing is measured"]
+    if not held.tested:
+        return [
+            "too little to hold anything out: nothing is measured (it takes two dancers, or two "
+            "clips, of two genres)"
+        ]
+    lines = []
+    if held.dancers:
+        lines.append(f"held out, and nowhere learned from: {printable(', '.join(held.dancers))}")
+    if held.shared:
+        lines.append(
+            f"of {_names(held.shared, genres)} whole clips are held out, whose dancers may be in "
+            "clips that are learned from: the figure flatters"
+        )
+    elif not held.unseen:
+        lines.append(
+            "clips outside folders of dancers may show those who are held out: the figure may "
+            "flatter"
+        )
+    if held.missing:
+        lines.append(f"not measured, for want of clips: {_names(held.missing, genres)}")
+    return lines
+
+
+def _names(codes: Sequence[str], genres: Mapping[str, str]) -> str:
+    return ", ".join(genres[code] for code in codes)
+
+
+def _mark(held: HoldOut, genres: Mapping[str, str]) -> str:
+    """Eight digits that are others where anything else is learned or tested."""
+    lines = [
+        f"{clip.track.name} {clip.track.genre} {clip.track.dancer}"
+        for group in (held.learned, held.tested)
+        for clip in sorted(group, key=lambda clip: clip.track.name)
+    ]
+    lines += [f"{len(held.tested)} tested", *map(" ".join, genres.items())]
+    return f"{crc32(chr(10).join(lines).encode()):08x}"
+
+
+def _others(
+    folder: Path, genres: Mapping[str, str], held: HoldOut, sequences: Sequence[str] | None
+) -> list[Track]:
+    """Tracks from elsewhere of the genres that are learned, by nobody who is held out."""
+    tracks = read_tracks(folder)
+    check_genres(folder, tracks, {**genres, **GENRES})
+    tested = {plain(dancer) for dancer in held.dancers}
+    return [
+        track
+        for track in tracks
+        if track.genre in {*genres, NOT_DANCING}
+        and plain(track.dancer) not in tested
+        and (sequences is None or not track.sequence or track.sequence in sequences)
+    ]
+
+
+def _tested(checkpoint: "Checkpoint", held: HoldOut) -> "Evaluation | None":
+    from dancetype.training.checkpoint import CheckpointClassifier
+    from dancetype.training.evaluate import evaluate_tracks
+
+    if not held.tested:
+        return None
+    evaluation = evaluate_tracks(
+        CheckpointClassifier(checkpoint), [clip.track for clip in held.tested]
+    )
+    checkpoint.figures = {held.name: evaluation.figures()}
+    return evaluation

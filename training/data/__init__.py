@@ -1,0 +1,1 @@
+"""Training data: reading, splitting and sampling it."""

@@ -1,0 +1,248 @@
+"""Reads AIST++ as the official download lays it out.
+
+Source: Li et al., "AI Choreographer: Music Conditioned 3D Dance Generation with AIST++", ICCV 2021,
+on the AIST Dance Video Database (Tsuchida et al., ISMIR 2019); annotations CC BY 4.0.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dancetype.engine.errors import ExpectedError
+from dancetype.engine.genres import CODES
+from dancetype.engine.skeleton import JOINTS, Array
+from dancetype.training.data.safe_pickle import UnsafePickleError, load_arrays
+
+FRAMES_PER_SECOND: Final = 60.0
+
+_NAME = re.compile(
+    r"g(?P<genre>[A-Z]{2})_s(?P<situation>BM|FM)_c(?P<camera>All|\d+)"
+    r"_d(?P<dancer>\d+)_m(?P<music>[A-Z]{2}\d)_ch(?P<choreography>\d+)",
+    re.ASCII,
+)
+_JUMP: Final = 0.25  # metres between two frames, 15 m/s: faster than a dancer's foot
+_SPIKE: Final = 0.5  # metres away from where the joint was and will be a quarter second around
+_LONGEST_MEND: Final = 15  # frames
+_LARGEST_MENDED_SHARE: Final = 0.05
+
+
+class SequenceError(ExpectedError):
+    """A sequence that cannot be used; the message names it and says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceName:
+    """What an AIST file name says.
+
+    Attributes:
+        text: the name itself.
+        genre: two-letter code.
+        situation: "BM" (basic) or "FM" (advanced).
+        dancer: such as "d04".
+        music: such as "mBR0".
+        choreography: such as "ch02"; numbered within dancer, situation and genre.
+    """
+
+    text: str
+    genre: str
+    situation: str
+    dancer: str
+    music: str
+    choreography: str
+
+    @classmethod
+    def parse(cls, text: str) -> "SequenceName":
+        """Reads a name such as `gBR_sBM_cAll_d04_mBR0_ch02`.
+
+        Raises:
+            SequenceError: another form, or an unknown genre.
+        """
+        match = _NAME.fullmatch(text)
+        if match is None or match["genre"] not in CODES:
+            raise SequenceError(f"{text}: not an AIST sequence name")
+        return cls(
+            text,
+            match["genre"],
+            match["situation"],
+            f"d{match['dancer']}",
+            f"m{match['music']}",
+            f"ch{match['choreography']}",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """One recorded dance.
+
+    Attributes:
+        name: what the file name says.
+        joints: (T, 17, 3) metres, Y up, as placed in the studio; 60 frames a second.
+    """
+
+    name: SequenceName
+    joints: Array
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """(T,) seconds from the start."""
+        return np.arange(len(self.joints)) / FRAMES_PER_SECOND
+
+    @property
+    def seconds(self) -> float:
+        """Time from the first frame to the last."""
+        return (len(self.joints) - 1) / FRAMES_PER_SECOND
+
+
+def mend_jumps(joints: Array) -> tuple[Array, int]:
+    """Replaces joints that leap, by a straight line between the frames around.
+
+    Triangulation of AIST++ fails in places, by centimetres or by 100 m, for a frame or for many.
+
+    Args:
+        joints: (T, 17, 3) metres.
+
+    Returns:
+        The mended joints and how many joint positions were replaced.
+
+    Raises:
+        SequenceError: more is broken than a line can stand in for.
+    """
+    bad = _spikes(joints)
+    for _ in range(_LONGEST_MEND):
+        if _too_many(bad):
+            break
+        mended = _interpolated(joints, bad)
+        steps = np.linalg.norm(np.diff(mended, axis=0), axis=-1) > _JUMP
+        if not steps.any():
+            return mended, int(bad.sum())
+        bad[:-1] |= steps
+        bad[1:] |= steps
+    raise SequenceError(f"joints leap by over {_JUMP} m a frame in places too long to mend")
+
+
+def _spikes(joints: Array) -> NDArray[np.bool_]:
+    """(T, 17): joints far from their median over half a second."""
+    half = _LONGEST_MEND
+    padded = np.pad(joints, ((half, half), (0, 0), (0, 0)), mode="reflect")
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, axis=0)
+    away = np.linalg.norm(joints - np.median(around, axis=-1), axis=-1)
+    spikes: NDArray[np.bool_] = away > 2 * _SPIKE
+    near_jump = np.linalg.norm(np.diff(joints, axis=0), axis=-1) > _SPIKE
+    spikes |= np.pad(near_jump, ((1, 0), (0, 0))) & (away > _SPIKE)
+    return spikes
+
+
+def _too_many(bad: NDArray[np.bool_]) -> bool:
+    """Whether more is bad than may be mended, or a joint has no good frame to mend it from."""
+    return bool(bad.mean() > _LARGEST_MENDED_SHARE or bad.all(axis=0).any())
+
+
+def _interpolated(joints: Array, bad: NDArray[np.bool_]) -> Array:
+    mended = joints.copy()
+    frames = np.arange(len(joints))
+    for joint in np.flatnonzero(bad.any(axis=0)):
+        good = ~bad[:, joint]
+        for axis in range(3):
+            mended[:, joint, axis] = np.interp(frames, frames[good], joints[good, joint, axis])
+    return mended
+
+
+def read_sequence(path: Path) -> Sequence:
+    """Reads one `keypoints3d` pickle: `keypoints3d_optim` first, `keypoints3d` else.
+
+    Raises:
+        SequenceError: the name, the pickle or what is in it cannot be used; the message names the
+            file.
+    """
+    name = SequenceName.parse(path.stem)
+    try:
+        arrays = load_arrays(path)
+    except (UnsafePickleError, OSError) as error:
+        raise SequenceError(str(error)) from error
+    joints = arrays.get("keypoints3d_optim", arrays.get("keypoints3d"))
+    if joints is None:
+        raise SequenceError(f"{path}: holds neither keypoints3d_optim nor keypoints3d")
+    if joints.ndim != 3 or joints.shape[1:] != (len(JOINTS), 3) or len(joints) < 2:
+        raise SequenceError(f"{path}: shape {joints.shape}, expected (T, {len(JOINTS)}, 3)")
+    metres = _filled(joints.astype(np.float32) / 100, path)
+    try:
+        return Sequence(name, mend_jumps(metres)[0])
+    except SequenceError as error:
+        raise SequenceError(f"{path}: {error}") from error
+
+
+def _filled(joints: Any, path: Path) -> Array:
+    """Non-finite joints are treated as the leaps they are: a short gap is bridged."""
+    bad = ~np.isfinite(joints).all(axis=-1)
+    if _too_many(bad) or _lasts(bad):
+        raise SequenceError(
+            f"{path}: {bad.mean():.1%} of the joints are not finite, or for too long"
+        )
+    return _interpolated(joints, bad) if bad.any() else joints
+
+
+def _lasts(bad: NDArray[np.bool_]) -> bool:
+    """Whether a joint is bad for longer than a line can stand in for."""
+    if len(bad) <= _LONGEST_MEND:
+        return False
+    runs = np.lib.stride_tricks.sliding_window_view(bad, _LONGEST_MEND + 1, axis=0)
+    return bool(runs.all(axis=-1).any())
+
+
+def sequence_names(data: Path) -> list[str]:
+    """Names of all sequences of an AIST++ download that its ignore list does not name.
+
+    Raises:
+        SequenceError: no `keypoints3d` folder with pickles.
+    """
+    paths = sorted((data / "keypoints3d").glob("*.pkl"))
+    if not paths:
+        raise SequenceError(
+            f"{data}: no keypoints3d/*.pkl; give the folder into which AIST++ was unpacked"
+        )
+    ignored = set(read_names(data / "ignore_list.txt"))
+    return [path.stem for path in paths if path.stem not in ignored]
+
+
+def read_names(path: Path) -> list[str]:
+    """The lines of a list of sequences; none where the file is absent.
+
+    Raises:
+        SequenceError: it is no text file.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError) as error:
+        raise SequenceError(f"{path}: not a list of sequences: {error}") from error
+    return [line.strip() for line in lines if line.strip()]
+
+
+def read_sequences(
+    data: Path, names: Iterable[str], *, on_drop: Callable[[str], None]
+) -> list[Sequence]:
+    """Reads the named sequences and goes on past those that cannot be used.
+
+    Args:
+        data: the AIST++ folder.
+        names: sequence names without ending.
+        on_drop: called with one line for each that is left out.
+
+    Raises:
+        SequenceError: none could be read.
+    """
+    sequences = []
+    for name in names:
+        try:
+            sequences.append(read_sequence(data / "keypoints3d" / f"{name}.pkl"))
+        except SequenceError as error:
+            on_drop(f"dropped {error}")
+    if not sequences:
+        raise SequenceError(f"{data}: none of the sequences asked for could be read")
+    return sequences

@@ -1,0 +1,152 @@
+"""Batches to train on; batch k of a recipe is the same whoever asks, and in whatever order."""
+
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from dancetype.engine.genres import CODES
+from dancetype.engine.media.track import NOT_DANCING, Track
+from dancetype.engine.skeleton import Array
+from dancetype.engine.window import WindowSpec, cut_window
+from dancetype.training.augment.camera import film, seen_again
+from dancetype.training.data.aist import Sequence, SequenceError
+from dancetype.training.data.sampling import Dance, chances, idlers, of_sequences, of_tracks
+from dancetype.training.recipe import Recipe
+
+NO_GENRE: Final = -1
+"""Stands among the indices of genres for nobody's dancing."""
+
+
+def first_window(sequence: Sequence, spec: WindowSpec) -> Array:
+    """(L, F): the window at the start of a sequence, or all of it where it is shorter.
+
+    Raises:
+        SequenceError: the sequence is shorter than the shortest window.
+    """
+    end = min(sequence.seconds, spec.seconds) + 1e-6
+    features = cut_window(sequence.times, sequence.joints, spec, end=end).features
+    if features is None:
+        raise _too_short(sequence)
+    return features
+
+
+def _too_short(sequence: Sequence) -> SequenceError:
+    text = sequence.name.text
+    return SequenceError(f"{text}: {sequence.seconds:.1f} s is too short a sequence")
+
+
+class ClipWindows(Dataset[tuple[Tensor, Tensor]]):
+    """One window a sequence and epoch, as the project began: shuffled, in batches.
+
+    Args:
+        sequences: motion capture, one or more.
+        recipe: with the windows and batches.
+        labels: genre codes, whose order the indices follow.
+    """
+
+    def __init__(
+        self, sequences: list[Sequence], recipe: Recipe, *, labels: tuple[str, ...] = CODES
+    ) -> None:
+        spec = recipe.window.spec()
+        self._windows = torch.from_numpy(np.stack([first_window(s, spec) for s in sequences]))
+        self._labels = torch.tensor([labels.index(s.name.genre) for s in sequences])
+        batch = recipe.optimiser.batch
+        self._batches = [
+            torch.from_numpy(indices)
+            for epoch in range(recipe.optimiser.epochs)
+            for indices in np.array_split(
+                np.random.default_rng([recipe.seed, epoch]).permutation(len(sequences)),
+                -(-len(sequences) // batch),
+            )
+        ]
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
+        """Windows (N, L, F) and the indices (N,) of their genres."""
+        chosen = self._batches[step]
+        return self._windows[chosen], self._labels[chosen]
+
+
+class RandomWindows(Dataset[tuple[Tensor, Tensor]]):
+    """Windows drawn at random from dances, each seen by a camera of its own.
+
+    Args:
+        sequences: motion capture to draw from.
+        recipe: with random sampling.
+        tracks: folders of tracks to draw from as well.
+        labels: genre codes, whose order the indices follow.
+
+    Raises:
+        SequenceError: a sequence is shorter than the shortest window.
+    """
+
+    def __init__(
+        self,
+        sequences: list[Sequence],
+        recipe: Recipe,
+        *,
+        tracks: tuple[list[Track], ...] = (),
+        labels: tuple[str, ...] = CODES,
+    ) -> None:
+        self._recipe = recipe
+        self._labels = labels
+        self._spec = recipe.window.spec()
+        for sequence in sequences:
+            if sequence.seconds < self._spec.min_seconds:
+                raise _too_short(sequence)
+        sampling = recipe.sampling
+        groups = [of_sequences(sequences)]
+        groups += [of_tracks(folder, min_seconds=self._spec.min_seconds) for folder in tracks]
+        shares = [1 - sampling.tracks if tracks else 1.0]
+        shares += [sampling.tracks / len(tracks) for _ in tracks]
+        if sampling.idle:
+            # Half of them, where the tracks have idlers too: else a model could learn that whoever
+            # a pose estimator saw is dancing.
+            groups.append(idlers(recipe.seed))
+            shares.append(max(sampling.tracks, 1e-6))
+        self._dances = [dance for group in groups for dance in group]
+        self._chances = chances(groups, shares, advanced=sampling.advanced, idle=sampling.idle)
+
+    def __len__(self) -> int:
+        return self._recipe.optimiser.epochs * self._recipe.optimiser.steps_per_epoch
+
+    def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
+        """Windows (N, L, F) and the indices (N,) of their genres, `NO_GENRE` where none danced."""
+        rng = np.random.default_rng([self._recipe.seed, step])
+        chosen = rng.choice(len(self._dances), self._recipe.optimiser.batch, p=self._chances)
+        dances = [self._dances[index] for index in chosen]
+        windows = [self._window(dance, rng) for dance in dances]
+        labels = [
+            NO_GENRE if dance.genre == NOT_DANCING else self._labels.index(dance.genre)
+            for dance in dances
+        ]
+        return torch.from_numpy(np.stack(windows)), torch.tensor(labels)
+
+    def _window(self, dance: Dance, rng: np.random.Generator) -> Array:
+        sampling = self._recipe.sampling
+        full = rng.random() < sampling.full
+        seconds = self._spec.seconds if full else rng.uniform(*sampling.seconds)
+        tempo = np.exp(rng.normal(0, sampling.tempo))
+        times, joints = _stretch(dance, seconds / tempo, rng)
+        times = times * tempo
+        if self._recipe.camera is not None:
+            shoot = seen_again if dance.filmed else film
+            times, joints = shoot(times, joints, self._recipe.camera, rng)
+        window = cut_window(times, joints, self._spec, end=times[-1])
+        # Now and then the camera drops half a second at once, and too little is left.
+        return self._window(dance, rng) if window.features is None else window.features
+
+
+def _stretch(
+    dance: Dance, seconds: float, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], Array]:
+    """A stretch of a dance from a random time on; all of it where it is shorter."""
+    start = dance.times[0] + rng.uniform(0, max(dance.seconds - seconds, 0))
+    first, last = np.searchsorted(dance.times, [start - 1e-6, start + seconds + 1e-6])
+    return dance.times[first:last], dance.joints[first:last]

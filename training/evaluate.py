@@ -1,0 +1,176 @@
+"""How often a model is right: by clip, by window, by situation and by genre."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dancetype.engine.clip import ClipResult, classify_track
+from dancetype.engine.contract import Contract
+from dancetype.engine.errors import ExpectedError
+from dancetype.engine.genres import GENRES
+from dancetype.engine.media.track import Track
+from dancetype.engine.recognizer import WindowClassifier
+from dancetype.engine.skeleton import Array
+from dancetype.training.augment.camera import facing
+from dancetype.training.data import aist
+
+_BINS = 15
+_SITUATIONS = {"BM": "basic", "FM": "advanced"}
+
+
+class EvaluationError(ExpectedError):
+    """A model and data that do not go together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One clip and what the model made of it.
+
+    Attributes:
+        name: of the sequence or the track.
+        genre: code of the truth.
+        situation: "basic", "advanced", or "" where that is not known.
+        result: what the model said.
+    """
+
+    name: str
+    genre: str
+    situation: str
+    result: ClipResult
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """All clips of one split, and the figures that follow from them.
+
+    Attributes:
+        labels: genre codes in the model's order.
+        clips: in the order they were given.
+        names: of the genres, by code.
+
+    Raises:
+        EvaluationError: a clip shows a genre that the model does not know.
+    """
+
+    labels: tuple[str, ...]
+    clips: list[Clip]
+    names: Mapping[str, str] = field(default_factory=lambda: GENRES)
+
+    def __post_init__(self) -> None:
+        unknown = sorted({clip.genre for clip in self.clips} - set(self.labels))
+        if unknown:
+            raise EvaluationError(f"the model knows {self.labels}, not {', '.join(unknown)}")
+
+    def figures(self) -> dict[str, Any]:
+        """The figures as JSON-ready values; shares are from 0 to 1.
+
+        A clip in which no window could be cut counts as wrong.
+        """
+        return self._accuracies(self.clips) | {
+            "by_situation": {
+                situation: self._accuracies([c for c in self.clips if c.situation == situation])
+                for situation in sorted({c.situation for c in self.clips} - {""}, reverse=True)
+            },
+            "per_genre": {
+                code: self._accuracies([c for c in self.clips if c.genre == code])
+                for code in self.labels
+                if any(c.genre == code for c in self.clips)
+            },
+            "confusion": self.confusion().tolist(),
+            "labels": list(self.labels),
+            "ece": calibration_error(*self._windows(self.clips)),
+        }
+
+    def confusion(self) -> NDArray[np.int64]:
+        """(K, K) clips: truth down, answer across."""
+        counts = np.zeros((len(self.labels), len(self.labels)), np.int64)
+        for clip in self.clips:
+            if clip.result.genre is not None:
+                counts[self.labels.index(clip.genre), self.labels.index(clip.result.genre)] += 1
+        return counts
+
+    def _accuracies(self, clips: list[Clip]) -> dict[str, Any]:
+        probabilities, truth = self._windows(clips)
+        right = probabilities.argmax(axis=1) == truth
+        return {
+            "clips": len(clips),
+            "clip_accuracy": float(np.mean([c.result.genre == c.genre for c in clips])),
+            "windows": right.size,
+            "window_accuracy": float(right.mean()) if right.size else None,
+        }
+
+    def _windows(self, clips: list[Clip]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Probabilities (W, K) of all windows and the index (W,) of each one's truth."""
+        each = [clip.result.windows for clip in clips]
+        truth = [
+            np.full(len(windows), self.labels.index(clip.genre), np.int64)
+            for clip, windows in zip(clips, each, strict=True)
+        ]
+        return np.concatenate(each), np.concatenate(truth)
+
+
+def calibration_error(
+    probabilities: NDArray[np.float32], truth: NDArray[np.int64], *, bins: int = _BINS
+) -> float | None:
+    """Expected calibration error: mean gap between confidence and accuracy, bins of equal width.
+
+    Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+
+    Args:
+        probabilities: (W, K).
+        truth: (W,) indices.
+        bins: how many.
+
+    Returns:
+        A share from 0 to 1, or None without windows.
+    """
+    if not len(truth):
+        return None
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == truth
+    index = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = [
+        (index == i).sum() * abs(right[index == i].mean() - confidence[index == i].mean())
+        for i in np.unique(index)
+    ]
+    return float(np.sum(gaps) / len(truth))
+
+
+def seen_as(sequence: aist.Sequence, contract: Contract) -> Array:
+    """(T, 17, 3): a sequence's joints as the model knows dancers; see `Contract.view`."""
+    return facing(sequence.joints) if contract.view == "camera" else sequence.joints
+
+
+def evaluate_sequences(
+    classifier: WindowClassifier,
+    sequences: Iterable[aist.Sequence],
+    *,
+    on_clip: Callable[[], None] = lambda: None,
+) -> Evaluation:
+    """Evaluates a model on motion capture, filmed by a virtual camera without faults.
+
+    Args:
+        classifier: the model.
+        sequences: of one split.
+        on_clip: called after each.
+    """
+    clips = []
+    for sequence in sequences:
+        joints = seen_as(sequence, classifier.contract)
+        result = classify_track(sequence.times, joints, classifier)
+        name = sequence.name
+        clips.append(Clip(name.text, name.genre, _SITUATIONS[name.situation], result))
+        on_clip()
+    return Evaluation(classifier.contract.labels, clips, classifier.contract.genres)
+
+
+def evaluate_tracks(classifier: WindowClassifier, tracks: Sequence[Track]) -> Evaluation:
+    """Evaluates a model on what MediaPipe saw in real clips."""
+    clips = [
+        Clip(track.name, track.genre, "", classify_track(track.times, track.joints, classifier))
+        for track in tracks
+    ]
+    return Evaluation(classifier.contract.labels, clips, classifier.contract.genres)
