@@ -9,10 +9,11 @@ from rich.console import Console
 
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.contract import Contract
+from dancetype.engine.errors import SettingsError
 from dancetype.stream.frames import Onlooker
 from dancetype.stream.messages import Clock
 from dancetype.stream.session import MakePipeline, Session
-from dancetype.stream.settings import Settings, SettingsError
+from dancetype.stream.settings import Settings
 from dancetype.stream.sinks.base import Outlet, Outlets
 from dancetype.stream.sinks.jsonl import JsonlOutlet
 from dancetype.stream.sinks.log import LogOutlet
@@ -60,7 +61,7 @@ class Outgoing:
         The other arguments are those of `Session` and its `run`.
 
         Raises:
-            OutletError: an outlet cannot start.
+            SinkError: an outlet cannot start.
         """
         async with self.outlets as outlets:
             if self.page:
@@ -88,7 +89,7 @@ def outgoing(
         console: what people look at.
 
     Raises:
-        OutletError: a setting is none that an outlet can work with.
+        SinkError: a setting is none that an outlet can work with.
         SettingsError: two settings do not go together.
     """
     if settings.homeassistant and not settings.mqtt:
@@ -176,7 +177,7 @@ def page_outlet(settings: Settings, routes: Mapping[str, Route], clock: Clock) -
     """What serves `routes`, to those whom the settings let in.
 
     Raises:
-        OutletError: a setting is none that it can work with.
+        SinkError: a setting is none that it can work with.
     """
     token = settings.token.get_secret_value() if settings.token else None
     return WebSocketOutlet(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.text import Text
 
-from dancetype.engine.errors import ExpectedError
-from dancetype.stream.assets import POSE_MODELS, AssetError, cache_folder, fetch
+from dancetype.engine.errors import AssetError, ExpectedError
+from dancetype.stream.assets import POSE_MODELS, cache_folder, fetch
 from dancetype.stream.settings import Settings, Variant
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dancetype.engine.contract import Contract, ContractError
-from dancetype.engine.errors import ExpectedError, first_line
+from dancetype.engine.contract import Contract, contract_error
+from dancetype.engine.errors import ModelError, first_line
 from dancetype.engine.onnx import CPU, CUDA, has_cuda, ort, preload_cuda
 from dancetype.engine.skeleton import Array
 
@@ -28,10 +28,6 @@ _CUDA_OPTIONS: Final = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
 # onnxruntime's levels of logging.
 _WARNING: Final = 2
 _SILENT: Final = 4
-
-
-class ModelError(ExpectedError):
-    """A model file that cannot be used; the message says why."""
 
 
 class Classifier:
@@ -107,7 +103,7 @@ class Classifier:
             self.contract = _contract(self._session)
             self._input = self._session.get_inputs()[0].name
             self._check_answer()
-        except ContractError as error:
+        except ModelError as error:
             raise ModelError(f"{file}: refused, since {error}") from error
 
     def _check_answer(self) -> None:
@@ -116,13 +112,13 @@ class Classifier:
         try:
             answer = self(np.zeros((2, spec.length, spec.features), np.float32))
         except Exception as error:
-            raise ContractError(f"it cannot be run: {first_line(error)}") from error
+            raise contract_error(f"it cannot be run: {first_line(error)}") from error
         expected = (2, len(self.contract.labels))
         # NaN compares false. On a GPU or in half the bits a sum of 1 is off by a little.
         if answer.shape != expected or not (
             (answer >= 0).all() and (abs(answer.sum(axis=1) - 1) < _SUM_TOLERANCE).all()
         ):
-            raise ContractError("its answers are not probabilities")
+            raise contract_error("its answers are not probabilities")
 
 
 def _session(file: Path, providers: Providers) -> ort.InferenceSession:
@@ -161,14 +157,16 @@ def _contract(session: ort.InferenceSession) -> Contract:
         contract = Contract.parse(session.get_modelmeta().custom_metadata_map)
         _check_shapes(session, contract)
     except UnicodeDecodeError as error:
-        raise ContractError(f"what it says of itself is damaged: {error}") from error
+        raise contract_error(f"what it says of itself is damaged: {error}") from error
     return contract
 
 
 def _check_shapes(session: ort.InferenceSession, contract: Contract) -> None:
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if len(inputs) != 1 or len(outputs) != 1:
-        raise ContractError(f"it has {len(inputs)} inputs and {len(outputs)} outputs, not one each")
+        raise contract_error(
+            f"it has {len(inputs)} inputs and {len(outputs)} outputs, not one each"
+        )
     spec = contract.window
     for what, value, expected in (
         ("input", inputs[0], [spec.length, spec.features]),
@@ -176,8 +174,8 @@ def _check_shapes(session: ort.InferenceSession, contract: Contract) -> None:
     ):
         shape = list(value.shape)
         if value.type != "tensor(float)" or shape[1:] != expected:
-            raise ContractError(
+            raise contract_error(
                 f"its {what} is {value.type} {shape}, its contract says (N, {expected}) of float"
             )
         if isinstance(shape[0], int):
-            raise ContractError(f"its {what} takes {shape[0]} windows at a time, not any number")
+            raise contract_error(f"its {what} takes {shape[0]} windows at a time, not any number")

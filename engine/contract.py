@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from textwrap import shorten
 from typing import Any, Final, Literal
 
-from dancetype.engine.errors import ExpectedError
+from dancetype.engine.errors import ModelError
 from dancetype.engine.genres import GENRES, is_code, is_name, plain
 from dancetype.engine.skeleton import JOINTS
 from dancetype.engine.window import WindowSpec
@@ -27,15 +27,14 @@ CREDIT: Final = (
 
 _LONGEST_WINDOW: Final = 600  # seconds; a stream would have to keep, and wait for, all of them
 _MOST_STEPS: Final = 2000  # to smooth more takes hundreds of megabytes
+
+
 _LONGEST_REASON: Final = 300
 
 
-class ContractError(ExpectedError):
-    """A contract that is missing, contradicts itself, or asks for what this version cannot do."""
-
-    def __init__(self, reason: str) -> None:
-        # Whatever the metadata hold is told, but not all of it.
-        super().__init__(shorten(reason, _LONGEST_REASON))
+def contract_error(reason: str) -> ModelError:
+    """Return the error for an invalid contract; metadata may be of any length, its text is not."""
+    return ModelError(shorten(reason, _LONGEST_REASON))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +98,15 @@ class Contract:
         """Reads what `metadata` gave.
 
         Raises:
-            ContractError: with the reason.
+            ModelError: with the reason.
         """
         version = metadata.get("dancetype_contract")
         if version is None:
-            raise ContractError("it holds no dancetype contract; make it with `dancetype export`")
+            raise contract_error("it holds no dancetype contract; make it with `dancetype export`")
         if version != VERSION:
-            raise ContractError(f"its contract has version {version}, this program reads {VERSION}")
+            raise contract_error(
+                f"its contract has version {version}, this program reads {VERSION}"
+            )
         try:
             contract = cls(
                 labels=_strings(metadata["labels"]),
@@ -123,30 +124,30 @@ class Contract:
             features = json.loads(metadata["features"])
             normalisation = metadata["normalisation"]
         except KeyError as error:
-            raise ContractError(f"its contract lacks {error}") from error
+            raise contract_error(f"its contract lacks {error}") from error
         except (TypeError, ValueError, RecursionError) as error:
-            raise ContractError(f"its contract cannot be read: {error}") from error
+            raise contract_error(f"its contract cannot be read: {error}") from error
         contract._check(joints, features, normalisation)
         return contract
 
     def _check(self, joints: tuple[str, ...], features: Any, normalisation: str) -> None:
         distinct = len(set(self.labels)) == len(self.labels) > 0
         if not distinct or not all(is_code(label) for label in self.labels):
-            raise ContractError(f"its labels are not distinct genre codes: {self.labels}")
+            raise contract_error(f"its labels are not distinct genre codes: {self.labels}")
         if set(self.genres) != set(self.labels):
-            raise ContractError(f"its genres {self.genres} contradict its labels {self.labels}")
+            raise contract_error(f"its genres {self.genres} contradict its labels {self.labels}")
         for code, name in self.genres.items():
             # Whoever listens for HO, by whatever model, means house.
             if not is_name(name) or GENRES.get(code, name) != name:
-                raise ContractError(f"its genre {code} cannot be named {name!r}")
+                raise contract_error(f"its genre {code} cannot be named {name!r}")
         if len({plain(name) for name in self.genres.values()}) != len(self.genres):
-            raise ContractError(f"its genres {self.genres} have the same name twice")
+            raise contract_error(f"its genres {self.genres} have the same name twice")
         if joints != JOINTS:
-            raise ContractError("its joints are not COCO's 17 in their order")
+            raise contract_error("its joints are not COCO's 17 in their order")
         if features != _feature_names(self.window):
-            raise ContractError(f"its features {features} contradict its window {self.window}")
+            raise contract_error(f"its features {features} contradict its window {self.window}")
         if normalisation != NORMALISATION:
-            raise ContractError(f"it wants another normalisation: {normalisation}")
+            raise contract_error(f"it wants another normalisation: {normalisation}")
 
 
 def _strings(text: str) -> tuple[str, ...]:

@@ -1,28 +1,117 @@
-"""Errors that are to be expected."""
+"""Every error that a user or a caller can act on.
+
+    ExpectedError               the text is one line: what happened, and what to do
+    ├── SettingsError           a flag, variable or settings file (exit code 2)
+    ├── ModelError              a genre model, checkpoint or pose model
+    ├── FileError               a video, track, recording, recipe or data file
+    │   └── MissingFileError    there is no such file
+    ├── AssetError              a file to download, such as the pose model
+    ├── SourceError             a camera, stream or file that is read live, with a `Fault`
+    │   └── SourceUnavailableError   it may come back; worth another try
+    ├── SinkError               a receiver of messages, such as the MQTT broker
+    └── WorkerError             a worker process, Ray, or the graphics driver
+    MessageError (ValueError)   a message that does not follow the protocol
+
+Anything else that leaves a public function is a defect.
+"""
+
+from enum import StrEnum
 
 
 class ExpectedError(Exception):
-    """Something a user can do something about; the text is one line and says what.
+    """An error that the user can act on; its text is one line.
 
     Attributes:
-        exit_code: what the command ends with: 1, or 2 where it was used wrongly.
+        exit_code: Exit status of the command: 1, or 2 if it was called incorrectly.
     """
 
     exit_code = 1
 
     def __init__(self, reason: str) -> None:
-        # Names of files and what stands in them may hold anything, and go to terminals and logs.
+        # File names and their content may hold control characters, and go to terminals and logs.
         super().__init__(printable(reason))
 
 
+class SettingsError(ExpectedError):
+    """Invalid settings; the text names the key and what it accepts."""
+
+    exit_code = 2
+
+
+class ModelError(ExpectedError):
+    """A genre model, checkpoint or pose model that cannot be loaded, run or written."""
+
+
+class FileError(ExpectedError):
+    """A file that cannot be read or written, or whose content is invalid."""
+
+
+class MissingFileError(FileError):
+    """A file that does not exist."""
+
+
+class AssetError(ExpectedError):
+    """A downloadable file that is missing and cannot be fetched or stored."""
+
+
+class Fault(StrEnum):
+    """Kind of fault of a source, for programs."""
+
+    REFUSED = "refused"
+    """The host answers, but refuses the connection."""
+    TIMED_OUT = "timed_out"
+    """The source does not answer, or has stopped sending."""
+    AUTHENTICATION = "authentication"
+    """The source rejects the user name or password."""
+    NOT_FOUND = "not_found"
+    """There is no such host, path, device or file."""
+    CODEC = "codec"
+    """The source has no video that can be decoded."""
+    ENDED = "ended"
+    """The connection broke, or the source has ended."""
+    OTHER = "other"
+    """Any other fault; the reason says more."""
+
+
+class SourceError(ExpectedError):
+    """A source that cannot be read; the text holds no credentials.
+
+    Attributes:
+        fault: Kind of fault.
+    """
+
+    def __init__(self, reason: str, fault: Fault = Fault.OTHER) -> None:
+        super().__init__(reason)
+        self.fault = fault
+
+
+class SourceUnavailableError(SourceError):
+    """A live source that cannot be read now, but may be available again later."""
+
+
+class SinkError(ExpectedError):
+    """A sink that cannot start with its settings."""
+
+
+class WorkerError(ExpectedError):
+    """A worker process, cluster or renderer that cannot start or has failed."""
+
+
+class MessageError(ValueError):
+    """Text that is not a message of the protocol; says where and why."""
+
+
 def first_line(error: BaseException) -> str:
-    """Of what an error says, or its kind where it says nothing; libraries add whole pages to it."""
+    """Return the first line of an error's text, or its type if it has none.
+
+    Libraries append whole pages to their messages.
+    """
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 
 
 def printable(text: str, *, keep: str = "") -> str:
-    """`text` in which nothing steers a terminal: what is not printed, nor in `keep`, is escaped."""
+    """Escape everything in `text` that could control a terminal, except characters in `keep`."""
     return "".join(
         char if char.isprintable() or char in keep else ascii(char)[1:-1] for char in text
     )

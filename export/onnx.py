@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.contract import Contract
-from dancetype.engine.errors import ExpectedError
+from dancetype.engine.errors import ModelError
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.export.precision import TOLERANCES, Precision
 from dancetype.export.quantize import pack
@@ -23,10 +23,6 @@ from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.model import GenreLSTM
 
 BATCHES: Final = (1, 2, 7)
-
-
-class ExportError(ExpectedError):
-    """A graph that is not what it has to be; no file is left behind."""
 
 
 class _Calibrated(nn.Module):
@@ -53,7 +49,7 @@ def export(checkpoint: Checkpoint, out: Path, *, precision: Precision = Precisio
         The largest difference from PyTorch that was seen.
 
     Raises:
-        ExportError: the graph fixes its batch or differs from PyTorch.
+        ModelError: the graph fixes its batch or differs from PyTorch.
     """
     model = _graph(checkpoint, checkpoint.contract())
     return _write(model, out, precision, like=CheckpointClassifier(checkpoint))
@@ -72,12 +68,12 @@ def shrink(file: Path, out: Path, *, precision: Precision) -> float:
 
     Raises:
         ModelError: `file` is no model of ours.
-        PackingError: its weights are in fewer bits already.
-        ExportError: float32 is what it has, or the new one differs too much.
+        ModelError: its weights are in fewer bits already.
+        ModelError: float32 is what it has, or the new one differs too much.
     """
     like = Classifier(file, device="cpu")
     if precision is Precision.FP32:
-        raise ExportError(f"{file} is an ONNX file already; give --precision fp16 or int8")
+        raise ModelError(f"{file} is an ONNX file already; give --precision fp16 or int8")
     return _write(onnx.load(file), out, precision, like=like)
 
 
@@ -113,9 +109,9 @@ def _graph(checkpoint: Checkpoint, contract: Contract) -> onnx.ModelProto:
     model = program.model_proto
     batch = model.graph.input[0].type.tensor_type.shape.dim[0]
     if not batch.dim_param:
-        raise ExportError(f"the graph takes {batch.dim_value} windows at a time, not any number")
+        raise ModelError(f"the graph takes {batch.dim_value} windows at a time, not any number")
     if any(tensor.external_data for tensor in model.graph.initializer):
-        raise ExportError("the graph keeps weights in a file of their own")
+        raise ModelError("the graph keeps weights in a file of their own")
     _forget_origin(model.graph)
     onnx.helper.set_model_props(model, contract.metadata())
     return model
@@ -155,7 +151,7 @@ def parity(like: WindowClassifier, file: Path, *, precision: Precision = Precisi
         precision: of its weights.
 
     Raises:
-        ExportError: it exceeds the tolerance of the precision.
+        ModelError: it exceeds the tolerance of the precision.
     """
     in_onnx = Classifier(file, device="cpu")
     spec = in_onnx.contract.window
@@ -165,7 +161,7 @@ def parity(like: WindowClassifier, file: Path, *, precision: Precision = Precisi
         windows = rng.normal(0, 1, (batch, spec.length, spec.features)).astype(np.float32)
         differences.append(float(np.abs(like(windows) - in_onnx(windows)).max()))
     if not max(differences) < TOLERANCES[precision]:
-        raise ExportError(
+        raise ModelError(
             f"in {precision} the file differs from what it was made from by {max(differences):.1e}"
         )
     return max(differences)

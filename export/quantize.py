@@ -7,15 +7,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from dancetype.engine.errors import ExpectedError
+from dancetype.engine.errors import ModelError
 from dancetype.engine.skeleton import Array
 from dancetype.export.precision import Precision
 
 _LARGEST: Final = 127
-
-
-class PackingError(ExpectedError):
-    """A model that cannot be made smaller."""
 
 
 def pack(model: onnx.ModelProto, precision: Precision) -> None:
@@ -29,14 +25,14 @@ def pack(model: onnx.ModelProto, precision: Precision) -> None:
         precision: the one wanted.
 
     Raises:
-        PackingError: it has none such.
+        ModelError: it has none such.
     """
     if precision is Precision.FP32:
         return
     graph = model.graph
     weights = [tensor for tensor in graph.initializer if _is_weight(tensor)]
     if not weights:
-        raise PackingError("it holds no weights in float32: it was made smaller before")
+        raise ModelError("it holds no weights in float32: it was made smaller before")
     unpacking: list[onnx.NodeProto] = []
     for weight in weights:
         values, name = numpy_helper.to_array(weight), weight.name

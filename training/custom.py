@@ -9,15 +9,15 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from dancetype.engine.contract import CREDIT
-from dancetype.engine.errors import printable
+from dancetype.engine.errors import FileError, printable
 from dancetype.engine.genres import CODES, GENRES, plain
 from dancetype.engine.media.track import NOT_DANCING, Track, read_tracks
 from dancetype.training.data.aist import Sequence as AistSequence
-from dancetype.training.data.clips import ClipFile, ClipFolder, ClipsError, read_clips
+from dancetype.training.data.clips import ClipFile, ClipFolder, read_clips
 from dancetype.training.data.extract import film_all, find_pose_model
 from dancetype.training.data.holdout import HoldOut, OwnClip, hold_out, seconds_of
 from dancetype.training.data.splits import find_split
-from dancetype.training.recipe import Recipe, RecipeError
+from dancetype.training.recipe import Recipe
 from dancetype.training.runs import (
     CHECKPOINT,
     check_genres,
@@ -77,7 +77,7 @@ def run_own_training(
     from dancetype.training.train import Trainer
 
     if recipe.sampling.windows != "random":
-        raise RecipeError(f"recipe {recipe.name} learns from no clips: it draws no random windows")
+        raise FileError(f"recipe {recipe.name} learns from no clips: it draws no random windows")
     folder = read_clips(clips)
     genres = dict(folder.genres) if data is None else GENRES | dict(folder.genres)
     _check_genres(clips, genres)
@@ -125,9 +125,9 @@ def run_own_training(
 
 def _check_genres(clips: Path, genres: Mapping[str, str]) -> None:
     if not genres:
-        raise ClipsError(f"{clips}: holds nobody who dances; add a folder for each of two genres")
+        raise FileError(f"{clips}: holds nobody who dances; add a folder for each of two genres")
     if len(genres) == 1:
-        raise ClipsError(
+        raise FileError(
             f"{clips}: one genre ({', '.join(genres.values())}) cannot be told from others; add a "
             "folder of another"
         )
@@ -137,7 +137,7 @@ def _resumed(out: Path, recipe: Recipe, split: str) -> "Checkpoint | None":
     """The checkpoint to go on from; None where there is none, or one of other clips.
 
     Raises:
-        RecipeError: what is there is no run on clips, and not to be written over.
+        FileError: what is there is no run on clips, and not to be written over.
     """
     from dancetype.training.checkpoint import Checkpoint
 
@@ -197,7 +197,7 @@ def _check_material(
     for code, name in genres.items():
         seconds = seconds_of(own, code)
         if seconds < needed and code not in also:
-            raise ClipsError(
+            raise FileError(
                 f"{name}: {seconds:.1f} s in which somebody is seen, and {needed:g} s are the "
                 "least that can be learned from; add clips (a minute or more of each dancer is "
                 "better), or remove the folder"

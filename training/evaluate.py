@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dancetype.engine.clip import ClipResult, classify_track
 from dancetype.engine.contract import Contract
-from dancetype.engine.errors import ExpectedError
+from dancetype.engine.errors import FileError
 from dancetype.engine.genres import GENRES
 from dancetype.engine.media.track import Track
 from dancetype.engine.recognizer import WindowClassifier
@@ -19,10 +19,6 @@ from dancetype.training.data import aist
 
 _BINS = 15
 _SITUATIONS = {"BM": "basic", "FM": "advanced"}
-
-
-class EvaluationError(ExpectedError):
-    """A model and data that do not go together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +48,7 @@ class Evaluation:
         names: of the genres, by code.
 
     Raises:
-        EvaluationError: a clip shows a genre that the model does not know.
+        FileError: a clip shows a genre that the model does not know.
     """
 
     labels: tuple[str, ...]
@@ -62,7 +58,7 @@ class Evaluation:
     def __post_init__(self) -> None:
         unknown = sorted({clip.genre for clip in self.clips} - set(self.labels))
         if unknown:
-            raise EvaluationError(f"the model knows {self.labels}, not {', '.join(unknown)}")
+            raise FileError(f"the model knows {self.labels}, not {', '.join(unknown)}")
 
     def figures(self) -> dict[str, Any]:
         """The figures as JSON-ready values; shares are from 0 to 1.

@@ -7,15 +7,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from dancetype.engine.errors import ExpectedError
+from dancetype.engine.errors import FileError
 from dancetype.engine.window import WindowSpec
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
-
-
-class RecipeError(ExpectedError):
-    """A recipe that does not exist or does not hold together."""
 
 
 class _Settings(BaseModel):
@@ -181,7 +177,7 @@ def load_recipe(name: str) -> Recipe:
     """Reads a recipe that comes along, by name, or any other, by its file.
 
     Raises:
-        RecipeError: there is none, or a setting is missing, unknown or out of range.
+        FileError: there is none, or a setting is missing, unknown or out of range.
     """
     path = Path(name) if name.endswith(".toml") else None
     try:
@@ -189,11 +185,11 @@ def load_recipe(name: str) -> Recipe:
         return Recipe(**tomllib.loads(source.read_text(encoding="utf-8")))
     except OSError as error:
         known = ", ".join(recipe_names())
-        raise RecipeError(f"no recipe {name!r}; there are {known}, or give a .toml file") from error
+        raise FileError(f"no recipe {name!r}; there are {known}, or give a .toml file") from error
     except ValidationError as error:
         wrong = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise RecipeError(f"recipe {name!r}: {'; '.join(wrong)}") from error
+        raise FileError(f"recipe {name!r}: {'; '.join(wrong)}") from error
     # Besides its own error, tomllib lets through those of long numbers, other encodings and tables
     # in tables; a path raises one where it holds a null byte.
     except (ValueError, RecursionError) as error:
-        raise RecipeError(f"recipe {name!r}: {error}") from error
+        raise FileError(f"recipe {name!r}: {error}") from error

@@ -10,14 +10,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dancetype.engine.classifier import Classifier
+from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES
-from dancetype.engine.media.track import NOT_DANCING, Track, TrackError, read_tracks
+from dancetype.engine.media.track import NOT_DANCING, Track, read_tracks
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.training.data import aist
 from dancetype.training.data.aist import read_sequences
 from dancetype.training.data.splits import Split, find_split
 from dancetype.training.evaluate import Evaluation, evaluate_sequences, evaluate_tracks
-from dancetype.training.recipe import Recipe, RecipeError
+from dancetype.training.recipe import Recipe
 from dancetype.training.report import percent, save_curves, shared_dancers
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def run_training(
     Tracks of sequences that are not in the split are left out, so that it stays a split.
 
     Raises:
-        RecipeError: the folder holds a run of another recipe or split.
+        FileError: the folder holds a run of another recipe or split.
         ExpectedError: the data cannot be used.
     """
     from dancetype.training.checkpoint import Checkpoint
@@ -96,9 +97,9 @@ def run_training(
     console.print(f"{file}: trained; next, dancetype evaluate --model {file} or dancetype export")
 
 
-def other_run(out: Path, checkpoint: "Checkpoint") -> RecipeError:
+def other_run(out: Path, checkpoint: "Checkpoint") -> FileError:
     """What to say where a folder holds another run than the one asked for."""
-    return RecipeError(
+    return FileError(
         f"{out} holds a run of recipe {checkpoint.recipe.name} on split {checkpoint.split} that is "
         "not the one asked for; choose another folder, or remove it"
     )
@@ -141,11 +142,11 @@ def check_genres(folder: Path, tracks: Sequence[Track], codes: Collection[str]) 
     """Refuses tracks of a genre that nobody has heard of.
 
     Raises:
-        TrackError: with its code.
+        FileError: with its code.
     """
     for track in tracks:
         if track.genre not in {*codes, NOT_DANCING}:
-            raise TrackError(
+            raise FileError(
                 f"{folder / track.name}.npz: {track.genre!r} is none of the genres to be learned: "
                 f"{', '.join(codes)}, and {NOT_DANCING}"
             )
@@ -192,7 +193,7 @@ class Judge:
         """Evaluates on the landmark tracks that show a dance."""
         tracks = [track for track in read_tracks(folder) if track.genre != NOT_DANCING]
         if not tracks:
-            raise TrackError(f"{folder}: no track in it shows a dance")
+            raise FileError(f"{folder}: no track in it shows a dance")
         dancers = [track.dancer for track in tracks if track.dancer]
         shares = shared_dancers(list(self._contract.dancers), dancers)
         title = self._title(f"{len(tracks)} landmark tracks in {folder}", shares)

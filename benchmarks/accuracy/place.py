@@ -8,9 +8,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
-from dancetype.engine.errors import ExpectedError
+from dancetype.engine.errors import ExpectedError, FileError
 from dancetype.engine.media.track import Track, read_tracks
-from dancetype.training.data.aist import Sequence, SequenceError, read_sequence
+from dancetype.training.data.aist import Sequence, read_sequence
 from dancetype.training.data.splits import Split, find_split
 
 OTHER: Final = {"A": "B", "B": "A"}
@@ -109,7 +109,7 @@ class Place:
 def _read(data: Path, name: str) -> Sequence | None:
     try:
         return read_sequence(data / "keypoints3d" / f"{name}.pkl")
-    except SequenceError as error:
+    except FileError as error:
         print(f"dropped {error}")
         return None
 

@@ -6,12 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from dancetype.engine.errors import ExpectedError
+from dancetype.engine.errors import FileError
 from dancetype.export.precision import Precision
-
-
-class FiguresError(ExpectedError):
-    """A file of figures that cannot be read."""
 
 
 def register(app: typer.Typer) -> None:
@@ -143,7 +139,7 @@ def _read_figures(path: Path) -> dict[str, Any]:
     try:
         figures = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise FiguresError(f"{path}: not a JSON file: {error}") from error
+        raise FileError(f"{path}: not a JSON file: {error}") from error
     if not isinstance(figures, dict):
-        raise FiguresError(f"{path}: figures are an object, split by split")
+        raise FileError(f"{path}: figures are an object, split by split")
     return figures

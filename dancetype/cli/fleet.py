@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from dancetype.app import page_outlet
+from dancetype.engine.errors import SettingsError
 from dancetype.stream.fleet.board import Board
 from dancetype.stream.fleet.cameras import CamerasFile
 from dancetype.stream.fleet.running import Fleet
@@ -18,7 +19,7 @@ from dancetype.stream.fleet.supervisor import Supervisor
 from dancetype.stream.fleet.yard import RayYard
 from dancetype.stream.messages import Clock
 from dancetype.stream.ray_cluster import attached
-from dancetype.stream.settings import Settings, SettingsError
+from dancetype.stream.settings import Settings
 from dancetype.stream.sinks.broker import parse_broker, tls_context
 from dancetype.stream.sinks.log import configure
 from dancetype.stream.web.access import is_loopback

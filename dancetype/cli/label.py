@@ -14,10 +14,10 @@ from rich.text import Text
 from dancetype.clip_worker import clip_worker, portable
 from dancetype.engine.classifier import SHIPPED, Classifier
 from dancetype.engine.contract import Contract
-from dancetype.engine.errors import ExpectedError
+from dancetype.engine.errors import ExpectedError, SettingsError, WorkerError
 from dancetype.loading import estimator_maker, native_libraries, say
 from dancetype.stream.record.progress import ProgressLines
-from dancetype.stream.settings import Settings, SettingsError
+from dancetype.stream.settings import Settings
 from dancetype.stream.system import chatter_dropped
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _look(
     same: "Row",
 ) -> None:
     """Has the clips of these names looked at, and the ledger keep what is said of them."""
-    from dancetype.stream.offline.archive.labelling import LabelError, labelled
+    from dancetype.stream.offline.archive.labelling import labelled
     from dancetype.stream.offline.archive.table import row_of
     from dancetype.stream.ray_cluster import attached
 
@@ -118,7 +118,7 @@ def _look(
                 tally.add(failed="error" in result)
                 progress.show([tally.line()])
         if tally.done < len(names):
-            raise LabelError(f"Ray has lost {len(names) - tally.done} clips; run it again")
+            raise WorkerError(f"Ray has lost {len(names) - tally.done} clips; run it again")
     except BaseException:
         say(f"{tally.done} of {len(names)} clips are kept; the same command goes on from there")
         raise

@@ -12,13 +12,14 @@ from rich.text import Text
 from dancetype.app import outgoing
 from dancetype.cli.ending import end
 from dancetype.engine.classifier import Classifier
+from dancetype.engine.errors import FileError, SettingsError
 from dancetype.engine.floor import Floor
 from dancetype.stream.messages import Clock
 from dancetype.stream.replay import Agreement, Pace, Part, Replay, length, programme
 from dancetype.stream.session import Session
-from dancetype.stream.settings import Settings, SettingsError
+from dancetype.stream.settings import Settings
 from dancetype.stream.sinks.log import configure
-from dancetype.stream.sinks.take import About, TakeError, read_take
+from dancetype.stream.sinks.take import About, read_take
 from dancetype.stream.speaker import Speaker
 
 
@@ -54,13 +55,13 @@ def _parts(files: Sequence[Path]) -> list[Part]:
     """Each take that is named, or lies in a folder that is, once.
 
     Raises:
-        TakeError: one of them is no take, or a folder has none.
+        FileError: one of them is no take, or a folder has none.
     """
     paths: dict[Path, Path] = {}
     for file in files:
         found = sorted(file.glob("*.npz")) if file.is_dir() else [file]
         if not found:
-            raise TakeError(f"{file}: no takes (.npz) in it")
+            raise FileError(f"{file}: no takes (.npz) in it")
         paths |= {path.resolve(): path for path in found}
     # Halfway through a rehearsal would be too late to find one damaged. Only one at a time is held,
     # as there may be days of them.

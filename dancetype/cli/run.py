@@ -10,6 +10,7 @@ from rich.console import Console
 from dancetype.app import outgoing
 from dancetype.cli.ending import end
 from dancetype.engine.classifier import Classifier
+from dancetype.engine.errors import SettingsError
 from dancetype.engine.floor import Floor
 from dancetype.loading import estimator_maker, native_libraries, say
 from dancetype.stream.assets import SAMPLE_CLIP, cache_folder, fetch
@@ -17,7 +18,7 @@ from dancetype.stream.frames import Onlooker
 from dancetype.stream.messages import Clock
 from dancetype.stream.native_memory import one_heap
 from dancetype.stream.session import MakePipeline, Session
-from dancetype.stream.settings import Settings, SettingsError
+from dancetype.stream.settings import Settings
 from dancetype.stream.sinks.log import configure
 from dancetype.stream.sources.uri import SourceUri, parse_uri
 from dancetype.stream.speaker import Speaker

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dancetype.engine.errors import ExpectedError
+from dancetype.engine.errors import FileError
 from dancetype.engine.files import open_npz, save_npz
 from dancetype.engine.genres import CODES, is_code
 from dancetype.engine.landmarks import LANDMARKS, Landmarks, coco_joints
@@ -23,10 +23,6 @@ _AIST_DANCER: Final = re.compile(r"_(d\d+)_")
 # Some five hours of frames.
 _MOST_BYTES: Final = 512 * 1024**2
 _LONGEST: Final = 86_400.0
-
-
-class TrackError(ExpectedError):
-    """A file that is no landmark track; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,29 +150,29 @@ def read_track(path: Path) -> Track:
     Entries `dancer`, `sequence` and `start_s` may say more; `start_s` is in seconds.
 
     Raises:
-        TrackError: not such a file.
+        FileError: not such a file.
     """
     try:
         with open_npz(path, most_bytes=_MOST_BYTES) as arrays:
             track = _track(path.stem, arrays)
     # Of a damaged file numpy, zipfile and zlib make nearly anything.
     except Exception as error:
-        raise TrackError(f"{path}: not a landmark track: {error}") from error
+        raise FileError(f"{path}: not a landmark track: {error}") from error
     frames = len(track.times) if track.times.ndim == 1 else 0
     wanted = [(frames, LANDMARKS, 3)] * 2 + [(frames, LANDMARKS)]
     shapes = [track.world.shape, track.image.shape, track.visibility.shape]
     if not frames or shapes != wanted:
-        raise TrackError(
+        raise FileError(
             f"{path}: world, image, visibility are {shapes} and timestamps_ms "
             f"{track.times.shape}; expected (T, 33, 3), (T, 33, 3), (T, 33) and (T,)"
         )
     if not (np.isfinite(track.times).all() and np.all(np.diff(track.times) > 0)):
-        raise TrackError(f"{path}: its timestamps do not rise")
+        raise FileError(f"{path}: its timestamps do not rise")
     if not track.times[-1] - track.times[0] <= _LONGEST:
-        raise TrackError(f"{path}: its timestamps span more than a day; are they milliseconds?")
+        raise FileError(f"{path}: its timestamps span more than a day; are they milliseconds?")
     # Which codes there are is known to whoever uses the track.
     if not is_code(track.genre) and track.genre != NOT_DANCING:
-        raise TrackError(
+        raise FileError(
             f"{path}: {track.genre!r} is none of the genres {', '.join(CODES)}, no code of another "
             f"(1 to 12 of A-Z and 0-9), nor {NOT_DANCING}"
         )
@@ -213,9 +209,9 @@ def read_tracks(folder: Path) -> list[Track]:
     """Reads all tracks of a folder, by name.
 
     Raises:
-        TrackError: one of them is no track, or there are none.
+        FileError: one of them is no track, or there are none.
     """
     paths = sorted(folder.glob("*.npz"))
     if not paths:
-        raise TrackError(f"{folder}: no .npz tracks in it")
+        raise FileError(f"{folder}: no .npz tracks in it")
     return [read_track(path) for path in paths]

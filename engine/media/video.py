@@ -8,20 +8,12 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dancetype.engine.errors import ExpectedError
+from dancetype.engine.errors import FileError, MissingFileError
 from dancetype.engine.media.opencv import cv2
 from dancetype.engine.media.sampler import Wants, every_frame
 
 _USUAL_STEP: Final = 1 / 30
 _LONGEST_STEP: Final = 10.0
-
-
-class VideoError(ExpectedError):
-    """A file of which no video can be read; the text names it and says why."""
-
-
-class NoVideoFileError(VideoError):
-    """There is no such file, or its name stands in the way."""
 
 
 class FrameTimes:
@@ -61,8 +53,8 @@ class Video:
         path: of the file.
 
     Raises:
-        NoVideoFileError: no such file, or a name that cannot be used.
-        VideoError: not one with a video that can be read.
+        MissingFileError: no such file, or a name that cannot be used.
+        FileError: not one with a video that can be read.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -72,19 +64,19 @@ class Video:
         # A name too long, a folder that may not be looked into; ~somebody who is not known.
         except (OSError, RuntimeError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise NoVideoFileError(f"{path}: cannot be opened: {reason}") from error
+            raise MissingFileError(f"{path}: cannot be opened: {reason}") from error
         if folder:
-            raise NoVideoFileError(f"{path}: a folder; name a video file in it")
+            raise MissingFileError(f"{path}: a folder; name a video file in it")
         if not there:
-            raise NoVideoFileError(f"{path}: no such file")
+            raise MissingFileError(f"{path}: no such file")
         # An absolute path is never taken for one of FFmpeg's protocols, such as `concat:`.
         whole = str(self._path.resolve())
         if whole != whole.encode(errors="replace").decode():
             # It would bring OpenCV down, and the whole program with it.
-            raise NoVideoFileError(f"{path}: the name is not UTF-8; rename the file")
+            raise MissingFileError(f"{path}: the name is not UTF-8; rename the file")
         self._reader = cv2.VideoCapture(whole, cv2.CAP_FFMPEG)
         if not self._reader.isOpened():
-            raise VideoError(f"{path}: {self._unreadable()}")
+            raise FileError(f"{path}: {self._unreadable()}")
         # The default, and too important to leave to it: phones film upright by metadata alone.
         self._reader.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         self._times = FrameTimes(self._reader.get(cv2.CAP_PROP_FPS))
@@ -116,7 +108,7 @@ class Video:
                 saves making images of them.
 
         Raises:
-            VideoError: the file has no frame at all.
+            FileError: the file has no frame at all.
         """
         while self._reader.grab():
             time = self._times.next(self._reader.get(cv2.CAP_PROP_POS_MSEC) / 1000)
@@ -128,7 +120,7 @@ class Video:
             self._empty = False
             return time, image.astype(np.uint8, copy=False)
         if self._empty:
-            raise VideoError(f"{self._path}: no frame in it can be decoded; is it damaged?")
+            raise FileError(f"{self._path}: no frame in it can be decoded; is it damaged?")
         return None
 
     def close(self) -> None:

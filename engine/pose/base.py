@@ -6,16 +6,11 @@ from typing import Final, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dancetype.engine.errors import ExpectedError
 from dancetype.engine.landmarks import Landmarks
 
 PoseRuntime = Literal["mediapipe", "litert"]
 
 DEFAULT_RUNTIME: Final[PoseRuntime] = "litert"
-
-
-class PoseModelError(ExpectedError):
-    """A file that is no pose model the runtime can use; the message says why."""
 
 
 class PoseEstimator(ABC):

@@ -10,8 +10,9 @@ import mediapipe as mp
 import numpy as np
 from numpy.typing import NDArray
 
+from dancetype.engine.errors import ModelError
 from dancetype.engine.landmarks import Landmarks
-from dancetype.engine.pose.base import PoseEstimator, PoseModelError
+from dancetype.engine.pose.base import PoseEstimator
 from dancetype.engine.pose.frames import Timestamps, checked_image, shrunk
 from dancetype.engine.skeleton import Array
 
@@ -29,7 +30,7 @@ class MediaPipeEstimator(PoseEstimator):
         people: how many to find at most.
 
     Raises:
-        PoseModelError: no such file, or no such model.
+        ModelError: no such file, or no such model.
         OSError: the system lacks a library that MediaPipe loads, such as libEGL.
     """
 
@@ -88,7 +89,7 @@ def _positions(marks: Any) -> Array:
 
 def _landmarker(model: Path, people: int) -> Any:
     if not model.is_file():
-        raise PoseModelError(f"no such file: {model}")
+        raise ModelError(f"no such file: {model}")
     options = _vision.PoseLandmarkerOptions(
         base_options=mp.tasks.BaseOptions(model_asset_path=str(model)),
         running_mode=_vision.RunningMode.VIDEO,
@@ -98,4 +99,4 @@ def _landmarker(model: Path, people: int) -> Any:
         return _vision.PoseLandmarker.create_from_options(options)
     # What MediaPipe raises depends on how far it got with the file.
     except (RuntimeError, ValueError, FileNotFoundError) as error:
-        raise PoseModelError(f"{model}: not a pose model: {error}") from error
+        raise ModelError(f"{model}: not a pose model: {error}") from error

@@ -16,7 +16,7 @@ def open_estimator(
         people: how many to find at most.
 
     Raises:
-        PoseModelError: no such file, or no such model.
+        ModelError: no such file, or no such model.
         OSError: the system lacks a library that the runtime loads, such as libEGL.
     """
     if runtime == "litert":

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from contextlib import closing
 from threading import Thread
 
+from dancetype.engine.errors import SourceError, SourceUnavailableError
 from dancetype.stream.capture.frame_slot import FrameSlot
 from dancetype.stream.frames import Frame
-from dancetype.stream.sources.base import Source, SourceError, SourceUnavailableError
+from dancetype.stream.sources.base import Source
 
 _log = logging.getLogger(__name__)
 

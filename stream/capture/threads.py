@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from threading import Event as Flag
 from threading import Thread
 
-from dancetype.engine.errors import ExpectedError
+from dancetype.engine.errors import ExpectedError, Fault
 from dancetype.stream.capture.frame_slot import FrameSlot
 from dancetype.stream.capture.watchdog import STALL, Capture
 from dancetype.stream.events import StateChanged
 from dancetype.stream.frames import Frame
 from dancetype.stream.messages import SourceState
-from dancetype.stream.sources.base import Fault, Source
+from dancetype.stream.sources.base import Source
 
 _log = logging.getLogger(__name__)
 

@@ -5,12 +5,13 @@ from functools import partial
 from threading import Lock
 from typing import Final
 
+from dancetype.engine.errors import Fault, SourceError, SourceUnavailableError
 from dancetype.stream.capture.backoff import Backoff
 from dancetype.stream.capture.frame_slot import FrameSlot
 from dancetype.stream.capture.reader import Reader
 from dancetype.stream.events import StateChanged
 from dancetype.stream.messages import SourceState
-from dancetype.stream.sources.base import Fault, Source, SourceError, SourceUnavailableError
+from dancetype.stream.sources.base import Source
 
 STALL: Final = 2.0
 """Seconds without a frame after which a live source counts as stalled, unless told otherwise."""

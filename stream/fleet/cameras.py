@@ -9,9 +9,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from dancetype.engine.errors import ExpectedError
+from dancetype.engine.errors import SettingsError, SourceError
 from dancetype.stream.settings import Settings, explained
-from dancetype.stream.sources.base import SourceError
 from dancetype.stream.sources.uri import SourceKind
 
 _LOOK: Final = (
@@ -31,12 +30,6 @@ _BROKER: Final = ("mqtt", "mqtt_ca", "mqtt_client_id", "homeassistant")
 _POSED_BY_A_CORE: Final = 30
 _DECODING: Final = 0.25
 _STEP: Final = 0.25
-
-
-class CamerasError(ExpectedError):
-    """A file of cameras that makes no sense; the text names the place and what it takes."""
-
-    exit_code = 2
 
 
 class _Place(BaseModel):
@@ -99,20 +92,20 @@ def parse_cameras(text: str, base: Settings) -> dict[str, Camera]:
         base: what holds for a camera where neither table says anything.
 
     Raises:
-        CamerasError: it is not TOML, or a table holds what it cannot.
+        SettingsError: it is not TOML, or a table holds what it cannot.
     """
     try:
         document = tomllib.loads(text)
     # Besides its own error, tomllib lets through those of long numbers and of tables in tables.
     except (ValueError, RecursionError) as error:
-        raise CamerasError(f"not TOML: {error}") from error
+        raise SettingsError(f"not TOML: {error}") from error
     if unknown := sorted(document.keys() - {"defaults", "cameras"}):
-        raise CamerasError(f"there is no table {unknown[0]!r}; there are defaults and cameras")
+        raise SettingsError(f"there is no table {unknown[0]!r}; there are defaults and cameras")
     defaults, tables = document.get("defaults", {}), document.get("cameras", {})
     if not isinstance(defaults, dict) or not isinstance(tables, dict):
-        raise CamerasError("defaults and cameras are tables: write [defaults], [cameras.NAME]")
+        raise SettingsError("defaults and cameras are tables: write [defaults], [cameras.NAME]")
     if not tables:
-        raise CamerasError('no camera: write [cameras.NAME] and source = "rtsp://..." below it')
+        raise SettingsError('no camera: write [cameras.NAME] and source = "rtsp://..." below it')
     _check_keys("defaults", defaults, taken=_LOOK[1:])
     return {name: _camera(name, table, defaults, base) for name, table in tables.items()}
 
@@ -120,7 +113,7 @@ def parse_cameras(text: str, base: Settings) -> dict[str, Camera]:
 def _camera(name: str, table: Any, defaults: Mapping[str, Any], base: Settings) -> Camera:
     where = f"cameras.{name}"
     if not isinstance(table, dict) or "source" not in table:
-        raise CamerasError(f'{where}: takes source = "...", in a table of its own')
+        raise SettingsError(f'{where}: takes source = "...", in a table of its own')
     _check_keys(where, table, taken=_LOOK)
     own = {**defaults, **table}
     try:
@@ -130,9 +123,9 @@ def _camera(name: str, table: Any, defaults: Mapping[str, Any], base: Settings) 
         own["source"] = {name: own["source"]}
         settings = Settings(**{**_given(base), **own})
     except SourceError as error:
-        raise CamerasError(f"{where}.source: {error}") from error
+        raise SettingsError(f"{where}.source: {error}") from error
     except ValidationError as error:
-        raise CamerasError(f"{where}.{explained(error)}") from error
+        raise SettingsError(f"{where}.{explained(error)}") from error
     cpus = place.cpus or cores_for(settings.pose_fps)
     return Camera(name, settings, cpus=cpus, gpus=place.gpus, loop=place.loop)
 
@@ -140,7 +133,7 @@ def _camera(name: str, table: Any, defaults: Mapping[str, Any], base: Settings) 
 def _check_keys(where: str, table: Mapping[str, Any], *, taken: tuple[str, ...]) -> None:
     keys = (*taken, *_Place.model_fields)
     if unknown := [key for key in table if key not in keys]:
-        raise CamerasError(f"{where}: there is no {unknown[0]!r}; there are {', '.join(keys)}")
+        raise SettingsError(f"{where}: there is no {unknown[0]!r}; there are {', '.join(keys)}")
 
 
 def _given(base: Settings) -> dict[str, Any]:
@@ -175,7 +168,7 @@ class CamerasFile:
         """The cameras as they are now.
 
         Raises:
-            CamerasError: it cannot be read, or makes no sense.
+            SettingsError: it cannot be read, or makes no sense.
         """
         self._seen = self._taken = self._bytes()
         return self._parsed(self._seen)
@@ -192,7 +185,7 @@ class CamerasFile:
                 return None
             self._taken = now
             cameras = self._parsed(now)
-        except CamerasError as error:
+        except SettingsError as error:
             self.error = str(error)
             return None
         self.error = None
@@ -203,12 +196,12 @@ class CamerasFile:
             return self._read(self._path)
         except OSError as error:
             self._seen = self._taken = None
-            raise CamerasError(f"{self._path}: cannot be read: {error.strerror}") from error
+            raise SettingsError(f"{self._path}: cannot be read: {error.strerror}") from error
 
     def _parsed(self, content: bytes) -> dict[str, Camera]:
         try:
             return parse_cameras(content.decode(), self._base)
         except UnicodeDecodeError as error:
-            raise CamerasError(f"{self._path}: not UTF-8") from error
-        except CamerasError as error:
-            raise CamerasError(f"{self._path}: {error}") from error
+            raise SettingsError(f"{self._path}: not UTF-8") from error
+        except SettingsError as error:
+            raise SettingsError(f"{self._path}: {error}") from error

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Self
 
+from dancetype.engine.errors import Fault
 from dancetype.stream.messages import Message, SourceMessage, SourceState
 from dancetype.stream.new_frames import NewFrames
-from dancetype.stream.sources.base import Fault
 
 _LATELY: Final = 60.0
 

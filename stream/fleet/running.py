@@ -6,10 +6,11 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
+from dancetype.engine.errors import WorkerError
 from dancetype.stream.fleet.cameras import CamerasFile
 from dancetype.stream.fleet.placing import Node
 from dancetype.stream.fleet.supervisor import BEAT, Kill, Placement, Start, Stop, Supervisor
-from dancetype.stream.fleet.yard import LostError, Process, Yard
+from dancetype.stream.fleet.yard import Process, Yard
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Fleet:
         """Runs until `stop` is set, then ends all cameras in good order.
 
         Raises:
-            CamerasError: the file makes no sense to begin with.
+            SettingsError: the file makes no sense to begin with.
         """
         self._supervisor.want(self._file.load())
         while not stop.is_set():
@@ -110,7 +111,7 @@ class Fleet:
             finally:
                 beats.cancel()
             self._supervisor.end(placement, farewell)
-        except LostError as error:
+        except WorkerError as error:
             self._supervisor.lose(placement, str(error))
         except Exception as error:
             _log.exception("camera %s: cannot be started", placement.name)
@@ -124,7 +125,7 @@ class Fleet:
 
     async def _ask(self, placement: Placement, process: Process) -> None:
         # That it is gone is told by its run.
-        with suppress(LostError):
+        with suppress(WorkerError):
             while True:
                 due = self._clock() + BEAT
                 self._supervisor.hear(placement, await process.beat())
@@ -132,7 +133,7 @@ class Fleet:
 
     async def _stop(self, placement: Placement, reason: str) -> None:
         if process := self._processes.get(placement):
-            with suppress(LostError):
+            with suppress(WorkerError):
                 await process.stop(reason)
 
     def _send(self, errand: Coroutine[Any, Any, None]) -> None:

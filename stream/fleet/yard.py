@@ -4,15 +4,11 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any, Protocol
 
-from dancetype.engine.errors import first_line
+from dancetype.engine.errors import WorkerError, first_line
 from dancetype.stream.fleet.actor import CameraActor, Charge
 from dancetype.stream.fleet.placing import Node, Room
 from dancetype.stream.fleet.report import Farewell, Report
 from dancetype.stream.fleet.supervisor import Placement
-
-
-class LostError(Exception):
-    """A process is gone, or could not be started; the text says why."""
 
 
 class Process(Protocol):
@@ -22,7 +18,7 @@ class Process(Protocol):
         """Runs it; done when it has ended.
 
         Raises:
-            LostError: it is gone.
+            WorkerError: it is gone.
         """
         ...
 
@@ -30,7 +26,7 @@ class Process(Protocol):
         """Asks how it is doing.
 
         Raises:
-            LostError: it is gone.
+            WorkerError: it is gone.
         """
         ...
 
@@ -105,7 +101,7 @@ class RayProcess:
         """Runs it; done when it has ended.
 
         Raises:
-            LostError: it is gone.
+            WorkerError: it is gone.
         """
         farewell: Farewell = await self._answer(self._actor.run.remote())
         return farewell
@@ -114,7 +110,7 @@ class RayProcess:
         """Asks how it is doing.
 
         Raises:
-            LostError: it is gone.
+            WorkerError: it is gone.
         """
         report: Report = await self._answer(self._actor.beat.remote())
         return report
@@ -123,7 +119,7 @@ class RayProcess:
         """Has it end in good order, soon.
 
         Raises:
-            LostError: it is gone.
+            WorkerError: it is gone.
         """
         await self._answer(self._actor.stop.remote(reason))
 
@@ -138,7 +134,7 @@ class RayProcess:
             raise
         # What an actor raises comes as its own class or as one of Ray's.
         except Exception as error:
-            raise LostError(_explained(error)) from error
+            raise WorkerError(_explained(error)) from error
 
 
 def _explained(error: Exception) -> str:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from dancetype.engine.classifier import Classifier
+from dancetype.engine.errors import FileError, SourceError
 from dancetype.stream.offline.analysis import Seen, see
 from dancetype.stream.offline.results import Result, result_of
 from dancetype.stream.offline.workers import Tell
-from dancetype.stream.offline.writing import ClipWriteError, written_whole
+from dancetype.stream.offline.writing import written_whole
 from dancetype.stream.record.recording import LandmarkEstimator
-from dancetype.stream.sources.base import SourceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class ClipWork:
         result = result_of(task.file, seen, self._classifier.contract)
         try:
             self._draw(task, seen, result, tell)
-        except (SourceError, ClipWriteError) as error:
+        except (SourceError, FileError) as error:
             result["error"] = str(error)
         return result
 

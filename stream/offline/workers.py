@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final
 
-from dancetype.engine.errors import ExpectedError
+from dancetype.engine.errors import ExpectedError, WorkerError
 
 # A process that forks would share locks and threads of native libraries with this one.
 _CONTEXT: Final = multiprocessing.get_context("spawn")
@@ -24,10 +24,6 @@ Work = Callable[[Any, Tell], Any]
 """Does a task and gives its result."""
 OpenWorker = Callable[[], AbstractContextManager[Work]]
 """Loads what a worker needs, once; goes to another process, and so has to be picklable."""
-
-
-class PoolError(ExpectedError):
-    """Workers cannot begin; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +89,7 @@ class Pool:
             tasks: picklable.
 
         Raises:
-            PoolError: workers cannot begin.
+            WorkerError: workers cannot begin.
         """
         waiting = deque(enumerate(tasks))
         left = len(tasks)
@@ -120,14 +116,14 @@ class Pool:
             self._workers.remove(worker)
             reason = worker.end()
             if not worker.ready:
-                raise PoolError(f"a process to look at clips {reason} before it began") from None
+                raise WorkerError(f"a process to look at clips {reason} before it began") from None
             if index is None:
                 return None
             return Failed(index, f"the process that looked at it {reason}")
         if kind == "refused":
             self._workers.remove(worker)
             worker.end()
-            raise PoolError(value)
+            raise WorkerError(value)
         worker.ready = True
         if index is None:
             return None

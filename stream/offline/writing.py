@@ -6,12 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from dancetype.engine.errors import ExpectedError
-from dancetype.stream.settings import SettingsError
-
-
-class ClipWriteError(ExpectedError):
-    """A film or plot that could not be written; the text names it and says why."""
+from dancetype.engine.errors import FileError, SettingsError
 
 
 def places(option: str, given: str | None, clips: Sequence[Path], suffix: str) -> dict[Path, Path]:
@@ -51,14 +46,14 @@ def written_whole(path: Path) -> Iterator[Path]:
     """Gives a file beside `path` to write to, which becomes `path` once it is whole.
 
     Raises:
-        ClipWriteError: it cannot be written.
+        FileError: it cannot be written.
     """
     part = _part(path)
     try:
         yield part
         part.replace(path)
     except OSError as error:
-        raise ClipWriteError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise FileError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
         sweep(path)
 

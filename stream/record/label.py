@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import Final, Self
 
+from dancetype.engine.errors import SettingsError
 from dancetype.engine.genres import GENRES, plain, understood
 from dancetype.engine.media.track import NOT_DANCING
-from dancetype.stream.settings import SettingsError
 
 _MOST: Final = 64
 # Of 255 that a name has on most disks; a letter may take four, and the source takes some too.

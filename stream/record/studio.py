@@ -11,12 +11,13 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
+from dancetype.engine.errors import SourceError
 from dancetype.stream.events import StateChanged
 from dancetype.stream.messages import SourceState
 from dancetype.stream.record.label import Label
 from dancetype.stream.record.progress import ProgressLines
 from dancetype.stream.record.recording import LandmarkEstimator, Recorder, Recording, record_file
-from dancetype.stream.sources.base import Source, SourceError
+from dancetype.stream.sources.base import Source
 from dancetype.stream.sources.opening import open_source
 from dancetype.stream.sources.uri import SourceKind, SourceUri
 

@@ -6,14 +6,9 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Protocol, Self
 
-from dancetype.engine.errors import ExpectedError
 from dancetype.stream.messages import Message
 
 _log = logging.getLogger(__name__)
-
-
-class OutletError(ExpectedError):
-    """An outlet cannot start; the text says why and what to do about it."""
 
 
 class Outlet(Protocol):
@@ -23,7 +18,7 @@ class Outlet(Protocol):
         """Starts.
 
         Raises:
-            OutletError: it cannot, and no retrying would help.
+            SinkError: it cannot, and no retrying would help.
         """
         ...
 
@@ -54,7 +49,7 @@ class Outlets:
         """Starts them all, or none.
 
         Raises:
-            OutletError: one of them cannot start.
+            SinkError: one of them cannot start.
         """
         async with AsyncExitStack() as stack:
             for outlet in self._outlets:

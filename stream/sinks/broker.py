@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from aiomqtt.exceptions import MqttCodeError
 from paho.mqtt.reasoncodes import ReasonCode
 
-from dancetype.stream.sinks.base import OutletError
+from dancetype.engine.errors import SinkError
 
 # Reason codes of MQTT 5, section 2.4.
 _REFUSALS: Final = {
@@ -51,7 +51,7 @@ def parse_broker(url: str) -> Broker:
     User and password are percent-encoded, as in any URL.
 
     Raises:
-        OutletError: the URL is not of this form. The text shows nothing of it, as a password that
+        SinkError: the URL is not of this form. The text shows nothing of it, as a password that
             is not encoded may have ended up in any of its parts.
     """
     try:
@@ -64,7 +64,7 @@ def parse_broker(url: str) -> Broker:
     except ValueError:
         good = False
     if not good:
-        raise OutletError(
+        raise SinkError(
             "an MQTT broker is given as mqtt://user:password@host:port, or mqtts:// for TLS; "
             "in user and password, write @ : / # ? % as %40 %3A %2F %23 %3F %25"
         )
@@ -86,21 +86,21 @@ def tls_context(broker: Broker, ca: Path | None) -> ssl.SSLContext | None:
         ca: certificate (PEM) of who vouches for it; those the system trusts where None.
 
     Raises:
-        OutletError: `ca` cannot be read, holds no certificate, or would not be used.
+        SinkError: `ca` cannot be read, holds no certificate, or would not be used.
     """
     if not broker.tls:
         if ca is not None:
-            raise OutletError("--mqtt-ca is of use with mqtts:// only: write --mqtt mqtts://...")
+            raise SinkError("--mqtt-ca is of use with mqtts:// only: write --mqtt mqtts://...")
         return None
     try:
         return ssl.create_default_context(cafile=ca)
     except ssl.SSLError as error:
-        raise OutletError(
+        raise SinkError(
             f"{ca} holds no certificate: --mqtt-ca takes a PEM file, "
             "which begins with -----BEGIN CERTIFICATE-----"
         ) from error
     except OSError as error:
-        raise OutletError(
+        raise SinkError(
             f"cannot read {ca}: {error.strerror}; --mqtt-ca takes a certificate (PEM)"
         ) from error
 

@@ -4,8 +4,8 @@ import errno
 from pathlib import Path
 from typing import Self
 
+from dancetype.engine.errors import SinkError
 from dancetype.stream.messages import Message
-from dancetype.stream.sinks.base import OutletError
 
 
 class JsonlOutlet:
@@ -23,14 +23,14 @@ class JsonlOutlet:
         """Opens the file.
 
         Raises:
-            OutletError: it cannot be written.
+            SinkError: it cannot be written.
         """
         try:
             # Without a buffer each line is out when `send` returns, and nothing is left to be
             # written on closing, when a full disk would be one fault too many.
             self._file = self._path.open("ab", buffering=0)
         except OSError as error:
-            raise OutletError(
+            raise SinkError(
                 f"cannot write {self._path}: {error.strerror}; give another file to --jsonl"
             ) from error
         return self

@@ -11,10 +11,9 @@ from typing import Any, Final, Self, TypeVar
 import structlog
 from structlog.typing import Processor
 
-from dancetype.engine.errors import printable
+from dancetype.engine.errors import Fault, printable
 from dancetype.engine.rolling import Status
 from dancetype.stream.messages import Message, SourceMessage, SourceState
-from dancetype.stream.sources.base import Fault
 
 _Said = TypeVar("_Said")
 

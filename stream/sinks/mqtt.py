@@ -106,7 +106,7 @@ class MqttOutlet:
         clock: monotonic, in seconds.
 
     Raises:
-        OutletError: the URL is not of that form.
+        SinkError: the URL is not of that form.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class MqttOutlet:
         """Reads the certificate; sources connect with their first message.
 
         Raises:
-            OutletError: the certificate cannot be read.
+            SinkError: the certificate cannot be read.
         """
         self._tls = tls_context(self._broker, self._ca)
         return self

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from dancetype.engine.errors import SinkError
 from dancetype.engine.rolling import Status
 from dancetype.stream.messages import (
     DancerAnswer,
@@ -19,7 +20,6 @@ from dancetype.stream.messages import (
     SourceState,
 )
 from dancetype.stream.sinks.addresses import Address, resolve
-from dancetype.stream.sinks.base import OutletError
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def parse_target(target: str) -> tuple[str, int]:
     """Reads `host:port`; an IPv6 address stands in brackets, as `[::1]:9000`.
 
     Raises:
-        OutletError: it is not of this form.
+        SinkError: it is not of this form.
     """
     try:
         parts = urlsplit(f"//{target}")
@@ -47,7 +47,7 @@ def parse_target(target: str) -> tuple[str, int]:
     except ValueError:
         good = False
     if not good or port is None:
-        raise OutletError(
+        raise SinkError(
             f"{target!r} is no place to send OSC to: --osc takes host:port, "
             "such as 127.0.0.1:9000 or [::1]:9000"
         )
@@ -147,7 +147,7 @@ class OscOutlet:
         target: where to, as `parse_target` reads it.
 
     Raises:
-        OutletError: `target` is not of that form.
+        SinkError: `target` is not of that form.
     """
 
     def __init__(self, target: str) -> None:
@@ -161,13 +161,13 @@ class OscOutlet:
         """Looks the host up.
 
         Raises:
-            OutletError: there is none of that name.
+            SinkError: there is none of that name.
         """
         try:
             addresses = await resolve(self._host, self._port, socket.SOCK_DGRAM)
         except OSError as error:
             why = "no answer" if isinstance(error, TimeoutError) else error.strerror
-            raise OutletError(
+            raise SinkError(
                 f"cannot look up {self._host} ({why}): give --osc an address in place of a name"
             ) from error
         self._address = preferred(addresses)

@@ -13,11 +13,11 @@ from typing import Final, Self
 
 import numpy as np
 
+from dancetype.engine.errors import SinkError
 from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.skeleton import JOINTS
 from dancetype.stream.frames import Frame
 from dancetype.stream.messages import Clock, Message, PredictionTimes, SourceMessage, SourceState
-from dancetype.stream.sinks.base import OutletError
 from dancetype.stream.sinks.take import About, Body, Take, packed
 from dancetype.stream.sinks.writer import Keeper
 
@@ -80,14 +80,14 @@ class TakeOutlet:
         """Starts.
 
         Raises:
-            OutletError: the folder cannot be written to.
+            SinkError: the folder cannot be written to.
         """
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with TemporaryFile(dir=self._folder):
                 pass
         except OSError as error:
-            raise OutletError(
+            raise SinkError(
                 f"cannot keep takes in {self._folder}: {error.strerror}; give another folder to "
                 "--record"
             ) from error

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from pydantic import BaseModel, FiniteFloat
 
-from dancetype.engine.errors import ExpectedError, first_line
+from dancetype.engine.errors import FileError, first_line
 from dancetype.engine.files import open_npz, save_npz
 from dancetype.engine.landmarks import LANDMARKS, OF_COCO, Landmarks, coco_image, coco_visibility
 from dancetype.engine.skeleton import JOINTS, Array
@@ -40,10 +40,6 @@ _NEAREST: Final = [
     *(5, 6, 7, 8, *(9, 10) * 4),
     *(11, 12, 13, 14, *(15, 16) * 3),
 ]
-
-
-class TakeError(ExpectedError):
-    """A file that is no take, or cannot be read; the text names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,16 +191,16 @@ def read_take(path: Path) -> Take:
     """Reads one npz as `Take.save` writes it.
 
     Raises:
-        TakeError: not such a file.
+        FileError: not such a file.
     """
     try:
         with open_npz(path, most_bytes=_MOST_BYTES) as arrays:
             return _take(_Entries(arrays))
     except OSError as error:
-        raise TakeError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise FileError(f"{path}: cannot be read: {error.strerror or error}") from error
     # Of a damaged file numpy, zipfile and zlib make nearly anything.
     except Exception as error:
-        raise TakeError(f"{path}: not a take: {first_line(error)}") from error
+        raise FileError(f"{path}: not a take: {first_line(error)}") from error
 
 
 def _take(entries: "_Entries") -> Take:

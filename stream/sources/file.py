@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dancetype.engine.errors import Fault, FileError, MissingFileError, SourceError
 from dancetype.engine.media.sampler import Wants, every_frame
-from dancetype.engine.media.video import NoVideoFileError, Video, VideoError
+from dancetype.engine.media.video import Video
 from dancetype.stream.frames import Frame
-from dancetype.stream.sources.base import Fault, SourceError
 
 
 class FileSource:
@@ -71,7 +71,7 @@ class FileSource:
 def _told_as_source() -> Iterator[None]:
     try:
         yield
-    except NoVideoFileError as error:
+    except MissingFileError as error:
         raise SourceError(str(error), Fault.NOT_FOUND) from error
-    except VideoError as error:
+    except FileError as error:
         raise SourceError(str(error), Fault.CODEC) from error

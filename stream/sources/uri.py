@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from dancetype.stream.sources.base import SourceError
+from dancetype.engine.errors import SourceError
 
 _WEBCAM: Final = re.compile(r"(?:webcam:|/dev/video)?(\d{1,3})", re.ASCII)
 _SCHEME: Final = re.compile(r"\s*([a-z][a-z0-9+.-]*)://", re.IGNORECASE)

@@ -9,10 +9,10 @@ from typing import Final
 
 import numpy as np
 
+from dancetype.engine.errors import Fault, SourceError, SourceUnavailableError
 from dancetype.engine.media.opencv import cv2
 from dancetype.engine.media.sampler import Wants, every_frame
 from dancetype.stream.frames import Frame
-from dancetype.stream.sources.base import Fault, SourceError, SourceUnavailableError
 
 _MOST_WEBCAMS: Final = 4
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
-from dancetype.stream.sinks.base import OutletError
+from dancetype.engine.errors import SinkError
 
 _log = logging.getLogger(__name__)
 
@@ -90,22 +90,22 @@ def access_for(
         origins: of further web pages that may connect.
 
     Raises:
-        OutletError: others could reach us without a token, or a value is none that is taken.
+        SinkError: others could reach us without a token, or a value is none that is taken.
     """
     if token is not None and not _TOKEN.fullmatch(token):
-        raise OutletError(
+        raise SinkError(
             "a token is at least 16 letters, digits and signs, without spaces; make one with "
             + _ADVICE
         )
     for origin in origins:
         if origin != "null" and not _ORIGIN.fullmatch(origin.lower()):
-            raise OutletError(
+            raise SinkError(
                 f"--allow-origin takes http://host:port, as browsers write it: without a path or "
                 f"a slash at the end; {origin!r} is not that"
             )
     if token is None and not is_loopback(host):
         if not insecure:
-            raise OutletError(
+            raise SinkError(
                 f"whoever reaches {host or 'this machine'} could watch: set DANCETYPE_TOKEN (make "
                 f"one with {_ADVICE}), or say --insecure to let everyone in"
             )

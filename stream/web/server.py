@@ -15,8 +15,8 @@ from urllib.parse import unquote
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
+from dancetype.engine.errors import SinkError
 from dancetype.stream.messages import Clock, Message
-from dancetype.stream.sinks.base import OutletError
 from dancetype.stream.web.access import Access
 from dancetype.stream.web.client import Client, Ending, Limits
 from dancetype.stream.web.limiter import Door
@@ -141,7 +141,7 @@ class WebSocketOutlet:
         """Starts listening.
 
         Raises:
-            OutletError: the address cannot be had.
+            SinkError: the address cannot be had.
         """
         self._pages = static_pages()
         try:
@@ -169,7 +169,7 @@ class WebSocketOutlet:
                 listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
             await self._server.start_serving()
         except OSError as error:
-            raise OutletError(_cannot_listen(self._host, self._port, error)) from error
+            raise SinkError(_cannot_listen(self._host, self._port, error)) from error
         self._port = self._server.sockets[0].getsockname()[1]
         return self
 

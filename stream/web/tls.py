@@ -3,7 +3,7 @@
 import ssl
 from pathlib import Path
 
-from dancetype.stream.sinks.base import OutletError
+from dancetype.engine.errors import SinkError
 
 
 class _LockedError(Exception):
@@ -18,11 +18,11 @@ def tls_context(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
         key: its private key (PEM), where that is not in the same file.
 
     Raises:
-        OutletError: a file is missing or does not hold that, or the two do not belong together.
+        SinkError: a file is missing or does not hold that, or the two do not belong together.
     """
     if cert is None:
         if key is not None:
-            raise OutletError("--tls-key without --tls-cert: give the certificate, too")
+            raise SinkError("--tls-key without --tls-cert: give the certificate, too")
         return None
     for path, flag in ((cert, "--tls-cert"), (key, "--tls-key")):
         if path is not None:
@@ -32,11 +32,11 @@ def tls_context(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
         # Without a function for it the key's password would be asked for on the terminal.
         context.load_cert_chain(cert, key, password=_no_password)
     except _LockedError:
-        raise OutletError(
+        raise SinkError(
             f"{key or cert}: the key has a password; take it off with openssl pkey -in KEY -out NEW"
         ) from None
     except ssl.SSLError as error:
-        raise OutletError(_unfit(cert, key, error)) from error
+        raise SinkError(_unfit(cert, key, error)) from error
     return context
 
 
@@ -45,7 +45,7 @@ def _check_readable(path: Path, flag: str) -> None:
         with path.open("rb"):
             pass
     except OSError as error:
-        raise OutletError(f"{flag} {path}: {error.strerror}") from error
+        raise SinkError(f"{flag} {path}: {error.strerror}") from error
 
 
 def _no_password() -> str:

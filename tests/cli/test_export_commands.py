@@ -7,8 +7,8 @@ import typer
 from typer.testing import CliRunner
 
 import dancetype.cli.export_commands
-from dancetype.cli.export_commands import FiguresError
 from dancetype.engine.classifier import Classifier
+from dancetype.engine.errors import FileError
 from dancetype.engine.media.track import Track
 from dancetype.training.runs import Judge
 from tests.export.test_onnx import CHECKOUT, untrained
@@ -51,7 +51,7 @@ def test_figures_that_cannot_be_read_are_refused(
     (tmp_path / "figures.json").write_text(content)
     words = ["export", str(tmp_path / "checkpoint.pt"), "--out", str(tmp_path / "model.onnx")]
     result = CliRunner().invoke(app, [*words, "--figures", str(tmp_path / "figures.json")])
-    assert isinstance(result.exception, FiguresError)
+    assert isinstance(result.exception, FileError)
     assert not (tmp_path / "model.onnx").exists()
 
 

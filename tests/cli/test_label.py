@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from dancetype.cli.label import Tally, label
-from dancetype.engine.errors import ExpectedError
-from dancetype.stream.settings import SettingsError, load_settings
+from dancetype.engine.errors import ExpectedError, SettingsError
+from dancetype.stream.settings import load_settings
 
 
 def test_a_folder_in_which_nothing_is_mounted_costs_the_table_nothing(tmp_path: Path) -> None:

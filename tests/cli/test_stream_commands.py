@@ -13,9 +13,9 @@ from dancetype import loading
 from dancetype.cli import doctor
 from dancetype.cli import run as live
 from dancetype.cli.doctor import Verdict
-from dancetype.engine.errors import ExpectedError
+from dancetype.engine.errors import ExpectedError, SettingsError
 from dancetype.stream.assets import POSE_MODELS
-from dancetype.stream.settings import Settings, SettingsError
+from dancetype.stream.settings import Settings
 
 MakeVideo = Callable[..., Path]
 

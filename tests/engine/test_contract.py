@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dancetype.engine.contract import Contract, ContractError
+from dancetype.engine.contract import Contract
+from dancetype.engine.errors import ModelError
 from dancetype.engine.genres import CODES, GENRES
 from dancetype.engine.skeleton import JOINTS
 from dancetype.engine.window import WindowSpec
@@ -61,7 +62,7 @@ def test_a_genre_of_ones_own_has_the_name_that_its_file_says() -> None:
 def test_a_name_that_no_screen_can_show_or_that_is_anothers_is_refused(name: str) -> None:
     genres = {"HO": "house", "SALSA": name}
     metadata = CONTRACT.metadata() | {"labels": json.dumps(list(genres))}
-    with pytest.raises(ContractError, match=r"cannot be named|same name twice"):
+    with pytest.raises(ModelError, match=r"cannot be named|same name twice"):
         Contract.parse(metadata | {"genres": json.dumps(genres)})
 
 
@@ -73,7 +74,7 @@ def test_metadata_holds_strings_alone_as_onnx_wants_them() -> None:
 def test_a_missing_key_is_refused_by_its_name(key: str) -> None:
     metadata = CONTRACT.metadata()
     del metadata[key]
-    with pytest.raises(ContractError, match=f"lacks '{key}'|holds no dancetype contract"):
+    with pytest.raises(ModelError, match=f"lacks '{key}'|holds no dancetype contract"):
         Contract.parse(metadata)
 
 
@@ -118,12 +119,12 @@ def test_a_missing_key_is_refused_by_its_name(key: str) -> None:
 def test_a_contract_that_does_not_hold_is_refused_with_the_reason(
     key: str, value: str, reason: str
 ) -> None:
-    with pytest.raises(ContractError, match=reason):
+    with pytest.raises(ModelError, match=reason):
         Contract.parse(CONTRACT.metadata() | {key: value})
 
 
 def test_a_reason_is_not_as_long_as_what_it_is_about() -> None:
-    with pytest.raises(ContractError, match="another normalisation") as caught:
+    with pytest.raises(ModelError, match="another normalisation") as caught:
         Contract.parse(CONTRACT.metadata() | {"normalisation": "none \n" * 10_000})
     assert len(str(caught.value)) <= 300
     assert "\n" not in str(caught.value)
@@ -132,7 +133,7 @@ def test_a_reason_is_not_as_long_as_what_it_is_about() -> None:
 def parse_or_refuse(metadata: dict[str, str]) -> None:
     try:
         contract = Contract.parse(metadata)
-    except ContractError:
+    except ModelError:
         return
     assert Contract.parse(contract.metadata()) == contract
 

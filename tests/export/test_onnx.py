@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from dancetype.engine.classifier import Classifier, ModelError
+from dancetype.engine.classifier import Classifier
 from dancetype.engine.contract import Contract
+from dancetype.engine.errors import ModelError
 from dancetype.engine.genres import CODES, GENRES
 from dancetype.engine.onnx import ort
 from dancetype.engine.skeleton import JOINTS
-from dancetype.export.onnx import ExportError, export, parity, shrink
+from dancetype.export.onnx import export, parity, shrink
 from dancetype.export.precision import TOLERANCES, Precision
-from dancetype.export.quantize import PackingError
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.model import GenreLSTM
 from dancetype.training.recipe import Recipe
@@ -123,7 +123,7 @@ def test_the_metadata_holds_the_whole_contract(model: Path) -> None:
 
 
 def test_a_file_that_differs_from_pytorch_is_found_out(model: Path) -> None:
-    with pytest.raises(ExportError, match="differs from what it was made from by"):
+    with pytest.raises(ModelError, match="differs from what it was made from by"):
         parity(CheckpointClassifier(untrained(seed=1)), model)
 
 
@@ -132,7 +132,7 @@ def test_where_parity_fails_nothing_is_left_behind_but_the_model_of_before(
 ) -> None:
     (tmp_path / "model.onnx").write_bytes(b"the model of before")
     monkeypatch.setitem(TOLERANCES, Precision.FP32, 0.0)
-    with pytest.raises(ExportError, match="differs from what it was made from by"):
+    with pytest.raises(ModelError, match="differs from what it was made from by"):
         export(CHECKPOINT, tmp_path / "model.onnx")
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
     assert (tmp_path / "model.onnx").read_bytes() == b"the model of before"
@@ -145,7 +145,7 @@ def test_a_graph_that_fixes_its_batch_is_found_out(
         return self._logits(windows.reshape(2, 30, 68))
 
     monkeypatch.setattr(GenreLSTM, "forward", forward)
-    with pytest.raises(ExportError, match="takes 2 windows at a time, not any number"):
+    with pytest.raises(ModelError, match="takes 2 windows at a time, not any number"):
         export(CHECKPOINT, tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
 
@@ -193,9 +193,9 @@ def test_weights_are_unpacked_when_the_model_is_loaded_and_not_for_each_window(
 
 def test_a_file_that_is_small_already_is_not_shrunk_again(model: Path, tmp_path: Path) -> None:
     shrink(model, tmp_path / "small.onnx", precision=Precision.INT8)
-    with pytest.raises(PackingError, match="made smaller before"):
+    with pytest.raises(ModelError, match="made smaller before"):
         shrink(tmp_path / "small.onnx", tmp_path / "smaller.onnx", precision=Precision.FP16)
-    with pytest.raises(ExportError, match="give --precision fp16 or int8"):
+    with pytest.raises(ModelError, match="give --precision fp16 or int8"):
         shrink(model, tmp_path / "same.onnx", precision=Precision.FP32)
     with pytest.raises(ModelError, match="cannot be read"):
         shrink(tmp_path / "nowhere.onnx", tmp_path / "none.onnx", precision=Precision.INT8)

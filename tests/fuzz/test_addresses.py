@@ -3,7 +3,7 @@ from urllib.parse import quote
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dancetype.stream.sinks.base import OutletError
+from dancetype.engine.errors import SinkError
 from dancetype.stream.sinks.broker import parse_broker
 from dancetype.stream.sinks.osc import address_part, parse_target
 from tests.fuzz.fuzzing import fuzzed, only, texts
@@ -25,7 +25,7 @@ secrets = st.tuples(texts, texts).map(lambda around: SECRET.join(around))
 @example("mqtt://[")
 @example("mqtt://" + "a" * 100)
 def test_any_url_is_a_broker_or_refused_without_its_password(url: str) -> None:
-    with only("broker URLs", OutletError, hiding=SECRET):
+    with only("broker URLs", SinkError, hiding=SECRET):
         broker = parse_broker(url)
         assert 0 < broker.port < 65536
         assert SECRET not in f"{broker}" or SECRET not in (broker.password or "")
@@ -43,7 +43,7 @@ def test_an_encoded_password_reaches_the_broker(user: str, password: str) -> Non
 @fuzzed
 @given(texts | st.tuples(texts, st.integers()).map(lambda pair: f"{pair[0]}:{pair[1]}"))
 def test_any_text_is_where_osc_goes_or_refused(target: str) -> None:
-    with only("OSC targets", OutletError):
+    with only("OSC targets", SinkError):
         host, port = parse_target(target)
         assert host
         assert 0 < port < 65536

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dancetype.stream.messages import MessageError, parse_message
+from dancetype.engine.errors import MessageError
+from dancetype.stream.messages import parse_message
 from tests.fuzz.fuzzing import changed, damaged, fuzzed, only, texts, values
 
 ANSWER = {

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from onnx import helper
 
 from dancetype.engine import classifier
-from dancetype.engine.classifier import Classifier, ModelError
+from dancetype.engine.classifier import Classifier
+from dancetype.engine.errors import ModelError
 from tests.engine.test_classifier import CONTRACT, make_model
 from tests.fuzz.fuzzing import changed, damaged, fuzzed, fuzzed_less, only, values
 

@@ -4,8 +4,9 @@ from pathlib import Path
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from dancetype.engine.errors import FileError
 from dancetype.training import recipe
-from dancetype.training.recipe import RecipeError, load_recipe
+from dancetype.training.recipe import load_recipe
 from tests.fuzz.fuzzing import changed, damaged, fuzzed, only, texts, toml
 
 SHIPPED = (Path(recipe.__file__).parent / "recipes" / "live.toml").read_bytes()
@@ -14,7 +15,7 @@ SHIPPED = (Path(recipe.__file__).parent / "recipes" / "live.toml").read_bytes()
 def read(content: bytes, folder: Path) -> None:
     path = folder / "own.toml"
     path.write_bytes(content)
-    with only("recipes", RecipeError):
+    with only("recipes", FileError):
         read = load_recipe(str(path))
         assert read.window.spec().features > 0
 
@@ -42,5 +43,5 @@ def test_a_changed_recipe_is_taken_or_refused(tmp_path: Path, content: bytes) ->
 @example("a" * 5000)
 @example("a\0b")
 def test_any_name_is_a_recipe_or_refused(name: str) -> None:
-    with only("recipes", RecipeError):
+    with only("recipes", FileError):
         load_recipe(name)

@@ -3,7 +3,7 @@ import json
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dancetype.stream.sinks.base import OutletError
+from dancetype.engine.errors import SinkError
 from dancetype.stream.web.access import Access, access_for
 from dancetype.stream.web.subscription import ShutOut, read_request, sources_in
 from tests.fuzz.fuzzing import changed, fuzzed, only, texts, values
@@ -61,5 +61,5 @@ def test_headers_are_let_in_or_not(
 def test_settings_of_the_way_in_are_taken_or_refused(
     host: str, token: str | None, insecure: bool, origins: list[str]
 ) -> None:
-    with only("way in", OutletError):
+    with only("way in", SinkError):
         access_for(host, token, insecure, origins)

@@ -7,7 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
-from dancetype.training.data.aist import SequenceError, SequenceName, read_names, read_sequence
+from dancetype.engine.errors import FileError
+from dancetype.training.data.aist import SequenceName, read_names, read_sequence
 from tests.fuzz.fuzzing import fuzzed, only, texts
 
 NAME = "gBR_sBM_cAll_d04_mBR0_ch02"
@@ -16,7 +17,7 @@ NAME = "gBR_sBM_cAll_d04_mBR0_ch02"
 @fuzzed
 @given(texts | st.from_regex(r"g[A-Z]{2}_s(BM|FM)_c(All|\d+)_d\d+_m[A-Z]{2}\d_ch\d+\n?"))
 def test_any_text_is_the_name_of_a_sequence_or_refused(text: str) -> None:
-    with only("AIST names", SequenceError):
+    with only("AIST names", FileError):
         assert SequenceName.parse(text).text.isascii()
 
 
@@ -25,7 +26,7 @@ def test_any_text_is_the_name_of_a_sequence_or_refused(text: str) -> None:
 @example(b"\xff")
 def test_any_file_is_a_list_or_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "list.txt").write_bytes(content)
-    with only("AIST lists", SequenceError):
+    with only("AIST lists", FileError):
         assert all(name == name.strip() != "" for name in read_names(tmp_path / "list.txt"))
 
 
@@ -43,7 +44,7 @@ keys = st.sampled_from(["keypoints3d", "keypoints3d_optim", "other"])
 def test_any_joints_are_a_sequence_or_refused(tmp_path: Path, content: dict[str, Any]) -> None:
     path = tmp_path / f"{NAME}.pkl"
     path.write_bytes(pickle.dumps(content))
-    with only("AIST sequences", SequenceError):
+    with only("AIST sequences", FileError):
         sequence = read_sequence(path)
         assert sequence.joints.shape[1:] == (17, 3)
         assert sequence.joints.dtype == np.float32

@@ -6,7 +6,8 @@ from unittest.mock import patch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dancetype.stream.settings import Settings, SettingsError, load_settings
+from dancetype.engine.errors import SettingsError
+from dancetype.stream.settings import Settings, load_settings
 from tests.fuzz.fuzzing import changed, damaged, fuzzed_less, only, texts, toml, values
 
 NAMES = sorted(Settings.model_fields)

@@ -7,7 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
-from dancetype.stream.sinks.take import FORMAT, TakeError, read_take
+from dancetype.engine.errors import FileError
+from dancetype.stream.sinks.take import FORMAT, read_take
 from tests.fuzz.fuzzing import damaged, fuzzed, only
 from tests.fuzz.npz import Call, claiming, packed
 from tests.stream.sinks.takes import about, walk
@@ -31,7 +32,7 @@ def read(content: bytes, folder: Path) -> None:
     """Whatever is read can be played."""
     path = folder / "take.npz"
     path.write_bytes(content)
-    with only("takes", TakeError):
+    with only("takes", FileError):
         take = read_take(path)
         frames = list(take.frames())
         assert len(frames) == len(take.times) > 0

@@ -6,7 +6,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
-from dancetype.engine.media.track import TrackError, read_track
+from dancetype.engine.errors import FileError
+from dancetype.engine.media.track import read_track
 from tests.fuzz.fuzzing import damaged, fuzzed, only
 from tests.fuzz.npz import Call, claiming, packed
 
@@ -26,7 +27,7 @@ DTYPES = ["<f4", "<f8", ">f2", "<i8", "|b1", "<c8", "<U4", "|S4", "|O", "|V8", "
 def read(content: bytes, folder: Path) -> None:
     path = folder / "clip.npz"
     path.write_bytes(content)
-    with only("tracks", TrackError):
+    with only("tracks", FileError):
         track = read_track(path)
         assert track.joints.shape == (len(track.times), 17, 3)
         assert np.all(np.diff(track.times) > 0)

@@ -4,7 +4,7 @@ from urllib.parse import quote
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dancetype.stream.sources.base import SourceError
+from dancetype.engine.errors import SourceError
 from dancetype.stream.sources.pattern import PatternOptions, PatternSource
 from dancetype.stream.sources.uri import SourceKind, parse_uri
 from tests.fuzz.fuzzing import fuzzed, only, texts

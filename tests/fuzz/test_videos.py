@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from dancetype.engine.errors import SourceError
 from dancetype.engine.media.video import FrameTimes
-from dancetype.stream.sources.base import SourceError
 from dancetype.stream.sources.file import FileSource
 from tests.fuzz.fuzzing import damaged, fuzzed, fuzzed_less, only, texts
 

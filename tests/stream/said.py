@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from dancetype.engine.errors import Fault
 from dancetype.engine.rolling import Status
 from dancetype.stream.messages import (
     DancerAnswer,
@@ -13,7 +14,6 @@ from dancetype.stream.messages import (
     SourceState,
     SourceTimes,
 )
-from dancetype.stream.sources.base import Fault
 
 
 def predicted(

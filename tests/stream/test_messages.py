@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from dancetype.engine.errors import Fault, MessageError
 from dancetype.engine.floor import Dancer, FloorPrediction
 from dancetype.engine.genres import CODES, GENRES
 from dancetype.engine.recognizer import Prediction
@@ -18,7 +19,6 @@ from dancetype.stream.messages import (
     Clock,
     FrameCounts,
     Heartbeat,
-    MessageError,
     Moments,
     PredictionMessage,
     SourceMessage,
@@ -29,7 +29,6 @@ from dancetype.stream.messages import (
     schema,
     source_message,
 )
-from dancetype.stream.sources.base import Fault
 from tests.engine.walkers import Walker
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dancetype.engine.contract import Contract
-from dancetype.engine.errors import ExpectedError
+from dancetype.engine.errors import ExpectedError, Fault, SourceError
 from dancetype.engine.floor import Floor
 from dancetype.engine.genres import CODES
 from dancetype.engine.landmarks import Landmarks
@@ -19,7 +19,7 @@ from dancetype.stream.events import Event, Predicted, StateChanged
 from dancetype.stream.frames import Frame
 from dancetype.stream.messages import SourceState
 from dancetype.stream.pipeline import Pipeline
-from dancetype.stream.sources.base import Fault, Source, SourceError
+from dancetype.stream.sources.base import Source
 
 SPEC = WindowSpec(seconds=2.0, min_seconds=1.0, length=8)
 

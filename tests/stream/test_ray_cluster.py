@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from dancetype.stream.ray_cluster import RayError, attached
+from dancetype.engine.errors import WorkerError
+from dancetype.stream.ray_cluster import attached
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +19,7 @@ def variables(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("address", ["http://head:1", "head", "head:0", "head:99999", ""])
 def test_what_is_no_address_is_refused_with_what_one_looks_like(address: str) -> None:
     with (
-        pytest.raises(RayError, match="takes ray://HOST:10001, HOST:6379 or auto"),
+        pytest.raises(WorkerError, match="takes ray://HOST:10001, HOST:6379 or auto"),
         attached(address),
     ):
         pass
@@ -28,7 +29,10 @@ def test_a_cluster_that_is_not_there_is_told_at_once() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         address = f"ray://127.0.0.1:{closed.getsockname()[1]}"
-        with pytest.raises(RayError, match=r"cannot be had: .*refused; is it"), attached(address):
+        with (
+            pytest.raises(WorkerError, match=r"cannot be had: .*refused; is it"),
+            attached(address),
+        ):
             pass
 
 
@@ -37,11 +41,11 @@ def test_where_no_cluster_is_at_hand_it_says_so(
 ) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
-    with pytest.raises(RayError, match="part of no Ray cluster"), attached("auto"):
+    with pytest.raises(WorkerError, match="part of no Ray cluster"), attached("auto"):
         pass
 
 
 def test_without_ray_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(RayError, match=r"pip install 'dancetype\[fleet\]'"), attached():
+    with pytest.raises(WorkerError, match=r"pip install 'dancetype\[fleet\]'"), attached():
         pass

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from dancetype.stream.settings import SettingsError, load_settings
+from dancetype.engine.errors import SettingsError
+from dancetype.stream.settings import load_settings
 from dancetype.stream.sources.uri import SourceKind, SourceUri
 
 

@@ -15,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dancetype.engine.classifier import Classifier
+from dancetype.engine.errors import Fault
 from dancetype.engine.floor import Floor
 from dancetype.engine.genres import CODES
 from dancetype.engine.landmarks import LANDMARKS, Landmarks
@@ -26,7 +27,6 @@ from dancetype.stream.messages import (
     SourceState,
     parse_message,
 )
-from dancetype.stream.sources.base import Fault
 from dancetype.stream.sources.pattern import drawn_figure
 from tests.system.conftest import Figure
 

@@ -9,8 +9,8 @@ from typing import Final
 
 import pytest
 
+from dancetype.engine.errors import Fault as Told
 from dancetype.stream.messages import SourceState
-from dancetype.stream.sources.base import Fault as Told
 from tests.system.command import Command, Message, captured_after, is_prediction, is_state
 from tests.system.conftest import Figure
 from tests.system.fault_proxy import HOST, Fault, FaultProxyThread

@@ -12,8 +12,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from dancetype.engine.errors import Fault as Told
 from dancetype.stream.messages import SourceState
-from dancetype.stream.sources.base import Fault as Told
 from tests.system.command import Command, is_prediction, is_state
 from tests.system.conftest import Figure
 from tests.system.fault_proxy import HOST, Fault, FaultProxyThread

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from dancetype.training.recipe import Recipe, RecipeError, load_recipe, recipe_names
+from dancetype.engine.errors import FileError
+from dancetype.training.recipe import Recipe, load_recipe, recipe_names
 
 RECIPES = Path(__file__).parents[2] / "training" / "recipes"
 
@@ -79,7 +80,7 @@ def test_a_recipe_that_does_not_hold_together_is_refused_in_one_line(
     path = tmp_path / "mine.toml"
     assert old in GOOD
     path.write_text(GOOD.replace(old, new, 1), encoding="utf-8")
-    with pytest.raises(RecipeError, match=reason) as refused:
+    with pytest.raises(FileError, match=reason) as refused:
         load_recipe(str(path))
     assert "\n" not in str(refused.value)
 
@@ -87,13 +88,13 @@ def test_a_recipe_that_does_not_hold_together_is_refused_in_one_line(
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(RecipeError, match=r"mine\.toml"):
+    with pytest.raises(FileError, match=r"mine\.toml"):
         load_recipe(str(path))
 
 
 @pytest.mark.parametrize("name", ["absent", "absent.toml", ""])
 def test_an_unknown_recipe_is_refused_and_the_known_ones_are_named(name: str) -> None:
-    with pytest.raises(RecipeError, match=f"no recipe '{name}'; there are .*first-20"):
+    with pytest.raises(FileError, match=f"no recipe '{name}'; there are .*first-20"):
         load_recipe(name)
 
 
@@ -120,17 +121,17 @@ def test_seed_and_epochs_can_be_changed_and_nothing_else_is(
 )
 def test_a_file_that_toml_cannot_hold_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "own.toml").write_bytes(content)
-    with pytest.raises(RecipeError, match=r"own\.toml"):
+    with pytest.raises(FileError, match=r"own\.toml"):
         load_recipe(str(tmp_path / "own.toml"))
 
 
 def test_a_name_that_no_file_can_have_is_refused() -> None:
-    with pytest.raises(RecipeError, match="recipe"):
+    with pytest.raises(FileError, match="recipe"):
         load_recipe("a\0b")
 
 
 @pytest.mark.parametrize("value", ["inf", "nan"])
 def test_settings_are_finite(tmp_path: Path, value: str) -> None:
     (tmp_path / "own.toml").write_text(GOOD.replace("seconds = 4.0", f"seconds = {value}"))
-    with pytest.raises(RecipeError, match="finite"):
+    with pytest.raises(FileError, match="finite"):
         load_recipe(str(tmp_path / "own.toml"))

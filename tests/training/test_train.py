@@ -7,14 +7,15 @@ import torch
 
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.clip import classify_track
+from dancetype.engine.errors import FileError, ModelError
 from dancetype.engine.skeleton import mirrored
 from dancetype.export.onnx import export
 from dancetype.training.augment.camera import facing
-from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier, CheckpointError
+from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.data.aist import Sequence
 from dancetype.training.data.batches import NO_GENRE
 from dancetype.training.evaluate import seen_as
-from dancetype.training.recipe import Recipe, RecipeError
+from dancetype.training.recipe import Recipe
 from dancetype.training.runs import Judge, run_training
 from dancetype.training.train import Trainer, targets
 
@@ -166,12 +167,12 @@ def test_a_file_that_is_no_checkpoint_is_refused_by_its_name(
         path.write_bytes(content)
     else:
         torch.save(content, path)
-    with pytest.raises(CheckpointError, match=rf"checkpoint\.pt: {reason}"):
+    with pytest.raises(ModelError, match=rf"checkpoint\.pt: {reason}"):
         Checkpoint.load(path)
 
 
 def test_a_checkpoint_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"absent\.pt: there is no such checkpoint"):
+    with pytest.raises(ModelError, match=r"absent\.pt: there is no such checkpoint"):
         Checkpoint.load(tmp_path / "absent.pt")
 
 
@@ -199,7 +200,7 @@ def test_a_folder_that_holds_another_run_is_not_written_over(
     run_training(short, data=aist, split="dancers:d01", validation="pose_val", out=tmp_path)
     before = (tmp_path / "checkpoint.pt").read_bytes()
     for other, split in ((short.changed(seed=1, epochs=None), "dancers:d01"), (short, "dancers:A")):
-        with pytest.raises(RecipeError, match="choose another folder"):
+        with pytest.raises(FileError, match="choose another folder"):
             run_training(other, data=aist, split=split, validation="pose_val", out=tmp_path)
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
 

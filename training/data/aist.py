@@ -13,10 +13,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dancetype.engine.errors import ExpectedError
+from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES
 from dancetype.engine.skeleton import JOINTS, Array
-from dancetype.training.data.safe_pickle import UnsafePickleError, load_arrays
+from dancetype.training.data.safe_pickle import load_arrays
 
 FRAMES_PER_SECOND: Final = 60.0
 
@@ -29,10 +29,6 @@ _JUMP: Final = 0.25  # metres between two frames, 15 m/s: faster than a dancer's
 _SPIKE: Final = 0.5  # metres away from where the joint was and will be a quarter second around
 _LONGEST_MEND: Final = 15  # frames
 _LARGEST_MENDED_SHARE: Final = 0.05
-
-
-class SequenceError(ExpectedError):
-    """A sequence that cannot be used; the message names it and says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +56,11 @@ class SequenceName:
         """Reads a name such as `gBR_sBM_cAll_d04_mBR0_ch02`.
 
         Raises:
-            SequenceError: another form, or an unknown genre.
+            FileError: another form, or an unknown genre.
         """
         match = _NAME.fullmatch(text)
         if match is None or match["genre"] not in CODES:
-            raise SequenceError(f"{text}: not an AIST sequence name")
+            raise FileError(f"{text}: not an AIST sequence name")
         return cls(
             text,
             match["genre"],
@@ -110,7 +106,7 @@ def mend_jumps(joints: Array) -> tuple[Array, int]:
         The mended joints and how many joint positions were replaced.
 
     Raises:
-        SequenceError: more is broken than a line can stand in for.
+        FileError: more is broken than a line can stand in for.
     """
     bad = _spikes(joints)
     for _ in range(_LONGEST_MEND):
@@ -122,7 +118,7 @@ def mend_jumps(joints: Array) -> tuple[Array, int]:
             return mended, int(bad.sum())
         bad[:-1] |= steps
         bad[1:] |= steps
-    raise SequenceError(f"joints leap by over {_JUMP} m a frame in places too long to mend")
+    raise FileError(f"joints leap by over {_JUMP} m a frame in places too long to mend")
 
 
 def _spikes(joints: Array) -> NDArray[np.bool_]:
@@ -156,33 +152,31 @@ def read_sequence(path: Path) -> Sequence:
     """Reads one `keypoints3d` pickle: `keypoints3d_optim` first, `keypoints3d` else.
 
     Raises:
-        SequenceError: the name, the pickle or what is in it cannot be used; the message names the
+        FileError: the name, the pickle or what is in it cannot be used; the message names the
             file.
     """
     name = SequenceName.parse(path.stem)
     try:
         arrays = load_arrays(path)
-    except (UnsafePickleError, OSError) as error:
-        raise SequenceError(str(error)) from error
+    except (FileError, OSError) as error:
+        raise FileError(str(error)) from error
     joints = arrays.get("keypoints3d_optim", arrays.get("keypoints3d"))
     if joints is None:
-        raise SequenceError(f"{path}: holds neither keypoints3d_optim nor keypoints3d")
+        raise FileError(f"{path}: holds neither keypoints3d_optim nor keypoints3d")
     if joints.ndim != 3 or joints.shape[1:] != (len(JOINTS), 3) or len(joints) < 2:
-        raise SequenceError(f"{path}: shape {joints.shape}, expected (T, {len(JOINTS)}, 3)")
+        raise FileError(f"{path}: shape {joints.shape}, expected (T, {len(JOINTS)}, 3)")
     metres = _filled(joints.astype(np.float32) / 100, path)
     try:
         return Sequence(name, mend_jumps(metres)[0])
-    except SequenceError as error:
-        raise SequenceError(f"{path}: {error}") from error
+    except FileError as error:
+        raise FileError(f"{path}: {error}") from error
 
 
 def _filled(joints: Any, path: Path) -> Array:
     """Non-finite joints are treated as the leaps they are: a short gap is bridged."""
     bad = ~np.isfinite(joints).all(axis=-1)
     if _too_many(bad) or _lasts(bad):
-        raise SequenceError(
-            f"{path}: {bad.mean():.1%} of the joints are not finite, or for too long"
-        )
+        raise FileError(f"{path}: {bad.mean():.1%} of the joints are not finite, or for too long")
     return _interpolated(joints, bad) if bad.any() else joints
 
 
@@ -198,11 +192,11 @@ def sequence_names(data: Path) -> list[str]:
     """Names of all sequences of an AIST++ download that its ignore list does not name.
 
     Raises:
-        SequenceError: no `keypoints3d` folder with pickles.
+        FileError: no `keypoints3d` folder with pickles.
     """
     paths = sorted((data / "keypoints3d").glob("*.pkl"))
     if not paths:
-        raise SequenceError(
+        raise FileError(
             f"{data}: no keypoints3d/*.pkl; give the folder into which AIST++ was unpacked"
         )
     ignored = set(read_names(data / "ignore_list.txt"))
@@ -213,14 +207,14 @@ def read_names(path: Path) -> list[str]:
     """The lines of a list of sequences; none where the file is absent.
 
     Raises:
-        SequenceError: it is no text file.
+        FileError: it is no text file.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError) as error:
-        raise SequenceError(f"{path}: not a list of sequences: {error}") from error
+        raise FileError(f"{path}: not a list of sequences: {error}") from error
     return [line.strip() for line in lines if line.strip()]
 
 
@@ -235,14 +229,14 @@ def read_sequences(
         on_drop: called with one line for each that is left out.
 
     Raises:
-        SequenceError: none could be read.
+        FileError: none could be read.
     """
     sequences = []
     for name in names:
         try:
             sequences.append(read_sequence(data / "keypoints3d" / f"{name}.pkl"))
-        except SequenceError as error:
+        except FileError as error:
             on_drop(f"dropped {error}")
     if not sequences:
-        raise SequenceError(f"{data}: none of the sequences asked for could be read")
+        raise FileError(f"{data}: none of the sequences asked for could be read")
     return sequences

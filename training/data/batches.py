@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES
 from dancetype.engine.media.track import NOT_DANCING, Track
 from dancetype.engine.skeleton import Array
 from dancetype.engine.window import WindowSpec, cut_window
 from dancetype.training.augment.camera import film, seen_again
-from dancetype.training.data.aist import Sequence, SequenceError
+from dancetype.training.data.aist import Sequence
 from dancetype.training.data.sampling import Dance, chances, idlers, of_sequences, of_tracks
 from dancetype.training.recipe import Recipe
 
@@ -25,7 +26,7 @@ def first_window(sequence: Sequence, spec: WindowSpec) -> Array:
     """(L, F): the window at the start of a sequence, or all of it where it is shorter.
 
     Raises:
-        SequenceError: the sequence is shorter than the shortest window.
+        FileError: the sequence is shorter than the shortest window.
     """
     end = min(sequence.seconds, spec.seconds) + 1e-6
     features = cut_window(sequence.times, sequence.joints, spec, end=end).features
@@ -34,9 +35,9 @@ def first_window(sequence: Sequence, spec: WindowSpec) -> Array:
     return features
 
 
-def _too_short(sequence: Sequence) -> SequenceError:
+def _too_short(sequence: Sequence) -> FileError:
     text = sequence.name.text
-    return SequenceError(f"{text}: {sequence.seconds:.1f} s is too short a sequence")
+    return FileError(f"{text}: {sequence.seconds:.1f} s is too short a sequence")
 
 
 class ClipWindows(Dataset[tuple[Tensor, Tensor]]):
@@ -83,7 +84,7 @@ class RandomWindows(Dataset[tuple[Tensor, Tensor]]):
         labels: genre codes, whose order the indices follow.
 
     Raises:
-        SequenceError: a sequence is shorter than the shortest window.
+        FileError: a sequence is shorter than the shortest window.
     """
 
     def __init__(

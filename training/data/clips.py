@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from dancetype.engine.errors import ExpectedError
+from dancetype.engine.errors import FileError
 from dancetype.engine.genres import GENRES, LONGEST_NAME, is_name, made_codes, plain, understood
 from dancetype.engine.media.track import NOT_DANCING
 from dancetype.engine.rolling import Status
@@ -17,10 +17,6 @@ VIDEOS: Final = frozenset(f".{ending}" for ending in _ENDINGS.split(" "))
 
 _IDLE: Final = {plain(NOT_DANCING), "not dancing"}
 _ANSWERS: Final = {plain(status) for status in Status}
-
-
-class ClipsError(ExpectedError):
-    """A folder of clips that nothing can be learned from; the text says what to change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +57,15 @@ def read_clips(folder: Path) -> ClipFolder:
     dancing"; any other name makes a new genre. Hidden files are passed over.
 
     Raises:
-        ClipsError: no genres in it, one without a video, or a name that no genre can have.
+        FileError: no genres in it, one without a video, or a name that no genre can have.
     """
     try:
         inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
-        raise ClipsError(f"{folder}: cannot be read: {error.strerror}") from error
+        raise FileError(f"{folder}: cannot be read: {error.strerror}") from error
     folders = [path for path in inside if path.is_dir()]
     if not folders:
-        raise ClipsError(
+        raise FileError(
             f"{folder}: no folders in it; put the clips of each genre into one, such as "
             f"{folder / 'salsa'}/one.mp4"
         )
@@ -81,7 +77,7 @@ def read_clips(folder: Path) -> ClipFolder:
         found = [path for path in sorted(genre.rglob("*")) if _is_open_file(path, genre)]
         videos = [path for path in found if path.suffix.lower() in VIDEOS]
         if not videos:
-            raise ClipsError(
+            raise FileError(
                 f"{genre}: no video in it, going by their endings ({_ENDINGS}); put "
                 "some there, or remove the folder"
             )
@@ -107,12 +103,12 @@ def _codes(names: list[str]) -> dict[str, str]:
     own = [name for name, code in codes.items() if code is None]
     for name in names:
         if plain(name) in own and not is_name(_shown(name)):
-            raise ClipsError(
+            raise FileError(
                 f"{name}: a genre's name has 1 to {LONGEST_NAME} letters or digits; rename the "
                 "folder"
             )
         if plain(name) in _ANSWERS:
-            raise ClipsError(
+            raise FileError(
                 f"{name}: is what dancetype says where it can name no genre; rename the folder"
             )
     made = made_codes(own)

@@ -13,32 +13,27 @@ from typing import Final
 
 import numpy as np
 
-from dancetype.engine.errors import ExpectedError, printable
-from dancetype.engine.media.track import Track, TrackError, read_track, stacked
-from dancetype.engine.media.video import Video, VideoError
-from dancetype.engine.pose.base import PoseModelError
+from dancetype.engine.errors import FileError, ModelError, WorkerError, printable
+from dancetype.engine.media.track import Track, read_track, stacked
+from dancetype.engine.media.video import Video
 from dancetype.engine.pose.opening import open_estimator
-from dancetype.training.data.clips import ClipFile, ClipsError
+from dancetype.training.data.clips import ClipFile
 
 _LONGEST_STEM: Final = 60
-
-
-class PoseModelMissingError(ExpectedError):
-    """There is no pose model to ask."""
 
 
 def find_pose_model(path: Path | None) -> Path:
     """The file given, or the one in the cache folder.
 
     Raises:
-        PoseModelMissingError: no such file.
+        ModelError: no such file.
     """
     if path is None:
         caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "dancetype"
         cache = Path(os.environ.get("DANCETYPE_CACHE") or caches).expanduser()
         path = cache / "pose_landmarker_full.task"
     if not path.is_file():
-        raise PoseModelMissingError(
+        raise ModelError(
             f"no pose model {path}: run dancetype models pull, or name a file with --pose-model"
         )
     return path
@@ -72,14 +67,14 @@ def film_all(
         The tracks in the order of the clips.
 
     Raises:
-        ClipsError: the tracks cannot be kept, or a process died.
-        PoseModelError: `model` cannot be used.
+        WorkerError: the tracks cannot be kept, or a process died.
+        ModelError: `model` cannot be used.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
         seed = sha256(model.read_bytes()).digest()
     except OSError as error:
-        raise ClipsError(f"{error.filename}: {error.strerror}") from error
+        raise WorkerError(f"{error.filename}: {error.strerror}") from error
     orders = _orders(files, out, seed, on_done)
     done: dict[Path, Track] = {}
     missing: dict[Path, ClipFile] = {}
@@ -126,7 +121,7 @@ def _kept(path: Path, file: ClipFile) -> Track | None:
         return None
     try:
         track = read_track(path)
-    except TrackError:
+    except FileError:
         return None
     if (track.genre, track.dancer) != (file.genre, file.dancer):
         track = replace(track, genre=file.genre, dancer=file.dancer)
@@ -138,7 +133,7 @@ def _save(track: Track, path: Path) -> None:
     try:
         track.save(path)
     except OSError as error:
-        raise ClipsError(f"{path}: cannot be kept: {error.strerror}") from error
+        raise WorkerError(f"{path}: cannot be kept: {error.strerror}") from error
 
 
 def _filmed(
@@ -161,7 +156,7 @@ def _filmed(
                 done[path] = read_track(path)
             on_done(missing[path], done[path] if reason is None else reason)
     except BrokenProcessPool as error:
-        raise ClipsError(
+        raise WorkerError(
             "a process that looked at clips died, perhaps for want of memory: try fewer --jobs; "
             "the same command goes on where this one stopped"
         ) from error
@@ -173,9 +168,9 @@ def _filmed(
 def _what_went_wrong(future: Future[None], file: ClipFile) -> str | None:
     try:
         future.result()
-    except (BrokenProcessPool, PoseModelError, ClipsError):
+    except (BrokenProcessPool, ModelError, WorkerError):
         raise
-    except VideoError as error:
+    except FileError as error:
         return str(error).removeprefix(printable(f"{file.path}: "))
     # What OpenCV and MediaPipe raise has no common base.
     except Exception as error:

@@ -40,7 +40,7 @@ def prepare(
         `data` [N,T,17,C] float32, `labels` [N] int64 and `genre_to_index`.
 
     Raises:
-        SequenceError: a sequence is too short.
+        FileError: a sequence is too short.
     """
     longest = max(sequence.seconds for sequence in sequences)
     seconds = (frames - 1) / FRAMES_PER_SECOND if select == "first" else longest

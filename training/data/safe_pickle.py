@@ -13,13 +13,9 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from dancetype.engine.errors import ExpectedError
+from dancetype.engine.errors import FileError
 
 Numbers = np.ndarray[Any, Any]
-
-
-class UnsafePickleError(ExpectedError):
-    """A pickle that is damaged, or asks for more than plain values and numpy arrays."""
 
 
 class _Dtype:
@@ -170,7 +166,7 @@ def load_arrays(path: Path) -> dict[str, Numbers]:
         The dictionary's entries that are arrays of numbers; they cannot be written to.
 
     Raises:
-        UnsafePickleError: cut short, damaged, no dictionary, or asking for anything but plain
+        FileError: cut short, damaged, no dictionary, or asking for anything but plain
             values and arrays of numbers; nothing of it is run. The message names the file.
         OSError: the file cannot be read.
     """
@@ -182,5 +178,5 @@ def load_arrays(path: Path) -> dict[str, Numbers]:
         arrays = {key: item.values for key, item in loaded.items() if isinstance(item, _Array)}
     # A damaged pickle can raise nearly anything.
     except Exception as error:
-        raise UnsafePickleError(f"{path}: not a safe, whole pickle of arrays: {error}") from error
+        raise FileError(f"{path}: not a safe, whole pickle of arrays: {error}") from error
     return {key: values for key, values in arrays.items() if isinstance(key, str)}

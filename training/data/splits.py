@@ -3,14 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from dancetype.engine.errors import ExpectedError
-from dancetype.training.data.aist import SequenceError, SequenceName, read_names, sequence_names
+from dancetype.engine.errors import FileError
+from dancetype.training.data.aist import SequenceName, read_names, sequence_names
 
 _HALVES = {"A": 0, "B": 1}
-
-
-class SplitError(ExpectedError):
-    """A split that does not exist or has nothing in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +37,8 @@ def find_split(data: Path, name: str) -> Split:
             path of such a list.
 
     Raises:
-        SplitError: none of these, or nothing of it is at hand; the message says what there is.
-        SequenceError: no AIST++ data in the folder.
+        FileError: none of these, or nothing of it is at hand; the message says what there is.
+        FileError: no AIST++ data in the folder.
     """
     names = [text for text in sequence_names(data) if _is_known(text)]
     if name == "all":
@@ -54,14 +50,14 @@ def find_split(data: Path, name: str) -> Split:
         listed = set(read_names(_list_file(data, name)))
         chosen = [text for text in names if text in listed]
     if not chosen:
-        raise SplitError(f"split {name}: none of its sequences is in {data / 'keypoints3d'}")
+        raise FileError(f"split {name}: none of its sequences is in {data / 'keypoints3d'}")
     return Split(name, chosen)
 
 
 def _is_known(text: str) -> bool:
     try:
         SequenceName.parse(text)
-    except SequenceError:
+    except FileError:
         return False
     return True
 
@@ -88,7 +84,7 @@ def _list_file(data: Path, name: str) -> Path:
         if path.is_file():
             return path
     lists = sorted(path.stem for path in (data / "splits").glob("*.txt"))
-    raise SplitError(
+    raise FileError(
         f"no split {name!r}; there are all, dancers:A, dancers:B, dancers:d01,d04 (any dancers), "
         f"{', '.join(lists) or 'no lists in splits/'}, or give the path of a list"
     )

@@ -60,8 +60,8 @@ class Studio:
         model: MediaPipe's pose model.
 
     Raises:
-        NoRendererError: nothing to draw with.
-        PoseModelError: `model` cannot be used.
+        WorkerError: nothing to draw with.
+        ModelError: `model` cannot be used.
     """
 
     def __init__(self, model: Path) -> None:

@@ -52,7 +52,7 @@ class DanceOrder:
         """Reads the sequence and cuts the stretch out of its own share of it.
 
         Raises:
-            SequenceError: it cannot be read.
+            FileError: it cannot be read.
         """
         sequence = read_sequence(self.path)
         frames = min(round(self.seconds * FRAMES_PER_SECOND) + 1, len(sequence.joints))

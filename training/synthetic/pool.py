@@ -14,23 +14,17 @@ from typing import Final, Self
 import cv2
 import torch
 
-from dancetype.engine.errors import ExpectedError
-from dancetype.engine.pose.base import PoseModelError
+from dancetype.engine.errors import ModelError, WorkerError
 from dancetype.training.synthetic.clip import Studio
 from dancetype.training.synthetic.orders import Order
-from dancetype.training.synthetic.renderer import NoRendererError
 
 SAMPLES: Final = "samples"
 """Folder, beside the tracks, of the pictures that the contact sheet is made of."""
 
 _MOST_SAMPLES: Final = 60
 
-_FOR_ALL: Final = (NoRendererError, PoseModelError, ModuleNotFoundError)
+_FOR_ALL: Final = (WorkerError, ModelError, ModuleNotFoundError)
 """What goes wrong with one clip and would with every other."""
-
-
-class PoolError(ExpectedError):
-    """A process died; the message says what may help."""
 
 
 class StudioPool:
@@ -70,24 +64,24 @@ class StudioPool:
         What it keeps in anny's cache the other processes need not make again.
 
         Raises:
-            NoRendererError: nothing to draw with.
-            PoseModelError: the pose model cannot be used.
+            WorkerError: nothing to draw with.
+            ModelError: the pose model cannot be used.
             ModuleNotFoundError: the extra `synth` is not installed.
-            PoolError: the process died.
+            WorkerError: the process died.
         """
         try:
             self._executor.submit(_ready, self._task[0]).result()
         except BrokenProcessPool as error:
-            raise PoolError("a rendering process died while it started") from error
+            raise WorkerError("a rendering process died while it started") from error
 
     def render(self, orders: Iterable[Order]) -> Iterator[tuple[Order, Exception | None]]:
         """Each order as it is done, and what went wrong with it.
 
         Raises:
-            NoRendererError: nothing to draw with.
-            PoseModelError: the pose model cannot be used.
+            WorkerError: nothing to draw with.
+            ModelError: the pose model cannot be used.
             ModuleNotFoundError: the extra `synth` is not installed.
-            PoolError: a process died.
+            WorkerError: a process died.
         """
         waiting = iter(orders)
         running: dict[Future[None], Order] = {}
@@ -101,7 +95,7 @@ class StudioPool:
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     yield running.pop(future), _what_went_wrong(future)
         except BrokenProcessPool as error:
-            raise PoolError(
+            raise WorkerError(
                 "a rendering process died, perhaps for want of memory: try fewer --jobs; the "
                 "same command goes on where this one stopped"
             ) from error

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dancetype.engine.errors import ExpectedError
+from dancetype.engine.errors import WorkerError
 from dancetype.engine.skeleton import Array
 from dancetype.training.synthetic.camera import Camera, Floats
 
@@ -41,10 +41,6 @@ void main() {
     vec3 around = mix(ground, sky, 0.5 + 0.5 * n.y);
     pixel = vec4(tone * (around + lamp_colour * max(dot(n, lamp), 0.0)), 1.0);
 }"""
-
-
-class NoRendererError(ExpectedError):
-    """This computer can draw nothing off screen; the message says what to install."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +78,7 @@ class Renderer:
     """Draws frames of up to `size` by `size` pixels.
 
     Raises:
-        NoRendererError: neither OSMesa nor EGL can be used here.
+        WorkerError: neither OSMesa nor EGL can be used here.
         ModuleNotFoundError: the extra `synth` is not installed.
     """
 
@@ -176,7 +172,7 @@ def usable_platform() -> str:
     PyOpenGL chooses once, on its first import, so this looks for the libraries themselves.
 
     Raises:
-        NoRendererError: neither.
+        WorkerError: neither.
     """
     import ctypes
 
@@ -192,7 +188,7 @@ def usable_platform() -> str:
             except OSError:
                 continue
             return platform
-    raise NoRendererError(
+    raise WorkerError(
         "nothing to draw with: neither OSMesa nor EGL is here; apt-get install libosmesa6"
     )
 
@@ -218,7 +214,7 @@ def _platform(size: int) -> Any:
     except (ImportError, AssertionError, OSError, AttributeError) as error:
         if isinstance(error, ModuleNotFoundError) and error.name in ("pyrender", "OpenGL"):
             raise
-        raise NoRendererError(
+        raise WorkerError(
             f"{platform} is here but cannot be drawn with ({error}); apt-get install libosmesa6"
         ) from error
     return context

@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dancetype.engine.errors import FileError
 from dancetype.engine.media.track import Track
 from dancetype.engine.skeleton import JOINTS
 from dancetype.training.augment.pose_errors import AXES, Pair, PoseErrors, measure, pair_with_truth
-from dancetype.training.data.aist import SequenceError, read_sequence
+from dancetype.training.data.aist import read_sequence
 
 _TILE: Final = 320  # pixels
 _COLUMNS: Final = 6
@@ -64,7 +65,7 @@ def pairs_with_truth(
         try:
             sequence = read_sequence(data / "keypoints3d" / f"{track.sequence}.pkl")
             pairs.append(pair_with_truth(track, sequence))
-        except (SequenceError, ValueError) as error:
+        except (FileError, ValueError) as error:
             on_drop(str(error))
     return pairs
 

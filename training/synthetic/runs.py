@@ -75,8 +75,8 @@ def find_orders(
         seed: of all chance.
 
     Raises:
-        SequenceError: no AIST++ data in the folder.
-        SplitError: no such split.
+        FileError: no AIST++ data in the folder.
+        FileError: no such split.
     """
     orders: list[DanceOrder | IdleOrder] = []
     if data is not None:
@@ -108,9 +108,9 @@ def render_all(
         one line for each clip that failed.
 
     Raises:
-        NoRendererError: nothing to draw with.
-        PoseModelError: `model` cannot be used.
-        PoolError: a process died.
+        WorkerError: nothing to draw with.
+        ModelError: `model` cannot be used.
+        WorkerError: a process died.
         ModuleNotFoundError: the extra `synth` is not installed.
     """
     (out / SAMPLES).mkdir(parents=True, exist_ok=True)

@@ -28,7 +28,7 @@ class LiteRtEstimator(PoseEstimator):
         threads: to compute with; several sources are better served by one each.
 
     Raises:
-        PoseModelError: no such file, or no such model.
+        ModelError: no such file, or no such model.
     """
 
     def __init__(self, model: Path, *, people: int = 1, threads: int = 1) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from dancetype.engine.pose.base import PoseModelError
+from dancetype.engine.errors import ModelError
 from dancetype.engine.pose.litert.pruning import pruned
 from dancetype.engine.skeleton import Array
 
@@ -80,10 +80,10 @@ def load_networks(model: Path, *, threads: int) -> tuple[Network, Network]:
         world landmarks.
 
     Raises:
-        PoseModelError: no such file, or no such model.
+        ModelError: no such file, or no such model.
     """
     if not model.is_file():
-        raise PoseModelError(f"no such file: {model}")
+        raise ModelError(f"no such file: {model}")
     try:
         with zipfile.ZipFile(model) as archive:
             boxes = archive.read("pose_detector.tflite")
@@ -101,4 +101,4 @@ def load_networks(model: Path, *, threads: int) -> tuple[Network, Network]:
         RuntimeError,
         OSError,
     ) as error:
-        raise PoseModelError(f"{model}: not a pose model: {error}") from error
+        raise ModelError(f"{model}: not a pose model: {error}") from error

@@ -8,18 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from dancetype.engine.errors import ExpectedError, printable
+from dancetype.engine.errors import WorkerError, printable
 from dancetype.stream.offline.clip_job import Task
 from dancetype.stream.offline.results import Result
-from dancetype.stream.offline.workers import Done, Failed, OpenWorker, Pool, PoolError
+from dancetype.stream.offline.workers import Done, Failed, OpenWorker, Pool
 
 # Ray Data holds a note of each clip that is to come; after so many the actors start anew.
 _CHUNK: Final = 10_000
 _ATTEMPTS: Final = 2
-
-
-class LabelError(ExpectedError):
-    """Labelling cannot begin, or the cluster has failed; the text says why."""
 
 
 class Labeller:
@@ -59,7 +55,7 @@ class Labeller:
     def _tried(self, clip: Path) -> Result:
         try:
             events = list(self._pool.run([Task(clip)]))
-        except PoolError as error:
+        except WorkerError as error:
             return self._fault(str(error))
         (end,) = (event for event in events if isinstance(event, Done | Failed))
         return dict(end.result) if isinstance(end, Done) else {"crashed": end.reason}
@@ -85,7 +81,7 @@ def labelled(
         open_worker: loads what looks at clips.
 
     Raises:
-        LabelError: it cannot begin, or the cluster has failed.
+        WorkerError: it cannot begin, or the cluster has failed.
     """
     seen: set[str] = set()
     try:
@@ -97,13 +93,13 @@ def labelled(
                 for name, said in answers:
                     result = json.loads(said)
                     if "fault" in result:
-                        raise LabelError(result["fault"])
+                        raise WorkerError(result["fault"])
                     if name not in seen:
                         seen.add(name)
                         yield name, result
     except (ray.exceptions.RayError, ConnectionError) as error:
         lines = str(error).strip().splitlines()
-        raise LabelError(f"Ray has failed: {lines[-1] if lines else error!r}") from error
+        raise WorkerError(f"Ray has failed: {lines[-1] if lines else error!r}") from error
 
 
 class Foreman:

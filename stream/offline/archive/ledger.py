@@ -6,12 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
-from dancetype.engine.errors import ExpectedError
+from dancetype.engine.errors import FileError
 from dancetype.stream.offline.archive.table import Row, read_table, write_table
-
-
-class LedgerError(ExpectedError):
-    """A table that cannot be written; the text names it and says why."""
 
 
 class Ledger:
@@ -27,8 +23,8 @@ class Ledger:
         rows: by `file`; of a file that was labelled twice the later.
 
     Raises:
-        LedgerError: it cannot be written, or somebody else is writing it.
-        TableError: something else has that name.
+        FileError: it cannot be written, or somebody else is writing it.
+        FileError: something else has that name.
     """
 
     def __init__(self, out: Path) -> None:
@@ -38,12 +34,12 @@ class Ledger:
             out.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("a+b")
         except OSError as error:
-            raise LedgerError(f"{self._path}: cannot be written: {error.strerror}") from error
+            raise FileError(f"{self._path}: cannot be written: {error.strerror}") from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self._file.close()
-            raise LedgerError(f"{out}: another dancetype label is writing it") from error
+            raise FileError(f"{out}: another dancetype label is writing it") from error
         self._file.seek(0)
         self.rows: dict[str, Row] = {
             row["file"]: row for row in (*read_table(out), *_rows(self._file))
@@ -62,13 +58,13 @@ class Ledger:
         """Takes a row.
 
         Raises:
-            LedgerError: it cannot be written.
+            FileError: it cannot be written.
         """
         try:
             self._file.write(json.dumps(row).encode() + b"\n")
             self._file.flush()
         except OSError as error:
-            raise LedgerError(f"{self._path}: cannot be written: {error.strerror}") from error
+            raise FileError(f"{self._path}: cannot be written: {error.strerror}") from error
         self.rows[row["file"]] = row
 
     def finish(self, files: Iterable[str], genres: Iterable[str]) -> None:
@@ -79,7 +75,7 @@ class Ledger:
             genres: of the model, by code.
 
         Raises:
-            ClipWriteError: it cannot be written.
+            FileError: it cannot be written.
         """
         write_table(self._out, [self.rows[file] for file in files], genres)
         self._path.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dancetype.engine.errors import ExpectedError
+from dancetype.engine.errors import FileError
 from dancetype.engine.rolling import RollingEstimate, Status
 from dancetype.stream.offline.results import Result
 from dancetype.stream.offline.writing import written_whole
@@ -34,10 +34,6 @@ _AFTER: Final = (
     ("bytes", pa.int64()),
     ("modified_ns", pa.int64()),
 )
-
-
-class TableError(ExpectedError):
-    """A file that is no table of an archive; the text names it."""
 
 
 def schema(genres: Iterable[str]) -> Any:
@@ -81,16 +77,16 @@ def read_table(path: Path) -> list[Row]:
     """Rows of a table; none where it is not there.
 
     Raises:
-        TableError: something else has that name.
+        FileError: something else has that name.
     """
     if not path.exists():
         return []
     try:
         rows: list[Row] = pq.read_table(path).to_pylist()
     except (OSError, pa.ArrowException) as error:
-        raise TableError(f"{path}: no table to go on with ({error}); take another --out") from error
+        raise FileError(f"{path}: no table to go on with ({error}); take another --out") from error
     if not all({"file", "bytes", "modified_ns", "model", "pose"} <= row.keys() for row in rows):
-        raise TableError(f"{path}: not written by dancetype label; take another --out")
+        raise FileError(f"{path}: not written by dancetype label; take another --out")
     return rows
 
 
@@ -98,7 +94,7 @@ def write_table(path: Path, rows: Iterable[Row], genres: Iterable[str]) -> None:
     """Writes a table, whole or not at all.
 
     Raises:
-        ClipWriteError: it cannot be written.
+        FileError: it cannot be written.
     """
     table = pa.Table.from_pylist(list(rows), schema(genres))
     with written_whole(path) as part:

@@ -6,16 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dancetype.engine.errors import FileError
 from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.media import track as track_module
-from dancetype.engine.media.track import (
-    NOT_DANCING,
-    Track,
-    TrackError,
-    read_track,
-    read_tracks,
-    stacked,
-)
+from dancetype.engine.media.track import NOT_DANCING, Track, read_track, read_tracks, stacked
 from dancetype.engine.skeleton import JOINTS
 
 RANDOM = np.random.default_rng(0)
@@ -216,14 +210,14 @@ def test_no_frames_are_stacked_to_empty_arrays() -> None:
 def test_a_track_that_does_not_hold_together_is_refused_by_its_name(
     tmp_path: Path, changes: dict[str, Any], reason: str
 ) -> None:
-    with pytest.raises(TrackError, match=rf"clip\.npz: .*{reason}"):
+    with pytest.raises(FileError, match=rf"clip\.npz: .*{reason}"):
         read_track(write(tmp_path, **changes))
 
 
 def test_a_lone_array_is_no_track(tmp_path: Path) -> None:
     with (tmp_path / "clip.npz").open("wb") as file:
         np.save(file, WORLD)
-    with pytest.raises(TrackError, match="not a landmark track"):
+    with pytest.raises(FileError, match="not a landmark track"):
         read_track(tmp_path / "clip.npz")
 
 
@@ -235,12 +229,12 @@ def test_a_small_file_that_unpacks_to_all_memory_is_refused_before_it_does(
     assert path.stat().st_size < 100_000
     monkeypatch.setattr(track_module, "_MOST_BYTES", 10_000_000)
     monkeypatch.setattr(np, "load", lambda *arguments, **options: pytest.fail("unpacked"))
-    with pytest.raises(TrackError, match=r"clip\.npz: .*unpacks to 15[0-9]{6} bytes, more than"):
+    with pytest.raises(FileError, match=r"clip\.npz: .*unpacks to 15[0-9]{6} bytes, more than"):
         read_track(path)
 
 
 def test_a_track_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(TrackError, match=r"gone\.npz"):
+    with pytest.raises(FileError, match=r"gone\.npz"):
         read_track(tmp_path / "gone.npz")
 
 
@@ -256,7 +250,7 @@ def test_a_damaged_file_is_read_or_refused(
     path.write_bytes(content[:place] + new + content[place + len(new) :])
     try:
         read = read_track(path)
-    except TrackError:
+    except FileError:
         return
     assert read.joints.shape == (2, 17, 3)
 
@@ -269,7 +263,7 @@ def test_a_folder_is_read_by_name_and_without_what_was_broken_off(tmp_path: Path
 
 
 def test_a_folder_without_tracks_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TrackError, match=r"no \.npz tracks"):
+    with pytest.raises(FileError, match=r"no \.npz tracks"):
         read_tracks(tmp_path)
 
 

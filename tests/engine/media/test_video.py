@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from dancetype.engine.media.video import FrameTimes, NoVideoFileError, Video, VideoError
+from dancetype.engine.errors import FileError, MissingFileError
+from dancetype.engine.media.video import FrameTimes, Video
 
 MakeVideo = Callable[..., Path]
 
@@ -24,12 +25,12 @@ def test_a_video_gives_every_frame_with_its_time(make_video: MakeVideo) -> None:
 
 
 def test_a_file_that_is_not_there_is_told_from_one_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(NoVideoFileError, match=r"gone\.mp4: no such file"):
+    with pytest.raises(MissingFileError, match=r"gone\.mp4: no such file"):
         Video(tmp_path / "gone.mp4")
     (tmp_path / "text.mp4").write_text("hello")
-    with pytest.raises(VideoError, match=r"text\.mp4: no video that can be read") as caught:
+    with pytest.raises(FileError, match=r"text\.mp4: no video that can be read") as caught:
         Video(tmp_path / "text.mp4")
-    assert not isinstance(caught.value, NoVideoFileError)
+    assert not isinstance(caught.value, MissingFileError)
 
 
 def test_times_are_taken_as_the_file_tells_them() -> None:

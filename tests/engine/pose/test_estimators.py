@@ -9,11 +9,8 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 
-from dancetype.engine.pose.base import (
-    PoseEstimator,
-    PoseModelError,
-    PoseRuntime,
-)
+from dancetype.engine.errors import ModelError
+from dancetype.engine.pose.base import PoseEstimator, PoseRuntime
 from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.skeleton import JOINTS, Pose
 from dancetype.stream.sources.pattern import drawn_figure
@@ -170,7 +167,7 @@ def test_an_image_of_another_form_is_refused(estimator: PoseEstimator, image: Im
 
 
 def test_a_model_that_is_not_there_is_named(tmp_path: Path, runtime: PoseRuntime) -> None:
-    with pytest.raises(PoseModelError, match=r"no such file: .*gone\.task"):
+    with pytest.raises(ModelError, match=r"no such file: .*gone\.task"):
         open_estimator(tmp_path / "gone.task", runtime=runtime)
 
 
@@ -180,7 +177,7 @@ def test_a_file_that_is_no_pose_model_is_named(
 ) -> None:
     file = tmp_path / "wrong.task"
     file.write_bytes(content)
-    with pytest.raises(PoseModelError, match=r"wrong\.task: not a pose model"):
+    with pytest.raises(ModelError, match=r"wrong\.task: not a pose model"):
         open_estimator(file, runtime=runtime)
 
 
@@ -189,7 +186,7 @@ def test_a_pose_model_that_is_cut_short_is_named(
 ) -> None:
     file = tmp_path / "short.task"
     file.write_bytes(pose_model.read_bytes()[:1_000_000])
-    with pytest.raises(PoseModelError, match=r"short\.task: not a pose model"):
+    with pytest.raises(ModelError, match=r"short\.task: not a pose model"):
         open_estimator(file, runtime=runtime)
 
 

@@ -2,9 +2,10 @@ import gc
 import time
 import weakref
 
+from dancetype.engine.errors import Fault, SourceUnavailableError
 from dancetype.stream.capture.frame_slot import FrameSlot
 from dancetype.stream.capture.reader import Reader
-from dancetype.stream.sources.base import Fault, Source, SourceUnavailableError
+from dancetype.stream.sources.base import Source
 
 
 class Broken:

@@ -5,13 +5,14 @@ from threading import Event, Thread
 import numpy as np
 import pytest
 
+from dancetype.engine.errors import Fault, SourceError, SourceUnavailableError
 from dancetype.stream.capture.backoff import Backoff
 from dancetype.stream.capture.frame_slot import FrameSlot
 from dancetype.stream.capture.watchdog import Capture
 from dancetype.stream.events import StateChanged
 from dancetype.stream.frames import Frame
 from dancetype.stream.messages import SourceState
-from dancetype.stream.sources.base import Fault, Source, SourceError, SourceUnavailableError
+from dancetype.stream.sources.base import Source
 
 CONNECTING, RUNNING = SourceState.CONNECTING, SourceState.RUNNING
 STALLED, RECONNECTING = SourceState.STALLED, SourceState.RECONNECTING

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from dancetype.stream.fleet.cameras import CamerasError, CamerasFile, cores_for, parse_cameras
+from dancetype.engine.errors import SettingsError
+from dancetype.stream.fleet.cameras import CamerasFile, cores_for, parse_cameras
 from dancetype.stream.settings import load_settings
 
 STAGE = '[cameras.stage]\nsource = "rtsp://user:secret@10.0.0.9/1"\n'
@@ -68,7 +69,7 @@ def test_cores_that_are_given_count_and_a_gpu_is_used_where_one_is_asked_for() -
 def test_what_makes_no_sense_is_said_by_its_place_and_without_passwords(
     text: str, says: str
 ) -> None:
-    with pytest.raises(CamerasError) as caught:
+    with pytest.raises(SettingsError) as caught:
         parse_cameras(text, load_settings({}))
     assert says in str(caught.value)
     assert "secret" not in str(caught.value)
@@ -127,5 +128,5 @@ def test_a_broken_change_is_told_and_forgotten_when_it_is_mended(broken: str | N
 
 
 def test_a_file_that_is_not_there_to_begin_with_is_an_error() -> None:
-    with pytest.raises(CamerasError, match=r"cameras\.toml: cannot be read: No such file"):
+    with pytest.raises(SettingsError, match=r"cameras\.toml: cannot be read: No such file"):
         a_file(Disk(None)).load()

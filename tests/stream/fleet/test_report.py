@@ -1,6 +1,6 @@
+from dancetype.engine.errors import Fault
 from dancetype.stream.fleet.report import Notes, Report
 from dancetype.stream.messages import FrameCounts, PredictionMessage, SourceState
-from dancetype.stream.sources.base import Fault
 from tests.system.mosquitto import a_prediction, a_state
 
 

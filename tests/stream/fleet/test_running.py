@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from dancetype.engine.errors import WorkerError
 from dancetype.stream.fleet.cameras import CamerasFile
 from dancetype.stream.fleet.placing import Node, Room
 from dancetype.stream.fleet.report import Ending, Farewell, Report
 from dancetype.stream.fleet.running import Fleet
 from dancetype.stream.fleet.supervisor import Placement, Supervisor, View
-from dancetype.stream.fleet.yard import LostError
 from dancetype.stream.messages import SourceState
 from dancetype.stream.settings import load_settings
 
@@ -46,7 +46,7 @@ class FakeProcess:
 
     def die(self) -> None:
         assert self.over
-        self.over.set_exception(LostError("its process died"))
+        self.over.set_exception(WorkerError("its process died"))
 
     def kill(self) -> None:
         self.killed = True

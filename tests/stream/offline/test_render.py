@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from dancetype.engine.errors import FileError, SourceError
 from dancetype.engine.genres import GENRES
 from dancetype.stream.offline import render as film
 from dancetype.stream.offline.analysis import Seen
 from dancetype.stream.offline.render import make_film
-from dancetype.stream.offline.writing import ClipWriteError, written_whole
-from dancetype.stream.sources.base import SourceError
+from dancetype.stream.offline.writing import written_whole
 from dancetype.stream.sources.file import FileSource
 from tests.stream.offline.seen import seen_clip
 
@@ -226,7 +226,7 @@ def test_a_disk_that_is_full_is_told_in_one_line_and_nothing_is_left(tmp_path: P
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, limits[1]))
     try:
         with (
-            pytest.raises(ClipWriteError, match=r"out\.mp4: cannot be written: File too large"),
+            pytest.raises(FileError, match=r"out\.mp4: cannot be written: File too large"),
             written_whole(tmp_path / "out.mp4") as part,
         ):
             filmed(clip, part, seen=seen)

@@ -7,18 +7,8 @@ from typing import Any
 import psutil
 import pytest
 
-from dancetype.engine.errors import ExpectedError
-from dancetype.stream.offline.workers import (
-    Began,
-    Done,
-    Event,
-    Failed,
-    Pool,
-    PoolError,
-    Tell,
-    Told,
-    Work,
-)
+from dancetype.engine.errors import ExpectedError, WorkerError
+from dancetype.stream.offline.workers import Began, Done, Event, Failed, Pool, Tell, Told, Work
 
 
 def _obey(task: Any, tell: Tell) -> Any:
@@ -86,7 +76,7 @@ def test_a_task_that_crashes_or_fails_stops_no_other_and_is_not_tried_again() ->
     [(refusing, "there is no model"), (crashing, "ended with code 3 before it began")],
 )
 def test_workers_that_cannot_begin_are_told_once(worker: Any, reason: str) -> None:
-    with closing(Pool(worker, processes=2)) as pool, pytest.raises(PoolError, match=reason):
+    with closing(Pool(worker, processes=2)) as pool, pytest.raises(WorkerError, match=reason):
         list(pool.run([1, 2]))
 
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from dancetype.stream.offline.writing import ClipWriteError, places, written_whole
-from dancetype.stream.settings import SettingsError
+from dancetype.engine.errors import FileError, SettingsError
+from dancetype.stream.offline.writing import places, written_whole
 
 
 @pytest.fixture
@@ -84,18 +84,18 @@ def test_of_what_is_broken_off_nothing_is_left(
     folder: Path, error: BaseException | type[BaseException]
 ) -> None:
     with (
-        pytest.raises((KeyboardInterrupt, ClipWriteError)) as caught,
+        pytest.raises((KeyboardInterrupt, FileError)) as caught,
         written_whole(folder / "there" / "a.mp4") as part,
     ):
         _break_off(part, error)
     assert list((folder / "there").iterdir()) == []
-    if caught.type is ClipWriteError:
+    if caught.type is FileError:
         assert str(caught.value).endswith("a.mp4: cannot be written: No space left on device")
 
 
 def test_a_name_too_long_to_write_beside_is_told(folder: Path) -> None:
     with (
-        pytest.raises(ClipWriteError, match="File name too long"),
+        pytest.raises(FileError, match="File name too long"),
         written_whole(folder / ("x" * 250 + ".mp4")) as part,
     ):
         part.touch()

@@ -1,8 +1,8 @@
 import pytest
 
+from dancetype.engine.errors import SettingsError
 from dancetype.engine.genres import GENRES
 from dancetype.stream.record.label import Label
-from dancetype.stream.settings import SettingsError
 
 
 @pytest.mark.parametrize(("code", "name"), GENRES.items())

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from dancetype.engine.errors import SourceError
 from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.media.track import Track, read_track
 from dancetype.engine.pose.opening import open_estimator
@@ -15,7 +16,6 @@ from dancetype.stream.events import StateChanged
 from dancetype.stream.frames import Frame
 from dancetype.stream.messages import SourceState
 from dancetype.stream.record.recording import Recorder, Recording, record_file
-from dancetype.stream.sources.base import SourceError
 
 MakeVideo = Callable[..., Path]
 

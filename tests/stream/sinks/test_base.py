@@ -5,6 +5,7 @@ from typing import Self
 
 import pytest
 
+from dancetype.engine.errors import SinkError
 from dancetype.stream.messages import (
     Clock,
     PredictionMessage,
@@ -13,7 +14,7 @@ from dancetype.stream.messages import (
     parse_message,
     source_message,
 )
-from dancetype.stream.sinks.base import OutletError, Outlets
+from dancetype.stream.sinks.base import Outlets
 
 MESSAGE = source_message(
     SourceState.RUNNING,
@@ -36,7 +37,7 @@ class Recorder:
 
     async def __aenter__(self) -> Self:
         if self.refuses:
-            raise OutletError("no room; make some")
+            raise SinkError("no room; make some")
         self.running = True
         return self
 
@@ -108,7 +109,7 @@ async def test_an_outlet_that_cannot_stop_keeps_no_other_from_stopping(
 
 async def test_where_one_outlet_cannot_start_none_stays_running() -> None:
     first = Recorder()
-    with pytest.raises(OutletError, match="no room"):
+    with pytest.raises(SinkError, match="no room"):
         async with Outlets([first, Recorder(refuses=True)]):
             pytest.fail("entered")
     assert not first.running

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
-from dancetype.stream.sinks.base import OutletError
+from dancetype.engine.errors import SinkError
 from dancetype.stream.sinks.broker import Broker, explained, parse_broker, refused, tls_context
 
 PLAIN = Broker("host", 1883)
@@ -49,20 +49,20 @@ def test_a_broker_is_read_from_its_url(url: str, broker: Broker) -> None:
     ],
 )
 def test_what_is_no_broker_url_is_refused_with_the_right_form(url: str) -> None:
-    with pytest.raises(OutletError, match="mqtt://user:password@host:port"):
+    with pytest.raises(SinkError, match="mqtt://user:password@host:port"):
         parse_broker(url)
 
 
 @given(st.text())
 def test_reading_any_url_raises_only_the_documented_error(text: str) -> None:
     for url in (text, f"mqtt://{text}", f"mqtt://user:{text}@host"):
-        with suppress(OutletError):
+        with suppress(SinkError):
             parse_broker(url)
 
 
 @pytest.mark.parametrize("password", ["s3cr/t", "s3cr#t", "s3cr?t", "s3cr:t@[", "12345/6"])
 def test_a_password_that_breaks_the_url_is_not_in_the_error(password: str) -> None:
-    with pytest.raises(OutletError) as caught:
+    with pytest.raises(SinkError) as caught:
         parse_broker(f"mqtt://user:{password}@host:x")
     assert password[:4] not in str(caught.value)
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
@@ -74,7 +74,7 @@ def test_a_broker_does_not_show_its_password() -> None:
 
 
 def test_a_certificate_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(OutletError, match=r"cannot read .*none\.pem: No such file.*--mqtt-ca"):
+    with pytest.raises(SinkError, match=r"cannot read .*none\.pem: No such file.*--mqtt-ca"):
         tls_context(SECURE, tmp_path / "none.pem")
 
 
@@ -82,12 +82,12 @@ def test_a_certificate_that_is_not_there_is_a_clear_error(tmp_path: Path) -> Non
 def test_a_file_without_a_certificate_is_a_clear_error(tmp_path: Path, content: str) -> None:
     file = tmp_path / "ca.pem"
     file.write_text(content)
-    with pytest.raises(OutletError, match="holds no certificate"):
+    with pytest.raises(SinkError, match="holds no certificate"):
         tls_context(SECURE, file)
 
 
 def test_a_certificate_for_a_broker_without_tls_is_a_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(OutletError, match="mqtts://"):
+    with pytest.raises(SinkError, match="mqtts://"):
         tls_context(PLAIN, tmp_path / "ca.pem")
 
 

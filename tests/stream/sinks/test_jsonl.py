@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dancetype.engine.errors import SinkError
 from dancetype.stream.messages import (
     Clock,
     SourceMessage,
@@ -14,7 +15,7 @@ from dancetype.stream.messages import (
     parse_message,
     source_message,
 )
-from dancetype.stream.sinks.base import OutletError, Outlets
+from dancetype.stream.sinks.base import Outlets
 from dancetype.stream.sinks.jsonl import JsonlOutlet
 
 FULL_DISK = Path("/dev/full")
@@ -60,7 +61,7 @@ async def test_a_file_that_is_there_is_added_to(tmp_path: Path) -> None:
 
 
 async def test_a_folder_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(OutletError, match=r"nowhere.*No such file.*--jsonl"):
+    with pytest.raises(SinkError, match=r"nowhere.*No such file.*--jsonl"):
         async with JsonlOutlet(tmp_path / "nowhere" / "out.jsonl"):
             pytest.fail("entered")
 

@@ -13,10 +13,10 @@ import pytest
 from rich.console import Console
 from rich.live import Live
 
+from dancetype.engine.errors import Fault
 from dancetype.engine.rolling import Status
 from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceState
 from dancetype.stream.sinks.log import LogOutlet, configure, masked_text
-from dancetype.stream.sources.base import Fault
 from tests.stream.said import changed, predicted
 
 OURS = logging.getLogger("dancetype.stream.somewhere")

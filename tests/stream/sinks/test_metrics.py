@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from dancetype.engine.errors import Fault
 from dancetype.engine.rolling import Status
 from dancetype.stream.messages import Clock, PredictionMessage, SourceMessage, SourceState
 from dancetype.stream.sinks.metrics import Metrics
-from dancetype.stream.sources.base import Fault
 from tests.stream.said import changed, predicted
 
 DOCS = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()

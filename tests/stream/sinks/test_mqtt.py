@@ -2,9 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dancetype.engine.errors import SinkError
 from dancetype.engine.rolling import Status
 from dancetype.stream.messages import SourceState
-from dancetype.stream.sinks.base import OutletError, Outlets
+from dancetype.stream.sinks.base import Outlets
 from dancetype.stream.sinks.mqtt import GENRE_EXPIRY, Genre, MqttOutlet, topic_level
 from tests.system.mosquitto import a_prediction, a_state
 
@@ -82,7 +83,7 @@ def test_a_source_that_goes_on_running_keeps_its_genre() -> None:
 
 
 def test_what_is_no_broker_url_is_no_outlet() -> None:
-    with pytest.raises(OutletError, match="mqtt://"):
+    with pytest.raises(SinkError, match="mqtt://"):
         MqttOutlet("host:1883")
 
 

@@ -15,6 +15,7 @@ from pythonosc.dispatcher import Dispatcher
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_server import AsyncIOOSCUDPServer
 
+from dancetype.engine.errors import SinkError
 from dancetype.engine.genres import CODES
 from dancetype.engine.rolling import Status
 from dancetype.stream.messages import (
@@ -28,7 +29,7 @@ from dancetype.stream.messages import (
     SourceState,
     source_message,
 )
-from dancetype.stream.sinks.base import OutletError, Outlets
+from dancetype.stream.sinks.base import Outlets
 from dancetype.stream.sinks.osc import (
     OscOutlet,
     OscVoice,
@@ -118,14 +119,14 @@ def test_a_target_is_a_host_and_a_port(target: str, place: tuple[str, int]) -> N
     ["", "desk", "desk:", ":9000", "desk:0", "desk:99999", "::1:9000", "desk:1/x", "a@desk:1"],
 )
 def test_what_is_no_target_is_refused_with_the_right_form(target: str) -> None:
-    with pytest.raises(OutletError, match="host:port, such as"):
+    with pytest.raises(SinkError, match="host:port, such as"):
         OscOutlet(target)
 
 
 @given(st.text())
 def test_reading_any_target_raises_only_the_documented_error(text: str) -> None:
     for target in (text, f"{text}:9000", f"host:{text}"):
-        with suppress(OutletError):
+        with suppress(SinkError):
             parse_target(target)
 
 
@@ -288,6 +289,6 @@ async def test_a_network_that_is_away_is_told_once_and_used_when_it_is_back(
 
 
 async def test_a_host_that_is_not_known_is_a_clear_error() -> None:
-    with pytest.raises(OutletError, match=r"cannot look up no\.invalid .*--osc"):
+    with pytest.raises(SinkError, match=r"cannot look up no\.invalid .*--osc"):
         async with OscOutlet("no.invalid:9000"):
             pytest.fail("entered")

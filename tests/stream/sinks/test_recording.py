@@ -4,10 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dancetype.engine.errors import SinkError
 from dancetype.engine.landmarks import Landmarks
 from dancetype.stream.frames import Frame
 from dancetype.stream.messages import Clock, Message, SourceState
-from dancetype.stream.sinks.base import OutletError
 from dancetype.stream.sinks.recording import LONGEST, Scribe, TakeOutlet
 from dancetype.stream.sinks.take import Take, packed, read_take
 from tests.engine.walkers import Walker
@@ -170,7 +170,7 @@ async def test_takes_say_by_what_they_were_made_and_are_there_at_the_end(tmp_pat
 
 async def test_a_folder_that_cannot_be_had_is_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "takes").write_text("")
-    with pytest.raises(OutletError, match=r"cannot keep takes in .*takes: .* --record"):
+    with pytest.raises(SinkError, match=r"cannot keep takes in .*takes: .* --record"):
         await outlet(tmp_path / "takes").__aenter__()
 
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from dancetype.engine.classifier import Classifier
+from dancetype.engine.errors import FileError
 from dancetype.engine.floor import Floor, FloorPrediction
 from dancetype.engine.landmarks import LANDMARKS, OF_COCO, Landmarks
 from dancetype.engine.pose.opening import open_estimator
-from dancetype.stream.sinks.take import FORMAT, TakeError, packed, read_take
+from dancetype.stream.sinks.take import FORMAT, packed, read_take
 from dancetype.stream.sources.file import FileSource
 from tests.engine.walkers import Walker
 from tests.stream.sinks.takes import about, take_of, walk
@@ -170,7 +171,7 @@ def test_what_cannot_be_played_is_refused_with_the_file_and_the_reason(
 ) -> None:
     changed = {k: v for k, v in (entries(path) | changes).items() if v is not None}
     np.savez(path, **changed)
-    with pytest.raises(TakeError, match=f"stage.npz: not a take: .*{reason}") as caught:
+    with pytest.raises(FileError, match=f"stage.npz: not a take: .*{reason}") as caught:
         read_take(path)
     assert str(caught.value).isprintable()
 
@@ -178,7 +179,7 @@ def test_what_cannot_be_played_is_refused_with_the_file_and_the_reason(
 def test_a_small_file_that_would_fill_the_memory_is_refused(path: Path) -> None:
     np.savez_compressed(path, **entries(path) | {"messages": np.zeros(2**27, np.uint8)})
     assert path.stat().st_size < 2**20
-    with pytest.raises(TakeError, match="it unpacks to"):
+    with pytest.raises(FileError, match="it unpacks to"):
         read_take(path)
 
 
@@ -195,7 +196,7 @@ def test_what_is_no_such_file_is_refused(
     tmp_path: Path, make: Callable[[Path], object], reason: str
 ) -> None:
     make(tmp_path / "a.npz")
-    with pytest.raises(TakeError, match=f"a.npz: {reason}"):
+    with pytest.raises(FileError, match=f"a.npz: {reason}"):
         read_take(tmp_path / "a.npz")
 
 

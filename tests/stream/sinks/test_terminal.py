@@ -2,6 +2,7 @@ from io import StringIO
 
 from rich.console import Console
 
+from dancetype.engine.errors import Fault
 from dancetype.engine.genres import CODES
 from dancetype.engine.rolling import Status
 from dancetype.stream.messages import (
@@ -15,7 +16,6 @@ from dancetype.stream.messages import (
     SourceTimes,
 )
 from dancetype.stream.sinks.terminal import TerminalOutlet
-from dancetype.stream.sources.base import Fault
 from tests.stream.said import changed
 
 ANSWER = {"status", "genre", "name", "confidence", "probabilities", "window"}

@@ -6,7 +6,7 @@ from traceback import format_exception
 
 import pytest
 
-from dancetype.stream.sources.base import Fault, SourceError, SourceUnavailableError
+from dancetype.engine.errors import Fault, SourceError, SourceUnavailableError
 from dancetype.stream.sources.rtsp import RtspSource
 
 HOST = "127.0.0.1"

@@ -1,6 +1,6 @@
 import pytest
 
-from dancetype.stream.sources.base import SourceError
+from dancetype.engine.errors import SourceError
 from dancetype.stream.sources.uri import SourceKind, SourceUri, masked, parse_uri
 
 

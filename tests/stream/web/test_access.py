@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from dancetype.stream.sinks.base import OutletError
+from dancetype.engine.errors import SinkError
 from dancetype.stream.web.access import Access, access_for, bearer, is_loopback
 
 TOKEN = "correct-horse-battery"
@@ -34,7 +34,7 @@ def test_only_loopback_addresses_are_this_machines_alone(host: str, alone: bool)
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.168.1.5", "stage.local"])
 def test_where_others_reach_us_a_token_is_needed(host: str) -> None:
-    with pytest.raises(OutletError, match=r"DANCETYPE_TOKEN.*--insecure"):
+    with pytest.raises(SinkError, match=r"DANCETYPE_TOKEN.*--insecure"):
         access_for(host, None, insecure=False)
     assert not access_for(host, TOKEN, insecure=False).open
 
@@ -55,7 +55,7 @@ def test_on_this_machine_alone_no_token_is_needed(caplog: pytest.LogCaptureFixtu
 
 @pytest.mark.parametrize("token", ["", "fifteen-letters", "sixteen letters!", "sixteen-letters\n"])
 def test_a_token_that_is_easily_guessed_or_mangled_is_refused_with_advice(token: str) -> None:
-    with pytest.raises(OutletError, match="at least 16") as error:
+    with pytest.raises(SinkError, match="at least 16") as error:
         access_for("127.0.0.1", token, insecure=False)
     advice = str(error.value).partition("make one with python ")[2]
     made = subprocess.check_output([sys.executable, *shlex.split(advice)], text=True).strip()
@@ -66,7 +66,7 @@ def test_a_token_that_is_easily_guessed_or_mangled_is_refused_with_advice(token:
     "origin", ["*", "example.org", "http://example.org/", "http://example.org/page", "http://a b"]
 )
 def test_an_origin_that_no_browser_writes_is_refused(origin: str) -> None:
-    with pytest.raises(OutletError, match="--allow-origin takes http://host:port"):
+    with pytest.raises(SinkError, match="--allow-origin takes http://host:port"):
         access_for("127.0.0.1", None, insecure=False, origins=[origin])
 
 

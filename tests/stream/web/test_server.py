@@ -10,8 +10,8 @@ from time import monotonic
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from dancetype.engine.errors import SinkError
 from dancetype.stream.messages import Clock, SourceState
-from dancetype.stream.sinks.base import OutletError
 from dancetype.stream.web.access import Access, access_for
 from dancetype.stream.web.client import Limits
 from dancetype.stream.web.health import Health
@@ -244,12 +244,12 @@ def test_the_url_can_be_opened_by_people(host: str, url: str) -> None:
 
 
 async def test_a_port_in_use_is_an_error_that_says_what_to_do(outlet: WebSocketOutlet) -> None:
-    with pytest.raises(OutletError, match=rf"port {outlet.port} is taken.*--port"):
+    with pytest.raises(SinkError, match=rf"port {outlet.port} is taken.*--port"):
         async with WebSocketOutlet(port=outlet.port):
             pytest.fail("entered")
 
 
 async def test_an_address_of_another_machine_is_an_error_that_says_what_to_do() -> None:
-    with pytest.raises(OutletError, match=r"cannot listen on 192\.0\.2\.1 port 0.*--host"):
+    with pytest.raises(SinkError, match=r"cannot listen on 192\.0\.2\.1 port 0.*--host"):
         async with WebSocketOutlet(host="192.0.2.1", port=0):
             pytest.fail("entered")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dancetype.stream.sinks.base import OutletError
+from dancetype.engine.errors import SinkError
 from dancetype.stream.web.tls import tls_context
 
 
@@ -45,5 +45,5 @@ def test_what_does_not_fit_is_an_error_that_says_what(tmp_path: Path) -> None:
         ((key, cert), "not a certificate and a private key"),
         ((locked_cert, locked), "locked.key: the key has a password"),
     ):
-        with pytest.raises(OutletError, match=words):
+        with pytest.raises(SinkError, match=words):
             tls_context(*given)

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dancetype.engine.errors import FileError
 from dancetype.engine.skeleton import Array
 from dancetype.training.data.aist import (
     Sequence,
-    SequenceError,
     SequenceName,
     mend_jumps,
     read_sequence,
@@ -58,7 +58,7 @@ def test_a_file_name_says_genre_situation_dancer_music_and_choreography() -> Non
     ],
 )
 def test_another_kind_of_name_is_refused(text: str) -> None:
-    with pytest.raises(SequenceError, match="not an AIST sequence name"):
+    with pytest.raises(FileError, match="not an AIST sequence name"):
         SequenceName.parse(text)
 
 
@@ -109,14 +109,14 @@ def test_a_whole_body_that_leaps_and_comes_back_is_mended() -> None:
 def test_a_leap_that_lasts_is_refused() -> None:
     joints = dance()
     joints[300:450] += 100
-    with pytest.raises(SequenceError, match=r"leap by over 0\.25 m"):
+    with pytest.raises(FileError, match=r"leap by over 0\.25 m"):
         mend_jumps(joints)
 
 
 def test_spikes_everywhere_are_refused() -> None:
     joints = dance()
     joints[::4] += 100
-    with pytest.raises(SequenceError, match="leap"):
+    with pytest.raises(FileError, match="leap"):
         mend_jumps(joints)
 
 
@@ -150,20 +150,20 @@ def test_a_long_gap_of_nan_is_refused(tmp_path: Path, frames: int) -> None:
     joints = dance(2400)
     joints[300 : 300 + frames] = np.inf
     path = write(tmp_path, NAME, {"keypoints3d_optim": joints * 100})
-    with pytest.raises(SequenceError, match=f"{NAME}.*not finite"):
+    with pytest.raises(FileError, match=f"{NAME}.*not finite"):
         read_sequence(path)
 
 
 @pytest.mark.parametrize("shape", [(600, 16, 3), (600, 17, 2), (600, 51), (1, 17, 3), (0, 17, 3)])
 def test_a_wrong_shape_is_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
     path = write(tmp_path, NAME, {"keypoints3d_optim": np.zeros(shape, np.float32)})
-    with pytest.raises(SequenceError, match=rf"{NAME}\.pkl: shape .* expected \(T, 17, 3\)"):
+    with pytest.raises(FileError, match=rf"{NAME}\.pkl: shape .* expected \(T, 17, 3\)"):
         read_sequence(path)
 
 
 def test_a_pickle_without_keypoints_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, NAME, {"smpl_poses": dance()})
-    with pytest.raises(SequenceError, match="neither keypoints3d_optim nor keypoints3d"):
+    with pytest.raises(FileError, match="neither keypoints3d_optim nor keypoints3d"):
         read_sequence(path)
 
 
@@ -208,7 +208,7 @@ def test_each_broken_sequence_is_dropped_with_a_line_naming_its_file_and_the_res
 
 
 def test_when_nothing_can_be_read_that_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(SequenceError, match="none of the sequences"):
+    with pytest.raises(FileError, match="none of the sequences"):
         read_sequences(tmp_path, [NAME], on_drop=lambda line: None)
 
 
@@ -228,12 +228,12 @@ def test_an_ignore_list_that_is_no_text_is_refused_by_its_name(
 ) -> None:
     write(tmp_path, NAME, {})
     make(tmp_path / "ignore_list.txt")
-    with pytest.raises(SequenceError, match=r"ignore_list\.txt: not a list of sequences"):
+    with pytest.raises(FileError, match=r"ignore_list\.txt: not a list of sequences"):
         sequence_names(tmp_path)
 
 
 def test_a_folder_without_pickles_is_an_error_that_says_what_to_give(tmp_path: Path) -> None:
-    with pytest.raises(SequenceError, match=r"no keypoints3d/\*\.pkl"):
+    with pytest.raises(FileError, match=r"no keypoints3d/\*\.pkl"):
         sequence_names(tmp_path)
 
 

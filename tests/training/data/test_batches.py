@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import torch
 
+from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES
 from dancetype.engine.media.track import Track
-from dancetype.training.data.aist import Sequence, SequenceError, SequenceName
+from dancetype.training.data.aist import Sequence, SequenceName
 from dancetype.training.data.batches import NO_GENRE, ClipWindows, RandomWindows
 from dancetype.training.recipe import Recipe
 
@@ -109,9 +110,9 @@ def test_a_sequence_too_short_for_any_window_is_refused(
     dances: list[Sequence], recipe: Recipe
 ) -> None:
     short = dance("gBR_sBM_cAll_d05_mBR0_ch01", 0.5)
-    with pytest.raises(SequenceError, match=r"d05_mBR0_ch01: 0\.5 s is too short"):
+    with pytest.raises(FileError, match=r"d05_mBR0_ch01: 0\.5 s is too short"):
         RandomWindows([*dances, short], recipe)
-    with pytest.raises(SequenceError, match=r"d05_mBR0_ch01: 0\.5 s is too short"):
+    with pytest.raises(FileError, match=r"d05_mBR0_ch01: 0\.5 s is too short"):
         ClipWindows([*dances, short], recipe)
 
 

@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES
 from dancetype.engine.media.track import NOT_DANCING
-from dancetype.training.data.clips import ClipsError, read_clips
+from dancetype.training.data.clips import read_clips
 
 
 def lay(folder: Path, *names: str) -> Path:
@@ -77,11 +78,11 @@ def test_hidden_files_are_passed_over_and_others_are_told(tmp_path: Path) -> Non
 def test_a_folder_that_nothing_can_be_learned_from_is_refused(
     tmp_path: Path, names: list[str], says: str
 ) -> None:
-    with pytest.raises(ClipsError, match=says) as caught:
+    with pytest.raises(FileError, match=says) as caught:
         read_clips(lay(tmp_path, *names))
     assert "\n" not in str(caught.value)
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ClipsError, match="gone: cannot be read"):
+    with pytest.raises(FileError, match="gone: cannot be read"):
         read_clips(tmp_path / "gone")

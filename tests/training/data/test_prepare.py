@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES
 from dancetype.engine.skeleton import pelvis_centred
-from dancetype.training.data.aist import Sequence, SequenceError, SequenceName
+from dancetype.training.data.aist import Sequence, SequenceName
 from dancetype.training.data.prepare import prepare
 
 
@@ -59,5 +60,5 @@ def test_velocities_are_those_of_the_positions_a_second(
 
 
 def test_a_sequence_shorter_than_the_first_frames_asked_for_is_refused_by_its_name() -> None:
-    with pytest.raises(SequenceError, match=r"ch01: 10\.0 s is too short"):
+    with pytest.raises(FileError, match=r"ch01: 10\.0 s is too short"):
         prepare(DANCES, frames=720, select="first", velocity=False)

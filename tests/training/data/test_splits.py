@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES
-from dancetype.training.data.aist import SequenceError
-from dancetype.training.data.splits import SplitError, find_split
+from dancetype.training.data.splits import find_split
 
 SEQUENCES = [
     "gBR_sBM_cAll_d04_mBR0_ch01",
@@ -69,18 +69,18 @@ def test_ignored_sequences_are_in_no_split(data: Path) -> None:
 
 
 def test_an_unknown_split_is_refused_and_the_known_ones_are_named(data: Path) -> None:
-    with pytest.raises(SplitError, match=r"no split 'test'; there are all, dancers:A.*pose_val"):
+    with pytest.raises(FileError, match=r"no split 'test'; there are all, dancers:A.*pose_val"):
         find_split(data, "test")
 
 
 @pytest.mark.parametrize("name", ["dancers:d99", "dancers:", "dancers:a"])
 def test_a_split_of_which_nothing_is_at_hand_is_refused(data: Path, name: str) -> None:
-    with pytest.raises(SplitError, match=f"split {name}: none of its sequences"):
+    with pytest.raises(FileError, match=f"split {name}: none of its sequences"):
         find_split(data, name)
 
 
 def test_a_folder_without_data_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SequenceError, match="no keypoints3d"):
+    with pytest.raises(FileError, match="no keypoints3d"):
         find_split(tmp_path, "all")
 
 

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from dancetype.engine.errors import WorkerError
 from dancetype.engine.media.track import read_track
 from dancetype.engine.skeleton import Array
 from dancetype.training.synthetic.clip import Clip, Spoiler, Studio, at_times, frame_times
-from dancetype.training.synthetic.renderer import NoRendererError
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -41,7 +41,7 @@ def test_a_spoiled_picture_still_shows_the_same(seed: int) -> None:
 def studio(pose_model: Path) -> Studio:
     try:
         return Studio(pose_model)
-    except (NoRendererError, ModuleNotFoundError) as error:
+    except (WorkerError, ModuleNotFoundError) as error:
         pytest.skip(str(error))
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dancetype.engine.pose.base import PoseModelError
+from dancetype.engine.errors import ModelError
 from dancetype.training.synthetic.orders import IdleOrder
 from dancetype.training.synthetic.pool import StudioPool
 
@@ -11,7 +11,7 @@ from dancetype.training.synthetic.pool import StudioPool
 def test_what_ails_a_process_is_told_to_the_one_that_started_it(tmp_path: Path) -> None:
     order = IdleOrder("idle_0", np.zeros((2, 17, 3), np.float32))
     with StudioPool(tmp_path / "gone.task", tmp_path, 0, jobs=1) as pool:
-        with pytest.raises(PoseModelError, match=r"gone\.task"):
+        with pytest.raises(ModelError, match=r"gone\.task"):
             pool.ready()
-        with pytest.raises(PoseModelError, match=r"gone\.task"):
+        with pytest.raises(ModelError, match=r"gone\.task"):
             list(pool.render([order]))

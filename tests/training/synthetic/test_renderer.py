@@ -5,14 +5,10 @@ import cv2
 import numpy as np
 import pytest
 
+from dancetype.engine.errors import WorkerError
 from dancetype.training.synthetic.body import Body
 from dancetype.training.synthetic.camera import Camera
-from dancetype.training.synthetic.renderer import (
-    NoRendererError,
-    Renderer,
-    random_light,
-    usable_platform,
-)
+from dancetype.training.synthetic.renderer import Renderer, random_light, usable_platform
 
 CAMERA = Camera(240, 320, 400.0, np.eye(3, dtype=np.float32), np.array([0.0, 0.9, 4.0]))
 LIGHT = random_light(np.random.default_rng(0))
@@ -23,7 +19,7 @@ def renderer() -> Iterator[Renderer]:
     # Not importorskip: PyOpenGL would choose its platform on import, and choose a screen.
     try:
         renderer = Renderer(320)
-    except (NoRendererError, ModuleNotFoundError) as error:
+    except (WorkerError, ModuleNotFoundError) as error:
         pytest.skip(str(error))
     yield renderer
     renderer.close()
@@ -34,7 +30,7 @@ def test_a_computer_that_cannot_draw_says_what_to_install(monkeypatch: pytest.Mo
         raise OSError(name)
 
     monkeypatch.setattr(ctypes, "CDLL", missing)
-    with pytest.raises(NoRendererError, match="apt-get install libosmesa6"):
+    with pytest.raises(WorkerError, match="apt-get install libosmesa6"):
         usable_platform()
 
 

@@ -7,10 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from dancetype.cli import app
+from dancetype.engine.errors import WorkerError
 from dancetype.engine.media.track import NOT_DANCING
 from dancetype.training.synthetic import runs
 from dancetype.training.synthetic.orders import IdleOrder, Order
-from dancetype.training.synthetic.renderer import NoRendererError
 from dancetype.training.synthetic.runs import find_orders, render_all
 
 ORDERS = [IdleOrder(f"idle_{number}", np.zeros((2, 17, 3), np.float32)) for number in range(4)]
@@ -35,7 +35,7 @@ class FakePool:
 
     def ready(self) -> None:
         if self.broken:
-            raise NoRendererError("nothing to draw with")
+            raise WorkerError("nothing to draw with")
 
     def render(self, orders: Iterable[Order]) -> Iterator[tuple[Order, Exception | None]]:
         for order in orders:
@@ -93,7 +93,7 @@ def test_a_run_that_is_complete_starts_no_process(pool: type[FakePool], tmp_path
 
 def test_what_would_fail_each_clip_ends_the_run(pool: type[FakePool], tmp_path: Path) -> None:
     pool.broken = True
-    with pytest.raises(NoRendererError):
+    with pytest.raises(WorkerError):
         render(tmp_path)
 
 

@@ -4,9 +4,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES, GENRES
-from dancetype.stream.offline.archive.ledger import Ledger, LedgerError
-from dancetype.stream.offline.archive.table import Row, TableError, row_of, schema
+from dancetype.stream.offline.archive.ledger import Ledger
+from dancetype.stream.offline.archive.table import Row, row_of, schema
 
 SAME: Row = {"model": "live 1", "pose": "full", "version": "1", "bytes": 5, "modified_ns": 7}
 
@@ -79,7 +80,7 @@ def test_the_columns_are_the_same_whatever_is_in_them(tmp_path: Path) -> None:
 
 def test_two_do_not_write_one_table(tmp_path: Path) -> None:
     out = tmp_path / "table.parquet"
-    with Ledger(out), pytest.raises(LedgerError, match="another dancetype label is writing"):
+    with Ledger(out), pytest.raises(FileError, match="another dancetype label is writing"):
         Ledger(out)
     with Ledger(out) as ledger:
         assert ledger.rows == {}
@@ -88,12 +89,12 @@ def test_two_do_not_write_one_table(tmp_path: Path) -> None:
 def test_what_is_no_such_table_is_left_alone(tmp_path: Path) -> None:
     out = tmp_path / "table.parquet"
     out.write_text("mine")
-    with pytest.raises(TableError, match="take another --out"):
+    with pytest.raises(FileError, match="take another --out"):
         Ledger(out)
     assert out.read_text() == "mine"
 
 
 def test_a_place_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(LedgerError, match=r"table\.parquet\.rows: cannot be written"):
+    with pytest.raises(FileError, match=r"table\.parquet\.rows: cannot be written"):
         Ledger(tmp_path / "file" / "table.parquet")
