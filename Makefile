@@ -1,6 +1,7 @@
 # make demo    see it work: no camera, broker or account needed      (ARGS="--seconds 20" ends it)
 # make test    every test                                            (ARGS="-k window" some)
-# make check   ruff and mypy
+# make unit    the tests that need no broker, server, browser or Ray: the same as a bare pytest
+# make check   ruff, mypy and the import rules of docs/design.md
 # make bench [VIDEOS=folder]   how fast it is, and docs/performance.md of it (ARGS=--quick)
 # make docs    the documentation as pages: build/site/index.html
 # make pictures    the pictures of README and docs, of the real pages in a real browser
@@ -17,7 +18,7 @@ export PYTHON
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench docs pictures soak container reliability accuracy clean
+.PHONY: demo test unit check bench docs pictures soak container reliability accuracy clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -25,7 +26,8 @@ demo: $(VENV)/installed
 
 # What only computes shares the cores. Of what waits for cameras and brokers to come back, two go on
 # at a time, the longest first. What keeps time has the machine alone.
-COMPUTING := $(addprefix tests/,benchmarks docker engine export fuzz stream training)
+UNIT := $(addprefix tests/,app benchmarks cli engine export fuzz stream training)
+COMPUTING := $(UNIT) tests/docker
 WAITING := $(patsubst %,tests/system/test_%.py,soak fault_proxy mosquitto mosquitto_access \
 	mosquitto_faults record rtsp rtsp_faults shutdown)
 test: $(VENV)/installed-dev
@@ -35,13 +37,17 @@ ifdef ARGS
 else
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8 $(COMPUTING)
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(WAITING)
-	$(BIN)/python -m pytest $(addprefix --ignore=,$(COMPUTING) $(WAITING))
+	$(BIN)/python -m pytest tests $(addprefix --ignore=,$(COMPUTING) $(WAITING))
 endif
+
+unit: $(VENV)/installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8 $(UNIT) $(ARGS)
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.performance $(if $(VIDEOS),--videos "$(VIDEOS)") $(ARGS)
@@ -84,6 +90,7 @@ $(VENV)/installed: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 
-$(VENV)/installed-dev: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[train,dev]'
+$(VENV)/installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--editable '.[train,dev]'
 	touch $@ $(VENV)/installed

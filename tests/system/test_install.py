@@ -1,13 +1,16 @@
-"""A user who only streams installs dancetype without PyTorch, and is told when that is missing."""
+"""Installing dancetype: what goes into site-packages, and what works without PyTorch."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
 CHECKOUT = Path(__file__).parents[2]
+LINKS = ("engine", "stream", "training", "export")
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +25,85 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(*command: str | Path, cwd: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
+
+
+def wheel_names(checkout: Path, out: Path) -> set[str]:
+    """Build a wheel and return the paths in it."""
+    command = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", out, checkout)
+    subprocess.run(command, check=True, capture_output=True, text=True)
+    (wheel,) = out.glob("dancetype-*.whl")
+    with ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the tracked files and symbolic links of the checkout, without what was built."""
+    folder = tmp_path_factory.mktemp("checkout")
+    tracked = subprocess.run(
+        ("git", "ls-files", "-z"), cwd=CHECKOUT, check=True, capture_output=True, text=True
+    )
+    for name in filter(None, tracked.stdout.split("\0")):
+        if (CHECKOUT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(CHECKOUT / name, folder / name, follow_symlinks=False)
+    return folder
+
+
+def test_site_packages_get_one_package(installed: Path, tmp_path: Path) -> None:
+    listed = run(
+        installed / "python",
+        "-c",
+        "from importlib.metadata import files\n"
+        "print({path.parts[0] for path in files('dancetype') if '..' not in path.parts})",
+        cwd=tmp_path,
+    )
+    top_level = eval(listed.stdout)
+    assert {name for name in top_level if not name.endswith(".dist-info")} == {"dancetype"}
+
+
+def test_the_wheel_of_a_checkout_without_symbolic_links_is_the_same(
+    copied: Path, tmp_path: Path
+) -> None:
+    names = wheel_names(copied, tmp_path / "with-links")
+    assert {
+        "dancetype/py.typed",
+        "dancetype/app.py",
+        "dancetype/engine/models/live.onnx",
+        "dancetype/stream/web/static/index.html",
+        "dancetype/training/recipes/live.toml",
+        "dancetype/export/onnx.py",
+    } <= names
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"dancetype"}
+    windows = tmp_path / "windows"
+    shutil.copytree(copied, windows, symlinks=True)
+    for link in LINKS:
+        (windows / "dancetype" / link).unlink()
+        # What git writes where it cannot make a link.
+        (windows / "dancetype" / link).write_text(f"../{link}")
+    assert wheel_names(windows, tmp_path / "without-links") == names
+
+
+def test_an_editable_installation_imports_the_checkout(copied: Path, tmp_path: Path) -> None:
+    environment = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    pip = environment / "bin" / "pip"
+    subprocess.run([pip, "install", "--quiet", "--no-deps", "--editable", copied], check=True)
+    script = "import dancetype.engine.errors as module; print(module.__file__)"
+    imported = run(environment / "bin" / "python", "-c", script, cwd=tmp_path)
+    assert Path(imported.stdout.strip()).resolve() == copied / "engine" / "errors.py"
+
+
+def test_modules_of_a_user_with_the_names_of_our_folders_break_nothing(
+    installed: Path, tmp_path: Path
+) -> None:
+    for name in LINKS:
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('imported the wrong module')")
+    script = tmp_path / "script.py"
+    script.write_text("import dancetype\nprint(dancetype.Recognizer, dancetype.Classifier)\n")
+    result = run(installed / "python", script, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "Classifier" in result.stdout
 
 
 def test_classify_needs_no_torch(

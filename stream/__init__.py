@@ -1,0 +1,1 @@
+"""Everything that touches the outside world at run time: sources, sinks, files, clusters."""
