@@ -30,9 +30,9 @@ from dancetype.stream.fleet.yard import RayProcess, RayYard
 from dancetype.stream.messages import SourceState
 from dancetype.stream.ray_cluster import attached
 from dancetype.stream.settings import load_settings
-from tests.system.mosquitto import HOST, mosquitto, subscriber, text
-from tests.system.ray_nodes import kill_node, ray_head
-from tests.system.rtsp_server import a_free_port, write_stream
+from tests.testbed.mosquitto import HOST, mosquitto, subscriber, text
+from tests.testbed.ray_nodes import kill_node, ray_head
+from tests.testbed.rtsp_server import a_free_port, write_stream
 
 PAGE: Final = ROOT / "docs" / "scaling.md"
 NODES: Final = (1, 2, 4)

@@ -23,7 +23,7 @@ import psutil
 from benchmarks.marked import ROOT, conditions, write_part
 from benchmarks.offline import copied
 from dancetype.engine.errors import ExpectedError
-from tests.system.ray_nodes import ray_head
+from tests.testbed.ray_nodes import ray_head
 
 PAGE: Final = ROOT / "docs" / "scaling.md"
 NODES: Final = (1, 2, 4)

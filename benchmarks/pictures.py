@@ -17,8 +17,8 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from tests.system.command import Command
-from tests.system.served import TOKEN, ServedDemo, chromium
+from tests.testbed.command import Command
+from tests.testbed.served import TOKEN, ServedDemo, chromium
 
 _OUT: Final = Path(__file__).parents[1] / "docs" / "pictures"
 _THEMES: Final = ("stage", "paper", "neon")

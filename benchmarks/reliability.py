@@ -117,7 +117,7 @@ _HEAD: Final = """# Reliability
 
 What happens to dancetype when the world around it fails, and the test that shows it. Cameras are
 those of a real RTSP server, brokers real Mosquittos; between them and the real command stands
-[a proxy](../tests/system/fault_proxy.py) that breaks the way.
+[a proxy](../tests/testbed/fault_proxy.py) that breaks the way.
 
 | fault | what must hold | figure | shown by |
 |---|---|---|---|

@@ -28,11 +28,11 @@ from rich.table import Table
 from benchmarks.soak_result import FACTOR, Result, Sample, held_to_the_end
 from dancetype.engine.errors import ExpectedError
 from dancetype.stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
-from tests.system.command import Command, Message, captured_after, is_prediction
-from tests.system.fault_proxy import HOST, Fault, FaultProxyThread
-from tests.system.mosquitto import MOSQUITTO
-from tests.system.rtsp_server import RtspServer, a_free_port, endless, write_stream
-from tests.system.websocket_crowd import finish_handshake, join
+from tests.testbed.command import Command, Message, captured_after, is_prediction
+from tests.testbed.fault_proxy import HOST, Fault, FaultProxyThread
+from tests.testbed.mosquitto import MOSQUITTO
+from tests.testbed.rtsp_server import RtspServer, a_free_port, endless, write_stream
+from tests.testbed.websocket_crowd import finish_handshake, join
 
 SHOW_MINUTES: Final = 120.0
 HOP: Final = 0.1

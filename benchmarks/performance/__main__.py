@@ -33,7 +33,7 @@ from benchmarks.performance.trials import (
 from dancetype.engine.errors import ExpectedError
 from dancetype.engine.pose.base import DEFAULT_RUNTIME
 from dancetype.stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
-from tests.system.rtsp_server import RtspServer, endless
+from tests.testbed.rtsp_server import RtspServer, endless
 
 PAGE: Final = ROOT / "docs" / "performance.md"
 ACCURACY: Final = ROOT / "docs" / "accuracy.md"

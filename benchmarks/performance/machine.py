@@ -11,7 +11,7 @@ import av
 import psutil
 
 from benchmarks.marked import conditions
-from tests.system.rtsp_server import write_stream
+from tests.testbed.rtsp_server import write_stream
 
 _FLAGS: Final = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimddp")
 _FLAG_LINES: Final = ("flags", "features")

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.system.rtsp_server import a_free_port
+from tests.testbed.rtsp_server import a_free_port
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from aiomqtt import Client, MqttError, ProtocolVersion
 
 from dancetype.stream.settings import load_settings
 from dancetype.stream.sinks.broker import parse_broker
-from tests.system.mosquitto import HOST, PATH, WITHIN, hear, text
+from tests.testbed.mosquitto import HOST, PATH, WITHIN, hear, text
 
 DOCKER: Final = Path(__file__).parents[2] / "docker"
 

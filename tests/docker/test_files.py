@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from dancetype.stream.messages import Clock
 from dancetype.stream.sinks.metrics import Metrics
-from tests.system.mosquitto import a_prediction, a_state
+from tests.testbed.mosquitto import a_prediction, a_state
 
 DOCKER: Final = Path(__file__).parents[2] / "docker"
 COMPOSE: Final = ("compose.yaml", "compose.gpu.yaml")

@@ -19,7 +19,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from tests.docker.clean_root import CleanRoot, why_not
-from tests.system.rtsp_server import a_free_port
+from tests.testbed.rtsp_server import a_free_port
 
 _DOCKERFILE: Final = (Path(__file__).parents[2] / "docker" / "Dockerfile").read_text()
 _TOKEN: Final = "a-token-for-a-container"

@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.examples.script import EXAMPLES, Script, load
-from tests.system.mosquitto import HOST, MOSQUITTO
-from tests.system.rtsp_server import a_free_port
-from tests.system.served import TOKEN, ServedDemo, chromium, sure_of
+from tests.testbed.mosquitto import HOST, MOSQUITTO
+from tests.testbed.rtsp_server import a_free_port
+from tests.testbed.served import TOKEN, ServedDemo, chromium, sure_of
 
 # Seconds in which a busy machine gets to a genre, and an example back to a server.
 WITHIN: Final = 30.0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.rtsp_server import RtspServer, a_free_port, write_stream
+from tests.testbed.rtsp_server import RtspServer, a_free_port, write_stream
 
 Figure = Callable[[str, str], None]
 

@@ -5,7 +5,7 @@ from time import monotonic
 
 import pytest
 
-from tests.system.fault_proxy import HOST, Fault, FaultProxy, FaultProxyThread
+from tests.testbed.fault_proxy import HOST, Fault, FaultProxy, FaultProxyThread
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 

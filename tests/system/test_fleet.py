@@ -19,10 +19,10 @@ from dancetype.stream.fleet.office import Office
 from dancetype.stream.messages import PredictionMessage, SourceMessage, parse_message
 from dancetype.stream.sinks.base import Outlets
 from dancetype.stream.sinks.mqtt import MqttOutlet
-from tests.system.command import CHECKOUT
-from tests.system.mosquitto import HOST, a_state, hear, mosquitto, subscriber, text
-from tests.system.ray_nodes import kill_node, kill_tree, ray_head
-from tests.system.rtsp_server import a_free_port
+from tests.testbed.command import CHECKOUT
+from tests.testbed.mosquitto import HOST, a_state, hear, mosquitto, subscriber, text
+from tests.testbed.ray_nodes import kill_node, kill_tree, ray_head
+from tests.testbed.rtsp_server import a_free_port
 
 CAMERAS: Final = [f"cam-{number}" for number in range(8)]
 NODES: Final = 4

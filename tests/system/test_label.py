@@ -14,7 +14,7 @@ import pytest
 
 from dancetype.engine.genres import CODES
 from dancetype.engine.media.video import Video
-from tests.system.ray_nodes import ray_head
+from tests.testbed.ray_nodes import ray_head
 
 CLIPS: Final = 200
 BROKEN: Final = 5

@@ -14,7 +14,7 @@ from dancetype.engine.rolling import Status
 from dancetype.stream.messages import SourceState, parse_message, schema
 from dancetype.stream.sinks.base import Outlets
 from dancetype.stream.sinks.mqtt import MqttOutlet
-from tests.system.mosquitto import (
+from tests.testbed.mosquitto import (
     HOST,
     WITHIN,
     a_prediction,
@@ -35,7 +35,7 @@ PUBLISHER = """
 import asyncio, sys
 from dancetype.stream.sinks.base import Outlets
 from dancetype.stream.sinks.mqtt import MqttOutlet
-from tests.system.mosquitto import a_state
+from tests.testbed.mosquitto import a_state
 
 async def main():
     async with Outlets([MqttOutlet(sys.argv[1])]) as outlets:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from dancetype.stream.messages import parse_message
-from tests.system.mosquitto import (
+from tests.testbed.mosquitto import (
     MOSQUITTO_PASSWD,
     WITHIN,
     Certificates,

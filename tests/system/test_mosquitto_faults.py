@@ -10,8 +10,8 @@ from dancetype.stream.messages import parse_message
 from dancetype.stream.sinks.base import Outlets
 from dancetype.stream.sinks.mqtt import MqttOutlet
 from tests.system.conftest import Figure
-from tests.system.fault_proxy import Fault, FaultProxy
-from tests.system.mosquitto import (
+from tests.testbed.fault_proxy import Fault, FaultProxy
+from tests.testbed.mosquitto import (
     HOST,
     Camera,
     an_outlet,

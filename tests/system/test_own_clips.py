@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from dancetype.cli import app
 from dancetype.engine.classifier import Classifier
-from tests.system.command import CHECKOUT
+from tests.testbed.command import CHECKOUT
 from tests.training.data.test_extract import cut
 
 RECIPE = """

@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.system.served import TOKEN, ServedDemo, chromium, sure_of
+from tests.testbed.served import TOKEN, ServedDemo, chromium, sure_of
 
 THEMES: Final = ("stage", "paper", "neon")
 LAYOUTS: Final = ("bar", "corner", "full")

@@ -12,10 +12,10 @@ import pytest
 from websockets.sync.client import connect
 
 from dancetype.stream.assets import cache_folder
-from tests.system.command import Command, is_prediction
 from tests.system.conftest import Figure
-from tests.system.mosquitto import hear, mosquitto, subscriber
-from tests.system.rtsp_server import HOST, RtspServer, endless
+from tests.testbed.command import Command, is_prediction
+from tests.testbed.mosquitto import hear, mosquitto, subscriber
+from tests.testbed.rtsp_server import HOST, RtspServer, endless
 
 STRACE: Final = shutil.which("strace")
 CALLS: Final = (

@@ -8,7 +8,7 @@ import pytest
 from dancetype.stream.messages import PredictionMessage, SourceMessage, parse_message
 from dancetype.stream.sinks.take import read_take
 from tests.stream.sinks.takes import STARTED, about, walk
-from tests.system.command import CHECKOUT, Command, Message, is_prediction
+from tests.testbed.command import CHECKOUT, Command, Message, is_prediction
 
 HEAVY = {"cv2", "mediapipe"}
 

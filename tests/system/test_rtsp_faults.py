@@ -11,10 +11,10 @@ import pytest
 
 from dancetype.engine.errors import Fault as Told
 from dancetype.stream.messages import SourceState
-from tests.system.command import Command, Message, captured_after, is_prediction, is_state
 from tests.system.conftest import Figure
-from tests.system.fault_proxy import HOST, Fault, FaultProxyThread
-from tests.system.rtsp_server import Doorkeeper, RtspServer, endless
+from tests.testbed.command import Command, Message, captured_after, is_prediction, is_state
+from tests.testbed.fault_proxy import HOST, Fault, FaultProxyThread
+from tests.testbed.rtsp_server import Doorkeeper, RtspServer, endless
 
 STALLED, RECONNECTING = SourceState.STALLED, SourceState.RECONNECTING
 

@@ -14,11 +14,11 @@ from websockets.sync.client import ClientConnection, connect
 
 from dancetype.engine.errors import Fault as Told
 from dancetype.stream.messages import SourceState
-from tests.system.command import Command, is_prediction, is_state
 from tests.system.conftest import Figure
-from tests.system.fault_proxy import HOST, Fault, FaultProxyThread
-from tests.system.rtsp_server import RtspServer, endless
-from tests.system.websocket_crowd import finish_handshake, join
+from tests.testbed.command import Command, is_prediction, is_state
+from tests.testbed.fault_proxy import HOST, Fault, FaultProxyThread
+from tests.testbed.rtsp_server import RtspServer, endless
+from tests.testbed.websocket_crowd import finish_handshake, join
 
 WITHIN: Final = 2.0
 CLIENTS: Final = 5

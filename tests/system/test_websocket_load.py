@@ -32,8 +32,9 @@ from dancetype.stream.web.access import Access
 from dancetype.stream.web.client import Limits
 from dancetype.stream.web.server import WebSocketOutlet
 from tests.system.conftest import Figure
+from tests.testbed import websocket_crowd
 
-CROWD: Final = Path(__file__).with_name("websocket_crowd.py")
+CROWD: Final = Path(websocket_crowd.__file__)
 TOKEN: Final = "correct-horse-battery"
 READERS, SLEEPERS = 180, 20
 SECONDS, RATE = 20, 10

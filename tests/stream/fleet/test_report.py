@@ -1,7 +1,7 @@
 from dancetype.engine.errors import Fault
 from dancetype.stream.fleet.report import Notes, Report
 from dancetype.stream.messages import FrameCounts, PredictionMessage, SourceState
-from tests.system.mosquitto import a_prediction, a_state
+from tests.testbed.mosquitto import a_prediction, a_state
 
 
 def prediction(epoch: int, *, captured: int, posed: int) -> PredictionMessage:

@@ -7,7 +7,7 @@ from dancetype.engine.rolling import Status
 from dancetype.stream.messages import SourceState
 from dancetype.stream.sinks.base import Outlets
 from dancetype.stream.sinks.mqtt import GENRE_EXPIRY, Genre, MqttOutlet, topic_level
-from tests.system.mosquitto import a_prediction, a_state
+from tests.testbed.mosquitto import a_prediction, a_state
 
 
 class Now:

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 import dancetype.engine
 from dancetype.engine.genres import CODES
-from tests.system.rtsp_server import a_free_port
+from tests.testbed.rtsp_server import a_free_port
 
 TOKEN: Final = "a-token-for-the-pages"
 _BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
