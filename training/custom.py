@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from zlib import crc32
 
 from rich.box import SIMPLE
@@ -12,33 +12,24 @@ from dancetype.engine.contract import CREDIT
 from dancetype.engine.errors import FileError, printable
 from dancetype.engine.genres import CODES, GENRES, plain
 from dancetype.engine.media.track import NOT_DANCING, Track, read_tracks
-from dancetype.training.data.aist import Sequence as AistSequence
+from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
+from dancetype.training.data import aist
 from dancetype.training.data.clips import ClipFile, ClipFolder, read_clips
 from dancetype.training.data.extract import film_all, find_pose_model
-from dancetype.training.data.holdout import HoldOut, OwnClip, hold_out, seconds_of
-from dancetype.training.data.splits import find_split
+from dancetype.training.data.holdout import CustomClip, HoldOut, hold_out, seconds_of
+from dancetype.training.data.splits import find_split, read_split
+from dancetype.training.evaluate import Evaluation, evaluate_tracks
+from dancetype.training.progress import console, progress_bar
 from dancetype.training.recipe import Recipe
-from dancetype.training.runs import (
-    CHECKPOINT,
-    check_genres,
-    console,
-    fit,
-    other_run,
-    progress_bar,
-    read_split,
-)
-
-if TYPE_CHECKING:
-    from dancetype.training.checkpoint import Checkpoint
-    from dancetype.training.evaluate import Evaluation
+from dancetype.training.train import CHECKPOINT, Trainer, check_genres, fit, other_run
 
 TRACKS: Final = "tracks"
 """Folder of a run in which the tracks of its clips are kept."""
 
-_OWN_CREDIT: Final = "Trained on clips of one's own"
+_CUSTOM_CREDIT: Final = "Trained on clips of one's own"
 
 
-def run_own_training(
+def run_custom_training(
     recipe: Recipe,
     *,
     clips: Path,
@@ -50,7 +41,7 @@ def run_own_training(
     pose_model: Path | None,
     jobs: int,
     test: bool,
-) -> "tuple[Checkpoint, Evaluation | None]":
+) -> tuple[Checkpoint, Evaluation | None]:
     """Looks at the clips, trains into a folder as `run_training` does, and tests.
 
     What is new is done and what is there is kept: tracks of clips in any case, a training that was
@@ -74,8 +65,6 @@ def run_own_training(
     Raises:
         ExpectedError: the clips or the data cannot be used.
     """
-    from dancetype.training.train import Trainer
-
     if recipe.sampling.windows != "random":
         raise FileError(f"recipe {recipe.name} learns from no clips: it draws no random windows")
     folder = read_clips(clips)
@@ -89,8 +78,8 @@ def run_own_training(
     for line in _told(held, genres, test=test):
         console.print(line)
 
-    sequences: list[AistSequence] = []
-    watched: list[AistSequence] = []
+    sequences: list[aist.Sequence] = []
+    watched: list[aist.Sequence] = []
     learn = None
     name = f"{len(held.learned)} clips of {clips.resolve().name} ({_mark(held, genres)})"
     if data is not None:
@@ -114,7 +103,7 @@ def run_own_training(
         resume=_resumed(out, recipe, name),
     )
     checkpoint = trainer.checkpoint
-    checkpoint.credit = _OWN_CREDIT if data is None else f"{CREDIT}, and on clips of one's own"
+    checkpoint.credit = _CUSTOM_CREDIT if data is None else f"{CREDIT}, and on clips of one's own"
     fit(trainer, out, title=f"{recipe.name}, trained on {name}")
     # What is held out is too little to fit a temperature on, and is to be tested on.
     checkpoint.temperature = recipe.temperature
@@ -133,14 +122,12 @@ def _check_genres(clips: Path, genres: Mapping[str, str]) -> None:
         )
 
 
-def _resumed(out: Path, recipe: Recipe, split: str) -> "Checkpoint | None":
+def _resumed(out: Path, recipe: Recipe, split: str) -> Checkpoint | None:
     """The checkpoint to go on from; None where there is none, or one of other clips.
 
     Raises:
         FileError: what is there is no run on clips, and not to be written over.
     """
-    from dancetype.training.checkpoint import Checkpoint
-
     if not (out / CHECKPOINT).exists():
         return None
     resume = Checkpoint.load(out / CHECKPOINT)
@@ -160,7 +147,7 @@ def _usable(
     *,
     pose_model: Path | None,
     jobs: int,
-) -> list[OwnClip]:
+) -> list[CustomClip]:
     """What can be learned from, with a line for each clip that had to be left out."""
     if folder.others:
         names = ", ".join(path.name for path in folder.others[:3])
@@ -181,7 +168,7 @@ def _usable(
         seen = film_all(
             folder.files, out, model=find_pose_model(pose_model), jobs=jobs, on_done=done
         )
-    each = [OwnClip(track, track.stretches(min_seconds=least)) for track in seen]
+    each = [CustomClip(track, track.stretches(min_seconds=least)) for track in seen]
     return [clip for clip in each if clip.parts]
 
 
@@ -192,7 +179,7 @@ def _unusable(track: Track, least: float) -> str | None:
 
 
 def _check_material(
-    own: Sequence[OwnClip], genres: Mapping[str, str], needed: float, *, also: Sequence[str]
+    own: Sequence[CustomClip], genres: Mapping[str, str], needed: float, *, also: Sequence[str]
 ) -> None:
     for code, name in genres.items():
         seconds = seconds_of(own, code)
@@ -204,7 +191,7 @@ def _check_material(
             )
 
 
-def _table(own: Sequence[OwnClip], held: HoldOut, folder: ClipFolder) -> Table:
+def _table(own: Sequence[CustomClip], held: HoldOut, folder: ClipFolder) -> Table:
     table = Table("genre", "code", box=SIMPLE)
     for column in ("clips", "dancers", "seconds", "held out"):
         table.add_column(column, justify="right")
@@ -284,10 +271,7 @@ def _others(
     ]
 
 
-def _tested(checkpoint: "Checkpoint", held: HoldOut) -> "Evaluation | None":
-    from dancetype.training.checkpoint import CheckpointClassifier
-    from dancetype.training.evaluate import evaluate_tracks
-
+def _tested(checkpoint: Checkpoint, held: HoldOut) -> Evaluation | None:
     if not held.tested:
         return None
     evaluation = evaluate_tracks(

@@ -1,4 +1,4 @@
-"""Where a network is trained, and in how many bits."""
+"""The device of a training run, and its precision."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -7,12 +7,12 @@ import torch
 
 
 @dataclass(frozen=True, slots=True)
-class Arithmetic:
-    """The device of a training, and its mixed precision.
+class ComputeDevice:
+    """The device of a training run and its mixed precision.
 
     Attributes:
-        device: holds network and batches.
-        mixed: of what autocast computes in fewer bits; None where all is float32.
+        device: Device of network and batches.
+        mixed: Type that autocast computes in; None if all is float32.
     """
 
     device: torch.device
@@ -20,9 +20,9 @@ class Arithmetic:
 
     @classmethod
     def best(cls) -> Self:
-        """What this machine does fastest; CUDA_VISIBLE_DEVICES= in the environment hides a GPU."""
+        """Return the fastest choice; CUDA_VISIBLE_DEVICES= in the environment hides a GPU."""
         if torch.cuda.is_available():
-            # GPUs before Ampere only pretend to have bfloat16, and cuDNN's LSTM not even that.
+            # GPUs before Ampere emulate bfloat16, and cuDNN's LSTM does not even do that.
             real = torch.cuda.is_bf16_supported(including_emulation=False)
             return cls(torch.device("cuda"), torch.bfloat16 if real else torch.float16)
         # PyTorch's LSTM in bfloat16 does not run at all on a processor without this.
@@ -30,11 +30,11 @@ class Arithmetic:
         return cls(torch.device("cpu"), torch.bfloat16 if fast else None)
 
     def autocast(self) -> torch.autocast:
-        """For the forward pass."""
+        """Return the context for the forward pass."""
         return torch.autocast(
             self.device.type, dtype=self.mixed or torch.bfloat16, enabled=self.mixed is not None
         )
 
     def scaler(self) -> torch.amp.GradScaler:
-        """For the backward pass: gradients would vanish in float16; else it changes nothing."""
+        """Return the scaler for the backward pass; only float16 needs one."""
         return torch.amp.GradScaler(self.device.type, enabled=self.mixed is torch.float16)

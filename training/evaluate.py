@@ -2,20 +2,24 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dancetype.engine.classifier import Classifier
 from dancetype.engine.clip import ClipResult, classify_track
 from dancetype.engine.contract import Contract
 from dancetype.engine.errors import FileError
 from dancetype.engine.genres import GENRES
-from dancetype.engine.media.track import Track
+from dancetype.engine.media.track import NOT_DANCING, Track, read_tracks
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.skeleton import Array
 from dancetype.training.augment.camera import facing
 from dancetype.training.data import aist
+from dancetype.training.data.splits import find_split, read_split
+from dancetype.training.progress import progress_bar
 
 _BINS = 15
 _SITUATIONS = {"BM": "basic", "FM": "advanced"}
@@ -135,7 +139,7 @@ def calibration_error(
     return float(np.sum(gaps) / len(truth))
 
 
-def seen_as(sequence: aist.Sequence, contract: Contract) -> Array:
+def model_view(sequence: aist.Sequence, contract: Contract) -> Array:
     """(T, 17, 3): a sequence's joints as the model knows dancers; see `Contract.view`."""
     return facing(sequence.joints) if contract.view == "camera" else sequence.joints
 
@@ -155,7 +159,7 @@ def evaluate_sequences(
     """
     clips = []
     for sequence in sequences:
-        joints = seen_as(sequence, classifier.contract)
+        joints = model_view(sequence, classifier.contract)
         result = classify_track(sequence.times, joints, classifier)
         name = sequence.name
         clips.append(Clip(name.text, name.genre, _SITUATIONS[name.situation], result))
@@ -170,3 +174,66 @@ def evaluate_tracks(classifier: WindowClassifier, tracks: Sequence[Track]) -> Ev
         for track in tracks
     ]
     return Evaluation(classifier.contract.labels, clips, classifier.contract.genres)
+
+
+def shared_dancers(trained: Sequence[str], tested: Sequence[str]) -> str:
+    """Return a line that says whether training and test share dancers.
+
+    Args:
+        trained: Dancers that the model was trained on.
+        tested: Dancers of the test.
+    """
+    both = sorted(set(trained) & set(tested))
+    if not both:
+        return "no dancer of the test was trained on"
+    return f"training and test SHARE {len(both)} of {len(set(tested))} dancers: {', '.join(both)}"
+
+
+class Evaluator:
+    """Evaluate one model; each method returns an evaluation and its title.
+
+    Args:
+        model: ONNX file or checkpoint; the shipped model if None.
+    """
+
+    def __init__(self, model: Path | None) -> None:
+        self._classifier: WindowClassifier
+        if model is None or model.suffix == ".onnx":
+            self._classifier = Classifier(model, device="cpu")
+        else:
+            # Torch takes seconds to load, and an ONNX file does not need it.
+            from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
+
+            self._classifier = CheckpointClassifier(Checkpoint.load(model))
+        self._name = "the shipped model" if model is None else model.name
+
+    def on_split(self, data: Path, name: str) -> tuple[Evaluation, str]:
+        """Evaluate on motion capture."""
+        split = find_split(data, name)
+        sequences = read_split(data, split)
+        with progress_bar() as progress:
+            task = progress.add_task("evaluating", total=len(sequences))
+            evaluation = evaluate_sequences(
+                self._classifier, sequences, on_clip=lambda: progress.advance(task)
+            )
+        return evaluation, self._title(f"split {name}", split.dancers)
+
+    def on_tracks(self, folder: Path) -> tuple[Evaluation, str]:
+        """Evaluate on the landmark tracks that show a dance.
+
+        Raises:
+            FileError: None of them does.
+        """
+        tracks = [track for track in read_tracks(folder) if track.genre != NOT_DANCING]
+        if not tracks:
+            raise FileError(f"{folder}: no track in it shows a dance")
+        dancers = [track.dancer for track in tracks if track.dancer]
+        title = self._title(f"{len(tracks)} landmark tracks in {folder}", dancers)
+        return evaluate_tracks(self._classifier, tracks), title
+
+    def _title(self, tested: str, dancers: Sequence[str]) -> str:
+        contract = self._classifier.contract
+        return (
+            f"{self._name} (recipe {contract.recipe}, trained on {contract.split}) "
+            f"on {tested}; {shared_dancers(contract.dancers, dancers)}"
+        )

@@ -17,19 +17,6 @@ def percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f} %"
 
 
-def shared_dancers(trained: list[str], tested: list[str]) -> str:
-    """A line that says whether training and test share dancers, the first question to ask.
-
-    Args:
-        trained: dancers that the model learned from.
-        tested: dancers of the test.
-    """
-    both = sorted(set(trained) & set(tested))
-    if not both:
-        return "no dancer of the test was trained on"
-    return f"training and test SHARE {len(both)} of {len(set(tested))} dancers: {', '.join(both)}"
-
-
 def table(evaluation: Evaluation, *, title: str) -> Group:
     """The figures as rich tables: overall, by situation, by genre, and the confusion of clips."""
     figures = evaluation.figures()

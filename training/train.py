@@ -1,8 +1,15 @@
-"""Trains a network by a recipe."""
+"""Train a network by a recipe.
 
+`run_training` is the command: it reads the data, trains, and keeps a folder up to date. `Trainer`
+is the loop itself, one epoch at a time.
+"""
+
+import csv
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -11,26 +18,130 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
 from dancetype.engine.clip import clip_windows
-from dancetype.engine.genres import GENRES
-from dancetype.engine.media.track import Track
+from dancetype.engine.errors import FileError
+from dancetype.engine.genres import CODES, GENRES
+from dancetype.engine.media.track import NOT_DANCING, Track, read_tracks
 from dancetype.engine.skeleton import Array
-from dancetype.training.calibration import fit_temperature
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
-from dancetype.training.data.aist import Sequence
+from dancetype.training.data import aist
 from dancetype.training.data.batches import NO_GENRE, ClipWindows, RandomWindows, first_window
-from dancetype.training.device import Arithmetic
-from dancetype.training.evaluate import seen_as
+from dancetype.training.data.splits import Split, find_split, read_split
+from dancetype.training.device import ComputeDevice
+from dancetype.training.evaluate import model_view, shared_dancers
 from dancetype.training.model import GenreLSTM
+from dancetype.training.progress import console, progress_bar
 from dancetype.training.recipe import OptimiserSettings, Recipe
+from dancetype.training.report import percent, save_curves
 
-_VALIDATION_HOP = 2.0
+CHECKPOINT: Final = "checkpoint.pt"
+"""File name of the checkpoint in the folder of a run."""
+
+_VALIDATION_HOP: Final = 2.0
+
+
+def run_training(
+    recipe: Recipe,
+    *,
+    data: Path,
+    split: str,
+    validation: str,
+    out: Path,
+    tracks: Sequence[Path] = (),
+) -> None:
+    """Train into a folder, or continue an interrupted run.
+
+    The folder receives `checkpoint.pt`, `log.csv` and `curves.png`. Tracks of sequences that are
+    not in the split are left out, so that the split stays what its name says.
+
+    Raises:
+        FileError: The folder holds a run of another recipe or split.
+        ExpectedError: The data cannot be used.
+    """
+    learn, watch = find_split(data, split), find_split(data, validation)
+    extra = tuple(_tracks_of(folder, learn) for folder in tracks)
+    for folder, kept in zip(tracks, extra, strict=True):
+        split += f", {len(kept)} tracks of {folder.name}"
+    file = out / CHECKPOINT
+    resume = Checkpoint.load(file) if file.exists() else None
+    if resume is not None and (resume.recipe, resume.split) != (recipe, split):
+        raise other_run(out, resume)
+    trainer = Trainer(
+        recipe,
+        read_split(data, learn),
+        read_split(data, watch),
+        split=split,
+        tracks=extra,
+        resume=resume,
+    )
+    title = f"{recipe.name}, trained on {split}, validated on {validation}"
+    console.print(f"{title}; {shared_dancers(learn.dancers, watch.dancers)}")
+    fit(trainer, out, title=title)
+    temperature = trainer.calibrate()
+    trainer.checkpoint.save(file)
+    console.print(f"temperature {temperature:.2f}")
+    console.print(f"{file}: trained; next, dancetype evaluate --model {file} or dancetype export")
+
+
+def other_run(out: Path, checkpoint: Checkpoint) -> FileError:
+    """Return the error for a folder that holds another run than the one requested."""
+    return FileError(
+        f"{out} holds a run of recipe {checkpoint.recipe.name} on split {checkpoint.split} that is "
+        "not the one asked for; choose another folder, or remove it"
+    )
+
+
+def fit(trainer: "Trainer", out: Path, *, title: str) -> None:
+    """Train to the end; print a line and save checkpoint, log and curves after each epoch."""
+    recipe, history = trainer.checkpoint.recipe, trainer.checkpoint.history
+    out.mkdir(parents=True, exist_ok=True)
+    with progress_bar() as progress:
+        task = progress.add_task(recipe.name, total=trainer.steps_per_epoch)
+        for epoch in trainer.epochs(on_step=lambda _: progress.advance(task)):
+            trainer.checkpoint.save(out / CHECKPOINT)
+            with (out / "log.csv").open("w", newline="", encoding="utf-8") as file:
+                log = csv.DictWriter(file, fieldnames=list(history[0]))
+                log.writeheader()
+                log.writerows(history)
+            save_curves(history, out / "curves.png", title=title)
+            progress.reset(task)
+            line = (
+                f"epoch {epoch.epoch}/{recipe.optimiser.epochs}  "
+                f"loss {epoch.loss:.3f}  windows {percent(epoch.accuracy)}"
+            )
+            if not math.isnan(epoch.validation_loss):
+                line += (
+                    f"  validation loss {epoch.validation_loss:.3f}  "
+                    f"windows {percent(epoch.validation_accuracy)}"
+                )
+            progress.console.print(line)
+
+
+def _tracks_of(folder: Path, split: Split) -> list[Track]:
+    wanted = {"", *split.sequences}
+    tracks = [track for track in read_tracks(folder) if track.sequence in wanted]
+    check_genres(folder, tracks, CODES)
+    return tracks
+
+
+def check_genres(folder: Path, tracks: Sequence[Track], codes: Collection[str]) -> None:
+    """Refuse tracks of an unknown genre.
+
+    Raises:
+        FileError: A track's genre is none of `codes`.
+    """
+    for track in tracks:
+        if track.genre not in {*codes, NOT_DANCING}:
+            raise FileError(
+                f"{folder / track.name}.npz: {track.genre!r} is none of the genres to be learned: "
+                f"{', '.join(codes)}, and {NOT_DANCING}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What one epoch came to; accuracies are of windows, from 0 to 1.
+    """Results of one epoch; accuracies are of windows, from 0 to 1.
 
-    Where there is nothing to watch, what it says of validation is NaN.
+    Without validation data the two values of validation are NaN.
     """
 
     epoch: int
@@ -41,32 +152,32 @@ class Epoch:
 
 
 class Trainer:
-    """One training run, an epoch at a time.
+    """One training run.
 
-    The same recipe, data and number of threads give the same weights, also where the run was
-    broken off after an epoch and taken up again.
+    The same recipe, data and number of threads give the same weights, also if the run was
+    interrupted after an epoch and resumed.
 
     Args:
-        recipe: what to do.
-        sequences: what to learn from.
-        validation: what to watch; nothing is chosen by it.
-        split: name of what is learned from.
-        tracks: folders of tracks to learn from as well.
-        validation_tracks: tracks to watch as well.
-        genres: code and name of each that there is to tell apart.
-        resume: a checkpoint of the same recipe to go on from.
-        workers: processes that draw windows.
+        recipe: Settings of the run.
+        sequences: Motion capture to learn from.
+        validation: Motion capture to watch; nothing is chosen by it.
+        split: Name of the data that is learned from.
+        tracks: Folders of tracks to learn from as well.
+        validation_tracks: Tracks to watch as well.
+        genres: Code and name of each genre, in the order of the network's output.
+        resume: Checkpoint of the same recipe to continue from.
+        workers: Number of processes that draw windows.
     """
 
     def __init__(
         self,
         recipe: Recipe,
-        sequences: list[Sequence],
-        validation: list[Sequence],
+        sequences: list[aist.Sequence],
+        validation: list[aist.Sequence],
         *,
         split: str,
         tracks: tuple[list[Track], ...] = (),
-        validation_tracks: list[Track] | None = None,
+        validation_tracks: Sequence[Track] = (),
         genres: Mapping[str, str] = GENRES,
         resume: Checkpoint | None = None,
         workers: int = 1,
@@ -74,62 +185,68 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self._recipe = recipe
         self._workers = workers
-        spec = recipe.window.spec()
-        self._arithmetic = Arithmetic.best()
-        self._device = self._arithmetic.device
-        self._network = GenreLSTM(recipe.network, window=spec, genres=len(genres))
-        self._network.to(self._device)
         self._labels = tuple(genres)
-        self._data = _data(sequences, recipe, tracks, self._labels)
-        optimiser = recipe.optimiser
-        self._optimiser = _optimiser(self._network, optimiser)
-        self._schedule = _schedule(self._optimiser, optimiser, self.steps_per_epoch)
-        self._scaler = self._arithmetic.scaler()
-        # With its buffers: weights and the statistics of batches have to be of the same age.
+        self._compute = ComputeDevice.best()
+        self._data: ClipWindows | RandomWindows
+        if recipe.sampling.windows == "clip":
+            self._data = ClipWindows(sequences, recipe, labels=self._labels)
+        else:
+            self._data = RandomWindows(sequences, recipe, tracks=tracks, labels=self._labels)
+        network = GenreLSTM(recipe.network, window=recipe.window.spec(), genres=len(genres))
+        self._network = network.to(self._compute.device)
+        settings = recipe.optimiser
+        # With its buffers: weights and batch statistics have to be of the same age.
         self._average = AveragedModel(
-            self._network, avg_fn=_moving_average(optimiser.average), use_buffers=True
+            self._network, avg_fn=_moving_average(settings.average), use_buffers=True
         )
-        filmed = {track.dancer for folder in tracks for track in folder if track.dancer}
-        dancers = sorted({sequence.name.dancer for sequence in sequences} | filmed)
-        self.checkpoint = resume or Checkpoint(recipe, split, dancers, 0, {}, genres=dict(genres))
+        self._optimiser = _optimiser(self._network, settings)
+        self._schedule = _schedule(self._optimiser, settings, self.steps_per_epoch)
+        self._scaler = self._compute.scaler()
+        learned = {sequence.name.dancer for sequence in sequences}
+        learned |= {track.dancer for folder in tracks for track in folder} - {""}
+        self.checkpoint = resume or Checkpoint(
+            recipe, split, sorted(learned), 0, {}, genres=dict(genres)
+        )
         if resume is not None:
-            self._take_up(resume)
-        watched = validation_tracks or []
-        self._validation = _validation_windows(validation, watched, self._classifier(), recipe)
-        watching = {sequence.name.dancer for sequence in validation}
-        watching |= {track.dancer for track in watched}
-        self._unseen = bool(watching) and not watching & {"", *dancers}
+            self._resume(resume.resume)
+        self._validation = _validation_windows(
+            validation, validation_tracks, self._classifier(), recipe
+        )
+        watched = {sequence.name.dancer for sequence in validation}
+        watched |= {track.dancer for track in validation_tracks}
+        self._validates_unseen = bool(watched) and not watched & {"", *learned}
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of batches per epoch."""
+        return len(self._data) // self._recipe.optimiser.epochs
 
     def epochs(self, on_step: Callable[[float], None] = lambda loss: None) -> Iterator[Epoch]:
-        """Trains, and after each epoch updates `checkpoint` and says how it went.
+        """Train, and yield the results of each epoch after updating `checkpoint`.
 
         Args:
-            on_step: called with the loss of each batch.
+            on_step: Callback for the loss of each batch.
         """
         for number in range(self.checkpoint.epoch, self._recipe.optimiser.epochs):
             loss, accuracy = self._train(number, on_step)
             self._update_checkpoint(number + 1)
-            validation_loss, validation_accuracy = self._validate()
-            epoch = Epoch(number + 1, loss, accuracy, validation_loss, validation_accuracy)
-            self.checkpoint.history.append({name: getattr(epoch, name) for name in epoch.__slots__})
+            epoch = Epoch(number + 1, loss, accuracy, *self._validate())
+            self.checkpoint.history.append(asdict(epoch))
             yield epoch
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Batches an epoch."""
-        return len(self._data) // self._recipe.optimiser.epochs
 
     def _train(self, epoch: int, on_step: Callable[[float], None]) -> tuple[float, float]:
         torch.manual_seed(self._recipe.seed + epoch)
         self._network.train()
+        smoothing, first = self._recipe.optimiser.label_smoothing, epoch * self.steps_per_epoch
+        steps = range(first, first + self.steps_per_epoch)
         losses, right, count = [], 0, 0
-        first = epoch * self.steps_per_epoch
-        for windows, labels in self._batches(range(first, first + self.steps_per_epoch)):
-            windows, labels = windows.to(self._device), labels.to(self._device)
+        for windows, labels in DataLoader(
+            self._data, batch_size=None, sampler=steps, num_workers=self._workers
+        ):
+            windows, labels = windows.to(self._compute.device), labels.to(self._compute.device)
             self._optimiser.zero_grad(set_to_none=True)
-            with self._arithmetic.autocast():
+            with self._compute.autocast():
                 logits = self._network(windows)
-            smoothing = self._recipe.optimiser.label_smoothing
             wanted = targets(labels, smoothing, genres=len(self._labels))
             loss = nn.functional.cross_entropy(logits.float(), wanted)
             self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
@@ -145,41 +262,35 @@ class Trainer:
             on_step(losses[-1])
         return float(np.mean(losses)), right / count
 
-    def _batches(self, steps: range) -> Iterator[tuple[Tensor, Tensor]]:
-        return iter(
-            DataLoader(self._data, batch_size=None, sampler=steps, num_workers=self._workers)
-        )
+    def _state(self) -> dict[str, Any]:
+        return {
+            "network": self._network,
+            "average": self._average,
+            "optimiser": self._optimiser,
+            "schedule": self._schedule,
+            "scaler": self._scaler,
+        }
 
     def _update_checkpoint(self, epochs: int) -> None:
         averaged = self._recipe.optimiser.average > 0
         best = self._average.module if averaged else self._network
         self.checkpoint.epoch = epochs
         self.checkpoint.weights = {k: v.cpu().clone() for k, v in best.state_dict().items()}
-        self.checkpoint.resume = {
-            "network": self._network.state_dict(),
-            "average": self._average.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
-            "schedule": self._schedule.state_dict(),
-            "scaler": self._scaler.state_dict(),
-        }
+        self.checkpoint.resume = {k: part.state_dict() for k, part in self._state().items()}
 
-    def _take_up(self, checkpoint: Checkpoint) -> None:
-        if checkpoint.resume:
-            self._network.load_state_dict(checkpoint.resume["network"])
-            self._average.load_state_dict(checkpoint.resume["average"])
-            self._optimiser.load_state_dict(checkpoint.resume["optimiser"])
-            self._schedule.load_state_dict(checkpoint.resume["schedule"])
-            # Empty where it was not needed, be it here or where the run began.
-            if self._scaler.is_enabled() and checkpoint.resume.get("scaler"):
-                self._scaler.load_state_dict(checkpoint.resume["scaler"])
+    def _resume(self, saved: Mapping[str, Any]) -> None:
+        for name, part in self._state().items():
+            # The scaler's state is empty unless it was needed, here and where the run began.
+            if saved.get(name) and (part is not self._scaler or self._scaler.is_enabled()):
+                part.load_state_dict(saved[name])
 
     def calibrate(self) -> float:
-        """Sets the checkpoint's temperature, fitted on the validation dancers, and returns it.
+        """Fit the checkpoint's temperature on the validation dancers and return it.
 
-        On dancers that it was trained on, every network is right too often to tell: where the
-        validation has no others, the recipe's temperature stands.
+        A network is right too often about dancers that it was trained on. If the validation has
+        no others, the recipe's temperature stands.
         """
-        if self._unseen and len(self._validation[0]):
+        if self._validates_unseen and len(self._validation[0]):
             self.checkpoint.temperature = 1.0
             self.checkpoint.temperature = fit_temperature(*self._validation_answers())
         else:
@@ -199,27 +310,13 @@ class Trainer:
         return loss.item(), (log_probabilities.argmax(dim=-1) == labels).float().mean().item()
 
     def _validation_answers(self) -> tuple[Tensor, Tensor]:
-        """Logarithms of the probabilities (W, K) of the validation windows, and the truth (W,)."""
+        """Return log-probabilities (W, K) of the validation windows, and their labels (W,)."""
         windows, labels = self._validation
         return torch.from_numpy(self._classifier()(windows)).clamp_min(1e-9).log(), labels
 
 
-def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    """How `AveragedModel` takes in a step; what is no measure but an index is copied.
-
-    In the first steps it forgets faster, so that the random weights of the start do not linger.
-    """
-
-    def average(averaged: Tensor, current: Tensor, steps: Tensor | int) -> Tensor:
-        if not averaged.is_floating_point():
-            return current
-        return torch.lerp(averaged, current, 1 - min(decay, (1 + int(steps)) / (10 + int(steps))))
-
-    return average
-
-
 def targets(labels: Tensor, smoothing: float, *, genres: int) -> Tensor:
-    """Probabilities (N, `genres`) to be learned for labels (N,); all alike where nobody dances.
+    """Return probabilities (N, `genres`) to learn for labels (N,); uniform if nobody dances.
 
     Source: label smoothing of Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016;
     outlier exposure of Hendrycks et al., "Deep Anomaly Detection with Outlier Exposure", ICLR 2019.
@@ -230,15 +327,32 @@ def targets(labels: Tensor, smoothing: float, *, genres: int) -> Tensor:
     return (1 - smoothing_each) * one + smoothing_each * even
 
 
-def _data(
-    sequences: list[Sequence],
-    recipe: Recipe,
-    tracks: tuple[list[Track], ...],
-    labels: tuple[str, ...],
-) -> RandomWindows | ClipWindows:
-    if recipe.sampling.windows == "clip":
-        return ClipWindows(sequences, recipe, labels=labels)
-    return RandomWindows(sequences, recipe, tracks=tracks, labels=labels)
+def fit_temperature(logits: Tensor, labels: Tensor) -> float:
+    """Return the divisor of the logits that gives the least cross-entropy.
+
+    Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+
+    Args:
+        logits: (N, K) of dancers that were not trained on.
+        labels: (N,) indices of their genres.
+    """
+    candidates = np.geomspace(0.25, 4, 161)
+    losses = [nn.functional.cross_entropy(logits / value, labels).item() for value in candidates]
+    return float(candidates[int(np.argmin(losses))])
+
+
+def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """Return the update rule of `AveragedModel`; integer buffers are copied.
+
+    It forgets faster in the first steps, so that the random initial weights do not linger.
+    """
+
+    def average(averaged: Tensor, current: Tensor, steps: Tensor | int) -> Tensor:
+        if not averaged.is_floating_point():
+            return current
+        return torch.lerp(averaged, current, 1 - min(decay, (1 + int(steps)) / (10 + int(steps))))
+
+    return average
 
 
 def _optimiser(network: nn.Module, settings: OptimiserSettings) -> torch.optim.Optimizer:
@@ -251,29 +365,28 @@ def _schedule(
 ) -> torch.optim.lr_scheduler.LRScheduler:
     if settings.schedule == "constant":
         return torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
+    total = settings.epochs * steps_per_epoch + 1
     return torch.optim.lr_scheduler.OneCycleLR(
-        optimiser,
-        settings.learning_rate,
-        total_steps=settings.epochs * steps_per_epoch + 1,
-        pct_start=0.15,
+        optimiser, settings.learning_rate, total_steps=total, pct_start=0.15
     )
 
 
 def _validation_windows(
-    sequences: list[Sequence], tracks: list[Track], classifier: CheckpointClassifier, recipe: Recipe
+    sequences: Sequence[aist.Sequence],
+    tracks: Sequence[Track],
+    classifier: CheckpointClassifier,
+    recipe: Recipe,
 ) -> tuple[Array, Tensor]:
-    """Windows (W, L, F) cut as in training, but from a clean view, and their genres (W,)."""
+    """Return windows (W, L, F) cut as in training, but seen without faults, and labels (W,)."""
     spec, labels = classifier.contract.window, classifier.contract.labels
     if recipe.sampling.windows == "clip":
         each = [first_window(sequence, spec)[None] for sequence in sequences]
     else:
-        seen = [(s.times, seen_as(s, classifier.contract)) for s in sequences]
-        seen += [(track.times, track.joints) for track in tracks]
-        each = [clip_windows(*dance, classifier, hop=_VALIDATION_HOP) for dance in seen]
+        dances = [(s.times, model_view(s, classifier.contract)) for s in sequences]
+        dances += [(track.times, track.joints) for track in tracks]
+        each = [clip_windows(*dance, classifier, hop=_VALIDATION_HOP) for dance in dances]
     genres = [sequence.name.genre for sequence in sequences] + [track.genre for track in tracks]
-    indices = [
-        torch.full((len(windows),), labels.index(genre))
-        for windows, genre in zip(each, genres, strict=True)
-    ]
+    indices = np.array([labels.index(genre) for genre in genres], np.int64)
+    counts = np.array([len(windows) for windows in each], np.int64)
     empty = np.empty((0, spec.length, spec.features), np.float32)
-    return np.concatenate([empty, *each]), torch.cat([torch.empty(0, dtype=torch.int64), *indices])
+    return np.concatenate([empty, *each]), torch.from_numpy(np.repeat(indices, counts))

@@ -22,7 +22,7 @@ from dancetype.engine.classifier import Classifier
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.rolling import RollingEstimate, Status
 from dancetype.engine.skeleton import Array
-from dancetype.training.augment.camera import film
+from dancetype.training.augment.camera import simulate_camera
 from dancetype.training.data import aist
 from dancetype.training.data.idle import HELD_OUT_KINDS, KINDS, TRAINED_KINDS, frozen, idle_motions
 
@@ -97,7 +97,10 @@ def _doubt(way: str, place: Place) -> Result:
     classifier = live_classifier(place, way)
     sequences = place.unseen(way)[::EVERY]
     dances = [
-        (sequence.name.genre, *film(sequence.times, sequence.joints, FILMED, _chance(number)))
+        (
+            sequence.name.genre,
+            *simulate_camera(sequence.times, sequence.joints, FILMED, _chance(number)),
+        )
         for number, sequence in enumerate(sequences)
     ]
     each = [shares(answers(classifier, t, j), genre=genre) for genre, t, j in dances]
@@ -141,7 +144,7 @@ def _frozen(classifier: WindowClassifier, sequences: list[aist.Sequence]) -> Res
 
 def _filmed(classifier: WindowClassifier, joints: Array, number: int) -> list[Answer]:
     times = np.arange(len(joints)) / aist.FRAMES_PER_SECOND
-    return answers(classifier, *film(times, joints, FILMED, _chance(number)))
+    return answers(classifier, *simulate_camera(times, joints, FILMED, _chance(number)))
 
 
 def _chance(number: int) -> np.random.Generator:

@@ -1,6 +1,6 @@
 """What is counted, from answers to JSON-ready figures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -144,3 +144,24 @@ def summary(rows: Sequence[Result]) -> Result:
         "log_probability": float(logs.mean()),
         "probability": float(np.exp(logs).mean()),
     }
+
+
+def frontier(points: Sequence[Result]) -> list[Result]:
+    """Return the rolling estimates that no other one beats in both delay and changes, by delay."""
+    kept: list[Result] = []
+    for point in sorted(points, key=lambda point: (point["delay"], point["changes"])):
+        if not kept or point["changes"] < kept[-1]["changes"]:
+            kept.append(point)
+    return kept
+
+
+def pooled(parts: Iterable[tuple[float | None, int]]) -> float | None:
+    """Return the mean of shares weighted by their counts; None if nothing was counted."""
+    known = [(share, count) for share, count in parts if share is not None and count]
+    total = sum(count for _, count in known)
+    return sum(share * count for share, count in known) / total if total else None
+
+
+def accuracy(figures: Iterable[Result], unit: str) -> float | None:
+    """Return the pooled accuracy of several tests by "clip", "window" or "piece"."""
+    return pooled((test[f"{unit}_accuracy"], test[f"{unit}s"]) for test in figures)

@@ -11,7 +11,7 @@ from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.skeleton import Array
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.recipe import Recipe
-from dancetype.training.runs import run_training
+from dancetype.training.train import run_training
 
 _BATCH = 256
 _SMALL_EPOCHS = 4

@@ -20,7 +20,7 @@ from dancetype.engine.media.track import Track
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.skeleton import Array
 from dancetype.engine.window import WindowSpec, cut_window
-from dancetype.training.augment.camera import film
+from dancetype.training.augment.camera import simulate_camera
 from dancetype.training.data import aist
 from dancetype.training.recipe import CameraSettings
 
@@ -131,7 +131,7 @@ def filmed(
     clips = []
     for number, sequence in enumerate(sequences):
         rng = np.random.default_rng([7, number])
-        times, joints = film(sequence.times, sequence.joints, camera, rng)
+        times, joints = simulate_camera(sequence.times, sequence.joints, camera, rng)
         if heading:
             joints = turned(joints, heading if number % 2 else -heading)
         kept = thinned(len(times), dropped, rng)

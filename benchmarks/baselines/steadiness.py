@@ -4,13 +4,11 @@ Windows are classified once, as the live path cuts them; then any rolling estima
 on their probabilities, which costs next to nothing.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
-from pathlib import Path
 from typing import Final
 
-import matplotlib.pyplot as plt
 import numpy as np
 from numpy.typing import NDArray
 
@@ -239,8 +237,6 @@ def sweep(
     takes: Sequence[Take],
     labels: tuple[str, ...],
     grid: Mapping[str, Sequence[float]],
-    *,
-    make: Callable[..., RollingEstimate] = RollingEstimate,
 ) -> list[tuple[Knobs, Steadiness]]:
     """Measures the rolling estimates of a grid, those that contradict themselves left out.
 
@@ -248,77 +244,13 @@ def sweep(
         takes: as for `steadiness`.
         labels: genre codes in the classifier's order.
         grid: values to try of each argument of a `RollingEstimate`.
-        make: makes one of labels and such arguments.
     """
     points: list[tuple[Knobs, Steadiness]] = []
     for values in product(*grid.values()):
         knobs = dict(zip(grid, values, strict=True))
         try:
-            rolling = make(labels, **knobs)
+            rolling = RollingEstimate(labels, **knobs)
         except ValueError:
             continue
         points.append((knobs, steadiness(takes, rolling)))
     return points
-
-
-def frontier(points: Iterable[tuple[Knobs, Steadiness]]) -> list[tuple[Knobs, Steadiness]]:
-    """Those of which none other is both sooner and steadier, by delay.
-
-    Where two are alike in both, the one with fewer false accepts is taken.
-    """
-    best = float("inf")
-    kept = []
-    for knobs, figures in sorted(
-        points, key=lambda point: (point[1].delay, point[1].changes, point[1].false_accepts)
-    ):
-        if figures.changes < best:
-            kept.append((knobs, figures))
-            best = figures.changes
-    return kept
-
-
-def save_curve(
-    points: Sequence[tuple[Knobs, Steadiness]],
-    path: Path,
-    *,
-    title: str,
-    chosen: Knobs | None = None,
-) -> None:
-    """Draws changes of mind against delay, with false accepts as colour.
-
-    Args:
-        points: of `sweep`; those that mostly never name the right genre have no place.
-        path: the PNG to write.
-        title: stands above.
-        chosen: the point to mark.
-    """
-    shown = [point for point in points if np.isfinite(point[1].delay)]
-    figure, axes = plt.subplots(figsize=(7, 4.6), layout="constrained")
-    dots = axes.scatter(
-        [figures.delay for _, figures in shown],
-        [figures.changes for _, figures in shown],
-        c=[100 * figures.false_accepts for _, figures in shown],
-        cmap="viridis_r",
-        s=14,
-    )
-    figure.colorbar(dots, label="a genre named where nobody dances, % of time")
-    best = frontier(shown)
-    axes.plot(
-        [figures.delay for _, figures in best],
-        [figures.changes for _, figures in best],
-        color="black",
-        linewidth=0.8,
-        label="the fewest changes at each delay",
-    )
-    for knobs, figures in shown:
-        if knobs == chosen:
-            axes.plot(figures.delay, figures.changes, "r*", markersize=14, label="as shipped")
-    axes.set(
-        xlabel="median seconds until the right genre is named",
-        ylabel="changes of mind a minute of one steady dance",
-        title=title,
-    )
-    axes.set_ylim(bottom=0)
-    axes.legend()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)

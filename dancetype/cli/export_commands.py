@@ -69,11 +69,11 @@ def train(
     chosen = chosen.changed(seed=seed, epochs=epochs)
     if clips is not None:
         from dancetype.export.onnx import export as write
-        from dancetype.training.custom import run_own_training
+        from dancetype.training.custom import run_custom_training
         from dancetype.training.data.extract import cores
         from dancetype.training.report import print_table
 
-        checkpoint, evaluation = run_own_training(
+        checkpoint, evaluation = run_custom_training(
             chosen,
             clips=clips,
             out=out,
@@ -93,7 +93,7 @@ def train(
         typer.echo(f"{model}: next, dancetype run --model {model}")
         return
     assert data is not None
-    from dancetype.training.runs import run_training
+    from dancetype.training.train import run_training
 
     run_training(
         chosen, data=data, split=split, validation=validation, out=out, tracks=tracks or []

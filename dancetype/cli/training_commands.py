@@ -41,9 +41,9 @@ def prepare(
     import torch
 
     from dancetype.training.data.prepare import prepare as tensors
-    from dancetype.training.runs import load_split
+    from dancetype.training.data.splits import find_split, read_split
 
-    sequences = load_split(data, split)
+    sequences = read_split(data, find_split(data, split))
     prepared = tensors(sequences, frames=frames, select=select.value, velocity=velocity)
     torch.save(prepared, out)
     typer.echo(f"{out}: {tuple(prepared['data'].shape)} of split {split}")
@@ -62,17 +62,17 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Say how often a model is right: by clip, window, situation and genre."""
+    from dancetype.training.evaluate import Evaluator
     from dancetype.training.report import print_table, save_confusion
-    from dancetype.training.runs import Judge
 
     if (data is None) == (tracks is None):
         raise typer.BadParameter("give either --data or --tracks")
-    judge = Judge(model)
+    evaluator = Evaluator(model)
     if tracks is not None:
-        evaluation, title = judge.on_tracks(tracks)
+        evaluation, title = evaluator.on_tracks(tracks)
     else:
         assert data is not None
-        evaluation, title = judge.on_split(data, split)
+        evaluation, title = evaluator.on_split(data, split)
     if confusion is not None:
         save_confusion(evaluation, confusion, title=title)
     if as_json:

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -5,6 +7,7 @@ from numpy.typing import NDArray
 from benchmarks.accuracy.measures import (
     by_dancer,
     calibration_gap,
+    frontier,
     merged,
     pieces,
     reliability,
@@ -100,6 +103,16 @@ def test_answers_are_counted_by_rank_and_probability() -> None:
 
     assert (found["clips"], found["top_1"], found["top_3"]) == (3, 1, 2)
     assert found["probability"] == pytest.approx(0.35)
+
+
+def test_the_frontier_holds_what_is_sooner_or_steadier_than_all_others() -> None:
+    points = [(3, 2), (1, 9), (2, 4), (2, 5), (4, 3)]
+
+    found = frontier([{"delay": delay, "changes": changes} for delay, changes in points])
+
+    kept = [(point["delay"], point["changes"]) for point in found]
+    assert kept == [(1, 9), (2, 4), (3, 2)]
+    assert all(one[1] > other[1] for one, other in pairwise(kept))
 
 
 def dance(seconds: float) -> Sequence:

@@ -7,10 +7,10 @@ import pytest
 
 from benchmarks.accuracy.ablation import SEEDS, STEPS
 from benchmarks.accuracy.ladder import RUNGS
-from benchmarks.accuracy.page import write_page
+from benchmarks.accuracy.measures import pooled
+from benchmarks.accuracy.page import percent, spread, write_page
 from benchmarks.accuracy.place import OTHER, Place, Result
 from benchmarks.accuracy.robustness import CURVES, SECONDS
-from benchmarks.accuracy.telling import percent, pooled, spread, table
 from dancetype.engine.genres import CODES
 
 
@@ -187,7 +187,13 @@ def test_shares_are_put_in_percent_and_a_spread_needs_two() -> None:
     assert (spread([0.5]), spread([]), spread([0.4, 0.6])) == ("50.0", "-", "50.0 ± 14.1")
 
 
-def test_a_table_has_a_head_and_right_aligned_numbers() -> None:
-    assert table(("what", "%"), [("windows", "80")]) == (
-        "| what | % |\n| --- | ---: |\n| windows | 80 |"
-    )
+def test_a_table_has_a_head_and_right_aligned_numbers(place: Place, tmp_path: Path) -> None:
+    measure_everything(place)
+
+    text = write_page(place, tmp_path / "docs").read_text(encoding="utf-8")
+
+    assert (
+        "\n| fault | amount | all, % | basic, % | advanced, % |\n"
+        "| --- | ---: | ---: | ---: | ---: |\n"
+        "| frames a second | 10 | 70.0 | 90.0 | 60.0 |\n"
+    ) in text

@@ -10,7 +10,7 @@ import dancetype.cli.export_commands
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.errors import FileError
 from dancetype.engine.media.track import Track
-from dancetype.training.runs import Judge
+from dancetype.training.evaluate import Evaluator
 from tests.export.test_onnx import CHECKOUT, untrained
 
 SHIPPED = CHECKOUT / "engine" / "models" / "live.onnx"
@@ -62,7 +62,7 @@ def test_the_shipped_model_can_be_shrunk_and_evaluated(app: typer.Typer, tmp_pat
     assert result.exit_code == 0, result.output
     assert "0.5 MB, within" in result.output
     assert "of live.onnx" in result.output
-    assert Judge(out).on_tracks(a_track(tmp_path / "tracks"))[0].clips
+    assert Evaluator(out).on_tracks(a_track(tmp_path / "tracks"))[0].clips
 
 
 def test_figures_do_not_go_with_an_onnx_file(app: typer.Typer, tmp_path: Path) -> None:

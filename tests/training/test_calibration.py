@@ -1,10 +1,9 @@
 import pytest
 import torch
 
-from dancetype.training.calibration import fit_temperature
 from dancetype.training.data.aist import Sequence
 from dancetype.training.recipe import Recipe
-from dancetype.training.train import Trainer
+from dancetype.training.train import Trainer, fit_temperature
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 2.0])

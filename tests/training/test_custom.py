@@ -11,14 +11,14 @@ import pytest
 from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES, GENRES
 from dancetype.engine.media.track import Track
-from dancetype.training import custom as own
-from dancetype.training import runs
+from dancetype.training import custom
+from dancetype.training import train as train_module
 from dancetype.training.checkpoint import Checkpoint
-from dancetype.training.custom import run_own_training
+from dancetype.training.custom import run_custom_training
 from dancetype.training.data.clips import ClipFile
-from dancetype.training.evaluate import Evaluation
+from dancetype.training.evaluate import Evaluation, Evaluator
 from dancetype.training.recipe import Recipe
-from dancetype.training.runs import Judge, run_training
+from dancetype.training.train import run_training
 
 SPEEDS = {"HO": 3.0, "SALSA": 9.0, "TANGO": 15.0}
 
@@ -47,10 +47,10 @@ def train(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tr
             on_done(file, track)
         return tracks
 
-    monkeypatch.setattr(own, "film_all", film_all)
-    monkeypatch.setattr(own, "find_pose_model", lambda path: path)
+    monkeypatch.setattr(custom, "film_all", film_all)
+    monkeypatch.setattr(custom, "find_pose_model", lambda path: path)
     # It takes longer than the training.
-    monkeypatch.setattr(runs, "save_curves", lambda *_, **__: None)
+    monkeypatch.setattr(train_module, "save_curves", lambda *_, **__: None)
     optimiser = recipe.optimiser.model_copy(update={"epochs": 1, "steps_per_epoch": 3})
 
     def train(**changes: Any) -> tuple[Checkpoint, Evaluation | None]:
@@ -66,7 +66,7 @@ def train(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tr
             "jobs": 1,
             "test": True,
         }
-        return run_own_training(**asked | changes)
+        return run_custom_training(**asked | changes)
 
     return train
 
@@ -198,7 +198,7 @@ def test_tracks_of_own_genres_can_be_evaluated_and_idlers_among_them_do_not_coun
     train()
     folder = tmp_path / "more"
     folder.mkdir()
-    judge = Judge(tmp_path / "run" / "checkpoint.pt")
+    judge = Evaluator(tmp_path / "run" / "checkpoint.pt")
     for code in ("none", "SALSA"):
         track = seen(ClipFile(tmp_path / f"{code}.mp4", "SALSA", ""))
         replace(track, genre=code).save(folder / f"{code}.npz")

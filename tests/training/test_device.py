@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from dancetype.training.data.aist import Sequence
-from dancetype.training.device import Arithmetic
+from dancetype.training.device import ComputeDevice
 from dancetype.training.recipe import Recipe
 from dancetype.training.train import Trainer
 
@@ -21,14 +21,14 @@ def given(
 
 def test_a_gpu_is_trained_on_in_bfloat16_without_a_scaler(monkeypatch: pytest.MonkeyPatch) -> None:
     given(monkeypatch, gpu=True, gpu_bfloat16=True)
-    best = Arithmetic.best()
+    best = ComputeDevice.best()
     assert (best.device.type, best.mixed) == ("cuda", torch.bfloat16)
     assert not best.scaler().is_enabled()
 
 
 def test_an_old_gpu_is_trained_on_in_float16_with_a_scaler(monkeypatch: pytest.MonkeyPatch) -> None:
     given(monkeypatch, gpu=True)
-    best = Arithmetic.best()
+    best = ComputeDevice.best()
     assert (best.device.type, best.mixed) == ("cuda", torch.float16)
     assert best.scaler().is_enabled()
 
@@ -38,7 +38,7 @@ def test_a_processor_uses_bfloat16_only_where_it_has_it(
     monkeypatch: pytest.MonkeyPatch, avx: bool, mixed: torch.dtype | None
 ) -> None:
     given(monkeypatch, gpu=False, avx=avx)
-    best = Arithmetic.best()
+    best = ComputeDevice.best()
     assert (best.device.type, best.mixed) == ("cpu", mixed)
     assert not best.scaler().is_enabled()
     with best.autocast():
@@ -51,7 +51,7 @@ def test_training_in_float16_with_a_scaler_learns_and_goes_on_where_it_broke_off
 ) -> None:
     # A scaler is all that float16 needs besides; its autocast is for GPUs.
     monkeypatch.setattr(
-        Arithmetic, "scaler", lambda self: torch.amp.GradScaler("cpu", init_scale=64.0)
+        ComputeDevice, "scaler", lambda self: torch.amp.GradScaler("cpu", init_scale=64.0)
     )
     trainer = Trainer(recipe, sequences, [], split="all", workers=0)
     first = next(trainer.epochs())

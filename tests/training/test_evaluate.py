@@ -14,7 +14,7 @@ from dancetype.training.evaluate import (
     calibration_error,
     evaluate_sequences,
     evaluate_tracks,
-    seen_as,
+    model_view,
 )
 
 LABELS = ("BR", "PO", "LO")
@@ -128,10 +128,10 @@ def test_full_confidence_that_is_always_right_is_calibrated() -> None:
 def test_a_model_of_the_camera_sees_the_front_and_one_of_the_studio_what_was_there() -> None:
     sequence = dance("BR", "BM", windows=1)
     contract = Scripted().contract
-    turned = seen_as(sequence, contract)
+    turned = model_view(sequence, contract)
     hips = (turned[:, LEFT_HIP] - turned[:, RIGHT_HIP])[:, [0, 2]]
     line = (hips / np.linalg.norm(hips, axis=1, keepdims=True)).mean(axis=0)
     assert line[0] > 0
     assert line[1] == pytest.approx(0, abs=1e-5)
     studio = Contract(LABELS, contract.window, "studio", "none", "none", ())
-    assert seen_as(sequence, studio) is sequence.joints
+    assert model_view(sequence, studio) is sequence.joints

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from dancetype.engine.clip import ClipResult
-from dancetype.training.evaluate import Clip, Evaluation
-from dancetype.training.report import percent, save_confusion, save_curves, shared_dancers, table
+from dancetype.training.evaluate import Clip, Evaluation, shared_dancers
+from dancetype.training.report import percent, save_confusion, save_curves, table
 
 LABELS = ("BR", "PO")
 

@@ -14,10 +14,9 @@ from dancetype.training.augment.camera import facing
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.data.aist import Sequence
 from dancetype.training.data.batches import NO_GENRE
-from dancetype.training.evaluate import seen_as
+from dancetype.training.evaluate import Evaluator, model_view
 from dancetype.training.recipe import Recipe
-from dancetype.training.runs import Judge, run_training
-from dancetype.training.train import Trainer, targets
+from dancetype.training.train import Trainer, run_training, targets
 
 
 @pytest.fixture
@@ -54,7 +53,7 @@ def test_training_lowers_the_loss_and_the_result_exports_and_classifies(
     assert export(checkpoint, tmp_path / "model.onnx") < 1e-4
     in_onnx = Classifier(tmp_path / "model.onnx", device="cpu")
     assert in_onnx.contract == checkpoint.contract()
-    joints = seen_as(sequences[0], in_onnx.contract)
+    joints = model_view(sequences[0], in_onnx.contract)
     result = classify_track(sequences[0].times, joints, in_onnx)
     in_torch = classify_track(sequences[0].times, joints, CheckpointClassifier(checkpoint))
     assert result.genre is not None
@@ -187,7 +186,7 @@ def test_the_verb_train_leaves_a_checkpoint_a_log_and_curves_and_goes_on_where_i
         (row,) = csv.DictReader(file)
     assert set(row) == {"epoch", "loss", "accuracy", "validation_loss", "validation_accuracy"}
 
-    evaluation, title = Judge(tmp_path / "checkpoint.pt").on_split(aist, "dancers:d04,d05")
+    evaluation, title = Evaluator(tmp_path / "checkpoint.pt").on_split(aist, "dancers:d04,d05")
     assert evaluation.figures()["clips"] == len(evaluation.clips) > 0
     assert "recipe small, trained on dancers:d01,d04) on split dancers:d04,d05" in title
     assert title.endswith("training and test SHARE 1 of 2 dancers: d04")

@@ -59,7 +59,7 @@ def _about_z(angle: float) -> Array:
     return np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]], np.float32)
 
 
-def film(
+def simulate_camera(
     times: NDArray[np.float64],
     joints: Array,
     settings: CameraSettings,
@@ -85,7 +85,7 @@ def film(
     return times, _seen(times, joints, rng.uniform(*settings.noise), settings, rng)
 
 
-def seen_again(
+def augment_track(
     times: NDArray[np.float64],
     joints: Array,
     settings: CameraSettings,
@@ -100,7 +100,7 @@ def seen_again(
         rng: where chance comes from.
 
     Returns:
-        As `film` does.
+        As `simulate_camera` does.
     """
     kept = _frames(times, settings, rng)
     times, joints = (

@@ -13,7 +13,7 @@ from dancetype.engine.genres import CODES
 from dancetype.engine.media.track import NOT_DANCING, Track
 from dancetype.engine.skeleton import Array
 from dancetype.engine.window import WindowSpec, cut_window
-from dancetype.training.augment.camera import film, seen_again
+from dancetype.training.augment.camera import augment_track, simulate_camera
 from dancetype.training.data.aist import Sequence
 from dancetype.training.data.sampling import Dance, chances, idlers, of_sequences, of_tracks
 from dancetype.training.recipe import Recipe
@@ -137,7 +137,7 @@ class RandomWindows(Dataset[tuple[Tensor, Tensor]]):
         times, joints = _stretch(dance, seconds / tempo, rng)
         times = times * tempo
         if self._recipe.camera is not None:
-            shoot = seen_again if dance.filmed else film
+            shoot = augment_track if dance.filmed else simulate_camera
             times, joints = shoot(times, joints, self._recipe.camera, rng)
         window = cut_window(times, joints, self._spec, end=times[-1])
         # Now and then the camera drops half a second at once, and too little is left.

@@ -11,7 +11,7 @@ _ONE_IN: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class OwnClip:
+class CustomClip:
     """A clip of one's own.
 
     Attributes:
@@ -40,8 +40,8 @@ class HoldOut:
         missing: genres of which nothing is tested.
     """
 
-    learned: list[OwnClip]
-    tested: list[OwnClip] = field(default_factory=list)
+    learned: list[CustomClip]
+    tested: list[CustomClip] = field(default_factory=list)
     dancers: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
@@ -60,7 +60,7 @@ class HoldOut:
         return "unseen clips, of dancers who may be known"
 
 
-def hold_out(clips: Sequence[OwnClip], *, needed: float) -> HoldOut:
+def hold_out(clips: Sequence[CustomClip], *, needed: float) -> HoldOut:
     """Chooses about a quarter of each genre's dancers, one or more, or else of its clips.
 
     The same clips give the same choice. Whoever is held out is so in all genres.
@@ -92,7 +92,7 @@ def hold_out(clips: Sequence[OwnClip], *, needed: float) -> HoldOut:
     )
 
 
-def seconds_of(clips: Iterable[OwnClip], genre: str, *, without: Collection[str] = ()) -> float:
+def seconds_of(clips: Iterable[CustomClip], genre: str, *, without: Collection[str] = ()) -> float:
     """Seconds of a genre that can be learned from, but for the clips of some dancers."""
     return sum(
         clip.seconds
@@ -101,7 +101,7 @@ def seconds_of(clips: Iterable[OwnClip], genre: str, *, without: Collection[str]
     )
 
 
-def _dancers(clips: list[OwnClip], genres: list[str], needed: float) -> set[str]:
+def _dancers(clips: list[CustomClip], genres: list[str], needed: float) -> set[str]:
     held: set[str] = set()
     for genre in genres:
         its = {clip.track.dancer for clip in clips if clip.track.genre == genre} - {""}
@@ -124,7 +124,7 @@ def _dancers(clips: list[OwnClip], genres: list[str], needed: float) -> set[str]
     return held
 
 
-def _clips(clips: list[OwnClip], needed: float) -> list[OwnClip]:
+def _clips(clips: list[CustomClip], needed: float) -> list[CustomClip]:
     """Some clips of one genre: not the first ones filmed, nor the last."""
     ranked = sorted(clips, key=lambda clip: crc32(clip.track.name.encode()))
     chosen = ranked[: max(len(ranked) // _ONE_IN, 1)]

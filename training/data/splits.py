@@ -4,7 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dancetype.engine.errors import FileError
-from dancetype.training.data.aist import SequenceName, read_names, sequence_names
+from dancetype.training.data.aist import (
+    Sequence,
+    SequenceName,
+    read_names,
+    read_sequences,
+    sequence_names,
+)
+from dancetype.training.progress import console
 
 _HALVES = {"A": 0, "B": 1}
 
@@ -52,6 +59,11 @@ def find_split(data: Path, name: str) -> Split:
     if not chosen:
         raise FileError(f"split {name}: none of its sequences is in {data / 'keypoints3d'}")
     return Split(name, chosen)
+
+
+def read_split(data: Path, split: Split) -> list[Sequence]:
+    """Read all sequences of a split; print a line for each that has to be left out."""
+    return read_sequences(data, split.sequences, on_drop=console.print)
 
 
 def _is_known(text: str) -> bool:

@@ -1,6 +1,3 @@
-from itertools import pairwise
-from pathlib import Path
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -9,9 +6,7 @@ from benchmarks.baselines.steadiness import (
     Steadiness,
     Take,
     Watched,
-    frontier,
     replay,
-    save_curve,
     steadiness,
     sweep,
     watch,
@@ -190,21 +185,3 @@ def test_a_sweep_tries_each_estimate_that_does_not_contradict_itself() -> None:
     nervous, calm = points[0][1], points[3][1]
     assert nervous.changes > calm.changes
     assert [figure.false_accepts for _, figure in points[:2]] == [1, 0]
-
-
-def test_the_frontier_holds_what_is_sooner_or_steadier_than_all_others() -> None:
-    def point(delay: float, changes: float) -> tuple[dict[str, float], Steadiness]:
-        return {}, Steadiness(changes, 0, delay, 0, 0, 1, 1, 0)
-
-    points = [point(3, 2), point(1, 9), point(2, 4), point(2, 5), point(4, 3)]
-    kept = [(figures.delay, figures.changes) for _, figures in frontier(points)]
-    assert kept == [(1, 9), (2, 4), (3, 2)]
-    assert all(one[1] > other[1] for one, other in pairwise(kept))
-
-
-def test_the_curve_is_drawn_even_where_some_never_name_it(tmp_path: Path) -> None:
-    takes = [danced("BPBPBB"), danced("PP..", genre=NOT_DANCING)]
-    points = sweep(takes, LABELS, {"memory": (0.1, 2.0), "enter": (0.5, 0.99)})
-    assert any(np.isinf(figures.delay) for _, figures in points)
-    save_curve(points, tmp_path / "curve.png", title="a test", chosen=points[0][0])
-    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dancetype.engine.skeleton import JOINTS, LEFT_HIP, RIGHT_HIP, Array, mirrored, pelvis_centred
-from dancetype.training.augment.camera import facing, film, seen_again
+from dancetype.training.augment.camera import augment_track, facing, simulate_camera
 from dancetype.training.recipe import CameraSettings
 
 FAULTLESS = CameraSettings(
@@ -38,7 +38,7 @@ def studio(heading: float = 2.0) -> Array:
 
 def shoot(seed: int = 0, **faults: Any) -> tuple[NDArray[np.float64], Array]:
     settings = FAULTLESS.model_copy(update=faults)
-    return film(TIMES, studio(), settings, np.random.default_rng(seed))
+    return simulate_camera(TIMES, studio(), settings, np.random.default_rng(seed))
 
 
 def clean(times: NDArray[np.float64]) -> Array:
@@ -151,7 +151,7 @@ def test_what_a_pose_estimator_saw_keeps_its_heading_its_gaps_and_its_noise() ->
     seen = clean(TIMES) + np.float32(0.1)
     seen[60:80] = np.nan
     rng = np.random.default_rng(0)
-    times, joints = seen_again(TIMES, seen, FAULTLESS, rng)
+    times, joints = augment_track(TIMES, seen, FAULTLESS, rng)
     expected = pelvis_centred(seen[np.searchsorted(TIMES, times)])
     np.testing.assert_allclose(joints, expected, atol=1e-5)
     assert np.isnan(joints).any()

@@ -3,18 +3,18 @@ from collections import Counter
 import numpy as np
 
 from dancetype.engine.media.track import NOT_DANCING, Track
-from dancetype.training.data.holdout import OwnClip, hold_out
+from dancetype.training.data.holdout import CustomClip, hold_out
 
 
-def clip(genre: str, dancer: str, number: int = 0, *, seconds: float = 10.0) -> OwnClip:
+def clip(genre: str, dancer: str, number: int = 0, *, seconds: float = 10.0) -> CustomClip:
     times = np.array([0.0, seconds])
     world = np.zeros((2, 33, 3), np.float32)
     name = f"{genre}-{dancer}-{number}"
     track = Track(name, genre, times, world, world, world[..., 0], dancer)
-    return OwnClip(track, [track])
+    return CustomClip(track, [track])
 
 
-def names(clips: list[OwnClip]) -> set[str]:
+def names(clips: list[CustomClip]) -> set[str]:
     return {clip.track.name for clip in clips}
 
 
