@@ -14,19 +14,19 @@ from dancetype.stream.frames import Onlooker
 from dancetype.stream.messages import Clock
 from dancetype.stream.session import MakePipeline, Session
 from dancetype.stream.settings import Settings
-from dancetype.stream.sinks.base import Outlet, Outlets
-from dancetype.stream.sinks.jsonl import JsonlOutlet
-from dancetype.stream.sinks.log import LogOutlet
+from dancetype.stream.sinks.base import Sink, SinkFanOut
+from dancetype.stream.sinks.jsonl import JsonlSink
+from dancetype.stream.sinks.log import LogSink
 from dancetype.stream.sinks.metrics import Metrics
-from dancetype.stream.sinks.mqtt import MqttOutlet
-from dancetype.stream.sinks.osc import OscOutlet
+from dancetype.stream.sinks.mqtt import MqttSink
+from dancetype.stream.sinks.osc import OscSink
 from dancetype.stream.sinks.recording import TakeOutlet
-from dancetype.stream.sinks.terminal import TerminalOutlet
+from dancetype.stream.sinks.terminal import TerminalSink
 from dancetype.stream.speaker import Speaker
 from dancetype.stream.web.access import access_for, is_loopback
 from dancetype.stream.web.health import Health
 from dancetype.stream.web.pages import Route
-from dancetype.stream.web.server import WebSocketOutlet
+from dancetype.stream.web.server import WebSocketSink
 from dancetype.stream.web.status import Overview
 from dancetype.stream.web.tls import tls_context
 
@@ -44,8 +44,8 @@ class Outgoing:
         onlookers: who has to see the frames of each source, by its name.
     """
 
-    outlets: Outlets
-    page: WebSocketOutlet | None
+    outlets: SinkFanOut
+    page: WebSocketSink | None
     onlookers: Mapping[str, Sequence[Onlooker]]
 
     async def run(
@@ -107,7 +107,7 @@ def outgoing(
         preview=settings.preview,
         clock=clock,
     )
-    outlets: list[Outlet] = [LogOutlet(), metrics, health, overview]
+    outlets: list[Sink] = [LogSink(), metrics, health, overview]
     takes = _takes(settings, contract, clock)
     if takes:
         outlets.append(takes)
@@ -127,7 +127,7 @@ def outgoing(
     outlets += _others(settings, metrics, overview, clock)
     looking: list[Preview | TakeOutlet] = [each for each in (preview, takes) if each]
     return Outgoing(
-        Outlets([*outlets, TerminalOutlet(console)]),
+        SinkFanOut([*outlets, TerminalSink(console)]),
         page,
         {name: [one for each in looking for one in each.onlookers(name)] for name in sources},
     )
@@ -161,7 +161,7 @@ def _preview(settings: Settings, sources: Collection[str], clock: Clock) -> "Pre
     return Preview(sources, clock=clock.monotonic)
 
 
-def _watch_clients(page: WebSocketOutlet, most: int, metrics: Metrics, overview: Overview) -> None:
+def _watch_clients(page: WebSocketSink, most: int, metrics: Metrics, overview: Overview) -> None:
     metrics.watch_clients(lambda: page.clients, lambda: page.cut_off, lambda: page.refused)
     overview.watch_clients(
         lambda: {
@@ -173,14 +173,14 @@ def _watch_clients(page: WebSocketOutlet, most: int, metrics: Metrics, overview:
     )
 
 
-def page_outlet(settings: Settings, routes: Mapping[str, Route], clock: Clock) -> WebSocketOutlet:
+def page_outlet(settings: Settings, routes: Mapping[str, Route], clock: Clock) -> WebSocketSink:
     """What serves `routes`, to those whom the settings let in.
 
     Raises:
         SinkError: a setting is none that it can work with.
     """
     token = settings.token.get_secret_value() if settings.token else None
-    return WebSocketOutlet(
+    return WebSocketSink(
         host=settings.host,
         port=settings.port,
         access=access_for(settings.host, token, settings.insecure, settings.allow_origin),
@@ -193,9 +193,9 @@ def page_outlet(settings: Settings, routes: Mapping[str, Route], clock: Clock) -
 
 def _others(
     settings: Settings, metrics: Metrics, overview: Overview, clock: Clock
-) -> Iterator[Outlet]:
+) -> Iterator[Sink]:
     if settings.mqtt:
-        broker = MqttOutlet(
+        broker = MqttSink(
             settings.mqtt,
             ca=settings.mqtt_ca,
             client_id=settings.mqtt_client_id,
@@ -206,6 +206,6 @@ def _others(
         overview.watch_broker(lambda: broker.links)
         yield broker
     if settings.osc:
-        yield OscOutlet(settings.osc)
+        yield OscSink(settings.osc)
     if settings.jsonl:
-        yield JsonlOutlet(settings.jsonl)
+        yield JsonlSink(settings.jsonl)

@@ -15,8 +15,8 @@ from dancetype.stream.fleet.report import Ending, Farewell, Notes, Report
 from dancetype.stream.messages import Clock
 from dancetype.stream.native_memory import one_heap
 from dancetype.stream.session import MakePipeline, Runnable, Session
-from dancetype.stream.sinks.base import Outlets
-from dancetype.stream.sinks.log import LogOutlet, configure, masked_text
+from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sinks.log import LogSink, configure, masked_text
 from dancetype.stream.speaker import Speaker
 from dancetype.stream.system import chatter_dropped
 
@@ -88,10 +88,10 @@ class CameraActor:
         camera = self._charge.camera
         # Loading takes seconds, in which to answer the supervisor.
         genres, makers = await asyncio.to_thread(_loaded, camera, clock)
-        from dancetype.stream.sinks.mqtt import MqttOutlet
+        from dancetype.stream.sinks.mqtt import MqttSink
 
         settings, office = camera.settings, self._office
-        broker = MqttOutlet(
+        broker = MqttSink(
             settings.mqtt or "",
             ca=settings.mqtt_ca,
             client_id=settings.mqtt_client_id or CLIENT_ID,
@@ -100,7 +100,7 @@ class CameraActor:
             clock=clock.monotonic,
         )
         self._connected = lambda: bool(broker.links) and broker.connected
-        async with Outlets([LogOutlet(), self._notes, broker]) as outlets:
+        async with SinkFanOut([LogSink(), self._notes, broker]) as outlets:
             session = self._session = Session(
                 {name: _later(make, self._charge.epoch) for name, make in makers.items()},
                 speaker=partial(Speaker, genres=genres, clock=clock),

@@ -11,7 +11,7 @@ from dancetype.stream.messages import Message
 _log = logging.getLogger(__name__)
 
 
-class Outlet(Protocol):
+class Sink(Protocol):
     """Carries messages to one kind of receiver while it is entered."""
 
     async def __aenter__(self) -> Self:
@@ -34,16 +34,16 @@ class Outlet(Protocol):
         ...
 
 
-class Outlets:
+class SinkFanOut:
     """Sends each message to all outlets; the fault of one is nothing to the others.
 
     Args:
         outlets: started on entering, in this order, and stopped on leaving, all at once.
     """
 
-    def __init__(self, outlets: Sequence[Outlet]) -> None:
+    def __init__(self, outlets: Sequence[Sink]) -> None:
         self._outlets = tuple(outlets)
-        self._reported: set[tuple[Outlet, type[Exception]]] = set()
+        self._reported: set[tuple[Sink, type[Exception]]] = set()
 
     async def __aenter__(self) -> Self:
         """Starts them all, or none.
@@ -76,7 +76,7 @@ class Outlets:
             except Exception as error:
                 self._report(outlet, error)
 
-    def _report(self, outlet: Outlet, error: Exception) -> None:
+    def _report(self, outlet: Sink, error: Exception) -> None:
         # At four messages a second a full disk would otherwise fill the log as well.
         fault = (outlet, type(error))
         if fault not in self._reported:

@@ -8,7 +8,7 @@ from dancetype.engine.errors import SinkError
 from dancetype.stream.messages import Message
 
 
-class JsonlOutlet:
+class JsonlSink:
     """Appends each message to a file, one JSON text a line.
 
     Args:

@@ -69,7 +69,7 @@ def masked_text(text: str) -> str:
     return _SECRET.sub(r"\1***", _WORD.sub(_masked_word, text))
 
 
-class LogOutlet:
+class LogSink:
     """Logs what each source does, one record a change.
 
     Tries in vain to reconnect and changes of genre are for DEBUG.

@@ -89,7 +89,7 @@ async def _at_once() -> None:
     """Has nobody wait."""
 
 
-class MqttOutlet:
+class MqttSink:
     """Publishes under `dancetype/<source>/`, and tries for ever when the broker is away.
 
     Predictions go to `prediction`; source messages to `status` and what is danced to `genre`, where

@@ -140,7 +140,7 @@ class OscVoice:
             yield f"{base}/probability/{address_part(code)}", 0.0
 
 
-class OscOutlet:
+class OscSink:
     """Sends OSC messages over UDP, one in each packet, whether or not anybody listens.
 
     Args:

@@ -30,7 +30,7 @@ _PAUSE: Final = 1.0
 _STATE_STYLES: Final = {SourceState.RUNNING: "green", SourceState.FAILED: "red"}
 
 
-class TerminalOutlet:
+class TerminalSink:
     """Shows what each source does, and what is danced in front of it.
 
     On a terminal that is a table which keeps up, with its numbers once a second; elsewhere, such as

@@ -16,8 +16,8 @@ from websockets.protocol import State
 
 from dancetype.stream.messages import Clock, Heartbeat, SourceTimes
 from dancetype.stream.web.access import Access, bearer
-from dancetype.stream.web.outbox import HEART, Newest, Outbox
-from dancetype.stream.web.subscription import Hello, Request, ShutOut, read_request
+from dancetype.stream.web.outbox import HEART, LatestMessages, Outbox
+from dancetype.stream.web.subscription import CloseClient, Hello, Request, read_request
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class Client:
         *,
         authorization: str | None,
         sources: frozenset[str],
-        latest: Newest,
+        latest: LatestMessages,
         access: Access,
         limits: Limits,
         clock: Clock,
@@ -126,14 +126,14 @@ class Client:
                 tasks.create_task(self._feed())
                 tasks.create_task(self._beat())
                 while True:
-                    self._obey(await self._read())
+                    self._apply(await self._read())
         except* ConnectionClosed as closed:
             # Pings are what finds out those who are gone and have told nobody.
             if _unanswered(closed):
                 ending = Ending.CUT_OFF
         except* _StuckError:
             ending = Ending.CUT_OFF
-        except* ShutOut as group:
+        except* CloseClient as group:
             reason = _first(group)
             ending = Ending.NO_TOKEN if reason.code == NO_TOKEN else Ending.SHUT_OUT
             await self._close(reason)
@@ -145,7 +145,7 @@ class Client:
         """Waits for the token, if one is needed, and greets the client.
 
         Raises:
-            ShutOut: it does not come, or is another.
+            CloseClient: it does not come, or is another.
         """
         if not self._access.authorises(self._authorization):
             if bearer(self._authorization) is not None:
@@ -157,11 +157,11 @@ class Client:
                 raise _no_token() from None
             if not isinstance(hello, Hello) or hello.token is None:
                 raise _no_token()
-            self._obey(hello)
+            self._apply(hello)
         self._admitted = True
-        self._greet(self._latest)
+        self._send_snapshot(self._latest)
 
-    def _obey(self, request: Request) -> None:
+    def _apply(self, request: Request) -> None:
         if isinstance(request, Hello):
             if not (
                 self._access.open or request.token is None or self._access.knows(request.token)
@@ -172,9 +172,11 @@ class Client:
         before, self._sources = self._sources, request.sources or frozenset()
         if self._sources:
             self._outbox.keep(self._sources)
-        self._greet(message for message in self._latest if before and message[0] not in before)
+        self._send_snapshot(
+            message for message in self._latest if before and message[0] not in before
+        )
 
-    def _greet(self, messages: Iterable[tuple[str, str, str]]) -> None:
+    def _send_snapshot(self, messages: Iterable[tuple[str, str, str]]) -> None:
         for source, kind, text in messages:
             self.put(source, kind, text)
 
@@ -185,16 +187,16 @@ class Client:
         """The next thing the client says.
 
         Raises:
-            ShutOut: it is nothing that clients say, or they say it too often.
+            CloseClient: it is nothing that clients say, or they say it too often.
             ConnectionClosed: it has gone.
         """
         data = await self._connection.recv()
         now = self._clock.monotonic()
         if len(self._heard) == _MOST_HEARD and now - self._heard[0] < 1:
-            raise ShutOut(CloseCode.POLICY_VIOLATION, "too many messages")
+            raise CloseClient(CloseCode.POLICY_VIOLATION, "too many messages")
         self._heard.append(now)
         if isinstance(data, bytes):
-            raise ShutOut(CloseCode.UNSUPPORTED_DATA, "send text, not binary")
+            raise CloseClient(CloseCode.UNSUPPORTED_DATA, "send text, not binary")
         return read_request(data)
 
     async def _feed(self) -> None:
@@ -224,7 +226,7 @@ class Client:
             )
             self.put(HEART, heartbeat.type, heartbeat.model_dump_json())
 
-    async def _close(self, reason: ShutOut) -> None:
+    async def _close(self, reason: CloseClient) -> None:
         _log.debug("a client is shut out: %s", reason)
         # A goodbye waits behind full buffers, and its own time-out with it.
         with suppress(TimeoutError):
@@ -232,13 +234,13 @@ class Client:
                 await self._connection.close(reason.code, reason.reason)
 
 
-def _no_token() -> ShutOut:
-    return ShutOut(NO_TOKEN, "token needed")
+def _no_token() -> CloseClient:
+    return CloseClient(NO_TOKEN, "token needed")
 
 
-def _first(group: BaseExceptionGroup[ShutOut]) -> ShutOut:
+def _first(group: BaseExceptionGroup[CloseClient]) -> CloseClient:
     first = group.exceptions[0]
-    return first if isinstance(first, ShutOut) else _first(first)
+    return first if isinstance(first, CloseClient) else _first(first)
 
 
 def _unanswered(group: BaseExceptionGroup[ConnectionClosed]) -> bool:

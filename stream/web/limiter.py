@@ -13,7 +13,7 @@ from websockets.server import ServerProtocol
 _MOST_INCOMING: Final = 32_768
 
 
-class Guest(ServerConnection):
+class RateLimitedConnection(ServerConnection):
     """A connection that closes on who floods it.
 
     Args:
@@ -26,8 +26,8 @@ class Guest(ServerConnection):
         protocol: ServerProtocol,
         server: Server,
         *,
-        came: Callable[["Guest"], None],
-        left: Callable[["Guest"], None],
+        came: Callable[["RateLimitedConnection"], None],
+        left: Callable[["RateLimitedConnection"], None],
         **options: Any,
     ) -> None:
         super().__init__(protocol, server, **options)
@@ -62,7 +62,7 @@ class Guest(ServerConnection):
             self.transport.close()
 
 
-class Door:
+class ConnectionLimiter:
     """Knows every connection, and lets only so many stand in the way in.
 
     Args:
@@ -73,11 +73,13 @@ class Door:
     def __init__(self, *, room: int, seconds: float) -> None:
         self._room = room
         self._seconds = seconds
-        self._opening: dict[Guest, float] = {}
-        self._guests: set[Guest] = set()
+        self._opening: dict[RateLimitedConnection, float] = {}
+        self._guests: set[RateLimitedConnection] = set()
         self.refused = 0
 
-    def open(self, protocol: ServerProtocol, server: Server, **options: Any) -> Guest:
+    def open(
+        self, protocol: ServerProtocol, server: Server, **options: Any
+    ) -> RateLimitedConnection:
         """Takes up a connection, even before its TLS handshake.
 
         Raises:
@@ -91,13 +93,15 @@ class Door:
         if len(self._opening) >= self._room:
             self.refused += 1
             raise ConnectionAbortedError
-        guest = Guest(protocol, server, came=self._guests.add, left=self._forget, **options)
+        guest = RateLimitedConnection(
+            protocol, server, came=self._guests.add, left=self._forget, **options
+        )
         self._opening[guest] = now
         return guest
 
     def through(self, guest: ServerConnection) -> None:
         """Its handshake is done."""
-        if isinstance(guest, Guest):
+        if isinstance(guest, RateLimitedConnection):
             self._opening.pop(guest, None)
 
     def clear(self) -> None:
@@ -105,6 +109,6 @@ class Door:
         for guest in list(self._guests):
             guest.transport.abort()
 
-    def _forget(self, guest: Guest) -> None:
+    def _forget(self, guest: RateLimitedConnection) -> None:
         self._guests.discard(guest)
         self._opening.pop(guest, None)

@@ -9,7 +9,7 @@ HEART: Final = ""
 """Stands for a source in what comes from none of them: no source's name is empty."""
 
 
-class Newest:
+class LatestMessages:
     """The newest message of each kind from each source, those of a source in their order."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Outbox:
     """
 
     def __init__(self) -> None:
-        self._newest = Newest()
+        self._newest = LatestMessages()
         self._filled = asyncio.Event()
         self.dropped = Counter[str]()
 

@@ -19,8 +19,8 @@ from dancetype.engine.errors import SinkError
 from dancetype.stream.messages import Clock, Message
 from dancetype.stream.web.access import Access
 from dancetype.stream.web.client import Client, Ending, Limits
-from dancetype.stream.web.limiter import Door
-from dancetype.stream.web.outbox import Newest
+from dancetype.stream.web.limiter import ConnectionLimiter
+from dancetype.stream.web.outbox import LatestMessages
 from dancetype.stream.web.pages import Page, Route, plain, response, static_pages
 from dancetype.stream.web.subscription import sources_in
 
@@ -55,7 +55,7 @@ class Refusal(StrEnum):
     """Did not know the token."""
 
 
-class WebSocketOutlet:
+class WebSocketSink:
     """Serves `/ws` (messages), `/` (dashboard), `/overlay` and further routes on one port.
 
     Each client reads at its own pace. A slow one misses messages, which it can tell by their `seq`;
@@ -93,9 +93,11 @@ class WebSocketOutlet:
         self._clock = clock or Clock.start()
         self._limits = limits or Limits()
         # A TLS handshake and a request each have their own time.
-        self._door = Door(room=max_clients + _OPENING_ROOM, seconds=2 * self._limits.opening)
+        self._door = ConnectionLimiter(
+            room=max_clients + _OPENING_ROOM, seconds=2 * self._limits.opening
+        )
         self._clients: set[Client] = set()
-        self._latest = Newest()
+        self._latest = LatestMessages()
         self._cut_off = 0
         self._refusals = Counter[Refusal]()
         self._origins_logged: set[str] = set()

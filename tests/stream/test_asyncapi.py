@@ -20,7 +20,7 @@ from dancetype.stream.messages import (
 )
 from dancetype.stream.sinks.homeassistant import discovery_payload, discovery_topic
 from dancetype.stream.sinks.mqtt import topic_level
-from dancetype.stream.web.subscription import ShutOut, read_request
+from dancetype.stream.web.subscription import CloseClient, read_request
 from tests.stream.said import changed, predicted
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -132,7 +132,7 @@ def test_a_value_that_is_never_sent_is_not_valid(name: str, field: str, value: o
 def test_the_file_allows_clients_to_say_just_what_they_may(request_: dict[str, Any]) -> None:
     try:
         allowed = read_request(json.dumps(request_)) is not None
-    except ShutOut:
+    except CloseClient:
         allowed = False
     assert any(is_valid(request_, name) for name in ("hello", "subscribe")) is allowed
 

@@ -28,8 +28,8 @@ from dancetype.stream.messages import (
     SourceState,
     source_message,
 )
-from dancetype.stream.sinks.base import Outlets
-from dancetype.stream.sinks.mqtt import MqttOutlet
+from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sinks.mqtt import MqttSink
 
 HOST = "127.0.0.1"
 # Debian puts the broker where only root's PATH leads.
@@ -169,14 +169,14 @@ def a_prediction(
     )
 
 
-def an_outlet(port: int, *, scheme: str = "mqtt", login: str = "", **options: Any) -> Outlets:
-    return Outlets([MqttOutlet(f"{scheme}://{login}{HOST}:{port}", **options)])
+def an_outlet(port: int, *, scheme: str = "mqtt", login: str = "", **options: Any) -> SinkFanOut:
+    return SinkFanOut([MqttSink(f"{scheme}://{login}{HOST}:{port}", **options)])
 
 
 class Camera:
     """Sends predictions four times a second, and notes the longest that it was held up."""
 
-    def __init__(self, outlets: Outlets) -> None:
+    def __init__(self, outlets: SinkFanOut) -> None:
         self._outlets = outlets
         self.seq = 0
         self.longest = 0.0

@@ -30,7 +30,7 @@ from dancetype.stream.messages import (
 )
 from dancetype.stream.web.access import Access
 from dancetype.stream.web.client import Limits
-from dancetype.stream.web.server import WebSocketOutlet
+from dancetype.stream.web.server import WebSocketSink
 from tests.system.conftest import Figure
 
 CROWD: Final = Path(__file__).with_name("websocket_crowd.py")
@@ -93,7 +93,7 @@ class Served:
 
 async def serve_a_crowd() -> Served:
     resident = []
-    async with WebSocketOutlet(port=0, clock=CLOCK) as outlet:
+    async with WebSocketSink(port=0, clock=CLOCK) as outlet:
         numbers = [str(number) for number in (outlet.port, READERS, SLEEPERS, SECONDS)]
         crowd = await asyncio.create_subprocess_exec(
             sys.executable, CROWD, *numbers, stdout=PIPE, limit=1 << 26
@@ -191,7 +191,7 @@ async def code_of(port: int, token: str | None, said: bytes) -> int:
 async def test_whatever_clients_say_ends_in_a_clear_code_and_the_others_are_served(
     figure: Figure,
 ) -> None:
-    outlet = WebSocketOutlet(port=0, access=Access(TOKEN), limits=Limits(hello=0.5, heartbeat=60.0))
+    outlet = WebSocketSink(port=0, access=Access(TOKEN), limits=Limits(hello=0.5, heartbeat=60.0))
     async with outlet:
         talks = [
             code_of(outlet.port, token, said)
@@ -223,7 +223,7 @@ async def test_a_thousand_clients_that_come_and_go_leave_nothing_behind(figure: 
     chance = random.Random(7)
     gc.collect()
     tasks, files = len(asyncio.all_tasks()), psutil.Process().num_fds()
-    async with WebSocketOutlet(port=0) as outlet:
+    async with WebSocketSink(port=0) as outlet:
         for number in range(1000):
             await come_and_go(outlet.port, chance)
             message = a_prediction(number)
@@ -251,7 +251,7 @@ async def come_and_go(port: int, chance: random.Random) -> None:
 
 async def test_who_is_slow_to_ask_keeps_nobody_out(figure: Figure) -> None:
     limits = Limits(opening=1.0, heartbeat=0.05)
-    async with WebSocketOutlet(port=0, access=Access(TOKEN), limits=limits) as outlet:
+    async with WebSocketSink(port=0, access=Access(TOKEN), limits=limits) as outlet:
         slow = [await asyncio.open_connection("127.0.0.1", outlet.port) for _ in range(100)]
         for _, writer in slow:
             writer.write(b"GET /ws HTTP/1.1\r\n")

@@ -16,7 +16,7 @@ from rich.live import Live
 from dancetype.engine.errors import Fault
 from dancetype.engine.rolling import Status
 from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceState
-from dancetype.stream.sinks.log import LogOutlet, configure, masked_text
+from dancetype.stream.sinks.log import LogSink, configure, masked_text
 from tests.stream.said import changed, predicted
 
 OURS = logging.getLogger("dancetype.stream.somewhere")
@@ -69,7 +69,7 @@ def hear(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hear]:
 
 
 async def say(*messages: PredictionMessage | SourceMessage) -> None:
-    async with LogOutlet() as outlet:
+    async with LogSink() as outlet:
         for message in messages:
             await outlet.send(message, message.model_dump_json())
 

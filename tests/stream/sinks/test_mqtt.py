@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from dancetype.engine.errors import SinkError
 from dancetype.engine.rolling import Status
 from dancetype.stream.messages import SourceState
-from dancetype.stream.sinks.base import Outlets
-from dancetype.stream.sinks.mqtt import GENRE_EXPIRY, Genre, MqttOutlet, topic_level
+from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sinks.mqtt import GENRE_EXPIRY, Genre, MqttSink, topic_level
 from tests.system.mosquitto import a_prediction, a_state
 
 
@@ -84,12 +84,12 @@ def test_a_source_that_goes_on_running_keeps_its_genre() -> None:
 
 def test_what_is_no_broker_url_is_no_outlet() -> None:
     with pytest.raises(SinkError, match="mqtt://"):
-        MqttOutlet("host:1883")
+        MqttSink("host:1883")
 
 
 async def test_links_are_told_by_source_and_none_stands_without_a_broker() -> None:
-    outlet = MqttOutlet("mqtt://127.0.0.1:1")
-    async with Outlets([outlet]) as outlets:
+    outlet = MqttSink("mqtt://127.0.0.1:1")
+    async with SinkFanOut([outlet]) as outlets:
         assert outlet.connected
         await outlets.send(a_state(source="left"))
         await outlets.send(a_state(source="right"))

@@ -29,9 +29,9 @@ from dancetype.stream.messages import (
     SourceState,
     source_message,
 )
-from dancetype.stream.sinks.base import Outlets
+from dancetype.stream.sinks.base import SinkFanOut
 from dancetype.stream.sinks.osc import (
-    OscOutlet,
+    OscSink,
     OscVoice,
     address_part,
     datagram,
@@ -120,7 +120,7 @@ def test_a_target_is_a_host_and_a_port(target: str, place: tuple[str, int]) -> N
 )
 def test_what_is_no_target_is_refused_with_the_right_form(target: str) -> None:
     with pytest.raises(SinkError, match="host:port, such as"):
-        OscOutlet(target)
+        OscSink(target)
 
 
 @given(st.text())
@@ -231,7 +231,7 @@ def test_each_of_several_dancers_has_addresses_and_who_leaves_is_said_to_be_gone
 async def test_a_receiver_hears_it_all_and_at_last_that_we_have_stopped(host: str) -> None:
     async with receiver("127.0.0.1" if host == "localhost" else host) as (port, heard):
         target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        async with Outlets([OscOutlet(target)]) as outlets:
+        async with SinkFanOut([OscSink(target)]) as outlets:
             await outlets.send(a_state(SourceState.RUNNING))
             await outlets.send(a_prediction("HO"))
             got = await until(heard, f"{BASE}/dancers")
@@ -244,7 +244,7 @@ async def test_a_receiver_hears_it_all_and_at_last_that_we_have_stopped(host: st
 
 
 async def test_sources_have_addresses_of_their_own() -> None:
-    async with receiver() as (port, heard), Outlets([OscOutlet(f"127.0.0.1:{port}")]) as outlets:
+    async with receiver() as (port, heard), SinkFanOut([OscSink(f"127.0.0.1:{port}")]) as outlets:
         await outlets.send(a_prediction(source="stage/left *"))
         await until(heard, "/dancetype/stage%2Fleft%20%2A/genre")
 
@@ -255,7 +255,7 @@ async def test_a_missing_receiver_is_told_once_and_heard_again_when_it_is_there(
     async with receiver() as (port, _):
         pass
     with caplog.at_level(logging.WARNING):
-        async with Outlets([OscOutlet(f"127.0.0.1:{port}")]) as outlets:
+        async with SinkFanOut([OscSink(f"127.0.0.1:{port}")]) as outlets:
             for _ in range(5):
                 await outlets.send(a_prediction())
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as back:
@@ -276,7 +276,7 @@ async def test_a_network_that_is_away_is_told_once_and_used_when_it_is_back(
 
     async with receiver() as (port, heard):
         with caplog.at_level(logging.WARNING):
-            async with Outlets([OscOutlet(f"127.0.0.1:{port}")]) as outlets:
+            async with SinkFanOut([OscSink(f"127.0.0.1:{port}")]) as outlets:
                 with pytest.MonkeyPatch.context() as patch:
                     patch.setattr("dancetype.stream.sinks.osc._connected", unreachable)
                     for _ in range(3):
@@ -290,5 +290,5 @@ async def test_a_network_that_is_away_is_told_once_and_used_when_it_is_back(
 
 async def test_a_host_that_is_not_known_is_a_clear_error() -> None:
     with pytest.raises(SinkError, match=r"cannot look up no\.invalid .*--osc"):
-        async with OscOutlet("no.invalid:9000"):
+        async with OscSink("no.invalid:9000"):
             pytest.fail("entered")

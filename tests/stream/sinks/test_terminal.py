@@ -15,7 +15,7 @@ from dancetype.stream.messages import (
     SourceState,
     SourceTimes,
 )
-from dancetype.stream.sinks.terminal import TerminalOutlet
+from dancetype.stream.sinks.terminal import TerminalSink
 from tests.stream.said import changed
 
 ANSWER = {"status", "genre", "name", "confidence", "probabilities", "window"}
@@ -42,7 +42,7 @@ def prediction(status: Status, genre: str | None = None, *, seq: int = 0) -> Pre
 async def shown(*messages: PredictionMessage | SourceMessage, terminal: bool) -> str:
     out = StringIO()
     console = Console(file=out, force_terminal=terminal, width=100, color_system=None)
-    async with TerminalOutlet(console) as outlet:
+    async with TerminalSink(console) as outlet:
         for message in messages:
             await outlet.send(message, message.model_dump_json())
     return out.getvalue()
@@ -137,7 +137,7 @@ async def test_numbers_alone_are_drawn_once_a_second_and_words_at_once() -> None
     out = StringIO()
     console = Console(file=out, force_terminal=True, width=100, color_system=None)
     drawn = []
-    async with TerminalOutlet(console) as outlet:
+    async with TerminalSink(console) as outlet:
         for message in (
             at(50, "WA"),
             at(50.25, "WA"),

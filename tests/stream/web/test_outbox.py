@@ -3,7 +3,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dancetype.stream.web.outbox import HEART, Newest, Outbox
+from dancetype.stream.web.outbox import HEART, LatestMessages, Outbox
 
 PUTS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["source", "prediction"])))
 
@@ -67,7 +67,7 @@ async def test_a_busy_source_does_not_starve_the_others() -> None:
 def test_a_late_reader_finds_the_newest_of_each_kind_in_the_order_they_came_in(
     puts: list[tuple[str, str]],
 ) -> None:
-    newest = Newest()
+    newest = LatestMessages()
     for seq, (source, kind) in enumerate(puts):
         newest.put(source, kind, str(seq))
     last = {pair: str(seq) for seq, pair in enumerate(puts)}
