@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from dancetype.engine.contract import Contract
 from dancetype.engine.errors import SettingsError
 from dancetype.stream.frames import Onlooker
 from dancetype.stream.messages import Clock
+from dancetype.stream.run_state import RunState
 from dancetype.stream.session import MakePipeline, Session
 from dancetype.stream.settings import Settings
 from dancetype.stream.sinks.base import Sink, SinkFanOut
@@ -95,19 +97,20 @@ def outgoing(
     if settings.homeassistant and not settings.mqtt:
         raise SettingsError("homeassistant: it listens to a broker, so give --mqtt, too")
     program, contract = version("dancetype"), classifier.contract
+    state = RunState(clock)
     metrics = Metrics(
-        version=program, recipe=contract.recipe, provider=classifier.provider, clock=clock
+        version=program, recipe=contract.recipe, provider=classifier.provider, state=state
     )
-    health = Health(clock)
+    health = Health(state)
     overview = Overview(
         program=program,
         model=contract.recipe,
         provider=classifier.provider,
         genres=contract.genres,
         preview=settings.preview,
-        clock=clock,
+        state=state,
     )
-    outlets: list[Sink] = [LogSink(), metrics, health, overview]
+    outlets: list[Sink] = [state, LogSink(state), metrics]
     takes = _takes(settings, contract, clock)
     if takes:
         outlets.append(takes)
@@ -122,12 +125,12 @@ def outgoing(
             **(preview.routes if preview else {}),
         }
         page = page_outlet(settings, routes, clock)
-        _watch_clients(page, settings.max_clients, metrics, overview)
+        state.clients = partial(_counts, page, settings.max_clients)
         outlets.append(page)
-    outlets += _others(settings, metrics, overview, clock)
+    outlets += _others(settings, state, clock)
     looking: list[Preview | TakeOutlet] = [each for each in (preview, takes) if each]
     return Outgoing(
-        SinkFanOut([*outlets, TerminalSink(console)]),
+        SinkFanOut([*outlets, TerminalSink(console, state)]),
         page,
         {name: [one for each in looking for one in each.onlookers(name)] for name in sources},
     )
@@ -161,16 +164,13 @@ def _preview(settings: Settings, sources: Collection[str], clock: Clock) -> "Pre
     return Preview(sources, clock=clock.monotonic)
 
 
-def _watch_clients(page: WebSocketSink, most: int, metrics: Metrics, overview: Overview) -> None:
-    metrics.watch_clients(lambda: page.clients, lambda: page.cut_off, lambda: page.refused)
-    overview.watch_clients(
-        lambda: {
-            "connected": page.clients,
-            "most": most,
-            "cut_off": page.cut_off,
-            "refused": page.refused,
-        }
-    )
+def _counts(page: WebSocketSink, most: int) -> dict[str, int]:
+    return {
+        "connected": page.clients,
+        "most": most,
+        "cut_off": page.cut_off,
+        "refused": page.refused,
+    }
 
 
 def page_outlet(settings: Settings, routes: Mapping[str, Route], clock: Clock) -> WebSocketSink:
@@ -191,9 +191,7 @@ def page_outlet(settings: Settings, routes: Mapping[str, Route], clock: Clock) -
     )
 
 
-def _others(
-    settings: Settings, metrics: Metrics, overview: Overview, clock: Clock
-) -> Iterator[Sink]:
+def _others(settings: Settings, state: RunState, clock: Clock) -> Iterator[Sink]:
     if settings.mqtt:
         broker = MqttSink(
             settings.mqtt,
@@ -202,8 +200,7 @@ def _others(
             homeassistant=settings.homeassistant,
             clock=clock.monotonic,
         )
-        metrics.watch_broker(lambda: broker.links)
-        overview.watch_broker(lambda: broker.links)
+        state.broker_links = lambda: broker.links
         yield broker
     if settings.osc:
         yield OscSink(settings.osc)

@@ -21,7 +21,7 @@ from dancetype.stream.messages import (
 from dancetype.stream.sinks.homeassistant import discovery_payload, discovery_topic
 from dancetype.stream.sinks.mqtt import topic_level
 from dancetype.stream.web.subscription import CloseClient, read_request
-from tests.stream.said import changed, predicted
+from tests.messages import changed, predicted
 
 DOCS = Path(__file__).parents[2] / "docs"
 FILE = yaml.safe_load((DOCS / "asyncapi.yaml").read_text())

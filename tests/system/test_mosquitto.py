@@ -117,7 +117,7 @@ async def test_the_genre_is_said_on_change_alone_expires_and_goes_with_the_sourc
         await outlets.send(a_prediction(1))
         assert text(await hear(ear, "dancetype/clip/genre")) == "house"
         await outlets.send(a_prediction(2))
-        await outlets.send(a_prediction(3, name=None, status=Status.NO_PERSON))
+        await outlets.send(a_prediction(3, genre=None, status=Status.NO_PERSON))
         changed = await hear(ear, "dancetype/clip/genre")
         assert (text(changed), changed.qos, expiry(changed)) == ("no_person", 1, 300)
         await outlets.send(a_state(SourceState.STALLED))

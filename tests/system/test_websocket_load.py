@@ -21,16 +21,11 @@ import pytest
 
 from dancetype.engine.genres import CODES
 from dancetype.engine.rolling import Status
-from dancetype.stream.messages import (
-    Clock,
-    FrameCounts,
-    Latency,
-    PredictionMessage,
-    PredictionTimes,
-)
+from dancetype.stream.messages import Clock, Latency, PredictionMessage, PredictionTimes
 from dancetype.stream.web.access import Access
 from dancetype.stream.web.client import Limits
 from dancetype.stream.web.server import WebSocketSink
+from tests.messages import predicted
 from tests.system.conftest import Figure
 
 CROWD: Final = Path(__file__).with_name("websocket_crowd.py")
@@ -44,19 +39,15 @@ CLOCK: Final = Clock(monotonic, offset=0.0)
 
 def a_prediction(seq: int) -> PredictionMessage:
     now = monotonic()
-    return PredictionMessage(
-        source="stage-left",
-        epoch=0,
+    return predicted(
+        "stage-left",
         seq=seq,
         status=Status.NOT_SURE,
-        genre=None,
-        name=None,
         confidence=0.4321,
         probabilities=dict.fromkeys(CODES, 0.1234),
-        window=4.0,
         times=PredictionTimes(sent=now, capture=now, pose=now, window_end=now),
         latency=Latency(capture=0.012004, pose=0.05918, classify=0.003911, send=0.000407),
-        frames=FrameCounts(captured=1804, posed=1771, dropped=33),
+        frames=(1804, 1771, 33),
         fps=24.83,
     )
 

@@ -6,24 +6,11 @@ from typing import Self
 import pytest
 
 from dancetype.engine.errors import SinkError
-from dancetype.stream.messages import (
-    Clock,
-    PredictionMessage,
-    SourceMessage,
-    SourceState,
-    parse_message,
-    source_message,
-)
+from dancetype.stream.messages import PredictionMessage, SourceMessage, parse_message
 from dancetype.stream.sinks.base import SinkFanOut
+from tests.messages import changed
 
-MESSAGE = source_message(
-    SourceState.RUNNING,
-    source="clip",
-    epoch=0,
-    seq=0,
-    sent=0.0,
-    clock=Clock(monotonic=lambda: 0.0, offset=0.0),
-)
+MESSAGE = changed()
 
 
 class Recorder:

@@ -45,7 +45,7 @@ def test_a_genre_is_said_once_and_then_what_replaces_it() -> None:
     assert genre.hear(a_prediction(1))
     assert genre.text == "house"
     assert not genre.hear(a_prediction(2))
-    assert genre.hear(a_prediction(3, name=None, status=Status.NOT_SURE))
+    assert genre.hear(a_prediction(3, genre=None, status=Status.NOT_SURE))
     assert genre.text == "not_sure"
 
 

@@ -5,7 +5,6 @@ import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -17,18 +16,7 @@ from pythonosc.osc_server import AsyncIOOSCUDPServer
 
 from dancetype.engine.errors import SinkError
 from dancetype.engine.genres import CODES
-from dancetype.engine.rolling import Status
-from dancetype.stream.messages import (
-    Clock,
-    DancerAnswer,
-    FrameCounts,
-    Latency,
-    PredictionMessage,
-    PredictionTimes,
-    SourceMessage,
-    SourceState,
-    source_message,
-)
+from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceState
 from dancetype.stream.sinks.base import SinkFanOut
 from dancetype.stream.sinks.osc import (
     OscSink,
@@ -38,42 +26,26 @@ from dancetype.stream.sinks.osc import (
     parse_target,
     preferred,
 )
+from tests.messages import changed, dancer, predicted
 
 BASE = "/dancetype/clip"
 Heard = tuple[str, Any]
 
 
-def an_answer(code: str | None = "HO", status: Status = Status.GENRE) -> dict[str, Any]:
-    return {
-        "status": status,
-        "genre": code,
-        "name": code and {"HO": "house", "KR": "krump"}[code],
-        "confidence": 0.75,
-        "probabilities": {one: 0.75 if one == code else 0.0 for one in CODES},
-        "window": 4.0,
-    }
+def answer(code: str | None) -> dict[str, Any]:
+    probabilities = {one: 0.75 if one == code else 0.0 for one in CODES}
+    return {"genre": code, "confidence": 0.75, "probabilities": probabilities}
 
 
-def a_prediction(*dancers: str, source: str = "clip", **answer: Any) -> PredictionMessage:
-    return PredictionMessage(
-        source=source,
-        epoch=0,
-        seq=0,
-        **(answer or an_answer()),
-        dancers=tuple(
-            DancerAnswer(id=number, **an_answer(code)) for number, code in enumerate(dancers, 7)
-        ),
-        times=PredictionTimes(capture=1.0, pose=1.05, window_end=1.0, sent=1.07),
-        latency=Latency(capture=0.01, pose=0.04, classify=0.01, send=0.01),
-        frames=FrameCounts(captured=30, posed=30, dropped=0),
-        fps=30.0,
-    )
+def a_prediction(
+    *dancers: str, source: str = "clip", genre: str | None = "HO"
+) -> PredictionMessage:
+    made = [dancer(number, **answer(code)) for number, code in enumerate(dancers, 7)]
+    return predicted(source, dancers=made, **answer(genre))
 
 
 def a_state(state: SourceState) -> SourceMessage:
-    return source_message(
-        state, source="clip", epoch=0, seq=0, sent=0.0, clock=Clock(monotonic, offset=0.0)
-    )
+    return changed(state, "clip")
 
 
 @asynccontextmanager
@@ -175,8 +147,8 @@ def test_a_switch_is_said_on_change_alone() -> None:
     messages: list[PredictionMessage | SourceMessage] = [
         a_prediction(),
         a_prediction(),
-        a_prediction(**an_answer("KR")),
-        a_prediction(**an_answer(None, Status.NO_PERSON)),
+        a_prediction(genre="KR"),
+        a_prediction(genre=None),
         a_state(SourceState.STALLED),
         a_state(SourceState.RUNNING),
     ]

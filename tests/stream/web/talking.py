@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceState
 from dancetype.stream.web.client import Limits
 from dancetype.stream.web.server import WebSocketSink
-from tests.stream.said import changed, predicted
+from tests.messages import changed, predicted
 
 TOKEN = "correct-horse-battery"
 # Much more than the buffers between a server and a client that does not read.
@@ -32,11 +32,11 @@ HANDSHAKE = (
 def state(
     seq: int, source: str = "clip", state: SourceState = SourceState.RUNNING
 ) -> SourceMessage:
-    return changed(state, source).model_copy(update={"seq": seq})
+    return changed(state, source, seq=seq)
 
 
 def prediction(seq: int, source: str = "clip") -> PredictionMessage:
-    return predicted(source).model_copy(update={"seq": seq})
+    return predicted(source, seq=seq)
 
 
 async def send(outlet: WebSocketSink, *messages: SourceMessage | PredictionMessage) -> None:

@@ -12,6 +12,7 @@ from websockets.exceptions import InvalidStatus
 
 from dancetype.engine.errors import SinkError
 from dancetype.stream.messages import Clock, SourceState
+from dancetype.stream.run_state import RunState
 from dancetype.stream.web.access import Access, access_for
 from dancetype.stream.web.client import Limits
 from dancetype.stream.web.health import Health
@@ -70,9 +71,10 @@ async def test_the_page_is_served_whole_and_may_ask_no_other_host(
 
 
 async def test_health_tells_the_state_of_each_source_to_those_who_may_know() -> None:
-    health = Health(Clock.start())
+    run_state = RunState(Clock.start())
+    health = Health(run_state)
     for message in (state(0, "left"), state(0, "right", SourceState.FAILED)):
-        await health.send(message, message.model_dump_json())
+        await run_state.send(message, "")
     routes = {"/healthz": health.live}
     async with WebSocketSink(port=0, routes=routes) as outlet:
         status, headers, body = await get(outlet, "/healthz")
