@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -25,12 +24,11 @@ from dancetype.stream.sinks.osc import OscSink
 from dancetype.stream.sinks.recording import TakeOutlet
 from dancetype.stream.sinks.terminal import TerminalSink
 from dancetype.stream.speaker import Speaker
-from dancetype.stream.web.access import access_for, is_loopback
+from dancetype.stream.web.access import access_for, is_loopback, tls_context
 from dancetype.stream.web.health import Health
 from dancetype.stream.web.pages import Route
 from dancetype.stream.web.server import WebSocketSink
 from dancetype.stream.web.status import Overview
-from dancetype.stream.web.tls import tls_context
 
 if TYPE_CHECKING:
     from dancetype.stream.web.preview import Preview
@@ -125,7 +123,7 @@ def outgoing(
             **(preview.routes if preview else {}),
         }
         page = page_outlet(settings, routes, clock)
-        state.clients = partial(_counts, page, settings.max_clients)
+        state.clients = page.counts
         outlets.append(page)
     outlets += _others(settings, state, clock)
     looking: list[Preview | TakeOutlet] = [each for each in (preview, takes) if each]
@@ -162,15 +160,6 @@ def _preview(settings: Settings, sources: Collection[str], clock: Clock) -> "Pre
     from dancetype.stream.web.preview import Preview
 
     return Preview(sources, clock=clock.monotonic)
-
-
-def _counts(page: WebSocketSink, most: int) -> dict[str, int]:
-    return {
-        "connected": page.clients,
-        "most": most,
-        "cut_off": page.cut_off,
-        "refused": page.refused,
-    }
 
 
 def page_outlet(settings: Settings, routes: Mapping[str, Route], clock: Clock) -> WebSocketSink:

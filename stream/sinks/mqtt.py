@@ -17,6 +17,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from dancetype.stream.capture.backoff import Backoff
+from dancetype.stream.latest_queue import LatestQueue
 from dancetype.stream.messages import Message, PredictionMessage, SourceMessage, SourceState
 from dancetype.stream.sinks.addresses import resolve
 from dancetype.stream.sinks.broker import Broker, explained, parse_broker, refused, tls_context
@@ -27,7 +28,6 @@ from dancetype.stream.sinks.homeassistant import (
     discovery_payload,
     discovery_topic,
 )
-from dancetype.stream.sinks.mailbox import Mailbox
 from dancetype.stream.sinks.mqtt_client import MqttClient
 
 _log = logging.getLogger(__name__)
@@ -238,7 +238,7 @@ class _Link:
         self._discovery = _Channel(discovery_topic(source), qos=1, retain=True)
         # A channel of its own, so that it waits its turn and does not replace a last status.
         self._goodbye = _Channel(f"{base}/status", qos=1, retain=True)
-        self._mailbox = Mailbox[_Channel, str]()
+        self._queue = LatestQueue[_Channel, str]()
         self._last_status: str | None = None
         self._last_genre = Genre(clock)
         self._next_confidence = clock()
@@ -248,19 +248,19 @@ class _Link:
         """Leaves `text` to be published."""
         if isinstance(message, SourceMessage):
             self._last_status = text
-            self._mailbox.put(self._status, text)
+            self._queue.put(self._status, text)
         else:
-            self._mailbox.put(self._prediction, text)
+            self._queue.put(self._prediction, text)
             self._put_confidence(message.confidence)
         if self._last_genre.hear(message):
-            self._mailbox.put(self._genre, self._last_genre.text)
+            self._queue.put(self._genre, self._last_genre.text)
 
     async def stop(self) -> None:
         """Publishes what is left and `stopped`, if the broker takes it in time."""
         self._stopping = True
         self._last_genre.text = ""
-        self._mailbox.put(self._genre, "")
-        self._mailbox.put(self._goodbye, STOPPED)
+        self._queue.put(self._genre, "")
+        self._queue.put(self._goodbye, STOPPED)
         await asyncio.wait({self._task}, timeout=_GOODBYE_TIMEOUT)
         self._task.cancel()
         await asyncio.wait({self._task})
@@ -268,7 +268,7 @@ class _Link:
     def _put_confidence(self, confidence: float) -> None:
         if self._homeassistant and self._clock() >= self._next_confidence:
             self._next_confidence = self._clock() + CONFIDENCE_EVERY
-            self._mailbox.put(self._confidence, f"{100 * confidence:.0f}")
+            self._queue.put(self._confidence, f"{100 * confidence:.0f}")
 
     def _put_discovery(self) -> None:
         if self._homeassistant:
@@ -278,7 +278,7 @@ class _Link:
                 version=version("dancetype"),
                 genre_expires=GENRE_EXPIRY,
             )
-            self._mailbox.put(self._discovery, payload)
+            self._queue.put(self._discovery, payload)
 
     async def _run(self) -> None:
         backoff = Backoff(self._clock)
@@ -313,18 +313,18 @@ class _Link:
     async def _publish(self, client: MqttClient) -> None:
         # What waited for the connection is old. The broker holds our last will in place of the
         # status, or nothing where it was started again, and maybe a genre from before.
-        self._mailbox = Mailbox()
+        self._queue = LatestQueue()
         if self._last_status is not None:
-            self._mailbox.put(self._status, self._last_status)
-        self._mailbox.put(self._genre, self._last_genre.text)
+            self._queue.put(self._status, self._last_status)
+        self._queue.put(self._genre, self._last_genre.text)
         self._put_discovery()
         if self._stopping:
-            self._mailbox.put(self._goodbye, STOPPED)
+            self._queue.put(self._goodbye, STOPPED)
         async with asyncio.TaskGroup() as tasks:
             watching = tasks.create_task(self._watch(client))
             channel = None
             while channel is not self._goodbye:
-                channel, text = await self._mailbox.take()
+                channel, text = await self._queue.take()
                 await client.publish(
                     channel.topic,
                     text,

@@ -98,7 +98,7 @@ async def serve_a_crowd() -> Served:
             await asyncio.sleep(due + 1 / RATE - monotonic())
         report = json.loads(await crowd.stdout.readline())
         await crowd.wait()
-    return Served(report, outlet.cut_off, resident[-1] - resident[len(resident) // 4])
+    return Served(report, outlet.counts()["cut_off"], resident[-1] - resident[len(resident) // 4])
 
 
 async def test_clients_that_never_read_cost_the_others_nothing_and_are_cut_off(
@@ -223,7 +223,7 @@ async def test_a_thousand_clients_that_come_and_go_leave_nothing_behind(figure: 
                 before = resident_mb()
         growth = resident_mb() - before
     figure("websocket abuse", f"1,000 connects and drops: memory {growth:+.1f} MB, no task or file")
-    assert outlet.clients == 0
+    assert outlet.counts()["connected"] == 0
     assert (len(asyncio.all_tasks()), psutil.Process().num_fds()) == (tasks, files)
     assert growth < 3
 

@@ -56,7 +56,7 @@ async def test_every_client_gets_every_message_it_keeps_up_with(outlet: WebSocke
             await send(outlet, prediction(seq))
             assert (await receive(one))["seq"] == seq
             assert (await receive(other))["seq"] == seq
-        assert outlet.clients == 2
+        assert outlet.counts()["connected"] == 2
 
 
 async def test_who_joins_gets_the_last_state_and_prediction_of_each_source_in_their_order(
@@ -108,7 +108,7 @@ async def test_who_does_not_read_is_cut_off_counted_and_delays_nobody() -> None:
             while (await receive(quick)).get("seq") != 1:
                 pass
             assert await lines.next() == "client 127.0.0.1 does not read and is cut off"
-        assert (outlet.cut_off, outlet.clients) == (1, 1)
+        assert (outlet.counts()["cut_off"], outlet.counts()["connected"]) == (1, 1)
 
 
 async def test_sources_are_chosen_in_the_url(outlet: WebSocketSink) -> None:
@@ -183,7 +183,7 @@ async def test_whatever_else_comes_first_ends_in_the_same_words(said: dict[str, 
             assert await closing(stranger) == (4401, "token needed")
         async with client(outlet, additional_headers={"Authorization": "Bearer x"}) as stranger:
             assert await closing(stranger) == (4401, "token needed")
-    assert outlet.refusals[Refusal.TOKEN] == outlet.refused == 2
+    assert outlet.refusals[Refusal.TOKEN] == outlet.counts()["refused"] == 2
 
 
 async def test_a_wrong_token_counts_after_a_right_one_too(guarded: WebSocketSink) -> None:
@@ -258,5 +258,5 @@ async def test_a_client_that_vanishes_leaves_no_trace(
     await send(outlet, state(0))
     async with client(outlet) as next_one:
         await receive(next_one)
-        assert outlet.clients == 1
+        assert outlet.counts()["connected"] == 1
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []

@@ -13,12 +13,11 @@ from websockets.exceptions import InvalidStatus
 from dancetype.engine.errors import SinkError
 from dancetype.stream.messages import Clock, SourceState
 from dancetype.stream.run_state import RunState
-from dancetype.stream.web.access import Access, access_for
+from dancetype.stream.web.access import Access, access_for, tls_context
 from dancetype.stream.web.client import Limits
 from dancetype.stream.web.health import Health
 from dancetype.stream.web.pages import Page
 from dancetype.stream.web.server import Refusal, WebSocketSink
-from dancetype.stream.web.tls import tls_context
 from tests.stream.web.talking import (
     HUGE,
     QUIET,
@@ -125,7 +124,7 @@ async def test_pages_of_other_sites_are_refused_with_advice_and_logged_once_each
     warnings = [record.message for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == 2
     assert "'http://evil.example'" in warnings[0]
-    assert outlet.refusals[Refusal.ORIGIN] == outlet.refused == 3
+    assert outlet.refusals[Refusal.ORIGIN] == outlet.counts()["refused"] == 3
 
 
 async def test_pages_of_this_machine_and_allowed_ones_connect() -> None:
@@ -153,13 +152,13 @@ async def test_a_client_too_many_is_refused_before_the_handshake() -> None:
             status, text = await refusal(outlet)
             assert status == 503
             assert "--max-clients" in text
-            assert outlet.clients == 2
+            assert outlet.counts()["connected"] == 2
             assert (await get(outlet, "/"))[0] == 200
             await last.close()
-            while outlet.clients == 2:
+            while outlet.counts()["connected"] == 2:
                 await asyncio.sleep(0)
             async with client(outlet):
-                assert outlet.clients == 2
+                assert outlet.counts()["connected"] == 2
         assert outlet.refusals[Refusal.FULL] == 1
 
 
@@ -207,7 +206,7 @@ async def test_clients_that_neither_read_nor_speak_do_not_delay_the_end() -> Non
         _, writer = await asyncio.open_connection(outlet.host, outlet.port)
         told_to_stop = monotonic()
     assert monotonic() - told_to_stop < 1.5
-    assert outlet.clients == 0
+    assert outlet.counts()["connected"] == 0
     slow.transport.abort()
     writer.close()
 
