@@ -20,7 +20,7 @@ from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceSt
 from dancetype.stream.sinks.base import SinkFanOut
 from dancetype.stream.sinks.osc import (
     OscSink,
-    OscVoice,
+    OscSource,
     address_part,
     datagram,
     parse_target,
@@ -131,7 +131,7 @@ def test_an_address_of_ipv4_is_preferred() -> None:
 
 
 def test_a_prediction_is_one_value_an_address() -> None:
-    said = dict(OscVoice("clip").speak(a_prediction("HO")))
+    said = dict(OscSource("clip").packets(a_prediction("HO")))
     assert said == {
         f"{BASE}/on/HO": 1.0,
         f"{BASE}/status": "genre",
@@ -143,7 +143,7 @@ def test_a_prediction_is_one_value_an_address() -> None:
 
 
 def test_a_switch_is_said_on_change_alone() -> None:
-    voice = OscVoice("clip")
+    voice = OscSource("clip")
     messages: list[PredictionMessage | SourceMessage] = [
         a_prediction(),
         a_prediction(),
@@ -154,7 +154,7 @@ def test_a_switch_is_said_on_change_alone() -> None:
     ]
     switches = [
         [(where.removeprefix(f"{BASE}/on/"), value) for where, value in said if "/on/" in where]
-        for said in map(voice.speak, messages)
+        for said in map(voice.packets, messages)
     ]
     assert switches == [
         [("HO", 1.0)],
@@ -167,9 +167,9 @@ def test_a_switch_is_said_on_change_alone() -> None:
 
 
 def test_a_source_that_does_not_run_says_nothing_of_a_dance() -> None:
-    voice = OscVoice("clip")
-    voice.speak(a_prediction("HO"))
-    said = dict(voice.speak(a_state(SourceState.FAILED)))
+    voice = OscSource("clip")
+    voice.packets(a_prediction("HO"))
+    said = dict(voice.packets(a_state(SourceState.FAILED)))
     assert said == {
         f"{BASE}/state": "failed",
         f"{BASE}/on/HO": 0.0,
@@ -182,16 +182,16 @@ def test_a_source_that_does_not_run_says_nothing_of_a_dance() -> None:
 
 
 def test_a_source_that_runs_says_only_so() -> None:
-    assert OscVoice("clip").speak(a_state(SourceState.RUNNING)) == [(f"{BASE}/state", "running")]
+    assert OscSource("clip").packets(a_state(SourceState.RUNNING)) == [(f"{BASE}/state", "running")]
 
 
 def test_each_of_several_dancers_has_addresses_and_who_leaves_is_said_to_be_gone() -> None:
-    voice = OscVoice("clip")
-    both = dict(voice.speak(a_prediction("HO", "KR")))
+    voice = OscSource("clip")
+    both = dict(voice.packets(a_prediction("HO", "KR")))
     assert [both[f"{BASE}/dancer/{rank}/genre"] for rank in (1, 2)] == ["house", "krump"]
     assert [both[f"{BASE}/dancer/{rank}/id"] for rank in (1, 2)] == [7, 8]
     assert both[f"{BASE}/dancer/2/probability/KR"] == 0.75
-    one = dict(voice.speak(a_prediction("HO")))
+    one = dict(voice.packets(a_prediction("HO")))
     assert one[f"{BASE}/dancers"] == 1
     assert one[f"{BASE}/dancer/1/status"] == "genre"
     assert one[f"{BASE}/dancer/2/status"] == "no_person"
