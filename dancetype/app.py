@@ -12,23 +12,23 @@ from dancetype.engine.contract import Contract
 from dancetype.engine.errors import SettingsError
 from dancetype.stream.frames import Onlooker
 from dancetype.stream.messages import Clock
+from dancetype.stream.run_state import RunState
 from dancetype.stream.session import MakePipeline, Session
 from dancetype.stream.settings import Settings
-from dancetype.stream.sinks.base import Outlet, Outlets
-from dancetype.stream.sinks.jsonl import JsonlOutlet
-from dancetype.stream.sinks.log import LogOutlet
+from dancetype.stream.sinks.base import Sink, SinkFanOut
+from dancetype.stream.sinks.jsonl import JsonlSink
+from dancetype.stream.sinks.log import LogSink
 from dancetype.stream.sinks.metrics import Metrics
-from dancetype.stream.sinks.mqtt import MqttOutlet
-from dancetype.stream.sinks.osc import OscOutlet
+from dancetype.stream.sinks.mqtt import MqttSink
+from dancetype.stream.sinks.osc import OscSink
 from dancetype.stream.sinks.recording import TakeOutlet
-from dancetype.stream.sinks.terminal import TerminalOutlet
+from dancetype.stream.sinks.terminal import TerminalSink
 from dancetype.stream.speaker import Speaker
-from dancetype.stream.web.access import access_for, is_loopback
+from dancetype.stream.web.access import access_for, is_loopback, tls_context
 from dancetype.stream.web.health import Health
 from dancetype.stream.web.pages import Route
-from dancetype.stream.web.server import WebSocketOutlet
+from dancetype.stream.web.server import WebSocketSink
 from dancetype.stream.web.status import Overview
-from dancetype.stream.web.tls import tls_context
 
 if TYPE_CHECKING:
     from dancetype.stream.web.preview import Preview
@@ -44,8 +44,8 @@ class Outgoing:
         onlookers: who has to see the frames of each source, by its name.
     """
 
-    outlets: Outlets
-    page: WebSocketOutlet | None
+    outlets: SinkFanOut
+    page: WebSocketSink | None
     onlookers: Mapping[str, Sequence[Onlooker]]
 
     async def run(
@@ -95,19 +95,20 @@ def outgoing(
     if settings.homeassistant and not settings.mqtt:
         raise SettingsError("homeassistant: it listens to a broker, so give --mqtt, too")
     program, contract = version("dancetype"), classifier.contract
+    state = RunState(clock)
     metrics = Metrics(
-        version=program, recipe=contract.recipe, provider=classifier.provider, clock=clock
+        version=program, recipe=contract.recipe, provider=classifier.provider, state=state
     )
-    health = Health(clock)
+    health = Health(state)
     overview = Overview(
         program=program,
         model=contract.recipe,
         provider=classifier.provider,
         genres=contract.genres,
         preview=settings.preview,
-        clock=clock,
+        state=state,
     )
-    outlets: list[Outlet] = [LogOutlet(), metrics, health, overview]
+    outlets: list[Sink] = [state, LogSink(state), metrics]
     takes = _takes(settings, contract, clock)
     if takes:
         outlets.append(takes)
@@ -122,12 +123,12 @@ def outgoing(
             **(preview.routes if preview else {}),
         }
         page = page_outlet(settings, routes, clock)
-        _watch_clients(page, settings.max_clients, metrics, overview)
+        state.clients = page.counts
         outlets.append(page)
-    outlets += _others(settings, metrics, overview, clock)
+    outlets += _others(settings, state, clock)
     looking: list[Preview | TakeOutlet] = [each for each in (preview, takes) if each]
     return Outgoing(
-        Outlets([*outlets, TerminalOutlet(console)]),
+        SinkFanOut([*outlets, TerminalSink(console, state)]),
         page,
         {name: [one for each in looking for one in each.onlookers(name)] for name in sources},
     )
@@ -161,26 +162,14 @@ def _preview(settings: Settings, sources: Collection[str], clock: Clock) -> "Pre
     return Preview(sources, clock=clock.monotonic)
 
 
-def _watch_clients(page: WebSocketOutlet, most: int, metrics: Metrics, overview: Overview) -> None:
-    metrics.watch_clients(lambda: page.clients, lambda: page.cut_off, lambda: page.refused)
-    overview.watch_clients(
-        lambda: {
-            "connected": page.clients,
-            "most": most,
-            "cut_off": page.cut_off,
-            "refused": page.refused,
-        }
-    )
-
-
-def page_outlet(settings: Settings, routes: Mapping[str, Route], clock: Clock) -> WebSocketOutlet:
+def page_outlet(settings: Settings, routes: Mapping[str, Route], clock: Clock) -> WebSocketSink:
     """What serves `routes`, to those whom the settings let in.
 
     Raises:
         SinkError: a setting is none that it can work with.
     """
     token = settings.token.get_secret_value() if settings.token else None
-    return WebSocketOutlet(
+    return WebSocketSink(
         host=settings.host,
         port=settings.port,
         access=access_for(settings.host, token, settings.insecure, settings.allow_origin),
@@ -191,21 +180,18 @@ def page_outlet(settings: Settings, routes: Mapping[str, Route], clock: Clock) -
     )
 
 
-def _others(
-    settings: Settings, metrics: Metrics, overview: Overview, clock: Clock
-) -> Iterator[Outlet]:
+def _others(settings: Settings, state: RunState, clock: Clock) -> Iterator[Sink]:
     if settings.mqtt:
-        broker = MqttOutlet(
+        broker = MqttSink(
             settings.mqtt,
             ca=settings.mqtt_ca,
             client_id=settings.mqtt_client_id,
             homeassistant=settings.homeassistant,
             clock=clock.monotonic,
         )
-        metrics.watch_broker(lambda: broker.links)
-        overview.watch_broker(lambda: broker.links)
+        state.broker_links = lambda: broker.links
         yield broker
     if settings.osc:
-        yield OscOutlet(settings.osc)
+        yield OscSink(settings.osc)
     if settings.jsonl:
-        yield JsonlOutlet(settings.jsonl)
+        yield JsonlSink(settings.jsonl)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Final, Protocol
 
 from dancetype.stream.events import Event
-from dancetype.stream.sinks.base import Outlets
+from dancetype.stream.sinks.base import SinkFanOut
 from dancetype.stream.speaker import Speaker
 
 _JOIN_TIMEOUT: Final = 0.8
@@ -52,7 +52,7 @@ class Session:
         makers: Mapping[str, MakePipeline],
         *,
         speaker: Callable[[str], Speaker],
-        outlets: Outlets,
+        outlets: SinkFanOut,
     ) -> None:
         self._makers = makers
         self._speakers = {name: speaker(name) for name in makers}

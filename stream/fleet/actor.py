@@ -11,12 +11,13 @@ from typing import Final
 from dancetype.stream.events import Event
 from dancetype.stream.fleet.cameras import Camera
 from dancetype.stream.fleet.office import Office
-from dancetype.stream.fleet.report import Ending, Farewell, Notes, Report
+from dancetype.stream.fleet.report import Ending, Farewell, Report, make_report
 from dancetype.stream.messages import Clock
 from dancetype.stream.native_memory import one_heap
+from dancetype.stream.run_state import RunState
 from dancetype.stream.session import MakePipeline, Runnable, Session
-from dancetype.stream.sinks.base import Outlets
-from dancetype.stream.sinks.log import LogOutlet, configure, masked_text
+from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sinks.log import LogSink, configure, masked_text
 from dancetype.stream.speaker import Speaker
 from dancetype.stream.system import chatter_dropped
 
@@ -42,7 +43,8 @@ class CameraActor:
 
     def __init__(self, charge: Charge) -> None:
         self._charge = charge
-        self._notes = Notes(time.monotonic)
+        self._clock = Clock.start()
+        self._state = RunState(self._clock)
         self._office = Office(time.monotonic)
         self._session: Session | None = None
         self._stopped: str | None = None
@@ -77,21 +79,21 @@ class CameraActor:
 
     def _report(self) -> Report:
         return replace(
-            self._notes.report(),
+            make_report(self._state.sources.get(self._charge.camera.name), self._state.now),
             connected=self._connected(),
             cpu_seconds=time.process_time(),
             version=version("dancetype"),
         )
 
     async def _run(self) -> Ending:
-        clock = Clock.start()
+        clock, state = self._clock, self._state
         camera = self._charge.camera
         # Loading takes seconds, in which to answer the supervisor.
         genres, makers = await asyncio.to_thread(_loaded, camera, clock)
-        from dancetype.stream.sinks.mqtt import MqttOutlet
+        from dancetype.stream.sinks.mqtt import MqttSink
 
         settings, office = camera.settings, self._office
-        broker = MqttOutlet(
+        broker = MqttSink(
             settings.mqtt or "",
             ca=settings.mqtt_ca,
             client_id=settings.mqtt_client_id or CLIENT_ID,
@@ -100,7 +102,7 @@ class CameraActor:
             clock=clock.monotonic,
         )
         self._connected = lambda: bool(broker.links) and broker.connected
-        async with Outlets([LogOutlet(), self._notes, broker]) as outlets:
+        async with SinkFanOut([state, LogSink(state), broker]) as outlets:
             session = self._session = Session(
                 {name: _later(make, self._charge.epoch) for name, make in makers.items()},
                 speaker=partial(Speaker, genres=genres, clock=clock),

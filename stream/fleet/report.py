@@ -1,16 +1,11 @@
 """What a camera's process tells its supervisor, once a second."""
 
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Self
 
 from dancetype.engine.errors import Fault
-from dancetype.stream.messages import Message, SourceMessage, SourceState
-from dancetype.stream.new_frames import NewFrames
-
-_LATELY: Final = 60.0
+from dancetype.stream.messages import SourceState
+from dancetype.stream.run_state import SourceRun
 
 
 class Ending(StrEnum):
@@ -74,59 +69,28 @@ class Farewell:
     report: Report = Report()
 
 
-class Notes:
-    """An outlet that makes reports of the messages that pass.
+def make_report(run: SourceRun | None, now: float) -> Report:
+    """Report how a source is doing.
 
     Args:
-        clock: monotonic, in seconds.
+        run: What is known of it; None before its first message.
+        now: Seconds since 1970, on the clock of the messages.
     """
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._report = Report()
-        self._latencies: deque[tuple[float, float]] = deque()
-        self._new_frames = NewFrames()
-
-    async def __aenter__(self) -> Self:
-        """Does nothing."""
-        return self
-
-    async def __aexit__(self, *exception: object) -> None:
-        """Does nothing."""
-
-    async def send(self, message: Message, text: str) -> None:
-        """Takes note of `message`."""
-        del text
-        now = self._clock()
-        if isinstance(message, SourceMessage):
-            running = message.state is SourceState.RUNNING
-            self._report = replace(
-                self._report,
-                state=message.state,
-                reason=message.reason,
-                fault=message.fault,
-                word=self._report.word if running else None,
-                fps=self._report.fps if running else 0.0,
-            )
-            return
-        self._latencies.append((now, message.times.sent - message.times.capture))
-        new = self._new_frames.of(message)
-        self._report = replace(
-            self._report,
-            word=message.name or message.status.value,
-            confidence=message.confidence,
-            fps=message.fps,
-            captured=self._report.captured + new.captured,
-            posed=self._report.posed + new.posed,
-            dropped=self._report.dropped + new.dropped,
-            predictions=self._report.predictions + 1,
-        )
-
-    def report(self) -> Report:
-        """How it is now."""
-        now = self._clock()
-        while self._latencies and now - self._latencies[0][0] > _LATELY:
-            self._latencies.popleft()
-        latencies = sorted(latency for _, latency in self._latencies)
-        worst = latencies[int(0.95 * (len(latencies) - 1))] if latencies else None
-        return replace(self._report, latency=worst)
+    if run is None:
+        return Report()
+    run.advance(now)
+    state, current, frames = run.state, run.current, run.frames
+    latencies = sorted(latency.total for latency in run.latencies)
+    return Report(
+        state=state.state if state else None,
+        reason=state.reason if state else None,
+        fault=state.fault if state else None,
+        word=(current.name or current.status.value) if current else None,
+        confidence=run.prediction.confidence if run.prediction else 0.0,
+        fps=current.fps if current else 0.0,
+        latency=latencies[int(0.95 * (len(latencies) - 1))] if latencies else None,
+        captured=frames.captured,
+        posed=frames.posed,
+        dropped=frames.dropped,
+        predictions=run.statuses.total(),
+    )

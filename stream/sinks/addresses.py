@@ -1,12 +1,13 @@
-"""Names of machines to addresses, without holding up anybody."""
+"""Name resolution that does not block the event loop, nor the end of the process."""
 
 import asyncio
 import socket
+from concurrent.futures import Future
 from threading import Thread
 from typing import Any, Final
 
 Address = tuple[socket.AddressFamily, Any]
-"""Family, and what a socket of that family connects to."""
+"""Address family, and what a socket of that family connects to."""
 
 _TIMEOUT: Final = 5.0
 
@@ -14,40 +15,29 @@ _TIMEOUT: Final = 5.0
 async def resolve(
     host: str, port: int, kind: socket.SocketKind, *, timeout: float = _TIMEOUT
 ) -> list[Address]:
-    """Looks `host` up, on a thread that the end of the program does not wait for.
+    """Look `host` up on a daemon thread.
 
     Args:
-        host: name or address of a machine.
-        port: on that machine.
-        kind: of the sockets it is for.
-        timeout: seconds after which a name server that does not answer is given up.
+        host: Name or address of a machine.
+        port: Port on that machine.
+        kind: Kind of the sockets that will connect to it.
+        timeout: Seconds after which a name server that does not answer is given up.
 
     Raises:
-        OSError: there is no such machine, or nobody to ask.
-        TimeoutError: nobody answers.
+        OSError: The name is unknown, or no name server can be reached.
+        TimeoutError: The name server does not answer.
     """
-    loop = asyncio.get_running_loop()
-    found: asyncio.Future[list[Address]] = loop.create_future()
-
-    def settle(addresses: list[Address], error: Exception | None) -> None:
-        if found.done():
-            return
-        if error is None:
-            found.set_result(addresses)
-        else:
-            found.set_exception(error)
+    found: Future[list[Address]] = Future()
 
     def look_up() -> None:
-        addresses: list[Address] = []
-        trouble: Exception | None = None
         try:
             answers = socket.getaddrinfo(host, port, type=kind)
-            addresses = [(family, address) for family, _, _, _, address in answers]
+            found.set_result([(family, address) for family, _, _, _, address in answers])
         except (OSError, UnicodeError) as error:
-            trouble = error if isinstance(error, OSError) else OSError(str(error))
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, addresses, trouble)
+            found.set_exception(error if isinstance(error, OSError) else OSError(str(error)))
 
+    # From now on a time-out no longer cancels the future, whose result the thread will set.
+    found.set_running_or_notify_cancel()
     Thread(target=look_up, name=f"look up {host}", daemon=True).start()
     async with asyncio.timeout(timeout):
-        return await found
+        return await asyncio.wrap_future(found)

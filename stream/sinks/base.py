@@ -1,4 +1,4 @@
-"""What carries messages out, and the fan-out to all of them."""
+"""The interface of a sink, and the fan-out to all sinks of a run."""
 
 import asyncio
 import logging
@@ -11,74 +11,73 @@ from dancetype.stream.messages import Message
 _log = logging.getLogger(__name__)
 
 
-class Outlet(Protocol):
+class Sink(Protocol):
     """Carries messages to one kind of receiver while it is entered."""
 
     async def __aenter__(self) -> Self:
-        """Starts.
+        """Start; by default, do nothing.
 
         Raises:
-            SinkError: it cannot, and no retrying would help.
+            SinkError: The sink cannot start, and retrying would not help.
         """
-        ...
+        return self
 
     async def __aexit__(self, *exception: object) -> None:
-        """Stops within a second or so, whatever the receivers do."""
-        ...
+        """Stop within a second or so, whatever the receivers do; by default, do nothing."""
+        return
 
     async def send(self, message: Message, text: str) -> None:
-        """Takes over a message and `text`, its JSON, and returns at once.
+        """Take over a message and `text`, its JSON, and return at once.
 
-        Receivers that are slow or away lose messages rather than hold up the caller.
+        Slow or absent receivers lose messages rather than hold up the caller.
         """
-        ...
 
 
-class Outlets:
-    """Sends each message to all outlets; the fault of one is nothing to the others.
+class SinkFanOut:
+    """Sends each message to all sinks; an error in one does not affect the others.
 
     Args:
-        outlets: started on entering, in this order, and stopped on leaving, all at once.
+        sinks: Sinks, started in this order on entering and stopped all at once on leaving.
     """
 
-    def __init__(self, outlets: Sequence[Outlet]) -> None:
-        self._outlets = tuple(outlets)
-        self._reported: set[tuple[Outlet, type[Exception]]] = set()
+    def __init__(self, sinks: Sequence[Sink]) -> None:
+        self._sinks = tuple(sinks)
+        self._reported: set[tuple[Sink, type[Exception]]] = set()
 
     async def __aenter__(self) -> Self:
-        """Starts them all, or none.
+        """Start all sinks, or none.
 
         Raises:
-            SinkError: one of them cannot start.
+            SinkError: A sink cannot start.
         """
         async with AsyncExitStack() as stack:
-            for outlet in self._outlets:
-                await stack.enter_async_context(outlet)
+            for sink in self._sinks:
+                await stack.enter_async_context(sink)
             stack.pop_all()
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        """Stops them all; raises nothing that an outlet raises."""
-        # Each may wait for receivers that do not answer, and the command is to end in time.
-        ended = await asyncio.gather(
-            *(outlet.__aexit__(*exception) for outlet in self._outlets), return_exceptions=True
+        """Stop all sinks, and log the errors they raise."""
+        # At the same time, since each may wait for receivers that do not answer.
+        results = await asyncio.gather(
+            *(sink.__aexit__(*exception) for sink in self._sinks), return_exceptions=True
         )
-        for outlet, error in zip(self._outlets, ended, strict=True):
+        for sink, error in zip(self._sinks, results, strict=True):
             if isinstance(error, Exception):
-                self._report(outlet, error)
+                self._report(sink, error)
 
     async def send(self, message: Message) -> None:
-        """Hands a message to every outlet; raises nothing that an outlet raises."""
+        """Send a message to all sinks, and log the errors they raise."""
         text = message.model_dump_json()
-        for outlet in self._outlets:
+        for sink in self._sinks:
             try:
-                await outlet.send(message, text)
+                await sink.send(message, text)
             except Exception as error:
-                self._report(outlet, error)
+                self._report(sink, error)
 
-    def _report(self, outlet: Outlet, error: Exception) -> None:
-        # At four messages a second a full disk would otherwise fill the log as well.
-        fault = (outlet, type(error))
-        if fault not in self._reported:
-            self._reported.add(fault)
-            _log.error("%s: %s (said once)", type(outlet).__name__, error)
+    def _report(self, sink: Sink, error: Exception) -> None:
+        # Once of each kind: a full disk would otherwise fill the log as well.
+        kind = (sink, type(error))
+        if kind not in self._reported:
+            self._reported.add(kind)
+            _log.error("%s: %s (said once)", type(sink).__name__, error)

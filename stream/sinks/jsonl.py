@@ -6,13 +6,14 @@ from typing import Self
 
 from dancetype.engine.errors import SinkError
 from dancetype.stream.messages import Message
+from dancetype.stream.sinks.base import Sink
 
 
-class JsonlOutlet:
-    """Appends each message to a file, one JSON text a line.
+class JsonlSink(Sink):
+    """Appends each message to a file as one line of JSON.
 
     Args:
-        path: made if it is not there; its folder has to be.
+        path: File, created if needed in an existing folder.
     """
 
     def __init__(self, path: Path) -> None:
@@ -20,14 +21,14 @@ class JsonlOutlet:
         self._torn = False
 
     async def __aenter__(self) -> Self:
-        """Opens the file.
+        """Open the file.
 
         Raises:
-            SinkError: it cannot be written.
+            SinkError: The file cannot be written.
         """
         try:
-            # Without a buffer each line is out when `send` returns, and nothing is left to be
-            # written on closing, when a full disk would be one fault too many.
+            # Unbuffered: each line is out when `send` returns, and closing has nothing left to
+            # write that a full disk could refuse.
             self._file = self._path.open("ab", buffering=0)
         except OSError as error:
             raise SinkError(
@@ -36,16 +37,16 @@ class JsonlOutlet:
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        """Closes the file."""
+        """Close the file."""
         self._file.close()
 
     async def send(self, message: Message, text: str) -> None:
-        """Appends `text`.
+        """Append `text`.
 
         Raises:
-            OSError: the line could not be written, or not all of it.
+            OSError: The line was not written, or only part of it.
         """
-        # What a full disk cut off is ended here, so that it spoils one line and not two.
+        # Terminates a line that a full disk cut off, so that it does not spoil the next one.
         line = (b"\n" if self._torn else b"") + text.encode() + b"\n"
         written = self._file.write(line)
         self._torn = 0 < written < len(line)

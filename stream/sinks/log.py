@@ -6,16 +6,15 @@ import re
 import sys
 from collections.abc import MutableMapping
 from contextlib import suppress
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final
 
 import structlog
 from structlog.typing import Processor
 
-from dancetype.engine.errors import Fault, printable
-from dancetype.engine.rolling import Status
+from dancetype.engine.errors import printable
 from dancetype.stream.messages import Message, SourceMessage, SourceState
-
-_Said = TypeVar("_Said")
+from dancetype.stream.run_state import RunState
+from dancetype.stream.sinks.base import Sink
 
 _log = logging.getLogger(__name__)
 
@@ -69,34 +68,27 @@ def masked_text(text: str) -> str:
     return _SECRET.sub(r"\1***", _WORD.sub(_masked_word, text))
 
 
-class LogOutlet:
-    """Logs what each source does, one record a change.
+class LogSink(Sink):
+    """Logs the state of each source, one record per change.
 
-    Tries in vain to reconnect and changes of genre are for DEBUG.
+    Repeated attempts to reconnect and changes of genre are logged at DEBUG.
+
+    Args:
+        state: State of the run.
     """
 
-    def __init__(self) -> None:
-        self._states: dict[str, tuple[SourceState, Fault | None]] = {}
-        self._genres: dict[str, tuple[Status, str | None]] = {}
-
-    async def __aenter__(self) -> Self:
-        """Does nothing."""
-        return self
-
-    async def __aexit__(self, *exception: object) -> None:
-        """Does nothing."""
+    def __init__(self, state: RunState) -> None:
+        self._state = state
 
     async def send(self, message: Message, text: str) -> None:
-        """Logs `message` where it says something else than the one before."""
-        del text
+        """Log `message` if it says something new."""
+        changed = self._state.sources[message.source].changed
         fields: dict[str, object] = {"source": message.source, "epoch": message.epoch}
         if isinstance(message, SourceMessage):
             fields |= {"state": message.state, "fault": message.fault, "reason": message.reason}
-            level = _LEVELS.get(message.state, logging.INFO)
-            if not _is_news(self._states, message.source, (message.state, message.fault)):
-                level = logging.DEBUG
+            level = _LEVELS.get(message.state, logging.INFO) if changed else logging.DEBUG
             _log.log(level, "source state", extra=fields)
-        elif _is_news(self._genres, message.source, (message.status, message.genre)):
+        elif changed:
             fields |= {"status": message.status, "genre": message.genre}
             _log.debug("genre", extra=fields)
 
@@ -120,13 +112,6 @@ class _StderrHandler(logging.Handler):
                 stream = getattr(stream, "rich_proxied_file", stream)
             stream.write(self.format(record) + "\n")
             stream.flush()
-
-
-def _is_news(said: dict[str, _Said], source: str, now: _Said) -> bool:
-    """Notes what is said of a source now; whether it is something else than before."""
-    before = said.get(source)
-    said[source] = now
-    return before != now
 
 
 def _is_terminal() -> bool:

@@ -1,15 +1,16 @@
-"""Messages to an MQTT broker, which may come and go."""
+"""Messages to an MQTT broker, with reconnects."""
 
 import asyncio
 import logging
 import secrets
 import socket
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 from urllib.parse import quote
 
 from aiomqtt import Will
@@ -17,8 +18,10 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from dancetype.stream.capture.backoff import Backoff
+from dancetype.stream.latest_queue import LatestQueue
 from dancetype.stream.messages import Message, PredictionMessage, SourceMessage, SourceState
 from dancetype.stream.sinks.addresses import resolve
+from dancetype.stream.sinks.base import Sink
 from dancetype.stream.sinks.broker import Broker, explained, parse_broker, refused, tls_context
 from dancetype.stream.sinks.homeassistant import (
     BIRTH,
@@ -27,86 +30,96 @@ from dancetype.stream.sinks.homeassistant import (
     discovery_payload,
     discovery_topic,
 )
-from dancetype.stream.sinks.mailbox import Mailbox
 from dancetype.stream.sinks.mqtt_client import MqttClient
 
 _log = logging.getLogger(__name__)
 
 GENRE_EXPIRY: Final = 300
-"""Seconds after which the broker forgets a genre that was not said again."""
+"""Seconds after which the broker forgets a genre that was not published again."""
 PREDICTION_EXPIRY: Final = 2
 
 OFFLINE: Final = "offline"
 STOPPED: Final = "stopped"
-# The command is to end within two seconds.
-_GOODBYE_TIMEOUT: Final = 0.7
-# For a broker that has turned us down: somebody has to do something about it first.
+# The command has to end within two seconds.
+_STOP_TIMEOUT: Final = 0.7
+# For a broker that has refused the connection: first its or our configuration has to change.
 _REFUSED_WAIT: Final = 30.0
-# A connection that does not last this long is no success: two clients of one id put each other out
-# at once, over and over.
+# Seconds after which a connection counts as a success. Two clients with one id disconnect each
+# other at once, over and over.
 _SETTLED: Final = 3.0
 
 
 def topic_level(name: str) -> str:
-    """`name` as one level of a topic: what MQTT forbids there is percent-encoded, as `%` is."""
+    """Return `name` as one level of a topic, with forbidden characters percent-encoded."""
     return "".join(
         char if char.isprintable() and char not in "+#/%" else quote(char, safe="") for char in name
     )
 
 
-class Genre:
-    """What the genre topic of one source is to say, and when to say it.
+class GenreTopic:
+    """The text of one source's genre topic: a genre's name, or a status; empty if not running.
 
     Args:
-        clock: monotonic, in seconds.
+        clock: Monotonic clock, in seconds.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._said_at = 0.0
+        self._published_at = 0.0
         self.text = ""
 
-    def hear(self, message: Message) -> bool:
-        """Whether `text` is to be published after `message`.
+    def update(self, message: Message) -> bool:
+        """Return whether `text` has to be published after `message`.
 
-        It is the name of the genre or the status, and empty while the source does not run. It is
-        said again before the broker forgets it.
+        It has to if it is new, and again before the broker forgets it.
         """
         if isinstance(message, PredictionMessage):
             text = message.name or message.status.value
         else:
             text = self.text if message.state is SourceState.RUNNING else ""
         now = self._clock()
-        old = bool(text) and now - self._said_at >= GENRE_EXPIRY / 2
-        if text == self.text and not old:
+        expiring = bool(text) and now - self._published_at >= GENRE_EXPIRY / 2
+        if text == self.text and not expiring:
             return False
         self.text = text
-        self._said_at = now
+        self._published_at = now
         return True
 
 
-async def _at_once() -> None:
-    """Has nobody wait."""
+async def _no_delay() -> None:
+    """Connect immediately."""
 
 
-class MqttOutlet:
-    """Publishes under `dancetype/<source>/`, and tries for ever when the broker is away.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Options:
+    """The connections of all sources have these in common."""
 
-    Predictions go to `prediction`; source messages to `status` and what is danced to `genre`, where
-    they are retained. `status` says `stopped` after we have stopped, and `offline` once we are
-    gone without having said so.
+    broker: Broker
+    tls: ssl.SSLContext | None
+    client_id: str
+    homeassistant: bool
+    may_connect: Callable[[], Awaitable[None]]
+    clock: Callable[[], float]
+    reported: set[str] = field(default_factory=set)
+    """Problems with the broker that were logged since a connection last succeeded."""
+
+
+class MqttSink(Sink):
+    """Publishes under `dancetype/<source>/`, and reconnects for ever if the broker is away.
+
+    Predictions go to `prediction`; source messages to `status` and genres to `genre`, where they
+    are retained. `status` is `stopped` after a regular end, and `offline` after any other.
 
     Args:
-        url: of the broker, as `parse_broker` reads it.
-        ca: certificate (PEM) of who vouches for it; those the system trusts where None.
-        client_id: our name at the broker, followed by each source's; one that nobody else has
-            where None.
-        homeassistant: whether to tell Home Assistant what there is.
-        may_connect: is waited for before each try to connect.
-        clock: monotonic, in seconds.
+        url: URL of the broker, as `parse_broker` reads it.
+        ca: CA certificate file (PEM); None for the certificates that the system trusts.
+        client_id: Client id, to which the name of each source is added; None for a unique one.
+        homeassistant: Whether to publish discovery messages for Home Assistant.
+        may_connect: Awaited before each attempt to connect.
+        clock: Monotonic clock, in seconds.
 
     Raises:
-        SinkError: the URL is not of that form.
+        SinkError: The URL is malformed, or the certificate cannot be read.
     """
 
     def __init__(
@@ -116,79 +129,41 @@ class MqttOutlet:
         ca: Path | None = None,
         client_id: str | None = None,
         homeassistant: bool = False,
-        may_connect: Callable[[], Awaitable[None]] = _at_once,
+        may_connect: Callable[[], Awaitable[None]] = _no_delay,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._broker = parse_broker(url)
-        self._ca = ca
-        # Of two clients with one id a broker keeps the later, and both would take turns.
-        self._client_id = client_id or f"dancetype-{secrets.token_hex(4)}"
-        self._homeassistant = homeassistant
-        self._may_connect = may_connect
-        self._clock = clock
-        self._complaints = _Complaints(self._broker)
+        broker = parse_broker(url)
+        self._options = _Options(
+            broker=broker,
+            tls=tls_context(broker, ca),
+            # Of two clients with one id a broker keeps the later, and they would take turns.
+            client_id=client_id or f"dancetype-{secrets.token_hex(4)}",
+            homeassistant=homeassistant,
+            may_connect=may_connect,
+            clock=clock,
+        )
         self._links: dict[str, _Link] = {}
 
     @property
     def links(self) -> Mapping[str, bool]:
-        """Source -> whether its connection stands."""
+        """Whether each source's connection stands, by source."""
         return {source: link.connected for source, link in self._links.items()}
 
     @property
     def connected(self) -> bool:
-        """Whether the connections of all sources stand that have said anything."""
+        """Whether the connections of all sources stand that have sent a message."""
         return all(self.links.values())
 
-    async def __aenter__(self) -> Self:
-        """Reads the certificate; sources connect with their first message.
-
-        Raises:
-            SinkError: the certificate cannot be read.
-        """
-        self._tls = tls_context(self._broker, self._ca)
-        return self
-
     async def __aexit__(self, *exception: object) -> None:
-        """Publishes what is left and says goodbye, if the broker takes it in time."""
+        """Publish what is left and disconnect, if the broker accepts it in time."""
         await asyncio.gather(*(link.stop() for link in self._links.values()))
 
     async def send(self, message: Message, text: str) -> None:
-        """Leaves `text` to be published in the background."""
+        """Queue `text` to be published in the background."""
         link = self._links.get(message.source)
         if link is None:
-            link = self._links[message.source] = self._link(message.source)
+            link = self._links[message.source] = _Link(message.source, self._options)
         link.put(message, text)
-
-    def _link(self, source: str) -> "_Link":
-        return _Link(
-            source,
-            broker=self._broker,
-            make_client=lambda will: self._client(source, will),
-            complaints=self._complaints,
-            homeassistant=self._homeassistant,
-            may_connect=self._may_connect,
-            clock=self._clock,
-        )
-
-    def _client(self, source: str, will: Will) -> MqttClient:
-        identifier = f"{self._client_id}-{topic_level(source)}"
-        return MqttClient(self._broker, identifier=identifier, will=will, tls=self._tls)
-
-
-class _Complaints:
-    """Says once what is wrong with a broker, until it has been back."""
-
-    def __init__(self, broker: Broker) -> None:
-        self._broker = broker
-        self._said: set[str] = set()
-
-    def say(self, what: str) -> None:
-        level = logging.DEBUG if what in self._said else logging.WARNING
-        self._said.add(what)
-        _log.log(level, "MQTT broker %s: %s", self._broker, what)
-
-    def forget(self) -> None:
-        self._said.clear()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,7 +173,6 @@ class _Channel:
     retain: bool = False
     expiry: int | None = None
 
-    @property
     def properties(self) -> Properties | None:
         if self.expiry is None:
             return None
@@ -208,28 +182,13 @@ class _Channel:
 
 
 class _Link:
-    """One source's own connection, since MQTT grants one last will a connection."""
+    """The connection of one source: MQTT grants one last will per connection."""
 
-    def __init__(
-        self,
-        source: str,
-        *,
-        broker: Broker,
-        make_client: Callable[[Will], MqttClient],
-        complaints: _Complaints,
-        homeassistant: bool,
-        may_connect: Callable[[], Awaitable[None]],
-        clock: Callable[[], float],
-    ) -> None:
+    def __init__(self, source: str, options: _Options) -> None:
         self.connected = False
         self._stopping = False
         self._source = source
-        self._broker = broker
-        self._make_client = make_client
-        self._complaints = complaints
-        self._homeassistant = homeassistant
-        self._may_connect = may_connect
-        self._clock = clock
+        self._options = options
         self._base = base = f"dancetype/{topic_level(source)}"
         self._prediction = _Channel(f"{base}/prediction", expiry=PREDICTION_EXPIRY)
         self._confidence = _Channel(f"{base}/confidence")
@@ -237,110 +196,118 @@ class _Link:
         self._genre = _Channel(f"{base}/genre", qos=1, retain=True, expiry=GENRE_EXPIRY)
         self._discovery = _Channel(discovery_topic(source), qos=1, retain=True)
         # A channel of its own, so that it waits its turn and does not replace a last status.
-        self._goodbye = _Channel(f"{base}/status", qos=1, retain=True)
-        self._mailbox = Mailbox[_Channel, str]()
+        self._stopped = _Channel(f"{base}/status", qos=1, retain=True)
+        self._queue = LatestQueue[_Channel, str]()
         self._last_status: str | None = None
-        self._last_genre = Genre(clock)
-        self._next_confidence = clock()
+        self._last_genre = GenreTopic(options.clock)
+        self._next_confidence = options.clock()
         self._task = asyncio.create_task(self._run())
 
     def put(self, message: Message, text: str) -> None:
-        """Leaves `text` to be published."""
+        """Queue `text` to be published."""
         if isinstance(message, SourceMessage):
             self._last_status = text
-            self._mailbox.put(self._status, text)
+            self._queue.put(self._status, text)
         else:
-            self._mailbox.put(self._prediction, text)
-            self._put_confidence(message.confidence)
-        if self._last_genre.hear(message):
-            self._mailbox.put(self._genre, self._last_genre.text)
+            self._queue.put(self._prediction, text)
+            now = self._options.clock()
+            if self._options.homeassistant and now >= self._next_confidence:
+                self._next_confidence = now + CONFIDENCE_EVERY
+                self._queue.put(self._confidence, f"{100 * message.confidence:.0f}")
+        if self._last_genre.update(message):
+            self._queue.put(self._genre, self._last_genre.text)
 
     async def stop(self) -> None:
-        """Publishes what is left and `stopped`, if the broker takes it in time."""
+        """Publish what is left and `stopped`, if the broker accepts it in time."""
         self._stopping = True
         self._last_genre.text = ""
-        self._mailbox.put(self._genre, "")
-        self._mailbox.put(self._goodbye, STOPPED)
-        await asyncio.wait({self._task}, timeout=_GOODBYE_TIMEOUT)
+        self._queue.put(self._genre, "")
+        self._queue.put(self._stopped, STOPPED)
+        await asyncio.wait({self._task}, timeout=_STOP_TIMEOUT)
         self._task.cancel()
         await asyncio.wait({self._task})
 
-    def _put_confidence(self, confidence: float) -> None:
-        if self._homeassistant and self._clock() >= self._next_confidence:
-            self._next_confidence = self._clock() + CONFIDENCE_EVERY
-            self._mailbox.put(self._confidence, f"{100 * confidence:.0f}")
+    async def _run(self) -> None:
+        options, broker = self._options, self._options.broker
+        backoff = Backoff(options.clock)
+        while True:
+            await options.may_connect()
+            since = options.clock()
+            wait = 0.0
+            try:
+                # aiomqtt would look the name up on a thread that nothing can interrupt.
+                await resolve(broker.host, broker.port, socket.SOCK_STREAM)
+                client = MqttClient(
+                    broker,
+                    identifier=f"{options.client_id}-{topic_level(self._source)}",
+                    will=Will(self._status.topic, OFFLINE, qos=1, retain=True),
+                    tls=options.tls,
+                )
+                async with client.session():
+                    since = options.clock()
+                    self.connected = True
+                    _log.info("MQTT broker %s: publishing to %s", broker, self._base)
+                    await self._publish(client)
+                    return
+            # Whatever it is, the next attempt may succeed.
+            except* Exception as errors:
+                error = errors.exceptions[0]
+                if self.connected and options.clock() - since >= _SETTLED:
+                    backoff.reset()
+                    options.reported.clear()
+                wait = _REFUSED_WAIT if refused(error) else backoff.wait()
+                again = f"again in {wait:.0f} s" if refused(error) else "again"
+                self._report(f"{explained(error, broker)}; trying {again}")
+            finally:
+                self.connected = False
+            await asyncio.sleep(wait)
+
+    def _report(self, problem: str) -> None:
+        level = logging.DEBUG if problem in self._options.reported else logging.WARNING
+        self._options.reported.add(problem)
+        _log.log(level, "MQTT broker %s: %s", self._options.broker, problem)
+
+    async def _publish(self, client: MqttClient) -> None:
+        # What waited for the connection is old. The broker holds our last will in place of the
+        # status, or nothing if it was restarted, and maybe an earlier genre.
+        self._queue = LatestQueue()
+        if self._last_status is not None:
+            self._queue.put(self._status, self._last_status)
+        self._queue.put(self._genre, self._last_genre.text)
+        self._put_discovery()
+        if self._stopping:
+            self._queue.put(self._stopped, STOPPED)
+        async with asyncio.TaskGroup() as tasks:
+            watching = tasks.create_task(self._watch(client))
+            channel = None
+            while channel is not self._stopped:
+                channel, text = await self._queue.take()
+                await client.publish(
+                    channel.topic,
+                    text,
+                    qos=channel.qos,
+                    retain=channel.retain,
+                    # An empty text clears the topic, and leaves nothing that could expire.
+                    properties=channel.properties() if text else None,
+                )
+            watching.cancel()
 
     def _put_discovery(self) -> None:
-        if self._homeassistant:
+        if self._options.homeassistant:
             payload = discovery_payload(
                 self._source,
                 base=self._base,
                 version=version("dancetype"),
                 genre_expires=GENRE_EXPIRY,
             )
-            self._mailbox.put(self._discovery, payload)
-
-    async def _run(self) -> None:
-        backoff = Backoff(self._clock)
-        while True:
-            await self._may_connect()
-            since = self._clock()
-            wait = 0.0
-            try:
-                # Where names are not looked up, aiomqtt's thread would be stuck at it.
-                await resolve(self._broker.host, self._broker.port, socket.SOCK_STREAM)
-                will = Will(self._status.topic, OFFLINE, qos=1, retain=True)
-                client = self._make_client(will)
-                async with client.session():
-                    since = self._clock()
-                    self.connected = True
-                    _log.info("MQTT broker %s: publishing to %s", self._broker, self._base)
-                    await self._publish(client)
-                    return
-            # Whatever it is, the next try may go well, and nobody else would make one.
-            except* Exception as errors:
-                error = errors.exceptions[0]
-                if self.connected and self._clock() - since >= _SETTLED:
-                    backoff.reset()
-                    self._complaints.forget()
-                wait = _REFUSED_WAIT if refused(error) else backoff.wait()
-                again = f"again in {wait:.0f} s" if refused(error) else "again"
-                self._complaints.say(f"{explained(error, self._broker)}; trying {again}")
-            finally:
-                self.connected = False
-            await asyncio.sleep(wait)
-
-    async def _publish(self, client: MqttClient) -> None:
-        # What waited for the connection is old. The broker holds our last will in place of the
-        # status, or nothing where it was started again, and maybe a genre from before.
-        self._mailbox = Mailbox()
-        if self._last_status is not None:
-            self._mailbox.put(self._status, self._last_status)
-        self._mailbox.put(self._genre, self._last_genre.text)
-        self._put_discovery()
-        if self._stopping:
-            self._mailbox.put(self._goodbye, STOPPED)
-        async with asyncio.TaskGroup() as tasks:
-            watching = tasks.create_task(self._watch(client))
-            channel = None
-            while channel is not self._goodbye:
-                channel, text = await self._mailbox.take()
-                await client.publish(
-                    channel.topic,
-                    text,
-                    qos=channel.qos,
-                    retain=channel.retain,
-                    # To clear a topic is to have nothing on it that could expire.
-                    properties=channel.properties if text else None,
-                )
-            watching.cancel()
+            self._queue.put(self._discovery, payload)
 
     async def _watch(self, client: MqttClient) -> None:
-        """Raises MqttError once the connection is lost, which a quiet publisher would not notice.
+        """Raise MqttError once the connection is lost, which publishing alone would not notice.
 
-        Home Assistant forgets what it was told when it starts, and says when it has.
+        Home Assistant forgets what was published when it starts, and announces its start.
         """
-        if self._homeassistant:
+        if self._options.homeassistant:
             await client.subscribe(BIRTH_TOPIC)
         async for message in client.messages:
             if message.payload == BIRTH.encode():

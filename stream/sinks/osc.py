@@ -1,10 +1,10 @@
-"""Messages as Open Sound Control, which lighting desks and video software listen to."""
+"""Messages as Open Sound Control (OSC), for lighting desks and video software."""
 
 import errno
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, Self
 from urllib.parse import quote, urlsplit
 
@@ -20,24 +20,25 @@ from dancetype.stream.messages import (
     SourceState,
 )
 from dancetype.stream.sinks.addresses import Address, resolve
+from dancetype.stream.sinks.base import Sink
 
 _log = logging.getLogger(__name__)
 
 Value = str | float | int
-Said = tuple[str, Value]
+Packet = tuple[str, Value]
 """An OSC address, and the one value sent there."""
 
 _STOPPED: Final = "stopped"
 # What has a meaning in an address or in a pattern of addresses (Wright, "The Open Sound Control
-# 1.0 Specification", 2002), and what is our own sign for it.
-_TAKEN: Final = frozenset(" #*,/?[]{}%")
+# 1.0 Specification", 2002), and the percent sign that escapes them.
+_RESERVED: Final = frozenset(" #*,/?[]{}%")
 
 
 def parse_target(target: str) -> tuple[str, int]:
-    """Reads `host:port`; an IPv6 address stands in brackets, as `[::1]:9000`.
+    """Parse `host:port`; an IPv6 address stands in brackets, as `[::1]:9000`.
 
     Raises:
-        SinkError: it is not of this form.
+        SinkError: The text is not of this form.
     """
     try:
         parts = urlsplit(f"//{target}")
@@ -55,57 +56,57 @@ def parse_target(target: str) -> tuple[str, int]:
 
 
 def address_part(name: str) -> str:
-    """`name` as one part of an OSC address: what may not be in one is percent-encoded."""
+    """Return `name` as one part of an OSC address, with reserved characters percent-encoded."""
     return "".join(
-        char if "!" <= char <= "~" and char not in _TAKEN else quote(char, safe="") for char in name
+        char if "!" <= char <= "~" and char not in _RESERVED else quote(char, safe="")
+        for char in name
     )
 
 
-class OscVoice:
-    """Puts the messages of one source into OSC.
+class OscSource:
+    """Translates the messages of one source into OSC.
 
     Args:
-        source: its name.
+        source: Name of the source.
     """
 
     def __init__(self, source: str) -> None:
         self._base = f"/dancetype/{address_part(source)}"
         self._codes: tuple[str, ...] = ()
-        self._most = 0
+        self._most_dancers = 0
         self._on: str | None = None
 
-    def speak(self, message: Message) -> list[Said]:
-        """What to send of a message, in this order."""
+    def packets(self, message: Message) -> list[Packet]:
+        """Return the packets to send for a message, in this order."""
         if isinstance(message, SourceMessage):
             return self._state(message.state, running=message.state is SourceState.RUNNING)
         self._codes = tuple(message.probabilities)
-        self._most = max(self._most, len(message.dancers))
-        on = message.genre or message.status.value
+        self._most_dancers = max(self._most_dancers, len(message.dancers))
         return [
-            *self._switch(on),
-            *self._answer(self._base, message),
+            *self._switch(message.genre or message.status.value),
+            *_answer(self._base, message),
             (f"{self._base}/dancers", len(message.dancers)),
             *self._dancers(message.dancers),
         ]
 
-    def stop(self) -> list[Said]:
-        """What to send last."""
+    def stop(self) -> list[Packet]:
+        """Return the last packets."""
         return self._state(_STOPPED, running=False)
 
-    def _state(self, state: str, *, running: bool) -> list[Said]:
-        said: list[Said] = [(f"{self._base}/state", str(state))]
+    def _state(self, state: str, *, running: bool) -> list[Packet]:
+        packet = (f"{self._base}/state", str(state))
         if running:
-            return said
-        # Nothing comes that would replace the last answer, and it must not stand for ever.
+            return [packet]
+        # No prediction follows that would replace the last one, which must not stand for ever.
         return [
-            *said,
+            packet,
             *self._switch(None),
             *self._silence(self._base, ""),
             (f"{self._base}/dancers", 0),
             *self._dancers(()),
         ]
 
-    def _switch(self, on: str | None) -> Iterator[Said]:
+    def _switch(self, on: str | None) -> Iterator[Packet]:
         if on == self._on:
             return
         for name, value in ((self._on, 0.0), (on, 1.0)):
@@ -113,55 +114,60 @@ class OscVoice:
                 yield f"{self._base}/on/{address_part(name)}", value
         self._on = on
 
-    def _dancers(self, dancers: tuple[DancerAnswer, ...]) -> Iterator[Said]:
-        if self._most < 2:
-            return  # The one dancer's answer is that of the source.
-        for rank in range(1, self._most + 1):
+    def _dancers(self, dancers: tuple[DancerAnswer, ...]) -> Iterator[Packet]:
+        if self._most_dancers < 2:
+            return  # The only dancer's answer is that of the source.
+        for rank in range(1, self._most_dancers + 1):
             base = f"{self._base}/dancer/{rank}"
             if rank > len(dancers):
                 yield f"{base}/id", 0
                 yield from self._silence(base, Status.NO_PERSON.value)
             else:
                 yield f"{base}/id", dancers[rank - 1].id
-                yield from self._answer(base, dancers[rank - 1])
+                yield from _answer(base, dancers[rank - 1])
 
-    def _answer(self, base: str, answer: PredictionMessage | DancerAnswer) -> Iterator[Said]:
-        yield f"{base}/status", answer.status.value
-        yield f"{base}/genre", answer.name or ""
-        yield f"{base}/confidence", float(answer.confidence)
-        for code, value in answer.probabilities.items():
-            yield f"{base}/probability/{address_part(code)}", float(value)
-
-    def _silence(self, base: str, status: str) -> Iterator[Said]:
-        yield f"{base}/status", status
-        yield f"{base}/genre", ""
-        yield f"{base}/confidence", 0.0
-        for code in self._codes:
-            yield f"{base}/probability/{address_part(code)}", 0.0
+    def _silence(self, base: str, status: str) -> Iterator[Packet]:
+        return _values(base, status, "", 0.0, dict.fromkeys(self._codes, 0.0))
 
 
-class OscOutlet:
-    """Sends OSC messages over UDP, one in each packet, whether or not anybody listens.
+def _answer(base: str, answer: PredictionMessage | DancerAnswer) -> Iterator[Packet]:
+    return _values(
+        base, answer.status.value, answer.name or "", answer.confidence, answer.probabilities
+    )
+
+
+def _values(
+    base: str, status: str, genre: str, confidence: float, probabilities: Mapping[str, float]
+) -> Iterator[Packet]:
+    yield f"{base}/status", status
+    yield f"{base}/genre", genre
+    yield f"{base}/confidence", float(confidence)
+    for code, value in probabilities.items():
+        yield f"{base}/probability/{address_part(code)}", float(value)
+
+
+class OscSink(Sink):
+    """Sends OSC messages over UDP, one per packet, whether or not anything receives them.
 
     Args:
-        target: where to, as `parse_target` reads it.
+        target: Receiver, as `parse_target` reads it.
 
     Raises:
-        SinkError: `target` is not of that form.
+        SinkError: `target` is malformed.
     """
 
     def __init__(self, target: str) -> None:
         self._target = target
         self._host, self._port = parse_target(target)
-        self._voices: dict[str, OscVoice] = {}
+        self._sources: dict[str, OscSource] = {}
         self._socket: socket.socket | None = None
-        self._told: set[int | None] = set()
+        self._reported: set[int | None] = set()
 
     async def __aenter__(self) -> Self:
-        """Looks the host up.
+        """Look the host up.
 
         Raises:
-            SinkError: there is none of that name.
+            SinkError: The host is unknown.
         """
         try:
             addresses = await resolve(self._host, self._port, socket.SOCK_DGRAM)
@@ -174,27 +180,25 @@ class OscOutlet:
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        """Says that each source has stopped."""
-        for voice in self._voices.values():
-            self._send_all(voice.stop())
+        """Send the state `stopped` of each source."""
+        for source in self._sources.values():
+            self._send_all(source.stop())
         if self._socket:
             self._socket.close()
 
     async def send(self, message: Message, text: str) -> None:
-        """Sends what there is to say of `message`."""
-        del text
-        voice = self._voices.get(message.source)
-        if voice is None:
-            voice = self._voices[message.source] = OscVoice(message.source)
-        self._send_all(voice.speak(message))
+        """Send the packets of `message`."""
+        source = self._sources.get(message.source)
+        if source is None:
+            source = self._sources[message.source] = OscSource(message.source)
+        self._send_all(source.packets(message))
 
-    def _send_all(self, said: list[Said]) -> None:
-        for address, value in said:
-            packet = datagram(address, value)
+    def _send_all(self, packets: list[Packet]) -> None:
+        for address, value in packets:
             try:
-                self._send(packet)
+                self._send(datagram(address, value))
             except OSError as error:
-                self._tell(error)
+                self._report(error)
 
     def _send(self, packet: bytes) -> None:
         if self._socket is None:
@@ -202,43 +206,43 @@ class OscOutlet:
         try:
             self._socket.send(packet)
         except BlockingIOError:
-            pass  # A packet lost on this machine is as good as one lost on the way.
+            pass  # A packet may be lost on this machine as well as on the way.
         except ConnectionRefusedError as error:
-            # It is an earlier packet that was refused; this one is not sent yet.
-            self._tell(error)
+            # An earlier packet was refused; this one is not sent yet.
+            self._report(error)
             self._socket.send(packet)
         except OSError:
-            # Its route may be gone; the next packet finds a new one.
+            # The route may be gone; the next packet finds a new one.
             self._socket.close()
             self._socket = None
             raise
 
-    def _tell(self, error: OSError) -> None:
-        if error.errno not in self._told:
-            self._told.add(error.errno)
+    def _report(self, error: OSError) -> None:
+        if error.errno not in self._reported:
+            self._reported.add(error.errno)
             refused = error.errno == errno.ECONNREFUSED
             why = "nobody listens there" if refused else os.strerror(error.errno or 0)
             _log.warning("OSC to %s: %s; going on (said once)", self._target, why)
 
 
 def datagram(address: str, value: Value) -> bytes:
-    """An OSC message with one value: text, a 32-bit float or a 32-bit integer."""
+    """Encode an OSC message with one value: text, a 32-bit float or a 32-bit integer."""
     builder = OscMessageBuilder(address)
     builder.add_arg(value)
     return builder.build().dgram
 
 
 def preferred(addresses: list[Address]) -> Address:
-    """The address to send to.
+    """Return the address to send to: IPv4 if there is one.
 
-    UDP tells of no failure after which to try the next, and what listens to OSC often knows IPv4
-    only, also where a name such as `localhost` means IPv6 first.
+    UDP reports no failure after which to try the next address, and many OSC receivers know IPv4
+    only, even if a name such as `localhost` resolves to IPv6 first.
     """
     return min(addresses, key=lambda address: address[0] is not socket.AF_INET)
 
 
 def _connected(address: Address) -> socket.socket:
-    """A socket that gives errors back, which one that is not connected does not."""
+    """Open a connected socket, since only those report errors."""
     family, where = address
     link = socket.socket(family, socket.SOCK_DGRAM)
     try:

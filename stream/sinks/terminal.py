@@ -1,4 +1,4 @@
-"""Messages for the person at the terminal."""
+"""A table, or lines, on the terminal."""
 
 import math
 from collections.abc import Sequence
@@ -18,59 +18,55 @@ from dancetype.stream.messages import (
     SourceMessage,
     SourceState,
 )
+from dancetype.stream.run_state import RunState
+from dancetype.stream.sinks.base import Sink
 
 _WORDS: Final = {
     Status.WARMING_UP: "warming up",
     Status.NO_PERSON: "no person in sight",
     Status.NOT_SURE: "not sure",
 }
-# Seconds between two drawings of the table where only numbers change: nobody reads faster, and one
-# drawing takes more time than all else that is done with a message.
+# Seconds between two drawings of the table if only numbers change: drawing takes longer than
+# everything else that is done with a message.
 _PAUSE: Final = 1.0
 _STATE_STYLES: Final = {SourceState.RUNNING: "green", SourceState.FAILED: "red"}
 
 
-class TerminalOutlet:
-    """Shows what each source does, and what is danced in front of it.
+class TerminalSink(Sink):
+    """Shows the state of each source and the current prediction.
 
-    On a terminal that is a table which keeps up, with its numbers once a second; elsewhere, such as
-    in a log, it is a line whenever something else is said of a source.
+    On a terminal this is a live table whose numbers change once a second; elsewhere, such as in a
+    log file, it is a line per change.
 
     Args:
-        console: where to.
+        console: Console to write to.
+        state: State of the run.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, state: RunState) -> None:
         self._console = console
+        self._state = state
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
-        self._states: dict[str, SourceMessage] = {}
-        self._latest: dict[str, Message] = {}
-        self._said: dict[str, str] = {}
         self._drawn = -math.inf
 
     async def __aenter__(self) -> Self:
-        """Starts the table."""
+        """Start the table."""
         if self._live:
             self._live.start()
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        """Leaves the table as it is last."""
+        """Draw the table a last time and leave it on the terminal."""
         if self._live:
             self._live.update(self._table())
             self._live.stop()
 
     async def send(self, message: Message, text: str) -> None:
-        """Shows `message`."""
-        del text
-        news = _news(message)
-        is_news = self._said.get(message.source) != news
-        self._said[message.source] = news
+        """Show what `message` has changed."""
+        previous = self._state.sources[message.source].previous
+        is_news = previous is None or _news(previous) != _news(message)
         if self._live:
-            self._latest[message.source] = message
-            if isinstance(message, SourceMessage):
-                self._states[message.source] = message
-                is_news = True
+            is_news = is_news or isinstance(message, SourceMessage)
             if is_news or message.times.sent - self._drawn >= _PAUSE:
                 self._drawn = message.times.sent
                 self._live.update(self._table(), refresh=True)
@@ -87,14 +83,14 @@ class TerminalOutlet:
         table.add_column("confidence", justify="right")
         table.add_column("latency", justify="right", no_wrap=True)
         table.add_column("dropped", justify="right", no_wrap=True)
-        for source, message in self._latest.items():
-            cells = () if isinstance(message, SourceMessage) else _cells(message)
-            table.add_row(Text(source), _state(self._states.get(source)), *cells)
+        for source, run in self._state.sources.items():
+            cells = _cells(run.latest) if isinstance(run.latest, PredictionMessage) else ()
+            table.add_row(Text(source), _state(run.state), *cells)
         return table
 
 
 def headline(message: Message) -> str:
-    """What a message says, without its figures."""
+    """Return the text of a message without its numbers."""
     if isinstance(message, SourceMessage):
         return f"{message.state.value}, {message.reason}" if message.reason else message.state.value
     if len(message.dancers) > 1:
@@ -107,7 +103,7 @@ def _word(answer: PredictionMessage | DancerAnswer) -> str:
 
 
 def _news(message: Message) -> str:
-    """Of two messages with the same news the second is none: a new word is, a new number not."""
+    """Return the part of a message whose change is shown at once: words, not numbers."""
     if isinstance(message, SourceMessage):
         return f"{message.state.value} {message.fault}"
     return headline(message)
@@ -126,7 +122,7 @@ def _state(message: SourceMessage | None) -> Text:
 
 
 def _cells(message: PredictionMessage) -> tuple[RenderableType, ...]:
-    """The columns from frames a second on; of several dancers a line each."""
+    """Return the columns from `frames/s` on, with a line for each of several dancers."""
     several = len(message.dancers) > 1
     answers: Sequence[PredictionMessage | DancerAnswer] = message.dancers if several else [message]
     words = [
@@ -136,7 +132,7 @@ def _cells(message: PredictionMessage) -> tuple[RenderableType, ...]:
         )
         for answer in answers
     ]
-    # How likely the likeliest genre is says little to a person while it is not named.
+    # Without a genre the number would have nothing to refer to.
     confidences = [f"{answer.confidence:.0%}" if answer.genre else "" for answer in answers]
     latency = sum(message.latency.model_dump().values())
     return (

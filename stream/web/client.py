@@ -1,9 +1,9 @@
-"""One client of the WebSocket: what it is sent, what it says, and how it ends."""
+"""One client of the WebSocket: the messages it is sent, its requests, and how it ends."""
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Iterable
+from collections import Counter, deque
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,29 +14,32 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 from websockets.protocol import State
 
+from dancetype.stream.latest_queue import LatestQueue
 from dancetype.stream.messages import Clock, Heartbeat, SourceTimes
 from dancetype.stream.web.access import Access, bearer
-from dancetype.stream.web.outbox import HEART, Newest, Outbox
-from dancetype.stream.web.subscription import Hello, Request, ShutOut, read_request
+from dancetype.stream.web.subscription import CloseClient, Hello, Request, read_request
 
 _log = logging.getLogger(__name__)
 
 NO_TOKEN: Final = 4401
-"""Close code for a client that does not know the token."""
-# Of messages in a second.
-_MOST_HEARD: Final = 20
+"""Close code for a client without the right token."""
+HEARTBEAT_SOURCE: Final = ""
+"""Stands for the source in heartbeats, which come from none: no source has an empty name."""
+
+# Per second.
+_MAX_REQUESTS: Final = 20
 _CLOSE_TIMEOUT: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How long what may take, in seconds.
+    """Time limits of a connection, in seconds.
 
     Attributes:
-        opening: from the TCP connection to the whole request, and the TLS handshake before that.
-        hello: from the handshake to the token.
-        sending: from handing a message to the connection until it has left this process.
-        heartbeat: between two heartbeats.
+        opening: Time for the whole request, and for the TLS handshake before it.
+        hello: Time from the WebSocket handshake to the token.
+        sending: Time for a message to leave this process.
+        heartbeat: Interval between heartbeats.
     """
 
     opening: float = 5.0
@@ -46,16 +49,72 @@ class Limits:
 
 
 class Ending(StrEnum):
-    """How a client's connection came to its end."""
+    """How a client's connection ended."""
 
     LEFT = "left"
-    """It went, or we did."""
+    """The client or the server closed it."""
     SHUT_OUT = "shut_out"
-    """It said something that is not said here."""
+    """The client sent something that is not a request."""
     NO_TOKEN = "no_token"
-    """It did not know the token."""
+    """The client did not send the right token."""
     CUT_OFF = "cut_off"
-    """It did not read what it was sent."""
+    """The client did not read its messages."""
+
+
+class LatestMessages:
+    """The newest message of each type from each source, those of a source in their order."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, dict[str, str]] = {}
+
+    def __iter__(self) -> Iterator[tuple[str, str, str]]:
+        """Source, type and text of each message."""
+        for source, texts in self._texts.items():
+            for kind, text in texts.items():
+                yield source, kind, text
+
+    def put(self, source: str, kind: str, text: str) -> None:
+        """Add a message, in place of the one of its type."""
+        _replace(self._texts.setdefault(source, {}), kind, text)
+
+
+class Outbox:
+    """Messages that wait for a slow client: the newest of each type from each source.
+
+    Attributes:
+        dropped: Number of messages of each source that were replaced while they waited.
+    """
+
+    def __init__(self) -> None:
+        self._queue = LatestQueue[str, dict[str, str]]()
+        self.dropped = Counter[str]()
+
+    def __bool__(self) -> bool:
+        """Whether any message waits."""
+        return bool(self._queue)
+
+    def put(self, source: str, kind: str, text: str) -> None:
+        """Add a message, in place of the one of its type."""
+        texts = self._queue.get(source) or {}
+        if _replace(texts, kind, text) and source != HEARTBEAT_SOURCE:
+            self.dropped[source] += 1
+        self._queue.put(source, texts)
+
+    def keep(self, sources: Collection[str]) -> None:
+        """Drop the messages of other sources, which the client no longer wants."""
+        self._queue.keep({HEARTBEAT_SOURCE, *sources})
+
+    async def take(self) -> Collection[str]:
+        """Wait for messages, and remove and return those of the source that has waited longest."""
+        _, texts = await self._queue.take()
+        return texts.values()
+
+
+def _replace(texts: dict[str, str], kind: str, text: str) -> bool:
+    """Put `text` at the end; return whether it replaces one of its type."""
+    replaced = texts.pop(kind, None) is not None
+    texts[kind] = text
+    return replaced
 
 
 class _StuckError(Exception):
@@ -63,16 +122,16 @@ class _StuckError(Exception):
 
 
 class Client:
-    """Feeds one connection, at the pace at which it reads.
+    """Sends messages to one connection, at the pace at which it reads.
 
     Args:
-        connection: after the handshake.
-        authorization: header that it came with.
-        sources: those it asked for; all where empty.
-        latest: the newest message of each kind from each source, to begin with.
-        access: knows the token.
-        limits: how long what may take.
-        clock: for the heartbeats.
+        connection: Connection after the handshake.
+        authorization: Its `Authorization` header.
+        sources: Names of the sources it asked for; all sources if empty.
+        latest: Messages to begin with.
+        access: Access rules.
+        limits: Time limits.
+        clock: Clock of the messages.
     """
 
     def __init__(
@@ -81,7 +140,7 @@ class Client:
         *,
         authorization: str | None,
         sources: frozenset[str],
-        latest: Newest,
+        latest: LatestMessages,
         access: Access,
         limits: Limits,
         clock: Clock,
@@ -95,15 +154,15 @@ class Client:
         self._clock = clock
         self._outbox = Outbox()
         self._offered: set[str] = set()
-        self._heard = deque[float](maxlen=_MOST_HEARD)
+        self._request_times = deque[float](maxlen=_MAX_REQUESTS)
         self._admitted = False
         self._feeding = False
 
     def put(self, source: str, kind: str, text: str) -> None:
-        """Sends a message now, or later if the client has not yet read those before."""
+        """Send a message now, or later if the client has not yet read the ones before it."""
         if not self._admitted or not self._wants(source):
             return
-        if source != HEART:
+        if source != HEARTBEAT_SOURCE:
             self._offered.add(source)
         connection = self._connection
         if (
@@ -114,11 +173,11 @@ class Client:
         ):
             self._outbox.put(source, kind, text)
         else:
-            # Waking a task for each message of each client would take twice as long.
+            # Waking a task for each message of each client takes twice as long.
             broadcast((connection,), text)
 
     async def run(self) -> Ending:
-        """Serves the client until the connection is closed; says how it ended."""
+        """Serve the client until the connection is closed, and return how it ended."""
         ending = Ending.LEFT
         try:
             await self._admit()
@@ -126,14 +185,14 @@ class Client:
                 tasks.create_task(self._feed())
                 tasks.create_task(self._beat())
                 while True:
-                    self._obey(await self._read())
+                    self._apply(await self._read())
         except* ConnectionClosed as closed:
-            # Pings are what finds out those who are gone and have told nobody.
+            # Unanswered pings reveal clients that vanished without closing the connection.
             if _unanswered(closed):
                 ending = Ending.CUT_OFF
         except* _StuckError:
             ending = Ending.CUT_OFF
-        except* ShutOut as group:
+        except* CloseClient as group:
             reason = _first(group)
             ending = Ending.NO_TOKEN if reason.code == NO_TOKEN else Ending.SHUT_OUT
             await self._close(reason)
@@ -142,10 +201,10 @@ class Client:
         return ending
 
     async def _admit(self) -> None:
-        """Waits for the token, if one is needed, and greets the client.
+        """Wait for the token, if one is needed, and send the snapshot.
 
         Raises:
-            ShutOut: it does not come, or is another.
+            CloseClient: The token does not come, or is wrong.
         """
         if not self._access.authorises(self._authorization):
             if bearer(self._authorization) is not None:
@@ -157,11 +216,11 @@ class Client:
                 raise _no_token() from None
             if not isinstance(hello, Hello) or hello.token is None:
                 raise _no_token()
-            self._obey(hello)
+            self._apply(hello)
         self._admitted = True
-        self._greet(self._latest)
+        self._send_snapshot(self._latest)
 
-    def _obey(self, request: Request) -> None:
+    def _apply(self, request: Request) -> None:
         if isinstance(request, Hello):
             if not (
                 self._access.open or request.token is None or self._access.knows(request.token)
@@ -172,37 +231,39 @@ class Client:
         before, self._sources = self._sources, request.sources or frozenset()
         if self._sources:
             self._outbox.keep(self._sources)
-        self._greet(message for message in self._latest if before and message[0] not in before)
+        self._send_snapshot(
+            message for message in self._latest if before and message[0] not in before
+        )
 
-    def _greet(self, messages: Iterable[tuple[str, str, str]]) -> None:
+    def _send_snapshot(self, messages: Iterable[tuple[str, str, str]]) -> None:
         for source, kind, text in messages:
             self.put(source, kind, text)
 
     def _wants(self, source: str) -> bool:
-        return not self._sources or source in self._sources or source == HEART
+        return not self._sources or source in self._sources or source == HEARTBEAT_SOURCE
 
     async def _read(self) -> Request:
-        """The next thing the client says.
+        """Wait for the next request.
 
         Raises:
-            ShutOut: it is nothing that clients say, or they say it too often.
-            ConnectionClosed: it has gone.
+            CloseClient: The message is not a request, or there are too many.
+            ConnectionClosed: The client has gone.
         """
         data = await self._connection.recv()
         now = self._clock.monotonic()
-        if len(self._heard) == _MOST_HEARD and now - self._heard[0] < 1:
-            raise ShutOut(CloseCode.POLICY_VIOLATION, "too many messages")
-        self._heard.append(now)
+        if len(self._request_times) == _MAX_REQUESTS and now - self._request_times[0] < 1:
+            raise CloseClient(CloseCode.POLICY_VIOLATION, "too many messages")
+        self._request_times.append(now)
         if isinstance(data, bytes):
-            raise ShutOut(CloseCode.UNSUPPORTED_DATA, "send text, not binary")
+            raise CloseClient(CloseCode.UNSUPPORTED_DATA, "send text, not binary")
         return read_request(data)
 
     async def _feed(self) -> None:
-        """Sends what could not be sent at once.
+        """Send the messages that could not be sent at once.
 
         Raises:
-            _StuckError: it does not get through.
-            ConnectionClosed: the client has gone.
+            _StuckError: A message did not get through in time.
+            ConnectionClosed: The client has gone.
         """
         while True:
             texts = await self._outbox.take()
@@ -222,23 +283,23 @@ class Client:
                 dropped={source: self._outbox.dropped[source] for source in sorted(self._offered)},
                 times=SourceTimes(sent=self._clock.unix(self._clock.monotonic())),
             )
-            self.put(HEART, heartbeat.type, heartbeat.model_dump_json())
+            self.put(HEARTBEAT_SOURCE, heartbeat.type, heartbeat.model_dump_json())
 
-    async def _close(self, reason: ShutOut) -> None:
-        _log.debug("a client is shut out: %s", reason)
-        # A goodbye waits behind full buffers, and its own time-out with it.
+    async def _close(self, reason: CloseClient) -> None:
+        _log.debug("closing a client: %s", reason)
+        # A close frame waits behind full buffers, and its own time-out with it.
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_TIMEOUT):
                 await self._connection.close(reason.code, reason.reason)
 
 
-def _no_token() -> ShutOut:
-    return ShutOut(NO_TOKEN, "token needed")
+def _no_token() -> CloseClient:
+    return CloseClient(NO_TOKEN, "token needed")
 
 
-def _first(group: BaseExceptionGroup[ShutOut]) -> ShutOut:
+def _first(group: BaseExceptionGroup[CloseClient]) -> CloseClient:
     first = group.exceptions[0]
-    return first if isinstance(first, ShutOut) else _first(first)
+    return first if isinstance(first, CloseClient) else _first(first)
 
 
 def _unanswered(group: BaseExceptionGroup[ConnectionClosed]) -> bool:

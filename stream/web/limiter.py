@@ -1,4 +1,4 @@
-"""The way in: how many may be in it at once, and how much one may push through."""
+"""Limits on what clients may open and send."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,17 +8,17 @@ from websockets.asyncio.server import Server, ServerConnection
 from websockets.frames import CloseCode
 from websockets.server import ServerProtocol
 
-# Of bytes in a second. Clients have next to nothing to say, and pings count, too: each is answered
-# at once, which a flood of them would keep the process from doing anything else.
-_MOST_INCOMING: Final = 32_768
+# Bytes per second. Clients have almost nothing to say, but each ping is answered at once, and a
+# flood of them would keep the process busy.
+_MAX_INCOMING: Final = 32_768
 
 
-class Guest(ServerConnection):
-    """A connection that closes on who floods it.
+class RateLimitedConnection(ServerConnection):
+    """Connection with an inbound rate limit.
 
     Args:
-        came: called with the connection once it is made, after the TLS handshake.
-        left: called with it once it is lost.
+        on_open: Called with the connection after the TLS handshake.
+        on_close: Called with the connection once it is lost.
     """
 
     def __init__(
@@ -26,33 +26,33 @@ class Guest(ServerConnection):
         protocol: ServerProtocol,
         server: Server,
         *,
-        came: Callable[["Guest"], None],
-        left: Callable[["Guest"], None],
+        on_open: Callable[["RateLimitedConnection"], None],
+        on_close: Callable[["RateLimitedConnection"], None],
         **options: Any,
     ) -> None:
         super().__init__(protocol, server, **options)
-        self._came = came
-        self._left = left
+        self._on_open = on_open
+        self._on_close = on_close
         self._second = self.loop.time()
         self._incoming = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Says so."""
+        """Register the connection."""
         super().connection_made(transport)
-        self._came(self)
+        self._on_open(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Says so."""
+        """Unregister the connection."""
         super().connection_lost(exc)
-        self._left(self)
+        self._on_close(self)
 
     def data_received(self, data: bytes) -> None:
-        """Takes what is not too much."""
+        """Process `data`, or close the connection if there is too much of it."""
         now = self.loop.time()
         if now - self._second >= 1:
             self._second, self._incoming = now, 0
         self._incoming += len(data)
-        if self._incoming <= _MOST_INCOMING:
+        if self._incoming <= _MAX_INCOMING:
             super().data_received(data)
         elif self.request is None:
             self.transport.abort()
@@ -62,49 +62,54 @@ class Guest(ServerConnection):
             self.transport.close()
 
 
-class Door:
-    """Knows every connection, and lets only so many stand in the way in.
+class ConnectionLimiter:
+    """Limits how many connections may be in their handshake at a time.
 
     Args:
-        room: for how many between their TCP connection and the end of their handshake.
-        seconds: after which those are given up that nothing more was heard of.
+        limit: Largest number of connections between TCP connection and end of the handshake.
+        seconds: Time after which a connection in its handshake is no longer counted.
     """
 
-    def __init__(self, *, room: int, seconds: float) -> None:
-        self._room = room
+    def __init__(self, *, limit: int, seconds: float) -> None:
+        self._limit = limit
         self._seconds = seconds
-        self._opening: dict[Guest, float] = {}
-        self._guests: set[Guest] = set()
+        self._opening: dict[ServerConnection, float] = {}
+        self._connections: set[RateLimitedConnection] = set()
         self.refused = 0
 
-    def open(self, protocol: ServerProtocol, server: Server, **options: Any) -> Guest:
-        """Takes up a connection, even before its TLS handshake.
+    def open(
+        self, protocol: ServerProtocol, server: Server, **options: Any
+    ) -> RateLimitedConnection:
+        """Create a connection, even before its TLS handshake.
 
         Raises:
-            ConnectionAbortedError: there is no room; the event loop closes it without a word.
+            ConnectionAbortedError: The limit is reached; the event loop closes the connection.
         """
         now = asyncio.get_running_loop().time()
-        # Whose TLS handshake fails is never reported as lost.
+        # A connection whose TLS handshake fails is never reported as lost.
         self._opening = {
-            guest: since for guest, since in self._opening.items() if now - since < self._seconds
+            connection: since
+            for connection, since in self._opening.items()
+            if now - since < self._seconds
         }
-        if len(self._opening) >= self._room:
+        if len(self._opening) >= self._limit:
             self.refused += 1
             raise ConnectionAbortedError
-        guest = Guest(protocol, server, came=self._guests.add, left=self._forget, **options)
-        self._opening[guest] = now
-        return guest
+        connection = RateLimitedConnection(
+            protocol, server, on_open=self._connections.add, on_close=self._forget, **options
+        )
+        self._opening[connection] = now
+        return connection
 
-    def through(self, guest: ServerConnection) -> None:
-        """Its handshake is done."""
-        if isinstance(guest, Guest):
-            self._opening.pop(guest, None)
+    def opened(self, connection: ServerConnection) -> None:
+        """Note the end of a connection's handshake."""
+        self._opening.pop(connection, None)
 
-    def clear(self) -> None:
-        """Cuts every connection."""
-        for guest in list(self._guests):
-            guest.transport.abort()
+    def abort(self) -> None:
+        """Cut all connections."""
+        for connection in list(self._connections):
+            connection.transport.abort()
 
-    def _forget(self, guest: Guest) -> None:
-        self._guests.discard(guest)
-        self._opening.pop(guest, None)
+    def _forget(self, connection: RateLimitedConnection) -> None:
+        self._connections.discard(connection)
+        self._opening.pop(connection, None)

@@ -1,4 +1,4 @@
-"""Messages to browsers and games: a WebSocket, and the page that shows them."""
+"""The server for browsers and games: a WebSocket and the pages, on one port."""
 
 import asyncio
 import errno
@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Awaitable, Mapping
+from contextlib import suppress
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Final, Self, cast
@@ -17,15 +18,15 @@ from websockets.http11 import Request, Response
 
 from dancetype.engine.errors import SinkError
 from dancetype.stream.messages import Clock, Message
+from dancetype.stream.sinks.base import Sink
 from dancetype.stream.web.access import Access
-from dancetype.stream.web.client import Client, Ending, Limits
-from dancetype.stream.web.limiter import Door
-from dancetype.stream.web.outbox import Newest
+from dancetype.stream.web.client import Client, Ending, LatestMessages, Limits
+from dancetype.stream.web.limiter import ConnectionLimiter
 from dancetype.stream.web.pages import Page, Route, plain, response, static_pages
 from dancetype.stream.web.subscription import sources_in
 
 _log = logging.getLogger(__name__)
-# It tells every header and message at DEBUG, and the token with them.
+# At DEBUG it would log all headers and messages, and the token with them.
 _wire_log = logging.getLogger(f"{__name__}.wire")
 _wire_log.setLevel(logging.ERROR)
 
@@ -33,43 +34,44 @@ _MAX_INCOMING_BYTES: Final = 4096
 # What the system holds for a client that does not read; Linux doubles it. Its own choice grows to
 # megabytes, which would be minutes of predictions that are old when they are read at last.
 _SEND_BUFFER_BYTES: Final = 32_768
-# The command is to end within two seconds, whether or not its clients say goodbye.
+# The command has to end within two seconds, whether or not its clients close their connections.
 _CLOSE_TIMEOUT: Final = 0.5
-# Besides as many as there may be clients, who may all come back at once.
-_OPENING_ROOM: Final = 64
-_MOST_ORIGINS_LOGGED: Final = 100
+# Handshakes at a time, in addition to as many as there may be clients, which may all reconnect at
+# once.
+_SPARE_HANDSHAKES: Final = 64
+_MAX_ORIGINS_LOGGED: Final = 100
 
 
 class Refusal(StrEnum):
-    """Why somebody was not let in."""
+    """Why a client was refused."""
 
     HOST = "host"
-    """Asked for a name that we do not know as ours."""
+    """It asked for an unknown host name."""
     ORIGIN = "origin"
-    """A web page of a site that is not allowed."""
+    """It is a web page of a site that is not allowed."""
     FULL = "full"
-    """There were as many clients as there may be."""
+    """The maximum number of clients was connected."""
     OPENING = "opening"
-    """There were too many who had not yet said what they want."""
+    """Too many handshakes were in progress."""
     TOKEN = "token"
-    """Did not know the token."""
+    """It did not send the right token."""
 
 
-class WebSocketOutlet:
+class WebSocketSink(Sink):
     """Serves `/ws` (messages), `/` (dashboard), `/overlay` and further routes on one port.
 
     Each client reads at its own pace. A slow one misses messages, which it can tell by their `seq`;
-    one that stops reading is cut off. Neither holds up anybody, or takes more than some 100 kB.
+    one that stops reading is cut off. Neither delays the others, or takes more than some 100 kB.
 
     Args:
-        host: address to listen on.
-        port: to listen on; 0 picks a free one.
-        access: decides who may connect.
-        max_clients: how many there may be at a time.
-        tls: what to serve TLS with; None for plain HTTP.
-        routes: further pages, by path.
-        clock: for the heartbeats.
-        limits: how long what may take.
+        host: Address to listen on.
+        port: Port to listen on; 0 picks a free one.
+        access: Access rules.
+        max_clients: Largest number of clients at a time.
+        tls: TLS context; None for plain HTTP.
+        routes: Further pages, by path.
+        clock: Clock of the messages.
+        limits: Time limits of a connection.
     """
 
     def __init__(
@@ -84,7 +86,7 @@ class WebSocketOutlet:
         clock: Clock | None = None,
         limits: Limits | None = None,
     ) -> None:
-        self._host = host
+        self.host = host
         self._port = port
         self._access = access or Access(host=host)
         self._max_clients = max_clients
@@ -92,67 +94,59 @@ class WebSocketOutlet:
         self._routes = dict(routes or {})
         self._clock = clock or Clock.start()
         self._limits = limits or Limits()
-        # A TLS handshake and a request each have their own time.
-        self._door = Door(room=max_clients + _OPENING_ROOM, seconds=2 * self._limits.opening)
+        self._limiter = ConnectionLimiter(
+            limit=max_clients + _SPARE_HANDSHAKES,
+            # A TLS handshake and a request each have their own time.
+            seconds=2 * self._limits.opening,
+        )
         self._clients: set[Client] = set()
-        self._latest = Newest()
+        self._latest = LatestMessages()
         self._cut_off = 0
         self._refusals = Counter[Refusal]()
         self._origins_logged: set[str] = set()
 
     @property
-    def host(self) -> str:
-        """Address listened on."""
-        return self._host
-
-    @property
     def port(self) -> int:
-        """Port listened on; once started never 0."""
+        """Port listened on; never 0 once started."""
         return self._port
 
     @property
     def url(self) -> str:
-        """Where the page is, for people on this machine."""
+        """Address of the dashboard, for a browser on this machine."""
         scheme = "http" if self._tls is None else "https"
-        host = "localhost" if self._host in ("", "0.0.0.0", "::") else self._host
+        host = "localhost" if self.host in ("", "0.0.0.0", "::") else self.host
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self._port}/"
 
-    @property
-    def clients(self) -> int:
-        """How many are connected now."""
-        return len(self._clients)
-
-    @property
-    def cut_off(self) -> int:
-        """How many have been cut off since the start because they did not read."""
-        return self._cut_off
-
-    @property
-    def refused(self) -> int:
-        """How many were not let in since the start."""
-        return sum(self.refusals.values())
+    def counts(self) -> Mapping[str, int]:
+        """Count clients: connected, at most, cut off so far and refused so far."""
+        return {
+            "connected": len(self._clients),
+            "most": self._max_clients,
+            "cut_off": self._cut_off,
+            "refused": sum(self.refusals.values()),
+        }
 
     @property
     def refusals(self) -> Mapping[Refusal, int]:
-        """The same by reason."""
-        return {**self._refusals, Refusal.OPENING: self._door.refused}
+        """Number of clients refused so far, by reason."""
+        return {**self._refusals, Refusal.OPENING: self._limiter.refused}
 
     async def __aenter__(self) -> Self:
-        """Starts listening.
+        """Start listening.
 
         Raises:
-            SinkError: the address cannot be had.
+            SinkError: The address cannot be used.
         """
         self._pages = static_pages()
         try:
             self._server: Server = await serve(
                 self._serve,
-                self._host,
+                self.host,
                 self._port,
                 ssl=self._tls,
                 process_request=self._answer,
-                # Any function that makes one will do.
-                create_connection=cast(type[ServerConnection], self._door.open),
+                # Any callable that returns a connection works.
+                create_connection=cast(type[ServerConnection], self._limiter.open),
                 server_header=None,
                 # Messages are short, and compressing costs each client 300 kB and some latency.
                 compression=None,
@@ -169,34 +163,31 @@ class WebSocketOutlet:
                 listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
             await self._server.start_serving()
         except OSError as error:
-            raise SinkError(_cannot_listen(self._host, self._port, error)) from error
+            raise SinkError(_cannot_listen(self.host, self._port, error)) from error
         self._port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        """Closes all connections, with code 1001 where the client still listens."""
+        """Close all connections, with code 1001 if the client still reads."""
         self._server.close()
-        if not await self._closed():
-            # A goodbye waits behind full buffers, and its time-out with it.
-            self._door.clear()
-            await self._closed()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_TIMEOUT):
+                await self._server.wait_closed()
+                return
+        # A close frame waits behind full buffers, and its time-out with it.
+        self._limiter.abort()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_TIMEOUT):
+                await self._server.wait_closed()
 
     async def send(self, message: Message, text: str) -> None:
-        """Leaves `text` for every client, and for those who join later."""
+        """Send `text` to all clients, and keep it for those that connect later."""
         self._latest.put(message.source, message.type, text)
         for client in self._clients:
             client.put(message.source, message.type, text)
 
-    async def _closed(self) -> bool:
-        try:
-            async with asyncio.timeout(_CLOSE_TIMEOUT):
-                await self._server.wait_closed()
-        except TimeoutError:
-            return False
-        return True
-
     async def _serve(self, connection: ServerConnection) -> None:
-        self._door.through(connection)
+        self._limiter.opened(connection)
         request = connection.request
         assert request is not None
         client = Client(
@@ -215,66 +206,69 @@ class WebSocketOutlet:
             self._clients.discard(client)
         if ending is Ending.CUT_OFF:
             self._cut_off += 1
-            _log.warning("client %s does not read and is cut off", _peer(connection))
+            address = connection.remote_address
+            peer = address[0] if address else "unknown"
+            _log.warning("client %s does not read and is cut off", peer)
         elif ending is Ending.NO_TOKEN:
             self._refusals[Refusal.TOKEN] += 1
 
     async def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
-        page = self._page(request)
+        """Answer a request for a page; return None for a WebSocket handshake."""
+        host = _header(request, "Host")
+        path, _, query = request.path.partition("?")
+        page: Page | Awaitable[Page] | None
+        if not self._access.serves(host):
+            page = self._refuse(
+                Refusal.HOST,
+                "this is not known here under that name: use the address, or start dancetype with "
+                "--allow-origin http://NAME:PORT",
+            )
+        elif path == "/ws":
+            page = self._check_handshake(_header(request, "Origin"), host, query)
+        elif (route := self._routes.get(unquote(path))) is not None:
+            page = route(self._access.authorises(_header(request, "Authorization")))
+        else:
+            page = self._pages.get(path) or plain(HTTPStatus.NOT_FOUND, "not found")
         if isinstance(page, Awaitable):
             page = await page
         return None if page is None else response(page)
 
-    def _page(self, request: Request) -> Page | Awaitable[Page] | None:
-        """What to answer a request with; None for a WebSocket."""
-        host = _header(request, "Host")
-        if not self._access.serves(host):
-            self._refusals[Refusal.HOST] += 1
-            return plain(
-                HTTPStatus.FORBIDDEN,
-                "this is not known here under that name: use the address, or start dancetype with "
-                "--allow-origin http://NAME:PORT",
-            )
-        path, _, query = request.path.partition("?")
-        if path == "/ws":
-            return self._refuse(_header(request, "Origin"), host, query)
-        if (route := self._routes.get(unquote(path))) is not None:
-            return route(self._access.authorises(_header(request, "Authorization")))
-        return self._pages.get(path) or plain(HTTPStatus.NOT_FOUND, "not found")
-
-    def _refuse(self, origin: str | None, host: str | None, query: str) -> Page | None:
-        """Why the one who asks cannot become a client; None if it can."""
+    def _check_handshake(self, origin: str | None, host: str | None, query: str) -> Page | None:
+        """Return why the client cannot connect; None if it can."""
         if not self._access.welcomes(origin, host):
-            self._refusals[Refusal.ORIGIN] += 1
             self._log_origin(origin or "")
-            return plain(
-                HTTPStatus.FORBIDDEN,
+            return self._refuse(
+                Refusal.ORIGIN,
                 "pages of this origin may not connect: start dancetype with --allow-origin ORIGIN",
             )
         if len(self._clients) >= self._max_clients:
-            self._refusals[Refusal.FULL] += 1
-            return plain(HTTPStatus.SERVICE_UNAVAILABLE, "too many clients: see --max-clients")
+            return self._refuse(
+                Refusal.FULL,
+                "too many clients: see --max-clients",
+                HTTPStatus.SERVICE_UNAVAILABLE,
+            )
         try:
             sources_in(query)
         except ValueError as error:
             return plain(HTTPStatus.BAD_REQUEST, str(error))
         return None
 
+    def _refuse(
+        self, refusal: Refusal, text: str, status: HTTPStatus = HTTPStatus.FORBIDDEN
+    ) -> Page:
+        self._refusals[refusal] += 1
+        return plain(status, text)
+
     def _log_origin(self, origin: str) -> None:
         origin = origin[:100]
-        if origin not in self._origins_logged and len(self._origins_logged) < _MOST_ORIGINS_LOGGED:
+        if origin not in self._origins_logged and len(self._origins_logged) < _MAX_ORIGINS_LOGGED:
             self._origins_logged.add(origin)
             _log.warning("a page of %r may not connect; --allow-origin would let it", origin)
 
 
 def _header(request: Request, name: str) -> str | None:
-    """A header's value; several of one name are no value that anything is compared with."""
+    """Return a header's value; several of one name make a value that matches nothing."""
     return ", ".join(request.headers.get_all(name)) or None
-
-
-def _peer(connection: ServerConnection) -> str:
-    address = connection.remote_address
-    return str(address[0]) if address else "unknown"
 
 
 def _cannot_listen(host: str, port: int, error: OSError) -> str:

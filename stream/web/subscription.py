@@ -13,7 +13,7 @@ _MOST_PARAMETERS: Final = 100
 Sources = Annotated[frozenset[SourceName], Field(max_length=64, strict=False)]
 
 
-class ShutOut(Exception):  # noqa: N818 - how a conversation ends, and no error of ours
+class CloseClient(Exception):  # noqa: N818 - how a conversation ends, and no error of ours
     """A client is to go.
 
     Attributes:
@@ -59,7 +59,7 @@ def read_request(text: str) -> Request:
     """Reads what a client says.
 
     Raises:
-        ShutOut: it is not JSON, or nothing that clients say; nothing else is raised.
+        CloseClient: it is not JSON, or nothing that clients say; nothing else is raised.
     """
     try:
         return _ADAPTER.validate_json(text)
@@ -80,15 +80,15 @@ def sources_in(query: str) -> frozenset[str]:
         raise ValueError(f"source: {_first(error)[2]}") from None
 
 
-def _shut_out(error: ValidationError) -> ShutOut:
+def _shut_out(error: ValidationError) -> CloseClient:
     kind, where, text = _first(error)
     if kind == "json_invalid":
-        return ShutOut(1007, "not JSON")
+        return CloseClient(1007, "not JSON")
     if kind.startswith(("union_tag", "model_", "dict_")):
-        return ShutOut(4400, 'send {"type": "hello", ...} or {"type": "subscribe", ...}')
+        return CloseClient(4400, 'send {"type": "hello", ...} or {"type": "subscribe", ...}')
     if kind == "extra_forbidden":
-        return ShutOut(4400, "hello takes token and sources, subscribe takes sources, no more")
-    return ShutOut(4400, f"{where}: {text}")
+        return CloseClient(4400, "hello takes token and sources, subscribe takes sources, no more")
+    return CloseClient(4400, f"{where}: {text}")
 
 
 def _first(error: ValidationError) -> tuple[str, str, str]:

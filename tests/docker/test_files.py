@@ -18,8 +18,9 @@ from jsonschema import Draft7Validator
 from prometheus_client.parser import text_string_to_metric_families
 
 from dancetype.stream.messages import Clock
+from dancetype.stream.run_state import RunState
 from dancetype.stream.sinks.metrics import Metrics
-from tests.testbed.mosquitto import a_prediction, a_state
+from tests.messages import changed, predicted
 
 DOCKER: Final = Path(__file__).parents[2] / "docker"
 COMPOSE: Final = ("compose.yaml", "compose.gpu.yaml")
@@ -107,13 +108,13 @@ def test_prometheus_asks_the_service_by_its_name_with_its_token() -> None:
 @pytest.fixture
 async def exported() -> set[str]:
     """The names in the page of metrics of a run with everything."""
-    metrics = Metrics(
-        version="1", recipe="live", provider="CPU", clock=Clock(monotonic, offset=0.0)
-    )
-    metrics.watch_clients(lambda: 1, lambda: 0, lambda: 0)
-    metrics.watch_broker(lambda: {"clip": True})
-    await metrics.send(a_state(), "")
-    await metrics.send(a_prediction(1), "")
+    state = RunState(Clock(monotonic, offset=0.0))
+    metrics = Metrics(version="1", recipe="live", provider="CPU", state=state)
+    state.clients = lambda: {"connected": 1, "cut_off": 0, "refused": 0}
+    state.broker_links = lambda: {"clip": True}
+    for message in (changed(), predicted(genre="HO")):
+        await state.send(message, "")
+        await metrics.send(message, "")
     page = metrics.page(authorised=True).body.decode()
     families = text_string_to_metric_families(page)
     return {sample.name for family in families for sample in family.samples} | {

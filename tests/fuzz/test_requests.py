@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from dancetype.engine.errors import SinkError
 from dancetype.stream.web.access import Access, access_for
-from dancetype.stream.web.subscription import ShutOut, read_request, sources_in
+from dancetype.stream.web.subscription import CloseClient, read_request, sources_in
 from tests.fuzz.fuzzing import changed, fuzzed, only, texts, values
 
 HELLO = {"type": "hello", "token": "t" * 20, "sources": ["stage-left", "stage-right"]}
@@ -13,7 +13,7 @@ SUBSCRIBE = {"type": "subscribe", "sources": ["stage-left"]}
 
 
 def read(text: str) -> None:
-    with only("what clients say", ShutOut):
+    with only("what clients say", CloseClient):
         request = read_request(text)
         assert len(request.sources or ()) <= 64
 

@@ -11,7 +11,7 @@ from dancetype.engine.genres import GENRES
 from dancetype.stream.events import Event, StateChanged
 from dancetype.stream.messages import Clock, PredictionMessage, SourceMessage, SourceState
 from dancetype.stream.session import Session
-from dancetype.stream.sinks.base import Outlets
+from dancetype.stream.sinks.base import SinkFanOut
 from dancetype.stream.speaker import Speaker
 
 RUNNING = StateChanged(SourceState.RUNNING, 0)
@@ -79,7 +79,7 @@ def listener() -> Listener:
 def session(listener: Listener, **pipelines: "partial[FakePipeline]") -> Session:
     clock = Clock(lambda: 5.0, 1000.0)
     speaker = partial(Speaker, genres=GENRES, clock=clock)
-    return Session(pipelines, speaker=speaker, outlets=Outlets([listener]))
+    return Session(pipelines, speaker=speaker, outlets=SinkFanOut([listener]))
 
 
 def kill(number: signal.Signals) -> Callable[[], object]:
@@ -184,7 +184,7 @@ async def test_an_event_after_the_session_disturbs_nobody(listener: Listener) ->
     one = Session(
         {"cam": make},
         speaker=partial(Speaker, genres=GENRES, clock=Clock.start()),
-        outlets=Outlets([listener]),
+        outlets=SinkFanOut([listener]),
     )
     await one.run()
     late[0](RUNNING)

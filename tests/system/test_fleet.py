@@ -17,8 +17,8 @@ from aiomqtt import Message
 
 from dancetype.stream.fleet.office import Office
 from dancetype.stream.messages import PredictionMessage, SourceMessage, parse_message
-from dancetype.stream.sinks.base import Outlets
-from dancetype.stream.sinks.mqtt import MqttOutlet
+from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sinks.mqtt import MqttSink
 from tests.testbed.command import CHECKOUT
 from tests.testbed.mosquitto import HOST, a_state, hear, mosquitto, subscriber, text
 from tests.testbed.ray_nodes import kill_node, kill_tree, ray_head
@@ -162,12 +162,8 @@ async def test_a_process_that_was_replaced_cannot_come_back_and_the_one_in_offic
     offices = [Office(monotonic), Office(monotonic)]
     async with mosquitto(port, tmp_path), subscriber(port, "dancetype/clip/status") as ear:
         old, new = (
-            Outlets(
-                [
-                    MqttOutlet(
-                        f"mqtt://{HOST}:{port}", client_id="fleet", may_connect=office.confirmed
-                    )
-                ]
+            SinkFanOut(
+                [MqttSink(f"mqtt://{HOST}:{port}", client_id="fleet", may_connect=office.confirmed)]
             )
             for office in offices
         )

@@ -12,8 +12,8 @@ from aiomqtt import Client, Message
 
 from dancetype.engine.rolling import Status
 from dancetype.stream.messages import SourceState, parse_message, schema
-from dancetype.stream.sinks.base import Outlets
-from dancetype.stream.sinks.mqtt import MqttOutlet
+from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sinks.mqtt import MqttSink
 from tests.testbed.mosquitto import (
     HOST,
     WITHIN,
@@ -33,12 +33,12 @@ RUNNING = a_state()
 
 PUBLISHER = """
 import asyncio, sys
-from dancetype.stream.sinks.base import Outlets
-from dancetype.stream.sinks.mqtt import MqttOutlet
+from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sinks.mqtt import MqttSink
 from tests.testbed.mosquitto import a_state
 
 async def main():
-    async with Outlets([MqttOutlet(sys.argv[1])]) as outlets:
+    async with SinkFanOut([MqttSink(sys.argv[1])]) as outlets:
         for source in ("left", "right"):
             await outlets.send(a_state(source=source))
         await asyncio.Event().wait()
@@ -117,7 +117,7 @@ async def test_the_genre_is_said_on_change_alone_expires_and_goes_with_the_sourc
         await outlets.send(a_prediction(1))
         assert text(await hear(ear, "dancetype/clip/genre")) == "house"
         await outlets.send(a_prediction(2))
-        await outlets.send(a_prediction(3, name=None, status=Status.NO_PERSON))
+        await outlets.send(a_prediction(3, genre=None, status=Status.NO_PERSON))
         changed = await hear(ear, "dancetype/clip/genre")
         assert (text(changed), changed.qos, expiry(changed)) == ("no_person", 1, 300)
         await outlets.send(a_state(SourceState.STALLED))
@@ -198,12 +198,12 @@ async def test_a_genre_left_behind_by_a_run_that_died_is_cleared(
 async def test_two_clients_without_an_id_do_not_put_each_other_out(
     free_port: int, tmp_path: Path
 ) -> None:
-    one, other = (MqttOutlet(f"mqtt://{HOST}:{free_port}") for _ in range(2))
+    one, other = (MqttSink(f"mqtt://{HOST}:{free_port}") for _ in range(2))
     async with (
         mosquitto(free_port, tmp_path),
         subscriber(free_port) as ear,
-        Outlets([one]) as first,
-        Outlets([other]) as second,
+        SinkFanOut([one]) as first,
+        SinkFanOut([other]) as second,
     ):
         for outlets in (first, second, first, second):
             await outlets.send(RUNNING)

@@ -7,8 +7,8 @@ from time import monotonic
 from aiomqtt import Client
 
 from dancetype.stream.messages import parse_message
-from dancetype.stream.sinks.base import Outlets
-from dancetype.stream.sinks.mqtt import MqttOutlet
+from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sinks.mqtt import MqttSink
 from tests.system.conftest import Figure
 from tests.testbed.fault_proxy import Fault, FaultProxy
 from tests.testbed.mosquitto import (
@@ -68,8 +68,8 @@ async def test_a_connection_cut_without_a_close_is_noticed_by_both_sides_and_mad
         subscriber(free_port) as ear,
         FaultProxy(HOST, free_port) as proxy,
     ):
-        outlet = MqttOutlet(f"mqtt://{HOST}:{proxy.port}")
-        async with Outlets([outlet]) as outlets, Camera(outlets) as camera:
+        outlet = MqttSink(f"mqtt://{HOST}:{proxy.port}")
+        async with SinkFanOut([outlet]) as outlets, Camera(outlets) as camera:
             await hear(ear, "dancetype/clip/prediction")
             assert outlet.connected
             await proxy.set(Fault.FREEZE)

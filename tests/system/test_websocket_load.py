@@ -21,16 +21,11 @@ import pytest
 
 from dancetype.engine.genres import CODES
 from dancetype.engine.rolling import Status
-from dancetype.stream.messages import (
-    Clock,
-    FrameCounts,
-    Latency,
-    PredictionMessage,
-    PredictionTimes,
-)
+from dancetype.stream.messages import Clock, Latency, PredictionMessage, PredictionTimes
 from dancetype.stream.web.access import Access
 from dancetype.stream.web.client import Limits
-from dancetype.stream.web.server import WebSocketOutlet
+from dancetype.stream.web.server import WebSocketSink
+from tests.messages import predicted
 from tests.system.conftest import Figure
 from tests.testbed import websocket_crowd
 
@@ -45,19 +40,15 @@ CLOCK: Final = Clock(monotonic, offset=0.0)
 
 def a_prediction(seq: int) -> PredictionMessage:
     now = monotonic()
-    return PredictionMessage(
-        source="stage-left",
-        epoch=0,
+    return predicted(
+        "stage-left",
         seq=seq,
         status=Status.NOT_SURE,
-        genre=None,
-        name=None,
         confidence=0.4321,
         probabilities=dict.fromkeys(CODES, 0.1234),
-        window=4.0,
         times=PredictionTimes(sent=now, capture=now, pose=now, window_end=now),
         latency=Latency(capture=0.012004, pose=0.05918, classify=0.003911, send=0.000407),
-        frames=FrameCounts(captured=1804, posed=1771, dropped=33),
+        frames=(1804, 1771, 33),
         fps=24.83,
     )
 
@@ -94,7 +85,7 @@ class Served:
 
 async def serve_a_crowd() -> Served:
     resident = []
-    async with WebSocketOutlet(port=0, clock=CLOCK) as outlet:
+    async with WebSocketSink(port=0, clock=CLOCK) as outlet:
         numbers = [str(number) for number in (outlet.port, READERS, SLEEPERS, SECONDS)]
         crowd = await asyncio.create_subprocess_exec(
             sys.executable, CROWD, *numbers, stdout=PIPE, limit=1 << 26
@@ -108,7 +99,7 @@ async def serve_a_crowd() -> Served:
             await asyncio.sleep(due + 1 / RATE - monotonic())
         report = json.loads(await crowd.stdout.readline())
         await crowd.wait()
-    return Served(report, outlet.cut_off, resident[-1] - resident[len(resident) // 4])
+    return Served(report, outlet.counts()["cut_off"], resident[-1] - resident[len(resident) // 4])
 
 
 async def test_clients_that_never_read_cost_the_others_nothing_and_are_cut_off(
@@ -192,7 +183,7 @@ async def code_of(port: int, token: str | None, said: bytes) -> int:
 async def test_whatever_clients_say_ends_in_a_clear_code_and_the_others_are_served(
     figure: Figure,
 ) -> None:
-    outlet = WebSocketOutlet(port=0, access=Access(TOKEN), limits=Limits(hello=0.5, heartbeat=60.0))
+    outlet = WebSocketSink(port=0, access=Access(TOKEN), limits=Limits(hello=0.5, heartbeat=60.0))
     async with outlet:
         talks = [
             code_of(outlet.port, token, said)
@@ -224,7 +215,7 @@ async def test_a_thousand_clients_that_come_and_go_leave_nothing_behind(figure: 
     chance = random.Random(7)
     gc.collect()
     tasks, files = len(asyncio.all_tasks()), psutil.Process().num_fds()
-    async with WebSocketOutlet(port=0) as outlet:
+    async with WebSocketSink(port=0) as outlet:
         for number in range(1000):
             await come_and_go(outlet.port, chance)
             message = a_prediction(number)
@@ -233,7 +224,7 @@ async def test_a_thousand_clients_that_come_and_go_leave_nothing_behind(figure: 
                 before = resident_mb()
         growth = resident_mb() - before
     figure("websocket abuse", f"1,000 connects and drops: memory {growth:+.1f} MB, no task or file")
-    assert outlet.clients == 0
+    assert outlet.counts()["connected"] == 0
     assert (len(asyncio.all_tasks()), psutil.Process().num_fds()) == (tasks, files)
     assert growth < 3
 
@@ -252,7 +243,7 @@ async def come_and_go(port: int, chance: random.Random) -> None:
 
 async def test_who_is_slow_to_ask_keeps_nobody_out(figure: Figure) -> None:
     limits = Limits(opening=1.0, heartbeat=0.05)
-    async with WebSocketOutlet(port=0, access=Access(TOKEN), limits=limits) as outlet:
+    async with WebSocketSink(port=0, access=Access(TOKEN), limits=limits) as outlet:
         slow = [await asyncio.open_connection("127.0.0.1", outlet.port) for _ in range(100)]
         for _, writer in slow:
             writer.write(b"GET /ws HTTP/1.1\r\n")

@@ -16,20 +16,10 @@ from typing import Any
 
 from aiomqtt import Client, Message, ProtocolVersion
 
-from dancetype.engine.genres import CODES
-from dancetype.engine.rolling import Status
-from dancetype.stream.messages import (
-    Clock,
-    FrameCounts,
-    Latency,
-    PredictionMessage,
-    PredictionTimes,
-    SourceMessage,
-    SourceState,
-    source_message,
-)
-from dancetype.stream.sinks.base import Outlets
-from dancetype.stream.sinks.mqtt import MqttOutlet
+from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceState
+from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sinks.mqtt import MqttSink
+from tests.messages import changed, predicted
 
 HOST = "127.0.0.1"
 # Debian puts the broker where only root's PATH leads.
@@ -143,40 +133,26 @@ def warnings_of(name: str) -> Iterator[asyncio.Queue[str]]:
         logging.getLogger(name).removeHandler(handler)
 
 
-def a_state(state: SourceState = SourceState.RUNNING, *, source: str = "clip") -> SourceMessage:
-    return source_message(
-        state, source=source, epoch=0, seq=0, sent=0.0, clock=Clock(monotonic, offset=0.0)
-    )
+def a_state(
+    state: SourceState = SourceState.RUNNING, *, source: str = "clip", **fields: Any
+) -> SourceMessage:
+    return changed(state, source, **fields)
 
 
 def a_prediction(
-    seq: int, *, source: str = "clip", name: str | None = "house", status: Status = Status.GENRE
+    seq: int, *, source: str = "clip", genre: str | None = "HO", **fields: Any
 ) -> PredictionMessage:
-    return PredictionMessage(
-        source=source,
-        epoch=0,
-        seq=seq,
-        status=status,
-        genre=name and "HO",
-        name=name,
-        confidence=0.9,
-        probabilities=dict.fromkeys(CODES, 0.1),
-        window=4.0,
-        times=PredictionTimes(capture=1.0, pose=1.05, window_end=1.0, sent=1.07),
-        latency=Latency(capture=0.01, pose=0.04, classify=0.01, send=0.01),
-        frames=FrameCounts(captured=30, posed=30, dropped=0),
-        fps=30.0,
-    )
+    return predicted(source, seq=seq, genre=genre, **fields)
 
 
-def an_outlet(port: int, *, scheme: str = "mqtt", login: str = "", **options: Any) -> Outlets:
-    return Outlets([MqttOutlet(f"{scheme}://{login}{HOST}:{port}", **options)])
+def an_outlet(port: int, *, scheme: str = "mqtt", login: str = "", **options: Any) -> SinkFanOut:
+    return SinkFanOut([MqttSink(f"{scheme}://{login}{HOST}:{port}", **options)])
 
 
 class Camera:
     """Sends predictions four times a second, and notes the longest that it was held up."""
 
-    def __init__(self, outlets: Outlets) -> None:
+    def __init__(self, outlets: SinkFanOut) -> None:
         self._outlets = outlets
         self.seq = 0
         self.longest = 0.0

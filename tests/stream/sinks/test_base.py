@@ -6,24 +6,11 @@ from typing import Self
 import pytest
 
 from dancetype.engine.errors import SinkError
-from dancetype.stream.messages import (
-    Clock,
-    PredictionMessage,
-    SourceMessage,
-    SourceState,
-    parse_message,
-    source_message,
-)
-from dancetype.stream.sinks.base import Outlets
+from dancetype.stream.messages import PredictionMessage, SourceMessage, parse_message
+from dancetype.stream.sinks.base import SinkFanOut
+from tests.messages import changed
 
-MESSAGE = source_message(
-    SourceState.RUNNING,
-    source="clip",
-    epoch=0,
-    seq=0,
-    sent=0.0,
-    clock=Clock(monotonic=lambda: 0.0, offset=0.0),
-)
+MESSAGE = changed()
 
 
 class Recorder:
@@ -52,7 +39,7 @@ class Recorder:
 
 async def test_every_outlet_gets_the_same_json() -> None:
     recorders = [Recorder(), Recorder()]
-    async with Outlets(recorders) as outlets:
+    async with SinkFanOut(recorders) as outlets:
         await outlets.send(MESSAGE)
     assert [recorder.texts for recorder in recorders] == [[MESSAGE.model_dump_json()]] * 2
     assert parse_message(recorders[0].texts[0]) == MESSAGE
@@ -61,7 +48,7 @@ async def test_every_outlet_gets_the_same_json() -> None:
 
 async def test_an_outlet_that_raises_does_not_stop_the_others() -> None:
     broken, whole = Recorder(OSError("disk full")), Recorder()
-    async with Outlets([broken, whole]) as outlets:
+    async with SinkFanOut([broken, whole]) as outlets:
         await outlets.send(MESSAGE)
         await outlets.send(MESSAGE)
     assert len(whole.texts) == 2
@@ -71,7 +58,7 @@ async def test_an_outlet_that_raises_does_not_stop_the_others() -> None:
 async def test_a_fault_is_logged_once_for_its_kind(caplog: pytest.LogCaptureFixture) -> None:
     broken = Recorder(OSError("disk full"), OSError("disk full"), ValueError("odd"))
     with caplog.at_level(logging.WARNING):
-        async with Outlets([broken]) as outlets:
+        async with SinkFanOut([broken]) as outlets:
             for _ in range(3):
                 await outlets.send(MESSAGE)
     assert [record.getMessage() for record in caplog.records] == [
@@ -82,7 +69,7 @@ async def test_a_fault_is_logged_once_for_its_kind(caplog: pytest.LogCaptureFixt
 
 async def test_outlets_run_while_entered_and_no_longer() -> None:
     recorder = Recorder()
-    async with Outlets([recorder]):
+    async with SinkFanOut([recorder]):
         assert recorder.running
     assert not recorder.running
 
@@ -101,7 +88,7 @@ async def test_an_outlet_that_cannot_stop_keeps_no_other_from_stopping(
             others.set()
 
     others, last = asyncio.Event(), Last()
-    async with Outlets([last, Stuck(), Recorder()]):
+    async with SinkFanOut([last, Stuck(), Recorder()]):
         pass
     assert not last.running
     assert "Stuck: still full (said once)" in caplog.text
@@ -110,6 +97,6 @@ async def test_an_outlet_that_cannot_stop_keeps_no_other_from_stopping(
 async def test_where_one_outlet_cannot_start_none_stays_running() -> None:
     first = Recorder()
     with pytest.raises(SinkError, match="no room"):
-        async with Outlets([first, Recorder(refuses=True)]):
+        async with SinkFanOut([first, Recorder(refuses=True)]):
             pytest.fail("entered")
     assert not first.running

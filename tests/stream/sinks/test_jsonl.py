@@ -8,15 +8,10 @@ from pathlib import Path
 import pytest
 
 from dancetype.engine.errors import SinkError
-from dancetype.stream.messages import (
-    Clock,
-    SourceMessage,
-    SourceState,
-    parse_message,
-    source_message,
-)
-from dancetype.stream.sinks.base import Outlets
-from dancetype.stream.sinks.jsonl import JsonlOutlet
+from dancetype.stream.messages import parse_message
+from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sinks.jsonl import JsonlSink
+from tests.messages import changed
 
 FULL_DISK = Path("/dev/full")
 
@@ -32,22 +27,11 @@ def room_for(size_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def a_message(seq: int) -> SourceMessage:
-    return source_message(
-        SourceState.RUNNING,
-        source="clip",
-        epoch=0,
-        seq=seq,
-        sent=0.0,
-        clock=Clock(monotonic=lambda: 0.0, offset=0.0),
-    )
-
-
 async def test_each_message_is_a_line_that_is_there_at_once(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
-    async with Outlets([JsonlOutlet(path)]) as outlets:
+    async with SinkFanOut([JsonlSink(path)]) as outlets:
         for seq in range(3):
-            await outlets.send(a_message(seq))
+            await outlets.send(changed(seq=seq))
             lines = path.read_text().splitlines()
             assert [parse_message(line).seq for line in lines] == list(range(seq + 1))
 
@@ -55,14 +39,14 @@ async def test_each_message_is_a_line_that_is_there_at_once(tmp_path: Path) -> N
 async def test_a_file_that_is_there_is_added_to(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     for seq in range(2):
-        async with Outlets([JsonlOutlet(path)]) as outlets:
-            await outlets.send(a_message(seq))
+        async with SinkFanOut([JsonlSink(path)]) as outlets:
+            await outlets.send(changed(seq=seq))
     assert [parse_message(line).seq for line in path.read_text().splitlines()] == [0, 1]
 
 
 async def test_a_folder_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match=r"nowhere.*No such file.*--jsonl"):
-        async with JsonlOutlet(tmp_path / "nowhere" / "out.jsonl"):
+        async with JsonlSink(tmp_path / "nowhere" / "out.jsonl"):
             pytest.fail("entered")
 
 
@@ -71,9 +55,9 @@ async def test_a_full_disk_is_told_once_and_stops_nothing(
 ) -> None:
     path = tmp_path / "out.jsonl"
     with caplog.at_level(logging.WARNING):
-        async with Outlets([JsonlOutlet(FULL_DISK), JsonlOutlet(path)]) as outlets:
+        async with SinkFanOut([JsonlSink(FULL_DISK), JsonlSink(path)]) as outlets:
             for seq in range(3):
-                await outlets.send(a_message(seq))
+                await outlets.send(changed(seq=seq))
     assert len(path.read_text().splitlines()) == 3
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     assert "No space left" in caplog.text
@@ -81,12 +65,12 @@ async def test_a_full_disk_is_told_once_and_stops_nothing(
 
 async def test_a_line_cut_off_by_a_full_disk_does_not_spoil_the_next(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
-    one_line = len(a_message(0).model_dump_json()) + 1
-    async with Outlets([JsonlOutlet(path)]) as outlets:
+    one_line = len(changed(seq=0).model_dump_json()) + 1
+    async with SinkFanOut([JsonlSink(path)]) as outlets:
         with room_for(one_line + 10):
             for seq in range(3):
-                await outlets.send(a_message(seq))
-        await outlets.send(a_message(3))
+                await outlets.send(changed(seq=seq))
+        await outlets.send(changed(seq=3))
     first, torn, last = path.read_text().splitlines()
     with pytest.raises(json.JSONDecodeError):
         json.loads(torn)

@@ -15,9 +15,11 @@ from rich.live import Live
 
 from dancetype.engine.errors import Fault
 from dancetype.engine.rolling import Status
-from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceState
-from dancetype.stream.sinks.log import LogOutlet, configure, masked_text
-from tests.stream.said import changed, predicted
+from dancetype.stream.messages import Clock, PredictionMessage, SourceMessage, SourceState
+from dancetype.stream.run_state import RunState
+from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sinks.log import LogSink, configure, masked_text
+from tests.messages import changed, predicted
 
 OURS = logging.getLogger("dancetype.stream.somewhere")
 LIBRARY = logging.getLogger("websockets.server")
@@ -69,9 +71,10 @@ def hear(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hear]:
 
 
 async def say(*messages: PredictionMessage | SourceMessage) -> None:
-    async with LogOutlet() as outlet:
+    state = RunState(Clock(lambda: 0.0, 0.0))
+    async with SinkFanOut([state, LogSink(state)]) as sinks:
         for message in messages:
-            await outlet.send(message, message.model_dump_json())
+            await sinks.send(message)
 
 
 def test_a_record_is_a_line_of_json_with_level_logger_and_time(hear: Hear) -> None:
@@ -236,6 +239,8 @@ def test_a_table_on_the_terminal_gets_none_of_the_json_that_goes_to_a_file(hear:
 async def test_a_stderr_that_takes_nothing_is_nothing_to_whoever_logs(stderr: str) -> None:
     code = """
 import logging, sys
+from dancetype.stream.run_state import RunState
+from dancetype.stream.sinks.base import SinkFanOut
 from dancetype.stream.sinks.log import configure
 sys.stdin.readline()
 configure()

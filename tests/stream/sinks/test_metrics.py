@@ -9,8 +9,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from dancetype.engine.errors import Fault
 from dancetype.engine.rolling import Status
 from dancetype.stream.messages import Clock, PredictionMessage, SourceMessage, SourceState
+from dancetype.stream.run_state import RunState
+from dancetype.stream.sinks.base import SinkFanOut
 from dancetype.stream.sinks.metrics import Metrics
-from tests.stream.said import changed, predicted
+from tests.messages import changed, predicted
 
 DOCS = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
 
@@ -20,13 +22,13 @@ class Watch:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.metrics = Metrics(
-            version="1.2.3", recipe="live", provider="CPU", clock=Clock(lambda: self.now, 1000)
-        )
+        self.state = RunState(Clock(lambda: self.now, 1000))
+        self.metrics = Metrics(version="1.2.3", recipe="live", provider="CPU", state=self.state)
+        self.sinks = SinkFanOut([self.state, self.metrics])
 
     async def says(self, *messages: PredictionMessage | SourceMessage) -> None:
         for message in messages:
-            await self.metrics.send(message, message.model_dump_json())
+            await self.sinks.send(message)
 
     def figures(self) -> dict[str, float]:
         """Every sample of the page, by name and labels as Prometheus writes them."""
@@ -168,10 +170,10 @@ async def test_going_on_after_a_stall_is_no_reconnect(watch: Watch) -> None:
 
 
 def test_clients_are_asked_for_when_the_page_is_wanted(watch: Watch) -> None:
-    clients, cut_off, refused = [2], [0], [1]
-    watch.metrics.watch_clients(lambda: clients[0], lambda: cut_off[0], lambda: refused[0])
+    clients = {"connected": 2, "most": 256, "cut_off": 0, "refused": 1}
+    watch.state.clients = lambda: clients
     watch.figures()
-    clients[0], cut_off[0] = 5, 3
+    clients |= {"connected": 5, "cut_off": 3}
     figures = watch.figures()
     assert figures["dancetype_websocket_clients{}"] == 5
     assert figures["dancetype_websocket_cut_off_total{}"] == 3
@@ -180,7 +182,7 @@ def test_clients_are_asked_for_when_the_page_is_wanted(watch: Watch) -> None:
 
 def test_each_source_tells_whether_it_is_connected_to_the_broker(watch: Watch) -> None:
     links: dict[str, bool] = {}
-    watch.metrics.watch_broker(lambda: links)
+    watch.state.broker_links = lambda: links
     assert watch.figure("mqtt_connected") is None
     links |= {"stage": True, "hall": False}
     assert watch.figure("mqtt_connected") == 1
@@ -231,8 +233,8 @@ async def test_who_may_not_know_sees_no_figure(watch: Watch) -> None:
 
 
 async def test_the_docs_name_every_figure_and_no_other(watch: Watch) -> None:
-    watch.metrics.watch_clients(lambda: 0, lambda: 0, lambda: 0)
-    watch.metrics.watch_broker(lambda: {"stage": True})
+    watch.state.clients = lambda: {"connected": 0, "cut_off": 0, "refused": 0}
+    watch.state.broker_links = lambda: {"stage": True}
     await watch.says(
         predicted(status=Status.GENRE, genre="HO"),
         changed(SourceState.FAILED, fault=Fault.OTHER),

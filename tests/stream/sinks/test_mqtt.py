@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from dancetype.engine.errors import SinkError
 from dancetype.engine.rolling import Status
 from dancetype.stream.messages import SourceState
-from dancetype.stream.sinks.base import Outlets
-from dancetype.stream.sinks.mqtt import GENRE_EXPIRY, Genre, MqttOutlet, topic_level
+from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sinks.mqtt import GENRE_EXPIRY, GenreTopic, MqttSink, topic_level
 from tests.testbed.mosquitto import a_prediction, a_state
 
 
@@ -41,23 +41,23 @@ def test_different_names_never_share_a_topic(one: str, other: str) -> None:
 
 
 def test_a_genre_is_said_once_and_then_what_replaces_it() -> None:
-    genre = Genre(Now())
-    assert genre.hear(a_prediction(1))
+    genre = GenreTopic(Now())
+    assert genre.update(a_prediction(1))
     assert genre.text == "house"
-    assert not genre.hear(a_prediction(2))
-    assert genre.hear(a_prediction(3, name=None, status=Status.NOT_SURE))
+    assert not genre.update(a_prediction(2))
+    assert genre.update(a_prediction(3, genre=None, status=Status.NOT_SURE))
     assert genre.text == "not_sure"
 
 
 def test_a_genre_that_lasts_is_said_again_before_the_broker_forgets_it() -> None:
     now = Now()
-    genre = Genre(now)
-    genre.hear(a_prediction(1))
+    genre = GenreTopic(now)
+    genre.update(a_prediction(1))
     now.seconds += GENRE_EXPIRY / 2 - 1
-    assert not genre.hear(a_prediction(2))
+    assert not genre.update(a_prediction(2))
     now.seconds += 1
-    assert genre.hear(a_prediction(3))
-    assert not genre.hear(a_prediction(4))
+    assert genre.update(a_prediction(3))
+    assert not genre.update(a_prediction(4))
 
 
 @pytest.mark.parametrize(
@@ -65,31 +65,31 @@ def test_a_genre_that_lasts_is_said_again_before_the_broker_forgets_it() -> None
 )
 def test_a_source_that_does_not_run_has_no_genre(state: SourceState) -> None:
     now = Now()
-    genre = Genre(now)
-    genre.hear(a_prediction(1))
-    assert genre.hear(a_state(state))
+    genre = GenreTopic(now)
+    genre.update(a_prediction(1))
+    assert genre.update(a_state(state))
     assert genre.text == ""
     now.seconds += GENRE_EXPIRY
-    assert not genre.hear(a_state(state))
-    assert not genre.hear(a_state())
-    assert genre.hear(a_prediction(2))
+    assert not genre.update(a_state(state))
+    assert not genre.update(a_state())
+    assert genre.update(a_prediction(2))
 
 
 def test_a_source_that_goes_on_running_keeps_its_genre() -> None:
-    genre = Genre(Now())
-    genre.hear(a_prediction(1))
-    assert not genre.hear(a_state())
+    genre = GenreTopic(Now())
+    genre.update(a_prediction(1))
+    assert not genre.update(a_state())
     assert genre.text == "house"
 
 
 def test_what_is_no_broker_url_is_no_outlet() -> None:
     with pytest.raises(SinkError, match="mqtt://"):
-        MqttOutlet("host:1883")
+        MqttSink("host:1883")
 
 
 async def test_links_are_told_by_source_and_none_stands_without_a_broker() -> None:
-    outlet = MqttOutlet("mqtt://127.0.0.1:1")
-    async with Outlets([outlet]) as outlets:
+    outlet = MqttSink("mqtt://127.0.0.1:1")
+    async with SinkFanOut([outlet]) as outlets:
         assert outlet.connected
         await outlets.send(a_state(source="left"))
         await outlets.send(a_state(source="right"))

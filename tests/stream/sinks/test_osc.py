@@ -5,7 +5,6 @@ import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -17,63 +16,36 @@ from pythonosc.osc_server import AsyncIOOSCUDPServer
 
 from dancetype.engine.errors import SinkError
 from dancetype.engine.genres import CODES
-from dancetype.engine.rolling import Status
-from dancetype.stream.messages import (
-    Clock,
-    DancerAnswer,
-    FrameCounts,
-    Latency,
-    PredictionMessage,
-    PredictionTimes,
-    SourceMessage,
-    SourceState,
-    source_message,
-)
-from dancetype.stream.sinks.base import Outlets
+from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceState
+from dancetype.stream.sinks.base import SinkFanOut
 from dancetype.stream.sinks.osc import (
-    OscOutlet,
-    OscVoice,
+    OscSink,
+    OscSource,
     address_part,
     datagram,
     parse_target,
     preferred,
 )
+from tests.messages import changed, dancer, predicted
 
 BASE = "/dancetype/clip"
 Heard = tuple[str, Any]
 
 
-def an_answer(code: str | None = "HO", status: Status = Status.GENRE) -> dict[str, Any]:
-    return {
-        "status": status,
-        "genre": code,
-        "name": code and {"HO": "house", "KR": "krump"}[code],
-        "confidence": 0.75,
-        "probabilities": {one: 0.75 if one == code else 0.0 for one in CODES},
-        "window": 4.0,
-    }
+def answer(code: str | None) -> dict[str, Any]:
+    probabilities = {one: 0.75 if one == code else 0.0 for one in CODES}
+    return {"genre": code, "confidence": 0.75, "probabilities": probabilities}
 
 
-def a_prediction(*dancers: str, source: str = "clip", **answer: Any) -> PredictionMessage:
-    return PredictionMessage(
-        source=source,
-        epoch=0,
-        seq=0,
-        **(answer or an_answer()),
-        dancers=tuple(
-            DancerAnswer(id=number, **an_answer(code)) for number, code in enumerate(dancers, 7)
-        ),
-        times=PredictionTimes(capture=1.0, pose=1.05, window_end=1.0, sent=1.07),
-        latency=Latency(capture=0.01, pose=0.04, classify=0.01, send=0.01),
-        frames=FrameCounts(captured=30, posed=30, dropped=0),
-        fps=30.0,
-    )
+def a_prediction(
+    *dancers: str, source: str = "clip", genre: str | None = "HO"
+) -> PredictionMessage:
+    made = [dancer(number, **answer(code)) for number, code in enumerate(dancers, 7)]
+    return predicted(source, dancers=made, **answer(genre))
 
 
 def a_state(state: SourceState) -> SourceMessage:
-    return source_message(
-        state, source="clip", epoch=0, seq=0, sent=0.0, clock=Clock(monotonic, offset=0.0)
-    )
+    return changed(state, "clip")
 
 
 @asynccontextmanager
@@ -120,7 +92,7 @@ def test_a_target_is_a_host_and_a_port(target: str, place: tuple[str, int]) -> N
 )
 def test_what_is_no_target_is_refused_with_the_right_form(target: str) -> None:
     with pytest.raises(SinkError, match="host:port, such as"):
-        OscOutlet(target)
+        OscSink(target)
 
 
 @given(st.text())
@@ -159,7 +131,7 @@ def test_an_address_of_ipv4_is_preferred() -> None:
 
 
 def test_a_prediction_is_one_value_an_address() -> None:
-    said = dict(OscVoice("clip").speak(a_prediction("HO")))
+    said = dict(OscSource("clip").packets(a_prediction("HO")))
     assert said == {
         f"{BASE}/on/HO": 1.0,
         f"{BASE}/status": "genre",
@@ -171,18 +143,18 @@ def test_a_prediction_is_one_value_an_address() -> None:
 
 
 def test_a_switch_is_said_on_change_alone() -> None:
-    voice = OscVoice("clip")
+    voice = OscSource("clip")
     messages: list[PredictionMessage | SourceMessage] = [
         a_prediction(),
         a_prediction(),
-        a_prediction(**an_answer("KR")),
-        a_prediction(**an_answer(None, Status.NO_PERSON)),
+        a_prediction(genre="KR"),
+        a_prediction(genre=None),
         a_state(SourceState.STALLED),
         a_state(SourceState.RUNNING),
     ]
     switches = [
         [(where.removeprefix(f"{BASE}/on/"), value) for where, value in said if "/on/" in where]
-        for said in map(voice.speak, messages)
+        for said in map(voice.packets, messages)
     ]
     assert switches == [
         [("HO", 1.0)],
@@ -195,9 +167,9 @@ def test_a_switch_is_said_on_change_alone() -> None:
 
 
 def test_a_source_that_does_not_run_says_nothing_of_a_dance() -> None:
-    voice = OscVoice("clip")
-    voice.speak(a_prediction("HO"))
-    said = dict(voice.speak(a_state(SourceState.FAILED)))
+    voice = OscSource("clip")
+    voice.packets(a_prediction("HO"))
+    said = dict(voice.packets(a_state(SourceState.FAILED)))
     assert said == {
         f"{BASE}/state": "failed",
         f"{BASE}/on/HO": 0.0,
@@ -210,16 +182,16 @@ def test_a_source_that_does_not_run_says_nothing_of_a_dance() -> None:
 
 
 def test_a_source_that_runs_says_only_so() -> None:
-    assert OscVoice("clip").speak(a_state(SourceState.RUNNING)) == [(f"{BASE}/state", "running")]
+    assert OscSource("clip").packets(a_state(SourceState.RUNNING)) == [(f"{BASE}/state", "running")]
 
 
 def test_each_of_several_dancers_has_addresses_and_who_leaves_is_said_to_be_gone() -> None:
-    voice = OscVoice("clip")
-    both = dict(voice.speak(a_prediction("HO", "KR")))
+    voice = OscSource("clip")
+    both = dict(voice.packets(a_prediction("HO", "KR")))
     assert [both[f"{BASE}/dancer/{rank}/genre"] for rank in (1, 2)] == ["house", "krump"]
     assert [both[f"{BASE}/dancer/{rank}/id"] for rank in (1, 2)] == [7, 8]
     assert both[f"{BASE}/dancer/2/probability/KR"] == 0.75
-    one = dict(voice.speak(a_prediction("HO")))
+    one = dict(voice.packets(a_prediction("HO")))
     assert one[f"{BASE}/dancers"] == 1
     assert one[f"{BASE}/dancer/1/status"] == "genre"
     assert one[f"{BASE}/dancer/2/status"] == "no_person"
@@ -231,7 +203,7 @@ def test_each_of_several_dancers_has_addresses_and_who_leaves_is_said_to_be_gone
 async def test_a_receiver_hears_it_all_and_at_last_that_we_have_stopped(host: str) -> None:
     async with receiver("127.0.0.1" if host == "localhost" else host) as (port, heard):
         target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        async with Outlets([OscOutlet(target)]) as outlets:
+        async with SinkFanOut([OscSink(target)]) as outlets:
             await outlets.send(a_state(SourceState.RUNNING))
             await outlets.send(a_prediction("HO"))
             got = await until(heard, f"{BASE}/dancers")
@@ -244,7 +216,7 @@ async def test_a_receiver_hears_it_all_and_at_last_that_we_have_stopped(host: st
 
 
 async def test_sources_have_addresses_of_their_own() -> None:
-    async with receiver() as (port, heard), Outlets([OscOutlet(f"127.0.0.1:{port}")]) as outlets:
+    async with receiver() as (port, heard), SinkFanOut([OscSink(f"127.0.0.1:{port}")]) as outlets:
         await outlets.send(a_prediction(source="stage/left *"))
         await until(heard, "/dancetype/stage%2Fleft%20%2A/genre")
 
@@ -255,7 +227,7 @@ async def test_a_missing_receiver_is_told_once_and_heard_again_when_it_is_there(
     async with receiver() as (port, _):
         pass
     with caplog.at_level(logging.WARNING):
-        async with Outlets([OscOutlet(f"127.0.0.1:{port}")]) as outlets:
+        async with SinkFanOut([OscSink(f"127.0.0.1:{port}")]) as outlets:
             for _ in range(5):
                 await outlets.send(a_prediction())
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as back:
@@ -276,7 +248,7 @@ async def test_a_network_that_is_away_is_told_once_and_used_when_it_is_back(
 
     async with receiver() as (port, heard):
         with caplog.at_level(logging.WARNING):
-            async with Outlets([OscOutlet(f"127.0.0.1:{port}")]) as outlets:
+            async with SinkFanOut([OscSink(f"127.0.0.1:{port}")]) as outlets:
                 with pytest.MonkeyPatch.context() as patch:
                     patch.setattr("dancetype.stream.sinks.osc._connected", unreachable)
                     for _ in range(3):
@@ -290,5 +262,5 @@ async def test_a_network_that_is_away_is_told_once_and_used_when_it_is_back(
 
 async def test_a_host_that_is_not_known_is_a_clear_error() -> None:
     with pytest.raises(SinkError, match=r"cannot look up no\.invalid .*--osc"):
-        async with OscOutlet("no.invalid:9000"):
+        async with OscSink("no.invalid:9000"):
             pytest.fail("entered")

@@ -11,7 +11,7 @@ from dancetype.stream.messages import Clock, Message, SourceState
 from dancetype.stream.sinks.recording import LONGEST, Scribe, TakeOutlet
 from dancetype.stream.sinks.take import Take, packed, read_take
 from tests.engine.walkers import Walker
-from tests.stream.said import changed, predicted
+from tests.messages import changed, predicted
 from tests.stream.sinks.takes import about
 
 OFFSET = 1_764_000_000.0

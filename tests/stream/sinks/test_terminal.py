@@ -1,50 +1,50 @@
 from io import StringIO
+from typing import Any
 
 from rich.console import Console
 
 from dancetype.engine.errors import Fault
-from dancetype.engine.genres import CODES
 from dancetype.engine.rolling import Status
 from dancetype.stream.messages import (
-    DancerAnswer,
-    FrameCounts,
+    Clock,
     Latency,
     PredictionMessage,
     PredictionTimes,
     SourceMessage,
     SourceState,
-    SourceTimes,
 )
-from dancetype.stream.sinks.terminal import TerminalOutlet
-from tests.stream.said import changed
+from dancetype.stream.run_state import RunState
+from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sinks.terminal import TerminalSink
+from tests.messages import changed, dancer, predicted
 
-ANSWER = {"status", "genre", "name", "confidence", "probabilities", "window"}
+LATENCY = Latency(capture=0.01, pose=0.03, classify=0.001, send=0.001)
+CLOCK = Clock(lambda: 0.0, 0.0)
 
 
-def prediction(status: Status, genre: str | None = None, *, seq: int = 0) -> PredictionMessage:
-    return PredictionMessage(
-        source="cam",
-        epoch=0,
-        seq=seq,
+def prediction(
+    status: Status, genre: str | None = None, *, seq: int = 0, **fields: Any
+) -> PredictionMessage:
+    fields = {"confidence": 0.5 + seq / 100, "capture": 1.0, **fields}
+    return predicted(
+        "cam",
         status=status,
         genre=genre,
-        name=genre and {"WA": "waack", "LO": "lock"}[genre],
-        confidence=0.5 + seq / 100,
-        probabilities=dict.fromkeys(CODES, 0.1),
-        window=2.0,
-        times=PredictionTimes(sent=4.0, capture=1.0, pose=2.0, window_end=1.0),
-        latency=Latency(capture=0.01, pose=0.03, classify=0.001, send=0.001),
-        frames=FrameCounts(captured=10, posed=9, dropped=1),
+        seq=seq,
+        latency=LATENCY,
+        frames=(10, 9, 1),
         fps=30.0,
+        **fields,
     )
 
 
 async def shown(*messages: PredictionMessage | SourceMessage, terminal: bool) -> str:
     out = StringIO()
     console = Console(file=out, force_terminal=terminal, width=100, color_system=None)
-    async with TerminalOutlet(console) as outlet:
+    state = RunState(CLOCK)
+    async with SinkFanOut([state, TerminalSink(console, state)]) as sinks:
         for message in messages:
-            await outlet.send(message, message.model_dump_json())
+            await sinks.send(message)
     return out.getvalue()
 
 
@@ -66,27 +66,19 @@ async def test_a_log_gets_a_line_whenever_something_else_is_danced() -> None:
 
 
 async def test_a_log_gets_the_states_of_a_source_with_their_reasons_on_one_line() -> None:
-    failed = SourceMessage(
-        source="cam",
-        epoch=0,
-        seq=0,
-        state=SourceState.FAILED,
-        reason="[bold]no such file[/bold] " + "x" * 200,
-        times=SourceTimes(sent=1.0),
-    )
+    reason = "[bold]no such file[/bold] " + "x" * 200
+    failed = changed(SourceState.FAILED, "cam", reason=reason)
     assert (await shown(failed, terminal=False)) == f"cam: failed, {failed.reason}\n"
 
 
 async def test_tries_in_vain_to_reconnect_are_one_line() -> None:
     tries = [
-        SourceMessage(
-            source="cam",
+        changed(
+            SourceState.RECONNECTING,
+            "cam",
             epoch=epoch,
-            seq=epoch,
-            state=SourceState.RECONNECTING,
             reason=f"trying again in {epoch} s",
             fault=fault,
-            times=SourceTimes(sent=1.0),
         )
         for epoch, fault in enumerate([Fault.REFUSED, Fault.REFUSED, Fault.TIMED_OUT])
     ]
@@ -98,12 +90,8 @@ async def test_tries_in_vain_to_reconnect_are_one_line() -> None:
 
 
 def a_duet() -> PredictionMessage:
-    first = prediction(Status.GENRE, "WA")
-    dancers = (
-        DancerAnswer(id=2, **first.model_dump(include=ANSWER)),
-        DancerAnswer(id=1, **prediction(Status.NOT_SURE).model_dump(include=ANSWER)),
-    )
-    return first.model_copy(update={"dancers": dancers})
+    dancers = dancer(2, "WA", confidence=0.5), dancer(1, status=Status.NOT_SURE, confidence=0.5)
+    return prediction(Status.GENRE, "WA", dancers=dancers)
 
 
 async def test_several_dancers_are_told_with_their_ids() -> None:
@@ -130,14 +118,14 @@ async def test_a_terminal_shows_a_table_that_keeps_up() -> None:
 
 async def test_numbers_alone_are_drawn_once_a_second_and_words_at_once() -> None:
     def at(sent: float, genre: str) -> PredictionMessage:
-        message = prediction(Status.GENRE, genre)
-        times = message.times.model_copy(update={"sent": sent})
-        return message.model_copy(update={"times": times, "confidence": sent / 100})
+        times = PredictionTimes(sent=sent, capture=1.0, pose=2.0, window_end=1.0)
+        return prediction(Status.GENRE, genre, times=times, confidence=sent / 100)
 
     out = StringIO()
     console = Console(file=out, force_terminal=True, width=100, color_system=None)
     drawn = []
-    async with TerminalOutlet(console) as outlet:
+    state = RunState(CLOCK)
+    async with SinkFanOut([state, TerminalSink(console, state)]) as sinks:
         for message in (
             at(50, "WA"),
             at(50.25, "WA"),
@@ -146,9 +134,9 @@ async def test_numbers_alone_are_drawn_once_a_second_and_words_at_once() -> None
             at(53, "LO"),
         ):
             before = len(out.getvalue())
-            await outlet.send(message, "")
+            await sinks.send(message)
             drawn.append(len(out.getvalue()) > before)
-        await outlet.send(at(53.9, "LO"), "")
+        await sinks.send(at(53.9, "LO"))
     assert drawn == [True, False, True, False, True]
     assert "54%" in last_row(out.getvalue())[0]
 

@@ -14,8 +14,8 @@ from websockets.exceptions import ConnectionClosed
 
 from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceState
 from dancetype.stream.web.client import Limits
-from dancetype.stream.web.server import WebSocketOutlet
-from tests.stream.said import changed, predicted
+from dancetype.stream.web.server import WebSocketSink
+from tests.messages import changed, predicted
 
 TOKEN = "correct-horse-battery"
 # Much more than the buffers between a server and a client that does not read.
@@ -32,19 +32,19 @@ HANDSHAKE = (
 def state(
     seq: int, source: str = "clip", state: SourceState = SourceState.RUNNING
 ) -> SourceMessage:
-    return changed(state, source).model_copy(update={"seq": seq})
+    return changed(state, source, seq=seq)
 
 
 def prediction(seq: int, source: str = "clip") -> PredictionMessage:
-    return predicted(source).model_copy(update={"seq": seq})
+    return predicted(source, seq=seq)
 
 
-async def send(outlet: WebSocketOutlet, *messages: SourceMessage | PredictionMessage) -> None:
+async def send(outlet: WebSocketSink, *messages: SourceMessage | PredictionMessage) -> None:
     for message in messages:
         await outlet.send(message, message.model_dump_json())
 
 
-def client(outlet: WebSocketOutlet, query: str = "", **options: Any) -> connect:
+def client(outlet: WebSocketSink, query: str = "", **options: Any) -> connect:
     url = f"{outlet.url.replace('http', 'ws')}ws{query}"
     return connect(url, proxy=None, max_size=None, close_timeout=1, **options)
 
@@ -68,9 +68,7 @@ async def closing(connection: ClientConnection) -> tuple[int, str]:
     return connection.close_code, connection.close_reason or ""
 
 
-async def get(
-    outlet: WebSocketOutlet, path: str, **headers: str
-) -> tuple[int, dict[str, str], str]:
+async def get(outlet: WebSocketSink, path: str, **headers: str) -> tuple[int, dict[str, str], str]:
     def fetch() -> tuple[int, dict[str, str], str]:
         request = Request(f"http://{outlet.host}:{outlet.port}{path}", headers=headers)
         try:

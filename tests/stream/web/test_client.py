@@ -9,7 +9,7 @@ from websockets.exceptions import ConnectionClosed
 
 from dancetype.stream.web.access import Access
 from dancetype.stream.web.client import Limits
-from dancetype.stream.web.server import Refusal, WebSocketOutlet
+from dancetype.stream.web.server import Refusal, WebSocketSink
 from tests.stream.web.talking import (
     HANDSHAKE,
     HUGE,
@@ -38,29 +38,29 @@ def nothing_said_in_secret(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 
 @pytest.fixture
-async def outlet() -> AsyncIterator[WebSocketOutlet]:
-    async with WebSocketOutlet(port=0, limits=QUIET) as outlet:
+async def outlet() -> AsyncIterator[WebSocketSink]:
+    async with WebSocketSink(port=0, limits=QUIET) as outlet:
         yield outlet
 
 
 @pytest.fixture
-async def guarded() -> AsyncIterator[WebSocketOutlet]:
-    async with WebSocketOutlet(port=0, access=Access(TOKEN), limits=QUIET) as outlet:
+async def guarded() -> AsyncIterator[WebSocketSink]:
+    async with WebSocketSink(port=0, access=Access(TOKEN), limits=QUIET) as outlet:
         await send(outlet, state(0))
         yield outlet
 
 
-async def test_every_client_gets_every_message_it_keeps_up_with(outlet: WebSocketOutlet) -> None:
+async def test_every_client_gets_every_message_it_keeps_up_with(outlet: WebSocketSink) -> None:
     async with client(outlet) as one, client(outlet) as other:
         for seq in range(3):
             await send(outlet, prediction(seq))
             assert (await receive(one))["seq"] == seq
             assert (await receive(other))["seq"] == seq
-        assert outlet.clients == 2
+        assert outlet.counts()["connected"] == 2
 
 
 async def test_who_joins_gets_the_last_state_and_prediction_of_each_source_in_their_order(
-    outlet: WebSocketOutlet,
+    outlet: WebSocketSink,
 ) -> None:
     await send(outlet, state(0, "left"), prediction(1, "left"), prediction(2, "left"))
     await send(outlet, prediction(5, "right"), state(6, "right"))
@@ -72,7 +72,7 @@ async def test_who_joins_gets_the_last_state_and_prediction_of_each_source_in_th
 
 async def test_a_slow_client_skips_to_the_newest_and_is_told_how_many_it_missed() -> None:
     limits = Limits(heartbeat=0.05, sending=60.0)
-    async with WebSocketOutlet(port=0, limits=limits) as outlet, client(outlet) as slow:
+    async with WebSocketSink(port=0, limits=limits) as outlet, client(outlet) as slow:
         slow.transport.pause_reading()
         huge = state(0)
         await outlet.send(huge, f'{{"type": "{HUGE}"}}')
@@ -87,7 +87,7 @@ async def test_a_slow_client_skips_to_the_newest_and_is_told_how_many_it_missed(
 
 async def test_heartbeats_come_without_any_source() -> None:
     limits = Limits(heartbeat=0.01)
-    async with WebSocketOutlet(port=0, limits=limits) as outlet, client(outlet) as waiting:
+    async with WebSocketSink(port=0, limits=limits) as outlet, client(outlet) as waiting:
         first, second = await receive(waiting), await receive(waiting)
     assert first["type"] == second["type"] == "heartbeat"
     assert first["dropped"] == {}
@@ -96,7 +96,7 @@ async def test_heartbeats_come_without_any_source() -> None:
 
 async def test_who_does_not_read_is_cut_off_counted_and_delays_nobody() -> None:
     limits = Limits(heartbeat=0.1, sending=0.3)
-    async with WebSocketOutlet(port=0, limits=limits) as outlet, client(outlet) as quick:
+    async with WebSocketSink(port=0, limits=limits) as outlet, client(outlet) as quick:
         with (
             warnings_logged() as lines,
             socket.create_connection((outlet.host, outlet.port)) as raw,
@@ -108,10 +108,10 @@ async def test_who_does_not_read_is_cut_off_counted_and_delays_nobody() -> None:
             while (await receive(quick)).get("seq") != 1:
                 pass
             assert await lines.next() == "client 127.0.0.1 does not read and is cut off"
-        assert (outlet.cut_off, outlet.clients) == (1, 1)
+        assert (outlet.counts()["cut_off"], outlet.counts()["connected"]) == (1, 1)
 
 
-async def test_sources_are_chosen_in_the_url(outlet: WebSocketOutlet) -> None:
+async def test_sources_are_chosen_in_the_url(outlet: WebSocketSink) -> None:
     await send(outlet, state(0, "left"), state(0, "right"), state(0, "middle"))
     async with client(outlet, "?source=right&source=later") as chooser:
         await send(outlet, state(1, "left"), state(0, "later"), state(1, "right"))
@@ -121,7 +121,7 @@ async def test_sources_are_chosen_in_the_url(outlet: WebSocketOutlet) -> None:
 
 
 async def test_another_choice_holds_from_then_on_and_new_sources_greet(
-    outlet: WebSocketOutlet,
+    outlet: WebSocketSink,
 ) -> None:
     await send(outlet, state(0, "left"), state(0, "right"))
     async with client(outlet, "?source=left") as chooser:
@@ -136,14 +136,14 @@ async def test_another_choice_holds_from_then_on_and_new_sources_greet(
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer"])
-async def test_a_token_in_the_header_lets_in(guarded: WebSocketOutlet, scheme: str) -> None:
+async def test_a_token_in_the_header_lets_in(guarded: WebSocketSink, scheme: str) -> None:
     headers = {"Authorization": f"{scheme} {TOKEN}"}
     async with client(guarded, additional_headers=headers) as known:
         assert (await receive(known))["seq"] == 0
 
 
 async def test_a_token_in_the_first_message_lets_in_and_may_choose_sources(
-    guarded: WebSocketOutlet,
+    guarded: WebSocketSink,
 ) -> None:
     await send(guarded, state(7, "right"))
     async with client(guarded) as known:
@@ -151,14 +151,14 @@ async def test_a_token_in_the_first_message_lets_in_and_may_choose_sources(
         assert (await receive(known))["seq"] == 7
 
 
-async def test_a_hello_without_sources_leaves_those_of_the_url(guarded: WebSocketOutlet) -> None:
+async def test_a_hello_without_sources_leaves_those_of_the_url(guarded: WebSocketSink) -> None:
     await send(guarded, state(7, "right"))
     async with client(guarded, "?source=right") as known:
         await say(known, type="hello", token=TOKEN)
         assert (await receive(known))["seq"] == 7
 
 
-async def test_where_no_token_is_needed_a_hello_does_no_harm(outlet: WebSocketOutlet) -> None:
+async def test_where_no_token_is_needed_a_hello_does_no_harm(outlet: WebSocketSink) -> None:
     await send(outlet, state(0, "left"), state(0, "right"))
     async with client(outlet, "?source=left") as polite:
         assert (await receive(polite))["source"] == "left"
@@ -176,17 +176,17 @@ async def test_where_no_token_is_needed_a_hello_does_no_harm(outlet: WebSocketOu
     ],
 )
 async def test_whatever_else_comes_first_ends_in_the_same_words(said: dict[str, object]) -> None:
-    async with WebSocketOutlet(port=0, access=Access(TOKEN), limits=QUIET) as outlet:
+    async with WebSocketSink(port=0, access=Access(TOKEN), limits=QUIET) as outlet:
         await send(outlet, state(0))
         async with client(outlet) as stranger:
             await say(stranger, **said)
             assert await closing(stranger) == (4401, "token needed")
         async with client(outlet, additional_headers={"Authorization": "Bearer x"}) as stranger:
             assert await closing(stranger) == (4401, "token needed")
-    assert outlet.refusals[Refusal.TOKEN] == outlet.refused == 2
+    assert outlet.refusals[Refusal.TOKEN] == outlet.counts()["refused"] == 2
 
 
-async def test_a_wrong_token_counts_after_a_right_one_too(guarded: WebSocketOutlet) -> None:
+async def test_a_wrong_token_counts_after_a_right_one_too(guarded: WebSocketSink) -> None:
     async with client(guarded, additional_headers={"Authorization": f"Bearer {TOKEN}"}) as known:
         await say(known, type="hello", token="another")
         assert await closing(known) == (4401, "token needed")
@@ -194,7 +194,7 @@ async def test_a_wrong_token_counts_after_a_right_one_too(guarded: WebSocketOutl
 
 async def test_who_never_says_hello_gets_nothing_and_goes_in_time() -> None:
     limits = Limits(hello=0.3, heartbeat=0.01)
-    async with WebSocketOutlet(port=0, access=Access(TOKEN), limits=limits) as outlet:
+    async with WebSocketSink(port=0, access=Access(TOKEN), limits=limits) as outlet:
         await send(outlet, state(0))
         async with client(outlet) as silent:
             await send(outlet, state(1))
@@ -218,7 +218,7 @@ async def test_who_never_says_hello_gets_nothing_and_goes_in_time() -> None:
     ],
 )
 async def test_what_clients_may_not_say_ends_in_a_code_of_its_own(
-    guarded: WebSocketOutlet, said: str | bytes | list[str], code: int, words: str, before: bool
+    guarded: WebSocketSink, said: str | bytes | list[str], code: int, words: str, before: bool
 ) -> None:
     headers = {} if before else {"Authorization": f"Bearer {TOKEN}"}
     async with client(guarded, additional_headers=headers) as odd:
@@ -228,7 +228,7 @@ async def test_what_clients_may_not_say_ends_in_a_code_of_its_own(
         assert words in closed[1]
 
 
-async def test_too_many_messages_end_in_a_code_of_their_own(outlet: WebSocketOutlet) -> None:
+async def test_too_many_messages_end_in_a_code_of_their_own(outlet: WebSocketSink) -> None:
     async with client(outlet) as eager:
         for _ in range(20):
             await say(eager, type="subscribe")
@@ -238,7 +238,7 @@ async def test_too_many_messages_end_in_a_code_of_their_own(outlet: WebSocketOut
         assert await closing(eager) == (1008, "too many messages")
 
 
-async def test_a_flood_of_pings_ends_in_a_code_of_its_own(outlet: WebSocketOutlet) -> None:
+async def test_a_flood_of_pings_ends_in_a_code_of_its_own(outlet: WebSocketSink) -> None:
     ping = b"\x89\x80\x00\x00\x00\x00"
     reader, writer = await asyncio.open_connection(outlet.host, outlet.port)
     writer.write(HANDSHAKE)
@@ -251,12 +251,12 @@ async def test_a_flood_of_pings_ends_in_a_code_of_its_own(outlet: WebSocketOutle
 
 
 async def test_a_client_that_vanishes_leaves_no_trace(
-    outlet: WebSocketOutlet, caplog: pytest.LogCaptureFixture
+    outlet: WebSocketSink, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with client(outlet) as vanishing:
         vanishing.transport.abort()
     await send(outlet, state(0))
     async with client(outlet) as next_one:
         await receive(next_one)
-        assert outlet.clients == 1
+        assert outlet.counts()["connected"] == 1
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []

@@ -6,9 +6,10 @@ import pytest
 
 from dancetype.engine.errors import Fault
 from dancetype.stream.messages import Clock, PredictionMessage, SourceMessage, SourceState
+from dancetype.stream.run_state import RunState
 from dancetype.stream.web.health import Health
 from dancetype.stream.web.pages import Page
-from tests.stream.said import changed, predicted
+from tests.messages import changed, predicted
 
 
 class Machine:
@@ -18,7 +19,8 @@ class Machine:
         self.monotonic = 100.0
         self.wall = 1000.0
         self.clock = Clock.start(lambda: self.monotonic, lambda: self.wall)
-        self.health = Health(self.clock)
+        self.state = RunState(self.clock)
+        self.health = Health(self.state)
 
     @property
     def now(self) -> float:
@@ -30,7 +32,7 @@ class Machine:
 
     async def says(self, *messages: PredictionMessage | SourceMessage) -> None:
         for message in messages:
-            await self.health.send(message, message.model_dump_json())
+            await self.state.send(message, "")
 
     async def sees(self, source: str = "stage") -> None:
         await self.says(predicted(source, capture=self.now))
@@ -146,4 +148,4 @@ async def test_nobody_else_learns_anything_of_the_sources(machine: Machine) -> N
 
 def test_a_frame_that_is_never_fresh_makes_no_sense() -> None:
     with pytest.raises(ValueError, match="more than 0 seconds"):
-        Health(Clock(lambda: 0.0, 0.0), fresh=0.0)
+        Health(RunState(Clock(lambda: 0.0, 0.0)), fresh=0.0)

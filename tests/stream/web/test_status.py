@@ -5,8 +5,9 @@ import pytest
 
 from dancetype.engine.rolling import Status
 from dancetype.stream.messages import Clock, Message, SourceState
+from dancetype.stream.run_state import RunState
 from dancetype.stream.web.status import Overview
-from tests.stream.said import changed, predicted
+from tests.messages import changed, predicted
 
 
 class Watch:
@@ -14,17 +15,18 @@ class Watch:
 
     def __init__(self) -> None:
         self.now = 1000.0
+        self.state = RunState(Clock(lambda: self.now, 0.0))
         self.overview = Overview(
             program="1.2.3",
             model="live",
             provider="CPU",
             genres={"HO": "house", "SALSA": "salsa"},
             preview=False,
-            clock=Clock(lambda: self.now, 0.0),
+            state=self.state,
         )
 
     async def hear(self, message: Message) -> None:
-        await self.overview.send(message, "")
+        await self.state.send(message, "")
 
     def told(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.overview.page(True).body)
@@ -47,8 +49,8 @@ async def dance(watch: Watch, *genres: str | None, latency: float = 0.1) -> None
 
 async def test_it_says_what_runs_and_who_is_connected() -> None:
     watch = Watch()
-    watch.overview.watch_clients(lambda: {"connected": 3, "most": 256})
-    watch.overview.watch_broker(lambda: {"stage": True})
+    watch.state.clients = lambda: {"connected": 3, "most": 256}
+    watch.state.broker_links = lambda: {"stage": True}
     told = watch.told()
     assert told["genres"] == {"HO": "house", "SALSA": "salsa"}
     assert (told["version"], told["program"], told["model"]) == (1, "1.2.3", "live")

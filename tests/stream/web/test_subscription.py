@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dancetype.stream.web.subscription import (
+    CloseClient,
     Hello,
-    ShutOut,
     Subscribe,
     read_request,
     sources_in,
@@ -58,7 +58,7 @@ def test_what_clients_may_say_is_understood(said: dict[str, Any], meant: object)
     ],
 )
 def test_anything_else_is_told_from_it_by_code_and_reason(text: str, code: int, part: str) -> None:
-    with pytest.raises(ShutOut) as shut_out:
+    with pytest.raises(CloseClient) as shut_out:
         read_request(text)
     assert shut_out.value.code == code
     assert part in shut_out.value.reason
@@ -66,7 +66,7 @@ def test_anything_else_is_told_from_it_by_code_and_reason(text: str, code: int, 
 
 @given(st.text() | st.recursive(st.none() | st.text(), st.lists).map(json.dumps))
 def test_nothing_else_is_raised_and_reasons_fit_a_close_frame(text: str) -> None:
-    with pytest.raises(ShutOut) as shut_out:
+    with pytest.raises(CloseClient) as shut_out:
         read_request(text)
     assert len(shut_out.value.reason.encode()) <= 123
 
@@ -82,7 +82,7 @@ def test_nothing_else_is_raised_and_reasons_fit_a_close_frame(text: str) -> None
     ],
 )
 def test_a_reason_repeats_nothing_that_was_said(said: dict[str, Any]) -> None:
-    with pytest.raises(ShutOut) as shut_out:
+    with pytest.raises(CloseClient) as shut_out:
         read_request(json.dumps(said))
     assert SECRET not in str(shut_out.value)
 
@@ -92,7 +92,7 @@ def test_a_hello_shows_its_token_to_nobody() -> None:
 
 
 def test_the_reason_of_a_close_frame_is_cut_to_its_room_between_letters() -> None:
-    assert ShutOut(4400, "é" * 100).reason == "é" * 61
+    assert CloseClient(4400, "é" * 100).reason == "é" * 61
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dancetype.engine.errors import SinkError
-from dancetype.stream.web.tls import tls_context
+from dancetype.stream.web.access import tls_context
 
 
 def a_certificate(folder: Path, name: str, *, password: str | None = None) -> tuple[Path, Path]:
