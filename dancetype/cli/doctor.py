@@ -1,4 +1,4 @@
-"""`dancetype doctor`: what is installed, what works, and what to do about what does not."""
+"""`dancetype doctor`: check what is installed, what works, and how to fix the rest."""
 
 import ctypes
 import platform
@@ -13,8 +13,9 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
+from dancetype.cli.options import with_settings
+from dancetype.engine.defaults import PoseRuntime
 from dancetype.engine.errors import ExpectedError
-from dancetype.engine.pose.base import PoseRuntime
 from dancetype.loading import MEDIAPIPE_LIBRARIES, SYSTEM_LIBRARIES
 from dancetype.stream.assets import POSE_MODELS, cache_folder, is_cached
 from dancetype.stream.settings import Settings
@@ -51,12 +52,9 @@ class Finding:
     advice: str = ""
 
 
+@with_settings
 def doctor(settings: Settings) -> None:
-    """Prints all findings.
-
-    Raises:
-        SystemExit: one of them is a failure.
-    """
+    """Check what works on this machine, and show how to fix what does not."""
     with chatter_dropped():
         findings = list(examine(settings))
     console = Console(highlight=False, soft_wrap=True)

@@ -5,26 +5,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
-import dancetype.cli.stream_commands
-from dancetype import loading
-from dancetype.cli import doctor
-from dancetype.cli import run as live
+from dancetype import live, loading
+from dancetype.cli import app, doctor
 from dancetype.cli.doctor import Verdict
 from dancetype.engine.errors import ExpectedError, SettingsError
 from dancetype.stream.assets import POSE_MODELS
 from dancetype.stream.settings import Settings
 
 MakeVideo = Callable[..., Path]
-
-
-@pytest.fixture
-def app() -> typer.Typer:
-    app = typer.Typer()
-    dancetype.cli.stream_commands.register(app)
-    return app
 
 
 @pytest.mark.parametrize(
@@ -41,7 +31,7 @@ def app() -> typer.Typer:
     ],
     ids=" ".join,
 )
-def test_each_verb_explains_itself(app: typer.Typer, words: list[str]) -> None:
+def test_each_verb_explains_itself(words: list[str]) -> None:
     result = CliRunner().invoke(app, [*words, "--help"])
     assert result.exit_code == 0
     assert "Usage" in result.output
@@ -59,11 +49,11 @@ def test_help_waits_for_no_heavy_library() -> None:
 
 
 def test_without_source_flags_the_sources_of_the_settings_file_run(
-    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "show.toml").write_text('[source]\nleft = "test:"\nright = "0"\n')
     ran: list[Settings] = []
-    monkeypatch.setattr(live, "run", ran.append)
+    monkeypatch.setattr(live, "live", lambda settings, *_, **__: ran.append(settings))
     result = CliRunner().invoke(app, ["run", "--config", str(tmp_path / "show.toml")])
     assert result.exit_code == 0, result.output
     assert list(ran[0].source) == ["left", "right"]
@@ -87,7 +77,7 @@ def test_without_source_flags_the_sources_of_the_settings_file_run(
     ],
     ids=" ".join,
 )
-def test_wrong_use_is_an_error_of_code_2(app: typer.Typer, words: list[str]) -> None:
+def test_wrong_use_is_an_error_of_code_2(words: list[str]) -> None:
     error = CliRunner().invoke(app, words).exception
     assert isinstance(error, SettingsError)
     assert error.exit_code == 2
@@ -107,7 +97,7 @@ def test_wrong_use_is_an_error_of_code_2(app: typer.Typer, words: list[str]) -> 
     ],
     ids=" ".join,
 )
-def test_an_unknown_word_ends_with_code_2(app: typer.Typer, words: list[str]) -> None:
+def test_an_unknown_word_ends_with_code_2(words: list[str]) -> None:
     assert CliRunner().invoke(app, words).exit_code == 2
 
 
@@ -121,21 +111,19 @@ def test_an_unknown_word_ends_with_code_2(app: typer.Typer, words: list[str]) ->
     ],
     ids=" ".join,
 )
-def test_a_file_that_is_not_there_is_an_expected_error(
-    app: typer.Typer, words: list[str], pose_model: Path
-) -> None:
+def test_a_file_that_is_not_there_is_an_expected_error(words: list[str], pose_model: Path) -> None:
     error = CliRunner().invoke(app, words).exception
     assert isinstance(error, ExpectedError)
     assert "/nowhere" in str(error)
 
 
-def test_a_model_that_is_there_is_not_pulled_again(app: typer.Typer, pose_model: Path) -> None:
+def test_a_model_that_is_there_is_not_pulled_again(pose_model: Path) -> None:
     result = CliRunner().invoke(app, ["models", "pull"])
     assert result.output.split() == [str(pose_model)]
 
 
 def test_a_clip_without_a_person_has_no_genre_and_the_reason(
-    app: typer.Typer, make_video: MakeVideo, pose_model: Path
+    make_video: MakeVideo, pose_model: Path
 ) -> None:
     video = make_video(frames=10, fps=5)
     result = CliRunner().invoke(app, ["classify", "--json", str(video)])
@@ -147,7 +135,7 @@ def test_a_clip_without_a_person_has_no_genre_and_the_reason(
 
 
 def test_a_file_that_cannot_be_read_does_not_stop_the_rest(
-    app: typer.Typer, make_video: MakeVideo, pose_model: Path
+    make_video: MakeVideo, pose_model: Path
 ) -> None:
     words = ["classify", "--json", "/nowhere.mp4", str(make_video())]
     result = CliRunner().invoke(app, words)
@@ -158,7 +146,7 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_rest(
 
 
 def test_without_json_results_are_a_table_and_faults_lines_beside_it(
-    app: typer.Typer, make_video: MakeVideo, pose_model: Path
+    make_video: MakeVideo, pose_model: Path
 ) -> None:
     result = CliRunner().invoke(app, ["classify", "/nowhere.mp4", str(make_video())])
     assert "0/10" in result.stdout
@@ -166,7 +154,7 @@ def test_without_json_results_are_a_table_and_faults_lines_beside_it(
 
 
 def test_a_recording_in_which_nobody_is_seen_is_not_kept(
-    app: typer.Typer, make_video: MakeVideo, pose_model: Path, tmp_path: Path
+    make_video: MakeVideo, pose_model: Path, tmp_path: Path
 ) -> None:
     label = ["--genre", "BR", "--dancer", "Ann", "--out", str(tmp_path / "tracks")]
     result = CliRunner().invoke(app, ["record", str(make_video()), *label])
@@ -175,9 +163,7 @@ def test_a_recording_in_which_nobody_is_seen_is_not_kept(
     assert list((tmp_path / "tracks").iterdir()) == []
 
 
-def test_a_file_in_place_of_the_folder_for_tracks_is_an_expected_error(
-    app: typer.Typer, tmp_path: Path
-) -> None:
+def test_a_file_in_place_of_the_folder_for_tracks_is_an_expected_error(tmp_path: Path) -> None:
     (tmp_path / "tracks").write_text("")
     label = ["--genre", "BR", "--dancer", "Ann", "--out", str(tmp_path / "tracks")]
     error = CliRunner().invoke(app, ["record", "test:", *label]).exception
@@ -185,7 +171,7 @@ def test_a_file_in_place_of_the_folder_for_tracks_is_an_expected_error(
     assert "tracks: cannot hold tracks" in str(error)
 
 
-def test_the_doctor_names_what_there_is(app: typer.Typer, pose_model: Path) -> None:
+def test_the_doctor_names_what_there_is(pose_model: Path) -> None:
     result = CliRunner().invoke(app, ["doctor"])
     for what in ("Python", "mediapipe", "providers", "pose model", "genre model", "webcams"):
         assert what in result.stdout
@@ -193,7 +179,7 @@ def test_the_doctor_names_what_there_is(app: typer.Typer, pose_model: Path) -> N
 
 
 def test_the_doctor_says_what_to_do_about_a_pose_model_that_is_not_there(
-    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DANCETYPE_CACHE", str(tmp_path))
     result = CliRunner().invoke(app, ["doctor"])
