@@ -1,14 +1,15 @@
 """Settings of a run, read from flags, environment variables and a TOML file, in that order."""
 
-import json
+import itertools
 import re
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_core import from_json
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict
 
 from dancetype.engine.defaults import DEFAULT_HOP, DEFAULT_RUNTIME, Device, PoseRuntime
@@ -68,7 +69,9 @@ def name_sources(value: Any) -> dict[str, SourceUri]:
     sources: dict[str, SourceUri] = {}
     for name, text in pairs:
         uri = parse_uri(text)
-        free = name or _free(uri.short_name, taken)
+        short = uri.short_name
+        candidates = itertools.chain([short], (f"{short}-{n}" for n in itertools.count(2)))
+        free = name or next(each for each in candidates if each not in taken)
         taken.add(free)
         sources[free] = uri
     return sources
@@ -225,7 +228,7 @@ def _pairs(value: Any) -> list[tuple[str | None, str]]:
     elif isinstance(value, str):
         # An environment variable holds one source, or several as a JSON list.
         is_list = value.lstrip().startswith("[")
-        return _pairs(_json(value)) if is_list else [_split(value)]
+        return _pairs(from_json(value)) if is_list else [_split(value)]
     elif isinstance(value, list | tuple):
         pairs = [_split(text) if isinstance(text, str) else (None, text) for text in value]
     else:
@@ -235,21 +238,6 @@ def _pairs(value: Any) -> list[tuple[str | None, str]]:
     return pairs
 
 
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except RecursionError:
-        raise ValueError("takes a list of texts, not lists in lists") from None
-
-
 def _split(text: str) -> tuple[str | None, str]:
     name, equals, uri = text.partition("=")
     return (name, uri) if equals and _NAME.fullmatch(name) else (None, text)
-
-
-def _free(name: str, taken: Collection[str]) -> str:
-    number, free = 1, name
-    while free in taken:
-        number += 1
-        free = f"{name}-{number}"
-    return free
