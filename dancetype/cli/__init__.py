@@ -30,9 +30,11 @@ _COMMANDS: Final = (
 )
 """Modules, each with a function or a `typer.Typer` of the same name, in the order of the help."""
 
-_EXTRAS: Final = dict.fromkeys(("torch", "onnx", "onnxscript", "sklearn"), "train") | dict.fromkeys(
-    ("anny", "pyrender", "OpenGL"), "synth"
-)
+_EXTRAS: Final = {
+    **dict.fromkeys(("torch", "onnx", "onnxscript", "sklearn"), "train"),
+    **dict.fromkeys(("anny", "pyrender", "OpenGL"), "synth"),
+    **dict.fromkeys(("pyarrow", "ray"), "fleet"),
+}
 """Optional packages, with the extra that installs each."""
 
 
@@ -107,7 +109,3 @@ def main() -> None:
 def _print_error(reason: str) -> None:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"[red]error:[/red] {escape(reason)}")
-
-
-if __name__ == "__main__":
-    main()

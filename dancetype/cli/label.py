@@ -52,14 +52,8 @@ def label(
         raise SettingsError(f"{folder}: no such folder")
     with chatter_dropped(), native_libraries():
         from dancetype.engine.classifier import Classifier
-
-        try:
-            from dancetype.stream.offline.archive.ledger import Ledger
-            from dancetype.stream.offline.archive.plan import is_done, survey
-        except ModuleNotFoundError as error:
-            raise ExpectedError(
-                f"this needs {error.name}: pip install 'dancetype[fleet]'"
-            ) from error
+        from dancetype.stream.offline.archive.ledger import Ledger
+        from dancetype.stream.offline.archive.plan import is_done, survey
 
         archive = survey(folder)
         # Such as where nothing is mounted: it must not cost the table its rows.

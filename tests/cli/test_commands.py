@@ -37,15 +37,37 @@ def test_each_verb_explains_itself(words: list[str]) -> None:
     assert "Usage" in result.output
 
 
-def test_help_waits_for_no_heavy_library() -> None:
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"]], ids=" ".join)
+def test_help_waits_for_no_heavy_library(words: list[str]) -> None:
     script = (
         "import sys\n"
         "from dancetype.cli import app\n"
-        "try: app(['run', '--help'])\n"
+        f"try: app({words})\n"
         "except SystemExit: print({'cv2', 'mediapipe', 'onnxruntime', 'numpy'} & set(sys.modules))"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert run.stdout.splitlines()[-1] == "set()"
+
+
+def test_each_setting_is_a_flag_of_run_with_its_default_and_choices() -> None:
+    output = CliRunner().invoke(app, ["run", "--help"]).output
+    text = " ".join(output.replace("│", " ").split())
+    for name in Settings.model_fields:
+        assert f"--{name.replace('_', '-')} " in text
+    assert "--no-serve" in text
+    assert "--no-preview" not in text
+    assert "Seconds between predictions (default: 0.25)." in text
+    assert "mediapipe or litert (default: litert)." in text
+
+
+def test_a_command_has_the_flags_of_its_settings_only() -> None:
+    text = CliRunner().invoke(app, ["classify", "--help"]).output
+    assert "--pose-runtime" in text
+    assert "--mqtt" not in text
+
+
+def test_a_mistyped_command_gets_a_suggestion() -> None:
+    assert "Did you mean 'classify'?" in CliRunner().invoke(app, ["clasify"]).output
 
 
 def test_without_source_flags_the_sources_of_the_settings_file_run(
