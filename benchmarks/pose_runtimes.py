@@ -26,9 +26,10 @@ from rich.console import Console
 
 from benchmarks.marked import ROOT, conditions, write_part
 from dancetype.engine.classifier import Classifier
+from dancetype.engine.defaults import PoseRuntime
 from dancetype.engine.errors import ExpectedError
 from dancetype.engine.landmarks import Landmarks
-from dancetype.engine.pose.base import PoseEstimator, PoseRuntime
+from dancetype.engine.pose.base import PoseEstimator
 from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.recognizer import Prediction, Recognizer
 from dancetype.stream.assets import POSE_MODELS, cache_folder, fetch

@@ -3,17 +3,17 @@
 import logging
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dancetype.engine.contract import Contract, contract_error
+from dancetype.engine.defaults import Device
 from dancetype.engine.errors import ModelError, first_line
 from dancetype.engine.onnx import CPU, CUDA, has_cuda, ort, preload_cuda
 from dancetype.engine.skeleton import Array
 
-Device = Literal["auto", "cpu", "cuda"]
 Providers = list[str | tuple[str, dict[str, str]]]
 
 SHIPPED: Final = files("dancetype.engine") / "models" / "live.onnx"

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from dancetype.engine.contract import Contract
+from dancetype.engine.defaults import DEFAULT_HOP
 from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.recognizer import Beat, Memory, Prediction, WindowClassifier, predict
 from dancetype.engine.rolling import Status
@@ -61,7 +62,9 @@ class Floor:
         hop: seconds between predictions.
     """
 
-    def __init__(self, classifier: WindowClassifier, *, people: int = 1, hop: float = 0.25) -> None:
+    def __init__(
+        self, classifier: WindowClassifier, *, people: int = 1, hop: float = DEFAULT_HOP
+    ) -> None:
         if people < 1:
             raise ValueError(f"there is one dancer or more to follow, not {people}")
         self._classifier = classifier

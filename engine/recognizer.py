@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancetype.engine.contract import Contract
+from dancetype.engine.defaults import DEFAULT_HOP
 from dancetype.engine.ring_buffer import RingBuffer
 from dancetype.engine.rolling import Estimate, RollingEstimate, Status
 from dancetype.engine.skeleton import Array, Pose
@@ -153,7 +154,7 @@ class Recognizer:
         self,
         classifier: WindowClassifier,
         *,
-        hop: float = 0.25,
+        hop: float = DEFAULT_HOP,
         rolling: RollingEstimate | None = None,
     ) -> None:
         self._classifier = classifier

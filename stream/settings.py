@@ -1,42 +1,66 @@
-"""What a user can set, and the order in which it counts: flags, environment, TOML file."""
+"""Settings of a run, read from flags, environment variables and a TOML file, in that order."""
 
-import json
+import itertools
 import re
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic_core import from_json
+from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict
 
+from dancetype.engine.defaults import DEFAULT_HOP, DEFAULT_RUNTIME, Device, PoseRuntime
 from dancetype.engine.errors import SettingsError, SourceError
-from dancetype.engine.pose.base import DEFAULT_RUNTIME, PoseRuntime
 from dancetype.stream.sources.uri import SourceUri, parse_uri
 
-Device = Literal["auto", "cpu", "cuda"]
 Variant = Literal["lite", "full", "heavy"]
 
-# As a name goes into MQTT topics, it has no slash, plus or hash.
+# A name becomes a level of an MQTT topic, so it has no slash, plus or hash.
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """Appearance of a setting on the command line; its help is the setting's docstring.
+
+    Attributes:
+        panel: Heading that the flag is listed under.
+        commands: Commands that have the flag.
+        metavar: Placeholder for the value in the help.
+    """
+
+    panel: str
+    commands: frozenset[str]
+    metavar: str | None = None
+
+
+_INPUT: Final = "Sources and predictions"
+_SERVER: Final = "Page and WebSocket"
+_OUTPUT: Final = "MQTT, OSC and files"
+_MODELS: Final = "Models"
+
+_HERE: Final = frozenset({"run", "demo"})
+_WITH_SINKS: Final = _HERE | {"replay"}
+_LIVE: Final = _WITH_SINKS | {"fleet"}
+_WITH_SOURCES: Final = _HERE | {"fleet"}
+_FROM_FILES: Final = frozenset({"classify", "label"})
+_WITH_CLASSIFIER: Final = _LIVE | _FROM_FILES | {"doctor"}
+_WITH_POSES: Final = _WITH_SOURCES | _FROM_FILES | {"record", "doctor"}
+
+
 def name_sources(value: Any) -> dict[str, SourceUri]:
-    """Understands what a user wrote of sources.
+    """Return the sources that a user listed, by name.
 
     Args:
         value: `name=URI` or a bare URI, several of them in a list or as a JSON list, or a table of
-            names and URIs. A bare URI is named after what it is.
+            names and URIs. A bare URI gets a name that describes it.
 
     Raises:
-        ValueError: it is none of these, or two sources have one name.
-        SourceError: a URI is none.
+        ValueError: The value has another form, or two sources have the same name.
+        SourceError: A URI is invalid.
     """
     pairs = _pairs(value)
     taken = {name for name, _ in pairs if name}
@@ -45,21 +69,23 @@ def name_sources(value: Any) -> dict[str, SourceUri]:
     sources: dict[str, SourceUri] = {}
     for name, text in pairs:
         uri = parse_uri(text)
-        free = name or _free(uri.short_name, taken)
+        short = uri.short_name
+        candidates = itertools.chain([short], (f"{short}-{n}" for n in itertools.count(2)))
+        free = name or next(each for each in candidates if each not in taken)
         taken.add(free)
         sources[free] = uri
     return sources
 
 
-def _listed(value: Any) -> Any:
-    """A text, as a variable holds it, as the texts between its commas."""
+def _split_at_commas(value: Any) -> Any:
+    """Return the items of an environment variable; other values stay as they are."""
     return (
         tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
     )
 
 
 class Settings(BaseSettings):
-    """All settings of `dancetype run` and `demo`; other verbs take some of them."""
+    """All settings of `dancetype run` and `demo`; other commands take some of them."""
 
     model_config = SettingsConfigDict(
         env_prefix="DANCETYPE_",
@@ -67,95 +93,97 @@ class Settings(BaseSettings):
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
+        use_attribute_docstrings=True,
     )
 
-    source: Annotated[dict[str, SourceUri], NoDecode, BeforeValidator(name_sources)] = {}
-    """Sources by name."""
-    host: str = "127.0.0.1"
-    """Address the page and the WebSocket listen on."""
-    port: int = Field(8765, ge=0, le=65535)
-    """Port they listen on; 0 picks a free one."""
-    serve: bool = True
-    """Whether there are a page and a WebSocket at all."""
-    token: SecretStr | None = None
-    """What clients have to know, at least 16 characters."""
-    insecure: bool = False
-    """Whether to listen on other than loopback addresses without a token."""
-    allow_origin: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ()
-    """Origins of web pages that may connect, besides this machine's own."""
-    max_clients: int = Field(256, ge=1, le=10_000)
-    """How many WebSocket clients there may be at a time."""
-    tls_cert: Path | None = None
-    """Certificate chain (PEM) to serve the page and the WebSocket with."""
-    tls_key: Path | None = None
-    """Its private key (PEM), where it is not in the same file."""
-    preview: bool = False
-    """Whether the dashboard may show small pictures of the sources."""
-    mqtt: str | None = Field(None, repr=False)
-    """URL of an MQTT broker to send to."""
-    mqtt_ca: Path | None = None
-    """Certificate (PEM) of who vouches for the broker; those the system trusts where None."""
-    mqtt_client_id: str | None = Field(None, min_length=1, max_length=64)
-    """Our name at the broker, followed by each source's."""
-    homeassistant: bool = False
-    """Whether to tell Home Assistant, over MQTT, what there is."""
-    osc: str | None = None
-    """Where to send OSC messages: `host:port`."""
-    jsonl: Path | None = None
-    """File that messages are appended to."""
-    record: Path | None = None
-    """Folder that takes are kept in."""
-    people: int = Field(1, ge=1, le=6)
-    """How many dancers of a source to follow."""
-    stall: float = Field(2.0, ge=0.5, le=60)
+    source: Annotated[
+        dict[str, SourceUri],
+        NoDecode,
+        BeforeValidator(name_sources),
+        Flag(_INPUT, frozenset({"run"}), "[NAME=]URI"),
+    ] = {}
+    """Source: 0 (a webcam), rtsp://..., a file or test:; repeat for more."""
+    host: Annotated[str, Flag(_SERVER, _LIVE | {"doctor"})] = "127.0.0.1"
+    """Address of the page and the WebSocket."""
+    port: Annotated[int, Field(ge=0, le=65535), Flag(_SERVER, _LIVE | {"doctor"})] = 8765
+    """Port of the page and the WebSocket; 0 picks a free one."""
+    serve: Annotated[bool, Flag(_SERVER, _LIVE)] = True
+    """Serve the page and the WebSocket, or not."""
+    token: Annotated[SecretStr | None, Flag(_SERVER, _LIVE)] = None
+    """Token that clients must send, at least 16 characters. Safer in the environment:
+    DANCETYPE_TOKEN."""
+    insecure: Annotated[bool, Flag(_SERVER, _LIVE)] = False
+    """Allow unauthenticated clients on a non-local --host."""
+    allow_origin: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(_split_at_commas),
+        Flag(_SERVER, _LIVE, "http://HOST"),
+    ] = ()
+    """Origin of other web pages that may connect; repeat for more."""
+    max_clients: Annotated[int, Field(ge=1, le=10_000), Flag(_SERVER, _WITH_SINKS)] = 256
+    """Maximum number of WebSocket clients."""
+    tls_cert: Annotated[Path | None, Flag(_SERVER, _LIVE, "PEM")] = None
+    """Certificate chain of the page and the WebSocket."""
+    tls_key: Annotated[Path | None, Flag(_SERVER, _LIVE, "PEM")] = None
+    """Private key of --tls-cert, if it is in a file of its own."""
+    preview: Annotated[bool, Flag(_SERVER, _HERE)] = False
+    """Show small pictures of the sources on the page."""
+    mqtt: Annotated[str | None, Field(repr=False), Flag(_OUTPUT, _LIVE, "URL")] = None
+    """MQTT broker: mqtt://user:pass@host."""
+    mqtt_ca: Annotated[Path | None, Flag(_OUTPUT, _LIVE, "PEM")] = None
+    """CA certificate file for mqtts:// (default: the system's certificates)."""
+    mqtt_client_id: Annotated[
+        str | None, Field(min_length=1, max_length=64), Flag(_OUTPUT, _LIVE, "NAME")
+    ] = None
+    """MQTT client name; the name of each source is appended."""
+    homeassistant: Annotated[bool, Flag(_OUTPUT, _LIVE)] = False
+    """Announce the sources to Home Assistant over MQTT."""
+    osc: Annotated[str | None, Flag(_OUTPUT, _WITH_SINKS, "HOST:PORT")] = None
+    """Receiver of OSC messages."""
+    jsonl: Annotated[Path | None, Flag(_OUTPUT, _WITH_SINKS, "FILE")] = None
+    """File to append messages to."""
+    record: Annotated[Path | None, Flag(_OUTPUT, _HERE, "DIR")] = None
+    """Folder to record joints and predictions in, never images."""
+    people: Annotated[int, Field(ge=1, le=6), Flag(_INPUT, _LIVE)] = 1
+    """Number of dancers to follow in each source."""
+    stall: Annotated[float, Field(ge=0.5, le=60), Flag(_INPUT, _WITH_SOURCES)] = 2.0
     """Seconds without a frame after which a live source counts as stalled."""
-    hop: float = Field(0.25, ge=0.02, le=10)
+    hop: Annotated[float, Field(ge=0.02, le=10), Flag(_INPUT, _LIVE)] = DEFAULT_HOP
     """Seconds between predictions."""
-    model: Path | None = None
-    """Genre model; the shipped one where None."""
-    device: Device = "auto"
-    """What the genre model runs on."""
-    variant: Variant = "full"
+    model: Annotated[Path | None, Flag(_MODELS, _WITH_CLASSIFIER, "FILE")] = None
+    """Genre model, an ONNX file (default: the one in the package)."""
+    device: Annotated[Device, Flag(_MODELS, _WITH_CLASSIFIER)] = "auto"
+    """Processor of the genre model."""
+    variant: Annotated[Variant, Flag(_MODELS, _WITH_POSES | {"pull"})] = "full"
     """Pose model."""
-    pose_runtime: PoseRuntime = DEFAULT_RUNTIME
-    """What runs the pose model."""
-    pose_fps: float | None = Field(None, ge=1, le=240)
-    """Frames a second to look for poses in; every frame where None."""
-    pose_model: Path | None = None
-    """File of a pose model, in place of a variant."""
-    seconds: float | None = Field(None, gt=0)
-    """How long to run; without end where None."""
+    pose_runtime: Annotated[PoseRuntime, Flag(_MODELS, _WITH_POSES)] = DEFAULT_RUNTIME
+    """Library that runs the pose model."""
+    pose_fps: Annotated[
+        float | None, Field(ge=1, le=240), Flag(_INPUT, _WITH_SOURCES | _FROM_FILES)
+    ] = None
+    """Frames per second to find poses in (default: all)."""
+    pose_model: Annotated[Path | None, Flag(_MODELS, _WITH_POSES, "FILE")] = None
+    """File of another pose model, in place of --variant."""
+    seconds: Annotated[float | None, Field(gt=0), Flag(_INPUT, _LIVE | {"record"})] = None
+    """Seconds to run (default: no limit)."""
 
 
 def load_settings(flags: Mapping[str, Any], *, config: Path | None = None) -> Settings:
-    """Brings flags, environment and TOML file together.
+    """Merge flags, environment variables and a TOML file; the first that has a setting counts.
 
     Args:
-        flags: by the name of the setting. None is a flag that was not given, and so is an empty
-            sequence, which is what typer makes of a flag that may be repeated.
-        config: the TOML file, if there is one.
+        flags: Values by setting. A flag that was not given is None, or an empty sequence if it may
+            be repeated.
+        config: TOML file, if there is one.
 
     Raises:
-        SettingsError: a key is unknown, or a value is none that it takes.
+        SettingsError: A key is unknown, or a value is invalid.
     """
     table = {} if config is None else _read(config)
-
-    class Configured(Settings):
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
-            env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,
-            file_secret_settings: PydanticBaseSettingsSource,
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            """First come, first served: flags, environment, TOML file."""
-            return init_settings, env_settings, InitSettingsSource(settings_cls, table)
-
     given = {name: value for name, value in flags.items() if value not in (None, [], ())}
     try:
-        return Configured(**given)
+        return Settings(**{**table, **EnvSettingsSource(Settings)(), **given})
     except SourceError as error:
         raise SettingsError(f"source: {error}") from error
     except ValidationError as error:
@@ -169,17 +197,17 @@ def _read(config: Path) -> dict[str, Any]:
         raise SettingsError(f"{config}: no such file") from None
     except OSError as error:
         raise SettingsError(f"{config}: cannot be read: {error.strerror}") from error
-    # Besides its own error, tomllib lets through those of long numbers and of tables in tables.
+    # tomllib also raises errors of its own making for long numbers and deeply nested tables.
     except (ValueError, RecursionError) as error:
         raise SettingsError(f"{config}: not TOML: {error}") from error
 
 
 def explained(error: ValidationError, config: Path | None = None) -> str:
-    """Says what is wrong first; the values stay untold, since passwords may be among them.
+    """Return the first problem in one line, without values, which may be passwords.
 
     Args:
-        error: of settings.
-        config: the TOML file they may be from.
+        error: Error of the settings.
+        config: TOML file that they may be from.
     """
     first = error.errors(include_url=False, include_input=False)[0]
     key = ".".join(str(part) for part in first["loc"])
@@ -191,16 +219,16 @@ def explained(error: ValidationError, config: Path | None = None) -> str:
 
 
 def _pairs(value: Any) -> list[tuple[str | None, str]]:
-    """Names, where given, and URIs."""
+    """Return pairs of a name, or None, and a URI."""
     if isinstance(value, Mapping):
         for name in value:
             if not _NAME.fullmatch(name):
                 raise ValueError(f"{name!r} is no name: letters, digits, '_', '.' and '-' make one")
         pairs: list[tuple[str | None, Any]] = list(value.items())
     elif isinstance(value, str):
-        # A variable holds one text, which may be a JSON list of several.
-        listed = value.lstrip().startswith("[")
-        return _pairs(_json(value)) if listed else [_split(value)]
+        # An environment variable holds one source, or several as a JSON list.
+        is_list = value.lstrip().startswith("[")
+        return _pairs(from_json(value)) if is_list else [_split(value)]
     elif isinstance(value, list | tuple):
         pairs = [_split(text) if isinstance(text, str) else (None, text) for text in value]
     else:
@@ -210,21 +238,6 @@ def _pairs(value: Any) -> list[tuple[str | None, str]]:
     return pairs
 
 
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except RecursionError:
-        raise ValueError("takes a list of texts, not lists in lists") from None
-
-
 def _split(text: str) -> tuple[str | None, str]:
     name, equals, uri = text.partition("=")
     return (name, uri) if equals and _NAME.fullmatch(name) else (None, text)
-
-
-def _free(name: str, taken: Collection[str]) -> str:
-    number, free = 1, name
-    while free in taken:
-        number += 1
-        free = f"{name}-{number}"
-    return free

@@ -30,8 +30,8 @@ from benchmarks.performance.trials import (
     start,
     thinned,
 )
+from dancetype.engine.defaults import DEFAULT_RUNTIME
 from dancetype.engine.errors import ExpectedError
-from dancetype.engine.pose.base import DEFAULT_RUNTIME
 from dancetype.stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
 from tests.testbed.rtsp_server import RtspServer, endless
 

@@ -8,7 +8,7 @@ from typing import Final
 from benchmarks.performance.measuring import Span, percentiles
 from benchmarks.performance.page import Goal, Table, number, share
 from benchmarks.performance.trials import CAMERA_FPS, LATE_MS, PLAIN, Load, Parts, Start
-from dancetype.engine.pose.base import DEFAULT_RUNTIME
+from dancetype.engine.defaults import DEFAULT_RUNTIME
 
 MEGABYTE: Final = 1e6
 _MOST_REST: Final = 0.08

@@ -1,67 +1,111 @@
-"""The command `dancetype`: the verbs of every folder under one name."""
+"""The command `dancetype`; each module of this package is one command."""
 
 import sys
-from typing import Annotated
+from importlib import import_module
+from importlib.metadata import version
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from typer.core import TyperGroup
 
-from dancetype.cli import export_commands, stream_commands, training_commands
 from dancetype.engine.errors import ExpectedError
 
-__version__ = "0.1.0"
-
-_EXTRAS = dict.fromkeys(("torch", "onnx", "onnxscript", "sklearn"), "train") | dict.fromkeys(
-    ("anny", "pyrender", "OpenGL"), "synth"
+_COMMANDS: Final = (
+    "run",
+    "demo",
+    "classify",
+    "label",
+    "record",
+    "replay",
+    "fleet",
+    "models",
+    "doctor",
+    "train",
+    "prepare",
+    "evaluate",
+    "synth",
+    "export",
 )
-"""Packages that not everybody has, and the extra that brings each."""
+"""Modules, each with a function or a `typer.Typer` of the same name, in the order of the help."""
+
+_EXTRAS: Final = {
+    **dict.fromkeys(("torch", "onnx", "onnxscript", "sklearn"), "train"),
+    **dict.fromkeys(("anny", "pyrender", "OpenGL"), "synth"),
+    **dict.fromkeys(("pyarrow", "ray"), "fleet"),
+}
+"""Optional packages, with the extra that installs each."""
+
+
+class _LazyCommands(TyperGroup):
+    """Commands that are imported when they are used: some import pydantic, which takes a while."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        # An unknown name is compared to the names of all commands, for a suggestion.
+        for name in [cmd_name] if cmd_name in _COMMANDS else _COMMANDS:
+            if name not in self.commands:
+                self.commands[name] = _load(name)
+        return self.commands.get(cmd_name)
+
+
+def _load(name: str) -> Any:
+    command = getattr(import_module(f"{__name__}.{name}"), name)
+    if not isinstance(command, typer.Typer):
+        function, command = command, typer.Typer(add_completion=False)
+        command.command(name)(function)
+    return typer.main.get_command(command)
+
 
 app = typer.Typer(
     name="dancetype",
-    help="Tells, live and from one camera, which of ten dance genres is being danced.",
+    cls=_LazyCommands,
+    help="Classify dance genres live from cameras, or in video files.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for commands in (stream_commands, training_commands, export_commands):
-    commands.register(app)
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"dancetype {__version__}")
+        typer.echo(f"dancetype {version('dancetype')}")
         raise typer.Exit
 
 
 @app.callback()
 def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which.")
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Show the version and exit.",
+        ),
     ] = False,
 ) -> None:
-    del version
+    del show_version
 
 
 def main() -> None:
-    """Runs the command; what a user can mend is told in one line, without a traceback."""
+    """Run the command line; an error that the user can act on is one line, without a traceback."""
     try:
         app(prog_name="dancetype")
     except ExpectedError as error:
-        _tell(str(error))
+        _print_error(str(error))
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get(error.name or "")
         if extra is None:
             raise
-        _tell(f"this needs {error.name}: pip install 'dancetype[{extra}]'")
+        _print_error(f"this needs {error.name}: pip install 'dancetype[{extra}]'")
         sys.exit(1)
 
 
-def _tell(reason: str) -> None:
+def _print_error(reason: str) -> None:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"[red]error:[/red] {escape(reason)}")
-
-
-if __name__ == "__main__":
-    main()

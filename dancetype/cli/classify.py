@@ -5,12 +5,12 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from rich.console import Console
 
-from dancetype.clip_worker import clip_worker, portable
-from dancetype.engine.classifier import Classifier
+from dancetype.cli.options import with_settings
 from dancetype.engine.cores import allowed_cores
 from dancetype.engine.errors import SettingsError, printable
 from dancetype.loading import estimator_maker, native_libraries
@@ -26,31 +26,38 @@ if TYPE_CHECKING:
     from dancetype.stream.offline.results import Report, Result
 
 
+@with_settings
 def classify(
-    words: list[Path],
     settings: Settings,
-    *,
-    jobs: int | None = None,
-    as_json: bool = False,
-    as_csv: bool = False,
-    video_out: str | None = None,
-    plot: str | None = None,
+    words: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help='Videos, folders of videos, or patterns such as "a/**/*.mp4".',
+        ),
+    ],
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Parallel processes (default: one per core).")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line per clip.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+    video_out: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.mp4|FOLDER/",
+            help="Write each clip with its skeleton and predictions drawn in; for several clips, "
+            "a folder of NAME.mp4 files.",
+        ),
+    ] = None,
+    plot: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.png|FOLDER/",
+            help="Plot the probability of each genre over time; for several clips, in a folder.",
+        ),
+    ] = None,
 ) -> None:
-    """Prints one result a clip; one that cannot be read does not stop the rest.
-
-    Args:
-        words: names of files and folders, and patterns.
-        settings: say the models and the hop.
-        jobs: clips to look at at a time; one a core where None.
-        as_json: print JSON lines in place of a table.
-        as_csv: print comma-separated values in place of a table.
-        video_out: file, or folder, for a film of each clip with what is said of it.
-        plot: file, or folder, for a plot of each clip's genres over time.
-
-    Raises:
-        ExpectedError: it cannot start.
-        SystemExit: one of the clips could not be read, or what was asked for not be written.
-    """
+    """Classify dance in video files."""
     if as_json and as_csv:
         raise SettingsError("--json and --csv are two ways to say the same: take one")
     clips = find_clips(words)
@@ -60,6 +67,7 @@ def classify(
     err = Console(stderr=True)
     failed = False
     with chatter_dropped(), native_libraries():
+        from dancetype.engine.classifier import Classifier
         from dancetype.stream.offline.clip_job import Task
         from dancetype.stream.offline.progress import ClipProgress
 
@@ -104,6 +112,8 @@ def _results(
     tasks: list["Task"], settings: Settings, jobs: int | None, progress: "ClipProgress"
 ) -> Generator[tuple[Path, "Result"]]:
     """Results in any order."""
+    from dancetype.clip_worker import clip_worker, portable
+
     if len(tasks) == 1:
         # Its decoder has the other cores.
         with clip_worker(settings, threads=0) as work:

@@ -1,37 +1,43 @@
-"""`dancetype doctor`: what is installed, what works, and what to do about what does not."""
+"""`dancetype doctor`: check the installation and the machine."""
 
 import ctypes
 import platform
 import socket
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from importlib import metadata
 from typing import Final
 
 from rich.console import Console
 from rich.text import Text
 
+from dancetype.cli.options import with_settings
 from dancetype.engine.errors import ExpectedError
-from dancetype.engine.pose.base import PoseRuntime
 from dancetype.loading import MEDIAPIPE_LIBRARIES, SYSTEM_LIBRARIES
 from dancetype.stream.assets import POSE_MODELS, cache_folder, is_cached
 from dancetype.stream.settings import Settings
 from dancetype.stream.system import chatter_dropped
 
-_NEEDED: Final = ("numpy", "websockets", "aiomqtt", "pydantic")
+_REQUIRED: Final = ("numpy", "websockets", "aiomqtt", "pydantic")
 _POSE_RUNTIMES: Final = {"mediapipe": "mediapipe", "litert": "ai-edge-litert"}
-_RUNTIMES: Final = ("onnxruntime", "onnxruntime-gpu")
+_ONNX_RUNTIMES: Final = ("onnxruntime", "onnxruntime-gpu")
 _FOR_TRAINING: Final = ("torch", "onnx", "onnxscript", "matplotlib")
+_INSTALL: Final = "pip install dancetype"
 
 
 class Verdict(StrEnum):
-    """What a check came to."""
+    """Result of a check."""
 
     OK = "ok"
     WARN = "warn"
+    """Only part of the program is affected."""
     FAIL = "fail"
+
+
+_COLOURS: Final = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "red"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,31 +45,27 @@ class Finding:
     """One line of the report.
 
     Attributes:
-        what: was looked at.
-        verdict: ok, a warning where only part of the work suffers, or a failure.
-        found: what there is.
-        advice: what to do about it.
+        subject: Package, file or device that was checked.
+        verdict: Result of the check.
+        found: State that the check found.
+        advice: Remedy, shown below the line unless the verdict is OK.
     """
 
-    what: str
+    subject: str
     verdict: Verdict
     found: str
     advice: str = ""
 
 
+@with_settings
 def doctor(settings: Settings) -> None:
-    """Prints all findings.
-
-    Raises:
-        SystemExit: one of them is a failure.
-    """
+    """Check what works on this machine, and show how to fix what does not."""
     with chatter_dropped():
         findings = list(examine(settings))
     console = Console(highlight=False, soft_wrap=True)
-    colours = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "red"}
     for finding in findings:
-        mark = (f"{finding.verdict:5}", colours[finding.verdict])
-        console.print(Text.assemble(mark, f"{finding.what:20} {finding.found}"))
+        verdict = (f"{finding.verdict:5}", _COLOURS[finding.verdict])
+        console.print(Text.assemble(verdict, f"{finding.subject:20} {finding.found}"))
         if finding.advice and finding.verdict is not Verdict.OK:
             console.print(Text(f"{'':26}{finding.advice}", "bold"))
     if any(finding.verdict is Verdict.FAIL for finding in findings):
@@ -71,27 +73,33 @@ def doctor(settings: Settings) -> None:
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Looks at all there is to look at; nothing is fetched and nothing changed."""
-    yield Finding(
-        "system", Verdict.OK, f"Python {platform.python_version()}, {platform.platform()}"
-    )
-    yield from _packages(_NEEDED, Verdict.FAIL, "pip install dancetype")
+    """Run all checks, without downloading or changing anything."""
+    system = f"Python {platform.python_version()}, {platform.platform()}"
+    yield Finding("system", Verdict.OK, system)
+    yield from _packages(_REQUIRED, Verdict.FAIL, _INSTALL)
     for name, package in _POSE_RUNTIMES.items():
-        # MediaPipe has no wheel for Linux on aarch64, where LiteRT serves.
+        # MediaPipe has no wheel for Linux on aarch64, where LiteRT is used.
         missing = Verdict.FAIL if name == settings.pose_runtime else Verdict.OK
-        yield from _packages((package,), missing, "pip install dancetype")
-    yield runtime()
-    yield from _packages(
-        _FOR_TRAINING, Verdict.OK, "only for training: pip install dancetype[train]"
-    )
+        yield from _packages((package,), missing, _INSTALL)
+    yield onnx_runtime()
+    yield from _packages(_FOR_TRAINING, Verdict.OK, f"only for training: {_INSTALL}[train]")
     if sys.platform == "linux":
-        for name, package in _libraries(settings.pose_runtime).items():
+        of_runtime = MEDIAPIPE_LIBRARIES if settings.pose_runtime == "mediapipe" else {}
+        for name, package in (SYSTEM_LIBRARIES | of_runtime).items():
             yield library(name, package)
-    yield _providers()
-    yield _genre_model(settings)
-    yield _pose_model(settings)
-    yield _cameras()
+    yield _attempt("providers", _providers, "pip install onnxruntime")
+    yield _attempt("genre model", partial(_genre_model, settings), "install dancetype again")
+    yield _attempt("pose model", partial(_pose_model, settings), "see the lines above")
+    yield _attempt("webcams", _webcams, "see the lines above")
     yield _port(settings.host, settings.port)
+
+
+def _attempt(subject: str, check: Callable[[], Finding], advice: str) -> Finding:
+    """Run a check; if it raises an error, it has failed."""
+    try:
+        return check()
+    except (ExpectedError, ImportError, OSError) as error:
+        return Finding(subject, Verdict.FAIL, str(error), advice)
 
 
 def _packages(names: Iterable[str], missing: Verdict, advice: str) -> Iterator[Finding]:
@@ -103,36 +111,30 @@ def _packages(names: Iterable[str], missing: Verdict, advice: str) -> Iterator[F
             yield Finding(name, Verdict.OK, version)
 
 
-def runtime() -> Finding:
-    """Which onnxruntime there is; two of them lie in one folder, and each spoils the other."""
-    found = {name: version for name in _RUNTIMES if (version := _version(name))}
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def onnx_runtime() -> Finding:
+    """Check that exactly one onnxruntime is installed: two share a folder and break each other."""
+    found = {name: version for name in _ONNX_RUNTIMES if (version := _version(name))}
     text = ", ".join(f"{name} {version}" for name, version in found.items())
     if not found:
-        return Finding("onnxruntime", Verdict.FAIL, "not installed", "pip install dancetype")
+        return Finding("onnxruntime", Verdict.FAIL, "not installed", _INSTALL)
     if len(found) > 1:
         advice = (
             "keep one: pip uninstall onnxruntime onnxruntime-gpu, then pip install --no-deps "
-            "onnxruntime-gpu (docs/gpu.md), or onnxruntime where there is no GPU"
+            "onnxruntime-gpu (docs/gpu.md), or onnxruntime if there is no GPU"
         )
         return Finding("onnxruntime", Verdict.WARN, f"two of them: {text}", advice)
     return Finding("onnxruntime", Verdict.OK, text)
 
 
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _libraries(runtime: PoseRuntime) -> Mapping[str, str]:
-    if runtime == "mediapipe":
-        return SYSTEM_LIBRARIES | MEDIAPIPE_LIBRARIES
-    return SYSTEM_LIBRARIES
-
-
 def library(name: str, package: str) -> Finding:
-    """Whether a library of the system loads; a Debian package has it."""
+    """Check that a system library of a Debian package loads."""
     try:
         ctypes.CDLL(name)
     except OSError as error:
@@ -142,28 +144,21 @@ def library(name: str, package: str) -> Finding:
 
 
 def _providers() -> Finding:
-    try:
-        from dancetype.engine.onnx import ort
-    except ImportError as error:
-        return Finding("providers", Verdict.FAIL, str(error), "pip install onnxruntime")
-    found = ", ".join(
-        name.removesuffix("ExecutionProvider") for name in ort.get_available_providers()
-    )
-    return Finding("providers", Verdict.OK, found)
+    from dancetype.engine.onnx import ort
+
+    names = (name.removesuffix("ExecutionProvider") for name in ort.get_available_providers())
+    return Finding("providers", Verdict.OK, ", ".join(names))
 
 
 def _genre_model(settings: Settings) -> Finding:
     from dancetype.engine.classifier import Classifier
 
-    try:
-        classifier = Classifier(settings.model, device=settings.device)
-    except ExpectedError as error:
-        return Finding("genre model", Verdict.FAIL, str(error), "install dancetype again")
+    classifier = Classifier(settings.model, device=settings.device)
     contract = classifier.contract
     device = classifier.provider.removesuffix("ExecutionProvider")
     found = f"{contract.recipe}, {' '.join(contract.labels)}, on {device}"
     if classifier.fallback:
-        advice = f"{classifier.fallback}; --device cpu if the processor is to do it"
+        advice = f"{classifier.fallback}; use --device cpu to run on the processor"
         return Finding("genre model", Verdict.WARN, found, advice)
     return Finding("genre model", Verdict.OK, found)
 
@@ -176,20 +171,15 @@ def _pose_model(settings: Settings) -> Finding:
         if not is_cached(asset, cache_folder()):
             found = f"{model} is {'damaged' if model.exists() else 'not there yet'}"
             return Finding("pose model", Verdict.WARN, found, "dancetype models pull")
-    try:
-        from dancetype.engine.pose.opening import open_estimator
+    from dancetype.engine.pose.opening import open_estimator
 
-        open_estimator(model, runtime=settings.pose_runtime).close()
-    except (ExpectedError, ImportError, OSError) as error:
-        return Finding("pose model", Verdict.FAIL, str(error), "see the lines above")
+    open_estimator(model, runtime=settings.pose_runtime).close()
     return Finding("pose model", Verdict.OK, str(model))
 
 
-def _cameras() -> Finding:
-    try:
-        from dancetype.stream.sources.webcam import list_webcams
-    except ImportError as error:
-        return Finding("webcams", Verdict.FAIL, str(error), "see the lines above")
+def _webcams() -> Finding:
+    from dancetype.stream.sources.webcam import list_webcams
+
     found = list_webcams()
     if not found:
         advice = "plug one in, or use rtsp://, a file or test:"
@@ -198,9 +188,9 @@ def _cameras() -> Finding:
 
 
 def _port(host: str, port: int) -> Finding:
-    what = f"{host}:{port}"
+    address = f"{host}:{port}"
     try:
         with socket.create_server((host, port)):
-            return Finding(what, Verdict.OK, "free")
+            return Finding(address, Verdict.OK, "free")
     except OSError as error:
-        return Finding(what, Verdict.WARN, error.strerror or str(error), "choose another --port")
+        return Finding(address, Verdict.WARN, error.strerror or str(error), "choose another --port")

@@ -6,40 +6,40 @@ import signal
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 
-from dancetype.app import page_outlet
+from dancetype.cli.options import with_settings
 from dancetype.engine.errors import SettingsError
-from dancetype.stream.fleet.board import Board
 from dancetype.stream.fleet.cameras import CamerasFile
-from dancetype.stream.fleet.running import Fleet
-from dancetype.stream.fleet.supervisor import Supervisor
-from dancetype.stream.fleet.yard import RayYard
-from dancetype.stream.messages import Clock
 from dancetype.stream.ray_cluster import attached
 from dancetype.stream.settings import Settings
 from dancetype.stream.sinks.broker import parse_broker, tls_context
-from dancetype.stream.sinks.log import configure
 from dancetype.stream.web.access import is_loopback
 
 _log = logging.getLogger(__name__)
 
 
-def fleet(settings: Settings, cameras: Path, *, address: str | None) -> None:
-    """Keeps the cameras of a file running until it is stopped.
-
-    Args:
-        settings: of the page and the broker, and of cameras that have none of their own.
-        cameras: the file.
-        address: of a Ray cluster; None starts one here.
-
-    Raises:
-        ExpectedError: it cannot start.
-    """
+@with_settings
+def fleet(
+    settings: Settings,
+    cameras: Annotated[
+        Path, typer.Option(metavar="FILE", help="Cameras as a TOML file; may be edited while live.")
+    ],
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ray://HOST:10001", help="Ray cluster to run on (default: this machine only)."
+        ),
+    ] = None,
+) -> None:
+    """Classify dance from many cameras on a Ray cluster."""
     if not settings.mqtt:
         raise SettingsError("mqtt: a fleet says what it sees to a broker: set DANCETYPE_MQTT")
+    from dancetype.stream.sinks.log import configure
+
     configure()
     broker = parse_broker(settings.mqtt)
     tls_context(broker, settings.mqtt_ca)
@@ -55,6 +55,13 @@ def fleet(settings: Settings, cameras: Path, *, address: str | None) -> None:
 
 
 async def _run(settings: Settings, file: CamerasFile, ray: Any) -> None:
+    from dancetype.app import page_outlet
+    from dancetype.stream.fleet.board import Board
+    from dancetype.stream.fleet.running import Fleet
+    from dancetype.stream.fleet.supervisor import Supervisor
+    from dancetype.stream.fleet.yard import RayYard
+    from dancetype.stream.messages import Clock
+
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

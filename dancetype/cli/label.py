@@ -6,14 +6,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from rich.console import Console
 from rich.text import Text
 
-from dancetype.clip_worker import clip_worker, portable
-from dancetype.engine.classifier import SHIPPED, Classifier
-from dancetype.engine.contract import Contract
+from dancetype.cli.options import with_settings
 from dancetype.engine.errors import ExpectedError, SettingsError, WorkerError
 from dancetype.loading import estimator_maker, native_libraries, say
 from dancetype.stream.record.progress import ProgressLines
@@ -21,43 +20,40 @@ from dancetype.stream.settings import Settings
 from dancetype.stream.system import chatter_dropped
 
 if TYPE_CHECKING:
+    from dancetype.engine.contract import Contract
     from dancetype.stream.offline.archive.ledger import Ledger
     from dancetype.stream.offline.archive.plan import Archive
     from dancetype.stream.offline.archive.table import Row
 
 
+@with_settings
 def label(
-    folder: Path,
     settings: Settings,
-    *,
-    out: Path,
-    address: str | None = None,
-    retry_errors: bool = False,
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of videos, searched recursively.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE.parquet", help="Table to write.")],
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ray://HOST:10001",
+            help="Ray cluster, with the folder at the same path on each machine (default: this "
+            "machine only).",
+        ),
+    ] = None,
+    retry_errors: Annotated[
+        bool, typer.Option("--retry-errors", help="Retry the clips that failed.")
+    ] = False,
 ) -> None:
-    """Labels the clips of a folder that are not in the table yet, and then writes the table.
-
-    Args:
-        folder: of clips, and of folders of them.
-        settings: say the models.
-        out: the table, a Parquet file.
-        address: of a Ray cluster; this machine alone where None.
-        retry_errors: whether to try again what ended in an error.
-
-    Raises:
-        ExpectedError: it cannot start, or the cluster fails; what is labelled by then is kept.
-    """
+    """Classify an archive of videos into one table; run again, it continues."""
     if out.suffix.lower() != ".parquet":
         raise SettingsError(f"--out: {out} is not named *.parquet")
     if not folder.is_dir():
         raise SettingsError(f"{folder}: no such folder")
     with chatter_dropped(), native_libraries():
-        try:
-            from dancetype.stream.offline.archive.ledger import Ledger
-            from dancetype.stream.offline.archive.plan import is_done, survey
-        except ModuleNotFoundError as error:
-            raise ExpectedError(
-                f"this needs {error.name}: pip install 'dancetype[fleet]'"
-            ) from error
+        from dancetype.engine.classifier import Classifier
+        from dancetype.stream.offline.archive.ledger import Ledger
+        from dancetype.stream.offline.archive.plan import is_done, survey
 
         archive = survey(folder)
         # Such as where nothing is mounted: it must not cost the table its rows.
@@ -93,13 +89,14 @@ def _look(
     archive: "Archive",
     names: Sequence[str],
     ledger: "Ledger",
-    contract: Contract,
+    contract: "Contract",
     settings: Settings,
     *,
     address: str | None,
     same: "Row",
 ) -> None:
     """Has the clips of these names looked at, and the ledger keep what is said of them."""
+    from dancetype.clip_worker import clip_worker, portable
     from dancetype.stream.offline.archive.labelling import labelled
     from dancetype.stream.offline.archive.table import row_of
     from dancetype.stream.ray_cluster import attached
@@ -124,8 +121,10 @@ def _look(
         raise
 
 
-def _looked_at(settings: Settings, contract: Contract) -> "Row":
+def _looked_at(settings: Settings, contract: "Contract") -> "Row":
     """The columns that say how a clip was looked at."""
+    from dancetype.engine.classifier import SHIPPED
+
     model = settings.model or SHIPPED
     digest = hashlib.sha256(model.read_bytes()).hexdigest()[:12]
     pose = settings.pose_model.name if settings.pose_model else settings.variant

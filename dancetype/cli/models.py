@@ -1,14 +1,22 @@
-"""`dancetype models pull`: fetches a pose model ahead of time."""
+"""`dancetype models`: the pose model files."""
 
-from dancetype.loading import say
-from dancetype.stream.assets import POSE_MODELS, cache_folder, fetch
-from dancetype.stream.settings import Variant
+import typer
+
+from dancetype.cli.options import with_settings
+from dancetype.stream.settings import Settings
+
+models = typer.Typer(
+    name="models", help="Manage the pose models.", no_args_is_help=True, add_completion=False
+)
+# A Typer with a single command and no callback would drop the name of the command.
+models.callback()(lambda: None)
 
 
-def pull(variant: Variant) -> None:
-    """Fetches a pose model into the cache, unless it is there, and prints its path.
+@models.command()
+@with_settings
+def pull(settings: Settings) -> None:
+    """Download the pose model into the cache, and print its path."""
+    from dancetype.loading import say
+    from dancetype.stream.assets import POSE_MODELS, cache_folder, fetch
 
-    Raises:
-        AssetError: it cannot be had.
-    """
-    print(fetch(POSE_MODELS[variant], cache_folder(), say=say))
+    print(fetch(POSE_MODELS[settings.variant], cache_folder(), say=say))

@@ -1,144 +1,86 @@
-"""The flags that set settings, each described once, whichever verbs take it."""
+"""Command-line flags of the settings, derived from the settings model."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from inspect import Parameter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 import typer
+from pydantic.fields import FieldInfo
 
-if TYPE_CHECKING:
-    from dancetype.stream.settings import Settings
+from dancetype.stream.settings import Flag, Settings, load_settings
 
-
-def _flag(panel: str, text: str, *names: str, metavar: str | None = None) -> Any:
-    return typer.Option(*names, help=text, metavar=metavar, rich_help_panel=panel)
-
-
-_LOOK: Final = "What to look at"
-_SERVE: Final = "Page and WebSocket"
-_SEND: Final = "MQTT, OSC and files"
-_MODELS: Final = "Models"
-
-_Text = str | None
-_Whole = int | None
-_Number = float | None
-_Switch = bool | None
-_File = Path | None
-
-# None is a flag that was not given, so that the environment and the TOML file can speak;
-# `dancetype.stream.settings` holds the defaults.
-_FLAGS: Final = {
-    "people": Annotated[_Whole, _flag(_LOOK, "Dancers to follow in each source (default: 1).")],
-    "hop": Annotated[_Number, _flag(_LOOK, "Seconds between predictions (default: 0.25).")],
-    "stall": Annotated[
-        _Number, _flag(_LOOK, "Seconds without a frame that are a stall (default: 2).")
-    ],
-    "seconds": Annotated[_Number, _flag(_LOOK, "Stop after so many seconds.")],
-    "host": Annotated[_Text, _flag(_SERVE, "Address to serve on (default: 127.0.0.1).")],
-    "port": Annotated[_Whole, _flag(_SERVE, "Port; 0 takes a free one (default: 8765).")],
-    "serve": Annotated[
-        _Switch, _flag(_SERVE, "Serve the page and WebSocket, or not.", "--serve/--no-serve")
-    ],
-    "preview": Annotated[
-        _Switch,
-        _flag(_SERVE, "Show small pictures of the sources on the page (default: no).", "--preview"),
-    ],
-    "token": Annotated[
-        _Text,
-        _flag(_SERVE, "What clients have to know. Safer in the environment: DANCETYPE_TOKEN."),
-    ],
-    "insecure": Annotated[
-        _Switch, _flag(_SERVE, "Let everyone in who reaches --host.", "--insecure")
-    ],
-    "allow_origin": Annotated[
-        list[str] | None,
-        _flag(
-            _SERVE, "A web page's origin that may connect; repeat for more.", metavar="http://HOST"
-        ),
-    ],
-    "max_clients": Annotated[_Whole, _flag(_SERVE, "WebSocket clients at a time (default: 256).")],
-    "tls_cert": Annotated[_File, _flag(_SERVE, "Certificate to serve with.", metavar="PEM")],
-    "tls_key": Annotated[_File, _flag(_SERVE, "Its private key.", metavar="PEM")],
-    "mqtt": Annotated[_Text, _flag(_SEND, "Broker: mqtt://user:pass@host.", metavar="URL")],
-    "mqtt_ca": Annotated[
-        _File, _flag(_SEND, "Who vouches for the broker of mqtts://.", metavar="PEM")
-    ],
-    "mqtt_client_id": Annotated[_Text, _flag(_SEND, "Our name at the broker.", metavar="NAME")],
-    "homeassistant": Annotated[
-        _Switch, _flag(_SEND, "Tell Home Assistant what there is, over MQTT.", "--homeassistant")
-    ],
-    "osc": Annotated[_Text, _flag(_SEND, "Send OSC there.", metavar="HOST:PORT")],
-    "jsonl": Annotated[_File, _flag(_SEND, "Append messages to a file.", metavar="FILE")],
-    "record": Annotated[
-        _File, _flag(_SEND, "Keep joints and predictions there, never images.", metavar="DIR")
-    ],
-    "model": Annotated[_File, _flag(_MODELS, "Genre model, an ONNX file.", metavar="FILE")],
-    "device": Annotated[_Text, _flag(_MODELS, "auto, cpu or cuda, else the CPU (default: auto).")],
-    "variant": Annotated[_Text, _flag(_MODELS, "Pose model: lite, full or heavy.")],
-    "pose_runtime": Annotated[
-        _Text, _flag(_MODELS, "What runs the pose model: litert or mediapipe (default: litert).")
-    ],
-    "pose_fps": Annotated[
-        _Number, _flag(_LOOK, "Look for poses in so many frames a second (default: all).")
-    ],
-    "pose_model": Annotated[_File, _flag(_MODELS, "A pose model of your own.", metavar="FILE")],
-    "config": Annotated[_File, typer.Option(metavar="FILE", help="Settings as a TOML file.")],
-}
-
-LIVE: Final = tuple(_FLAGS)
-"""Flags of a verb that runs live: all there are."""
-
-_POSE: Final = ("variant", "pose_model", "pose_runtime")
-_OF_SOURCES: Final = ("stall", "preview", "record", "pose_fps", *_POSE)
-
-REPLAY: Final = tuple(name for name in LIVE if name not in _OF_SOURCES)
-"""Flags of a verb that does the same without a source."""
-
-_OF_ONE_MACHINE: Final = ("preview", "max_clients", "osc", "jsonl", "record")
-
-FLEET: Final = tuple(name for name in LIVE if name not in _OF_ONE_MACHINE)
-"""Flags of a verb that does the same on many machines."""
-
-POSE: Final = (*_POSE, "config")
-"""Flags of a verb that finds poses."""
-
-CLASSIFIER: Final = ("model", "device", *POSE)
-"""Flags of a verb that names genres."""
+_CONFIG: Final = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Settings as a TOML file.")
+]
 
 
-def takes(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Gives a verb the flags of settings by these names; `settings` finds them in its context."""
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the flags of its settings to a command, which receives `Settings` as first argument.
 
-    def give(verb: Callable[..., None]) -> Callable[..., None]:
-        own = inspect.signature(verb)
-        flags = [
-            Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=_FLAGS[name])
-            for name in names
-        ]
-
-        @wraps(verb)
-        def command(**given: Any) -> None:
-            verb(**{name: given[name] for name in own.parameters})
-
-        # Typer makes a command's flags out of its signature.
-        signature = own.replace(parameters=[*own.parameters.values(), *flags])
-        command.__signature__ = signature  # type: ignore[attr-defined]
-        return command
-
-    return give
-
-
-def settings(context: typer.Context) -> "Settings":
-    """Settings out of a verb's flags, the environment and the TOML file.
+    The settings that the command is named for in `Flag.commands` become flags. A parameter of the
+    command itself with the name of a setting sets it, too.
 
     Raises:
-        SettingsError: one of them makes no sense.
+        SettingsError: From the decorated command, if a setting is invalid.
     """
-    # Half a second to load, which `--help` need not wait for.
-    from dancetype.stream.settings import Settings, load_settings
+    _, *own = inspect.signature(command).parameters.values()
+    own_names = [each.name for each in own]
+    parameters = [*own, *_flags(command.__name__, besides=own_names)]
+    parameters.append(_parameter("config", _CONFIG))
 
-    flags = {name: context.params[name] for name in Settings.model_fields if name in context.params}
-    return load_settings(flags, config=context.params.get("config"))
+    @wraps(command)
+    def with_flags(config: Path | None, **given: Any) -> None:
+        flags = {name: given[name] for name in given.keys() & Settings.model_fields.keys()}
+        settings = load_settings(flags, config=config)
+        command(settings, **{name: given[name] for name in own_names})
+
+    # Typer reads the signature and the annotations.
+    with_flags.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    with_flags.__annotations__ = {each.name: each.annotation for each in parameters}
+    return with_flags
+
+
+def _flags(command: str, *, besides: list[str]) -> Iterator[Parameter]:
+    for name, field in Settings.model_fields.items():
+        flag = next(each for each in field.metadata if isinstance(each, Flag))
+        if command in flag.commands and name not in besides:
+            yield _parameter(
+                name, Annotated[_type(field.annotation) | None, _option(name, field, flag)]
+            )
+
+
+def _parameter(name: str, annotation: Any) -> Parameter:
+    # None means that the flag was not given, so that the environment or the TOML file can set it.
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _option(name: str, field: FieldInfo, flag: Flag) -> Any:
+    long = f"--{name.replace('_', '-')}"
+    return typer.Option(
+        f"{long}/--no-{name}" if field.default is True else long,
+        help=_help(field),
+        metavar=flag.metavar,
+        rich_help_panel=flag.panel,
+    )
+
+
+def _type(annotation: Any) -> Any:
+    """Return the type that Typer parses; the settings check what it lets through."""
+    if get_origin(annotation) in (dict, tuple):
+        return list[str]
+    first = (*get_args(annotation), annotation)[0]
+    return first if first in (bool, int, float, Path) else str
+
+
+def _help(field: FieldInfo) -> str:
+    text = (field.description or "").replace("\n", " ").removesuffix(".")
+    if get_origin(field.annotation) is Literal:
+        *others, last = get_args(field.annotation)
+        text += f": {', '.join(others)} or {last}"
+    if isinstance(field.default, str | int | float) and not isinstance(field.default, bool):
+        default = field.default
+        text += f" (default: {f'{default:g}' if isinstance(default, float) else default})"
+    return f"{text}."

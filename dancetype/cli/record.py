@@ -5,29 +5,46 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from dancetype.cli.ending import end
+from dancetype.cli.options import with_settings
 from dancetype.engine.errors import ExpectedError
 from dancetype.loading import estimator_maker, native_libraries
 from dancetype.stream.native_memory import one_heap
-from dancetype.stream.record.label import Label
 from dancetype.stream.settings import Settings
 from dancetype.stream.system import chatter_dropped
 
 
-def record(settings: Settings, label: Label, *, out: Path, start_delay: float = 0.0) -> None:
-    """Records live sources side by side, then files one after the other.
+@with_settings
+def record(
+    settings: Settings,
+    source: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[NAME=]SOURCE", help="0 (a webcam), rtsp://..., video files or test:."
+        ),
+    ],
+    genre: Annotated[
+        str, typer.Option(help="Genre danced, by code or name (BR, break, ...), or none.")
+    ],
+    dancer: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Dancer, always spelled the same way: models are tested on dancers whom they "
+            "were not trained on.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the tracks.")],
+    start_delay: Annotated[float, typer.Option(min=0, help="Seconds to skip at the start.")] = 0.0,
+) -> None:
+    """Record landmark tracks, never images, for `train --tracks`."""
+    from dancetype.stream.record.label import Label
 
-    Args:
-        settings: say the sources, the pose model and for how long.
-        label: of all tracks.
-        out: folder for the tracks, made where it is not there.
-        start_delay: seconds from a source's first frame on of which nothing is kept.
-
-    Raises:
-        ExpectedError: it cannot start.
-        SystemExit: a source could not be recorded, or not as a whole.
-    """
+    label = Label.parse(genre, dancer)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -5,37 +5,42 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from rich.console import Console
 from rich.text import Text
 
-from dancetype.app import outgoing
 from dancetype.cli.ending import end
-from dancetype.engine.classifier import Classifier
+from dancetype.cli.options import with_settings
 from dancetype.engine.errors import FileError, SettingsError
-from dancetype.engine.floor import Floor
-from dancetype.stream.messages import Clock
-from dancetype.stream.replay import Agreement, Pace, Part, Replay, length, programme
-from dancetype.stream.session import Session
 from dancetype.stream.settings import Settings
-from dancetype.stream.sinks.log import configure
-from dancetype.stream.sinks.take import About, read_take
-from dancetype.stream.speaker import Speaker
+
+if TYPE_CHECKING:
+    from dancetype.engine.classifier import Classifier
+    from dancetype.engine.floor import Floor
+    from dancetype.stream.replay import Agreement, Part
+    from dancetype.stream.session import Session
+    from dancetype.stream.sinks.take import About
 
 
-def replay(files: Sequence[Path], settings: Settings, *, speed: float, loop: bool) -> None:
-    """Plays takes until the last is over or it is stopped.
+@with_settings
+def replay(
+    settings: Settings,
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="TAKE...", help="Files of run --record, or folders of them."),
+    ],
+    speed: Annotated[float, typer.Option(min=0, help="Speed factor; 0 is unlimited.")] = 1.0,
+    loop: Annotated[bool, typer.Option("--loop", help="Start over at the end, forever.")] = False,
+) -> None:
+    """Replay what run --record has recorded, to rehearse or to investigate a problem.
 
-    Args:
-        files: takes, and folders of takes.
-        settings: of people and hop, those that are not set are the take's own.
-        speed: seconds of a take that pass in one second; 0 is as fast as it goes.
-        loop: whether to start over at the end, for ever.
-
-    Raises:
-        ExpectedError: it cannot start.
-        SystemExit: a take could not be read any more.
+    The number of dancers and the hop are those of the recorded run, unless they are set.
     """
+    from dancetype.stream.replay import Agreement
+    from dancetype.stream.sinks.log import configure
+
     if not (math.isfinite(speed) and speed >= 0):
         raise SettingsError(f"speed: takes 0 or more, not {speed}")
     if loop and speed == 0:
@@ -51,12 +56,15 @@ def replay(files: Sequence[Path], settings: Settings, *, speed: float, loop: boo
     end(failed=session.failed, stuck=session.stuck)
 
 
-def _parts(files: Sequence[Path]) -> list[Part]:
+def _parts(files: Sequence[Path]) -> "list[Part]":
     """Each take that is named, or lies in a folder that is, once.
 
     Raises:
         FileError: one of them is no take, or a folder has none.
     """
+    from dancetype.stream.replay import Part
+    from dancetype.stream.sinks.take import read_take
+
     paths: dict[Path, Path] = {}
     for file in files:
         found = sorted(file.glob("*.npz")) if file.is_dir() else [file]
@@ -71,13 +79,19 @@ def _parts(files: Sequence[Path]) -> list[Part]:
 
 async def _session(
     settings: Settings,
-    parts: Sequence[Part],
-    agreements: Mapping[str, Agreement],
+    parts: "Sequence[Part]",
+    agreements: "Mapping[str, Agreement]",
     console: Console,
     *,
     speed: float,
     loop: bool,
-) -> Session:
+) -> "Session":
+    from dancetype.app import outgoing
+    from dancetype.engine.classifier import Classifier
+    from dancetype.stream.messages import Clock
+    from dancetype.stream.replay import Pace, Replay, length, programme
+    from dancetype.stream.speaker import Speaker
+
     clock = Clock.start()
     classifier = Classifier(settings.model, device=settings.device)
     played = programme(parts)
@@ -101,8 +115,10 @@ async def _session(
     return await sending.run(makers, speaker=speaker, console=console, seconds=settings.seconds)
 
 
-def _floor(settings: Settings, classifier: Classifier, about: About) -> Floor:
+def _floor(settings: Settings, classifier: "Classifier", about: "About") -> "Floor":
     """A floor as the run had it, except for what is set now."""
+    from dancetype.engine.floor import Floor
+
     given = settings.model_fields_set
     return Floor(
         classifier,
@@ -111,7 +127,7 @@ def _floor(settings: Settings, classifier: Classifier, about: About) -> Floor:
     )
 
 
-def _agreed(agreement: Agreement) -> str:
+def _agreed(agreement: "Agreement") -> str:
     if not agreement.compared:
         return "no prediction is of a frame that one was recorded of"
     return f"{agreement.same} of {agreement.compared} predictions are as they were recorded"

@@ -1,16 +1,12 @@
 """What a pose estimator is, whichever runtime runs its models."""
 
 from abc import ABC, abstractmethod
-from typing import Final, Literal, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dancetype.engine.landmarks import Landmarks
-
-PoseRuntime = Literal["mediapipe", "litert"]
-
-DEFAULT_RUNTIME: Final[PoseRuntime] = "litert"
 
 
 class PoseEstimator(ABC):

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from dancetype.engine.pose.base import DEFAULT_RUNTIME, PoseEstimator, PoseRuntime
+from dancetype.engine.defaults import DEFAULT_RUNTIME, PoseRuntime
+from dancetype.engine.pose.base import PoseEstimator
 
 
 def open_estimator(

@@ -126,8 +126,8 @@ async def _expire(office: Office, session: Session) -> None:
 
 def _loaded(camera: Camera, clock: Clock) -> tuple[dict[str, str], dict[str, MakePipeline]]:
     """The genre model's genres, and what makes the camera's pipeline."""
-    from dancetype.cli.run import pipelines
     from dancetype.engine.classifier import Classifier
+    from dancetype.live import pipelines
     from dancetype.loading import native_libraries
 
     with native_libraries():

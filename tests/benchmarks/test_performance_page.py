@@ -3,7 +3,7 @@ from benchmarks.performance.page import Table, number, share
 from benchmarks.performance.subjects import Said
 from benchmarks.performance.tables import Found, goals, tables
 from benchmarks.performance.trials import PLAIN, Load, Parts, Start
-from dancetype.engine.pose.base import DEFAULT_RUNTIME
+from dancetype.engine.defaults import DEFAULT_RUNTIME
 
 ACCURACY = """
 | whole tracks, dancer never seen | 15 | 12 |

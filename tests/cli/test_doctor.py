@@ -20,28 +20,28 @@ def installed(monkeypatch: pytest.MonkeyPatch, **versions: str) -> None:
     monkeypatch.setattr(metadata, "version", version)
 
 
-def found(what: str, **flags: str) -> Finding:
+def found(subject: str, **flags: str) -> Finding:
     settings = load_settings(flags, config=None)
-    (finding,) = (each for each in doctor.examine(settings) if each.what == what)
+    (finding,) = (each for each in doctor.examine(settings) if each.subject == subject)
     return finding
 
 
 @pytest.mark.parametrize("name", ["onnxruntime", "onnxruntime-gpu"])
 def test_either_onnxruntime_will_do(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     installed(monkeypatch, **{name.replace("-", "_"): "1.30"})
-    assert doctor.runtime() == Finding("onnxruntime", Verdict.OK, f"{name} 1.30")
+    assert doctor.onnx_runtime() == Finding("onnxruntime", Verdict.OK, f"{name} 1.30")
 
 
 def test_without_any_onnxruntime_nothing_works(monkeypatch: pytest.MonkeyPatch) -> None:
     installed(monkeypatch)
-    assert doctor.runtime().verdict is Verdict.FAIL
+    assert doctor.onnx_runtime().verdict is Verdict.FAIL
 
 
 def test_two_onnxruntimes_that_spoil_each_other_are_told_apart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     installed(monkeypatch, onnxruntime="1.32", onnxruntime_gpu="1.31")
-    finding = doctor.runtime()
+    finding = doctor.onnx_runtime()
     assert finding.verdict is Verdict.WARN
     assert finding.found == "two of them: onnxruntime 1.32, onnxruntime-gpu 1.31"
     assert "pip uninstall" in finding.advice

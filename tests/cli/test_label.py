@@ -1,10 +1,16 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from dancetype.cli.label import Tally, label
+from dancetype.cli import app
+from dancetype.cli.label import Tally
 from dancetype.engine.errors import ExpectedError, SettingsError
-from dancetype.stream.settings import load_settings
+
+
+def label(folder: Path, out: Path) -> None:
+    words = ["label", str(folder), "--out", str(out)]
+    CliRunner().invoke(app, words, catch_exceptions=False)
 
 
 def test_a_folder_in_which_nothing_is_mounted_costs_the_table_nothing(tmp_path: Path) -> None:
@@ -12,14 +18,14 @@ def test_a_folder_in_which_nothing_is_mounted_costs_the_table_nothing(tmp_path: 
     out = tmp_path / "table.parquet"
     out.write_text("the work of a month")
     with pytest.raises(ExpectedError, match="a folder without a video in it"):
-        label(tmp_path / "mount", load_settings({}), out=out)
+        label(tmp_path / "mount", out)
     assert out.read_text() == "the work of a month"
 
 
 @pytest.mark.parametrize(("folder", "out"), [("away", "t.parquet"), (".", "t.csv")])
 def test_what_makes_no_sense_is_refused_first(folder: str, out: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"no such folder|not named \*\.parquet"):
-        label(tmp_path / folder, load_settings({}), out=tmp_path / out)
+        label(tmp_path / folder, tmp_path / out)
 
 
 def test_how_long_it_takes_is_told_by_the_pace_since_the_first_clip() -> None:

@@ -1,17 +1,14 @@
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
-import dancetype.cli.stream_commands
+from dancetype.cli import app
 from dancetype.engine.errors import ExpectedError
 from tests.stream.sinks.takes import about, walk
 
 
 def error(*words: str | Path) -> ExpectedError:
-    app = typer.Typer()
-    dancetype.cli.stream_commands.register(app)
     found = CliRunner().invoke(app, ["replay", "--no-serve", *map(str, words)]).exception
     assert isinstance(found, ExpectedError)
     return found
@@ -52,6 +49,4 @@ def test_a_file_that_is_no_take_is_an_error_before_anything_is_played(
 
 @pytest.mark.parametrize("speed", ["-1", "nan", "fast"])
 def test_a_speed_that_is_none_is_wrong_use(take: Path, speed: str) -> None:
-    app = typer.Typer()
-    dancetype.cli.stream_commands.register(app)
     assert CliRunner().invoke(app, ["replay", str(take), "--speed", speed]).exit_code == 2

@@ -6,8 +6,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from dancetype.engine.classifier import Classifier, Device
+from dancetype.engine.classifier import Classifier
 from dancetype.engine.contract import Contract
+from dancetype.engine.defaults import Device
 from dancetype.engine.errors import ModelError
 from dancetype.engine.genres import CODES
 from dancetype.engine.onnx import CPU, CUDA, ort

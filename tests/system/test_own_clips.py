@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from dancetype.cli import app
 from dancetype.engine.classifier import Classifier
+from dancetype.engine.errors import SettingsError
 from tests.testbed.command import CHECKOUT
 from tests.training.data.test_extract import cut
 
@@ -84,5 +85,6 @@ def test_a_folder_of_clips_becomes_a_model_that_names_their_genres(
 
 def test_train_without_anything_to_learn_from_is_wrong_use(tmp_path: Path) -> None:
     told = CliRunner().invoke(app, ["train", "--out", str(tmp_path)])
-    assert told.exit_code == 2
-    assert "give --data, --clips, or both" in told.output
+    assert isinstance(told.exception, SettingsError)
+    assert told.exception.exit_code == 2
+    assert "give --data, --clips, or both" in str(told.exception)

@@ -9,8 +9,9 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 
+from dancetype.engine.defaults import PoseRuntime
 from dancetype.engine.errors import ModelError
-from dancetype.engine.pose.base import PoseEstimator, PoseRuntime
+from dancetype.engine.pose.base import PoseEstimator
 from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.skeleton import JOINTS, Pose
 from dancetype.stream.sources.pattern import drawn_figure

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dancetype.cli import app
-from dancetype.engine.errors import WorkerError
+from dancetype.engine.errors import SettingsError, WorkerError
 from dancetype.engine.media.track import NOT_DANCING
 from dancetype.training.synthetic import runs
 from dancetype.training.synthetic.orders import IdleOrder, Order
@@ -110,4 +110,6 @@ def test_dances_and_idlers_are_mixed(aist: Path) -> None:
     [["synth", "--out", "x"], ["synth", "--out", "x", "--idle", "3", "--paired", "."]],
 )
 def test_a_command_with_nothing_to_render_or_compare_is_refused(words: list[Any]) -> None:
-    assert CliRunner().invoke(app, words).exit_code == 2
+    error = CliRunner().invoke(app, words).exception
+    assert isinstance(error, SettingsError)
+    assert error.exit_code == 2

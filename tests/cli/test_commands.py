@@ -5,26 +5,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
-import dancetype.cli.stream_commands
-from dancetype import loading
-from dancetype.cli import doctor
-from dancetype.cli import run as live
+from dancetype import live, loading
+from dancetype.cli import app, doctor
 from dancetype.cli.doctor import Verdict
 from dancetype.engine.errors import ExpectedError, SettingsError
 from dancetype.stream.assets import POSE_MODELS
 from dancetype.stream.settings import Settings
 
 MakeVideo = Callable[..., Path]
-
-
-@pytest.fixture
-def app() -> typer.Typer:
-    app = typer.Typer()
-    dancetype.cli.stream_commands.register(app)
-    return app
 
 
 @pytest.mark.parametrize(
@@ -41,29 +31,51 @@ def app() -> typer.Typer:
     ],
     ids=" ".join,
 )
-def test_each_verb_explains_itself(app: typer.Typer, words: list[str]) -> None:
+def test_each_verb_explains_itself(words: list[str]) -> None:
     result = CliRunner().invoke(app, [*words, "--help"])
     assert result.exit_code == 0
     assert "Usage" in result.output
 
 
-def test_help_waits_for_no_heavy_library() -> None:
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"]], ids=" ".join)
+def test_help_waits_for_no_heavy_library(words: list[str]) -> None:
     script = (
         "import sys\n"
         "from dancetype.cli import app\n"
-        "try: app(['run', '--help'])\n"
+        f"try: app({words})\n"
         "except SystemExit: print({'cv2', 'mediapipe', 'onnxruntime', 'numpy'} & set(sys.modules))"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert run.stdout.splitlines()[-1] == "set()"
 
 
+def test_each_setting_is_a_flag_of_run_with_its_default_and_choices() -> None:
+    output = CliRunner().invoke(app, ["run", "--help"]).output
+    text = " ".join(output.replace("│", " ").split())
+    for name in Settings.model_fields:
+        assert f"--{name.replace('_', '-')} " in text
+    assert "--no-serve" in text
+    assert "--no-preview" not in text
+    assert "Seconds between predictions (default: 0.25)." in text
+    assert "mediapipe or litert (default: litert)." in text
+
+
+def test_a_command_has_the_flags_of_its_settings_only() -> None:
+    text = CliRunner().invoke(app, ["classify", "--help"]).output
+    assert "--pose-runtime" in text
+    assert "--mqtt" not in text
+
+
+def test_a_mistyped_command_gets_a_suggestion() -> None:
+    assert "Did you mean 'classify'?" in CliRunner().invoke(app, ["clasify"]).output
+
+
 def test_without_source_flags_the_sources_of_the_settings_file_run(
-    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "show.toml").write_text('[source]\nleft = "test:"\nright = "0"\n')
     ran: list[Settings] = []
-    monkeypatch.setattr(live, "run", ran.append)
+    monkeypatch.setattr(live, "live", lambda settings, *_, **__: ran.append(settings))
     result = CliRunner().invoke(app, ["run", "--config", str(tmp_path / "show.toml")])
     assert result.exit_code == 0, result.output
     assert list(ran[0].source) == ["left", "right"]
@@ -87,7 +99,7 @@ def test_without_source_flags_the_sources_of_the_settings_file_run(
     ],
     ids=" ".join,
 )
-def test_wrong_use_is_an_error_of_code_2(app: typer.Typer, words: list[str]) -> None:
+def test_wrong_use_is_an_error_of_code_2(words: list[str]) -> None:
     error = CliRunner().invoke(app, words).exception
     assert isinstance(error, SettingsError)
     assert error.exit_code == 2
@@ -107,7 +119,7 @@ def test_wrong_use_is_an_error_of_code_2(app: typer.Typer, words: list[str]) -> 
     ],
     ids=" ".join,
 )
-def test_an_unknown_word_ends_with_code_2(app: typer.Typer, words: list[str]) -> None:
+def test_an_unknown_word_ends_with_code_2(words: list[str]) -> None:
     assert CliRunner().invoke(app, words).exit_code == 2
 
 
@@ -121,21 +133,19 @@ def test_an_unknown_word_ends_with_code_2(app: typer.Typer, words: list[str]) ->
     ],
     ids=" ".join,
 )
-def test_a_file_that_is_not_there_is_an_expected_error(
-    app: typer.Typer, words: list[str], pose_model: Path
-) -> None:
+def test_a_file_that_is_not_there_is_an_expected_error(words: list[str], pose_model: Path) -> None:
     error = CliRunner().invoke(app, words).exception
     assert isinstance(error, ExpectedError)
     assert "/nowhere" in str(error)
 
 
-def test_a_model_that_is_there_is_not_pulled_again(app: typer.Typer, pose_model: Path) -> None:
+def test_a_model_that_is_there_is_not_pulled_again(pose_model: Path) -> None:
     result = CliRunner().invoke(app, ["models", "pull"])
     assert result.output.split() == [str(pose_model)]
 
 
 def test_a_clip_without_a_person_has_no_genre_and_the_reason(
-    app: typer.Typer, make_video: MakeVideo, pose_model: Path
+    make_video: MakeVideo, pose_model: Path
 ) -> None:
     video = make_video(frames=10, fps=5)
     result = CliRunner().invoke(app, ["classify", "--json", str(video)])
@@ -147,7 +157,7 @@ def test_a_clip_without_a_person_has_no_genre_and_the_reason(
 
 
 def test_a_file_that_cannot_be_read_does_not_stop_the_rest(
-    app: typer.Typer, make_video: MakeVideo, pose_model: Path
+    make_video: MakeVideo, pose_model: Path
 ) -> None:
     words = ["classify", "--json", "/nowhere.mp4", str(make_video())]
     result = CliRunner().invoke(app, words)
@@ -158,7 +168,7 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_rest(
 
 
 def test_without_json_results_are_a_table_and_faults_lines_beside_it(
-    app: typer.Typer, make_video: MakeVideo, pose_model: Path
+    make_video: MakeVideo, pose_model: Path
 ) -> None:
     result = CliRunner().invoke(app, ["classify", "/nowhere.mp4", str(make_video())])
     assert "0/10" in result.stdout
@@ -166,7 +176,7 @@ def test_without_json_results_are_a_table_and_faults_lines_beside_it(
 
 
 def test_a_recording_in_which_nobody_is_seen_is_not_kept(
-    app: typer.Typer, make_video: MakeVideo, pose_model: Path, tmp_path: Path
+    make_video: MakeVideo, pose_model: Path, tmp_path: Path
 ) -> None:
     label = ["--genre", "BR", "--dancer", "Ann", "--out", str(tmp_path / "tracks")]
     result = CliRunner().invoke(app, ["record", str(make_video()), *label])
@@ -175,9 +185,7 @@ def test_a_recording_in_which_nobody_is_seen_is_not_kept(
     assert list((tmp_path / "tracks").iterdir()) == []
 
 
-def test_a_file_in_place_of_the_folder_for_tracks_is_an_expected_error(
-    app: typer.Typer, tmp_path: Path
-) -> None:
+def test_a_file_in_place_of_the_folder_for_tracks_is_an_expected_error(tmp_path: Path) -> None:
     (tmp_path / "tracks").write_text("")
     label = ["--genre", "BR", "--dancer", "Ann", "--out", str(tmp_path / "tracks")]
     error = CliRunner().invoke(app, ["record", "test:", *label]).exception
@@ -185,7 +193,7 @@ def test_a_file_in_place_of_the_folder_for_tracks_is_an_expected_error(
     assert "tracks: cannot hold tracks" in str(error)
 
 
-def test_the_doctor_names_what_there_is(app: typer.Typer, pose_model: Path) -> None:
+def test_the_doctor_names_what_there_is(pose_model: Path) -> None:
     result = CliRunner().invoke(app, ["doctor"])
     for what in ("Python", "mediapipe", "providers", "pose model", "genre model", "webcams"):
         assert what in result.stdout
@@ -193,7 +201,7 @@ def test_the_doctor_names_what_there_is(app: typer.Typer, pose_model: Path) -> N
 
 
 def test_the_doctor_says_what_to_do_about_a_pose_model_that_is_not_there(
-    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DANCETYPE_CACHE", str(tmp_path))
     result = CliRunner().invoke(app, ["doctor"])

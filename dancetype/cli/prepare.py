@@ -1,0 +1,36 @@
+"""`dancetype prepare`: convert AIST++ motions to a file of tensors."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Select(StrEnum):
+    """Selection of the frames of a sequence."""
+
+    FIRST = "first"
+    EVEN = "even"
+
+
+def prepare(
+    data: Annotated[Path, typer.Option(help="AIST++ folder, as downloaded.", exists=True)],
+    split: Annotated[str, typer.Option(help="Split, such as pose_train, all or dancers:A.")],
+    out: Annotated[Path, typer.Option(help="The .pt file to write.")],
+    frames: Annotated[int, typer.Option(min=2, help="Frames per sequence.")] = 300,
+    select: Annotated[
+        Select, typer.Option(help="Take the first frames, or evenly spaced ones.")
+    ] = Select.EVEN,
+    velocity: Annotated[bool, typer.Option(help="Add velocities.")] = False,
+) -> None:
+    """Convert AIST++ pickles to one file of tensors."""
+    import torch
+
+    from dancetype.training.data.prepare import prepare as tensors
+    from dancetype.training.data.splits import find_split, read_split
+
+    sequences = read_split(data, find_split(data, split))
+    prepared = tensors(sequences, frames=frames, select=select.value, velocity=velocity)
+    torch.save(prepared, out)
+    typer.echo(f"{out}: {tuple(prepared['data'].shape)} of split {split}")
