@@ -11,7 +11,7 @@ from rich.console import Console
 
 from dancetype.clip_worker import clip_worker, portable
 from dancetype.engine.classifier import Classifier
-from dancetype.engine.cores import allowed_cores
+from dancetype.engine.cores import available_cores
 from dancetype.engine.errors import SettingsError, printable
 from dancetype.loading import estimator_maker, native_libraries
 from dancetype.stream.offline.finding import Clip, find_clips
@@ -110,7 +110,7 @@ def _results(
             yield tasks[0].file, work(tasks[0], partial(progress.told, tasks[0].file))
         return
     worker = partial(clip_worker, portable(settings), threads=1)
-    pool = Pool(worker, processes=jobs or allowed_cores())
+    pool = Pool(worker, processes=jobs or available_cores())
     broken_off: set[Task] = set()
     try:
         for event in pool.run(tasks):

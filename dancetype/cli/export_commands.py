@@ -68,9 +68,9 @@ def train(
     chosen = load_recipe(recipe or ("own" if data is None else "live"))
     chosen = chosen.changed(seed=seed, epochs=epochs)
     if clips is not None:
+        from dancetype.engine.cores import available_cores
         from dancetype.export.onnx import export as write
         from dancetype.training.custom import run_own_training
-        from dancetype.training.data.extract import cores
         from dancetype.training.report import print_table
 
         checkpoint, evaluation = run_own_training(
@@ -82,7 +82,7 @@ def train(
             validation=validation,
             tracks=tracks or [],
             pose_model=pose_model,
-            jobs=jobs or cores(),
+            jobs=jobs or available_cores(),
             test=not everything,
         )
         model = out / "model.onnx"

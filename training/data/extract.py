@@ -39,11 +39,6 @@ def find_pose_model(path: Path | None) -> Path:
     return path
 
 
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def film_all(
     files: Iterable[ClipFile],
     out: Path,

@@ -13,8 +13,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from dancetype.engine.cores import available_cores
 from dancetype.engine.media.track import read_tracks
-from dancetype.training.data.extract import cores, find_pose_model
+from dancetype.training.data.extract import find_pose_model
 from dancetype.training.data.idle import TRAINED_KINDS, idle_motions
 from dancetype.training.data.splits import find_split
 from dancetype.training.synthetic.orders import DanceOrder, IdleOrder, Order, dance_orders, shuffled
@@ -44,7 +45,7 @@ def synthesise(
         data, split, seconds=seconds, advanced_clips=advanced_clips, idle=idle, seed=seed
     )
     real = [] if paired is None else read_tracks(paired)
-    failed = render_all(orders, out=out, model=model, jobs=jobs or cores(), seed=seed)
+    failed = render_all(orders, out=out, model=model, jobs=jobs or available_cores(), seed=seed)
     with _console.status("measuring"):
         report = summarise(
             out,
