@@ -8,10 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from dancetype.engine.errors import printable
-
-_CONTAINERS: Final = "3gp asf avi flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogv ts webm wmv"
-SUFFIXES: Final = frozenset(f".{name}" for name in _CONTAINERS.split())
-"""What the names of video files end in, in small letters."""
+from dancetype.engine.media.video import VIDEO_SUFFIXES
 
 _MAGIC: Final = frozenset("*?[")
 
@@ -86,7 +83,7 @@ def _missing(word: Path, reason: str) -> Clip:
 
 
 def _is_video(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES
+    return path.suffix.lower() in VIDEO_SUFFIXES
 
 
 def _hidden(name: str) -> bool:

@@ -15,7 +15,6 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 from dancetype.engine.media.opencv import cv2
-from dancetype.engine.media.sampler import chosen
 from dancetype.stream.offline.analysis import Seen, latest
 from dancetype.stream.offline.drawing import Overlay, Picture
 from dancetype.stream.sources.file import FileSource
@@ -220,7 +219,7 @@ def make_film(
     lasting = _durations(track.times)
     said = latest(seen.said, track.times)
     with ExitStack() as stack:
-        source = stack.enter_context(closing(FileSource(clip, wants=chosen(seen.fps))))
+        source = stack.enter_context(closing(FileSource(clip, fps=seen.fps)))
         original = stack.enter_context(closing(Original(clip)))
         film: Film | None = None
         # A file that is damaged may give more frames one time than another.
