@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from dancetype.engine.classifier import Classifier
+from dancetype.engine.workers import Work
 from dancetype.loading import estimator_maker
-from dancetype.stream.offline.workers import Work
 from dancetype.stream.settings import Settings
 
 _LOOKED_AT: Final = ("model", "device", "variant", "pose_model", "pose_runtime", "pose_fps", "hop")

@@ -13,9 +13,9 @@ from dancetype.clip_worker import clip_worker, portable
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.cores import available_cores
 from dancetype.engine.errors import SettingsError, printable
+from dancetype.engine.workers import Began, Done, Failed, Pool, Told
 from dancetype.loading import estimator_maker, native_libraries
 from dancetype.stream.offline.finding import Clip, find_clips
-from dancetype.stream.offline.workers import Began, Done, Failed, Pool, Told
 from dancetype.stream.offline.writing import places, sweep
 from dancetype.stream.settings import Settings
 from dancetype.stream.system import chatter_dropped

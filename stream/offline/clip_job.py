@@ -7,9 +7,9 @@ from typing import Any
 
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.errors import FileError, SourceError
+from dancetype.engine.workers import Tell
 from dancetype.stream.offline.analysis import Seen, see
 from dancetype.stream.offline.results import Result, result_of
-from dancetype.stream.offline.workers import Tell
 from dancetype.stream.offline.writing import written_whole
 from dancetype.stream.record.recording import LandmarkEstimator
 

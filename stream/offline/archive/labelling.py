@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from dancetype.engine.errors import WorkerError, printable
+from dancetype.engine.workers import Done, Failed, OpenWorker, Pool
 from dancetype.stream.offline.clip_job import Task
 from dancetype.stream.offline.results import Result
-from dancetype.stream.offline.workers import Done, Failed, OpenWorker, Pool
 
 # Ray Data holds a note of each clip that is to come; after so many the actors start anew.
 _CHUNK: Final = 10_000

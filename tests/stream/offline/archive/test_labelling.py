@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from dancetype.engine.errors import ExpectedError
+from dancetype.engine.workers import Tell, Work
 from dancetype.stream.offline.archive.labelling import Labeller
 from dancetype.stream.offline.clip_job import Task
-from dancetype.stream.offline.workers import Tell, Work
 
 
 def _look(task: Task, tell: Tell, *, tries: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from dancetype.engine.errors import ExpectedError, WorkerError
-from dancetype.stream.offline.workers import Began, Done, Event, Failed, Pool, Tell, Told, Work
+from dancetype.engine.workers import Began, Done, Event, Failed, Pool, Tell, Told, Work
 
 
 def _obey(task: Any, tell: Tell) -> Any:
