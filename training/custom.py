@@ -14,7 +14,7 @@ from dancetype.engine.genres import CODES, GENRES, plain
 from dancetype.engine.media.track import NOT_DANCING, Track, read_tracks
 from dancetype.training.data.aist import Sequence as AistSequence
 from dancetype.training.data.clips import ClipFile, ClipFolder, read_clips
-from dancetype.training.data.extract import film_all, find_pose_model
+from dancetype.training.data.extract import extract_tracks, find_pose_model
 from dancetype.training.data.holdout import HoldOut, OwnClip, hold_out, seconds_of
 from dancetype.training.data.splits import find_split
 from dancetype.training.recipe import Recipe
@@ -178,7 +178,7 @@ def _usable(
                 name = printable(str(file.path.relative_to(clips)))
                 progress.console.print(f"left out {name}: {printable(reason)}", soft_wrap=True)
 
-        seen = film_all(
+        seen = extract_tracks(
             folder.files, out, model=find_pose_model(pose_model), jobs=jobs, on_done=done
         )
     each = [OwnClip(track, track.stretches(min_seconds=least)) for track in seen]

@@ -19,7 +19,7 @@ from dancetype.training.data.extract import find_pose_model
 from dancetype.training.data.idle import TRAINED_KINDS, idle_motions
 from dancetype.training.data.splits import find_split
 from dancetype.training.synthetic.orders import DanceOrder, IdleOrder, Order, dance_orders, shuffled
-from dancetype.training.synthetic.pool import SAMPLES, StudioPool
+from dancetype.training.synthetic.pool import SAMPLES, RenderPool
 from dancetype.training.synthetic.renderer import usable_platform
 from dancetype.training.synthetic.report import summarise
 
@@ -120,7 +120,7 @@ def render_all(
     if not missing:
         return failed
     usable_platform()
-    with StudioPool(model, out, seed, jobs=min(jobs, len(missing))) as pool:
+    with RenderPool(model, out, seed, jobs=min(jobs, len(missing))) as pool:
         with _console.status("readying the body; the first time takes minutes"):
             pool.ready()
         with _progress() as progress:
