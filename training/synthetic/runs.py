@@ -4,17 +4,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from dancetype.engine.cores import available_cores
 from dancetype.engine.media.track import read_tracks
+from dancetype.engine.progress import progress_bar
 from dancetype.training.data.extract import find_pose_model
 from dancetype.training.data.idle import TRAINED_KINDS, idle_motions
 from dancetype.training.data.splits import find_split
@@ -123,7 +116,7 @@ def render_all(
     with RenderPool(model, out, seed, jobs=min(jobs, len(missing))) as pool:
         with _console.status("readying the body; the first time takes minutes"):
             pool.ready()
-        with _progress() as progress:
+        with progress_bar(_console, unit="clips") as progress:
             done = len(orders) - len(missing)
             task = progress.add_task("rendering", total=len(orders), completed=done)
 
@@ -141,15 +134,3 @@ def render_all(
                     failed.append(f"{order.name}: {error}")
                     progress.console.print(f"left out {failed[-1]}")
     return failed
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=_console,
-    )
