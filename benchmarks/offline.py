@@ -22,7 +22,7 @@ from time import perf_counter
 from typing import Final
 
 from benchmarks.marked import ROOT, conditions, write_part
-from dancetype.engine.cores import allowed_cores
+from dancetype.engine.cores import available_cores
 from dancetype.engine.errors import ExpectedError
 
 PAGE: Final = ROOT / "docs" / "performance.md"
@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--out", type=Path, default=PAGE)
     args = parser.parse_args()
-    allowed = sorted(os.sched_getaffinity(0))[: allowed_cores()]
+    allowed = sorted(os.sched_getaffinity(0))[: available_cores()]
     one, every = [], []
     try:
         with tempfile.TemporaryDirectory() as name:

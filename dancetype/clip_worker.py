@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from dancetype.engine.classifier import Classifier
+from dancetype.engine.workers import Work
 from dancetype.loading import estimator_maker
-from dancetype.stream.offline.workers import Work
 from dancetype.stream.settings import Settings
 
 _LOOKED_AT: Final = ("model", "device", "variant", "pose_model", "pose_runtime", "pose_fps", "hop")
@@ -24,7 +24,7 @@ def portable(settings: Settings) -> Settings:
 
 @contextmanager
 def clip_worker(settings: Settings, *, threads: int) -> Iterator[Work]:
-    """Loads the models and gives a `ClipWork`; closes them.
+    """Loads the models and gives a `ClipJob`; closes them.
 
     Args:
         settings: say the models and the hop.
@@ -34,11 +34,11 @@ def clip_worker(settings: Settings, *, threads: int) -> Iterator[Work]:
         ExpectedError: a model cannot be had or used.
     """
     # Seconds to load.
-    from dancetype.stream.offline.clip_job import ClipWork
+    from dancetype.stream.offline.clip_job import ClipJob
 
     classifier = Classifier(settings.model, device=settings.device)
     with estimator_maker(settings)() as estimator:
-        yield ClipWork(
+        yield ClipJob(
             classifier,
             estimator,
             hop=settings.hop,

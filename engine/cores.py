@@ -1,35 +1,60 @@
-"""How many processor cores this process may use."""
+"""Number of processor cores that this process may use."""
 
 import math
 import os
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 from typing import Final
 
-_CGROUP_2: Final = Path("/sys/fs/cgroup/cpu.max")
+_NO_LIMIT: Final = math.inf
 
 
-def allowed_cores() -> int:
-    """Cores that the scheduler and the container's quota leave to this process, 1 or more."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    free = len(affinity(0)) if affinity else os.cpu_count() or 1
-    try:
-        quota = _CGROUP_2.read_text(encoding="ascii")
-    except OSError:
-        return free
-    return within_quota(free, quota)
+def available_cores(root: Path = Path("/")) -> int:
+    """Return how many cores the scheduler and the control groups leave to this process.
 
-
-def within_quota(cores: int, quota: str) -> int:
-    """So many of `cores` as the quota pays for; half a core more is worth one.
+    A quota is rounded to whole cores, but never below 1.
 
     Args:
-        cores: that the scheduler gives.
-        quota: as a control group's `cpu.max` says it: microseconds of work, or `max`, in a period.
+        root: Root of the file system, in which Linux describes its control groups.
     """
-    work, _, period = quota.strip().partition(" ")
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    quota = min(_quotas(root), default=_NO_LIMIT)
+    return max(math.floor(min(cores, quota) + 0.5), 1)
+
+
+def _quotas(root: Path) -> Iterator[float]:
+    """Yield the quota, in cores, of each control group that this process is in.
+
+    A group's quota limits all groups inside it, so every parent counts too. In a container the
+    path may start outside of what is mounted; then only the mounted root is found.
+    """
+    mounts = root / "sys/fs/cgroup"
     try:
-        paid = float(work) / float(period)
-    # "max", or a form that is not known.
-    except (ValueError, ZeroDivisionError):
-        return cores
-    return max(min(cores, math.floor(paid + 0.5)), 1)
+        groups = os.fsdecode((root / "proc/self/cgroup").read_bytes()).splitlines()
+    except OSError:
+        groups = []
+    # The root of the hierarchy is asked in any case, since a container's own group lies there.
+    for line in (*groups, "0::/", "0:cpu:/"):
+        _, controllers, path = line.split(":", 2)
+        inner = PurePosixPath(path.lstrip("/"))
+        for folder in (inner, *inner.parents):
+            if not controllers:
+                for mount in (mounts, mounts / "unified"):
+                    yield _quota(mount / folder, "cpu.max")
+            elif "cpu" in controllers.split(","):
+                for mount in (mounts / "cpu", mounts / controllers):
+                    yield _quota(mount / folder, "cpu.cfs_quota_us", "cpu.cfs_period_us")
+
+
+def _quota(group: Path, *files: str) -> float:
+    """Return a control group's quota in cores, read from `files`: work, then period.
+
+    Version 2 has both in one file and writes `max` for no limit; version 1 writes -1.
+    """
+    try:
+        words = " ".join((group / file).read_text(encoding="ascii") for file in files)
+        work, period = map(float, words.split())
+        return work / period if work > 0 else _NO_LIMIT
+    except (OSError, ValueError, ZeroDivisionError):
+        return _NO_LIMIT

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from dancetype.engine.cores import allowed_cores
+from dancetype.engine.cores import available_cores
 from dancetype.engine.errors import WorkerError, first_line
 
 # Ray reads them when it is imported, and hands them on to all that it starts. Whoever has set any
@@ -51,7 +51,7 @@ def attached(address: str | None = None, *, cores: int | None = None) -> Iterato
         # which would otherwise be kept in the home folder.
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     ray = _imported()
-    started: dict[str, Any] = {"num_cpus": cores or allowed_cores(), "include_dashboard": False}
+    started: dict[str, Any] = {"num_cpus": cores or available_cores(), "include_dashboard": False}
     try:
         ray.init(
             address="local" if local else address,

@@ -12,14 +12,14 @@ from dancetype.engine.contract import CREDIT
 from dancetype.engine.errors import FileError, printable
 from dancetype.engine.genres import CODES, GENRES, plain
 from dancetype.engine.media.track import NOT_DANCING, Track, read_tracks
+from dancetype.engine.progress import console, progress_bar
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.data import aist
 from dancetype.training.data.clips import ClipFile, ClipFolder, read_clips
-from dancetype.training.data.extract import film_all, find_pose_model
+from dancetype.training.data.extract import extract_tracks, find_pose_model
 from dancetype.training.data.holdout import CustomClip, HoldOut, hold_out, seconds_of
 from dancetype.training.data.splits import find_split, read_split
 from dancetype.training.evaluate import Evaluation, evaluate_tracks
-from dancetype.training.progress import console, progress_bar
 from dancetype.training.recipe import Recipe
 from dancetype.training.train import CHECKPOINT, Trainer, check_genres, fit, other_run
 
@@ -155,7 +155,7 @@ def _usable(
         rest = f" and {more} more" if more > 0 else ""
         console.print(f"left out, no videos by their endings: {printable(names)}{rest}")
     least = recipe.window.min_seconds
-    with progress_bar() as progress:
+    with progress_bar(console) as progress:
         task = progress.add_task("looking at clips", total=len(folder.files))
 
         def done(file: ClipFile, track: Track | str) -> None:
@@ -165,7 +165,7 @@ def _usable(
                 name = printable(str(file.path.relative_to(clips)))
                 progress.console.print(f"left out {name}: {printable(reason)}", soft_wrap=True)
 
-        seen = film_all(
+        seen = extract_tracks(
             folder.files, out, model=find_pose_model(pose_model), jobs=jobs, on_done=done
         )
     each = [CustomClip(track, track.stretches(min_seconds=least)) for track in seen]

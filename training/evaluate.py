@@ -14,12 +14,12 @@ from dancetype.engine.contract import Contract
 from dancetype.engine.errors import FileError
 from dancetype.engine.genres import GENRES
 from dancetype.engine.media.track import NOT_DANCING, Track, read_tracks
+from dancetype.engine.progress import console, progress_bar
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.skeleton import Array
 from dancetype.training.augment.camera import facing
 from dancetype.training.data import aist
 from dancetype.training.data.splits import find_split, read_split
-from dancetype.training.progress import progress_bar
 
 _BINS = 15
 _SITUATIONS = {"BM": "basic", "FM": "advanced"}
@@ -211,7 +211,7 @@ class Evaluator:
         """Evaluate on motion capture."""
         split = find_split(data, name)
         sequences = read_split(data, split)
-        with progress_bar() as progress:
+        with progress_bar(console) as progress:
             task = progress.add_task("evaluating", total=len(sequences))
             evaluation = evaluate_sequences(
                 self._classifier, sequences, on_clip=lambda: progress.advance(task)

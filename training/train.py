@@ -21,6 +21,7 @@ from dancetype.engine.clip import clip_windows
 from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES, GENRES
 from dancetype.engine.media.track import NOT_DANCING, Track, read_tracks
+from dancetype.engine.progress import console, progress_bar
 from dancetype.engine.skeleton import Array
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.data import aist
@@ -29,7 +30,6 @@ from dancetype.training.data.splits import Split, find_split, read_split
 from dancetype.training.device import ComputeDevice
 from dancetype.training.evaluate import model_view, shared_dancers
 from dancetype.training.model import GenreLSTM
-from dancetype.training.progress import console, progress_bar
 from dancetype.training.recipe import OptimiserSettings, Recipe
 from dancetype.training.report import percent, save_curves
 
@@ -94,7 +94,7 @@ def fit(trainer: "Trainer", out: Path, *, title: str) -> None:
     """Train to the end; print a line and save checkpoint, log and curves after each epoch."""
     recipe, history = trainer.checkpoint.recipe, trainer.checkpoint.history
     out.mkdir(parents=True, exist_ok=True)
-    with progress_bar() as progress:
+    with progress_bar(console) as progress:
         task = progress.add_task(recipe.name, total=trainer.steps_per_epoch)
         for epoch in trainer.epochs(on_step=lambda _: progress.advance(task)):
             trainer.checkpoint.save(out / CHECKPOINT)

@@ -1,20 +1,21 @@
 """Videos of nobody dancing, as the live path sees them: kept as tracks, so that it looks once."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dancetype.engine.media.extraction import extract_track
 from dancetype.engine.media.track import NOT_DANCING, Track, read_track
+from dancetype.engine.media.video import Video
 from dancetype.engine.pose.opening import open_estimator
 from dancetype.stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
-from dancetype.stream.frames import Frame
-from dancetype.stream.record.recording import Recording
-from dancetype.stream.sources.file import FileSource
 from dancetype.stream.system import chatter_dropped
+
+Frames = Iterator[tuple[float, NDArray[np.uint8]]]
 
 _RATE: Final = 15.0
 _SECONDS: Final = 10.0
@@ -29,7 +30,7 @@ def recorded(videos: Path | None, out: Path) -> list[Track]:
         out: where tracks are kept; those that are there are not made again.
     """
     demo = fetch(SAMPLE_CLIP, cache_folder(), say=print)
-    clips: dict[str, Callable[[], Iterator[Frame]]] = {
+    clips: dict[str, Callable[[], Frames]] = {
         "demo": lambda: _frames(demo),
         "still": lambda: _repeated(_middle(demo)),
         "noise": _noise,
@@ -39,34 +40,32 @@ def recorded(videos: Path | None, out: Path) -> list[Track]:
     return [_track(out / f"{name}.npz", frames) for name, frames in clips.items()]
 
 
-def _track(path: Path, frames: Callable[[], Iterator[Frame]]) -> Track:
+def _track(path: Path, frames: Callable[[], Frames]) -> Track:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         model = fetch(POSE_MODELS["full"], cache_folder(), say=print)
-        recording = Recording()
         with chatter_dropped(), open_estimator(model) as estimator:
-            recording.record(frames(), estimator)
-        recording.track(path.stem, genre=NOT_DANCING).save(path)
+            track = extract_track(frames(), estimator, name=path.stem)
+        replace(track, genre=NOT_DANCING).save(path)
     return read_track(path)
 
 
-def _frames(file: Path) -> Iterator[Frame]:
-    with closing(FileSource(file)) as source:
-        while frame := source.read():
-            yield frame
+def _frames(file: Path) -> Frames:
+    with Video(file) as video:
+        yield from video
 
 
 def _middle(file: Path) -> NDArray[np.uint8]:
-    images = [frame.image for frame in _frames(file)]
+    images = [image for _, image in _frames(file)]
     return images[len(images) // 2]
 
 
-def _repeated(image: NDArray[np.uint8]) -> Iterator[Frame]:
+def _repeated(image: NDArray[np.uint8]) -> Frames:
     for index in range(round(_SECONDS * _RATE)):
-        yield Frame(image, index / _RATE, index, 0)
+        yield index / _RATE, image
 
 
-def _noise() -> Iterator[Frame]:
+def _noise() -> Frames:
     rng = np.random.default_rng(0)
     for index in range(round(_SECONDS * _RATE)):
-        yield Frame(rng.integers(0, 256, _SIZE, np.uint8), index / _RATE, index, 0)
+        yield index / _RATE, rng.integers(0, 256, _SIZE, np.uint8)

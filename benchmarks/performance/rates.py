@@ -15,7 +15,7 @@ from typing import Final
 from benchmarks.accuracy.models import live_classifier
 from benchmarks.accuracy.place import OTHER, Place
 from benchmarks.accuracy.robustness import EVERY, ORDINARY, Filmed, filmed, point
-from dancetype.engine.media.sampler import Thinning
+from dancetype.engine.media.sampler import FrameSampler
 
 RATES: Final = (30.0, 20.0, 15.0, 10.0)
 HOP: Final = 0.5
@@ -23,8 +23,8 @@ HOP: Final = 0.5
 
 def thinned(clip: Filmed, fps: float) -> Filmed:
     """What is left of a clip at so many frames a second."""
-    thinning = Thinning(fps)
-    kept = [thinning.wants(float(time)) for time in clip.times]
+    sampler = FrameSampler(fps)
+    kept = [sampler.wants(float(time)) for time in clip.times]
     return replace(clip, times=clip.times[kept], joints=clip.joints[kept])
 
 

@@ -1,28 +1,28 @@
 """`dancetype classify`: the genre of whole video files, as fast as they can be read."""
 
 import sys
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 from rich.console import Console
 
 from dancetype.cli.options import with_settings
-from dancetype.engine.cores import allowed_cores
+from dancetype.engine.cores import available_cores
 from dancetype.engine.errors import SettingsError, printable
+from dancetype.engine.workers import Began, Done, Failed, Progress, WorkerPool
 from dancetype.loading import estimator_maker, native_libraries
-from dancetype.stream.offline.finding import Clip, find_clips
-from dancetype.stream.offline.workers import Began, Done, Failed, Pool, Told
-from dancetype.stream.offline.writing import places, sweep
 from dancetype.stream.settings import Settings
 from dancetype.stream.system import chatter_dropped
 
 if TYPE_CHECKING:
-    from dancetype.stream.offline.clip_job import Task
-    from dancetype.stream.offline.progress import ClipProgress
+    from rich.progress import TaskID
+
+    from dancetype.stream.offline.clip_job import FrameProgress, Task
+    from dancetype.stream.offline.files import Clip
     from dancetype.stream.offline.results import Report, Result
 
 
@@ -60,17 +60,17 @@ def classify(
     """Classify dance in video files."""
     if as_json and as_csv:
         raise SettingsError("--json and --csv are two ways to say the same: take one")
-    clips = find_clips(words)
-    files = [clip.file for clip in clips if not clip.fault]
-    films = places("--video-out", video_out, files, ".mp4")
-    plots = places("--plot", plot, files, ".png")
     err = Console(stderr=True)
     failed = False
     with chatter_dropped(), native_libraries():
         from dancetype.engine.classifier import Classifier
         from dancetype.stream.offline.clip_job import Task
-        from dancetype.stream.offline.progress import ClipProgress
+        from dancetype.stream.offline.files import find_clips, places
 
+        clips = find_clips(words)
+        files = [clip.file for clip in clips if not clip.fault]
+        films = places("--video-out", video_out, files, ".mp4")
+        plots = places("--plot", plot, files, ".png")
         genres = Classifier(settings.model, device="cpu").contract.genres
         # Fetched once, before all workers look for it.
         estimator_maker(settings)
@@ -96,7 +96,7 @@ def _report(genres: Mapping[str, str], err: Console, *, as_json: bool, as_csv: b
     return CsvLines(genres) if as_csv else TableReport(genres, Console(), err)
 
 
-def _in_order(clips: list[Clip], results: Iterator[tuple[Path, "Result"]]) -> Iterator["Result"]:
+def _in_order(clips: "list[Clip]", results: Iterator[tuple[Path, "Result"]]) -> Iterator["Result"]:
     """Results as the clips were given, each once it and all before it are there."""
     there: dict[Path, Result] = {}
     for clip in clips:
@@ -111,36 +111,74 @@ def _in_order(clips: list[Clip], results: Iterator[tuple[Path, "Result"]]) -> It
 def _results(
     tasks: list["Task"], settings: Settings, jobs: int | None, progress: "ClipProgress"
 ) -> Generator[tuple[Path, "Result"]]:
-    """Results in any order."""
+    """Yield results in any order."""
     from dancetype.clip_worker import clip_worker, portable
+    from dancetype.engine.files import remove_partial
 
     if len(tasks) == 1:
-        # Its decoder has the other cores.
+        # The decoder uses the other cores.
         with clip_worker(settings, threads=0) as work:
-            yield tasks[0].file, work(tasks[0], partial(progress.told, tasks[0].file))
+            yield tasks[0].file, work(tasks[0], partial(progress.show, tasks[0].file))
         return
     worker = partial(clip_worker, portable(settings), threads=1)
-    pool = Pool(worker, processes=jobs or allowed_cores())
-    broken_off: set[Task] = set()
+    unfinished: set[Task] = set()
     try:
-        for event in pool.run(tasks):
-            task = tasks[event.index]
-            match event:
-                case Began():
-                    broken_off.add(task)
-                case Told(note=note):
-                    progress.told(task.file, note)
-                case Done(result=result):
-                    broken_off.remove(task)
-                    progress.over(task.file)
-                    yield task.file, result
-                case Failed(reason=reason):
-                    progress.over(task.file)
-                    line = printable(f"{task.file}: {reason}")
-                    yield task.file, {"file": str(task.file), "error": line}
+        with WorkerPool(worker, processes=jobs or available_cores()) as pool:
+            for event in pool.run(tasks):
+                task = tasks[event.index]
+                match event:
+                    case Began():
+                        unfinished.add(task)
+                    case Progress(value=frames):
+                        progress.show(task.file, frames)
+                    case Done(result=result):
+                        unfinished.remove(task)
+                        progress.remove(task.file)
+                        yield task.file, result
+                    case Failed():
+                        progress.remove(task.file)
+                        line = printable(f"{task.file}: {event.reason}")
+                        yield task.file, {"file": str(task.file), "error": line}
     finally:
-        # A process that is killed leaves half a film.
-        pool.close()
-        for task in broken_off:
+        # A process that is killed leaves partial files.
+        for task in unfinished:
             for file in filter(None, (task.film, task.plot)):
-                sweep(file)
+                remove_partial(file)
+
+
+class ClipProgress:
+    """Progress bars, one for each clip that is being analysed.
+
+    Args:
+        console: Console to draw on.
+        files: All clips in their order.
+    """
+
+    def __init__(self, console: Console, files: Sequence[Path]) -> None:
+        from dancetype.engine.progress import progress_bar
+
+        self._numbers = {file: f"{n} of {len(files)}" for n, file in enumerate(files, 1)}
+        self._lines: dict[tuple[Path, str], TaskID] = {}
+        self._bar = progress_bar(console, unit="frames")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Remove the bars."""
+        self._bar.stop()
+
+    def show(self, file: Path, frames: "FrameProgress") -> None:
+        """Show the progress of a clip."""
+        key = file, frames.stage
+        if key not in self._lines:
+            self.remove(file)
+            text = f"{self._numbers[file]} {file.name}: {frames.stage}"
+            self._lines[key] = self._bar.add_task(text)
+        self._bar.update(self._lines[key], completed=frames.done, total=frames.total)
+
+    def remove(self, file: Path) -> None:
+        """Remove a clip's bar."""
+        for key in [key for key in self._lines if key[0] == file]:
+            self._bar.remove_task(self._lines.pop(key))

@@ -64,7 +64,6 @@ def train(
     if clips is not None:
         from dancetype.export.onnx import export as write
         from dancetype.training.custom import run_custom_training
-        from dancetype.training.data.extract import cores
         from dancetype.training.report import print_table
 
         checkpoint, evaluation = run_custom_training(
@@ -76,7 +75,7 @@ def train(
             validation=validation,
             tracks=tracks or [],
             pose_model=pose_model,
-            jobs=jobs or cores(),
+            jobs=jobs or available_cores(),
             test=not everything,
         )
         model = out / "model.onnx"

@@ -1,55 +1,49 @@
-"""Which frames of a source are looked at, where it gives more than are wanted."""
+"""Choice of frames, where a source gives more than are to be analysed."""
 
-from collections.abc import Callable
 from typing import Final
 
-Wants = Callable[[float], bool]
-"""Asked of each frame, by its capture time in seconds and in order: whether it is looked at."""
-
-# Of the newest step between two frames in what is taken for a step.
-_FOLLOWS: Final = 0.1
+# Weight of the newest interval between two frames in their moving average.
+_SMOOTHING: Final = 0.1
 
 
-def every_frame(time: float) -> bool:
-    """Wants every frame."""
-    del time
-    return True
-
-
-class Thinning:
+class FrameSampler:
     """Chooses frames of one epoch, spread evenly by capture time.
 
     Args:
-        fps: how many a second there may be at most.
+        fps: Frames per second to choose at most; all frames if None.
+
+    Raises:
+        ValueError: `fps` is not positive.
     """
 
-    def __init__(self, fps: float) -> None:
-        if not fps > 0:
-            raise ValueError(f"there are more than 0 frames a second to choose, not {fps}")
-        self._period = 1 / fps
+    def __init__(self, fps: float | None) -> None:
+        if fps is not None and not fps > 0:
+            raise ValueError(f"fps is {fps}; it has to be more than 0")
+        self._period = 1 / fps if fps else None
         self._step: float | None = None
         self._last: float | None = None
         self._due = 0.0
 
     def wants(self, time: float) -> bool:
-        """Whether to look at the frame of `time`, a capture time in seconds."""
+        """Return whether to use the next frame.
+
+        Args:
+            time: Capture time in seconds; each frame's is asked for once and in order.
+        """
+        if self._period is None:
+            return True
         last, self._last = self._last, time
         if last is None:
             self._due = time + self._period
             return True
         step = min(time - last, self._period)
-        self._step = step if self._step is None else self._step + _FOLLOWS * (step - self._step)
-        # The frame nearest to the moment is the one: where this is early by more than half a step,
-        # the next is nearer.
+        self._step = step if self._step is None else self._step + _SMOOTHING * (step - self._step)
+        # The frame nearest to the due time is chosen: if this one is early by more than half an
+        # interval, the next is nearer.
         if self._due - time > self._step / 2:
             return False
-        # The moments keep their own beat, so that a frame early or late does not change the rate;
-        # after a gap they start from the frame that ended it.
+        # Due times keep their own period, so that a frame early or late does not change the rate;
+        # after a gap they restart from the frame that ended it.
         late = time - self._due > self._period / 2
         self._due = (time if late else self._due) + self._period
         return True
-
-
-def chosen(fps: float | None) -> Wants:
-    """Chooses frames of one epoch: at most `fps` a second, or every one where None."""
-    return every_frame if fps is None else Thinning(fps).wants

@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 
 from dancetype.engine.errors import FileError, MissingFileError
 from dancetype.engine.media.opencv import cv2
-from dancetype.engine.media.sampler import Wants, every_frame
+from dancetype.engine.media.sampler import FrameSampler
+
+_CONTAINERS: Final = "3gp asf avi flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogv ts webm wmv"
+VIDEO_SUFFIXES: Final = frozenset(f".{name}" for name in _CONTAINERS.split())
+"""Suffixes of file names that are taken for videos, in lower case."""
 
 _USUAL_STEP: Final = 1 / 30
 _LONGEST_STEP: Final = 10.0
@@ -50,14 +54,18 @@ class Video:
     """A video file, read from its start.
 
     Args:
-        path: of the file.
+        path: Path of the file.
+        fps: Frames per second to read at most; all frames if None. No image is made of the others.
 
     Raises:
         MissingFileError: no such file, or a name that cannot be used.
         FileError: not one with a video that can be read.
+
+    Attributes:
+        position: Number of frames passed so far, including those that were not chosen.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, fps: float | None = None) -> None:
         try:
             self._path = Path(path).expanduser()
             folder, there = self._path.is_dir(), self._path.is_file()
@@ -80,7 +88,9 @@ class Video:
         # The default, and too important to leave to it: phones film upright by metadata alone.
         self._reader.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         self._times = FrameTimes(self._reader.get(cv2.CAP_PROP_FPS))
+        self._sampler = FrameSampler(fps)
         self._empty = True
+        self.position = 0
 
     def __enter__(self) -> Self:
         return self
@@ -100,19 +110,19 @@ class Video:
         count = int(self._reader.get(cv2.CAP_PROP_FRAME_COUNT))
         return count if count > 0 else None
 
-    def read(self, wants: Wants = every_frame) -> tuple[float, NDArray[np.uint8]] | None:
-        """Time in seconds, 0 for the first, and image (H, W, 3) BGR of the next frame, or None.
+    def read(self) -> tuple[float, NDArray[np.uint8]] | None:
+        """Return the next frame, or None at the end.
 
-        Args:
-            wants: asked of each frame by its time; those that are not wanted are left out, which
-                saves making images of them.
+        Returns:
+            Time in seconds, 0 for the file's first frame, and image (H, W, 3) BGR.
 
         Raises:
             FileError: the file has no frame at all.
         """
         while self._reader.grab():
             time = self._times.next(self._reader.get(cv2.CAP_PROP_POS_MSEC) / 1000)
-            if not wants(time):
+            self.position += 1
+            if not self._sampler.wants(time):
                 continue
             read, image = self._reader.retrieve()
             if not read:

@@ -1,4 +1,4 @@
-"""What is seen and said of a video file from its first frame to its last."""
+"""Analysis of a video file from its first frame to its last."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,30 +9,31 @@ from numpy.typing import NDArray
 
 from dancetype.engine.clip import ClipResult, classify_track
 from dancetype.engine.landmarks import coco_visibility
+from dancetype.engine.media.extraction import LandmarkEstimator, extract_track
 from dancetype.engine.media.track import Track
+from dancetype.engine.media.video import Video
 from dancetype.engine.recognizer import Prediction, Recognizer, WindowClassifier
 from dancetype.engine.skeleton import Pose
-from dancetype.stream.record.recording import LandmarkEstimator, Recording, record_file
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A clip that was looked through.
+class ClipAnalysis:
+    """An analysed clip.
 
     Attributes:
-        track: a row for each frame that was looked at.
-        result: the genre of the whole clip.
-        said: what a live run would have said, hop by hop; the first with the first frame.
-        fps: frames a second that were looked at; every one where None.
+        track: Track with a row for each frame that was analysed.
+        result: Genre of the whole clip.
+        predictions: Predictions of a live run, hop by hop, from the first frame on.
+        fps: Frames per second that were analysed; all frames if None.
     """
 
     track: Track
     result: ClipResult
-    said: tuple[Prediction, ...]
+    predictions: tuple[Prediction, ...]
     fps: float | None = None
 
 
-def see(
+def analyze_video(
     file: Path,
     estimator: LandmarkEstimator,
     classifier: WindowClassifier,
@@ -40,49 +41,55 @@ def see(
     hop: float,
     on_frame: Callable[[int, int | None], None],
     fps: float | None = None,
-) -> Seen:
-    """Looks through a video file as fast as it can be read.
+) -> ClipAnalysis:
+    """Analyse a video file as fast as it can be read.
 
     Args:
-        file: a video.
-        estimator: that has seen nothing yet.
-        classifier: turns windows into probabilities.
-        hop: seconds between predictions.
-        on_frame: told how many frames are done, and of how many, where the file says that.
-        fps: frames a second to look at; every one where None.
+        file: Path of the video.
+        estimator: Pose estimator, which is reset first.
+        classifier: Classifier of windows.
+        hop: Seconds between predictions.
+        on_frame: Called with the number of frames done and the total, if the file states it.
+        fps: Frames per second to analyse; all frames if None.
 
     Raises:
-        SourceError: the file cannot be read.
+        FileError: The file cannot be read.
     """
-    recording = Recording()
-    record_file(file, recording, estimator, on_frame=on_frame, fps=fps)
-    track = recording.track(file.stem)
+    with Video(file, fps=fps) as video:
+        track = extract_track(
+            video,
+            estimator,
+            name=file.stem,
+            on_frame=lambda: on_frame(video.position, video.frames),
+        )
     result = classify_track(track.times, track.joints, classifier)
-    return Seen(track, result, said_along(track, classifier, hop=hop), fps)
+    return ClipAnalysis(track, result, replay_predictions(track, classifier, hop=hop), fps)
 
 
-def said_along(track: Track, classifier: WindowClassifier, *, hop: float) -> tuple[Prediction, ...]:
-    """What a live run, had it seen every frame, would have said along a track.
+def replay_predictions(
+    track: Track, classifier: WindowClassifier, *, hop: float
+) -> tuple[Prediction, ...]:
+    """Return the predictions of a live run that gets every frame of a track.
 
     Args:
-        track: what was seen.
-        classifier: turns windows into probabilities.
-        hop: seconds between predictions.
+        track: Landmarks of the clip.
+        classifier: Classifier of windows.
+        hop: Seconds between predictions.
     """
     recognizer = Recognizer(classifier, hop=hop)
     visibility = coco_visibility(track.visibility)
-    said = [
+    predictions = [
         recognizer.push(float(time), Pose(joints, seen) if np.isfinite(joints).all() else None)
         for time, joints, seen in zip(track.times, track.joints, visibility, strict=True)
     ]
-    return tuple(prediction for prediction in said if prediction is not None)
+    return tuple(prediction for prediction in predictions if prediction is not None)
 
 
-def latest(said: tuple[Prediction, ...], times: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Which of the predictions holds at each of `times` (T,): the last one before, or then.
+def latest(predictions: tuple[Prediction, ...], times: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return which prediction holds at each of `times` (T,): the last one made by then.
 
     Returns:
-        (T,) indices into `said`; the first also before it was said.
+        (T,) indices into `predictions`; before the first one, that one's.
     """
-    ends = [prediction.window_end for prediction in said]
+    ends = [prediction.window_end for prediction in predictions]
     return np.maximum(np.searchsorted(ends, times, side="right") - 1, 0)

@@ -1,27 +1,26 @@
-"""One clip's way from the file to all that is made of it."""
+"""All that `classify` and `label` make of one clip."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dancetype.engine.classifier import Classifier
-from dancetype.engine.errors import FileError, SourceError
-from dancetype.stream.offline.analysis import Seen, see
+from dancetype.engine.errors import FileError
+from dancetype.engine.media.extraction import LandmarkEstimator
+from dancetype.engine.workers import ReportProgress
+from dancetype.stream.offline.analysis import ClipAnalysis, analyze_video
+from dancetype.stream.offline.files import output_file
 from dancetype.stream.offline.results import Result, result_of
-from dancetype.stream.offline.workers import Tell
-from dancetype.stream.offline.writing import written_whole
-from dancetype.stream.record.recording import LandmarkEstimator
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A clip to look at.
+    """A clip to analyse.
 
     Attributes:
-        file: the video file.
-        film: file for a film of it, if one is wanted.
-        plot: file for a plot of it, likewise.
+        file: Video file.
+        film: MP4 file for an annotated copy, if one is wanted.
+        plot: PNG file for a plot, if one is wanted.
     """
 
     file: Path
@@ -30,24 +29,24 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a task is: what is being done, and how many frames of how many are."""
+class FrameProgress:
+    """Progress of a task: its stage, the frames done, and the total if it is known."""
 
-    what: str
+    stage: str
     done: int
-    of: int | None
+    total: int | None
 
 
-class ClipWork:
-    """Does tasks, one after the other, with one classifier and one estimator.
+class ClipJob:
+    """Executes tasks one after the other with one classifier and one pose estimator.
 
     Args:
-        classifier: turns windows into probabilities.
-        estimator: starts anew with each clip.
-        hop: seconds between predictions.
-        fps: frames a second to look at; every one where None.
-        clock: in seconds; how far a task is, is told ten times a second.
-        threads: that a film is written with; as many as there are cores where 0.
+        classifier: Classifier of windows.
+        estimator: Pose estimator, which is reset for each clip.
+        hop: Seconds between predictions.
+        fps: Frames per second to analyse; all frames if None.
+        clock: Clock in seconds; progress is reported ten times a second.
+        threads: Threads that encode an annotated video; one per core if 0.
     """
 
     def __init__(
@@ -67,74 +66,66 @@ class ClipWork:
         self._clock = clock
         self._threads = threads
 
-    def __call__(self, task: Task, tell: Tell) -> Result:
-        """What is said of a clip, or why nothing can be, once its film and plot are written.
+    def __call__(self, task: Task, report: ReportProgress) -> Result:
+        """Analyse a clip, write its video and plot, and return its result, or why there is none.
 
         Args:
-            task: the clip.
-            tell: takes each `Progress`.
+            task: The clip.
+            report: Called with each `FrameProgress`.
         """
         try:
-            seen = self.look(task.file, self._paced(tell, "looking"))
-        except SourceError as error:
+            analysis = analyze_video(
+                task.file,
+                self._estimator,
+                self._classifier,
+                hop=self._hop,
+                on_frame=self._paced(report, "looking"),
+                fps=self._fps,
+            )
+        except FileError as error:
             return {"file": str(task.file), "error": str(error)}
-        result = result_of(task.file, seen, self._classifier.contract)
+        result = result_of(task.file, analysis, self._classifier.contract)
         try:
-            self._draw(task, seen, result, tell)
-        except (SourceError, FileError) as error:
+            self._draw(task, analysis, result, report)
+        except FileError as error:
             result["error"] = str(error)
         return result
 
-    def look(self, file: Path, on_frame: Callable[[int, int | None], None]) -> Seen:
-        """Looks through a clip, whatever was looked at before.
-
-        Raises:
-            SourceError: the file cannot be read.
-        """
-        # The first one too: what it says must not depend on whether it is.
-        self._estimator.reset("a new clip")
-        return see(
-            file,
-            self._estimator,
-            self._classifier,
-            hop=self._hop,
-            on_frame=on_frame,
-            fps=self._fps,
-        )
-
-    def _draw(self, task: Task, seen: Seen, result: Result, tell: Tell) -> None:
+    def _draw(
+        self, task: Task, analysis: ClipAnalysis, result: Result, report: ReportProgress
+    ) -> None:
         genres = self._classifier.contract.genres
         if task.plot:
             from dancetype.stream.offline.plot import make_plot
 
-            with written_whole(task.plot) as part:
-                make_plot(task.file, seen, genres, part)
+            with output_file(task.plot) as part:
+                make_plot(task.file, analysis, genres, part)
             result["plot"] = str(task.plot)
         if task.film:
-            from dancetype.stream.offline.render import make_film
+            from dancetype.stream.offline.render import render_overlay
 
-            told = self._paced(tell, "filming")
-            frames = len(seen.track.times)
-            with written_whole(task.film) as part:
-                left_out = make_film(
+            on_frame = self._paced(report, "filming")
+            frames = len(analysis.track.times)
+            with output_file(task.film) as part:
+                left_out = render_overlay(
                     task.file,
-                    seen,
+                    analysis,
                     genres,
                     part,
-                    on_frame=lambda done: told(done, frames),
+                    on_frame=lambda done: on_frame(done, frames),
                     threads=self._threads,
                 )
             result["video"] = str(task.film)
             if left_out:
                 result["note"] = f"MP4 takes no sound of {left_out}; it is left out"
 
-    def _paced(self, tell: Callable[[Any], None], what: str) -> Callable[[int, int | None], None]:
+    def _paced(self, report: ReportProgress, stage: str) -> Callable[[int, int | None], None]:
         due = 0.0
 
-        def told(done: int, of: int | None) -> None:
+        def on_frame(done: int, total: int | None) -> None:
             nonlocal due
-            if (now := self._clock()) >= due or done == of:
+            if (now := self._clock()) >= due or done == total:
                 due = now + 0.1
-                tell(Progress(what, done, of))
+                report(FrameProgress(stage, done, total))
 
-        return told
+        return on_frame

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from dancetype.engine.errors import printable
 from dancetype.engine.recognizer import Prediction
 from dancetype.engine.rolling import Status
-from dancetype.stream.offline.analysis import Seen
-from dancetype.stream.offline.panel import WORDS
+from dancetype.stream.offline.analysis import ClipAnalysis
+from dancetype.stream.offline.overlay import WORDS
 
 # Blue and grey differ in lightness too, so that they stay apart in all eyes and on grey paper.
 _NAMED: Final = "#1f5fbf"
@@ -54,7 +54,7 @@ _FULL: Final = 0.86  # of a row's height
 _LETTER: Final = 0.076  # inches
 
 
-def make_plot(clip: Path, seen: Seen, names: Mapping[str, str], path: Path) -> None:
+def make_plot(clip: Path, analysis: ClipAnalysis, names: Mapping[str, str], path: Path) -> None:
     """Writes a PNG file: a row for each genre, and below what a live run would have said.
 
     The height of a row's area is the probability of the rolling estimate; it is blue while that
@@ -62,7 +62,7 @@ def make_plot(clip: Path, seen: Seen, names: Mapping[str, str], path: Path) -> N
 
     Args:
         clip: the video file, for the title.
-        seen: of this clip.
+        analysis: Analysis of this clip.
         names: of the genres by code, in the classifier's order.
         path: of the PNG file.
 
@@ -77,9 +77,9 @@ def make_plot(clip: Path, seen: Seen, names: Mapping[str, str], path: Path) -> N
     left, right = max(_LEFT, 0.3 + 0.1 * longest) / _WIDTH, 1 - _RIGHT / _WIDTH
     upper = figure.add_axes((left, 1.25 / height, right - left, _ROW * rows / height))
     lower = figure.add_axes((left, 0.62 / height, right - left, 0.38 / height))
-    ends = _ends(seen)
-    _draw_rows(upper, seen, names, ends)
-    _draw_band(lower, seen.said, names, ends)
+    ends = _ends(analysis)
+    _draw_rows(upper, analysis, names, ends)
+    _draw_band(lower, analysis.predictions, names, ends)
     for axes in (upper, lower):
         axes.set_xlim(ends[0], ends[-1])
         for spine in axes.spines.values():
@@ -90,7 +90,7 @@ def make_plot(clip: Path, seen: Seen, names: Mapping[str, str], path: Path) -> N
     font: dict[str, Any] = {"family": _FONT, "va": "center"}
     # A file's name may hold dollars.
     title = {**font, "fontsize": 14, "fontweight": "bold", "color": _INK, "parse_math": False}
-    figure.text(start, 1 - 0.3 / height, _title(clip, seen, names), **title)
+    figure.text(start, 1 - 0.3 / height, _title(clip, analysis, names), **title)
     figure.text(start, 1 - 0.58 / height, _KEY, fontsize=9, color=_QUIET, **font)
     with warnings.catch_warnings():
         # The font has not all letters that there are; boxes stand for them.
@@ -98,22 +98,24 @@ def make_plot(clip: Path, seen: Seen, names: Mapping[str, str], path: Path) -> N
         figure.savefig(path, format="png")
 
 
-def _title(clip: Path, seen: Seen, names: Mapping[str, str]) -> str:
+def _title(clip: Path, analysis: ClipAnalysis, names: Mapping[str, str]) -> str:
     name = printable(clip.name)
     short = name if len(name) <= 60 else f"{name[:40]}…{name[-19:]}"
-    if seen.result.genre is None:
+    if analysis.result.genre is None:
         return f"{short}: too little of a dancer to name a genre"
-    return f"{short}: {names[seen.result.genre]}, {seen.result.confidence:.0%} on the whole"
+    return f"{short}: {names[analysis.result.genre]}, {analysis.result.confidence:.0%} on the whole"
 
 
-def _ends(seen: Seen) -> NDArray[np.float64]:
+def _ends(analysis: ClipAnalysis) -> NDArray[np.float64]:
     """When each prediction was made, and the end of the clip (P + 1,)."""
-    end = max(seen.track.seconds, float(seen.track.times[-1]) + 1e-3)
-    return np.array([*(prediction.window_end for prediction in seen.said), end])
+    end = max(analysis.track.seconds, float(analysis.track.times[-1]) + 1e-3)
+    return np.array([*(prediction.window_end for prediction in analysis.predictions), end])
 
 
-def _draw_rows(axes: Axes, seen: Seen, names: Mapping[str, str], ends: NDArray[np.float64]) -> None:
-    estimates = [prediction.estimate for prediction in seen.said]
+def _draw_rows(
+    axes: Axes, analysis: ClipAnalysis, names: Mapping[str, str], ends: NDArray[np.float64]
+) -> None:
+    estimates = [prediction.estimate for prediction in analysis.predictions]
     known = np.array([estimate.confidence > 0 for estimate in estimates])
     values = np.array([estimate.probabilities for estimate in estimates])
     for row, (code, name) in enumerate(names.items()):
@@ -125,7 +127,7 @@ def _draw_rows(axes: Axes, seen: Seen, names: Mapping[str, str], ends: NDArray[n
             # A value holds until the next, the last one until the end.
             tops = np.append(tops, tops[-1])
             axes.fill_between(ends, floor, tops, step="post", color=colour, linewidth=0)
-        best = code == seen.result.genre
+        best = code == analysis.result.genre
         weight, colour = ("bold", _NAMED) if best else ("normal", _INK)
         font: dict[str, Any] = {
             "family": _FONT,
@@ -136,15 +138,15 @@ def _draw_rows(axes: Axes, seen: Seen, names: Mapping[str, str], ends: NDArray[n
         place = axes.get_yaxis_transform()
         middle = floor + _FULL / 2
         axes.text(-0.012, middle, name, transform=place, ha="right", color=colour, **font)
-        if seen.result.genre is not None:
-            percent = f"{seen.result.probabilities[row]:.0%}"
+        if analysis.result.genre is not None:
+            percent = f"{analysis.result.probabilities[row]:.0%}"
             axes.text(1.008, middle, percent, transform=place, ha="left", color=colour, **font)
     axes.set_ylim(-0.05, len(names))
     axes.set_yticks([])
     axes.tick_params(axis="x", length=0, labelbottom=False)
     axes.grid(axis="x", color=_LINE, linewidth=0.8)
     axes.set_axisbelow(True)
-    if seen.result.genre is not None:
+    if analysis.result.genre is not None:
         axes.text(
             1.008, 1.0, "clip", transform=axes.transAxes, color=_QUIET, family=_FONT, fontsize=9
         )
@@ -152,12 +154,12 @@ def _draw_rows(axes: Axes, seen: Seen, names: Mapping[str, str], ends: NDArray[n
 
 def _draw_band(
     axes: Axes,
-    said: tuple[Prediction, ...],
+    predictions: tuple[Prediction, ...],
     names: Mapping[str, str],
     ends: NDArray[np.float64],
 ) -> None:
     inches = axes.get_position().width * _WIDTH
-    estimates = [prediction.estimate for prediction in said]
+    estimates = [prediction.estimate for prediction in predictions]
     words = [names[each.genre] if each.genre else WORDS[each.status] for each in estimates]
     starts = [n for n in range(len(words)) if n == 0 or words[n] != words[n - 1]]
     spans: dict[Status, list[tuple[float, float]]] = {status: [] for status in Status}

@@ -1,4 +1,4 @@
-"""A copy of a clip in which the dancer's skeleton and what is said of the dance are seen."""
+"""Annotated copy of a clip, with the dancer's skeleton and the predictions drawn on it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -15,10 +15,9 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 from dancetype.engine.media.opencv import cv2
-from dancetype.engine.media.sampler import chosen
-from dancetype.stream.offline.analysis import Seen, latest
-from dancetype.stream.offline.drawing import Overlay, Picture
-from dancetype.stream.sources.file import FileSource
+from dancetype.engine.media.video import Video
+from dancetype.stream.offline.analysis import ClipAnalysis, latest
+from dancetype.stream.offline.overlay import Overlay, Picture
 
 _SoundPacket: TypeAlias = "av.Packet[av.AudioStream]"
 _Codec = Literal["libx264", "mpeg4"]
@@ -85,8 +84,8 @@ class Original:
             self._container.close()
 
 
-class Film:
-    """An MP4 file that is being written; entered and left.
+class VideoWriter:
+    """MP4 file that is being written; a context manager.
 
     Args:
         path: of the file.
@@ -188,68 +187,66 @@ class Film:
         return None if self._copied is None else next(self._sound, None)
 
 
-def make_film(
+def render_overlay(
     clip: Path,
-    seen: Seen,
+    analysis: ClipAnalysis,
     names: Mapping[str, str],
     path: Path,
     *,
     on_frame: Callable[[int], None],
     threads: int = 0,
 ) -> str | None:
-    """Writes an MP4 file of the frames looked at, drawn on, at their times, with the clip's sound.
+    """Write an MP4 file of the frames analysed, annotated, at their times, with the clip's sound.
 
-    At each frame it shows what a live run would have said by then.
+    Each frame shows what a live run would have predicted by then.
 
     Args:
-        clip: the video file.
-        seen: of this clip.
-        names: of the genres by code, in the classifier's order.
-        path: of the MP4 file.
-        on_frame: told how many frames are done.
-        threads: to write it with; as many as there are cores where 0.
+        clip: Video file.
+        analysis: Analysis of this clip.
+        names: Genre names by code, in the classifier's order.
+        path: Path of the MP4 file.
+        on_frame: Called with the number of frames done.
+        threads: Threads that encode; one per core if 0.
 
     Returns:
-        The codec of the clip's sound, where that was left out since MP4 does not hold it.
+        The codec of the clip's sound, if it was left out because MP4 does not hold it.
 
     Raises:
-        SourceError: the clip cannot be read again.
-        OSError: the file cannot be written.
+        FileError: The clip cannot be read again.
+        OSError: The file cannot be written.
     """
-    track = seen.track
-    lasting = _durations(track.times)
-    said = latest(seen.said, track.times)
+    track = analysis.track
+    durations = _durations(track.times)
+    current = latest(analysis.predictions, track.times)
     with ExitStack() as stack:
-        source = stack.enter_context(closing(FileSource(clip, wants=chosen(seen.fps))))
+        video = stack.enter_context(Video(clip, fps=analysis.fps))
         original = stack.enter_context(closing(Original(clip)))
-        film: Film | None = None
-        # A file that is damaged may give more frames one time than another.
-        for row in range(len(track.times)):
-            frame = source.read()
-            if frame is None:
-                break
-            image = np.ascontiguousarray(frame.image)
-            if film is None:
+        writer: VideoWriter | None = None
+        # A damaged file may give more frames one time than another.
+        for row, (_, frame) in zip(range(len(track.times)), video, strict=False):
+            image = np.ascontiguousarray(frame)
+            if writer is None:
                 height, width = image.shape[:2]
-                rate = min(max(1 / float(np.median(lasting)), 1), 1000)
-                film = stack.enter_context(
-                    Film(path, width, height, rate=rate, original=original, threads=threads)
+                rate = min(max(1 / float(np.median(durations)), 1), 1000)
+                writer = stack.enter_context(
+                    VideoWriter(path, width, height, rate=rate, original=original, threads=threads)
                 )
                 overlay = Overlay(width, height, names, track.image)
-            # Of a file whose frames change their size.
+            # In some files frames change their size.
             if image.shape[:2] != (height, width):
                 image = cv2.resize(image, (width, height)).astype(np.uint8, copy=False)
-            overlay.draw(image, track.image[row], track.visibility[row], seen.said[said[row]])
-            film.write(image, float(track.times[row]), float(lasting[row]))
+            prediction = analysis.predictions[current[row]]
+            overlay.draw(image, track.image[row], track.visibility[row], prediction)
+            writer.write(image, float(track.times[row]), float(durations[row]))
             on_frame(row + 1)
-        if film is None:
+        if writer is None:
             return None
-        film.finish()
-        return film.left_out
+        writer.finish()
+        return writer.left_out
 
 
 def _durations(times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """For how long each frame is shown; the last for as long as most."""
+    """Return how long each frame is shown; the last for the median of the others."""
     steps = np.diff(times)
     return np.append(steps, np.median(steps) if len(steps) else 1 / 30)
 

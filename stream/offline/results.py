@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from dancetype.engine.contract import Contract
-from dancetype.stream.offline.analysis import Seen
+from dancetype.stream.offline.analysis import ClipAnalysis
 
 Result = dict[str, Any]
 """What is said of one clip, in the words of `--json`."""
@@ -22,9 +22,9 @@ Result = dict[str, Any]
 _FORMULA: Final = frozenset("=+-@\t\r")
 
 
-def result_of(file: Path, seen: Seen, contract: Contract) -> Result:
-    """What is said of a clip that was looked through."""
-    clip, track = seen.result, seen.track
+def result_of(file: Path, analysis: ClipAnalysis, contract: Contract) -> Result:
+    """Return the result of an analysed clip."""
+    clip, track = analysis.result, analysis.track
     probabilities = zip(contract.labels, clip.probabilities, strict=True)
     result: Result = {
         "file": str(file),

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancetype.engine.landmarks import Landmarks
-from dancetype.engine.media.sampler import chosen
 from dancetype.engine.media.track import Track, stacked
 from dancetype.stream.capture.threads import SourceThreads
 from dancetype.stream.events import StateChanged
@@ -124,7 +123,7 @@ def record_file(
     Raises:
         SourceError: the file cannot be read.
     """
-    with closing(FileSource(file, wants=chosen(fps))) as source:
+    with closing(FileSource(file, fps=fps)) as source:
         recording.record(_told(source, on_frame), estimator)
 
 

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dancetype.engine.errors import Fault, FileError, MissingFileError, SourceError
-from dancetype.engine.media.sampler import Wants, every_frame
 from dancetype.engine.media.video import Video
 from dancetype.stream.frames import Frame
 
@@ -17,7 +16,7 @@ class FileSource:
         path: of the file.
         epoch: which start of the source this is.
         start: time of the first frame in seconds.
-        wants: chooses the frames that are given.
+        fps: Frames per second to give at most; all frames if None.
 
     Raises:
         SourceError: no such file, or not one with a video that can be read.
@@ -31,14 +30,12 @@ class FileSource:
         *,
         epoch: int = 0,
         start: float = 0.0,
-        wants: Wants = every_frame,
+        fps: float | None = None,
     ) -> None:
         with _told_as_source():
-            self._video = Video(path)
+            self._video = Video(path, fps=fps)
         self._epoch = epoch
         self._start = start
-        self._wants = wants
-        self._index = -1
 
     @property
     def frames(self) -> int | None:
@@ -52,19 +49,15 @@ class FileSource:
             SourceError: the file has no frame at all.
         """
         with _told_as_source():
-            read = self._video.read(self._chosen)
+            read = self._video.read()
         if read is None:
             return None
         time, image = read
-        return Frame(image, self._start + time, self._index, self._epoch)
+        return Frame(image, self._start + time, self._video.position - 1, self._epoch)
 
     def close(self) -> None:
         """Closes the file."""
         self._video.close()
-
-    def _chosen(self, time: float) -> bool:
-        self._index += 1
-        return self._wants(self._start + time)
 
 
 @contextmanager

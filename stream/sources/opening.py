@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 
-from dancetype.engine.media.sampler import chosen
 from dancetype.stream.sources.base import PATIENCE, Source
 from dancetype.stream.sources.file import FileSource
 from dancetype.stream.sources.pattern import PatternOptions, PatternSource
@@ -31,17 +30,16 @@ def open_source(
     Raises:
         SourceError: it cannot be opened.
     """
-    wants = chosen(fps)
     match uri.kind:
         case SourceKind.WEBCAM:
-            return WebcamSource(int(uri.address), epoch=epoch, clock=clock, wants=wants)
+            return WebcamSource(int(uri.address), epoch=epoch, clock=clock, fps=fps)
         case SourceKind.RTSP:
             # FFmpeg once more, for those who have such a camera.
             from dancetype.stream.sources.rtsp import RtspSource
 
-            return RtspSource(uri.address, epoch=epoch, clock=clock, patience=patience, wants=wants)
+            return RtspSource(uri.address, epoch=epoch, clock=clock, patience=patience, fps=fps)
         case SourceKind.FILE:
-            return FileSource(uri.address, epoch=epoch, start=clock(), wants=wants)
+            return FileSource(uri.address, epoch=epoch, start=clock(), fps=fps)
         case SourceKind.TEST:
             options = PatternOptions.parse(uri.address)
-            return PatternSource(options, epoch=epoch, clock=clock, wants=wants)
+            return PatternSource(options, epoch=epoch, clock=clock, fps=fps)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dancetype.engine.errors import SourceError
 from dancetype.engine.media.opencv import cv2
-from dancetype.engine.media.sampler import Wants, every_frame
+from dancetype.engine.media.sampler import FrameSampler
 from dancetype.stream.frames import Frame
 
 _HEIGHT: Final = 480
@@ -65,7 +65,7 @@ class PatternSource:
         epoch: which start of the source this is.
         clock: monotonic, in seconds.
         sleep: passes seconds on that clock.
-        wants: chooses the frames that are given.
+        fps: Frames per second to give at most; all frames if None.
     """
 
     live = True
@@ -77,13 +77,13 @@ class PatternSource:
         epoch: int = 0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
-        wants: Wants = every_frame,
+        fps: float | None = None,
     ) -> None:
         self._options = options
         self._epoch = epoch
         self._clock = clock
         self._sleep = sleep
-        self._wants = wants
+        self._sampler = FrameSampler(fps)
         self._start = self._due = clock()
         self._index = -1
 
@@ -96,7 +96,7 @@ class PatternSource:
             # Like a camera, it leaves out what it has no time for.
             self._due = (self._due if now - self._due < step else now) + step
             self._index += 1
-            if self._wants(now):
+            if self._sampler.wants(now):
                 return Frame(drawn_figure(now - self._start), now, self._index, self._epoch)
         return None
 

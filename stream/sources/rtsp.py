@@ -15,7 +15,7 @@ from av.container import InputContainer
 from av.video.reformatter import VideoReformatter
 
 from dancetype.engine.errors import Fault, SourceError, SourceUnavailableError
-from dancetype.engine.media.sampler import Wants, every_frame
+from dancetype.engine.media.sampler import FrameSampler
 from dancetype.stream.frames import Frame
 from dancetype.stream.sources.base import PATIENCE
 from dancetype.stream.sources.uri import masked
@@ -46,7 +46,7 @@ class RtspSource:
         epoch: which start of the source this is.
         clock: tells when a frame came.
         patience: seconds that one answer of the camera, or its next packet, may take.
-        wants: chooses the frames that are given.
+        fps: Frames per second to give at most; all frames if None.
 
     Raises:
         SourceUnavailableError: the camera is away, or has nothing to send now.
@@ -62,13 +62,13 @@ class RtspSource:
         epoch: int,
         clock: Callable[[], float] = time.monotonic,
         patience: float = PATIENCE,
-        wants: Wants = every_frame,
+        fps: float | None = None,
     ) -> None:
         self._name = masked(url)
         self._epoch = epoch
         self._clock = clock
         self._patience = patience
-        self._wants = wants
+        self._sampler = FrameSampler(fps)
         self._index = -1
         # One for all: a frame's own would be set up anew for each.
         self._colours = VideoReformatter()
@@ -129,7 +129,7 @@ class RtspSource:
             with suppress(av.error.InvalidDataError):
                 for picture in packet.decode():
                     self._index += 1
-                    if self._wants(came):
+                    if self._sampler.wants(came):
                         image = self._colours.reformat(picture, format="bgr24").to_ndarray()
                         yield Frame(
                             image.astype(np.uint8, copy=False), came, self._index, self._epoch

@@ -11,7 +11,7 @@ import numpy as np
 
 from dancetype.engine.errors import Fault, SourceError, SourceUnavailableError
 from dancetype.engine.media.opencv import cv2
-from dancetype.engine.media.sampler import Wants, every_frame
+from dancetype.engine.media.sampler import FrameSampler
 from dancetype.stream.frames import Frame
 
 _MOST_WEBCAMS: Final = 4
@@ -24,7 +24,7 @@ class WebcamSource:
         number: counts the cameras from 0.
         epoch: which start of the source this is.
         clock: tells when a frame came.
-        wants: chooses the frames that are given.
+        fps: Frames per second to give at most; all frames if None.
 
     Raises:
         SourceError: at the first start there is no such camera, or it may not be used.
@@ -39,7 +39,7 @@ class WebcamSource:
         *,
         epoch: int,
         clock: Callable[[], float],
-        wants: Wants = every_frame,
+        fps: float | None = None,
     ) -> None:
         # The other ways that OpenCV has on Linux only add noise and take time.
         backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
@@ -53,7 +53,7 @@ class WebcamSource:
         self._number = number
         self._epoch = epoch
         self._clock = clock
-        self._wants = wants
+        self._sampler = FrameSampler(fps)
         self._index = -1
 
     def read(self) -> Frame:
@@ -66,7 +66,7 @@ class WebcamSource:
         while not wanted and self._reader.grab():
             came = self._clock()
             self._index += 1
-            wanted = self._wants(came)
+            wanted = self._sampler.wants(came)
         image = self._reader.retrieve()[1] if wanted else None
         if image is None:
             raise SourceUnavailableError(

@@ -8,8 +8,16 @@ from threading import Thread
 import pytest
 
 from dancetype.engine.errors import AssetError
-from dancetype.stream.assets import POSE_MODELS, SAMPLE_CLIP, Asset, cache_folder, fetch, is_cached
-from dancetype.stream.origins import FromUrl, FromWheel
+from dancetype.stream.assets import (
+    POSE_MODELS,
+    SAMPLE_CLIP,
+    Asset,
+    FromUrl,
+    FromWheel,
+    cache_folder,
+    fetch,
+    is_cached,
+)
 
 CONTENT = b"a model" * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

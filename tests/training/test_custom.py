@@ -40,14 +40,14 @@ def seen(file: ClipFile, *, seconds: float = 6.0) -> Track:
 def train(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
     """Trains on the clips in `clips`, a few steps."""
 
-    def film_all(files: list[ClipFile], out: Path, *, on_done: Any, **_: Any) -> list[Track]:
+    def extract_tracks(files: list[ClipFile], out: Path, *, on_done: Any, **_: Any) -> list[Track]:
         out.mkdir(parents=True, exist_ok=True)
         tracks = [seen(file, seconds=file.path.stat().st_size) for file in files]
         for file, track in zip(files, tracks, strict=True):
             on_done(file, track)
         return tracks
 
-    monkeypatch.setattr(custom, "film_all", film_all)
+    monkeypatch.setattr(custom, "extract_tracks", extract_tracks)
     monkeypatch.setattr(custom, "find_pose_model", lambda path: path)
     # It takes longer than the training.
     monkeypatch.setattr(train_module, "save_curves", lambda *_, **__: None)

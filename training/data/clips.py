@@ -8,12 +8,8 @@ from typing import Final
 from dancetype.engine.errors import FileError
 from dancetype.engine.genres import GENRES, LONGEST_NAME, is_name, made_codes, plain, understood
 from dancetype.engine.media.track import NOT_DANCING
+from dancetype.engine.media.video import VIDEO_SUFFIXES
 from dancetype.engine.rolling import Status
-
-_ENDINGS: Final = "3gp avi flv m2ts m4v mkv mov mp4 mpeg mpg mts ogv ts webm wmv"
-
-VIDEOS: Final = frozenset(f".{ending}" for ending in _ENDINGS.split(" "))
-"""Endings of files that are taken for videos."""
 
 _IDLE: Final = {plain(NOT_DANCING), "not dancing"}
 _ANSWERS: Final = {plain(status) for status in Status}
@@ -75,10 +71,11 @@ def read_clips(folder: Path) -> ClipFolder:
     others = [path for path in inside if not path.is_dir()]
     for genre in folders:
         found = [path for path in sorted(genre.rglob("*")) if _is_open_file(path, genre)]
-        videos = [path for path in found if path.suffix.lower() in VIDEOS]
+        videos = [path for path in found if path.suffix.lower() in VIDEO_SUFFIXES]
         if not videos:
+            suffixes = " ".join(sorted(VIDEO_SUFFIXES))
             raise FileError(
-                f"{genre}: no video in it, going by their endings ({_ENDINGS}); put "
+                f"{genre}: no video in it, going by their endings ({suffixes}); put "
                 "some there, or remove the folder"
             )
         others += [path for path in found if path not in videos]

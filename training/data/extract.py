@@ -1,22 +1,22 @@
-"""Has MediaPipe look at clips as the live path does, and keeps what it saw as tracks."""
+"""Landmark tracks of clips, extracted as the live path does it and kept for the next run."""
 
-import os
 import re
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from hashlib import file_digest, sha256
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
-from dancetype.engine.errors import FileError, ModelError, WorkerError, printable
-from dancetype.engine.media.track import Track, read_track, stacked
+from dancetype.engine.cache import cache_folder
+from dancetype.engine.errors import FileError, ModelError, WorkerError, first_line, printable
+from dancetype.engine.media.extraction import extract_track
+from dancetype.engine.media.track import Track, read_track
 from dancetype.engine.media.video import Video
+from dancetype.engine.pose.base import PoseEstimator
 from dancetype.engine.pose.opening import open_estimator
+from dancetype.engine.workers import ReportProgress, Work, WorkerPool, discard_output
 from dancetype.training.data.clips import ClipFile
 
 _LONGEST_STEM: Final = 60
@@ -29,9 +29,7 @@ def find_pose_model(path: Path | None) -> Path:
         ModelError: no such file.
     """
     if path is None:
-        caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "dancetype"
-        cache = Path(os.environ.get("DANCETYPE_CACHE") or caches).expanduser()
-        path = cache / "pose_landmarker_full.task"
+        path = cache_folder() / "pose_landmarker_full.task"
     if not path.is_file():
         raise ModelError(
             f"no pose model {path}: run dancetype models pull, or name a file with --pose-model"
@@ -39,12 +37,7 @@ def find_pose_model(path: Path | None) -> Path:
     return path
 
 
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def film_all(
+def extract_tracks(
     files: Iterable[ClipFile],
     out: Path,
     *,
@@ -86,7 +79,7 @@ def film_all(
             done[path] = track
             on_done(file, track)
     if missing:
-        done |= _filmed(missing, model, min(jobs, len(missing)), on_done)
+        done |= _extracted(missing, model, min(jobs, len(missing)), on_done)
     return [done[path] for path in orders if path in done]
 
 
@@ -136,57 +129,39 @@ def _save(track: Track, path: Path) -> None:
         raise WorkerError(f"{path}: cannot be kept: {error.strerror}") from error
 
 
-def _filmed(
+def _extracted(
     missing: dict[Path, ClipFile],
     model: Path,
     jobs: int,
     on_done: Callable[[ClipFile, Track | str], None],
 ) -> dict[Path, Track]:
     done = {}
-    # Forked, processes would share MediaPipe's state.
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_start)
-    try:
-        running: dict[Future[None], Path] = {
-            pool.submit(_film, file, path, model): path for path, file in missing.items()
-        }
-        for future in as_completed(running):
-            path = running[future]
-            reason = _what_went_wrong(future, missing[path])
-            if reason is None:
+    with WorkerPool(partial(_extractor, model), processes=jobs) as pool:
+        for (path, file), error in pool.outcomes(missing.items()):
+            if error is None:
                 done[path] = read_track(path)
-            on_done(missing[path], done[path] if reason is None else reason)
-    except BrokenProcessPool as error:
-        raise WorkerError(
-            "a process that looked at clips died, perhaps for want of memory: try fewer --jobs; "
-            "the same command goes on where this one stopped"
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+            on_done(file, _reason(error, file) if error else done[path])
     return done
 
 
-def _what_went_wrong(future: Future[None], file: ClipFile) -> str | None:
-    try:
-        future.result()
-    except (BrokenProcessPool, ModelError, WorkerError):
-        raise
-    except FileError as error:
+def _reason(error: Exception, file: ClipFile) -> str:
+    if isinstance(error, FileError):
         return str(error).removeprefix(printable(f"{file.path}: "))
     # What OpenCV and MediaPipe raise has no common base.
-    except Exception as error:
-        return str(error).partition("\n")[0] or type(error).__name__
-    return None
+    return first_line(error)
 
 
-def _start() -> None:
-    """Readies a process: what MediaPipe writes past Python would tear the progress bar."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+@contextmanager
+def _extractor(model: Path) -> Iterator[Work]:
+    # What MediaPipe writes past Python would tear the progress bar.
+    discard_output()
+    with open_estimator(model) as estimator:
+        yield partial(_extract, estimator)
 
 
-def _film(file: ClipFile, path: Path, model: Path) -> None:
-    with Video(file.path) as video, open_estimator(model) as estimator:
-        seen = [(time, estimator.landmarks(image, time)) for time, image in video]
-    times = np.array([time for time, _ in seen], np.float64)
-    world, image, visibility = stacked([found for _, found in seen])
-    track = Track(path.stem, file.genre, times, world, image, visibility, file.dancer)
-    _save(track, path)
+def _extract(estimator: PoseEstimator, task: tuple[Path, ClipFile], report: ReportProgress) -> None:
+    del report
+    path, file = task
+    with Video(file.path) as video:
+        track = extract_track(video, estimator, name=path.stem)
+    _save(replace(track, genre=file.genre, dancer=file.dancer), path)

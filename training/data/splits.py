@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dancetype.engine.errors import FileError
+from dancetype.engine.progress import console
 from dancetype.training.data.aist import (
     Sequence,
     SequenceName,
@@ -11,7 +12,6 @@ from dancetype.training.data.aist import (
     read_sequences,
     sequence_names,
 )
-from dancetype.training.progress import console
 
 _HALVES = {"A": 0, "B": 1}
 

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dancetype.engine.landmarks import Landmarks, coco_joints
-from dancetype.engine.media.track import Track, stacked
+from dancetype.engine.landmarks import coco_joints
+from dancetype.engine.media.extraction import extract_track
+from dancetype.engine.media.track import Track
 from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.skeleton import JOINTS, Array
 from dancetype.training.augment.camera import facing
@@ -53,8 +54,8 @@ class Clip:
     start: float = float("nan")
 
 
-class Studio:
-    """All that is needed to render clips, loaded once a process.
+class ClipRenderer:
+    """All that is needed to render clips, loaded once per process.
 
     Args:
         model: MediaPipe's pose model.
@@ -65,9 +66,7 @@ class Studio:
     """
 
     def __init__(self, model: Path) -> None:
-        # What can fail comes before what takes long.
-        open_estimator(model).close()
-        self._model = model
+        self._estimator = open_estimator(model)
         self._renderer = Renderer(LARGEST)
         self._bodies = Bodies()
 
@@ -79,32 +78,30 @@ class Studio:
         """
         rng = np.random.default_rng([seed, zlib.crc32(clip.name.encode())])
         times = frame_times(len(clip.joints), rng)
-        found: list[Landmarks | None] = []
-        sample: Frame | None = None
-        # A new one each clip: MediaPipe would look for the dancer of the clip before.
-        with open_estimator(self._model) as estimator:
-            for time, frame in zip(times, self._frames(clip, times, rng), strict=True):
-                found.append(estimator.landmarks(frame, float(time)))
-                if len(found) == len(times) // 2:
-                    sample = _drawn_over(frame, found[-1])
-        assert sample is not None
-        world, image, visibility = stacked(found)
-        track = Track(
-            clip.name,
-            clip.genre,
-            times,
-            world,
-            image,
-            visibility,
+        middle = len(times) // 2 - 1
+        samples: list[Frame] = []
+
+        def frames() -> Iterator[tuple[float, Frame]]:
+            for index, picture in enumerate(self._frames(clip, times, rng)):
+                if index == middle:
+                    samples.append(picture.copy())
+                yield float(times[index]), picture
+
+        track = extract_track(frames(), self._estimator, name=clip.name)
+        track = replace(
+            track,
+            genre=clip.genre,
             dancer=clip.dancer,
             sequence=clip.sequence,
             start=clip.start,
         )
-        return track, sample
+        (sample,) = samples
+        return track, _drawn_over(sample, track.image[middle])
 
     def close(self) -> None:
-        """Gives up the drawing context."""
+        """Close the drawing context and the pose estimator."""
         self._renderer.close()
+        self._estimator.close()
 
     def _frames(
         self, clip: Clip, times: NDArray[np.float64], rng: np.random.Generator
@@ -205,12 +202,11 @@ _LINES: Final = ((5, 7), (7, 9), (6, 8), (8, 10), (5, 6), (5, 11), (6, 12), (11,
 _MORE_LINES: Final = ((13, 15), (12, 14), (14, 16))
 
 
-def _drawn_over(frame: Frame, found: Landmarks | None) -> Frame:
-    """A picture with the COCO joints found in it."""
-    drawn = frame.copy()
-    if found is None:
+def _drawn_over(drawn: Frame, landmarks: Array) -> Frame:
+    """Draw the COCO joints of landmarks (33, 3) on a picture, if they are not NaN."""
+    if np.isnan(landmarks).any():
         return drawn
-    points = coco_joints(found.image)[:, :2] * [frame.shape[1], -frame.shape[0]]
+    points = coco_joints(landmarks)[:, :2] * [drawn.shape[1], -drawn.shape[0]]
     for start, end in _LINES + _MORE_LINES:
         ends = [tuple(int(v) for v in points[index]) for index in (start, end)]
         cv2.line(drawn, ends[0], ends[1], (60, 220, 60), 2)

@@ -4,21 +4,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
+from dancetype.engine.cores import available_cores
 from dancetype.engine.media.track import read_tracks
-from dancetype.training.data.extract import cores, find_pose_model
+from dancetype.engine.progress import progress_bar
+from dancetype.training.data.extract import find_pose_model
 from dancetype.training.data.idle import TRAINED_KINDS, idle_motions
 from dancetype.training.data.splits import find_split
 from dancetype.training.synthetic.orders import DanceOrder, IdleOrder, Order, dance_orders, shuffled
-from dancetype.training.synthetic.pool import SAMPLES, StudioPool
+from dancetype.training.synthetic.pool import SAMPLES, RenderPool
 from dancetype.training.synthetic.renderer import usable_platform
 from dancetype.training.synthetic.report import summarise
 
@@ -44,7 +38,7 @@ def synthesise(
         data, split, seconds=seconds, advanced_clips=advanced_clips, idle=idle, seed=seed
     )
     real = [] if paired is None else read_tracks(paired)
-    failed = render_all(orders, out=out, model=model, jobs=jobs or cores(), seed=seed)
+    failed = render_all(orders, out=out, model=model, jobs=jobs or available_cores(), seed=seed)
     with _console.status("measuring"):
         report = summarise(
             out,
@@ -119,10 +113,10 @@ def render_all(
     if not missing:
         return failed
     usable_platform()
-    with StudioPool(model, out, seed, jobs=min(jobs, len(missing))) as pool:
+    with RenderPool(model, out, seed, jobs=min(jobs, len(missing))) as pool:
         with _console.status("readying the body; the first time takes minutes"):
             pool.ready()
-        with _progress() as progress:
+        with progress_bar(_console, unit="clips") as progress:
             done = len(orders) - len(missing)
             task = progress.add_task("rendering", total=len(orders), completed=done)
 
@@ -140,15 +134,3 @@ def render_all(
                     failed.append(f"{order.name}: {error}")
                     progress.console.print(f"left out {failed[-1]}")
     return failed
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=_console,
-    )

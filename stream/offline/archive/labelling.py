@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from dancetype.engine.errors import WorkerError, printable
+from dancetype.engine.errors import ExpectedError, WorkerError, printable
+from dancetype.engine.workers import Done, Failed, OpenWorker, WorkerPool
 from dancetype.stream.offline.clip_job import Task
 from dancetype.stream.offline.results import Result
-from dancetype.stream.offline.workers import Done, Failed, OpenWorker, Pool
 
 # Ray Data holds a note of each clip that is to come; after so many the actors start anew.
 _CHUNK: Final = 10_000
@@ -33,7 +33,7 @@ class Labeller:
         # Ray's main program, and Ray with it, would be loaded by that process too.
         vars(sys.modules["__main__"]).pop("__file__", None)
         self._root = root
-        self._pool = Pool(open_worker, processes=1)
+        self._pool = WorkerPool(open_worker, processes=1)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
         """What is said of each file of `batch`, as JSON; its `fault` where nothing can be done."""
@@ -55,7 +55,7 @@ class Labeller:
     def _tried(self, clip: Path) -> Result:
         try:
             events = list(self._pool.run([Task(clip)]))
-        except WorkerError as error:
+        except ExpectedError as error:
             return self._fault(str(error))
         (end,) = (event for event in events if isinstance(event, Done | Failed))
         return dict(end.result) if isinstance(end, Done) else {"crashed": end.reason}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dancetype.stream.offline.archive.table import Row
-from dancetype.stream.offline.finding import find_clips
+from dancetype.stream.offline.files import find_clips
 
 
 @dataclass(frozen=True, slots=True)

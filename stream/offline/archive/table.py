@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 
 from dancetype.engine.errors import FileError
 from dancetype.engine.rolling import RollingEstimate, Status
+from dancetype.stream.offline.files import output_file
 from dancetype.stream.offline.results import Result
-from dancetype.stream.offline.writing import written_whole
 
 Row = dict[str, Any]
 """What is known of one clip, by column."""
@@ -97,5 +97,5 @@ def write_table(path: Path, rows: Iterable[Row], genres: Iterable[str]) -> None:
         FileError: it cannot be written.
     """
     table = pa.Table.from_pylist(list(rows), schema(genres))
-    with written_whole(path) as part:
+    with output_file(path) as part:
         pq.write_table(table, part, compression="zstd")

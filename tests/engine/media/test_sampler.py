@@ -3,12 +3,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from dancetype.engine.media.sampler import Thinning, chosen
+from dancetype.engine.media.sampler import FrameSampler
 
 
 def taken(fps: float, times: list[float]) -> list[float]:
-    thinning = Thinning(fps)
-    return [time for time in times if thinning.wants(time)]
+    sampler = FrameSampler(fps)
+    return [time for time in times if sampler.wants(time)]
 
 
 def at(fps: float, *, seconds: float = 10.0, start: float = 100.0) -> list[float]:
@@ -65,11 +65,11 @@ def test_frames_that_come_in_bursts_are_taken_once_a_burst() -> None:
 
 
 def test_without_a_rate_every_frame_is_taken() -> None:
-    assert all(map(chosen(None), [1.0, 1.0, 0.5]))
-    assert [chosen(1)(1.0), chosen(1)(1.0)] == [True, True]
+    assert all(map(FrameSampler(None).wants, [1.0, 1.0, 0.5]))
+    assert [FrameSampler(1).wants(1.0), FrameSampler(1).wants(1.0)] == [True, True]
 
 
 @pytest.mark.parametrize("fps", [0, -1, float("nan")])
 def test_a_rate_of_nothing_is_refused(fps: float) -> None:
     with pytest.raises(ValueError, match="more than 0"):
-        Thinning(fps)
+        FrameSampler(fps)

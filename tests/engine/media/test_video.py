@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dancetype.engine.errors import FileError, MissingFileError
+from dancetype.engine.media.sampler import FrameSampler
 from dancetype.engine.media.video import FrameTimes, Video
 
 MakeVideo = Callable[..., Path]
@@ -81,12 +82,13 @@ def test_no_image_is_made_of_a_frame_that_is_not_wanted(
     monkeypatch.setattr(cv2, "VideoCapture", Watched)
     asked: list[float] = []
 
-    def wants(time: float) -> bool:
+    def wants(self: FrameSampler, time: float) -> bool:
         asked.append(time)
         return len(asked) % 3 == 1
 
+    monkeypatch.setattr(FrameSampler, "wants", wants)
     with Video(make_video(frames=10, fps=25)) as video:
-        times = [read[0] for read in iter(lambda: video.read(wants), None) if read]
+        times = [time for time, _ in video]
     assert asked == pytest.approx([index / 25 for index in range(10)])
     assert times == asked[::3]
     assert made == 4

@@ -12,7 +12,7 @@ from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.media.track import Track, stacked
 from dancetype.engine.recognizer import Prediction
 from dancetype.engine.rolling import Status
-from dancetype.stream.offline.analysis import latest, said_along, see
+from dancetype.stream.offline.analysis import analyze_video, latest, replay_predictions
 from tests.engine.walkers import Walker
 
 MakeVideo = Callable[..., Path]
@@ -55,7 +55,7 @@ def test_along_a_track_is_said_what_a_live_run_says(classifier: Classifier) -> N
     floor = Floor(classifier, people=1)
     live = [floor.push(t, [each] if each else []) for t, each in zip(times, seen, strict=True)]
     told = [prediction.leading for prediction in live if prediction is not None]
-    said = said_along(Track("clip", "", times, *stacked(seen)), classifier, hop=0.25)
+    said = replay_predictions(Track("clip", "", times, *stacked(seen)), classifier, hop=0.25)
     assert len(said) == len(told) == 29
     assert all(map(same, said, told))
     assert {Status.WARMING_UP, Status.NO_PERSON} < {each.estimate.status for each in said}
@@ -65,15 +65,15 @@ def test_a_clip_with_nobody_in_it_is_seen_through(
     make_video: MakeVideo, classifier: Classifier
 ) -> None:
     done: list[tuple[int, int | None]] = []
-    seen = see(
+    analysis = analyze_video(
         make_video(frames=10, fps=10),
         EmptyRoom(),
         classifier,
         hop=0.5,
         on_frame=lambda frame, of: done.append((frame, of)),
     )
-    assert (len(seen.track.times), seen.track.poses, seen.result.genre) == (10, 0, None)
-    assert [each.estimate.status for each in seen.said] == [Status.NO_PERSON] * 2
+    assert (len(analysis.track.times), analysis.track.poses, analysis.result.genre) == (10, 0, None)
+    assert [each.estimate.status for each in analysis.predictions] == [Status.NO_PERSON] * 2
     assert done[-1] == (10, 10)
 
 
@@ -81,7 +81,7 @@ def test_of_a_clip_as_many_frames_a_second_are_looked_at_as_are_wanted(
     make_video: MakeVideo, classifier: Classifier
 ) -> None:
     done: list[tuple[int, int | None]] = []
-    seen = see(
+    analysis = analyze_video(
         make_video(frames=20, fps=20),
         EmptyRoom(),
         classifier,
@@ -89,15 +89,15 @@ def test_of_a_clip_as_many_frames_a_second_are_looked_at_as_are_wanted(
         on_frame=lambda frame, of: done.append((frame, of)),
         fps=5,
     )
-    assert seen.fps == 5
-    np.testing.assert_allclose(seen.track.times, [0, 0.2, 0.4, 0.6, 0.8])
-    assert seen.track.seconds == pytest.approx(1)
+    assert analysis.fps == 5
+    np.testing.assert_allclose(analysis.track.times, [0, 0.2, 0.4, 0.6, 0.8])
+    assert analysis.track.seconds == pytest.approx(1)
     assert done[-1] == (17, 20)
 
 
 def test_at_each_moment_the_last_prediction_holds(classifier: Classifier) -> None:
     times = np.arange(25) / 25
-    said = said_along(Track("", "", times, *stacked([None] * 25)), classifier, hop=0.25)
+    said = replay_predictions(Track("", "", times, *stacked([None] * 25)), classifier, hop=0.25)
     held = latest(said, times)
     assert held.tolist() == [0] * 7 + [1] * 6 + [2] * 6 + [3] * 6
     assert [said[n].window_end for n in (1, 2, 3)] == pytest.approx([0.28, 0.52, 0.76])

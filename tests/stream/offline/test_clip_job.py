@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.landmarks import Landmarks
-from dancetype.stream.offline.clip_job import ClipWork, Progress, Task
+from dancetype.stream.offline.clip_job import ClipJob, FrameProgress, Task
 
 MakeVideo = Callable[..., Path]
 
@@ -35,20 +35,20 @@ class EmptyRoom:
 def test_each_clip_is_looked_at_afresh_the_first_like_all_others(make_video: MakeVideo) -> None:
     estimator, clip = EmptyRoom(), make_video(frames=4, fps=20)
     now = iter(range(100))
-    work = ClipWork(
+    work = ClipJob(
         Classifier(device="cpu"), estimator, hop=0.25, fps=10, clock=lambda: float(next(now))
     )
-    told: list[Progress] = []
+    told: list[FrameProgress] = []
     first = work(Task(clip), told.append)
     assert (work(Task(clip), told.append), first["frames"]) == (first, 2)
     assert estimator.calls == ["reset", "look", "look"] * 2
-    assert told[0] == Progress("looking", 1, 4)
+    assert told[0] == FrameProgress("looking", 1, 4)
 
 
 def test_what_cannot_be_read_or_written_is_an_error_of_that_clip(
     make_video: MakeVideo, tmp_path: Path
 ) -> None:
-    work = ClipWork(
+    work = ClipJob(
         Classifier(device="cpu"), EmptyRoom(), hop=0.25, fps=None, clock=lambda: 0.0, threads=1
     )
     gone = work(Task(tmp_path / "gone.mp4"), lambda note: None)

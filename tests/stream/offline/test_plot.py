@@ -6,7 +6,7 @@ from PIL import Image
 
 from dancetype.engine.genres import GENRES
 from dancetype.stream.offline.plot import make_plot
-from tests.stream.offline.seen import seen_clip
+from tests.stream.offline.clips import analyzed_clip
 
 
 def picture(path: Path) -> np.ndarray:
@@ -19,7 +19,7 @@ def picture(path: Path) -> np.ndarray:
     "times", [np.arange(50) / 10, [0.0], np.arange(1000) / 2], ids=["usual", "a frame", "long"]
 )
 def test_a_clip_of_any_length_is_plotted(times: np.ndarray, tmp_path: Path) -> None:
-    make_plot(Path("a.mp4"), seen_clip(list(times)), GENRES, tmp_path / "a.png")
+    make_plot(Path("a.mp4"), analyzed_clip(list(times)), GENRES, tmp_path / "a.png")
     image = picture(tmp_path / "a.png")
     assert image.shape[1] == 1800
     assert image.mean() > 200
@@ -27,7 +27,9 @@ def test_a_clip_of_any_length_is_plotted(times: np.ndarray, tmp_path: Path) -> N
 
 def test_the_row_of_a_genre_is_blue_where_it_is_named(tmp_path: Path) -> None:
     # Said in turn, a second each: no dancer, warming up, not sure, house.
-    make_plot(Path("a.mp4"), seen_clip(list(np.arange(80) / 10), hop=1), GENRES, tmp_path / "a.png")
+    make_plot(
+        Path("a.mp4"), analyzed_clip(list(np.arange(80) / 10), hop=1), GENRES, tmp_path / "a.png"
+    )
     image = picture(tmp_path / "a.png")
     blue = (image[..., 2] > 150) & (image[..., 0] < 60)
     left, right = 1.75 * 150, 1800 - 0.75 * 150
@@ -38,10 +40,10 @@ def test_the_row_of_a_genre_is_blue_where_it_is_named(tmp_path: Path) -> None:
 def test_names_of_any_letters_are_titles(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     names = dict.fromkeys(GENRES, "n" * 40)
     for name in ("$x$_^{.mp4", "花子.mp4", "\udcff\x1b[2J.mp4", "x" * 200 + ".mp4"):
-        make_plot(Path(name), seen_clip([0.0, 0.1]), names, tmp_path / "a.png")
+        make_plot(Path(name), analyzed_clip([0.0, 0.1]), names, tmp_path / "a.png")
     assert capfd.readouterr() == ("", "")
 
 
 def test_where_it_cannot_be_written_the_system_says_why(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        make_plot(Path("a.mp4"), seen_clip([0.0, 0.1]), GENRES, tmp_path / "gone" / "a.png")
+        make_plot(Path("a.mp4"), analyzed_clip([0.0, 0.1]), GENRES, tmp_path / "gone" / "a.png")

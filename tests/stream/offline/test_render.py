@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dancetype.engine.errors import FileError, SourceError
+from dancetype.engine.errors import FileError
 from dancetype.engine.genres import GENRES
+from dancetype.engine.media.video import Video
 from dancetype.stream.offline import render as film
-from dancetype.stream.offline.analysis import Seen
-from dancetype.stream.offline.render import make_film
-from dancetype.stream.offline.writing import written_whole
-from dancetype.stream.sources.file import FileSource
-from tests.stream.offline.seen import seen_clip
+from dancetype.stream.offline.analysis import ClipAnalysis
+from dancetype.stream.offline.files import output_file
+from dancetype.stream.offline.render import render_overlay
+from tests.stream.offline.clips import analyzed_clip
 
 MakeVideo = Callable[..., Path]
 Heard = list[tuple[Fraction, bytes]]
@@ -65,17 +65,14 @@ def write_clip(
     return path
 
 
-def filmed(clip: Path, out: Path, *, seen: Seen | None = None) -> str | None:
-    return make_film(clip, seen or seen_of(clip), GENRES, out, on_frame=lambda done: None)
+def filmed(clip: Path, out: Path, *, analysis: ClipAnalysis | None = None) -> str | None:
+    analysis = analysis or analysis_of(clip)
+    return render_overlay(clip, analysis, GENRES, out, on_frame=lambda done: None)
 
 
-def seen_of(clip: Path) -> Seen:
-    source = FileSource(clip)
-    times = []
-    while frame := source.read():
-        times.append(frame.time)
-    source.close()
-    return seen_clip(times)
+def analysis_of(clip: Path) -> ClipAnalysis:
+    with Video(clip) as video:
+        return analyzed_clip([time for time, _ in video])
 
 
 def frames_of(path: Path) -> list[tuple[float, NDArray[np.uint8]]]:
@@ -104,8 +101,8 @@ def test_of_frames_left_out_none_is_filmed_and_the_others_keep_their_times(
     tmp_path: Path,
 ) -> None:
     clip = write_clip(tmp_path / "clip.mp4", np.arange(20) / 20)
-    seen = replace(seen_clip([0, 0.2, 0.4, 0.6, 0.8]), fps=5.0)
-    filmed(clip, tmp_path / "out.mp4", seen=seen)
+    analysis = replace(analyzed_clip([0, 0.2, 0.4, 0.6, 0.8]), fps=5.0)
+    filmed(clip, tmp_path / "out.mp4", analysis=analysis)
     found, every = frames_of(tmp_path / "out.mp4"), frames_of(clip)
     assert [time for time, _ in found] == pytest.approx([0, 0.2, 0.4, 0.6, 0.8], abs=1e-3)
     # In the upper corner nothing is drawn.
@@ -118,7 +115,7 @@ def test_a_film_has_the_frames_of_its_clip_at_their_times(tmp_path: Path) -> Non
     times = np.cumsum([0, *(0.01, 0.07) * 12, 0.005]).round(3)
     clip = write_clip(tmp_path / "clip.mkv", times)
     done: list[int] = []
-    make_film(clip, seen_of(clip), GENRES, tmp_path / "out.mp4", on_frame=done.append)
+    render_overlay(clip, analysis_of(clip), GENRES, tmp_path / "out.mp4", on_frame=done.append)
     frames = frames_of(tmp_path / "out.mp4")
     assert [time for time, _ in frames] == pytest.approx(times.tolist(), abs=1e-3)
     assert done == list(range(1, len(times) + 1))
@@ -205,31 +202,31 @@ def test_without_h264_there_is_mpeg_4(
 def test_a_clip_that_breaks_off_sooner_the_second_time_makes_a_shorter_film(
     make_video: MakeVideo, tmp_path: Path
 ) -> None:
-    seen = seen_clip([n / 25 for n in range(20)])
-    filmed(make_video(frames=10), tmp_path / "out.mp4", seen=seen)
+    analysis = analyzed_clip([n / 25 for n in range(20)])
+    filmed(make_video(frames=10), tmp_path / "out.mp4", analysis=analysis)
     assert len(frames_of(tmp_path / "out.mp4")) == 10
 
 
 def test_a_clip_that_is_gone_by_then_is_named(make_video: MakeVideo, tmp_path: Path) -> None:
     clip = make_video()
-    seen = seen_of(clip)
+    analysis = analysis_of(clip)
     clip.unlink()
-    with pytest.raises(SourceError, match=r"clip\.mp4: no such file"):
-        filmed(clip, tmp_path / "out.mp4", seen=seen)
+    with pytest.raises(FileError, match=r"clip\.mp4: no such file"):
+        filmed(clip, tmp_path / "out.mp4", analysis=analysis)
 
 
 def test_a_disk_that_is_full_is_told_in_one_line_and_nothing_is_left(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mkv", np.arange(25) / 25, size=(640, 480), noise=True)
-    seen = seen_of(clip)
+    analysis = analysis_of(clip)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     # As near to a full disk as a test gets without a disk of its own.
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, limits[1]))
     try:
         with (
             pytest.raises(FileError, match=r"out\.mp4: cannot be written: File too large"),
-            written_whole(tmp_path / "out.mp4") as part,
+            output_file(tmp_path / "out.mp4") as part,
         ):
-            filmed(clip, part, seen=seen)
+            filmed(clip, part, analysis=analysis)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert {path.name for path in tmp_path.iterdir()} == {"clip.mkv"}
@@ -241,6 +238,6 @@ def test_a_film_that_is_interrupted_leaves_nothing(make_video: MakeVideo, tmp_pa
             raise KeyboardInterrupt
 
     clip = make_video()
-    with pytest.raises(KeyboardInterrupt), written_whole(tmp_path / "out.mp4") as part:
-        make_film(clip, seen_of(clip), GENRES, part, on_frame=interrupt)
+    with pytest.raises(KeyboardInterrupt), output_file(tmp_path / "out.mp4") as part:
+        render_overlay(clip, analysis_of(clip), GENRES, part, on_frame=interrupt)
     assert list(tmp_path.iterdir()) == [clip]

@@ -8,13 +8,13 @@ from rich.console import Console
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.genres import CODES, GENRES
 from dancetype.stream.offline.results import CsvLines, JsonLines, Result, TableReport, result_of
-from tests.stream.offline.seen import seen_clip
+from tests.stream.offline.clips import analyzed_clip
 
 
 @pytest.fixture
 def result() -> Result:
-    seen = seen_clip([n / 10 for n in range(20)])
-    return result_of(Path("a.mp4"), seen, Classifier(device="cpu").contract)
+    analysis = analyzed_clip([n / 10 for n in range(20)])
+    return result_of(Path("a.mp4"), analysis, Classifier(device="cpu").contract)
 
 
 def csv_rows(text: str) -> list[dict[str, str]]:

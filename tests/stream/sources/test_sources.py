@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from dancetype.engine.errors import Fault, SourceError, SourceUnavailableError
-from dancetype.engine.media.sampler import Thinning
 from dancetype.stream.frames import Frame
 from dancetype.stream.sources.base import Source
 from dancetype.stream.sources.file import FileSource
@@ -219,7 +218,7 @@ def test_a_pattern_draws_only_what_is_wanted_and_counts_the_rest(
         PatternOptions(fps=20, seconds=0.5),
         clock=clock,
         sleep=clock.sleep,
-        wants=Thinning(10).wants,
+        fps=10,
     )
     assert [frame.index for frame in frames_of(source)] == [0, 2, 4, 6, 8]
     assert drawn == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])

@@ -86,3 +86,9 @@ def test_a_folder_that_nothing_can_be_learned_from_is_refused(
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="gone: cannot be read"):
         read_clips(tmp_path / "gone")
+
+
+def test_whatever_classify_takes_for_a_video_can_be_learned_from(tmp_path: Path) -> None:
+    found = read_clips(lay(tmp_path, "salsa/one.asf", "salsa/two.MXF", "salsa/notes.txt"))
+    assert [file.path.name for file in found.files] == ["one.asf", "two.MXF"]
+    assert [path.name for path in found.others] == ["notes.txt"]

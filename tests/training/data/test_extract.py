@@ -7,9 +7,9 @@ import pytest
 
 from dancetype.engine.errors import ModelError, WorkerError
 from dancetype.engine.media.track import Track, read_tracks
-from dancetype.training.data import extract as filming
+from dancetype.training.data import extract
 from dancetype.training.data.clips import ClipFile
-from dancetype.training.data.extract import film_all, find_pose_model
+from dancetype.training.data.extract import extract_tracks, find_pose_model
 
 MakeVideo = Callable[..., Path]
 
@@ -59,7 +59,7 @@ def test_clips_are_looked_at_once_whatever_they_are_called_later(
     files += [ClipFile(tmp_path / name, "SALSA", "") for name in ("text.mp4", "gone.mp4")]
     out, told = tmp_path / "new" / "tracks", Told()
 
-    seen, empty = film_all(files, out, model=pose_model, jobs=2, on_done=told)
+    seen, empty = extract_tracks(files, out, model=pose_model, jobs=2, on_done=told)
     assert (seen.genre, seen.dancer, len(seen.times)) == ("SALSA", "ann", 12)
     assert seen.poses > 6
     assert empty.poses == 0
@@ -69,9 +69,9 @@ def test_clips_are_looked_at_once_whatever_they_are_called_later(
     assert told.reasons["text.mp4"].startswith("no video that can be read")
     assert told.reasons["gone.mp4"] == "cannot be read: No such file or directory"
 
-    monkeypatch.setattr(filming, "ProcessPoolExecutor", lambda *_, **__: pytest.fail("did it anew"))
+    monkeypatch.setattr(extract, "WorkerPool", lambda *_, **__: pytest.fail("did it anew"))
     moved = ClipFile(dance.rename(tmp_path / "moved.mp4"), "TANGO", "bo")
-    (track,) = film_all([moved], out, model=pose_model, jobs=1, on_done=Told())
+    (track,) = extract_tracks([moved], out, model=pose_model, jobs=1, on_done=Told())
     assert (track.genre, track.dancer, track.poses) == ("TANGO", "bo", seen.poses)
     assert [(t.genre, t.dancer) for t in read_tracks(out) if t.poses] == [("TANGO", "bo")]
 
@@ -80,7 +80,7 @@ def test_where_tracks_cannot_be_kept_the_run_ends_with_the_reason(tmp_path: Path
     (tmp_path / "model.task").touch()
     (tmp_path / "out").touch()
     with pytest.raises(WorkerError, match="out: File exists"):
-        film_all([], tmp_path / "out", model=tmp_path / "model.task", jobs=1, on_done=Told())
+        extract_tracks([], tmp_path / "out", model=tmp_path / "model.task", jobs=1, on_done=Told())
 
 
 def test_a_pose_model_that_is_not_there_says_how_to_get_one(

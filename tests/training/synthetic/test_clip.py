@@ -7,7 +7,7 @@ import pytest
 from dancetype.engine.errors import WorkerError
 from dancetype.engine.media.track import read_track
 from dancetype.engine.skeleton import Array
-from dancetype.training.synthetic.clip import Clip, Spoiler, Studio, at_times, frame_times
+from dancetype.training.synthetic.clip import Clip, ClipRenderer, Spoiler, at_times, frame_times
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -38,15 +38,15 @@ def test_a_spoiled_picture_still_shows_the_same(seed: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def studio(pose_model: Path) -> Studio:
+def studio(pose_model: Path) -> ClipRenderer:
     try:
-        return Studio(pose_model)
+        return ClipRenderer(pose_model)
     except (WorkerError, ModuleNotFoundError) as error:
         pytest.skip(str(error))
 
 
 def test_mediapipe_finds_who_is_rendered_and_chance_follows_the_seed(
-    studio: Studio, dance: Array, tmp_path: Path
+    studio: ClipRenderer, dance: Array, tmp_path: Path
 ) -> None:
     clip = Clip("sway", "WA", dance, dancer="d25", sequence="gWA_sBM_cAll_d25_mWA0_ch01", start=2)
     track, sample = studio.track(clip, seed=1)

@@ -5,12 +5,12 @@ import pytest
 
 from dancetype.engine.errors import ModelError
 from dancetype.training.synthetic.orders import IdleOrder
-from dancetype.training.synthetic.pool import StudioPool
+from dancetype.training.synthetic.pool import RenderPool
 
 
 def test_what_ails_a_process_is_told_to_the_one_that_started_it(tmp_path: Path) -> None:
     order = IdleOrder("idle_0", np.zeros((2, 17, 3), np.float32))
-    with StudioPool(tmp_path / "gone.task", tmp_path, 0, jobs=1) as pool:
+    with RenderPool(tmp_path / "gone.task", tmp_path, 0, jobs=1) as pool:
         with pytest.raises(ModelError, match=r"gone\.task"):
             pool.ready()
         with pytest.raises(ModelError, match=r"gone\.task"):

@@ -50,7 +50,7 @@ class FakePool:
 @pytest.fixture
 def pool(monkeypatch: pytest.MonkeyPatch) -> type[FakePool]:
     FakePool.asked, FakePool.broken = [], False
-    monkeypatch.setattr(runs, "StudioPool", FakePool)
+    monkeypatch.setattr(runs, "RenderPool", FakePool)
     monkeypatch.setattr(runs, "usable_platform", lambda: "osmesa")
     return FakePool
 

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from dancetype.engine.errors import ExpectedError
+from dancetype.engine.workers import ReportProgress, Work
 from dancetype.stream.offline.archive.labelling import Labeller
 from dancetype.stream.offline.clip_job import Task
-from dancetype.stream.offline.workers import Tell, Work
 
 
-def _look(task: Task, tell: Tell, *, tries: Path) -> dict[str, Any]:
+def _look(task: Task, report: ReportProgress, *, tries: Path) -> dict[str, Any]:
     with tries.open("a") as file:
         file.write(f"{task.file.name}\n")
     crashes = task.file.name == "poison.mp4"
@@ -61,7 +61,7 @@ def test_a_clip_that_kills_who_looks_at_it_has_two_tries_and_no_other_suffers(
         labeller, "good.mp4", "poison.mp4", "unlucky.mp4", "other.mp4"
     )
     assert good == {"file": str(tmp_path / "good.mp4"), "genre": "HO"}
-    assert "poison.mp4: the process that looked at it was killed (SIGKILL)" in poison["error"]
+    assert "poison.mp4: its worker process was killed (SIGKILL)" in poison["error"]
     assert (unlucky["genre"], other["genre"]) == ("HO", "HO")
     assert tries.read_text().split() == [
         *("good.mp4", "poison.mp4", "poison.mp4", "unlucky.mp4", "unlucky.mp4", "other.mp4")

@@ -5,9 +5,8 @@ from dancetype.engine.genres import GENRES
 from dancetype.engine.landmarks import OF_COCO
 from dancetype.engine.recognizer import Prediction
 from dancetype.engine.rolling import Status
-from dancetype.stream.offline.drawing import Overlay, Picture
-from dancetype.stream.offline.panel import Layout, draw_panel, lay_out
-from tests.stream.offline.seen import marks, prediction
+from dancetype.stream.offline.overlay import Layout, Overlay, Picture, draw_panel, lay_out
+from tests.stream.offline.clips import marks, prediction
 
 SIZES = [(426, 240), (1920, 1080), (3840, 2160), (1080, 1920), (576, 576), (240, 426)]
 WARMING = prediction(Status.WARMING_UP)

@@ -1,4 +1,4 @@
-"""Clips that were looked through, made up."""
+"""Made-up analyses of clips."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -12,7 +12,7 @@ from dancetype.engine.media.track import Track
 from dancetype.engine.recognizer import Prediction
 from dancetype.engine.rolling import Estimate, Status
 from dancetype.engine.skeleton import JOINTS, Array
-from dancetype.stream.offline.analysis import Seen
+from dancetype.stream.offline.analysis import ClipAnalysis
 
 # Where the joints of somebody upright are in a picture, from the nose to the ankles.
 _UPRIGHT: Final = np.array(
@@ -46,7 +46,7 @@ def prediction(
     return Prediction(time, 4.0, Estimate(status, named, confidence, probabilities), None, 0.0)
 
 
-def seen_clip(times: Sequence[float], *, hop: float = 0.25) -> Seen:
+def analyzed_clip(times: Sequence[float], *, hop: float = 0.25) -> ClipAnalysis:
     """A clip with somebody in each frame but the first, of which all is said in turn."""
     every = (
         prediction(Status.NO_PERSON),
@@ -58,9 +58,9 @@ def seen_clip(times: Sequence[float], *, hop: float = 0.25) -> Seen:
     visibility = np.where(np.isnan(image[..., 0]), np.nan, 1).astype(np.float32)
     track = Track("clip", "", np.array(times, np.float64), image, image, visibility)
     ends = np.arange(times[0], times[-1] + 1e-9, hop)
-    said = [
+    predictions = [
         Prediction(float(end), 4.0, every[n % len(every)].estimate, None, 0.0)
         for n, end in enumerate(ends)
     ]
     mean = every[-1].estimate.probabilities
-    return Seen(track, ClipResult("HO", 0.8, mean, mean[None]), tuple(said))
+    return ClipAnalysis(track, ClipResult("HO", 0.8, mean, mean[None]), tuple(predictions))

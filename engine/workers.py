@@ -1,0 +1,310 @@
+"""Pool of worker processes for tasks that may crash their process.
+
+The pool is our own, since `pebble` 5.2, the library for this, cannot meet what is needed here:
+
+- A crash that follows a task's start at once can end its whole pool ("All workers expired").
+- A task whose process exits with code 0, as a native library may, is waited for without end.
+- A worker that cannot start ends the pool without its reason.
+- All workers share one locked channel; one that is killed while it sends blocks the others.
+- A task has no way to report its progress.
+"""
+
+import multiprocessing
+import os
+import pickle
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any, Final, Self, TypeVar
+
+from dancetype.engine.errors import ExpectedError, ModelError, WorkerError
+
+# A forked process would share locks and threads of native libraries with this one.
+_CONTEXT: Final = multiprocessing.get_context("spawn")
+# By default native libraries start a thread per core, but every core has its worker.
+_ONE_THREAD: Final = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "OPENCV_FFMPEG_THREADS",
+    "OPENCV_FOR_THREADS_NUM",
+)
+_JOIN_TIMEOUT: Final = 5.0
+
+ReportProgress = Callable[[Any], None]
+"""Sends any picklable value to the process that started the worker."""
+Work = Callable[[Any, ReportProgress], Any]
+"""Executes a task and returns its result."""
+OpenWorker = Callable[[], AbstractContextManager[Work]]
+"""Loads what a worker needs, once per process; has to be picklable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """A worker has taken a task; `index` counts tasks from 0."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A value that a task reported."""
+
+    index: int
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A task is done."""
+
+    index: int
+    result: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A task has failed and is not tried again.
+
+    Attributes:
+        error: Exception that the task raised, or a `WorkerError` if its process ended.
+        crashed: Whether its process ended.
+    """
+
+    index: int
+    error: Exception
+    crashed: bool = False
+
+    @property
+    def reason(self) -> str:
+        """The error in one line."""
+        if isinstance(self.error, ExpectedError):
+            return str(self.error)
+        return f"{type(self.error).__name__}: {self.error}"
+
+
+Event = Began | Progress | Done | Failed
+
+_Task = TypeVar("_Task")
+
+_FATAL: Final = (WorkerError, ModelError, ModuleNotFoundError)
+"""Errors of one task that every other task would have too."""
+
+
+class WorkerPool:
+    """Processes that execute one task each at a time; a crash fails only the task concerned.
+
+    Args:
+        open_worker: Called once in each process.
+        processes: Number of processes at most.
+    """
+
+    def __init__(self, open_worker: OpenWorker, *, processes: int) -> None:
+        if processes < 1:
+            raise ValueError(f"there is 1 process or more, not {processes}")
+        self._open_worker = open_worker
+        self._processes = processes
+        self._workers: list[_Worker] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all processes at once, whatever they are doing."""
+        for worker in self._workers:
+            worker.kill()
+        while self._workers:
+            self._workers.pop().end()
+
+    def start(self) -> None:
+        """Start one process and wait until it is ready, before others load the same.
+
+        Raises:
+            ExpectedError: What `open_worker` raised.
+            WorkerError: The process ended.
+        """
+        worker = self._idle_or_new()
+        while not worker.ready:
+            self._receive(worker)
+
+    def run(self, tasks: Iterable[Any]) -> Iterator[Event]:
+        """Execute tasks, each once, and yield events as they happen.
+
+        Args:
+            tasks: Picklable tasks; the next one is taken only when a process is free for it.
+
+        Raises:
+            ExpectedError: What `open_worker` raised.
+            WorkerError: A process ended before it was ready.
+        """
+        waiting = enumerate(tasks)
+        while True:
+            while len(self._busy()) < self._processes and (task := next(waiting, None)):
+                worker = self._idle_or_new()
+                worker.index, content = task
+                yield Began(worker.index)
+                worker.send(content)
+            if not self._busy():
+                return
+            ready = wait([worker.pipe for worker in self._workers])
+            for worker in [worker for worker in self._workers if worker.pipe in ready]:
+                if (event := self._receive(worker)) is not None:
+                    yield event
+
+    def outcomes(self, tasks: Iterable[_Task]) -> Iterator[tuple[_Task, Any]]:
+        """Execute tasks as `run` does, and yield each with its result or its exception.
+
+        Raises:
+            WorkerError: A process ended, or a task raised this.
+            ModelError: A model cannot be used.
+            ModuleNotFoundError: An extra is not installed.
+        """
+        running: dict[int, _Task] = {}
+
+        def taken() -> Iterator[_Task]:
+            for index, task in enumerate(tasks):
+                running[index] = task
+                yield task
+
+        for event in self.run(taken()):
+            match event:
+                case Done(index, result):
+                    yield running.pop(index), result
+                case Failed(crashed=True):
+                    raise WorkerError(
+                        f"{event.reason}: try fewer --jobs; the same command goes on where this "
+                        "one stopped"
+                    )
+                case Failed(index, error):
+                    if isinstance(error, _FATAL):
+                        raise error
+                    yield running.pop(index), error
+
+    def _busy(self) -> "list[_Worker]":
+        return [worker for worker in self._workers if worker.index is not None]
+
+    def _idle_or_new(self) -> "_Worker":
+        for worker in self._workers:
+            if worker.index is None:
+                return worker
+        self._workers.append(_Worker(self._open_worker))
+        return self._workers[-1]
+
+    def _receive(self, worker: "_Worker") -> Event | None:
+        """Return what a worker's next message or its end means for its task, if it has one."""
+        index = worker.index
+        try:
+            kind, value = worker.pipe.recv()
+        # A process that ends closes its pipe; one that is killed may do so within a message.
+        except (EOFError, OSError):
+            self._workers.remove(worker)
+            reason = f"worker process {worker.end()}"
+            if not worker.ready:
+                raise WorkerError(f"a {reason} before it began") from None
+            return (
+                None if index is None else Failed(index, WorkerError(f"its {reason}"), crashed=True)
+            )
+        if kind == "refused":
+            self._workers.remove(worker)
+            worker.end()
+            raise value
+        worker.ready = True
+        if index is None or kind == "ready":
+            return None
+        if kind == "progress":
+            return Progress(index, value)
+        worker.index = None
+        return Done(index, value) if kind == "done" else Failed(index, value)
+
+
+class _Worker:
+    """One process, as seen from the process that started it.
+
+    Attributes:
+        pipe: Connection to the process.
+        index: Index of its task, or None.
+        ready: Whether it has loaded what it needs.
+    """
+
+    def __init__(self, open_worker: OpenWorker) -> None:
+        self.pipe, theirs = _CONTEXT.Pipe()
+        self.index: int | None = None
+        self.ready = False
+        # Pickled here, so that the process imports nothing of it before it is set up.
+        arguments = (pickle.dumps(open_worker), theirs)
+        self._process = _CONTEXT.Process(target=_serve, args=arguments, daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def send(self, task: Any) -> None:
+        """Send a task; if the process has ended, the next read from the pipe shows that."""
+        with suppress(OSError):
+            self.pipe.send(task)
+
+    def end(self) -> str:
+        """Wait for a process that is ending, and return how it ended."""
+        self._process.join(_JOIN_TIMEOUT)
+        self._process.kill()
+        self._process.join()
+        self.pipe.close()
+        code = self._process.exitcode or 0
+        if code >= 0:
+            return f"ended with code {code}"
+        with suppress(ValueError):
+            name = signal.Signals(-code).name
+            if name == "SIGKILL":
+                return "was killed (SIGKILL), as is done where memory runs out"
+            return f"crashed ({name})"
+        return f"ended of signal {-code}"
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self._process.kill()
+
+
+def discard_output() -> None:
+    """Discard all that this process writes, including what native code writes past Python."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+
+
+def _serve(open_worker: bytes, pipe: "Connection[Any, Any]") -> None:
+    """Execute tasks that come through the pipe until it is closed, in a process of its own."""
+    # An interrupt at the terminal reaches all processes; the one that started this one handles it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in _ONE_THREAD:
+        os.environ.setdefault(name, "1")
+    # These errors mean that the process at the other end is gone.
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        try:
+            with pickle.loads(open_worker)() as work:
+                pipe.send(("ready", None))
+                while True:
+                    pipe.send(_outcome(work, pipe.recv(), pipe))
+        except (ExpectedError, ModuleNotFoundError) as error:
+            pipe.send(("refused", error))
+
+
+def _outcome(work: Work, task: Any, pipe: "Connection[Any, Any]") -> tuple[str, Any]:
+    try:
+        return "done", work(task, lambda value: pipe.send(("progress", value)))
+    except (BrokenPipeError, ConnectionResetError):
+        raise
+    # One task's failure must not affect the others.
+    except Exception as error:
+        return "failed", _portable(error)
+
+
+def _portable(error: Exception) -> Exception:
+    """Return `error`, or its text if it cannot be sent to another process."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    # Some constructors take other arguments than the error keeps.
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
