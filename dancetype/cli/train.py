@@ -62,6 +62,7 @@ def train(
     chosen = load_recipe(recipe or ("own" if data is None else "live"))
     chosen = chosen.changed(seed=seed, epochs=epochs)
     if clips is not None:
+        from dancetype.engine.cores import available_cores
         from dancetype.export.onnx import export as write
         from dancetype.training.custom import run_custom_training
         from dancetype.training.report import print_table
