@@ -1,7 +1,6 @@
 """Limits on what clients may open and send."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any, Final
 
 from websockets.asyncio.server import Server, ServerConnection
@@ -17,8 +16,7 @@ class RateLimitedConnection(ServerConnection):
     """Connection with an inbound rate limit.
 
     Args:
-        on_open: Called with the connection after the TLS handshake.
-        on_close: Called with the connection once it is lost.
+        limiter: Limiter to register the connection with while it is open.
     """
 
     def __init__(
@@ -26,25 +24,24 @@ class RateLimitedConnection(ServerConnection):
         protocol: ServerProtocol,
         server: Server,
         *,
-        on_open: Callable[["RateLimitedConnection"], None],
-        on_close: Callable[["RateLimitedConnection"], None],
+        limiter: "ConnectionLimiter",
         **options: Any,
     ) -> None:
         super().__init__(protocol, server, **options)
-        self._on_open = on_open
-        self._on_close = on_close
+        self._limiter = limiter
         self._second = self.loop.time()
         self._incoming = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Register the connection."""
+        """Register the connection, after its TLS handshake."""
         super().connection_made(transport)
-        self._on_open(self)
+        self._limiter.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Unregister the connection."""
         super().connection_lost(exc)
-        self._on_close(self)
+        self._limiter.connections.discard(self)
+        self._limiter.opened(self)
 
     def data_received(self, data: bytes) -> None:
         """Process `data`, or close the connection if there is too much of it."""
@@ -68,13 +65,17 @@ class ConnectionLimiter:
     Args:
         limit: Largest number of connections between TCP connection and end of the handshake.
         seconds: Time after which a connection in its handshake is no longer counted.
+
+    Attributes:
+        connections: All open connections.
+        refused: Number of connections refused so far.
     """
 
     def __init__(self, *, limit: int, seconds: float) -> None:
         self._limit = limit
         self._seconds = seconds
         self._opening: dict[ServerConnection, float] = {}
-        self._connections: set[RateLimitedConnection] = set()
+        self.connections: set[RateLimitedConnection] = set()
         self.refused = 0
 
     def open(
@@ -95,21 +96,15 @@ class ConnectionLimiter:
         if len(self._opening) >= self._limit:
             self.refused += 1
             raise ConnectionAbortedError
-        connection = RateLimitedConnection(
-            protocol, server, on_open=self._connections.add, on_close=self._forget, **options
-        )
+        connection = RateLimitedConnection(protocol, server, limiter=self, **options)
         self._opening[connection] = now
         return connection
 
     def opened(self, connection: ServerConnection) -> None:
-        """Note the end of a connection's handshake."""
+        """Note that a connection's handshake is over."""
         self._opening.pop(connection, None)
 
     def abort(self) -> None:
         """Cut all connections."""
-        for connection in list(self._connections):
+        for connection in list(self.connections):
             connection.transport.abort()
-
-    def _forget(self, connection: RateLimitedConnection) -> None:
-        self._connections.discard(connection)
-        self._opening.pop(connection, None)

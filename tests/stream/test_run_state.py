@@ -1,0 +1,73 @@
+import pytest
+
+from dancetype.engine.errors import Fault
+from dancetype.engine.rolling import Status
+from dancetype.stream.messages import Clock, Message, SourceState
+from dancetype.stream.run_state import SILENT, RunState, SourceRun
+from tests.messages import changed, predicted
+
+HOUSE = predicted(genre="HO")
+RUNNING = changed(SourceState.RUNNING)
+AWAY = changed(SourceState.RECONNECTING, fault=Fault.REFUSED)
+
+
+def run_of(*messages: Message) -> SourceRun:
+    run = SourceRun()
+    for message in messages:
+        run.update(message)
+    return run
+
+
+async def test_each_source_has_a_state_of_its_own_in_the_order_of_first_messages() -> None:
+    state = RunState(Clock(lambda: 5.0, 1000.0))
+    for message in (changed(source="left"), predicted("right"), predicted("left")):
+        await state.send(message, "")
+    assert list(state.sources) == ["left", "right"]
+    assert state.sources["right"].state is None
+    assert state.sources["left"].running
+    assert state.now == 1005.0
+
+
+@pytest.mark.parametrize(
+    ("before", "message", "new"),
+    [
+        ([], RUNNING, True),
+        ([RUNNING], RUNNING, False),
+        ([RUNNING, HOUSE], changed(SourceState.RUNNING, epoch=1), False),
+        ([AWAY], changed(SourceState.RECONNECTING, fault=Fault.TIMED_OUT), True),
+        ([AWAY], changed(SourceState.RECONNECTING, fault=Fault.REFUSED, reason="again"), False),
+        ([RUNNING], HOUSE, True),
+        ([HOUSE], predicted(genre="HO", confidence=0.1), False),
+        ([HOUSE, RUNNING], HOUSE, False),
+        ([HOUSE], predicted(genre="WA"), True),
+        ([predicted()], predicted(status=Status.NOT_SURE), True),
+    ],
+)
+def test_news_are_another_state_or_fault_and_another_status_or_genre(
+    before: list[Message], message: Message, new: bool
+) -> None:
+    run = run_of(*before, message)
+    assert run.changed is new
+    assert (run.previous, run.latest) == (before[-1] if before else None, message)
+
+
+def test_a_prediction_is_current_until_the_source_gives_no_frames() -> None:
+    assert run_of(RUNNING, HOUSE).current == HOUSE
+    for lost in (run_of(RUNNING, HOUSE, AWAY), run_of(RUNNING, HOUSE, AWAY, RUNNING)):
+        assert (lost.current, lost.prediction) == (None, HOUSE)
+    assert run_of(AWAY, HOUSE).current == HOUSE
+
+
+def test_frames_add_up_over_epochs_and_never_become_fewer() -> None:
+    frames = [(0, (10, 8, 1)), (0, (20, 15, 4)), (1, (3, 3, 0)), (1, (0, 4, 0))]
+    run = run_of(*(predicted(epoch=epoch, frames=counts) for epoch, counts in frames))
+    assert tuple(run.frames.model_dump().values()) == (23, 19, 4)
+
+
+def test_what_is_old_is_forgotten_and_a_silence_is_noted() -> None:
+    run = run_of(predicted(genre="HO", capture=1000.0), predicted(genre="WA", capture=1001.0))
+    run.advance(1060.5)
+    assert [each.sent for each in run.latencies] == [1001.0]
+    assert [each.status for each in run.history] == ["genre", "genre", SILENT]
+    run.advance(1601.5)
+    assert [(each.at, each.genre) for each in run.history] == [(1001.0, "WA"), (1002.5, None)]
