@@ -10,8 +10,8 @@ from typing import Any
 
 from rich.console import Console
 
-from dancetype.app import page_outlet
 from dancetype.engine.errors import SettingsError
+from dancetype.sinks import page_outlet
 from dancetype.stream.fleet.board import Board
 from dancetype.stream.fleet.cameras import CamerasFile
 from dancetype.stream.fleet.running import Fleet

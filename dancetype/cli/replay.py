@@ -9,11 +9,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from dancetype.app import outgoing
 from dancetype.cli.ending import end
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.errors import FileError, SettingsError
 from dancetype.engine.floor import Floor
+from dancetype.sinks import outgoing
 from dancetype.stream.messages import Clock
 from dancetype.stream.replay import Agreement, Pace, Part, Replay, length, programme
 from dancetype.stream.session import Session

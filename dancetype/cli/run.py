@@ -7,12 +7,12 @@ from functools import partial
 
 from rich.console import Console
 
-from dancetype.app import outgoing
 from dancetype.cli.ending import end
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.errors import SettingsError
 from dancetype.engine.floor import Floor
 from dancetype.loading import estimator_maker, native_libraries, say
+from dancetype.sinks import outgoing
 from dancetype.stream.assets import SAMPLE_CLIP, cache_folder, fetch
 from dancetype.stream.frames import Onlooker
 from dancetype.stream.messages import Clock
