@@ -1,6 +1,6 @@
-"""What a live run sends its messages to, as the settings have it."""
+"""Assembly of the sinks of a live run."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -10,9 +10,8 @@ from rich.console import Console
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.contract import Contract
 from dancetype.engine.errors import SettingsError
-from dancetype.stream.frames import Onlooker
-from dancetype.stream.messages import Clock
-from dancetype.stream.session import MakePipeline, Session
+from dancetype.stream.clock import Clock
+from dancetype.stream.pipeline import FrameObserver
 from dancetype.stream.settings import Settings
 from dancetype.stream.sinks.base import Outlet, Outlets
 from dancetype.stream.sinks.jsonl import JsonlOutlet
@@ -22,7 +21,6 @@ from dancetype.stream.sinks.mqtt import MqttOutlet
 from dancetype.stream.sinks.osc import OscOutlet
 from dancetype.stream.sinks.recording import TakeOutlet
 from dancetype.stream.sinks.terminal import TerminalOutlet
-from dancetype.stream.speaker import Speaker
 from dancetype.stream.web.access import access_for, is_loopback
 from dancetype.stream.web.health import Health
 from dancetype.stream.web.pages import Route
@@ -35,62 +33,36 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
-    """All outlets of a run, and the one whose address people want to know.
+class LiveSinks:
+    """All sinks of a live run.
 
     Attributes:
-        outlets: not entered yet.
-        page: serves the pages; None where nothing is served.
-        onlookers: who has to see the frames of each source, by its name.
+        outlets: Receivers of the messages, not entered yet.
+        page: Server of the page and the WebSocket, or None if nothing is served.
+        observers: Observers of the frames of each source, by its name.
+        console: Console of the user.
     """
 
     outlets: Outlets
     page: WebSocketOutlet | None
-    onlookers: Mapping[str, Sequence[Onlooker]]
-
-    async def run(
-        self,
-        makers: Mapping[str, MakePipeline],
-        *,
-        speaker: Callable[[str], Speaker],
-        console: Console,
-        seconds: float | None,
-    ) -> Session:
-        """Runs a session with these outlets, to its end, and says on `console` where the page is.
-
-        The other arguments are those of `Session` and its `run`.
-
-        Raises:
-            SinkError: an outlet cannot start.
-        """
-        async with self.outlets as outlets:
-            if self.page:
-                console.print(f"page: {self.page.url}", soft_wrap=True)
-            session = Session(makers, speaker=speaker, outlets=outlets)
-            await session.run(seconds=seconds)
-        return session
+    observers: Mapping[str, Sequence[FrameObserver]]
+    console: Console
 
 
-def outgoing(
-    settings: Settings,
-    sources: Collection[str],
-    *,
-    classifier: Classifier,
-    clock: Clock,
-    console: Console,
-) -> Outgoing:
-    """Makes the outlets that are wanted.
+def live_sinks(
+    settings: Settings, sources: Collection[str], *, classifier: Classifier, clock: Clock
+) -> LiveSinks:
+    """Create the sinks that the settings ask for.
 
     Args:
-        settings: say which.
-        sources: names.
-        classifier: has the genre model.
-        clock: of the messages.
-        console: what people look at.
+        settings: Settings of the run.
+        sources: Names of the sources.
+        classifier: Classifier of the run.
+        clock: Clock of the run.
 
     Raises:
-        SinkError: a setting is none that an outlet can work with.
-        SettingsError: two settings do not go together.
+        SinkError: A sink cannot work with its settings.
+        SettingsError: Two settings contradict each other.
     """
     if settings.homeassistant and not settings.mqtt:
         raise SettingsError("homeassistant: it listens to a broker, so give --mqtt, too")
@@ -125,11 +97,13 @@ def outgoing(
         _watch_clients(page, settings.max_clients, metrics, overview)
         outlets.append(page)
     outlets += _others(settings, metrics, overview, clock)
-    looking: list[Preview | TakeOutlet] = [each for each in (preview, takes) if each]
-    return Outgoing(
+    observing: list[Preview | TakeOutlet] = [each for each in (preview, takes) if each]
+    console = Console()
+    return LiveSinks(
         Outlets([*outlets, TerminalOutlet(console)]),
         page,
-        {name: [one for each in looking for one in each.onlookers(name)] for name in sources},
+        {name: [one for each in observing for one in each.observers(name)] for name in sources},
+        console,
     )
 
 

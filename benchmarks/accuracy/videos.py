@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from dancetype.engine.media.track import NOT_DANCING, Track, read_track
 from dancetype.engine.pose.opening import open_estimator
 from dancetype.stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
-from dancetype.stream.frames import Frame
 from dancetype.stream.record.recording import Recording
+from dancetype.stream.sources.base import Frame
 from dancetype.stream.sources.file import FileSource
-from dancetype.stream.system import chatter_dropped
+from dancetype.stream.system import filter_native_stderr
 
 _RATE: Final = 15.0
 _SECONDS: Final = 10.0
@@ -44,7 +44,7 @@ def _track(path: Path, frames: Callable[[], Iterator[Frame]]) -> Track:
         path.parent.mkdir(parents=True, exist_ok=True)
         model = fetch(POSE_MODELS["full"], cache_folder(), say=print)
         recording = Recording()
-        with chatter_dropped(), open_estimator(model) as estimator:
+        with filter_native_stderr(), open_estimator(model) as estimator:
             recording.record(frames(), estimator)
         recording.track(path.stem, genre=NOT_DANCING).save(path)
     return read_track(path)

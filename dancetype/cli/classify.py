@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from dancetype.clip_worker import clip_worker, portable
+from dancetype.app import clip_settings, clip_worker, estimator_maker
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.cores import allowed_cores
 from dancetype.engine.errors import SettingsError, printable
-from dancetype.loading import estimator_maker, native_libraries
 from dancetype.stream.offline.finding import Clip, find_clips
 from dancetype.stream.offline.workers import Began, Done, Failed, Pool, Told
 from dancetype.stream.offline.writing import places, sweep
 from dancetype.stream.settings import Settings
-from dancetype.stream.system import chatter_dropped
+from dancetype.stream.system import explain_missing_libraries, filter_native_stderr
 
 if TYPE_CHECKING:
     from dancetype.stream.offline.clip_job import Task
@@ -59,7 +58,7 @@ def classify(
     plots = places("--plot", plot, files, ".png")
     err = Console(stderr=True)
     failed = False
-    with chatter_dropped(), native_libraries():
+    with filter_native_stderr(), explain_missing_libraries():
         from dancetype.stream.offline.clip_job import Task
         from dancetype.stream.offline.progress import ClipProgress
 
@@ -109,7 +108,7 @@ def _results(
         with clip_worker(settings, threads=0) as work:
             yield tasks[0].file, work(tasks[0], partial(progress.told, tasks[0].file))
         return
-    worker = partial(clip_worker, portable(settings), threads=1)
+    worker = partial(clip_worker, clip_settings(settings), threads=1)
     pool = Pool(worker, processes=jobs or allowed_cores())
     broken_off: set[Task] = set()
     try:

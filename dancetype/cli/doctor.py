@@ -15,10 +15,13 @@ from rich.text import Text
 
 from dancetype.engine.errors import ExpectedError
 from dancetype.engine.pose.base import PoseRuntime
-from dancetype.loading import MEDIAPIPE_LIBRARIES, SYSTEM_LIBRARIES
 from dancetype.stream.assets import POSE_MODELS, cache_folder, is_cached
 from dancetype.stream.settings import Settings
-from dancetype.stream.system import chatter_dropped
+from dancetype.stream.system import (
+    MEDIAPIPE_LIBRARIES,
+    SYSTEM_LIBRARIES,
+    filter_native_stderr,
+)
 
 _NEEDED: Final = ("numpy", "websockets", "aiomqtt", "pydantic")
 _POSE_RUNTIMES: Final = {"mediapipe": "mediapipe", "litert": "ai-edge-litert"}
@@ -57,7 +60,7 @@ def doctor(settings: Settings) -> None:
     Raises:
         SystemExit: one of them is a failure.
     """
-    with chatter_dropped():
+    with filter_native_stderr():
         findings = list(examine(settings))
     console = Console(highlight=False, soft_wrap=True)
     colours = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "red"}

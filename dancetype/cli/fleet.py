@@ -10,14 +10,15 @@ from typing import Any
 
 from rich.console import Console
 
+from dancetype.app import load_camera
 from dancetype.engine.errors import SettingsError
 from dancetype.sinks import page_outlet
+from dancetype.stream.clock import Clock
 from dancetype.stream.fleet.board import Board
 from dancetype.stream.fleet.cameras import CamerasFile
 from dancetype.stream.fleet.running import Fleet
 from dancetype.stream.fleet.supervisor import Supervisor
 from dancetype.stream.fleet.yard import RayYard
-from dancetype.stream.messages import Clock
 from dancetype.stream.ray_cluster import attached
 from dancetype.stream.settings import Settings
 from dancetype.stream.sinks.broker import parse_broker, tls_context
@@ -62,7 +63,7 @@ async def _run(settings: Settings, file: CamerasFile, ray: Any) -> None:
     if settings.seconds is not None:
         loop.call_later(settings.seconds, stop.set)
     supervisor = Supervisor(clock=time.monotonic, unix=time.time)
-    running = Fleet(supervisor, yard=RayYard(ray), file=file, clock=time.monotonic)
+    running = Fleet(supervisor, yard=RayYard(ray, load_camera), file=file, clock=time.monotonic)
     board = Board(supervisor, error=lambda: file.error, version=version("dancetype"))
     if not settings.serve:
         await running.run(stop)

@@ -1,6 +1,6 @@
 """`dancetype models pull`: fetches a pose model ahead of time."""
 
-from dancetype.loading import say
+from dancetype.app import say
 from dancetype.stream.assets import POSE_MODELS, cache_folder, fetch
 from dancetype.stream.settings import Variant
 

@@ -21,13 +21,8 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from dancetype.engine.rolling import Status
-from dancetype.stream.messages import (
-    Clock,
-    Message,
-    PredictionMessage,
-    SourceMessage,
-    SourceState,
-)
+from dancetype.stream.clock import Clock
+from dancetype.stream.messages import Message, PredictionMessage, SourceMessage, SourceState
 from dancetype.stream.new_frames import NewFrames
 from dancetype.stream.web.pages import Page, unauthorised
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from dancetype.engine.errors import Fault, FileError, MissingFileError, SourceError
 from dancetype.engine.media.sampler import Wants, every_frame
 from dancetype.engine.media.video import Video
-from dancetype.stream.frames import Frame
+from dancetype.stream.sources.base import Frame
 
 
 class FileSource:

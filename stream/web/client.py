@@ -14,7 +14,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 from websockets.protocol import State
 
-from dancetype.stream.messages import Clock, Heartbeat, SourceTimes
+from dancetype.stream.clock import Clock
+from dancetype.stream.messages import Heartbeat, SourceTimes
 from dancetype.stream.web.access import Access, bearer
 from dancetype.stream.web.outbox import HEART, Newest, Outbox
 from dancetype.stream.web.subscription import Hello, Request, ShutOut, read_request

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, Self
 
-from dancetype.stream.messages import Clock, Message, PredictionMessage, SourceMessage
+from dancetype.stream.clock import Clock
+from dancetype.stream.messages import Message, PredictionMessage, SourceMessage
 from dancetype.stream.web.pages import Page, document
 
 _FRESH: Final = 10.0

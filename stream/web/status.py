@@ -8,8 +8,8 @@ from typing import Any, Final, Self
 
 import numpy as np
 
+from dancetype.stream.clock import Clock
 from dancetype.stream.messages import (
-    Clock,
     Latency,
     Message,
     PredictionMessage,

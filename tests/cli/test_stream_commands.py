@@ -9,13 +9,13 @@ import typer
 from typer.testing import CliRunner
 
 import dancetype.cli.stream_commands
-from dancetype import loading
 from dancetype.cli import doctor
 from dancetype.cli import run as live
 from dancetype.cli.doctor import Verdict
 from dancetype.engine.errors import ExpectedError, SettingsError
 from dancetype.stream.assets import POSE_MODELS
 from dancetype.stream.settings import Settings
+from dancetype.stream.system import explain_missing_libraries
 
 MakeVideo = Callable[..., Path]
 
@@ -212,10 +212,10 @@ def test_the_doctor_says_what_to_install_for_a_library_that_is_missing() -> None
 def test_a_library_that_is_missing_is_explained(kind: type[Exception]) -> None:
     text = "libEGL.so.1: cannot open shared object file: No such file or directory"
     says = r"libEGL.*apt-get install .*libegl1"
-    with pytest.raises(ExpectedError, match=says), loading.native_libraries():
+    with pytest.raises(ExpectedError, match=says), explain_missing_libraries():
         raise kind(text)
 
 
 def test_other_faults_of_the_system_are_not_explained_away() -> None:
-    with pytest.raises(OSError, match="disk full"), loading.native_libraries():
+    with pytest.raises(OSError, match="disk full"), explain_missing_libraries():
         raise OSError("disk full")

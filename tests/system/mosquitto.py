@@ -19,17 +19,16 @@ from aiomqtt import Client, Message, ProtocolVersion
 from dancetype.engine.genres import CODES
 from dancetype.engine.rolling import Status
 from dancetype.stream.messages import (
-    Clock,
     FrameCounts,
     Latency,
     PredictionMessage,
     PredictionTimes,
     SourceMessage,
     SourceState,
-    source_message,
 )
 from dancetype.stream.sinks.base import Outlets
 from dancetype.stream.sinks.mqtt import MqttOutlet
+from tests.stream.said import changed
 
 HOST = "127.0.0.1"
 # Debian puts the broker where only root's PATH leads.
@@ -144,9 +143,7 @@ def warnings_of(name: str) -> Iterator[asyncio.Queue[str]]:
 
 
 def a_state(state: SourceState = SourceState.RUNNING, *, source: str = "clip") -> SourceMessage:
-    return source_message(
-        state, source=source, epoch=0, seq=0, sent=0.0, clock=Clock(monotonic, offset=0.0)
-    )
+    return changed(state, source, sent=0.0)
 
 
 def a_prediction(

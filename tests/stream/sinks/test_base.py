@@ -7,23 +7,15 @@ import pytest
 
 from dancetype.engine.errors import SinkError
 from dancetype.stream.messages import (
-    Clock,
     PredictionMessage,
     SourceMessage,
     SourceState,
     parse_message,
-    source_message,
 )
 from dancetype.stream.sinks.base import Outlets
+from tests.stream.said import changed
 
-MESSAGE = source_message(
-    SourceState.RUNNING,
-    source="clip",
-    epoch=0,
-    seq=0,
-    sent=0.0,
-    clock=Clock(monotonic=lambda: 0.0, offset=0.0),
-)
+MESSAGE = changed(SourceState.RUNNING, "clip")
 
 
 class Recorder:

@@ -8,15 +8,10 @@ from pathlib import Path
 import pytest
 
 from dancetype.engine.errors import SinkError
-from dancetype.stream.messages import (
-    Clock,
-    SourceMessage,
-    SourceState,
-    parse_message,
-    source_message,
-)
+from dancetype.stream.messages import SourceMessage, SourceState, parse_message
 from dancetype.stream.sinks.base import Outlets
 from dancetype.stream.sinks.jsonl import JsonlOutlet
+from tests.stream.said import changed
 
 FULL_DISK = Path("/dev/full")
 
@@ -33,14 +28,7 @@ def room_for(size_bytes: int) -> Iterator[None]:
 
 
 def a_message(seq: int) -> SourceMessage:
-    return source_message(
-        SourceState.RUNNING,
-        source="clip",
-        epoch=0,
-        seq=seq,
-        sent=0.0,
-        clock=Clock(monotonic=lambda: 0.0, offset=0.0),
-    )
+    return changed(SourceState.RUNNING, "clip").model_copy(update={"seq": seq})
 
 
 async def test_each_message_is_a_line_that_is_there_at_once(tmp_path: Path) -> None:

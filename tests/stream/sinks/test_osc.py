@@ -19,7 +19,6 @@ from dancetype.engine.errors import SinkError
 from dancetype.engine.genres import CODES
 from dancetype.engine.rolling import Status
 from dancetype.stream.messages import (
-    Clock,
     DancerAnswer,
     FrameCounts,
     Latency,
@@ -27,7 +26,6 @@ from dancetype.stream.messages import (
     PredictionTimes,
     SourceMessage,
     SourceState,
-    source_message,
 )
 from dancetype.stream.sinks.base import Outlets
 from dancetype.stream.sinks.osc import (
@@ -38,6 +36,7 @@ from dancetype.stream.sinks.osc import (
     parse_target,
     preferred,
 )
+from tests.stream.said import changed
 
 BASE = "/dancetype/clip"
 Heard = tuple[str, Any]
@@ -71,9 +70,7 @@ def a_prediction(*dancers: str, source: str = "clip", **answer: Any) -> Predicti
 
 
 def a_state(state: SourceState) -> SourceMessage:
-    return source_message(
-        state, source="clip", epoch=0, seq=0, sent=0.0, clock=Clock(monotonic, offset=0.0)
-    )
+    return changed(state, "clip", sent=monotonic())
 
 
 @asynccontextmanager

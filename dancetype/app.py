@@ -1,0 +1,265 @@
+"""Assembly of a live run: settings -> sources, pipelines, sinks, session.
+
+Importing this module loads no sink and no OpenCV: worker processes import it too.
+"""
+
+import asyncio
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.text import Text
+
+from dancetype.engine.classifier import Classifier
+from dancetype.engine.errors import AssetError
+from dancetype.engine.recognizer import MultiDancerRecognizer
+from dancetype.stream.assets import POSE_MODELS, cache_folder, fetch
+from dancetype.stream.capture.watchdog import patience
+from dancetype.stream.clock import Clock
+from dancetype.stream.pipeline import FrameObserver, Pipeline
+from dancetype.stream.session import EventThreads, Session
+from dancetype.stream.settings import Settings
+from dancetype.stream.sources.uri import SourceUri
+from dancetype.stream.system import (
+    explain_missing_libraries,
+    filter_native_stderr,
+    limit_malloc_arenas,
+)
+
+if TYPE_CHECKING:
+    from dancetype.engine.pose.base import PoseEstimator
+    from dancetype.sinks import LiveSinks
+    from dancetype.stream.offline.workers import Work
+
+_CLIP_SETTINGS: Final = (
+    "model",
+    "device",
+    "variant",
+    "pose_model",
+    "pose_runtime",
+    "pose_fps",
+    "hop",
+)
+
+
+def run_sources(
+    settings: Settings, sources: Mapping[str, SourceUri], *, loop: bool = False
+) -> None:
+    """Classify sources live until all have ended or the run is stopped.
+
+    Args:
+        settings: Settings of the run.
+        sources: Sources by name.
+        loop: Whether a source that has ended starts over.
+
+    Raises:
+        ExpectedError: The run cannot start.
+        SystemExit: A source failed.
+    """
+    from dancetype.stream.sinks.log import configure
+
+    limit_malloc_arenas()
+    with filter_native_stderr(), explain_missing_libraries():
+        configure()
+        session = asyncio.run(_run_sources(settings, sources, loop=loop))
+    exit_process(failed=session.failed, stuck=session.stuck)
+
+
+async def _run_sources(
+    settings: Settings, sources: Mapping[str, SourceUri], *, loop: bool
+) -> Session:
+    from dancetype.sinks import live_sinks
+
+    clock = Clock.start()
+    classifier = Classifier(settings.model, device=settings.device)
+    sinks = live_sinks(settings, sources, classifier=classifier, clock=clock)
+    pipelines = make_pipelines(
+        settings, sources, classifier, clock, observers=sinks.observers, loop=loop
+    )
+    return await run_session(settings, pipelines, sinks, classifier=classifier, clock=clock)
+
+
+async def run_session(
+    settings: Settings,
+    pipelines: Mapping[str, EventThreads],
+    sinks: "LiveSinks",
+    *,
+    classifier: Classifier,
+    clock: Clock,
+) -> Session:
+    """Run a session to its end.
+
+    Args:
+        settings: Settings of the run.
+        pipelines: Pipeline of each source by the name of the source.
+        sinks: Receivers of the messages, not entered yet.
+        classifier: Classifier that the pipelines use.
+        clock: Clock of the run.
+
+    Raises:
+        SinkError: A sink cannot start.
+    """
+    async with sinks.outlets as outlets:
+        if sinks.page:
+            sinks.console.print(f"page: {sinks.page.url}", soft_wrap=True)
+        session = Session(pipelines, outlets, genres=classifier.contract.genres, clock=clock)
+        await session.run(seconds=settings.seconds)
+    return session
+
+
+def make_pipelines(
+    settings: Settings,
+    sources: Mapping[str, SourceUri],
+    classifier: Classifier,
+    clock: Clock,
+    *,
+    observers: Mapping[str, Sequence[FrameObserver]] | None = None,
+    loop: bool = False,
+) -> dict[str, Pipeline]:
+    """Create the pipeline of each source; none is started.
+
+    Args:
+        settings: Settings of all sources.
+        sources: Sources by name.
+        classifier: Classifier that all pipelines share.
+        clock: Clock of the run.
+        observers: Observers of the frames of each source.
+        loop: Whether a source that has ended starts over.
+
+    Raises:
+        AssetError: The pose model does not exist, or cannot be fetched.
+    """
+    # Takes a second, which the user should not wait for if a setting is wrong.
+    from dancetype.stream.sources.opening import open_source
+
+    make_estimator = estimator_maker(settings, people=settings.people)
+    return {
+        name: Pipeline(
+            name,
+            open_source=partial(
+                open_source,
+                uri,
+                clock=clock.monotonic,
+                patience=patience(settings.stall),
+                fps=settings.pose_fps,
+            ),
+            make_estimator=make_estimator,
+            recognizer=MultiDancerRecognizer(classifier, people=settings.people, hop=settings.hop),
+            clock=clock.monotonic,
+            loop=loop,
+            # Frames that are skipped must not look like a stall.
+            stall=max(settings.stall, 2 / (settings.pose_fps or math.inf)),
+            observers=(observers or {}).get(name, ()),
+        )
+        for name, uri in sources.items()
+    }
+
+
+def load_camera(
+    settings: Settings, clock: Clock, *, loop: bool
+) -> tuple[Mapping[str, str], Mapping[str, EventThreads]]:
+    """Load what the process of a fleet camera runs.
+
+    Args:
+        settings: Settings of the camera, with its source.
+        clock: Clock of the process.
+        loop: Whether a source that has ended starts over.
+
+    Returns:
+        The names of the genres by code, and the pipeline by the name of the source.
+
+    Raises:
+        ExpectedError: A model cannot be loaded.
+    """
+    with explain_missing_libraries():
+        classifier = Classifier(settings.model, device=settings.device)
+        pipelines = make_pipelines(settings, settings.source, classifier, clock, loop=loop)
+    return classifier.contract.genres, pipelines
+
+
+def estimator_maker(settings: Settings, *, people: int = 1) -> Callable[[], "PoseEstimator"]:
+    """Return a function that creates a pose estimator on the thread that calls it.
+
+    Args:
+        settings: Settings of the pose model, which is fetched now if it is missing.
+        people: Maximum number of people to find.
+
+    Raises:
+        AssetError: The model does not exist, or cannot be fetched.
+    """
+    model = settings.pose_model
+    if model is None:
+        model = fetch(POSE_MODELS[settings.variant], cache_folder(), say=say)
+    elif not model.is_file():
+        raise AssetError(f"no such pose model: {model}")
+
+    def make() -> "PoseEstimator":
+        # Takes a second; MediaPipe has to be loaded on the thread that uses it.
+        from dancetype.engine.pose.opening import open_estimator
+
+        with explain_missing_libraries():
+            return open_estimator(model, runtime=settings.pose_runtime, people=people)
+
+    return make
+
+
+def clip_settings(settings: Settings) -> Settings:
+    """Return the settings that classify a clip, for other processes: no secrets."""
+    given = {name: getattr(settings, name) for name in _CLIP_SETTINGS}
+    # The other process may have another working directory.
+    paths = {name: each.absolute() for name, each in given.items() if isinstance(each, Path)}
+    return Settings.model_construct(**{**given, **paths})
+
+
+@contextmanager
+def clip_worker(settings: Settings, *, threads: int) -> Iterator["Work"]:
+    """Load the models, yield a `ClipWork`, and release them.
+
+    Args:
+        settings: Settings of the models, and the hop.
+        threads: Number of threads that encode a video; one per core if 0.
+
+    Raises:
+        ExpectedError: A model cannot be loaded.
+    """
+    # Takes seconds.
+    from dancetype.stream.offline.clip_job import ClipWork
+
+    classifier = Classifier(settings.model, device=settings.device)
+    with estimator_maker(settings)() as estimator:
+        yield ClipWork(
+            classifier,
+            estimator,
+            hop=settings.hop,
+            fps=settings.pose_fps,
+            clock=time.monotonic,
+            threads=threads,
+        )
+
+
+def exit_process(*, failed: bool, stuck: bool) -> None:
+    """Exit with status 1 if something failed; return if not.
+
+    Args:
+        failed: Whether something failed.
+        stuck: Whether a driver or connection still blocks a thread, which would crash when the
+            interpreter shuts down. Everything else must be closed by now.
+    """
+    if stuck:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(int(failed))
+    if failed:
+        sys.exit(1)
+
+
+def say(line: str) -> None:
+    """Print progress for the user on stderr."""
+    Console(stderr=True).print(Text(line), soft_wrap=True)
