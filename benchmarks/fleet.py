@@ -19,6 +19,7 @@ from typing import Any, Final
 import psutil
 
 from benchmarks.marked import ROOT, conditions, write_part
+from dancetype.app import load_camera
 from dancetype.engine.errors import ExpectedError
 from dancetype.stream.assets import SAMPLE_CLIP, cache_folder, fetch
 from dancetype.stream.fleet.cameras import CamerasFile, parse_cameras
@@ -177,7 +178,12 @@ async def rig(ray: Any, cameras: str, broker: int, folder: Path) -> AsyncIterato
     file.write_text(cameras, encoding="utf-8")
     base = load_settings({"mqtt": f"mqtt://{HOST}:{broker}"})
     supervisor = Supervisor(clock=time.monotonic, unix=time.time)
-    fleet = Fleet(supervisor, yard=RayYard(ray), file=CamerasFile(file, base), clock=time.monotonic)
+    fleet = Fleet(
+        supervisor,
+        yard=RayYard(ray, load_camera),
+        file=CamerasFile(file, base),
+        clock=time.monotonic,
+    )
     counts: dict[str, float] = {}
 
     async def listen() -> None:
@@ -284,7 +290,7 @@ async def _beat_seconds(view: View, ray: Any) -> float:
     camera = parse_cameras('[cameras.idle]\nsource = "test:"\ncpus = 1', load_settings({}))["idle"]
     orders = _placed({"idle": camera}, [view.node]).orders()
     start = next(order for order in orders if isinstance(order, Start))
-    process: RayProcess = RayYard(ray).start(start.placement)
+    process: RayProcess = RayYard(ray, load_camera).start(start.placement)
     await process.beat()
     before = time.process_time()
     await asyncio.gather(*(process.beat() for _ in range(BEATS)))

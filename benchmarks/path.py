@@ -20,7 +20,7 @@ from dancetype.engine.ring_buffer import RingBuffer
 from dancetype.engine.rolling import RollingEstimate
 from dancetype.engine.window import cut_window
 from dancetype.stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
-from dancetype.stream.system import chatter_dropped
+from dancetype.stream.system import filter_native_stderr
 
 
 def timed(seconds: list[float], call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=240)
     args = parser.parse_args()
     video = args.video or fetch(SAMPLE_CLIP, cache_folder(), say=print)
-    with chatter_dropped():
+    with filter_native_stderr():
         parts = measure(video, args.frames)
     pose = float(np.mean(parts["pose"][5:]))
     table = Table(title=f"{video.name}: one thread of calls, {args.frames} frames")

@@ -22,9 +22,9 @@ from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.pose.base import PoseEstimator
 from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.skeleton import Array
-from dancetype.engine.tracker import MEMORY, Alone, Follower, Following
+from dancetype.engine.tracker import MEMORY, DancerTracker, SingleTracker, Tracker
 from dancetype.stream.assets import POSE_MODELS, cache_folder, fetch
-from dancetype.stream.system import chatter_dropped
+from dancetype.stream.system import filter_native_stderr
 from dancetype.training.data.aist import SequenceName, read_sequences, sequence_names
 
 RATES: Final = (30, 15, 60)
@@ -41,11 +41,11 @@ class Nearest:
         self._last_id = 0
         self._places: dict[int, tuple[float, Floats]] = {}
 
-    def follow(self, time: float, seen: Sequence[Landmarks]) -> dict[int, Landmarks | None]:
+    def update(self, time: float, people: Sequence[Landmarks]) -> dict[int, Landmarks | None]:
         """Everybody seen within the last second and a half."""
         self._places = {k: place for k, place in self._places.items() if time - place[0] <= MEMORY}
         found: dict[int, Landmarks] = {}
-        for landmarks in seen:
+        for landmarks in people:
             hips = landmarks.image[[23, 24], :2].mean(axis=0)
             away = {
                 key: float(np.linalg.norm(hips - place))
@@ -83,13 +83,13 @@ class Outcome:
     seconds: float
 
 
-def outcome(filmed: Scene, dancers: int, following: Following) -> Outcome:
+def outcome(filmed: Scene, dancers: int, following: Tracker) -> Outcome:
     """Follows everybody through a scene."""
     given: list[list[tuple[float, int]]] = [[] for _ in range(dancers)]
     spent = 0.0
     for time, frame in zip(filmed.times.tolist(), filmed.frames, strict=True):
         start = perf_counter()
-        followed = following.follow(time, [sighting.landmarks for sighting in frame])
+        followed = following.update(time, [sighting.landmarks for sighting in frame])
         spent += perf_counter() - start
         owner = {id(sighting.landmarks): sighting.owner for sighting in frame}
         for key, landmarks in followed.items():
@@ -128,7 +128,7 @@ def crossings(data: Path, scenes: int) -> str:
             names = rng.choice(sorted(dances), many, replace=False)
             chosen = [dances[name][rng.integers(len(dances[name]))] for name in names]
             filmed = scene(chosen, path, speed, rate, np.random.default_rng(rng.integers(2**32)))
-            following: list[Following] = [Nearest(), Follower(many + 1)]
+            following: list[Tracker] = [Nearest(), DancerTracker(many + 1)]
             results.append([outcome(filmed, many, each) for each in following])
     lines = [
         "| scene | nearest: swapped | new ids | ids a dancer | follower: swapped | new ids "
@@ -186,7 +186,7 @@ def video_costs(video: Path, most: int, frames: int) -> str:
     rate = reader.get(cv2.CAP_PROP_FPS)
     with ExitStack() as stack:
         estimators = [stack.enter_context(open_estimator(model, people=n + 1)) for n in range(most)]
-        everyone: list[Following] = [Alone(), *(Follower(n + 1) for n in range(1, most))]
+        everyone: list[Tracker] = [SingleTracker(), *(DancerTracker(n + 1) for n in range(1, most))]
         for index in range(frames):
             ok, image = reader.read()
             if not ok:
@@ -212,7 +212,7 @@ def _look(
     image: NDArray[np.uint8],
     time: float,
     estimator: PoseEstimator,
-    following: Following,
+    following: Tracker,
     cost: Cost,
 ) -> None:
     wall, cpu = perf_counter(), process_time()
@@ -220,7 +220,7 @@ def _look(
     cost.wall.append(perf_counter() - wall)
     cost.cpu.append(process_time() - cpu)
     start = perf_counter()
-    followed = following.follow(time, seen)
+    followed = following.update(time, seen)
     cost.following.append(perf_counter() - start)
     cost.found.append(len(seen))
     for key, landmarks in followed.items():
@@ -241,7 +241,7 @@ def main() -> None:
     if args.data is not None:
         print(crossings(args.data, args.scenes), flush=True)
     for video in args.video:
-        with chatter_dropped():
+        with filter_native_stderr():
             table = video_costs(video, args.most, args.frames)
         print(f"\n{table}", flush=True)
 

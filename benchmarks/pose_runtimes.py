@@ -33,9 +33,9 @@ from dancetype.engine.pose.base import PoseEstimator
 from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.recognizer import Prediction, Recognizer
 from dancetype.stream.assets import POSE_MODELS, cache_folder, fetch
-from dancetype.stream.frames import Frame
+from dancetype.stream.sources.base import Frame
 from dancetype.stream.sources.file import FileSource
-from dancetype.stream.system import chatter_dropped
+from dancetype.stream.system import filter_native_stderr
 
 PAGE: Final = ROOT / "docs" / "performance.md"
 CORES: Final = (1, 2)
@@ -94,7 +94,7 @@ def look(clip: Path, model: Path, runtime: PoseRuntime, cores: int, noise: bool,
     first = next(frames)
     before = process.memory_info().rss
     start = perf_counter()
-    with chatter_dropped(), _opened(model, runtime, cores) as estimator:
+    with filter_native_stderr(), _opened(model, runtime, cores) as estimator:
         estimator.landmarks(first.image, 0.0)
         started = perf_counter() - start
         estimator.reset("measured")

@@ -1,197 +1,265 @@
-"""What a live run sends its messages to, as the settings have it."""
+"""Assembly of a live run: settings -> sources, pipelines, sinks, session.
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
-from typing import TYPE_CHECKING
+Importing this module loads no sink and no OpenCV: worker processes import it too.
+"""
+
+import asyncio
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
+from rich.text import Text
 
 from dancetype.engine.classifier import Classifier
-from dancetype.engine.contract import Contract
-from dancetype.engine.errors import SettingsError
-from dancetype.stream.frames import Onlooker
-from dancetype.stream.messages import Clock
-from dancetype.stream.run_state import RunState
-from dancetype.stream.session import MakePipeline, Session
+from dancetype.engine.errors import AssetError
+from dancetype.engine.recognizer import MultiDancerRecognizer
+from dancetype.stream.assets import POSE_MODELS, cache_folder, fetch
+from dancetype.stream.capture.watchdog import patience
+from dancetype.stream.clock import Clock
+from dancetype.stream.pipeline import FrameObserver, Pipeline
+from dancetype.stream.session import EventThreads, Session
 from dancetype.stream.settings import Settings
-from dancetype.stream.sinks.base import Sink, SinkFanOut
-from dancetype.stream.sinks.jsonl import JsonlSink
-from dancetype.stream.sinks.log import LogSink
-from dancetype.stream.sinks.metrics import Metrics
-from dancetype.stream.sinks.mqtt import MqttSink
-from dancetype.stream.sinks.osc import OscSink
-from dancetype.stream.sinks.recording import TakeOutlet
-from dancetype.stream.sinks.terminal import TerminalSink
-from dancetype.stream.speaker import Speaker
-from dancetype.stream.web.access import access_for, is_loopback, tls_context
-from dancetype.stream.web.health import Health
-from dancetype.stream.web.pages import Route
-from dancetype.stream.web.server import WebSocketSink
-from dancetype.stream.web.status import Overview
+from dancetype.stream.sources.uri import SourceUri
+from dancetype.stream.system import (
+    explain_missing_libraries,
+    filter_native_stderr,
+    limit_malloc_arenas,
+)
 
 if TYPE_CHECKING:
-    from dancetype.stream.web.preview import Preview
+    from dancetype.engine.pose.base import PoseEstimator
+    from dancetype.engine.workers import Work
+    from dancetype.sinks import LiveSinks
+
+_CLIP_SETTINGS: Final = (
+    "model",
+    "device",
+    "variant",
+    "pose_model",
+    "pose_runtime",
+    "pose_fps",
+    "hop",
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """All outlets of a run, and the one whose address people want to know.
+def run_sources(
+    settings: Settings, sources: Mapping[str, SourceUri], *, loop: bool = False
+) -> None:
+    """Classify sources live until all have ended or the run is stopped.
 
-    Attributes:
-        outlets: not entered yet.
-        page: serves the pages; None where nothing is served.
-        onlookers: who has to see the frames of each source, by its name.
+    Args:
+        settings: Settings of the run.
+        sources: Sources by name.
+        loop: Whether a source that has ended starts over.
+
+    Raises:
+        ExpectedError: The run cannot start.
+        SystemExit: A source failed.
     """
+    from dancetype.stream.sinks.log import configure
 
-    outlets: SinkFanOut
-    page: WebSocketSink | None
-    onlookers: Mapping[str, Sequence[Onlooker]]
-
-    async def run(
-        self,
-        makers: Mapping[str, MakePipeline],
-        *,
-        speaker: Callable[[str], Speaker],
-        console: Console,
-        seconds: float | None,
-    ) -> Session:
-        """Runs a session with these outlets, to its end, and says on `console` where the page is.
-
-        The other arguments are those of `Session` and its `run`.
-
-        Raises:
-            SinkError: an outlet cannot start.
-        """
-        async with self.outlets as outlets:
-            if self.page:
-                console.print(f"page: {self.page.url}", soft_wrap=True)
-            session = Session(makers, speaker=speaker, outlets=outlets)
-            await session.run(seconds=seconds)
-        return session
+    limit_malloc_arenas()
+    with filter_native_stderr(), explain_missing_libraries():
+        configure()
+        session = asyncio.run(_run_sources(settings, sources, loop=loop))
+    exit_process(failed=session.failed, stuck=session.stuck)
 
 
-def outgoing(
+async def _run_sources(
+    settings: Settings, sources: Mapping[str, SourceUri], *, loop: bool
+) -> Session:
+    from dancetype.sinks import live_sinks
+
+    clock = Clock.start()
+    classifier = Classifier(settings.model, device=settings.device)
+    sinks = live_sinks(settings, sources, classifier=classifier, clock=clock)
+    pipelines = make_pipelines(
+        settings, sources, classifier, clock, observers=sinks.observers, loop=loop
+    )
+    return await run_session(settings, pipelines, sinks, classifier=classifier, clock=clock)
+
+
+async def run_session(
     settings: Settings,
-    sources: Collection[str],
+    pipelines: Mapping[str, EventThreads],
+    sinks: "LiveSinks",
     *,
     classifier: Classifier,
     clock: Clock,
-    console: Console,
-) -> Outgoing:
-    """Makes the outlets that are wanted.
+) -> Session:
+    """Run a session to its end.
 
     Args:
-        settings: say which.
-        sources: names.
-        classifier: has the genre model.
-        clock: of the messages.
-        console: what people look at.
+        settings: Settings of the run.
+        pipelines: Pipeline of each source by the name of the source.
+        sinks: Receivers of the messages, not entered yet.
+        classifier: Classifier that the pipelines use.
+        clock: Clock of the run.
 
     Raises:
-        SinkError: a setting is none that an outlet can work with.
-        SettingsError: two settings do not go together.
+        SinkError: A sink cannot start.
     """
-    if settings.homeassistant and not settings.mqtt:
-        raise SettingsError("homeassistant: it listens to a broker, so give --mqtt, too")
-    program, contract = version("dancetype"), classifier.contract
-    state = RunState(clock)
-    metrics = Metrics(
-        version=program, recipe=contract.recipe, provider=classifier.provider, state=state
-    )
-    health = Health(state)
-    overview = Overview(
-        program=program,
-        model=contract.recipe,
-        provider=classifier.provider,
-        genres=contract.genres,
-        preview=settings.preview,
-        state=state,
-    )
-    outlets: list[Sink] = [state, LogSink(state), metrics]
-    takes = _takes(settings, contract, clock)
-    if takes:
-        outlets.append(takes)
-    preview = _preview(settings, sources, clock)
-    page = None
-    if settings.serve:
-        routes: dict[str, Route] = {
-            "/metrics": metrics.page,
-            "/healthz": health.live,
-            "/readyz": health.ready,
-            "/status": overview.page,
-            **(preview.routes if preview else {}),
-        }
-        page = page_outlet(settings, routes, clock)
-        state.clients = page.counts
-        outlets.append(page)
-    outlets += _others(settings, state, clock)
-    looking: list[Preview | TakeOutlet] = [each for each in (preview, takes) if each]
-    return Outgoing(
-        SinkFanOut([*outlets, TerminalSink(console, state)]),
-        page,
-        {name: [one for each in looking for one in each.onlookers(name)] for name in sources},
-    )
+    async with sinks.outlets as outlets:
+        if sinks.page:
+            sinks.console.print(f"page: {sinks.page.url}", soft_wrap=True)
+        session = Session(pipelines, outlets, genres=classifier.contract.genres, clock=clock)
+        await session.run(seconds=settings.seconds)
+    return session
 
 
-def _takes(settings: Settings, contract: Contract, clock: Clock) -> TakeOutlet | None:
-    if settings.record is None:
-        return None
-    return TakeOutlet(
-        settings.record,
-        recipe=contract.recipe,
-        people=settings.people,
-        hop=settings.hop,
-        clock=clock,
-    )
+def make_pipelines(
+    settings: Settings,
+    sources: Mapping[str, SourceUri],
+    classifier: Classifier,
+    clock: Clock,
+    *,
+    observers: Mapping[str, Sequence[FrameObserver]] | None = None,
+    loop: bool = False,
+) -> dict[str, Pipeline]:
+    """Create the pipeline of each source; none is started.
 
-
-def _preview(settings: Settings, sources: Collection[str], clock: Clock) -> "Preview | None":
-    if not settings.preview:
-        return None
-    if not settings.serve:
-        raise SettingsError("preview: its pictures are shown on the page: leave out --no-serve")
-    if settings.token is None and not is_loopback(settings.host):
-        raise SettingsError(
-            "preview: whoever reaches this machine could watch people: set DANCETYPE_TOKEN, or "
-            "leave out --preview"
-        )
-    # Brings OpenCV along, which takes its time.
-    from dancetype.stream.web.preview import Preview
-
-    return Preview(sources, clock=clock.monotonic)
-
-
-def page_outlet(settings: Settings, routes: Mapping[str, Route], clock: Clock) -> WebSocketSink:
-    """What serves `routes`, to those whom the settings let in.
+    Args:
+        settings: Settings of all sources.
+        sources: Sources by name.
+        classifier: Classifier that all pipelines share.
+        clock: Clock of the run.
+        observers: Observers of the frames of each source.
+        loop: Whether a source that has ended starts over.
 
     Raises:
-        SinkError: a setting is none that it can work with.
+        AssetError: The pose model does not exist, or cannot be fetched.
     """
-    token = settings.token.get_secret_value() if settings.token else None
-    return WebSocketSink(
-        host=settings.host,
-        port=settings.port,
-        access=access_for(settings.host, token, settings.insecure, settings.allow_origin),
-        max_clients=settings.max_clients,
-        tls=tls_context(settings.tls_cert, settings.tls_key),
-        routes=routes,
-        clock=clock,
-    )
+    # Takes a second, which the user should not wait for if a setting is wrong.
+    from dancetype.stream.sources.opening import open_source
 
-
-def _others(settings: Settings, state: RunState, clock: Clock) -> Iterator[Sink]:
-    if settings.mqtt:
-        broker = MqttSink(
-            settings.mqtt,
-            ca=settings.mqtt_ca,
-            client_id=settings.mqtt_client_id,
-            homeassistant=settings.homeassistant,
+    make_estimator = estimator_maker(settings, people=settings.people)
+    return {
+        name: Pipeline(
+            name,
+            open_source=partial(
+                open_source,
+                uri,
+                clock=clock.monotonic,
+                patience=patience(settings.stall),
+                fps=settings.pose_fps,
+            ),
+            make_estimator=make_estimator,
+            recognizer=MultiDancerRecognizer(classifier, people=settings.people, hop=settings.hop),
             clock=clock.monotonic,
+            loop=loop,
+            # Frames that are skipped must not look like a stall.
+            stall=max(settings.stall, 2 / (settings.pose_fps or math.inf)),
+            observers=(observers or {}).get(name, ()),
         )
-        state.broker_links = lambda: broker.links
-        yield broker
-    if settings.osc:
-        yield OscSink(settings.osc)
-    if settings.jsonl:
-        yield JsonlSink(settings.jsonl)
+        for name, uri in sources.items()
+    }
+
+
+def load_camera(
+    settings: Settings, clock: Clock, *, loop: bool
+) -> tuple[Mapping[str, str], Mapping[str, EventThreads]]:
+    """Load what the process of a fleet camera runs.
+
+    Args:
+        settings: Settings of the camera, with its source.
+        clock: Clock of the process.
+        loop: Whether a source that has ended starts over.
+
+    Returns:
+        The names of the genres by code, and the pipeline by the name of the source.
+
+    Raises:
+        ExpectedError: A model cannot be loaded.
+    """
+    with explain_missing_libraries():
+        classifier = Classifier(settings.model, device=settings.device)
+        pipelines = make_pipelines(settings, settings.source, classifier, clock, loop=loop)
+    return classifier.contract.genres, pipelines
+
+
+def estimator_maker(settings: Settings, *, people: int = 1) -> Callable[[], "PoseEstimator"]:
+    """Return a function that creates a pose estimator on the thread that calls it.
+
+    Args:
+        settings: Settings of the pose model, which is fetched now if it is missing.
+        people: Maximum number of people to find.
+
+    Raises:
+        AssetError: The model does not exist, or cannot be fetched.
+    """
+    model = settings.pose_model
+    if model is None:
+        model = fetch(POSE_MODELS[settings.variant], cache_folder(), say=say)
+    elif not model.is_file():
+        raise AssetError(f"no such pose model: {model}")
+
+    def make() -> "PoseEstimator":
+        # Takes a second; MediaPipe has to be loaded on the thread that uses it.
+        from dancetype.engine.pose.opening import open_estimator
+
+        with explain_missing_libraries():
+            return open_estimator(model, runtime=settings.pose_runtime, people=people)
+
+    return make
+
+
+def clip_settings(settings: Settings) -> Settings:
+    """Return the settings that classify a clip, for other processes: no secrets."""
+    given = {name: getattr(settings, name) for name in _CLIP_SETTINGS}
+    # The other process may have another working directory.
+    paths = {name: each.absolute() for name, each in given.items() if isinstance(each, Path)}
+    return Settings.model_construct(**{**given, **paths})
+
+
+@contextmanager
+def clip_worker(settings: Settings, *, threads: int) -> Iterator["Work"]:
+    """Load the models, yield a `ClipJob`, and release them.
+
+    Args:
+        settings: Settings of the models, and the hop.
+        threads: Number of threads that encode a video; one per core if 0.
+
+    Raises:
+        ExpectedError: A model cannot be loaded.
+    """
+    # Takes seconds.
+    from dancetype.stream.offline.clip_job import ClipJob
+
+    classifier = Classifier(settings.model, device=settings.device)
+    with estimator_maker(settings)() as estimator:
+        yield ClipJob(
+            classifier,
+            estimator,
+            hop=settings.hop,
+            fps=settings.pose_fps,
+            clock=time.monotonic,
+            threads=threads,
+        )
+
+
+def exit_process(*, failed: bool, stuck: bool) -> None:
+    """Exit with status 1 if something failed; return if not.
+
+    Args:
+        failed: Whether something failed.
+        stuck: Whether a driver or connection still blocks a thread, which would crash when the
+            interpreter shuts down. Everything else must be closed by now.
+    """
+    if stuck:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(int(failed))
+    if failed:
+        sys.exit(1)
+
+
+def say(line: str) -> None:
+    """Print progress for the user on stderr."""
+    Console(stderr=True).print(Text(line), soft_wrap=True)

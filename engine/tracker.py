@@ -1,7 +1,7 @@
-"""Who is who from frame to frame, where there are several people.
+"""Identities of dancers from frame to frame, if there are several.
 
-The pose model tells who is in a frame in an order that means nothing, loses one of two people who
-overlap, and now and then sees somebody twice or where there is nobody.
+The pose model returns people in no particular order, loses one of two people who overlap, and
+sometimes finds a person twice or where there is none.
 """
 
 import math
@@ -17,95 +17,95 @@ from dancetype.engine.landmarks import Landmarks
 Floats = NDArray[np.float64]
 
 MEMORY: Final = 1.5
-"""Seconds for which somebody who is not seen keeps the id."""
+"""Seconds for which a dancer who is not found keeps the id."""
 MEMORY_BEHIND: Final = 4.0
-"""The same for somebody who should be where somebody else is seen."""
+"""The same for a dancer who is expected behind another one."""
 
-_PROOF: Final = 0.2  # seconds for which somebody new has to be seen
-_LAPSE: Final = 0.15  # seconds for which somebody new may be missing meanwhile
+_PROOF: Final = 0.2  # seconds for which a new person has to be found
+_LAPSE: Final = 0.15  # seconds for which a new person may be missing meanwhile
 
-# The landmarks that make a body: nose, shoulders, elbows, wrists, hips, knees, ankles.
+# Landmarks that describe a body: nose, shoulders, elbows, wrists, hips, knees, ankles.
 _JOINTS: Final = [0, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28]
-_TRUNK: Final = np.isin(_JOINTS, (11, 12, 23, 24)) / 4  # weights of a mean
+_TRUNK: Final = np.isin(_JOINTS, (11, 12, 23, 24)) / 4  # weights of the mean
 _ALL: Final = np.full(len(_JOINTS), 1 / len(_JOINTS))
 _LEAST_WEIGHT: Final = 0.1  # so that a hidden joint still counts a little
-_SAME: Final = 0.45  # metres between the joints of two bodies, below which they are one
+_SAME: Final = 0.45  # metres between the joints of two bodies, below which they are the same
 
-# How far off somebody may well be: at once, and how much more for each second unseen.
+# Plausible deviation from the expected body: at once, and more for each second not found.
 _PLACE: Final = (0.15, 0.6)  # metres
 _SHAPE: Final = (0.15, 0.5)  # metres, of the mean joint
 _SIZE: Final = (0.15, 0.03)  # of the logarithm
-_GATE: Final = 12.0  # sum of the squares of these from which it is somebody else
-_STRANGER: Final = 40.0  # more than any misfit below the gate: somebody known before anybody new
+_GATE: Final = 12.0  # sum of the squared deviations from which it is another person
+_NEW_TRACK_COST: Final = 40.0  # above any cost within the gate, so known tracks come first
 
-_BEHIND: Final = 0.8  # metres from somebody who is seen, within which somebody else is hidden
+_BEHIND: Final = 0.8  # metres from a person who is found, within which another is hidden
 
 _HURRY: Final = 0.3  # seconds over which velocity is averaged
-_COAST: Final = 1.2  # seconds after which somebody unseen has all but stopped
+_COAST: Final = 1.2  # seconds after which a person not found has almost stopped
 _GROWTH: Final = 1.0  # seconds over which size is averaged
 
 
-class Following(Protocol):
-    """Tells who is who."""
+class Tracker(Protocol):
+    """Assigns identities to the people in each frame."""
 
-    def follow(self, time: float, seen: Sequence[Landmarks]) -> dict[int, Landmarks | None]:
-        """Says who is followed at `time`, a rising capture time in seconds.
+    def update(self, time: float, people: Sequence[Landmarks]) -> dict[int, Landmarks | None]:
+        """Assign the people found at `time`, a rising capture time in seconds.
 
         Returns:
-            By id, oldest first, how they were seen, or None where they were not.
+            Landmarks of the tracked dancers by id, oldest first; None for one who was not found.
         """
         ...
 
     def reset(self, reason: str) -> None:
-        """Forgets everybody."""
+        """Drop all tracks."""
         ...
 
 
-class Alone:
-    """Trusts the pose model, which follows one person by itself: always number 1."""
+class SingleTracker:
+    """Tracker for one dancer: the pose model tracks one person by itself, always with id 1."""
 
-    def follow(self, time: float, seen: Sequence[Landmarks]) -> dict[int, Landmarks | None]:
-        """The first of `seen`, if there is one."""
+    def update(self, time: float, people: Sequence[Landmarks]) -> dict[int, Landmarks | None]:
+        """Return the first of `people`, if there is one."""
         del time
-        return {1: seen[0] if seen else None}
+        return {1: people[0] if people else None}
 
     def reset(self, reason: str) -> None:
-        """Has nothing to forget."""
+        """Do nothing: there is no state."""
 
 
-class Follower:
-    """Knows people again by where they should be by now, how they hold themselves and their size.
+class DancerTracker:
+    """Tracker for several dancers, by expected position, body shape and size.
 
     Args:
-        people: how many the pose model finds at most.
+        people: Maximum number of people that the pose model finds.
     """
 
     def __init__(self, people: int) -> None:
         if people < 1:
-            raise ValueError(f"there is one person or more to follow, not {people}")
+            raise ValueError(f"people must be one person or more, not {people}")
         self._people = people
         self._last_id = 0
         self.reset("new")
 
     def reset(self, reason: str) -> None:
-        """Forgets everybody; an id that was given is not given again."""
+        """Drop all tracks; ids are not reused."""
         del reason
         self._tracks: list[_Track] = []
         self._started = False
 
-    def follow(self, time: float, seen: Sequence[Landmarks]) -> dict[int, Landmarks | None]:
-        """Says who is followed at `time`, a rising capture time in seconds.
+    def update(self, time: float, people: Sequence[Landmarks]) -> dict[int, Landmarks | None]:
+        """Assign the people found at `time`, a rising capture time in seconds.
 
-        Somebody new is followed once seen for a fifth of a second, so that what flashes up is not;
-        those who are there at the start are followed at once.
+        A new person is tracked after a fifth of a second, so that false detections are not; those
+        who are present at the start are tracked at once.
 
         Returns:
-            By id, oldest first, how they were seen, or None where they were not.
+            Landmarks of the tracked dancers by id, oldest first; None for one who was not found.
         """
         self._tracks = [track for track in self._tracks if not track.given_up(time)]
-        bodies = [_Body.of(landmarks) for landmarks in seen[: self._people]]
+        bodies = [_Body.of(landmarks) for landmarks in people[: self._people]]
         bodies = [body for n, body in enumerate(bodies) if not any(map(body.same_as, bodies[:n]))]
-        for body, track in self._recognised(time, bodies):
+        for body, track in self._matched(time, bodies):
             track.take(time, body)
             if track.id is None and (not self._started or time - track.born >= _PROOF):
                 self._last_id += 1
@@ -115,34 +115,34 @@ class Follower:
         ]
         for track in self._tracks:
             track.excuse(time, bodies)
-        followed = {t.id: t.landmarks(time) for t in self._tracks if t.id is not None}
-        self._started = self._started or bool(followed)
-        return dict(sorted(followed.items()))
+        tracked = {t.id: t.landmarks(time) for t in self._tracks if t.id is not None}
+        self._started = self._started or bool(tracked)
+        return dict(sorted(tracked.items()))
 
-    def _recognised(self, time: float, bodies: Sequence["_Body"]) -> list[tuple["_Body", "_Track"]]:
-        """Whose each body is; one that is nobody's starts a track."""
+    def _matched(self, time: float, bodies: Sequence["_Body"]) -> list[tuple["_Body", "_Track"]]:
+        """Return each body with its track; a body that fits none starts a track."""
         known = list(self._tracks)
-        owned = []
-        for body, column in zip(bodies, assign(_misfits(time, bodies, known)), strict=True):
+        matched = []
+        for body, column in zip(bodies, assign(_cost_matrix(time, bodies, known)), strict=True):
             if column < 0:
                 self._tracks.append(_Track(time, body))
-            owned.append((body, self._tracks[-1] if column < 0 else known[column]))
-        return owned
+            matched.append((body, self._tracks[-1] if column < 0 else known[column]))
+        return matched
 
 
 @dataclass(frozen=True, slots=True)
 class _Body:
-    """Somebody seen in one frame.
+    """One person in one frame.
 
-    How long a metre is in the image follows from the joints, which are known in both. It does so
-    for each axis, as the form of the image is not known.
+    The length of a metre in the image follows from the joints, which are known in both; for each
+    axis separately, as the aspect ratio of the image is unknown.
 
     Attributes:
-        landmarks: as they were seen.
+        landmarks: Landmarks as found.
         centre: (2,) middle of the trunk, normalised to the image.
-        shape: (J, 2) metres, joints about it.
-        metre: (2,) how long a metre is on each axis of the image.
-        weight: (J,) of each joint.
+        shape: (J, 2) joints relative to the centre, in metres.
+        metre: (2,) length of a metre on each axis of the image.
+        weight: (J,) weight of each joint.
     """
 
     landmarks: Landmarks
@@ -156,26 +156,26 @@ class _Body:
         image = landmarks.image[_JOINTS, :2].astype(np.float64)
         world = landmarks.world[_JOINTS, :2].astype(np.float64)
         world -= _ALL @ world
-        # The slope of least squares; never 0, even for a body without any width.
+        # Least-squares slope; never 0, even for a body without any width.
         metre = np.maximum(_ALL @ (image * world) / np.maximum(_ALL @ (world * world), 1e-7), 1e-3)
         centre = _TRUNK @ image
         weight = np.maximum(landmarks.visibility[_JOINTS], _LEAST_WEIGHT).astype(np.float64)
         return cls(landmarks, centre, (image - centre) / metre, metre, weight)
 
     def same_as(self, other: "_Body") -> bool:
-        """Whether both are one body, seen twice."""
+        """Return whether both are the same body, found twice."""
         apart = (self.centre - other.centre) / np.sqrt(self.metre * other.metre)
         return bool(_ALL @ _lengths(apart + self.shape - other.shape) < _SAME)
 
 
 class _Track:
-    """Somebody who is followed, or may be before long.
+    """A tracked dancer, or a candidate.
 
     Attributes:
-        id: once followed.
-        born: time of the first body.
-        seen: time of the last one.
-        body: that one.
+        id: Identity, or None for a candidate.
+        born: Time of the first body.
+        seen: Time of the latest body.
+        body: Latest body.
         size: (2,) logarithm of its metre, averaged.
     """
 
@@ -187,11 +187,11 @@ class _Track:
         self._velocity = np.zeros(2)
 
     def landmarks(self, time: float) -> Landmarks | None:
-        """As seen at `time`, or None where not seen then."""
+        """Return the landmarks at `time`, or None if the dancer was not found then."""
         return self.body.landmarks if self.seen == time else None
 
     def take(self, time: float, body: _Body) -> None:
-        """Was seen at `time` as `body`."""
+        """Update the track with the body found at `time`."""
         passed = time - self.seen
         if passed > 0:
             velocity = (body.centre - self.body.centre) / np.exp(self.size) / passed
@@ -200,13 +200,13 @@ class _Track:
         self.seen, self.body = time, body
 
     def expected(self, time: float) -> Floats:
-        """(2,) where the centre should be at `time`, as everybody comes to a halt in the end."""
+        """Return the expected centre (2,) at `time`, assuming that the movement slows down."""
         coasting = _COAST * (1 - math.exp((self.seen - time) / _COAST))
         place: Floats = self.body.centre + self._velocity * coasting * np.exp(self.size)
         return place
 
     def excuse(self, time: float, bodies: Sequence[_Body]) -> None:
-        """Lets somebody be who is seen at `time`, or whom one of `bodies` should hide."""
+        """Extend the track if it was found at `time` or should be hidden by one of `bodies`."""
         if self.seen < time:
             apart = [self.expected(time) - body.centre for body in bodies]
             if not apart or _lengths(np.array(apart) / np.exp(self.size)).min() > _BEHIND:
@@ -214,12 +214,12 @@ class _Track:
         self._excused = time
 
     def given_up(self, time: float) -> bool:
-        """Whether not seen for too long."""
+        """Return whether the dancer has not been found for too long."""
         return time - self._excused > MEMORY or time - self.seen > MEMORY_BEHIND
 
 
-def _misfits(time: float, bodies: Sequence[_Body], tracks: Sequence[_Track]) -> Floats:
-    """(B, T): how little each body is what each of `tracks` should look like at `time`."""
+def _cost_matrix(time: float, bodies: Sequence[_Body], tracks: Sequence[_Track]) -> Floats:
+    """Return the deviation (B, T) of each body from what each track should look like at `time`."""
     if not bodies or not tracks:
         return np.zeros((len(bodies), len(tracks)))
     sizes = np.array([track.size for track in tracks])
@@ -241,28 +241,32 @@ def _misfits(time: float, bodies: Sequence[_Body], tracks: Sequence[_Track]) -> 
     ):
         wide = 1 + passed * each_second / at_once
         square += (off / at_once / wide) ** 2
-        # The logarithm of a normal distribution: who may be anywhere is less likely to be here
-        # than who was here just now.
+        # Log density of a normal distribution: a track that may be anywhere is less likely to be
+        # here than one that was here just now.
         doubt += 2 * axes * np.log(wide)
     return np.where(square < _GATE, square + doubt, np.inf)
 
 
 def _lengths(vectors: Floats) -> Floats:
-    """Of vectors (..., 2)."""
+    """Return the lengths of vectors (..., 2)."""
     return np.hypot(vectors[..., 0], vectors[..., 1])
 
 
 def assign(costs: Floats) -> list[int]:
-    """Gives each row another column, or -1 for a stranger, at the least cost overall.
+    """Return a different column for each row, or -1 for a new track, at the least total cost.
 
     Args:
-        costs: (R, C), infinite where a column cannot be given to a row.
+        costs: (R, C), infinite if a row cannot get a column.
     """
-    # What the rows from each one on cost at least.
-    least = np.minimum(costs.min(axis=1, initial=_STRANGER), _STRANGER)
+    # Least possible cost of the rows from each one on.
+    least = np.minimum(costs.min(axis=1, initial=_NEW_TRACK_COST), _NEW_TRACK_COST)
     rest = [float(least[row:].sum()) for row in range(len(costs) + 1)]
     choices = [
-        [(float(row[column]), int(column)) for column in np.argsort(row) if row[column] < _STRANGER]
+        [
+            (float(row[column]), int(column))
+            for column in np.argsort(row)
+            if row[column] < _NEW_TRACK_COST
+        ]
         for row in costs
     ]
     best, found = np.inf, [-1] * len(costs)
@@ -278,7 +282,7 @@ def assign(costs: Floats) -> list[int]:
         for cost, column in choices[row]:
             if column not in given:
                 go([*given, column], spent + cost)
-        go([*given, -1], spent + _STRANGER)
+        go([*given, -1], spent + _NEW_TRACK_COST)
 
     go([], 0.0)
     return found

@@ -1,13 +1,8 @@
-"""The one schema of what goes out, whichever outlet it goes out by; `docs/protocol.md` tells it."""
+"""Schema of the outgoing messages, the same for every sink; described in `docs/protocol.md`."""
 
 import json
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self
 
-import numpy as np
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -21,32 +16,15 @@ from pydantic import (
 )
 
 from dancetype.engine.errors import Fault, MessageError
-from dancetype.engine.floor import FloorPrediction
-from dancetype.engine.landmarks import Landmarks, coco_image, coco_visibility
-from dancetype.engine.recognizer import Prediction
 from dancetype.engine.rolling import Status
+
+# Part of the schema, so clients import it from here.
+from dancetype.stream.sources.base import SourceState as SourceState
 
 # More digits would be noise that every client has to read.
 Seconds = Annotated[float, AfterValidator(lambda value: round(value, 6))]
 Probability = Annotated[float, Field(ge=0, le=1), AfterValidator(lambda value: round(value, 4))]
 SourceName = Annotated[str, Field(min_length=1, max_length=100)]
-
-
-class SourceState(StrEnum):
-    """What a source is doing."""
-
-    CONNECTING = "connecting"
-    """It is opened for the first time."""
-    RUNNING = "running"
-    """It gives frames."""
-    STALLED = "stalled"
-    """It is open and gives no frames."""
-    RECONNECTING = "reconnecting"
-    """It is tried again, for as long as it takes."""
-    ENDED = "ended"
-    """It is over, as a file is."""
-    FAILED = "failed"
-    """It is given up: trying again would not help."""
 
 
 class _Model(BaseModel):
@@ -208,159 +186,6 @@ _WITH_HEARTBEAT: Final[TypeAdapter[Message | Heartbeat]] = TypeAdapter(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """Monotonic time, and the one offset that makes it Unix time.
-
-    The offset is taken once, so a wall clock that jumps later cannot reorder messages.
-
-    Attributes:
-        monotonic: seconds on a clock that never goes back.
-        offset: what to add to that for seconds since 1970.
-    """
-
-    monotonic: Callable[[], float]
-    offset: float
-
-    @classmethod
-    def start(
-        cls,
-        monotonic: Callable[[], float] = time.monotonic,
-        unix: Callable[[], float] = time.time,
-    ) -> Self:
-        """Takes the offset now."""
-        return cls(monotonic, unix() - monotonic())
-
-    def unix(self, monotonic: float) -> float:
-        """Seconds since 1970 at `monotonic` seconds."""
-        return monotonic + self.offset
-
-
-@dataclass(frozen=True, slots=True)
-class Moments:
-    """The way of one frame from the camera to the outlets, in seconds of the monotonic clock.
-
-    Attributes:
-        capture: it was captured.
-        taken: pose estimation took it up.
-        posed: its pose was there.
-        predicted: the prediction that ends with it was made.
-        sent: that prediction is handed to the outlets.
-    """
-
-    capture: float
-    taken: float
-    posed: float
-    predicted: float
-    sent: float
-
-
-def prediction_message(
-    prediction: FloorPrediction,
-    *,
-    genres: Mapping[str, str],
-    source: str,
-    epoch: int,
-    seq: int,
-    moments: Moments,
-    frames: FrameCounts,
-    fps: float,
-    image_size: tuple[int, int],
-    clock: Clock,
-) -> PredictionMessage:
-    """Puts a prediction into words for the world.
-
-    Args:
-        prediction: with a `window_end` in seconds of the monotonic clock.
-        genres: K codes, in the classifier's order, and the name of each.
-        source: its name.
-        epoch: of the source.
-        seq: of the message.
-        moments: of the newest frame in the window.
-        frames: counted in this epoch.
-        fps: poses a second, lately.
-        image_size: width and height of that frame in pixels.
-        clock: turns monotonic into Unix time.
-    """
-    leading = prediction.leading
-    return PredictionMessage(
-        source=source,
-        epoch=epoch,
-        seq=seq,
-        **_answer(leading, genres),
-        dancers=tuple(
-            DancerAnswer(
-                id=dancer.id,
-                **_answer(dancer.prediction, genres),
-                joints=None if dancer.landmarks is None else _joints(dancer.landmarks),
-            )
-            for dancer in prediction.dancers
-        ),
-        times=PredictionTimes(
-            capture=clock.unix(moments.capture),
-            pose=clock.unix(moments.posed),
-            window_end=clock.unix(leading.window_end),
-            sent=clock.unix(moments.sent),
-        ),
-        latency=Latency(
-            capture=moments.taken - moments.capture,
-            pose=moments.posed - moments.taken,
-            classify=sum(
-                each.classify_seconds
-                for each in [dancer.prediction for dancer in prediction.dancers] or [leading]
-            ),
-            send=moments.sent - moments.predicted,
-        ),
-        frames=frames,
-        fps=fps,
-        image=ImageSize(width=image_size[0], height=image_size[1]),
-    )
-
-
-def _joints(landmarks: Landmarks) -> tuple[Joint, ...]:
-    seen = np.column_stack([coco_image(landmarks.image), coco_visibility(landmarks.visibility)])
-    rounded = np.round(seen.astype(np.float64), 4).tolist()
-    return tuple((x, y, visibility) for x, y, visibility in rounded)
-
-
-def _answer(prediction: Prediction, genres: Mapping[str, str]) -> dict[str, Any]:
-    estimate = prediction.estimate
-    return {
-        "status": estimate.status,
-        "genre": estimate.genre,
-        "name": None if estimate.genre is None else genres[estimate.genre],
-        "confidence": _probability(estimate.confidence),
-        "probabilities": {
-            code: _probability(value)
-            for code, value in zip(genres, estimate.probabilities, strict=True)
-        },
-        "window": prediction.window_seconds,
-    }
-
-
-def source_message(
-    state: SourceState,
-    reason: str | None = None,
-    fault: Fault | None = None,
-    *,
-    source: str,
-    epoch: int,
-    seq: int,
-    sent: float,
-    clock: Clock,
-) -> SourceMessage:
-    """Says that a source is in `state` at `sent`, in seconds of the monotonic clock."""
-    return SourceMessage(
-        source=source,
-        epoch=epoch,
-        seq=seq,
-        state=state,
-        reason=reason,
-        fault=fault,
-        times=SourceTimes(sent=clock.unix(sent)),
-    )
-
-
 def parse_message(text: str | bytes) -> Message:
     """Reads a message as the outlets write it.
 
@@ -385,11 +210,6 @@ def schema() -> dict[str, Any]:
         "title": "dancetype message, version 1",
         **_WITH_HEARTBEAT.json_schema(mode="serialization"),
     }
-
-
-def _probability(value: float) -> float:
-    """`value` as a Python float; float32 sums may be a hair over 1."""
-    return min(max(float(value), 0.0), 1.0)
 
 
 if __name__ == "__main__":

@@ -1,57 +1,99 @@
-"""One source's way from frames to predictions."""
+"""The pipeline of one source: frames in, predictions out."""
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from threading import Event as Flag
+from threading import Thread
 from typing import Final, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dancetype.engine.floor import Floor
+from dancetype.engine.errors import ExpectedError, Fault
 from dancetype.engine.landmarks import Landmarks
-from dancetype.stream.capture.threads import SourceThreads
-from dancetype.stream.capture.watchdog import STALL
-from dancetype.stream.events import Event, Predicted
-from dancetype.stream.frames import Frame, Onlooker
-from dancetype.stream.sources.base import Source
+from dancetype.engine.recognizer import MultiDancerRecognizer, Prediction
+from dancetype.stream.capture.frame_slot import FrameSlot
+from dancetype.stream.capture.watchdog import STALL, SourceWatchdog
+from dancetype.stream.sources.base import Frame, Source, SourceState, StateChanged
 
 _log = logging.getLogger(__name__)
 
 _RATE_SPAN: Final = 2.0
-# In a row; a show is not to end over one odd frame, nor to go on without any pose.
-_MOST_CRASHES: Final = 5
+# In a row. One bad frame must not end a run, and a run must not go on without any pose.
+_MAX_FAILURES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """Event: a prediction was made. Times are in seconds of the monotonic clock.
+
+    Attributes:
+        prediction: The prediction.
+        epoch: Epoch of the source.
+        capture: Time when the newest frame in the window was captured.
+        taken: Time when pose estimation started on it.
+        posed: Time when its pose was ready.
+        predicted: Time when the prediction was made.
+        frame_counts: Frames of this epoch: captured, through pose estimation, dropped.
+        fps: Recent poses per second.
+        image_size: Width and height of the newest frame in pixels.
+    """
+
+    prediction: Prediction
+    epoch: int
+    capture: float
+    taken: float
+    posed: float
+    predicted: float
+    frame_counts: tuple[int, int, int]
+    fps: float
+    image_size: tuple[int, int]
+
+
+Event = StateChanged | Predicted
+
+
+class FrameObserver(Protocol):
+    """Receives all frames of a pipeline."""
+
+    def on_frame(self, frame: Frame, people: Sequence[Landmarks]) -> None:
+        """Observe a frame and the people in it, in any order; called on the pose thread."""
+        ...
 
 
 class Estimator(Protocol):
-    """What a pipeline asks of a pose estimator; `PoseEstimator` is one."""
+    """Pose estimator as a pipeline needs it, such as `PoseEstimator`."""
 
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *exception: object) -> None: ...
 
     def people(self, image: NDArray[np.uint8], time: float) -> Sequence[Landmarks]:
-        """Who is in a frame (H, W, 3) BGR of `time` seconds."""
+        """Return the people in a frame (H, W, 3) BGR captured at `time` seconds."""
         ...
 
     def reset(self, reason: str) -> None:
-        """Starts anew."""
+        """Drop all tracks."""
         ...
 
 
-class Pipeline(SourceThreads):
-    """Captures, finds poses and recognizes the dance of one source.
+class Pipeline:
+    """Captures one source, estimates poses and recognizes the dance, on threads of its own.
+
+    The threads are daemons: one that waits for a camera cannot be interrupted, and must not keep
+    the program alive.
 
     Args:
-        name: of the source, for logs.
-        open_source: opens it for the epoch given.
-        make_estimator: makes the pose estimator; called on the thread that uses and closes it.
-        floor: of this source alone.
-        clock: monotonic, in seconds.
-        on_event: takes what happens, in order; called on either thread, and must return at once.
-        loop: whether a source that has ended starts over.
-        stall: seconds without a frame after which a live source counts as stalled.
-        onlookers: see each frame.
+        name: Name of the source, for logs.
+        open_source: Opens the source for the given epoch.
+        make_estimator: Makes the pose estimator; called on the thread that uses and closes it.
+        recognizer: Recognizer for this source alone; None if the frames are only observed.
+        clock: Monotonic clock in seconds.
+        loop: Whether a source that has ended starts over.
+        stall: Seconds without a frame after which a live source counts as stalled.
+        observers: Observers of all frames.
     """
 
     def __init__(
@@ -60,40 +102,98 @@ class Pipeline(SourceThreads):
         *,
         open_source: Callable[[int], Source],
         make_estimator: Callable[[], Estimator],
-        floor: Floor,
+        recognizer: MultiDancerRecognizer | None,
         clock: Callable[[], float],
-        on_event: Callable[[Event], None],
         loop: bool = False,
         stall: float = STALL,
-        onlookers: Sequence[Onlooker] = (),
+        observers: Sequence[FrameObserver] = (),
     ) -> None:
-        super().__init__(
-            name, open_source=open_source, clock=clock, on_event=on_event, loop=loop, stall=stall
-        )
+        self._name = name
         self._make_estimator = make_estimator
-        self._floor = floor
+        self._recognizer = recognizer
         self._clock = clock
-        self._on_event = on_event
-        self._onlookers = tuple(onlookers)
-        self._crashes = 0
+        self._observers = tuple(observers)
+        self._failures = 0
+        self._on_event: Callable[[Event], None]
+        self._stop = Flag()
+        self._slot = FrameSlot()
+        self._watchdog = SourceWatchdog(
+            open_source,
+            self._slot,
+            on_event=lambda event: self._on_event(event),
+            wait=self._stop.wait,
+            clock=clock,
+            loop=loop,
+            stall=stall,
+            name=name,
+        )
+        self._pose_thread = self._thread("pose", self._process)
+        self._capture_thread = self._thread("capture", self._watchdog.run)
 
-    def _work(self, frames: Iterator[Frame]) -> None:
+    def start(self, on_event: Callable[[Event], None]) -> None:
+        """Start the threads.
+
+        Args:
+            on_event: Receives events, in order, on any thread; must not block.
+        """
+        self._on_event = on_event
+        self._pose_thread.start()
+
+    def stop(self) -> None:
+        """Request all threads to end; return at once."""
+        self._stop.set()
+        self._slot.close()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for all threads up to `timeout` seconds; return False if one still runs."""
+        # In this order: once a thread has ended, it is known whether it started the next one.
+        for thread in (self._pose_thread, self._capture_thread):
+            if thread.ident is not None:
+                thread.join(timeout / 3)
+        read = self._watchdog.join(timeout / 3)
+        return read and not (self._pose_thread.is_alive() or self._capture_thread.is_alive())
+
+    def _thread(self, what: str, work: Callable[[], None]) -> Thread:
+        name = f"{what} {self._name}"
+        return Thread(target=self._guarded, args=(what, work), name=name, daemon=True)
+
+    def _guarded(self, what: str, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except ExpectedError as error:
+            self._fail(str(error))
+        except Exception as error:
+            _log.exception("source %s: %s crashed", self._name, what)
+            self._fail(f"{what} crashed: {error!r}")
+        finally:
+            # Neither thread is of use without the other.
+            self.stop()
+
+    def _fail(self, reason: str) -> None:
+        self._on_event(
+            StateChanged(SourceState.FAILED, self._watchdog.epoch, reason, Fault.OTHER, final=True)
+        )
+
+    def _process(self) -> None:
+        """Process frames until the slot is closed; runs on the pose thread."""
         with self._make_estimator() as estimator:
+            # Not before the frames are wanted, or a file would start with a delay.
+            if not self._stop.is_set():
+                self._capture_thread.start()
             epoch: int | None = None
-            for frame in frames:
+            while frame := self._slot.take():
                 if frame.epoch != epoch:
                     if epoch is not None:
-                        estimator.reset("a new epoch")
-                        self._floor.reset("a new epoch")
+                        self._reset(estimator)
                     epoch, posed, rate = frame.epoch, 0, _Rate()
                 taken = self._clock()
-                seen = self._people(estimator, frame)
+                people = self._people(estimator, frame)
                 done = self._clock()
                 posed += 1
                 rate.count(done)
-                for onlooker in self._onlookers:
-                    onlooker.see(frame, seen)
-                prediction = self._floor.push(frame.time, seen)
+                for observer in self._observers:
+                    observer.on_frame(frame, people)
+                prediction = self._recognizer.push(frame.time, people) if self._recognizer else None
                 if prediction is None:
                     continue
                 captured, dropped = self._slot.counts
@@ -111,23 +211,28 @@ class Pipeline(SourceThreads):
                     )
                 )
 
+    def _reset(self, estimator: Estimator) -> None:
+        estimator.reset("a new epoch")
+        if self._recognizer:
+            self._recognizer.reset("a new epoch")
+
     def _people(self, estimator: Estimator, frame: Frame) -> Sequence[Landmarks]:
-        """Who is in a frame; nobody where pose estimation fails, unless it does so on and on."""
+        """Return the people in a frame, or nobody if pose estimation fails for once."""
         try:
-            seen = estimator.people(frame.image, frame.time)
+            people = estimator.people(frame.image, frame.time)
         except Exception:
-            self._crashes += 1
-            if self._crashes > _MOST_CRASHES:
+            self._failures += 1
+            if self._failures > _MAX_FAILURES:
                 raise
-            _log.exception("source %s: pose estimation failed; it starts anew", self._name)
+            _log.exception("source %s: pose estimation failed and is reset", self._name)
             estimator.reset("it failed")
             return ()
-        self._crashes = 0
-        return seen
+        self._failures = 0
+        return people
 
 
 class _Rate:
-    """Events a second over the last two seconds."""
+    """Events per second over the last two seconds."""
 
     def __init__(self) -> None:
         self._times: deque[float] = deque()

@@ -12,10 +12,10 @@ from typing import Final
 import numpy as np
 
 from dancetype.engine.errors import Fault, FileError
-from dancetype.engine.floor import Floor, FloorPrediction
-from dancetype.stream.events import Event, Predicted, StateChanged
-from dancetype.stream.messages import SourceState
+from dancetype.engine.recognizer import MultiDancerRecognizer, Prediction
+from dancetype.stream.pipeline import Event, Predicted
 from dancetype.stream.sinks.take import About, Answer, Take, read_take
+from dancetype.stream.sources.base import SourceState, StateChanged
 
 _log = logging.getLogger(__name__)
 
@@ -128,10 +128,10 @@ class Agreement:
     def __init__(self) -> None:
         self.same = self.compared = 0
 
-    def compare(self, prediction: FloorPrediction, recorded: Answer | None) -> None:
+    def compare(self, prediction: Prediction, recorded: Answer | None) -> None:
         """Counts a prediction, and what was recorded of its frame, if anything was."""
         if recorded is not None:
-            estimate = prediction.leading.estimate
+            estimate = prediction.estimate
             self.compared += 1
             self.same += (estimate.status, estimate.genre) == (recorded.status, recorded.genre)
 
@@ -144,11 +144,10 @@ class Replay:
     Args:
         name: of the source, for logs.
         parts: of the programme; one or more.
-        make_floor: makes the floor that a take is played on, where the one before was made of
-            other settings.
+        make_recognizer: makes the recognizer of a take, where the one before was made of other
+            settings.
         pace: says when frames are due.
         agreement: told each prediction and what was recorded in its place.
-        on_event: takes what happens, in order; called on the thread, and must return at once.
         loop: whether to start over at the end.
         wait: passes seconds; True where it is time to stop. By default it ends with `stop`.
     """
@@ -158,21 +157,20 @@ class Replay:
         name: str,
         parts: Sequence[Part],
         *,
-        make_floor: Callable[[About], Floor],
+        make_recognizer: Callable[[About], MultiDancerRecognizer],
         pace: Pace,
         agreement: Agreement,
-        on_event: Callable[[Event], None],
         loop: bool = False,
         wait: Callable[[float], bool] | None = None,
     ) -> None:
         self._name = name
         self._parts = parts
-        self._make_floor = make_floor
+        self._make_recognizer = make_recognizer
         self._about = parts[0].about
-        self._floor = make_floor(self._about)
+        self._recognizer = make_recognizer(self._about)
         self._pace = pace
         self._agreement = agreement
-        self._tell = on_event
+        self._tell: Callable[[Event], None]
         self._loop = loop
         self._stop = Flag()
         self._wait = wait or self._stop.wait
@@ -180,8 +178,9 @@ class Replay:
         self._epoch = 0
         self._frames = 0
 
-    def start(self) -> None:
-        """Starts the thread."""
+    def start(self, on_event: Callable[[Event], None]) -> None:
+        """Starts the thread; `on_event` receives events on it, in order, and must not block."""
+        self._tell = on_event
         self._pace.begin()
         self._thread.start()
 
@@ -195,7 +194,7 @@ class Replay:
             self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def play(self) -> None:
+    def _play_all(self) -> None:
         """Plays all there is, until it is over or time to stop.
 
         Raises:
@@ -218,7 +217,7 @@ class Replay:
         recorded = _answers(take)
         if not part.goes_on:
             self._frames = 0
-            self._clear_floor(part.about)
+            self._reset_recognizer(part.about)
         for index, (time, people) in enumerate(take.frames()):
             due = self._pace.due(lap, part.begin + float(take.times[index]))
             if self._wait(max(due - self._pace.clock(), 0.0)):
@@ -227,23 +226,21 @@ class Replay:
                 self._say(SourceState.RUNNING)
             self._frames += 1
             # The take's own time, so that what is said does not depend on the speed.
-            prediction = self._floor.push(time, people)
+            prediction = self._recognizer.push(time, people)
             if prediction is not None:
                 self._agreement.compare(prediction, recorded.get(index))
                 self._tell(self._predicted(prediction, take, index, due))
         return True
 
-    def _clear_floor(self, about: About) -> None:
+    def _reset_recognizer(self, about: About) -> None:
         before, self._about = self._about, about
         if (about.people_followed, about.hop) != (before.people_followed, before.hop):
-            self._floor = self._make_floor(about)
-        self._floor.reset("a new take")
+            self._recognizer = self._make_recognizer(about)
+        self._recognizer.reset("a new take")
 
-    def _predicted(
-        self, prediction: FloorPrediction, take: Take, index: int, due: float
-    ) -> Predicted:
+    def _predicted(self, prediction: Prediction, take: Take, index: int, due: float) -> Predicted:
         return Predicted(
-            _said_at(prediction, due),
+            replace(prediction, window_end=due),
             self._epoch,
             capture=due,
             taken=due,
@@ -266,7 +263,7 @@ class Replay:
 
     def _guarded(self) -> None:
         try:
-            self.play()
+            self._play_all()
         except FileError as error:
             self._say(SourceState.FAILED, str(error), Fault.OTHER, final=True)
         except Exception as error:
@@ -283,17 +280,6 @@ def _answers(take: Take) -> dict[int, Answer]:
         if abs(times[index] - answer.capture) < _SAME:
             said[index] = answer
     return said
-
-
-def _said_at(prediction: FloorPrediction, time: float) -> FloorPrediction:
-    """The same prediction of a window that ends at `time`."""
-    return FloorPrediction(
-        replace(prediction.leading, window_end=time),
-        tuple(
-            replace(dancer, prediction=replace(dancer.prediction, window_end=time))
-            for dancer in prediction.dancers
-        ),
-    )
 
 
 def _rate(take: Take, index: int) -> float:

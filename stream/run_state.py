@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 
 from dancetype.engine.errors import Fault
 from dancetype.engine.rolling import Status
+from dancetype.stream.clock import Clock
 from dancetype.stream.messages import (
-    Clock,
     FrameCounts,
     Latency,
     Message,

@@ -1,4 +1,4 @@
-"""Runs the pipelines of all sources until it is time to stop, and sends what they say."""
+"""One live run: starts all pipelines and sends their messages until it is time to stop."""
 
 import asyncio
 import signal
@@ -6,64 +6,66 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Final, Protocol
 
-from dancetype.stream.events import Event
+from dancetype.stream.clock import Clock
+from dancetype.stream.message_builder import MessageBuilder
+from dancetype.stream.pipeline import Event
 from dancetype.stream.sinks.base import SinkFanOut
-from dancetype.stream.speaker import Speaker
 
 _JOIN_TIMEOUT: Final = 0.8
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
+_Events = asyncio.Queue[tuple[MessageBuilder, Event]]
 
-class Runnable(Protocol):
-    """What a session asks of a pipeline; `dancetype.stream.pipeline.Pipeline` is one."""
 
-    def start(self) -> None:
-        """Starts its threads."""
+class EventThreads(Protocol):
+    """Threads that produce the events of one source: a `Pipeline` or a `Replay`."""
+
+    def start(self, on_event: Callable[[Event], None]) -> None:
+        """Start the threads; `on_event` receives events, in order, on any thread."""
         ...
 
     def stop(self) -> None:
-        """Tells its threads to end; returns at once."""
+        """Request the threads to end; return at once."""
         ...
 
     def join(self, timeout: float) -> bool:
-        """Waits for its threads; False where one still runs."""
-        ...
-
-
-class MakePipeline(Protocol):
-    """Makes the pipeline of one source."""
-
-    def __call__(self, *, on_event: Callable[[Event], None]) -> Runnable:
-        """The pipeline, not started; `on_event` takes what happens in it, on any thread."""
+        """Wait for the threads up to `timeout` seconds; return False if one still runs."""
         ...
 
 
 class Session:
-    """All sources of one run; made and run on one event loop.
+    """All sources of one run; created and run on one event loop.
 
     Args:
-        makers: the pipeline of each source, by the source's name.
-        speaker: makes the speaker of a source.
-        outlets: take the messages; entered and left by the caller.
+        pipelines: Pipeline of each source by the name of the source.
+        outlets: Receivers of the messages; entered and left by the caller.
+        genres: Names of the K genres by code, in the classifier's order.
+        clock: Clock of the run.
+        first_epoch: Epoch in which each source starts.
     """
 
     def __init__(
         self,
-        makers: Mapping[str, MakePipeline],
-        *,
-        speaker: Callable[[str], Speaker],
+        pipelines: Mapping[str, EventThreads],
         outlets: SinkFanOut,
+        *,
+        genres: Mapping[str, str],
+        clock: Clock,
+        first_epoch: int = 0,
     ) -> None:
-        self._makers = makers
-        self._speakers = {name: speaker(name) for name in makers}
+        self._pipelines = pipelines
         self._outlets = outlets
+        self._builders = {
+            name: MessageBuilder(name, genres=genres, clock=clock, first_epoch=first_epoch)
+            for name in pipelines
+        }
         self._stuck = False
         self._stop: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     @property
     def failed(self) -> bool:
         """Whether a source ended in failure."""
-        return any(speaker.failed for speaker in self._speakers.values())
+        return any(builder.failed for builder in self._builders.values())
 
     @property
     def stuck(self) -> bool:
@@ -71,71 +73,62 @@ class Session:
         return self._stuck
 
     def stop(self, reason: str) -> None:
-        """Has the run end, or not begin; the last messages say `reason`."""
+        """End the run, or keep it from starting; the last messages carry `reason`."""
         if not self._stop.done():
             self._stop.set_result(reason)
 
     async def run(
         self, *, seconds: float | None = None, signals: Collection[signal.Signals] = _SIGNALS
     ) -> None:
-        """Runs until all sources are at their end, for `seconds`, or until it is stopped.
+        """Run until all sources have ended, for `seconds`, or until it is stopped.
 
         Args:
-            seconds: how long to run; without end where None.
-            signals: that stop it. Only the main thread of a process hears any.
+            seconds: Duration of the run; unlimited if None.
+            signals: Signals that stop the run; only possible on the main thread of a process.
         """
         loop = asyncio.get_running_loop()
-        events: asyncio.Queue[tuple[Speaker, Event]] = asyncio.Queue()
-        pipelines = [
-            make(on_event=_sender(loop, events, self._speakers[name]))
-            for name, make in self._makers.items()
-        ]
+        events: _Events = asyncio.Queue()
         for number in signals:
             loop.add_signal_handler(number, self.stop, "stopped")
         if seconds is not None:
             loop.call_later(seconds, self.stop, f"stopped after {seconds:g} s")
         sending = asyncio.create_task(self._send(events))
         try:
-            for pipeline in pipelines:
-                pipeline.start()
+            for name, pipeline in self._pipelines.items():
+                pipeline.start(_poster(loop, events, self._builders[name]))
             await asyncio.wait((self._stop, sending), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for pipeline in pipelines:
+            for pipeline in self._pipelines.values():
                 pipeline.stop()
             sending.cancel()
             for number in signals:
                 loop.remove_signal_handler(number)
         joined = await asyncio.gather(
-            *(asyncio.to_thread(pipeline.join, _JOIN_TIMEOUT) for pipeline in pipelines)
+            *(asyncio.to_thread(each.join, _JOIN_TIMEOUT) for each in self._pipelines.values())
         )
         self._stuck = not all(joined)
         if self._stop.done():
-            await self._say_stopped(self._stop.result())
+            for builder in self._builders.values():
+                if not builder.over:
+                    await self._outlets.send(builder.stopped(self._stop.result()))
         else:
-            # Whatever ended the sending other than the end of all sources is a fault of ours.
+            # Raises what ended it, unless that was the end of all sources.
             await sending
 
-    async def _send(self, events: asyncio.Queue[tuple[Speaker, Event]]) -> None:
-        while not all(speaker.over for speaker in self._speakers.values()):
-            speaker, event = await events.get()
-            # A source that crashed may have said a last word after its end.
-            if not speaker.over:
-                await self._outlets.send(speaker.message(event))
-
-    async def _say_stopped(self, reason: str) -> None:
-        for speaker in self._speakers.values():
-            if not speaker.over:
-                await self._outlets.send(speaker.message(speaker.stop(reason)))
+    async def _send(self, events: _Events) -> None:
+        while not all(builder.over for builder in self._builders.values()):
+            builder, event = await events.get()
+            # A source that crashed may still deliver an event after its final one.
+            if not builder.over:
+                await self._outlets.send(builder.build(event))
 
 
-def _sender(
-    loop: asyncio.AbstractEventLoop,
-    events: "asyncio.Queue[tuple[Speaker, Event]]",
-    speaker: Speaker,
+def _poster(
+    loop: asyncio.AbstractEventLoop, events: _Events, builder: MessageBuilder
 ) -> Callable[[Event], None]:
-    def send(event: Event) -> None:
-        # A thread that was waiting for its camera may wake when the loop is gone.
+    def post(event: Event) -> None:
+        # A thread that was waiting for its camera may return after the loop has been closed.
         with suppress(RuntimeError):
-            loop.call_soon_threadsafe(events.put_nowait, (speaker, event))
+            loop.call_soon_threadsafe(events.put_nowait, (builder, event))
 
-    return send
+    return post

@@ -1,16 +1,30 @@
-"""Keeps the chatter of native libraries off a user's terminal, and lets their errors through."""
+"""Native libraries in the process: their memory, their output and what they need installed."""
 
+import ctypes
 import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Thread
 from typing import Final
 
-# What MediaPipe 0.10.33 says whenever a pose is found, and Ray 2.60 of what it gets over; no
-# variable or option turns it off.
-_CHATTER: Final = re.compile(
+from dancetype.engine.errors import ExpectedError
+
+SYSTEM_LIBRARIES: Final = {
+    "libGL.so.1": "libgl1",
+    "libgthread-2.0.so.0": "libglib2.0-0",
+}
+"""Libraries that OpenCV loads, with the Debian package of each."""
+
+MEDIAPIPE_LIBRARIES: Final = {"libEGL.so.1": "libegl1", "libGLESv2.so.2": "libgles2"}
+"""Additional libraries that MediaPipe loads, with the Debian package of each."""
+
+_M_ARENA_MAX: Final = -8
+
+# Lines that MediaPipe 0.10.33 prints whenever a pose is found, and Ray 2.60 for faults it recovers
+# from; no variable or option turns them off.
+_NOISE: Final = re.compile(
     rb"INFO: Created TensorFlow Lite XNNPACK delegate"
     rb"|WARNING: All log messages before absl::InitializeLog\(\)"
     rb"|[IW]\d{4} .*(inference_feedback_manager|landmark_projection_calculator|gl_context)"
@@ -18,12 +32,38 @@ _CHATTER: Final = re.compile(
 )
 
 
-@contextmanager
-def chatter_dropped() -> Iterator[None]:
-    """Reads what is written to file descriptor 2 and passes on all lines but the known chatter.
+def limit_malloc_arenas() -> None:
+    """Make all later threads share one heap, if the C library is glibc.
 
-    Native code writes there directly. Python's own `sys.stderr` is led past the filter, so that it
-    remains a terminal where it was one, and what is written to it cannot be lost.
+    By default each thread gets a heap that is kept when the thread ends, so that memory grows with
+    each reconnect of a camera. Call this before native libraries are loaded.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+
+
+@contextmanager
+def explain_missing_libraries() -> Iterator[None]:
+    """Explain a missing system library when OpenCV or MediaPipe is loaded.
+
+    Raises:
+        ExpectedError: A system library is missing; the text names the packages to install.
+    """
+    try:
+        yield
+    except (OSError, ImportError) as error:
+        if "cannot open shared object file" not in str(error):
+            raise
+        packages = " ".join((SYSTEM_LIBRARIES | MEDIAPIPE_LIBRARIES).values())
+        raise ExpectedError(f"{error}; on Debian and Ubuntu: apt-get install {packages}") from error
+
+
+@contextmanager
+def filter_native_stderr() -> Iterator[None]:
+    """Filter known noise of native libraries out of file descriptor 2.
+
+    Python's own `sys.stderr` bypasses the filter, so that it remains a terminal if it was one, and
+    nothing written to it can be lost.
     """
     terminal = os.dup(2)
     incoming, outgoing = os.pipe()
@@ -31,7 +71,7 @@ def chatter_dropped() -> Iterator[None]:
     os.close(outgoing)
     python = sys.stderr
     if _writes_to_stderr(python):
-        # A word that the terminal cannot show is no reason to show nothing.
+        # Text that the terminal cannot show must not raise.
         sys.stderr = os.fdopen(
             os.dup(terminal),
             "w",
@@ -45,7 +85,7 @@ def chatter_dropped() -> Iterator[None]:
         yield
     finally:
         sys.stderr = python
-        # Closes the last writing end, which ends the thread once it has read everything.
+        # Closes the last write end, which ends the thread after it has read everything.
         os.dup2(terminal, 2)
         filtering.join(timeout=1)
 
@@ -60,5 +100,5 @@ def _writes_to_stderr(stream: object) -> bool:
 def _filter(incoming: int, terminal: int) -> None:
     with os.fdopen(incoming, "rb") as lines, os.fdopen(terminal, "wb", buffering=0) as out:
         for line in lines:
-            if not _CHATTER.match(line):
+            if not _NOISE.match(line):
                 out.write(line)

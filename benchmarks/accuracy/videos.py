@@ -13,7 +13,7 @@ from dancetype.engine.media.track import NOT_DANCING, Track, read_track
 from dancetype.engine.media.video import Video
 from dancetype.engine.pose.opening import open_estimator
 from dancetype.stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
-from dancetype.stream.system import chatter_dropped
+from dancetype.stream.system import filter_native_stderr
 
 Frames = Iterator[tuple[float, NDArray[np.uint8]]]
 
@@ -44,7 +44,7 @@ def _track(path: Path, frames: Callable[[], Frames]) -> Track:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         model = fetch(POSE_MODELS["full"], cache_folder(), say=print)
-        with chatter_dropped(), open_estimator(model) as estimator:
+        with filter_native_stderr(), open_estimator(model) as estimator:
             track = extract_track(frames(), estimator, name=path.stem)
         replace(track, genre=NOT_DANCING).save(path)
     return read_track(path)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Self
 import typer
 from rich.console import Console
 
+from dancetype.app import clip_settings, clip_worker, estimator_maker
 from dancetype.cli.options import with_settings
 from dancetype.engine.cores import available_cores
 from dancetype.engine.errors import SettingsError, printable
 from dancetype.engine.workers import Began, Done, Failed, Progress, WorkerPool
-from dancetype.loading import estimator_maker, native_libraries
 from dancetype.stream.settings import Settings
-from dancetype.stream.system import chatter_dropped
+from dancetype.stream.system import explain_missing_libraries, filter_native_stderr
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -62,7 +62,7 @@ def classify(
         raise SettingsError("--json and --csv are two ways to say the same: take one")
     err = Console(stderr=True)
     failed = False
-    with chatter_dropped(), native_libraries():
+    with filter_native_stderr(), explain_missing_libraries():
         from dancetype.engine.classifier import Classifier
         from dancetype.stream.offline.clip_job import Task
         from dancetype.stream.offline.files import find_clips, places
@@ -112,7 +112,6 @@ def _results(
     tasks: list["Task"], settings: Settings, jobs: int | None, progress: "ClipProgress"
 ) -> Generator[tuple[Path, "Result"]]:
     """Yield results in any order."""
-    from dancetype.clip_worker import clip_worker, portable
     from dancetype.engine.files import remove_partial
 
     if len(tasks) == 1:
@@ -120,7 +119,7 @@ def _results(
         with clip_worker(settings, threads=0) as work:
             yield tasks[0].file, work(tasks[0], partial(progress.show, tasks[0].file))
         return
-    worker = partial(clip_worker, portable(settings), threads=1)
+    worker = partial(clip_worker, clip_settings(settings), threads=1)
     unfinished: set[Task] = set()
     try:
         with WorkerPool(worker, processes=jobs or available_cores()) as pool:

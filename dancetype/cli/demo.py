@@ -7,10 +7,9 @@ from dancetype.stream.settings import Settings
 @with_settings
 def demo(settings: Settings) -> None:
     """Classify a sample clip live, without a camera."""
-    from dancetype.live import live
-    from dancetype.loading import say
+    from dancetype.app import run_sources, say
     from dancetype.stream.assets import SAMPLE_CLIP, cache_folder, fetch
     from dancetype.stream.sources.uri import parse_uri
 
     clip = fetch(SAMPLE_CLIP, cache_folder(), say=say)
-    live(settings, {"demo": parse_uri(str(clip))}, loop=True)
+    run_sources(settings, {"demo": parse_uri(str(clip))}, loop=True)

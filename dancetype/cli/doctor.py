@@ -16,10 +16,13 @@ from rich.text import Text
 
 from dancetype.cli.options import with_settings
 from dancetype.engine.errors import ExpectedError
-from dancetype.loading import MEDIAPIPE_LIBRARIES, SYSTEM_LIBRARIES
 from dancetype.stream.assets import POSE_MODELS, cache_folder, is_cached
 from dancetype.stream.settings import Settings
-from dancetype.stream.system import chatter_dropped
+from dancetype.stream.system import (
+    MEDIAPIPE_LIBRARIES,
+    SYSTEM_LIBRARIES,
+    filter_native_stderr,
+)
 
 _REQUIRED: Final = ("numpy", "websockets", "aiomqtt", "pydantic")
 _POSE_RUNTIMES: Final = {"mediapipe": "mediapipe", "litert": "ai-edge-litert"}
@@ -60,7 +63,7 @@ class Finding:
 @with_settings
 def doctor(settings: Settings) -> None:
     """Check what works on this machine, and show how to fix what does not."""
-    with chatter_dropped():
+    with filter_native_stderr():
         findings = list(examine(settings))
     console = Console(highlight=False, soft_wrap=True)
     for finding in findings:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from dancetype.app import load_camera
 from dancetype.cli.options import with_settings
 from dancetype.engine.errors import SettingsError
 from dancetype.stream.fleet.cameras import CamerasFile
@@ -55,12 +56,12 @@ def fleet(
 
 
 async def _run(settings: Settings, file: CamerasFile, ray: Any) -> None:
-    from dancetype.app import page_outlet
+    from dancetype.sinks import page_outlet
+    from dancetype.stream.clock import Clock
     from dancetype.stream.fleet.board import Board
     from dancetype.stream.fleet.running import Fleet
     from dancetype.stream.fleet.supervisor import Supervisor
     from dancetype.stream.fleet.yard import RayYard
-    from dancetype.stream.messages import Clock
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -69,7 +70,7 @@ async def _run(settings: Settings, file: CamerasFile, ray: Any) -> None:
     if settings.seconds is not None:
         loop.call_later(settings.seconds, stop.set)
     supervisor = Supervisor(clock=time.monotonic, unix=time.time)
-    running = Fleet(supervisor, yard=RayYard(ray), file=file, clock=time.monotonic)
+    running = Fleet(supervisor, yard=RayYard(ray, load_camera), file=file, clock=time.monotonic)
     board = Board(supervisor, error=lambda: file.error, version=version("dancetype"))
     if not settings.serve:
         await running.run(stop)

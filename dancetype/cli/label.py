@@ -12,12 +12,12 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from dancetype.app import clip_settings, clip_worker, estimator_maker, say
 from dancetype.cli.options import with_settings
 from dancetype.engine.errors import ExpectedError, SettingsError, WorkerError
-from dancetype.loading import estimator_maker, native_libraries, say
 from dancetype.stream.record.progress import ProgressLines
 from dancetype.stream.settings import Settings
-from dancetype.stream.system import chatter_dropped
+from dancetype.stream.system import explain_missing_libraries, filter_native_stderr
 
 if TYPE_CHECKING:
     from dancetype.engine.contract import Contract
@@ -50,7 +50,7 @@ def label(
         raise SettingsError(f"--out: {out} is not named *.parquet")
     if not folder.is_dir():
         raise SettingsError(f"{folder}: no such folder")
-    with chatter_dropped(), native_libraries():
+    with filter_native_stderr(), explain_missing_libraries():
         from dancetype.engine.classifier import Classifier
         from dancetype.stream.offline.archive.ledger import Ledger
         from dancetype.stream.offline.archive.plan import is_done, survey
@@ -96,12 +96,11 @@ def _look(
     same: "Row",
 ) -> None:
     """Has the clips of these names looked at, and the ledger keep what is said of them."""
-    from dancetype.clip_worker import clip_worker, portable
     from dancetype.stream.offline.archive.labelling import labelled
     from dancetype.stream.offline.archive.table import row_of
     from dancetype.stream.ray_cluster import attached
 
-    worker = partial(clip_worker, portable(settings), threads=1)
+    worker = partial(clip_worker, clip_settings(settings), threads=1)
     tally = Tally(len(names), clock=time.monotonic)
     console = Console(stderr=True)
     try:

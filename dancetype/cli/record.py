@@ -9,13 +9,15 @@ from typing import Annotated
 
 import typer
 
-from dancetype.cli.ending import end
+from dancetype.app import estimator_maker, exit_process
 from dancetype.cli.options import with_settings
 from dancetype.engine.errors import ExpectedError
-from dancetype.loading import estimator_maker, native_libraries
-from dancetype.stream.native_memory import one_heap
 from dancetype.stream.settings import Settings
-from dancetype.stream.system import chatter_dropped
+from dancetype.stream.system import (
+    explain_missing_libraries,
+    filter_native_stderr,
+    limit_malloc_arenas,
+)
 
 
 @with_settings
@@ -49,8 +51,8 @@ def record(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ExpectedError(f"{out}: cannot hold tracks: {error.strerror}") from error
-    one_heap()
-    with chatter_dropped(), native_libraries(), _one_interrupt():
+    limit_malloc_arenas()
+    with filter_native_stderr(), explain_missing_libraries(), _one_interrupt():
         # Seconds to load.
         from dancetype.stream.record.studio import Studio
 
@@ -62,7 +64,7 @@ def record(
             start_delay=start_delay,
         )
         studio.record(settings.source)
-    end(failed=studio.failed, stuck=studio.stuck)
+    exit_process(failed=studio.failed, stuck=studio.stuck)
 
 
 @contextmanager

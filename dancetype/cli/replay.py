@@ -11,14 +11,14 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from dancetype.cli.ending import end
+from dancetype.app import exit_process, run_session
 from dancetype.cli.options import with_settings
 from dancetype.engine.errors import FileError, SettingsError
 from dancetype.stream.settings import Settings
 
 if TYPE_CHECKING:
     from dancetype.engine.classifier import Classifier
-    from dancetype.engine.floor import Floor
+    from dancetype.engine.recognizer import MultiDancerRecognizer
     from dancetype.stream.replay import Agreement, Part
     from dancetype.stream.session import Session
     from dancetype.stream.sinks.take import About
@@ -47,13 +47,13 @@ def replay(
         raise SettingsError("loop: it would flood all who listen; give a --speed, such as 4")
     parts = _parts(files)
     configure()
-    console = Console()
     agreements = {part.about.source: Agreement() for part in parts}
-    session = asyncio.run(_session(settings, parts, agreements, console, speed=speed, loop=loop))
+    session = asyncio.run(_session(settings, parts, agreements, speed=speed, loop=loop))
     if not loop:
+        console = Console()
         for name, agreement in agreements.items():
             console.print(Text(f"{name}: {_agreed(agreement)}"), soft_wrap=True)
-    end(failed=session.failed, stuck=session.stuck)
+    exit_process(failed=session.failed, stuck=session.stuck)
 
 
 def _parts(files: Sequence[Path]) -> "list[Part]":
@@ -81,46 +81,44 @@ async def _session(
     settings: Settings,
     parts: "Sequence[Part]",
     agreements: "Mapping[str, Agreement]",
-    console: Console,
     *,
     speed: float,
     loop: bool,
 ) -> "Session":
-    from dancetype.app import outgoing
     from dancetype.engine.classifier import Classifier
-    from dancetype.stream.messages import Clock
+    from dancetype.sinks import live_sinks
+    from dancetype.stream.clock import Clock
     from dancetype.stream.replay import Pace, Replay, length, programme
-    from dancetype.stream.speaker import Speaker
 
     clock = Clock.start()
     classifier = Classifier(settings.model, device=settings.device)
     played = programme(parts)
     # There are no pictures to show, and what is seen is on record already.
     settings = settings.model_copy(update={"preview": False, "record": None})
-    sending = outgoing(settings, played, classifier=classifier, clock=clock, console=console)
+    sinks = live_sinks(settings, played, classifier=classifier, clock=clock)
     pace = Pace(clock.monotonic, speed=speed, lap=length(played))
-    makers = {
-        name: partial(
-            Replay,
+    replays = {
+        name: Replay(
             name,
             of_source,
-            make_floor=partial(_floor, settings, classifier),
+            make_recognizer=partial(_recognizer, settings, classifier),
             pace=pace,
             agreement=agreements[name],
             loop=loop,
         )
         for name, of_source in played.items()
     }
-    speaker = partial(Speaker, genres=classifier.contract.genres, clock=clock)
-    return await sending.run(makers, speaker=speaker, console=console, seconds=settings.seconds)
+    return await run_session(settings, replays, sinks, classifier=classifier, clock=clock)
 
 
-def _floor(settings: Settings, classifier: "Classifier", about: "About") -> "Floor":
-    """A floor as the run had it, except for what is set now."""
-    from dancetype.engine.floor import Floor
+def _recognizer(
+    settings: Settings, classifier: "Classifier", about: "About"
+) -> "MultiDancerRecognizer":
+    """Create a recognizer as the run had it, except for explicit settings."""
+    from dancetype.engine.recognizer import MultiDancerRecognizer
 
     given = settings.model_fields_set
-    return Floor(
+    return MultiDancerRecognizer(
         classifier,
         people=settings.people if "people" in given else about.people_followed,
         hop=settings.hop if "hop" in given else about.hop,

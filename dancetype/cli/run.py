@@ -10,6 +10,6 @@ def run(settings: Settings) -> None:
     """Classify dance live from one or more cameras."""
     if not settings.source:
         raise SettingsError("no source: give --source 0 for a webcam, rtsp://..., a file or test:")
-    from dancetype.live import live
+    from dancetype.app import run_sources
 
-    live(settings, settings.source, loop=False)
+    run_sources(settings, settings.source)

@@ -2,7 +2,7 @@
 
 from threading import Condition
 
-from dancetype.stream.frames import Frame
+from dancetype.stream.sources.base import Frame
 
 
 class FrameSlot:

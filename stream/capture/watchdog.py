@@ -1,4 +1,4 @@
-"""Keeps a source running: watches its frames, and starts it again when they stop."""
+"""The watchdog of a source: watches its frames and restarts it when they stop."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,50 +9,48 @@ from dancetype.engine.errors import Fault, SourceError, SourceUnavailableError
 from dancetype.stream.capture.backoff import Backoff
 from dancetype.stream.capture.frame_slot import FrameSlot
 from dancetype.stream.capture.reader import Reader
-from dancetype.stream.events import StateChanged
-from dancetype.stream.messages import SourceState
-from dancetype.stream.sources.base import Source
+from dancetype.stream.sources.base import Source, SourceState, StateChanged
 
 STALL: Final = 2.0
-"""Seconds without a frame after which a live source counts as stalled, unless told otherwise."""
+"""Default seconds without a frame after which a live source counts as stalled."""
 
-# A camera's first picture may be a key frame away.
+# The first picture of a camera may be a key frame away.
 _LONGEST_OPENING: Final = 12.0
-# How long a stalled source may take to go on as if nothing had been.
+# Seconds in which a stalled source may continue without a restart.
 _GRACE: Final = 1.0
 _TICK: Final = 0.1
-# A source that runs for so long has come back; one that dies at once is still away.
+# Seconds after which a source counts as recovered; one that fails at once does not.
 _STEADY: Final = 5.0
-# Threads that a driver does not let go of; more would not do better.
-_MOST_LEFT_BEHIND: Final = 3
+# Reader threads that a driver may block; more would not help.
+_MAX_BLOCKED: Final = 3
 
 
 def patience(stall: float) -> float:
-    """Seconds for which a source may wait for its camera: until nobody waits for it any more.
+    """Return for how many seconds a source may wait for its camera before it is abandoned.
 
     Args:
-        stall: seconds without a frame after which a live source counts as stalled.
+        stall: Seconds without a frame after which a live source counts as stalled.
     """
     return stall + 1.5 * _GRACE
 
 
-class Capture:
-    """What a capture thread does: it starts readers, and watches them.
+class SourceWatchdog:
+    """The work of a capture thread: starts readers and watches them.
 
-    A file ends, or starts over where it loops. A live source that breaks off, stalls, or is not
-    there yet is tried again for ever, each time in a new epoch, except where its fault would still
-    be there: a wrong password is no network that may come back.
+    A file ends, or starts over if it loops. A live source that breaks off, stalls or is not
+    available yet is retried forever, each time in a new epoch, unless its fault is permanent, such
+    as a wrong password.
 
     Args:
-        open_source: opens the source for the epoch given.
-        slot: takes the frames.
-        on_event: told each change of state, once the frames before it are done with.
-        wait: passes seconds; True where it is time to stop.
-        clock: monotonic, in seconds; a file's frames come when it reaches their times.
-        loop: whether a source that has ended starts over.
-        stall: seconds without a frame after which a live source counts as stalled.
-        backoff: how long to wait between tries; one on `clock` where None.
-        name: of the source, for its threads.
+        open_source: Opens the source for the given epoch.
+        slot: Slot that receives the frames.
+        on_event: Receives each change of state, after the frames before it have been processed.
+        wait: Waits for seconds; returns True if it is time to stop.
+        clock: Monotonic clock in seconds; each frame of a file is due at its time.
+        loop: Whether a source that has ended starts over.
+        stall: Seconds without a frame after which a live source counts as stalled.
+        backoff: Delays between retries; one on `clock` if None.
+        name: Name of the source, for its threads.
     """
 
     def __init__(
@@ -79,30 +77,30 @@ class Capture:
         self._name = name
         self._epoch = 0
         self._readers: list[Reader] = []
-        self._telling = Lock()
+        self._reporting = Lock()
         self._state = SourceState.CONNECTING
         self._watched: int | None = None
         self._begun: float | None = None
 
     @property
     def epoch(self) -> int:
-        """Which start of the source this is, from 0."""
+        """Number of the current start of the source, from 0."""
         return self._epoch
 
     def run(self) -> None:
-        """Keeps it running until there is nothing more to read or it is time to stop."""
+        """Keep the source running until its end or until it is time to stop."""
         while self._start():
             self._epoch += 1
 
     def join(self, timeout: float) -> bool:
-        """Waits up to `timeout` seconds for all readers; False where a thread still runs."""
+        """Wait up to `timeout` seconds for all readers; return False if a thread still runs."""
         return all(reader.join(timeout / len(self._readers)) for reader in self._readers)
 
     def _start(self) -> bool:
-        """One epoch of the source; False where it was the last."""
-        # While it is being reconnected to, a new try is no news.
+        """Run one epoch of the source; return False if it was the last."""
+        # During a reconnect, another try is not a change of state.
         if self._state is not SourceState.RECONNECTING:
-            self._tell(SourceState.CONNECTING)
+            self._report(SourceState.CONNECTING)
         try:
             ended = self._watch(self._reader())
         except SourceUnavailableError as error:
@@ -120,7 +118,7 @@ class Capture:
 
     def _reader(self) -> Reader:
         self._readers = [reader for reader in self._readers if reader.alive]
-        if len(self._readers) >= _MOST_LEFT_BEHIND:
+        if len(self._readers) >= _MAX_BLOCKED:
             raise SourceUnavailableError(
                 "it holds on to every try and answers none; unplug it or restart it",
                 Fault.TIMED_OUT,
@@ -140,17 +138,17 @@ class Capture:
         return reader
 
     def _begin(self, epoch: int) -> None:
-        """The first frame is there; told by a reader, which may have been left behind."""
-        with self._telling:
+        """Report the first frame of an epoch, unless its reader has been abandoned."""
+        with self._reporting:
             if epoch == self._watched:
                 self._begun = self._clock()
-                self._tell(SourceState.RUNNING)
+                self._report(SourceState.RUNNING)
 
     def _watch(self, reader: Reader) -> bool:
-        """Stands by while a reader reads; True where it comes to the source's end.
+        """Watch a reader until it ends; return True if it reached the end of the source.
 
         Raises:
-            SourceError: it can read nothing, or no more.
+            SourceError: The source cannot be read, or no longer.
         """
         while not reader.join(_TICK):
             if self._wait(0):
@@ -172,22 +170,22 @@ class Capture:
         if silence > self._stall:
             if self._state is SourceState.RUNNING:
                 reason = f"no frame for {self._stall:g} s"
-                self._tell(SourceState.STALLED, reason, Fault.TIMED_OUT)
+                self._report(SourceState.STALLED, reason, Fault.TIMED_OUT)
         elif self._state is SourceState.STALLED:
-            self._tell(SourceState.RUNNING)
+            self._report(SourceState.RUNNING)
         if self._clock() - begun > _STEADY:
             self._backoff.reset()
 
     def _leave(self, state: SourceState, reason: str, fault: Fault, *, final: bool = False) -> None:
-        """Tells how an epoch has ended, once what is to be said of its frames is said."""
+        """Report how the epoch ended, after all its frames have been processed."""
         self._slot.drain()
-        with self._telling:
-            # A reader that is left behind, and let go of only now, is too late.
+        with self._reporting:
+            # A reader that was abandoned and returns only now is ignored.
             self._watched = None
             self._slot.begin(self._epoch + 1)
-            self._tell(state, reason, fault, final=final)
+            self._report(state, reason, fault, final=final)
 
-    def _tell(
+    def _report(
         self,
         state: SourceState,
         reason: str | None = None,

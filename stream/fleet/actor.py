@@ -2,24 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from importlib.metadata import version
-from typing import Final
+from typing import Final, Protocol
 
-from dancetype.stream.events import Event
+from dancetype.stream.clock import Clock
 from dancetype.stream.fleet.cameras import Camera
 from dancetype.stream.fleet.office import Office
 from dancetype.stream.fleet.report import Ending, Farewell, Report, make_report
-from dancetype.stream.messages import Clock
-from dancetype.stream.native_memory import one_heap
 from dancetype.stream.run_state import RunState
-from dancetype.stream.session import MakePipeline, Runnable, Session
+from dancetype.stream.session import EventThreads, Session
+from dancetype.stream.settings import Settings
 from dancetype.stream.sinks.base import SinkFanOut
 from dancetype.stream.sinks.log import LogSink, configure, masked_text
-from dancetype.stream.speaker import Speaker
-from dancetype.stream.system import chatter_dropped
+from dancetype.stream.system import filter_native_stderr, limit_malloc_arenas
 
 CLIENT_ID: Final = "dancetype-fleet"
 """What the cameras of a fleet are called at the broker, each followed by its name."""
@@ -38,11 +35,22 @@ class Charge:
     epoch: int
 
 
+class LoadCamera(Protocol):
+    """Loads what the process of a camera runs."""
+
+    def __call__(
+        self, settings: Settings, clock: Clock, *, loop: bool
+    ) -> tuple[Mapping[str, str], Mapping[str, EventThreads]]:
+        """Return the names of the genres by code, and the pipeline by the name of the source."""
+        ...
+
+
 class CameraActor:
     """One camera's process. All methods but `__init__` are called on its event loop."""
 
-    def __init__(self, charge: Charge) -> None:
+    def __init__(self, charge: Charge, load: LoadCamera) -> None:
         self._charge = charge
+        self._load = load
         self._clock = Clock.start()
         self._state = RunState(self._clock)
         self._office = Office(time.monotonic)
@@ -61,8 +69,8 @@ class CameraActor:
         Raises:
             RuntimeError: it cannot start; the text says why, without credentials.
         """
-        one_heap()
-        with chatter_dropped():
+        limit_malloc_arenas()
+        with filter_native_stderr():
             configure()
             try:
                 ending = await self._run()
@@ -89,7 +97,9 @@ class CameraActor:
         clock, state = self._clock, self._state
         camera = self._charge.camera
         # Loading takes seconds, in which to answer the supervisor.
-        genres, makers = await asyncio.to_thread(_loaded, camera, clock)
+        genres, pipelines = await asyncio.to_thread(
+            self._load, camera.settings, clock, loop=camera.loop
+        )
         from dancetype.stream.sinks.mqtt import MqttSink
 
         settings, office = camera.settings, self._office
@@ -104,9 +114,7 @@ class CameraActor:
         self._connected = lambda: bool(broker.links) and broker.connected
         async with SinkFanOut([state, LogSink(state), broker]) as outlets:
             session = self._session = Session(
-                {name: _later(make, self._charge.epoch) for name, make in makers.items()},
-                speaker=partial(Speaker, genres=genres, clock=clock),
-                outlets=outlets,
+                pipelines, outlets, genres=genres, clock=clock, first_epoch=self._charge.epoch
             )
             if self._stopped is not None:
                 session.stop(self._stopped)
@@ -122,32 +130,3 @@ async def _expire(office: Office, session: Session) -> None:
     while office.left:
         await asyncio.sleep(office.left)
     session.stop("its supervisor is gone")
-
-
-def _loaded(camera: Camera, clock: Clock) -> tuple[dict[str, str], dict[str, MakePipeline]]:
-    """The genre model's genres, and what makes the camera's pipeline."""
-    from dancetype.engine.classifier import Classifier
-    from dancetype.live import pipelines
-    from dancetype.loading import native_libraries
-
-    with native_libraries():
-        settings = camera.settings
-        classifier = Classifier(settings.model, device=settings.device)
-        makers = pipelines(
-            settings,
-            settings.source,
-            classifier,
-            clock,
-            onlookers={camera.name: ()},
-            loop=camera.loop,
-        )
-    return dict(classifier.contract.genres), makers
-
-
-def _later(make: MakePipeline, first: int) -> MakePipeline:
-    """Has a pipeline's epochs begin at `first`."""
-
-    def made(*, on_event: Callable[[Event], None]) -> Runnable:
-        return make(on_event=lambda event: on_event(replace(event, epoch=event.epoch + first)))
-
-    return made

@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 from typing import Any, Protocol
 
 from dancetype.engine.errors import WorkerError, first_line
-from dancetype.stream.fleet.actor import CameraActor, Charge
+from dancetype.stream.fleet.actor import CameraActor, Charge, LoadCamera
 from dancetype.stream.fleet.placing import Node, Room
 from dancetype.stream.fleet.report import Farewell, Report
 from dancetype.stream.fleet.supervisor import Placement
@@ -56,10 +56,12 @@ class RayYard:
 
     Args:
         ray: the module, attached.
+        load: Loads what a camera's process runs; called there.
     """
 
-    def __init__(self, ray: Any) -> None:
+    def __init__(self, ray: Any, load: LoadCamera) -> None:
         self._ray = ray
+        self._load = load
         self._actor = ray.remote(CameraActor)
 
     def nodes(self) -> list[Node]:
@@ -86,7 +88,7 @@ class RayYard:
             scheduling_strategy=strategy,
             max_restarts=0,
             max_task_retries=0,
-        ).remote(Charge(camera, placement.epoch))
+        ).remote(Charge(camera, placement.epoch), self._load)
         return RayProcess(self._ray, actor)
 
 

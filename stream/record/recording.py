@@ -1,21 +1,26 @@
 """Turns the frames of a source into a track."""
 
+import logging
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
+from threading import Event as Flag
+from threading import Thread
 from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dancetype.engine.errors import ExpectedError, Fault
 from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.media.track import Track, stacked
-from dancetype.stream.capture.threads import SourceThreads
-from dancetype.stream.events import StateChanged
-from dancetype.stream.frames import Frame
-from dancetype.stream.sources.base import Source
+from dancetype.stream.capture.frame_slot import FrameSlot
+from dancetype.stream.capture.watchdog import STALL, SourceWatchdog
+from dancetype.stream.sources.base import Frame, Source, SourceState, StateChanged
 from dancetype.stream.sources.file import FileSource
+
+_log = logging.getLogger(__name__)
 
 
 class LandmarkEstimator(Protocol):
@@ -133,7 +138,106 @@ def _told(source: FileSource, on_frame: Callable[[int, int | None], None]) -> It
         on_frame(frame.index + 1, source.frames)
 
 
-class Recorder(SourceThreads):
+class SourceWorker:
+    """Captures a source on one thread and processes its frames on another.
+
+    The threads are daemons: one that waits for a camera cannot be interrupted, and must not keep
+    the program alive.
+
+    Args:
+        name: Name of the source, for logs.
+        process: Processes the frames, on its own thread; both threads end when it returns.
+        open_source: Opens the source for the given epoch.
+        clock: Monotonic clock in seconds.
+        loop: Whether a source that has ended starts over.
+        stall: Seconds without a frame after which a live source counts as stalled.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        process: Callable[[Iterator[Frame]], None],
+        *,
+        open_source: Callable[[int], Source],
+        clock: Callable[[], float],
+        loop: bool = False,
+        stall: float = STALL,
+    ) -> None:
+        self._name = name
+        self._on_event: Callable[[StateChanged], None]
+        self._stop = Flag()
+        self._slot = FrameSlot()
+        self._watchdog = SourceWatchdog(
+            open_source,
+            self._slot,
+            on_event=lambda event: self._on_event(event),
+            wait=self._stop.wait,
+            clock=clock,
+            loop=loop,
+            stall=stall,
+            name=name,
+        )
+        self._pose_thread = self._thread("pose", lambda: process(self._frames()))
+        self._capture_thread = self._thread("capture", self._watchdog.run)
+
+    @property
+    def over(self) -> bool:
+        """Whether no more frames are processed."""
+        return not self._pose_thread.is_alive()
+
+    def start(self, on_event: Callable[[StateChanged], None]) -> None:
+        """Start the threads.
+
+        Args:
+            on_event: Receives state changes, in order, on either thread; must not block.
+        """
+        self._on_event = on_event
+        self._pose_thread.start()
+
+    def stop(self) -> None:
+        """Request all threads to end; return at once."""
+        self._stop.set()
+        self._slot.close()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for all threads up to `timeout` seconds; return False if one still runs."""
+        # In this order: once a thread has ended, it is known whether it started the next one.
+        for thread in (self._pose_thread, self._capture_thread):
+            if thread.ident is not None:
+                thread.join(timeout / 3)
+        read = self._watchdog.join(timeout / 3)
+        return read and not (self._pose_thread.is_alive() or self._capture_thread.is_alive())
+
+    def _frames(self) -> Iterator[Frame]:
+        # Not before the frames are wanted, or a file would start with a delay.
+        if not self._stop.is_set():
+            self._capture_thread.start()
+        while frame := self._slot.take():
+            yield frame
+
+    def _thread(self, what: str, work: Callable[[], None]) -> Thread:
+        name = f"{what} {self._name}"
+        return Thread(target=self._guarded, args=(what, work), name=name, daemon=True)
+
+    def _guarded(self, what: str, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except ExpectedError as error:
+            self._fail(str(error))
+        except Exception as error:
+            _log.exception("source %s: %s crashed", self._name, what)
+            self._fail(f"{what} crashed: {error!r}")
+        finally:
+            # Neither thread is of use without the other.
+            self.stop()
+
+    def _fail(self, reason: str) -> None:
+        self._on_event(
+            StateChanged(SourceState.FAILED, self._watchdog.epoch, reason, Fault.OTHER, final=True)
+        )
+
+
+class Recorder(SourceWorker):
     """Records a live source on threads of its own.
 
     Args:
@@ -142,7 +246,6 @@ class Recorder(SourceThreads):
         open_source: opens the source for the epoch given.
         make_estimator: makes the pose estimator; called on the thread that uses and closes it.
         clock: monotonic, in seconds.
-        on_event: takes what happens, in order; called on either thread, and must return at once.
     """
 
     def __init__(
@@ -153,9 +256,8 @@ class Recorder(SourceThreads):
         open_source: Callable[[int], Source],
         make_estimator: Callable[[], LandmarkEstimator],
         clock: Callable[[], float],
-        on_event: Callable[[StateChanged], None],
     ) -> None:
-        super().__init__(name, open_source=open_source, clock=clock, on_event=on_event)
+        super().__init__(name, self._work, open_source=open_source, clock=clock)
         self.recording = recording
         self._make_estimator = make_estimator
 

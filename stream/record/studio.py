@@ -12,12 +12,10 @@ from rich.console import Console
 from rich.text import Text
 
 from dancetype.engine.errors import SourceError
-from dancetype.stream.events import StateChanged
-from dancetype.stream.messages import SourceState
 from dancetype.stream.record.label import Label
 from dancetype.stream.record.progress import ProgressLines
 from dancetype.stream.record.recording import LandmarkEstimator, Recorder, Recording, record_file
-from dancetype.stream.sources.base import Source
+from dancetype.stream.sources.base import Source, SourceState, StateChanged
 from dancetype.stream.sources.opening import open_source
 from dancetype.stream.sources.uri import SourceKind, SourceUri
 
@@ -100,13 +98,12 @@ class Studio:
                 open_source=partial(self._open_live, uri),
                 make_estimator=self._make_estimator,
                 clock=self._clock,
-                on_event=partial(self._take, name, reasons),
             )
             for name, uri in sources.items()
         }
         begun = f"{datetime.now():%Y%m%d-%H%M%S}"
         try:
-            self._watch(recorders)
+            self._watch(recorders, reasons)
         finally:
             for recorder in recorders.values():
                 recorder.stop()
@@ -117,12 +114,12 @@ class Studio:
                 path = self._path(f"{begun}-{name}")
                 self._keep(name, recorder.recording, path, reasons.get(name))
 
-    def _watch(self, recorders: Mapping[str, Recorder]) -> None:
+    def _watch(self, recorders: Mapping[str, Recorder], reasons: dict[str, str]) -> None:
         """Starts the recorders and waits until the last is over."""
         latest = self._clock() + self._delay + self._seconds + _PATIENCE
         with self._progress() as progress:
-            for recorder in recorders.values():
-                recorder.start()
+            for name, recorder in recorders.items():
+                recorder.start(partial(self._take, name, reasons))
             while not all(recorder.over for recorder in recorders.values()):
                 if self._clock() > latest:
                     return

@@ -16,10 +16,11 @@ import numpy as np
 from dancetype.engine.errors import SinkError
 from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.skeleton import JOINTS
-from dancetype.stream.frames import Frame
-from dancetype.stream.messages import Clock, Message, PredictionTimes, SourceMessage, SourceState
+from dancetype.stream.clock import Clock
+from dancetype.stream.messages import Message, PredictionTimes, SourceMessage, SourceState
 from dancetype.stream.sinks.take import About, Body, Take, packed
 from dancetype.stream.sinks.writer import Keeper
+from dancetype.stream.sources.base import Frame
 
 LONGEST: Final = 300.0
 """Seconds after which a new take begins, since a crash loses the one that is being made."""
@@ -71,8 +72,8 @@ class TakeOutlet:
         )
         self._scribes: dict[str, Scribe] = {}
 
-    def onlookers(self, source: str) -> Sequence["Scribe"]:
-        """Who has to see the frames of a source."""
+    def observers(self, source: str) -> Sequence["Scribe"]:
+        """Return the observers of the frames of a source."""
         about = replace(self._about, source=source)
         return [self._scribes.setdefault(source, Scribe(about, self._clock))]
 
@@ -129,7 +130,7 @@ class Scribe:
         self._drafts: deque[_Draft] = deque()
         self._early: deque[str] = deque(maxlen=_MOST_EARLY)
 
-    def see(self, frame: Frame, people: Sequence[Landmarks]) -> None:
+    def on_frame(self, frame: Frame, people: Sequence[Landmarks]) -> None:
         """Notes a frame and who is in it; one that is not after the last is left out."""
         if not math.isfinite(frame.time):
             return

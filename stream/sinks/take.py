@@ -21,7 +21,7 @@ _WORLD: Final = 10_000  # steps to a metre
 _IMAGE: Final = 10_000  # steps to the width or height of the image
 _VISIBILITY: Final = 255
 _MOST: Final = 32_767
-# Whom `dancetype.engine.floor.Floor` would not take for a body is nobody here, too.
+# The limit of `dancetype.engine.recognizer`.
 _FARTHEST: Final = 1e6
 
 # Five minutes of six people at 60 frames a second are a quarter of this.

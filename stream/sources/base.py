@@ -1,27 +1,87 @@
-"""What every source is."""
+"""The interface of a source, its frames and its states."""
 
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final, Protocol
 
-from dancetype.stream.frames import Frame
+import numpy as np
+from numpy.typing import NDArray
+
+from dancetype.engine.errors import Fault
 
 PATIENCE: Final = 3.5
-"""Seconds that one answer of a network camera, or its next packet, may take, unless told."""
+"""Default seconds that a network camera may take for one answer or its next packet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One image of a source.
+
+    Attributes:
+        image: (H, W, 3) uint8, BGR, upright.
+        time: Capture time in seconds on the monotonic clock. The frames of a file keep the
+            intervals that the file gives them, starting when it is opened.
+        index: Number of the frame in its epoch, from 0; frames that the source skips count too.
+        epoch: Which start of the source this frame belongs to.
+    """
+
+    image: NDArray[np.uint8]
+    time: float
+    index: int
+    epoch: int
 
 
 class Source(Protocol):
-    """Frames in their order, from the moment it is opened to its end."""
+    """Frames in order, from opening to the end of the source."""
 
     live: bool
-    """Frames come at their own pace and only the newest counts; else every frame does."""
+    """Whether frames come at their own pace and only the newest counts; else every frame counts."""
 
     def read(self) -> Frame | None:
-        """The next frame, or None at the end. Waits for it as long as it takes, up to a time-out.
+        """Return the next frame, or None at the end; wait for it up to a time-out.
 
         Raises:
-            SourceError: nothing can be read.
+            SourceError: Nothing can be read.
         """
         ...
 
     def close(self) -> None:
-        """Lets go of the camera, connection or file."""
+        """Release the camera, connection or file."""
         ...
+
+
+# The docstrings below are part of the published schema.
+class SourceState(StrEnum):
+    """What a source is doing."""
+
+    CONNECTING = "connecting"
+    """It is opened for the first time."""
+    RUNNING = "running"
+    """It gives frames."""
+    STALLED = "stalled"
+    """It is open and gives no frames."""
+    RECONNECTING = "reconnecting"
+    """It is tried again, for as long as it takes."""
+    ENDED = "ended"
+    """It is over, as a file is."""
+    FAILED = "failed"
+    """It is given up: trying again would not help."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """Event: the state of a source has changed.
+
+    Attributes:
+        state: New state.
+        epoch: Epoch of the source.
+        reason: Cause, for people.
+        fault: Cause, for programs, if something is wrong.
+        final: Whether this is the last event of the source.
+    """
+
+    state: SourceState
+    epoch: int
+    reason: str | None = None
+    fault: Fault | None = None
+    final: bool = False

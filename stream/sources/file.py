@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dancetype.engine.errors import Fault, FileError, MissingFileError, SourceError
 from dancetype.engine.media.video import Video
-from dancetype.stream.frames import Frame
+from dancetype.stream.sources.base import Frame
 
 
 class FileSource:

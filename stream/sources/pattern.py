@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dancetype.engine.errors import SourceError
 from dancetype.engine.media.opencv import cv2
 from dancetype.engine.media.sampler import FrameSampler
-from dancetype.stream.frames import Frame
+from dancetype.stream.sources.base import Frame
 
 _HEIGHT: Final = 480
 _WIDTH: Final = 640

@@ -16,8 +16,7 @@ from av.video.reformatter import VideoReformatter
 
 from dancetype.engine.errors import Fault, SourceError, SourceUnavailableError
 from dancetype.engine.media.sampler import FrameSampler
-from dancetype.stream.frames import Frame
-from dancetype.stream.sources.base import PATIENCE
+from dancetype.stream.sources.base import PATIENCE, Frame
 from dancetype.stream.sources.uri import masked
 
 # All that a camera says before its first packet may take so many times as long as one answer.

@@ -12,7 +12,7 @@ import numpy as np
 from dancetype.engine.errors import Fault, SourceError, SourceUnavailableError
 from dancetype.engine.media.opencv import cv2
 from dancetype.engine.media.sampler import FrameSampler
-from dancetype.stream.frames import Frame
+from dancetype.stream.sources.base import Frame
 
 _MOST_WEBCAMS: Final = 4
 

@@ -14,8 +14,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 from websockets.protocol import State
 
+from dancetype.stream.clock import Clock
 from dancetype.stream.latest_queue import LatestQueue
-from dancetype.stream.messages import Clock, Heartbeat, SourceTimes
+from dancetype.stream.messages import Heartbeat, SourceTimes
 from dancetype.stream.web.access import Access, bearer
 from dancetype.stream.web.subscription import CloseClient, Hello, Request, read_request
 

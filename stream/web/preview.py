@@ -7,7 +7,7 @@ from typing import Final
 
 from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.media.opencv import cv2
-from dancetype.stream.frames import Frame
+from dancetype.stream.sources.base import Frame
 from dancetype.stream.web.pages import Page, Route, unauthorised
 
 _WIDEST: Final = 640
@@ -33,8 +33,8 @@ class Preview:
         """Where the pictures are: `/preview/NAME`."""
         return {f"/preview/{source}": window.page for source, window in self._windows.items()}
 
-    def onlookers(self, source: str) -> Sequence["_Window"]:
-        """Who has to see the frames of a source."""
+    def observers(self, source: str) -> Sequence["_Window"]:
+        """Return the observers of the frames of a source."""
         return [self._windows[source]]
 
 
@@ -48,7 +48,7 @@ class _Window:
         self._encoded: tuple[Frame, bytes] | None = None
         self._encoding = asyncio.Lock()
 
-    def see(self, frame: Frame, people: Sequence[Landmarks]) -> None:
+    def on_frame(self, frame: Frame, people: Sequence[Landmarks]) -> None:
         """Keeps `frame` in place of the one before."""
         del people
         # Not the time of capture: a file that poses cannot keep up with falls behind it.

@@ -17,7 +17,8 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from dancetype.engine.errors import SinkError
-from dancetype.stream.messages import Clock, Message
+from dancetype.stream.clock import Clock
+from dancetype.stream.messages import Message
 from dancetype.stream.sinks.base import Sink
 from dancetype.stream.web.access import Access
 from dancetype.stream.web.client import Client, Ending, LatestMessages, Limits

@@ -19,8 +19,8 @@ class Scripted:
     def __init__(self, script: Callable[[float], tuple[int, int]]) -> None:
         self._script = script
 
-    def follow(self, time: float, seen: Sequence[Landmarks]) -> dict[int, Landmarks | None]:
-        return dict(zip(self._script(time), seen, strict=False))
+    def update(self, time: float, people: Sequence[Landmarks]) -> dict[int, Landmarks | None]:
+        return dict(zip(self._script(time), people, strict=False))
 
     def reset(self, reason: str) -> None:
         pass
@@ -46,7 +46,7 @@ def test_who_is_nearest_to_where_somebody_was_gets_that_id() -> None:
     nearest = Nearest()
     for filmed in a_scene().frames:
         ann, bob = (sighting.landmarks for sighting in filmed)
-        assert nearest.follow(0.0, [ann, bob]) == {1: ann, 2: bob}
+        assert nearest.update(0.0, [ann, bob]) == {1: ann, 2: bob}
 
 
 @pytest.mark.parametrize("path", PATHS)

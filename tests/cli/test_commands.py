@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from dancetype import live, loading
+from dancetype import app as assembly
 from dancetype.cli import app, doctor
 from dancetype.cli.doctor import Verdict
 from dancetype.engine.errors import ExpectedError, SettingsError
 from dancetype.stream.assets import POSE_MODELS
 from dancetype.stream.settings import Settings
+from dancetype.stream.system import explain_missing_libraries
 
 MakeVideo = Callable[..., Path]
 
@@ -75,7 +76,7 @@ def test_without_source_flags_the_sources_of_the_settings_file_run(
 ) -> None:
     (tmp_path / "show.toml").write_text('[source]\nleft = "test:"\nright = "0"\n')
     ran: list[Settings] = []
-    monkeypatch.setattr(live, "live", lambda settings, *_, **__: ran.append(settings))
+    monkeypatch.setattr(assembly, "run_sources", lambda settings, *_, **__: ran.append(settings))
     result = CliRunner().invoke(app, ["run", "--config", str(tmp_path / "show.toml")])
     assert result.exit_code == 0, result.output
     assert list(ran[0].source) == ["left", "right"]
@@ -220,10 +221,10 @@ def test_the_doctor_says_what_to_install_for_a_library_that_is_missing() -> None
 def test_a_library_that_is_missing_is_explained(kind: type[Exception]) -> None:
     text = "libEGL.so.1: cannot open shared object file: No such file or directory"
     says = r"libEGL.*apt-get install .*libegl1"
-    with pytest.raises(ExpectedError, match=says), loading.native_libraries():
+    with pytest.raises(ExpectedError, match=says), explain_missing_libraries():
         raise kind(text)
 
 
 def test_other_faults_of_the_system_are_not_explained_away() -> None:
-    with pytest.raises(OSError, match="disk full"), loading.native_libraries():
+    with pytest.raises(OSError, match="disk full"), explain_missing_libraries():
         raise OSError("disk full")

@@ -17,7 +17,7 @@ import yaml
 from jsonschema import Draft7Validator
 from prometheus_client.parser import text_string_to_metric_families
 
-from dancetype.stream.messages import Clock
+from dancetype.stream.clock import Clock
 from dancetype.stream.run_state import RunState
 from dancetype.stream.sinks.metrics import Metrics
 from tests.messages import changed, predicted

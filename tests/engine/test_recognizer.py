@@ -4,7 +4,7 @@ from numpy.typing import NDArray
 
 from dancetype.engine.contract import Contract
 from dancetype.engine.genres import CODES
-from dancetype.engine.recognizer import Beat, Memory, Prediction, Recognizer, predict
+from dancetype.engine.recognizer import DancerState, HopTimer, Prediction, Recognizer, predict
 from dancetype.engine.rolling import Status
 from dancetype.engine.skeleton import JOINTS, Array, Pose
 from dancetype.engine.window import WindowSpec
@@ -126,44 +126,44 @@ def test_all_dancers_are_classified_at_once_and_share_the_time(
 
     monkeypatch.setattr("dancetype.engine.recognizer.perf_counter", lambda: now)
     classifier = Slow()
-    there, new, gone, nobody = (Memory(classifier.contract) for _ in range(4))
+    there, new, gone, nobody = (DancerState(classifier.contract, n) for n in range(1, 5))
     for frame in range(90):
         there.poses.append(frame / 30, pose(frame / 30))
         new.poses.append(frame / 30, pose(frame / 30) if frame > 80 else None)
         gone.poses.append(frame / 30, pose(frame / 30) if frame < 60 else None)
     said = predict(89 / 30, [there, new, gone, nobody], classifier)
-    assert [prediction.estimate.status for prediction in said] == [
-        Status.GENRE,
-        Status.WARMING_UP,
-        Status.NO_PERSON,
-        Status.NO_PERSON,
+    assert [(dancer.id, dancer.estimate.status) for dancer in said.dancers] == [
+        (1, Status.GENRE),
+        (2, Status.WARMING_UP),
     ]
-    assert [prediction.classify_seconds for prediction in said] == pytest.approx(
-        [0.005] * 2 + [0] * 2
-    )
+    assert said.estimate is said.dancers[0].estimate
+    assert said.classify_seconds == pytest.approx(0.01)
     assert (calls, len(classifier.windows)) == (1, 1)
 
 
-def test_with_nobody_there_the_first_takes_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_nobody_there_it_says_so_and_takes_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     ticks = iter([1.0, 1.5])
     monkeypatch.setattr("dancetype.engine.recognizer.perf_counter", lambda: next(ticks))
-    memories = [Memory(Sure.contract), Memory(Sure.contract)]
-    said = predict(0.0, memories, Sure())
-    assert [prediction.classify_seconds for prediction in said] == [0.5, 0.0]
+    dancers = [DancerState(Sure.contract, 1), DancerState(Sure.contract, 2)]
+    said = predict(0.0, dancers, Sure())
+    assert (said.classify_seconds, said.dancers) == (0.5, ())
+    assert said.estimate.status is Status.NO_PERSON
 
 
-def test_a_beat_makes_up_for_no_hop_after_a_gap_and_starts_anew_after_a_reset() -> None:
-    beat = Beat(0.5)
-    assert [beat.due(time) for time in (0.0, 0.4, 0.5, 0.9, 1.1)] == [
+def test_a_hop_timer_makes_up_for_no_hop_after_a_gap_and_starts_anew_after_a_reset() -> None:
+    timer = HopTimer(0.5)
+    assert [timer.due(time) for time in (0.0, 0.4, 0.5, 0.9, 1.1)] == [
         True,
         False,
         True,
         False,
         True,
     ]
-    assert [beat.due(time) for time in (9.0, 9.1, 9.6)] == [True, False, True]
-    beat.reset("a new epoch")
-    assert beat.due(0.0)
+    assert [timer.due(time) for time in (9.0, 9.1, 9.6)] == [True, False, True]
+    timer.reset("a new epoch")
+    assert timer.due(0.0)
 
 
 def test_a_hop_of_no_time_is_refused() -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dancetype.engine.landmarks import Landmarks
-from dancetype.engine.tracker import Alone, Follower, assign
+from dancetype.engine.tracker import DancerTracker, SingleTracker, assign
 from tests.engine.walkers import Walker, ids
 
 ANN, BOB, CY = Walker(-2.0), Walker(2.0, size=1.2), Walker(0.0, size=0.8)
@@ -36,9 +36,11 @@ def stage(
     return frames
 
 
-def owners(follower: Follower, frames: list[tuple[float, list[Landmarks], list[int]]]) -> list[int]:
+def owners(
+    tracker: DancerTracker, frames: list[tuple[float, list[Landmarks], list[int]]]
+) -> list[int]:
     """The one id of each who is on stage."""
-    said = ids(follower, [(time, seen) for time, seen, _ in frames])
+    said = ids(tracker, [(time, seen) for time, seen, _ in frames])
     of: dict[int, set[int | None]] = {}
     for given, (_, _, who) in zip(said, frames, strict=True):
         for key, owner in zip(given, who, strict=True):
@@ -57,7 +59,7 @@ def walk(start: float, end: float, *, begin: float = 1.0, speed: float = 1.0) ->
 @pytest.mark.parametrize("rate", [15, 30, 60])
 def test_ids_stay_in_whatever_order_people_are_found(rate: int) -> None:
     frames = stage([(each, walk(each.x, each.x)) for each in (ANN, BOB, CY)], 3, rate=rate)
-    assert sorted(owners(Follower(3), frames)) == [1, 2, 3]
+    assert sorted(owners(DancerTracker(3), frames)) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("portrait", [False, True])
@@ -68,7 +70,7 @@ def test_ids_stay_when_two_cross_and_the_one_behind_is_lost(
 ) -> None:
     ann, bob = (ANN.portrait(), BOB.portrait()) if portrait else (ANN, BOB)
     routes = [(bob, walk(2, -2, speed=speed)), (ann, walk(-2, 2, speed=speed))]
-    assert sorted(owners(Follower(2), stage(routes, 2 + 4 / speed, rate=rate))) == [1, 2]
+    assert sorted(owners(DancerTracker(2), stage(routes, 2 + 4 / speed, rate=rate))) == [1, 2]
 
 
 def test_ids_stay_when_two_meet_and_turn_back() -> None:
@@ -76,12 +78,12 @@ def test_ids_stay_when_two_meet_and_turn_back() -> None:
         (BOB, lambda time: float(np.clip(abs(time - 3), 0.1, 2))),
         (ANN, lambda time: -float(np.clip(abs(time - 3), 0.1, 2))),
     ]
-    assert sorted(owners(Follower(2), stage(routes, 6))) == [1, 2]
+    assert sorted(owners(DancerTracker(2), stage(routes, 6))) == [1, 2]
 
 
 def test_ids_stay_when_somebody_of_the_same_size_walks_past() -> None:
     routes = [(Walker(), walk(-2, 2)), (Walker(), lambda time: 0.0)]
-    assert sorted(owners(Follower(2), stage(routes, 7))) == [1, 2]
+    assert sorted(owners(DancerTracker(2), stage(routes, 7))) == [1, 2]
 
 
 def test_who_stands_behind_somebody_is_remembered_for_longer() -> None:
@@ -94,37 +96,37 @@ def test_who_stands_behind_somebody_is_remembered_for_longer() -> None:
     frames = stage(routes, 7)
     unseen = [time for time, _, who in frames if 1 not in who]
     assert max(unseen) - min(unseen) > 2
-    assert sorted(owners(Follower(2), frames)) == [1, 2]
+    assert sorted(owners(DancerTracker(2), frames)) == [1, 2]
 
 
 @pytest.mark.parametrize(("away", "key"), [(1.2, 1), (1.8, 3)])
 def test_an_id_is_kept_for_a_second_and_a_half(away: float, key: int) -> None:
     frames = [(t, [BOB.at(t), *([] if 2 <= t < 2 + away else [ANN.at(t)])]) for t in times(0, 6)]
-    follower = Follower(2)
-    assert ids(follower, [(time, seen[::-1]) for time, seen in frames])[-1] == [key, 2]
+    tracker = DancerTracker(2)
+    assert ids(tracker, [(time, seen[::-1]) for time, seen in frames])[-1] == [key, 2]
 
 
 def test_who_is_not_seen_is_still_followed_until_given_up() -> None:
-    follower = Follower(2)
-    follower.follow(0.0, [ANN.at(0.0), BOB.at(0.0)])
+    tracker = DancerTracker(2)
+    tracker.update(0.0, [ANN.at(0.0), BOB.at(0.0)])
     bob = BOB.at(1.0)
-    assert follower.follow(1.0, [bob]) == {1: None, 2: bob}
+    assert tracker.update(1.0, [bob]) == {1: None, 2: bob}
     bob = BOB.at(2.0)
-    assert follower.follow(2.0, [bob]) == {2: bob}
-    assert follower.follow(9.0, []) == {}
+    assert tracker.update(2.0, [bob]) == {2: bob}
+    assert tracker.update(9.0, []) == {}
 
 
 def test_those_who_are_there_at_the_start_are_followed_at_once() -> None:
-    follower = Follower(3)
-    assert follower.follow(0.0, []) == {}
+    tracker = DancerTracker(3)
+    assert tracker.update(0.0, []) == {}
     ann, bob = ANN.at(0.5), BOB.at(0.5)
-    assert follower.follow(0.5, [ann, bob]) == {1: ann, 2: bob}
+    assert tracker.update(0.5, [ann, bob]) == {1: ann, 2: bob}
 
 
 @pytest.mark.parametrize("rate", [5, 15, 30, 60])
 def test_somebody_new_is_followed_after_a_fifth_of_a_second(rate: int) -> None:
     frames = [(t, [ANN.at(t), BOB.at(t)][: 1 + (t >= 1)]) for t in times(0, 2, rate)]
-    said = ids(Follower(2), frames)
+    said = ids(DancerTracker(2), frames)
     since = [time - 1 for (time, _), given in zip(frames, said, strict=True) if 2 in given]
     assert 0.2 - 1e-6 < since[0] < 0.2 + 1 / rate + 1e-6
     assert len(since) == pytest.approx((1 - since[0]) * rate)
@@ -132,48 +134,48 @@ def test_somebody_new_is_followed_after_a_fifth_of_a_second(rate: int) -> None:
 
 def test_what_flashes_up_gets_no_id() -> None:
     frames = [(t, [ANN.at(t), BOB.at(t)][: 1 + (t % 0.5 < 0.1)]) for t in times(0, 10)]
-    follower = Follower(2)
-    follower.follow(-1.0, [ANN.at(-1.0)])
-    assert {key for given in ids(follower, frames) for key in given} == {1, None}
+    tracker = DancerTracker(2)
+    tracker.update(-1.0, [ANN.at(-1.0)])
+    assert {key for given in ids(tracker, frames) for key in given} == {1, None}
 
 
 def test_somebody_seen_twice_is_one() -> None:
     frames = [(t, [ANN.at(t), ANN.at(t + 0.01, -1.9)]) for t in times(0, 2)]
-    follower = Follower(2)
-    assert {len(follower.follow(time, seen)) for time, seen in frames} == {1}
+    tracker = DancerTracker(2)
+    assert {len(tracker.update(time, seen)) for time, seen in frames} == {1}
 
 
 def test_ids_are_not_given_twice_even_after_a_reset() -> None:
-    follower = Follower(2)
-    follower.follow(5.0, [ANN.at(5.0), BOB.at(5.0)])
-    follower.reset("a new epoch")
-    assert list(follower.follow(0.0, [ANN.at(0.0), BOB.at(0.0)])) == [3, 4]
+    tracker = DancerTracker(2)
+    tracker.update(5.0, [ANN.at(5.0), BOB.at(5.0)])
+    tracker.reset("a new epoch")
+    assert list(tracker.update(0.0, [ANN.at(0.0), BOB.at(0.0)])) == [3, 4]
 
 
 def test_strangers_in_passing_leave_nothing_behind() -> None:
-    follower = Follower(6)
+    tracker = DancerTracker(6)
     for number in range(60):
         for time in times(number, number + 0.3, 15):
             crowd = [Walker(5 - 2 * n, size=1 + 0.1 * (number % 5)).at(time) for n in range(6)]
-            assert len(follower.follow(time, crowd)) <= 18
-    assert follower.follow(400.0, []) == {}
+            assert len(tracker.update(time, crowd)) <= 18
+    assert tracker.update(400.0, []) == {}
 
 
 def test_a_body_without_any_extent_is_borne() -> None:
     nothing = Landmarks(
         np.zeros((33, 3), np.float32), np.zeros((33, 3), np.float32), np.zeros(33, np.float32)
     )
-    follower = Follower(2)
+    tracker = DancerTracker(2)
     for time in times(0, 1):
-        assert list(follower.follow(time, [nothing])) == [1]
+        assert list(tracker.update(time, [nothing])) == [1]
 
 
 def test_alone_the_first_is_always_number_one() -> None:
-    alone, ann, bob = Alone(), ANN.at(0.0), BOB.at(0.0)
-    assert alone.follow(0.0, []) == {1: None}
-    assert alone.follow(0.1, [ann]) == {1: ann}
+    alone, ann, bob = SingleTracker(), ANN.at(0.0), BOB.at(0.0)
+    assert alone.update(0.0, []) == {1: None}
+    assert alone.update(0.1, [ann]) == {1: ann}
     alone.reset("a new epoch")
-    assert alone.follow(99.0, [bob, ann]) == {1: bob}
+    assert alone.update(99.0, [bob, ann]) == {1: bob}
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -198,4 +200,4 @@ def test_no_other_way_of_giving_columns_costs_less(seed: int) -> None:
 
 def test_nobody_to_follow_is_refused() -> None:
     with pytest.raises(ValueError, match="one person or more"):
-        Follower(0)
+        DancerTracker(0)

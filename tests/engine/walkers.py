@@ -7,7 +7,7 @@ import numpy as np
 
 from dancetype.engine.landmarks import LANDMARKS, Landmarks
 from dancetype.engine.skeleton import Array
-from dancetype.engine.tracker import Following
+from dancetype.engine.tracker import Tracker
 
 # Metres right of the pelvis and below it, of the landmarks on the left; those on the right mirror.
 _LEFT = {11: (0.18, -0.5), 13: (0.3, -0.25), 15: (0.35, 0.0), 23: (0.1, 0.0), 25: (0.12, 0.4)}
@@ -69,12 +69,12 @@ class Walker:
 
 
 def ids(
-    following: Following, frames: Iterable[tuple[float, Sequence[Landmarks]]]
+    tracker: Tracker, frames: Iterable[tuple[float, Sequence[Landmarks]]]
 ) -> list[list[int | None]]:
     """Of each frame the id of each who is seen, in that order; whom nobody follows is None."""
     said = []
     for time, seen in frames:
-        followed = following.follow(time, seen)
+        followed = tracker.update(time, seen)
         number = {id(found): key for key, found in followed.items() if found is not None}
         said.append([number.get(id(landmarks)) for landmarks in seen])
     return said

@@ -10,57 +10,61 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dancetype.engine.errors import Fault, MessageError
-from dancetype.engine.floor import Dancer, FloorPrediction
 from dancetype.engine.genres import CODES, GENRES
-from dancetype.engine.recognizer import Prediction
+from dancetype.engine.recognizer import DancerPrediction, Prediction
 from dancetype.engine.rolling import Estimate, Status
 from dancetype.engine.skeleton import JOINTS
+from dancetype.stream.clock import Clock
+from dancetype.stream.message_builder import MessageBuilder
 from dancetype.stream.messages import (
-    Clock,
-    FrameCounts,
     Heartbeat,
-    Moments,
     PredictionMessage,
     SourceMessage,
     SourceState,
     SourceTimes,
     parse_message,
-    prediction_message,
     schema,
-    source_message,
 )
+from dancetype.stream.pipeline import Predicted
+from dancetype.stream.sources.base import StateChanged
 from tests.engine.walkers import Walker
 
 DOCS = Path(__file__).parents[2] / "docs"
-CLOCK = Clock(monotonic=lambda: 100.0, offset=1_700_000_000.0)
-MOMENTS = Moments(capture=99.9, taken=99.91, posed=99.96, predicted=99.97, sent=99.98)
+CLOCK = Clock(monotonic=lambda: 99.98, offset=1_700_000_000.0)
 
 
-def said(
+def estimated(
     status: Status = Status.GENRE,
     genre: str | None = "HO",
     labels: tuple[str, ...] = CODES,
     confidence: float = 0.91234567,
-) -> Prediction:
+) -> Estimate:
     probabilities = np.full(len(labels), (1 - confidence) / (len(labels) - 1), np.float32)
     probabilities[5] = confidence
-    estimate = Estimate(status, genre, confidence, probabilities)
-    return Prediction(99.9, 4.0, estimate, None, 0.0041234567)
+    return Estimate(status, genre, confidence, probabilities)
 
 
-def of_the_floor(prediction: FloorPrediction, labels: tuple[str, ...] = CODES) -> PredictionMessage:
-    return prediction_message(
-        prediction,
-        genres={code: GENRES.get(code, "argentine tango") for code in labels},
-        source="webcam",
-        epoch=1,
-        seq=7,
-        moments=MOMENTS,
-        frames=FrameCounts(captured=30, posed=28, dropped=2),
-        fps=24.987,
-        image_size=(1280, 720),
-        clock=CLOCK,
+def sent(
+    estimate: Estimate, *dancers: DancerPrediction, labels: tuple[str, ...] = CODES
+) -> PredictionMessage:
+    """The message of a prediction whose first dancer, if any, is estimated as in `estimate`."""
+    genres = {code: GENRES.get(code, "argentine tango") for code in labels}
+    builder = MessageBuilder("webcam", genres=genres, clock=CLOCK)
+    message = builder.build(
+        Predicted(
+            Prediction(99.9, 4.0, estimate, None, 0.0041234567, dancers),
+            epoch=1,
+            capture=99.9,
+            taken=99.91,
+            posed=99.96,
+            predicted=99.97,
+            frame_counts=(30, 28, 2),
+            fps=24.987,
+            image_size=(1280, 720),
+        )
     )
+    assert isinstance(message, PredictionMessage)
+    return message
 
 
 def a_prediction(
@@ -69,31 +73,27 @@ def a_prediction(
     labels: tuple[str, ...] = CODES,
     confidence: float = 0.91234567,
 ) -> PredictionMessage:
-    leading = said(status, genre, labels, confidence)
+    estimate = estimated(status, genre, labels, confidence)
     seen = Walker().at(0.0)
-    return of_the_floor(FloorPrediction(leading, (Dancer(1, leading, seen),)), labels)
+    return sent(estimate, DancerPrediction(1, 4.0, estimate, landmarks=seen), labels=labels)
 
 
 def a_duet() -> PredictionMessage:
-    leading, other = said(), said(Status.NOT_SURE, None, confidence=0.4)
-    return of_the_floor(FloorPrediction(leading, (Dancer(3, leading), Dancer(1, other))))
+    first, other = estimated(), estimated(Status.NOT_SURE, None, confidence=0.4)
+    return sent(first, DancerPrediction(3, 4.0, first), DancerPrediction(1, 4.0, other))
 
 
 def an_empty_floor() -> PredictionMessage:
-    return of_the_floor(FloorPrediction(said(Status.NO_PERSON, None, confidence=0.0), ()))
+    return sent(estimated(Status.NO_PERSON, None, confidence=0.0))
 
 
-def a_source_message() -> SourceMessage:
-    return source_message(
-        SourceState.FAILED,
-        "no such file",
-        Fault.NOT_FOUND,
-        source="clip",
-        epoch=0,
-        seq=0,
-        sent=99.0,
-        clock=CLOCK,
-    )
+def a_source_message(
+    state: SourceState = SourceState.FAILED, fault: Fault | None = Fault.NOT_FOUND
+) -> SourceMessage:
+    builder = MessageBuilder("clip", genres=GENRES, clock=CLOCK)
+    message = builder.build(StateChanged(state, 0, "no such file", fault))
+    assert isinstance(message, SourceMessage)
+    return message
 
 
 MESSAGES = [a_prediction(), a_duet(), an_empty_floor(), a_source_message()]
@@ -167,7 +167,7 @@ def test_a_dancer_who_is_not_in_the_newest_frame_has_no_joints() -> None:
 
 
 def test_classifying_takes_as_long_as_it_takes_for_all_dancers_together() -> None:
-    assert a_duet().latency.classify == 0.008247
+    assert a_duet().latency.classify == 0.004123
     assert an_empty_floor().latency.classify == 0.004123
 
 
@@ -181,7 +181,7 @@ def test_without_anybody_there_is_an_answer_and_no_dancer() -> None:
 def test_every_state_goes_out_with_every_fault_or_none(
     state: SourceState, fault: Fault | None
 ) -> None:
-    message = source_message(state, None, fault, source="a", epoch=0, seq=0, sent=1.0, clock=CLOCK)
+    message = a_source_message(state, fault)
     fields = json.loads(message.model_dump_json())
     assert (fields["state"], fields["fault"]) == (state.value, fault and fault.value)
     assert parse_message(json.dumps(fields)) == message

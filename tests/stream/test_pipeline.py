@@ -9,17 +9,14 @@ from numpy.typing import NDArray
 
 from dancetype.engine.contract import Contract
 from dancetype.engine.errors import ExpectedError, Fault, SourceError
-from dancetype.engine.floor import Floor
 from dancetype.engine.genres import CODES
 from dancetype.engine.landmarks import Landmarks
+from dancetype.engine.recognizer import MultiDancerRecognizer
 from dancetype.engine.rolling import Status
 from dancetype.engine.skeleton import Array
 from dancetype.engine.window import WindowSpec
-from dancetype.stream.events import Event, Predicted, StateChanged
-from dancetype.stream.frames import Frame
-from dancetype.stream.messages import SourceState
-from dancetype.stream.pipeline import Pipeline
-from dancetype.stream.sources.base import Source
+from dancetype.stream.pipeline import Event, Pipeline, Predicted
+from dancetype.stream.sources.base import Frame, Source, SourceState, StateChanged
 
 SPEC = WindowSpec(seconds=2.0, min_seconds=1.0, length=8)
 
@@ -98,7 +95,7 @@ class Spectator:
     def __init__(self) -> None:
         self.seen: list[tuple[Frame, int]] = []
 
-    def see(self, frame: Frame, people: Sequence[Landmarks]) -> None:
+    def on_frame(self, frame: Frame, people: Sequence[Landmarks]) -> None:
         self.seen.append((frame, len(people)))
 
 
@@ -111,6 +108,7 @@ class Run:
         *,
         estimator: FakeEstimator | None = None,
         loop: bool = False,
+        recognizes: bool = True,
     ) -> None:
         self.estimator = estimator or FakeEstimator()
         self.events: Queue[Event] = Queue()
@@ -119,16 +117,15 @@ class Run:
             "cam",
             open_source=open_source,
             make_estimator=lambda: self.estimator,
-            floor=Floor(FakeClassifier(), hop=0.5),
+            recognizer=MultiDancerRecognizer(FakeClassifier(), hop=0.5) if recognizes else None,
             clock=lambda: 1e6,
-            on_event=self.events.put,
             loop=loop,
-            onlookers=[self.spectator],
+            observers=[self.spectator],
         )
 
     def until(self, last: Callable[[Event], bool]) -> list[Event]:
         """Runs until an event is the last wanted."""
-        self.pipeline.start()
+        self.pipeline.start(self.events.put)
         events = [self.events.get(timeout=10)]
         while not last(events[-1]):
             events.append(self.events.get(timeout=10))
@@ -146,20 +143,25 @@ def predictions(events: list[Event]) -> list[Predicted]:
 
 def test_a_file_warms_up_and_comes_to_a_genre() -> None:
     statuses = [
-        event.prediction.leading.estimate.status
-        for event in predictions(Run(FakeFile).to_the_end())
+        event.prediction.estimate.status for event in predictions(Run(FakeFile).to_the_end())
     ]
     assert statuses[0] is Status.WARMING_UP
     assert statuses[-1] is Status.GENRE
     assert len(statuses) == 8
 
 
-def test_an_onlooker_sees_every_frame_and_who_is_in_it() -> None:
+def test_an_observer_sees_every_frame_and_who_is_in_it() -> None:
     run = Run(FakeFile)
     told = predictions(run.to_the_end())
     assert [frame.index for frame, _ in run.spectator.seen] == list(range(40))
     assert {people for _, people in run.spectator.seen} == {1}
     assert told[0].image_size == (2, 2)
+
+
+def test_without_a_recognizer_frames_are_only_observed() -> None:
+    run = Run(FakeFile, recognizes=False)
+    assert predictions(run.to_the_end()) == []
+    assert len(run.spectator.seen) == 40
 
 
 def test_every_frame_of_a_file_is_counted_and_none_is_dropped() -> None:
@@ -168,7 +170,7 @@ def test_every_frame_of_a_file_is_counted_and_none_is_dropped() -> None:
     assert posed == 36
     assert captured - posed in (0, 1)
     assert dropped == 0
-    assert last.capture == last.prediction.leading.window_end == pytest.approx(3.6)
+    assert last.capture == last.prediction.window_end == pytest.approx(3.6)
 
 
 def test_frames_that_the_source_leaves_out_count_as_captured_and_not_as_dropped() -> None:
@@ -195,14 +197,14 @@ def test_predictions_come_between_the_start_and_the_end_of_their_source() -> Non
 def test_a_new_epoch_starts_with_an_empty_buffer() -> None:
     run = Run(FakeFile, loop=True)
     events = run.until(lambda event: isinstance(event, Predicted) and event.epoch == 1)
-    assert predictions(events)[-1].prediction.leading.estimate.status is Status.WARMING_UP
+    assert predictions(events)[-1].prediction.estimate.status is Status.WARMING_UP
     assert predictions(events)[-1].frame_counts[1] == 1
     assert run.estimator.resets == ["a new epoch"]
 
 
 def test_an_empty_room_is_told_as_such() -> None:
     events = Run(lambda epoch: FakeFile(epoch, brightness=0)).to_the_end()
-    statuses = {event.prediction.leading.estimate.status for event in predictions(events)}
+    statuses = {event.prediction.estimate.status for event in predictions(events)}
     assert statuses == {Status.NO_PERSON}
 
 
@@ -220,7 +222,7 @@ def test_pose_estimation_that_fails_at_a_frame_is_logged_and_goes_on(
     run = Run(lambda epoch: FakeFile(epoch, bright={7, 8, 20}), estimator=BrokenEstimator())
     with caplog.at_level(logging.ERROR):
         events = run.to_the_end()
-    assert predictions(events)[-1].prediction.leading.estimate.status is Status.GENRE
+    assert predictions(events)[-1].prediction.estimate.status is Status.GENRE
     assert run.estimator.resets == ["it failed"] * 3
     assert "a bug" in caplog.text
 

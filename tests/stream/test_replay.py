@@ -9,15 +9,15 @@ import pytest
 from numpy.typing import NDArray
 
 from dancetype.engine.contract import Contract
-from dancetype.engine.floor import Floor
 from dancetype.engine.genres import CODES
+from dancetype.engine.recognizer import MultiDancerRecognizer
 from dancetype.engine.rolling import Status
 from dancetype.engine.skeleton import Array
 from dancetype.engine.window import WindowSpec
-from dancetype.stream.events import Event, Predicted, StateChanged
-from dancetype.stream.messages import SourceState
+from dancetype.stream.pipeline import Event, Predicted
 from dancetype.stream.replay import Agreement, Pace, Part, Replay, length, programme
 from dancetype.stream.sinks.take import About, Take
+from dancetype.stream.sources.base import SourceState, StateChanged
 from tests.engine.walkers import Walker
 from tests.stream.sinks.takes import CLOCK, STARTED, about, take_of, walk
 
@@ -38,8 +38,8 @@ class Judge:
         return probabilities
 
 
-def a_floor(about: About) -> Floor:
-    return Floor(Judge(), people=about.people_followed, hop=about.hop)
+def a_recognizer(about: About) -> MultiDancerRecognizer:
+    return MultiDancerRecognizer(Judge(), people=about.people_followed, hop=about.hop)
 
 
 class Rehearsal:
@@ -56,7 +56,7 @@ class Rehearsal:
     ) -> None:
         self.time = 1000.0
         self.events: list[Event] = []
-        self.floors: list[About] = []
+        self.recognizers: list[About] = []
         self.agreement = Agreement()
         self._until = 1000.0 + until
         pace = Pace(lambda: self.time, speed=speed, lap=lap)
@@ -64,16 +64,16 @@ class Rehearsal:
         self.replay = Replay(
             "stage",
             parts,
-            make_floor=self._floor,
+            make_recognizer=self._recognizer,
             pace=pace,
             agreement=self.agreement,
-            on_event=self.events.append,
             loop=loop,
             wait=self._wait,
         )
 
     def play(self) -> "Rehearsal":
-        self.replay.play()
+        self.replay.start(self.events.append)
+        assert self.replay.join(10)
         return self
 
     @property
@@ -85,9 +85,9 @@ class Rehearsal:
         states = [event for event in self.events if isinstance(event, StateChanged)]
         return [(event.state.value, event.epoch) for event in states]
 
-    def _floor(self, about: About) -> Floor:
-        self.floors.append(about)
-        return a_floor(about)
+    def _recognizer(self, about: About) -> MultiDancerRecognizer:
+        self.recognizers.append(about)
+        return a_recognizer(about)
 
     def _wait(self, seconds: float) -> bool:
         self.time += seconds
@@ -122,9 +122,7 @@ def begins(parts: Sequence[Part]) -> dict[str, list[float]]:
 
 
 def said(rehearsal: Rehearsal) -> list[list[float]]:
-    return [
-        each.prediction.leading.estimate.probabilities.tolist() for each in rehearsal.predictions
-    ]
+    return [each.prediction.estimate.probabilities.tolist() for each in rehearsal.predictions]
 
 
 def test_sources_keep_their_distances_in_time_whatever_the_order_of_their_files() -> None:
@@ -172,7 +170,7 @@ def test_frames_come_at_the_pace_asked_for(parts: Callable[..., list[Part]], spe
     np.testing.assert_allclose(captures, tenths / 10 / speed, atol=1e-6)
     for event in rehearsal.predictions:
         assert event.capture == event.taken == event.posed == event.predicted
-        assert event.capture == event.prediction.leading.window_end
+        assert event.capture == event.prediction.window_end
     assert rehearsal.predictions[-1].fps == pytest.approx(10 * speed)
     assert rehearsal.predictions[-1].frame_counts == (31, 31, 0)
     assert rehearsal.predictions[-1].image_size == (640, 360)
@@ -208,7 +206,7 @@ def test_each_take_is_a_new_epoch_that_knows_nothing_of_the_last(
     assert [state for state, _ in rehearsal.states] == ["connecting", "running", "ended"] * 2
     assert [epoch for _, epoch in rehearsal.states] == [0, 0, 0, 1, 1, 1]
     first = next(event for event in rehearsal.predictions if event.epoch == 1)
-    assert first.prediction.leading.estimate.status is Status.WARMING_UP
+    assert first.prediction.estimate.status is Status.WARMING_UP
     assert first.frame_counts == (1, 1, 0)
     assert first.capture - 1000 == pytest.approx(5)
 
@@ -243,7 +241,7 @@ def test_dancers_of_a_new_take_have_new_ids(parts: Callable[..., list[Part]]) ->
     takes = [walk(about(started=STARTED + n * 60, people=2), walkers=pair) for n in range(2)]
     last = Rehearsal(parts(*takes)).play().predictions[-1]
     assert [dancer.id for dancer in last.prediction.dancers] == [3, 4]
-    assert {dancer.prediction.window_end for dancer in last.prediction.dancers} == {last.capture}
+    assert last.prediction.window_end == last.capture
 
 
 def test_a_take_made_with_other_settings_is_played_with_them(
@@ -251,7 +249,7 @@ def test_a_take_made_with_other_settings_is_played_with_them(
 ) -> None:
     takes = [walk(about(started=STARTED + n * 60, hop=hop)) for n, hop in enumerate((0.25, 1.0))]
     rehearsal = Rehearsal(parts(*takes)).play()
-    assert [about.hop for about in rehearsal.floors] == [0.25, 1.0]
+    assert [about.hop for about in rehearsal.recognizers] == [0.25, 1.0]
     assert len([event for event in rehearsal.predictions if event.epoch == 1]) == 4
 
 
@@ -282,8 +280,8 @@ def test_a_take_that_is_gone_when_it_is_due_fails_the_source(
     takes = parts(walk(about()))
     takes[0].path.unlink()
     told: Queue[Event] = Queue()
-    replay = a_replay(takes, told)
-    replay.start()
+    replay = a_replay(takes)
+    replay.start(told.put)
     assert isinstance(told.get(timeout=10), StateChanged)
     last = told.get(timeout=10)
     assert isinstance(last, StateChanged)
@@ -295,16 +293,16 @@ def test_a_take_that_is_gone_when_it_is_due_fails_the_source(
 def test_a_crash_is_logged_and_told(
     parts: Callable[..., list[Part]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    def crash(about: About) -> Floor:
+    def crash(about: About) -> MultiDancerRecognizer:
         if about.hop == 1:
             raise RuntimeError("a bug")
-        return a_floor(about)
+        return a_recognizer(about)
 
     told: Queue[Event] = Queue()
     takes = parts(walk(about()), walk(about(started=STARTED + 60, hop=1.0)))
-    replay = a_replay(takes, told, make_floor=crash)
+    replay = a_replay(takes, make_recognizer=crash)
     with caplog.at_level(logging.ERROR):
-        replay.start()
+        replay.start(told.put)
         assert replay.join(10)
     last = list(told.queue)[-1]
     assert last.reason == "its replay crashed: RuntimeError('a bug')"
@@ -315,8 +313,8 @@ def test_stopping_ends_the_thread_in_the_middle_of_a_take(
     parts: Callable[..., list[Part]],
 ) -> None:
     told: Queue[Event] = Queue()
-    replay = a_replay(parts(walk(about(), seconds=600, fps=1)), told, speed=1.0)
-    replay.start()
+    replay = a_replay(parts(walk(about(), seconds=600, fps=1)), speed=1.0)
+    replay.start(told.put)
     while not isinstance(told.get(timeout=10), Predicted):
         pass
     assert not replay.join(0)
@@ -326,7 +324,7 @@ def test_stopping_ends_the_thread_in_the_middle_of_a_take(
 
 
 def test_one_that_was_never_started_is_at_its_end(parts: Callable[..., list[Part]]) -> None:
-    replay = a_replay(parts(walk(about())), Queue())
+    replay = a_replay(parts(walk(about())))
     replay.stop()
     assert replay.join(0)
 
@@ -339,17 +337,15 @@ def test_a_speed_that_is_none_is_refused(speed: float) -> None:
 
 def a_replay(
     parts: Sequence[Part],
-    told: "Queue[Event]",
     *,
     speed: float = 0.0,
-    make_floor: Callable[[About], Floor] = a_floor,
+    make_recognizer: Callable[[About], MultiDancerRecognizer] = a_recognizer,
 ) -> Replay:
     """On a thread, with real time."""
     return Replay(
         "stage",
         parts,
-        make_floor=make_floor,
+        make_recognizer=make_recognizer,
         pace=Pace(lambda: 1000.0, speed=speed, lap=1.0),
         agreement=Agreement(),
-        on_event=told.put,
     )

@@ -2,7 +2,8 @@ import pytest
 
 from dancetype.engine.errors import Fault
 from dancetype.engine.rolling import Status
-from dancetype.stream.messages import Clock, Message, SourceState
+from dancetype.stream.clock import Clock
+from dancetype.stream.messages import Message, SourceState
 from dancetype.stream.run_state import SILENT, RunState, SourceRun
 from tests.messages import changed, predicted
 

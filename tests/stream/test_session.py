@@ -2,17 +2,17 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Self
 
 import pytest
 
 from dancetype.engine.genres import GENRES
-from dancetype.stream.events import Event, StateChanged
-from dancetype.stream.messages import Clock, PredictionMessage, SourceMessage, SourceState
+from dancetype.stream.clock import Clock
+from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceState
+from dancetype.stream.pipeline import Event
 from dancetype.stream.session import Session
 from dancetype.stream.sinks.base import SinkFanOut
-from dancetype.stream.speaker import Speaker
+from dancetype.stream.sources.base import StateChanged
 
 RUNNING = StateChanged(SourceState.RUNNING, 0)
 ENDED = StateChanged(SourceState.ENDED, 0, "at its end", final=True)
@@ -50,18 +50,18 @@ class FakePipeline:
         events: Sequence[Event],
         then: Callable[[], object] = lambda: None,
         *,
-        on_event: Callable[[Event], None],
         ends: bool = True,
     ) -> None:
         self._events = events
         self._then = then
-        self._on_event = on_event
         self._ends = ends
         self.stopped = False
+        self.on_event: Callable[[Event], None]
 
-    def start(self) -> None:
+    def start(self, on_event: Callable[[Event], None]) -> None:
+        self.on_event = on_event
         for event in self._events:
-            self._on_event(event)
+            on_event(event)
         self._then()
 
     def stop(self) -> None:
@@ -76,10 +76,9 @@ def listener() -> Listener:
     return Listener()
 
 
-def session(listener: Listener, **pipelines: "partial[FakePipeline]") -> Session:
+def session(listener: Listener, **pipelines: FakePipeline) -> Session:
     clock = Clock(lambda: 5.0, 1000.0)
-    speaker = partial(Speaker, genres=GENRES, clock=clock)
-    return Session(pipelines, speaker=speaker, outlets=SinkFanOut([listener]))
+    return Session(pipelines, SinkFanOut([listener]), genres=GENRES, clock=clock)
 
 
 def kill(number: signal.Signals) -> Callable[[], object]:
@@ -89,8 +88,8 @@ def kill(number: signal.Signals) -> Callable[[], object]:
 async def test_a_session_ends_when_all_sources_have(listener: Listener) -> None:
     one = session(
         listener,
-        a=partial(FakePipeline, [RUNNING, ENDED]),
-        b=partial(FakePipeline, [RUNNING, ENDED]),
+        a=FakePipeline([RUNNING, ENDED]),
+        b=FakePipeline([RUNNING, ENDED]),
     )
     await one.run()
     assert listener.said("a") == listener.said("b") == ["running", "ended"]
@@ -101,8 +100,8 @@ async def test_a_session_ends_when_all_sources_have(listener: Listener) -> None:
 async def test_a_failed_source_does_not_stop_the_others(listener: Listener) -> None:
     one = session(
         listener,
-        bad=partial(FakePipeline, [FAILED]),
-        good=partial(FakePipeline, [RUNNING, ENDED]),
+        bad=FakePipeline([FAILED]),
+        good=FakePipeline([RUNNING, ENDED]),
     )
     await one.run()
     assert listener.said("good") == ["running", "ended"]
@@ -113,7 +112,7 @@ async def test_a_failed_source_does_not_stop_the_others(listener: Listener) -> N
 async def test_a_signal_ends_the_session_and_says_so(
     listener: Listener, number: signal.Signals
 ) -> None:
-    one = session(listener, cam=partial(FakePipeline, [RUNNING], kill(number)))
+    one = session(listener, cam=FakePipeline([RUNNING], kill(number)))
     await one.run()
     last = listener.messages[-1]
     assert isinstance(last, SourceMessage)
@@ -122,7 +121,7 @@ async def test_a_signal_ends_the_session_and_says_so(
 
 
 async def test_a_session_ends_after_its_seconds(listener: Listener) -> None:
-    await session(listener, cam=partial(FakePipeline, [RUNNING])).run(seconds=0.01)
+    await session(listener, cam=FakePipeline([RUNNING])).run(seconds=0.01)
     last = listener.messages[-1]
     assert isinstance(last, SourceMessage)
     assert last.reason == "stopped after 0.01 s"
@@ -132,7 +131,7 @@ async def test_a_session_on_another_thread_hears_no_signal_and_ends_when_it_is_t
     listener: Listener,
 ) -> None:
     async def run() -> None:
-        one = session(listener, cam=partial(FakePipeline, [RUNNING]))
+        one = session(listener, cam=FakePipeline([RUNNING]))
         asyncio.get_running_loop().call_later(0.01, one.stop, "enough")
         await one.run(signals=())
 
@@ -143,14 +142,14 @@ async def test_a_session_on_another_thread_hears_no_signal_and_ends_when_it_is_t
 
 
 async def test_a_thread_that_does_not_end_is_left_behind(listener: Listener) -> None:
-    one = session(listener, cam=partial(FakePipeline, [RUNNING], ends=False))
+    one = session(listener, cam=FakePipeline([RUNNING], ends=False))
     await one.run(seconds=0.01)
     assert one.stuck
 
 
 async def test_a_source_that_was_failing_when_stopped_has_failed(listener: Listener) -> None:
     failing = StateChanged(SourceState.FAILED, 0, "refused; trying again")
-    one = session(listener, cam=partial(FakePipeline, [failing], kill(signal.SIGTERM)))
+    one = session(listener, cam=FakePipeline([failing], kill(signal.SIGTERM)))
     await one.run()
     assert one.failed
 
@@ -158,34 +157,34 @@ async def test_a_source_that_was_failing_when_stopped_has_failed(listener: Liste
 async def test_a_source_that_came_back_has_not_failed(listener: Listener) -> None:
     failing = StateChanged(SourceState.FAILED, 0, "refused; trying again")
     back = StateChanged(SourceState.RUNNING, 1)
-    one = session(listener, cam=partial(FakePipeline, [failing, back], kill(signal.SIGTERM)))
+    one = session(listener, cam=FakePipeline([failing, back], kill(signal.SIGTERM)))
     await one.run()
     assert not one.failed
 
 
 async def test_nothing_follows_the_end_of_a_source(listener: Listener) -> None:
-    await session(listener, cam=partial(FakePipeline, [FAILED, RUNNING, ENDED])).run()
+    await session(listener, cam=FakePipeline([FAILED, RUNNING, ENDED])).run()
     assert listener.said("cam") == ["failed"]
 
 
 async def test_messages_of_a_source_are_numbered_and_timed(listener: Listener) -> None:
-    await session(listener, cam=partial(FakePipeline, [RUNNING, ENDED])).run()
+    await session(listener, cam=FakePipeline([RUNNING, ENDED])).run()
     assert [message.seq for message in listener.messages] == [0, 1]
     assert {message.times.sent for message in listener.messages} == {1005.0}
 
 
 async def test_an_event_after_the_session_disturbs_nobody(listener: Listener) -> None:
-    late: list[Callable[[Event], None]] = []
-
-    def make(*, on_event: Callable[[Event], None]) -> FakePipeline:
-        late.append(on_event)
-        return FakePipeline([ENDED], on_event=on_event)
-
-    one = Session(
-        {"cam": make},
-        speaker=partial(Speaker, genres=GENRES, clock=Clock.start()),
-        outlets=SinkFanOut([listener]),
-    )
-    await one.run()
-    late[0](RUNNING)
+    pipeline = FakePipeline([ENDED])
+    await session(listener, cam=pipeline).run()
+    pipeline.on_event(RUNNING)
     assert listener.said("cam") == ["ended"]
+
+
+async def test_the_epochs_of_a_later_process_go_on_from_its_first(listener: Listener) -> None:
+    ended = StateChanged(SourceState.ENDED, 1, "at its end", final=True)
+    clock = Clock(lambda: 5.0, 1000.0)
+    pipelines = {"cam": FakePipeline([RUNNING, ended])}
+    await Session(
+        pipelines, SinkFanOut([listener]), genres=GENRES, clock=clock, first_epoch=3
+    ).run()
+    assert [message.epoch for message in listener.messages] == [3, 4]

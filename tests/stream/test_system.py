@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from dancetype.stream.system import chatter_dropped
+from dancetype.stream.system import filter_native_stderr
 
 CHATTER = (
     b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n",
@@ -16,22 +16,22 @@ CHATTER = (
 
 
 def test_the_known_chatter_of_native_code_is_dropped(capfd: pytest.CaptureFixture[str]) -> None:
-    with chatter_dropped():
+    with filter_native_stderr():
         for line in CHATTER:
             os.write(2, line)
     assert capfd.readouterr().err == ""
 
 
 def test_errors_of_native_code_come_through(capfd: pytest.CaptureFixture[str]) -> None:
-    with chatter_dropped():
+    with filter_native_stderr():
         os.write(2, CHATTER[0] + b"E0000 00:00:1.1 1 graph.cc:1] it broke\nno newline")
     assert capfd.readouterr().err == "E0000 00:00:1.1 1 graph.cc:1] it broke\nno newline"
 
 
 def test_what_python_writes_is_led_past_the_filter() -> None:
     script = (
-        "import os, sys; from dancetype.stream.system import chatter_dropped\n"
-        "with chatter_dropped():\n"
+        "import os, sys; from dancetype.stream.system import filter_native_stderr\n"
+        "with filter_native_stderr():\n"
         "    print('INFO: Created TensorFlow Lite XNNPACK delegate', file=sys.stderr)\n"
         "    assert sys.stderr.fileno() != 2\n"
     )
@@ -41,7 +41,7 @@ def test_what_python_writes_is_led_past_the_filter() -> None:
 
 def test_afterwards_all_is_as_before(capfd: pytest.CaptureFixture[str]) -> None:
     python = sys.stderr
-    with pytest.raises(RuntimeError), chatter_dropped():
+    with pytest.raises(RuntimeError), filter_native_stderr():
         raise RuntimeError
     assert sys.stderr is python
     os.write(2, CHATTER[0])

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.errors import Fault
-from dancetype.engine.floor import Floor
 from dancetype.engine.genres import CODES
 from dancetype.engine.landmarks import LANDMARKS, Landmarks
 from dancetype.engine.pose.opening import open_estimator
+from dancetype.engine.recognizer import MultiDancerRecognizer
 from dancetype.stream.messages import (
     Message,
     PredictionMessage,
@@ -280,16 +280,16 @@ def test_a_person_is_followed_whatever_the_times_of_the_frames(
 def test_predictions_go_forward_whatever_the_times_of_the_frames(people: int) -> None:
     generator = np.random.default_rng(0)
     shape = generator.normal(0, 0.5, (LANDMARKS, 3)).astype(np.float32)
-    floor = Floor(Classifier(device="cpu"), people=people)
+    recognizer = MultiDancerRecognizer(Classifier(device="cpu"), people=people)
     rising = np.arange(0, 3, 1 / 30)
     odd = generator.permutation(np.repeat([*rising, -5.0], 2))
     ends = []
     for time in [*rising, *odd, *(3 + rising)]:
         moved = shape + generator.normal(0, 0.02, shape.shape).astype(np.float32)
         seen = [Landmarks(moved, moved, np.ones(LANDMARKS, np.float32))]
-        if (prediction := floor.push(float(time), seen)) is not None:
-            ends.append(prediction.leading.window_end)
-            assert np.isfinite(prediction.leading.estimate.probabilities).all()
+        if (prediction := recognizer.push(float(time), seen)) is not None:
+            ends.append(prediction.window_end)
+            assert np.isfinite(prediction.estimate.probabilities).all()
     assert all(one < other for one, other in pairwise(ends))
     assert len(ends) == pytest.approx(6 / 0.25, abs=2)
 

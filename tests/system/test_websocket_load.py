@@ -21,7 +21,8 @@ import pytest
 
 from dancetype.engine.genres import CODES
 from dancetype.engine.rolling import Status
-from dancetype.stream.messages import Clock, Latency, PredictionMessage, PredictionTimes
+from dancetype.stream.clock import Clock
+from dancetype.stream.messages import Latency, PredictionMessage, PredictionTimes
 from dancetype.stream.web.access import Access
 from dancetype.stream.web.client import Limits
 from dancetype.stream.web.server import WebSocketSink

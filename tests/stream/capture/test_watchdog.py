@@ -8,11 +8,8 @@ import pytest
 from dancetype.engine.errors import Fault, SourceError, SourceUnavailableError
 from dancetype.stream.capture.backoff import Backoff
 from dancetype.stream.capture.frame_slot import FrameSlot
-from dancetype.stream.capture.watchdog import Capture
-from dancetype.stream.events import StateChanged
-from dancetype.stream.frames import Frame
-from dancetype.stream.messages import SourceState
-from dancetype.stream.sources.base import Source
+from dancetype.stream.capture.watchdog import SourceWatchdog
+from dancetype.stream.sources.base import Frame, Source, SourceState, StateChanged
 
 CONNECTING, RUNNING = SourceState.CONNECTING, SourceState.RUNNING
 STALLED, RECONNECTING = SourceState.STALLED, SourceState.RECONNECTING
@@ -94,7 +91,7 @@ class World:
             source.world = self
             return source
 
-        Capture(
+        SourceWatchdog(
             open_source,
             self.slot,
             on_event=self.hear,

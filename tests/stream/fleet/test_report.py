@@ -1,6 +1,7 @@
 from dancetype.engine.errors import Fault
+from dancetype.stream.clock import Clock
 from dancetype.stream.fleet.report import Report, make_report
-from dancetype.stream.messages import Clock, Message, SourceState
+from dancetype.stream.messages import Message, SourceState
 from dancetype.stream.run_state import RunState
 from tests.messages import changed, predicted
 

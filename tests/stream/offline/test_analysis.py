@@ -7,10 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from dancetype.engine.classifier import Classifier
-from dancetype.engine.floor import Floor
 from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.media.track import Track, stacked
-from dancetype.engine.recognizer import Prediction
+from dancetype.engine.recognizer import MultiDancerRecognizer, Prediction
 from dancetype.engine.rolling import Status
 from dancetype.stream.offline.analysis import analyze_video, latest, replay_predictions
 from tests.engine.walkers import Walker
@@ -52,9 +51,9 @@ def test_along_a_track_is_said_what_a_live_run_says(classifier: Classifier) -> N
     times = np.arange(180) / 25
     gone = (times > 3) & (times < 4.5)
     seen = [None if away else Walker().at(t) for t, away in zip(times, gone, strict=True)]
-    floor = Floor(classifier, people=1)
-    live = [floor.push(t, [each] if each else []) for t, each in zip(times, seen, strict=True)]
-    told = [prediction.leading for prediction in live if prediction is not None]
+    recognizer = MultiDancerRecognizer(classifier, people=1)
+    live = [recognizer.push(t, [each] if each else []) for t, each in zip(times, seen, strict=True)]
+    told = [prediction for prediction in live if prediction is not None]
     said = replay_predictions(Track("clip", "", times, *stacked(seen)), classifier, hop=0.25)
     assert len(said) == len(told) == 29
     assert all(map(same, said, told))

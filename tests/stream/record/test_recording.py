@@ -12,10 +12,8 @@ from dancetype.engine.errors import SourceError
 from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.media.track import Track, read_track
 from dancetype.engine.pose.opening import open_estimator
-from dancetype.stream.events import StateChanged
-from dancetype.stream.frames import Frame
-from dancetype.stream.messages import SourceState
 from dancetype.stream.record.recording import Recorder, Recording, record_file
+from dancetype.stream.sources.base import Frame, SourceState, StateChanged
 
 MakeVideo = Callable[..., Path]
 
@@ -178,9 +176,8 @@ def test_a_recorder_records_to_the_end_and_closes_its_estimator() -> None:
         open_source=FakeFile,
         make_estimator=lambda: estimator,
         clock=lambda: 1e6,
-        on_event=events.put,
     )
-    recorder.start()
+    recorder.start(events.put)
     states = [events.get(timeout=10).state for _ in range(3)]
     assert states == [SourceState.CONNECTING, SourceState.RUNNING, SourceState.ENDED]
     assert recorder.join(timeout=10)
@@ -196,8 +193,7 @@ def test_a_recorder_whose_time_is_over_ends_its_threads() -> None:
         open_source=FakeFile,
         make_estimator=FakeEstimator,
         clock=lambda: 1e6,
-        on_event=lambda event: None,
     )
-    recorder.start()
+    recorder.start(lambda event: None)
     assert recorder.join(timeout=10)
     assert recorder.recording.frames == 5

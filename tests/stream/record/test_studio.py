@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from dancetype.engine.errors import SourceError
 from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.media.track import Track, read_tracks
-from dancetype.stream.frames import Frame
 from dancetype.stream.record.label import Label
 from dancetype.stream.record.studio import Studio
-from dancetype.stream.sources.base import Source
+from dancetype.stream.sources.base import Frame, Source
 from dancetype.stream.sources.uri import SourceUri, parse_uri
 from tests.stream.record.test_recording import FakeEstimator, frame
 

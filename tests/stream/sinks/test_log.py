@@ -15,7 +15,8 @@ from rich.live import Live
 
 from dancetype.engine.errors import Fault
 from dancetype.engine.rolling import Status
-from dancetype.stream.messages import Clock, PredictionMessage, SourceMessage, SourceState
+from dancetype.stream.clock import Clock
+from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceState
 from dancetype.stream.run_state import RunState
 from dancetype.stream.sinks.base import SinkFanOut
 from dancetype.stream.sinks.log import LogSink, configure, masked_text

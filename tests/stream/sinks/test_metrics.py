@@ -8,7 +8,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from dancetype.engine.errors import Fault
 from dancetype.engine.rolling import Status
-from dancetype.stream.messages import Clock, PredictionMessage, SourceMessage, SourceState
+from dancetype.stream.clock import Clock
+from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceState
 from dancetype.stream.run_state import RunState
 from dancetype.stream.sinks.base import SinkFanOut
 from dancetype.stream.sinks.metrics import Metrics

@@ -9,9 +9,9 @@ import pytest
 
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.errors import FileError
-from dancetype.engine.floor import Floor, FloorPrediction
 from dancetype.engine.landmarks import LANDMARKS, OF_COCO, Landmarks
 from dancetype.engine.pose.opening import open_estimator
+from dancetype.engine.recognizer import MultiDancerRecognizer, Prediction
 from dancetype.stream.sinks.take import FORMAT, packed, read_take
 from dancetype.stream.sources.file import FileSource
 from tests.engine.walkers import Walker
@@ -210,15 +210,15 @@ def test_a_real_dance_gets_the_same_answers_from_its_take(
             frames.append((frame.time, estimator.people(frame.image, frame.time)))
     take_of(frames, about(clock=0.0)).save(tmp_path / "a.npz")
 
-    def said(frames: Any) -> list[FloorPrediction]:
-        floor = Floor(classifier)
-        return [each for frame in frames if (each := floor.push(*frame))]
+    def said(frames: Any) -> list[Prediction]:
+        recognizer = MultiDancerRecognizer(classifier)
+        return [each for frame in frames if (each := recognizer.push(*frame))]
 
     live, played = said(frames), said(read_take(tmp_path / "a.npz").frames())
     assert len(live) == len(played) > 10
-    assert live[-1].leading.window_seconds > 2
+    assert live[-1].window_seconds > 2
     for one, other in zip(live, played, strict=True):
-        assert one.leading.window_end == other.leading.window_end
-        mine, yours = one.leading.estimate, other.leading.estimate
+        assert one.window_end == other.window_end
+        mine, yours = one.estimate, other.estimate
         assert (mine.status, mine.genre) == (yours.status, yours.genre)
         np.testing.assert_allclose(mine.probabilities, yours.probabilities, atol=1e-3)

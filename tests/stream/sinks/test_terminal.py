@@ -5,8 +5,8 @@ from rich.console import Console
 
 from dancetype.engine.errors import Fault
 from dancetype.engine.rolling import Status
+from dancetype.stream.clock import Clock
 from dancetype.stream.messages import (
-    Clock,
     Latency,
     PredictionMessage,
     PredictionTimes,

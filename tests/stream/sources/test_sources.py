@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from dancetype.engine.errors import Fault, SourceError, SourceUnavailableError
-from dancetype.stream.frames import Frame
-from dancetype.stream.sources.base import Source
+from dancetype.stream.sources.base import Frame, Source
 from dancetype.stream.sources.file import FileSource
 from dancetype.stream.sources.opening import open_source
 from dancetype.stream.sources.pattern import PatternOptions, PatternSource

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from dancetype.engine.errors import Fault
-from dancetype.stream.messages import Clock, PredictionMessage, SourceMessage, SourceState
+from dancetype.stream.clock import Clock
+from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceState
 from dancetype.stream.run_state import RunState
 from dancetype.stream.web.health import Health
 from dancetype.stream.web.pages import Page

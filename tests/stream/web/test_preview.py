@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dancetype.stream.frames import Frame
+from dancetype.stream.sources.base import Frame
 from dancetype.stream.web.pages import Page
 from dancetype.stream.web.preview import Preview
 
@@ -18,8 +18,8 @@ class Stage:
 
     def see(self, width: int, height: int, brightness: int = 200) -> None:
         image = np.full((height, width, 3), brightness, np.uint8)
-        for onlooker in self.preview.onlookers("left wing"):
-            onlooker.see(Frame(image, self.now, 0, 0), [])
+        for observer in self.preview.observers("left wing"):
+            observer.on_frame(Frame(image, self.now, 0, 0), [])
 
     async def page(self, authorised: bool = True) -> Page:
         made = self.preview.routes["/preview/left wing"](authorised)

@@ -11,7 +11,8 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from dancetype.engine.errors import SinkError
-from dancetype.stream.messages import Clock, SourceState
+from dancetype.stream.clock import Clock
+from dancetype.stream.messages import SourceState
 from dancetype.stream.run_state import RunState
 from dancetype.stream.web.access import Access, access_for, tls_context
 from dancetype.stream.web.client import Limits

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from dancetype.engine.rolling import Status
-from dancetype.stream.messages import Clock, Message, SourceState
+from dancetype.stream.clock import Clock
+from dancetype.stream.messages import Message, SourceState
 from dancetype.stream.run_state import RunState
 from dancetype.stream.web.status import Overview
 from tests.messages import changed, predicted

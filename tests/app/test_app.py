@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from dancetype.clip_worker import portable
+from dancetype.app import clip_settings
 from dancetype.stream.settings import load_settings
 
 
@@ -20,7 +20,7 @@ def test_what_goes_to_other_processes_finds_its_files_there_and_holds_no_secret(
             "mqtt": "mqtt://user:pass@host",
         }
     )
-    there = pickle.loads(pickle.dumps(portable(given)))
+    there = pickle.loads(pickle.dumps(clip_settings(given)))
     assert there.model == tmp_path / "own.onnx"
     assert (there.pose_fps, there.hop, there.pose_runtime) == (15, 0.5, given.pose_runtime)
     assert (there.pose_model, there.token, there.mqtt) == (None, None, None)

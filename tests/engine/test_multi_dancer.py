@@ -9,10 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from dancetype.engine.contract import Contract
-from dancetype.engine.floor import Floor, FloorPrediction
 from dancetype.engine.genres import CODES
 from dancetype.engine.pose.opening import open_estimator
-from dancetype.engine.recognizer import Recognizer
+from dancetype.engine.recognizer import MultiDancerRecognizer, Prediction, Recognizer
 from dancetype.engine.rolling import Status
 from dancetype.engine.skeleton import JOINTS, Array
 from dancetype.engine.window import WindowSpec
@@ -40,47 +39,53 @@ class Judge:
 
 
 def watch(
-    floor: Floor, people: Sequence[Walker], start: float, end: float, rate: float = 30
-) -> list[FloorPrediction]:
+    recognizer: MultiDancerRecognizer,
+    people: Sequence[Walker],
+    start: float,
+    end: float,
+    rate: float = 30,
+) -> list[Prediction]:
     """What is said while `people` are seen from `start` up to `end`."""
     times = (np.arange(round(start * rate), round(end * rate)) / rate).tolist()
     rng = np.random.default_rng(0)
     seen = [[people[n].at(time) for n in rng.permutation(len(people))] for time in times]
-    said = [floor.push(time, each) for time, each in zip(times, seen, strict=True)]
+    said = [recognizer.push(time, each) for time, each in zip(times, seen, strict=True)]
     return [prediction for prediction in said if prediction is not None]
 
 
-def ids(prediction: FloorPrediction) -> list[int]:
+def ids(prediction: Prediction) -> list[int]:
     return [dancer.id for dancer in prediction.dancers]
 
 
-def genres(prediction: FloorPrediction) -> dict[int, str | None]:
-    return {dancer.id: dancer.prediction.estimate.genre for dancer in prediction.dancers}
+def genres(prediction: Prediction) -> dict[int, str | None]:
+    return {dancer.id: dancer.estimate.genre for dancer in prediction.dancers}
 
 
-def moved_first(floor: Floor, first: Iterable[Walker]) -> None:
+def moved_first(recognizer: MultiDancerRecognizer, first: Iterable[Walker]) -> None:
     """Gives the ids 1, 2, ... to `first`, whatever order they are shuffled into later."""
-    floor.push(-1 / 30, [walker.at(-1 / 30) for walker in first])
+    recognizer.push(-1 / 30, [walker.at(-1 / 30) for walker in first])
 
 
 @pytest.mark.parametrize("rate", [15, 30, 60])
 def test_each_dancer_has_a_genre_of_his_own(rate: int) -> None:
-    floor = Floor(Judge(), people=3)
-    moved_first(floor, [ANN, BOB, CY])
-    said = watch(floor, [ANN, BOB, CY], 0, 4, rate)
+    recognizer = MultiDancerRecognizer(Judge(), people=3)
+    moved_first(recognizer, [ANN, BOB, CY])
+    said = watch(recognizer, [ANN, BOB, CY], 0, 4, rate)
     assert [ids(prediction) for prediction in said[-8:]] == [[1, 2, 3]] * 8
     assert genres(said[-1]) == {1: "HO", 2: "WA", 3: "HO"}
-    assert said[-1].leading is said[-1].dancers[0].prediction
+    assert said[-1].estimate is said[-1].dancers[0].estimate
 
 
 def test_all_windows_of_a_hop_are_classified_at_once() -> None:
     judge = Judge()
-    said = watch(Floor(judge, people=3), [ANN, BOB, CY], 0, 3)
+    said = watch(MultiDancerRecognizer(judge, people=3), [ANN, BOB, CY], 0, 3)
     assert set(judge.shown) == {3}
-    assert len(judge.shown) == len([each for each in said if each.leading.window_seconds])
+    assert len(judge.shown) == len([each for each in said if each.window_seconds])
 
 
-def test_what_classifying_took_is_shared_out_and_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_classifying_took_counts_for_all_dancers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     now = 0.0
 
     class Slow(Judge):
@@ -90,91 +95,92 @@ def test_what_classifying_took_is_shared_out_and_adds_up(monkeypatch: pytest.Mon
             return super().__call__(windows)
 
     monkeypatch.setattr("dancetype.engine.recognizer.perf_counter", lambda: now)
-    said = watch(Floor(Slow(), people=3), [ANN, BOB, CY], 0, 3)[-1]
-    assert [d.prediction.classify_seconds for d in said.dancers] == pytest.approx([0.004] * 3)
+    said = watch(MultiDancerRecognizer(Slow(), people=3), [ANN, BOB, CY], 0, 3)[-1]
+    assert len(said.dancers) == 3
+    assert said.classify_seconds == pytest.approx(0.012)
 
 
 def test_one_alone_is_told_as_a_recognizer_does() -> None:
-    floor, recognizer = Floor(Judge()), Recognizer(Judge())
+    several, single = MultiDancerRecognizer(Judge()), Recognizer(Judge())
     rng = np.random.default_rng(0)
     spoken = 0
     for time in (np.arange(1200) / 30).tolist():
         absent = 8 < time < 10 or 15 < time < 15.3 or rng.random() < 0.1
         seen = [] if absent else [BOB.at(time, x=float(rng.uniform(-5, 5))), ANN.at(time)]
-        said = floor.push(time, seen)
-        expected = recognizer.push(time, seen[0].pose() if seen else None)
+        said = several.push(time, seen)
+        expected = single.push(time, seen[0].pose() if seen else None)
         assert (said is None) is (expected is None)
         if said is None or expected is None:
             continue
         spoken += 1
         for field in ("status", "genre", "confidence"):
-            assert getattr(said.leading.estimate, field) == getattr(expected.estimate, field)
-        assert said.leading.window_end == expected.window_end
-        assert said.leading.window_seconds == expected.window_seconds
+            assert getattr(said.estimate, field) == getattr(expected.estimate, field)
+        assert said.window_end == expected.window_end
+        assert said.window_seconds == expected.window_seconds
         assert ids(said) == ([] if expected.estimate.status is Status.NO_PERSON else [1])
     assert spoken == 160
 
 
 @pytest.mark.parametrize("people", [1, 3])
 def test_with_nobody_in_sight_it_says_so(people: int) -> None:
-    said = watch(Floor(Judge(), people=people), [], 0, 2)
-    assert [each.leading.estimate.status for each in said] == [Status.NO_PERSON] * 8
+    said = watch(MultiDancerRecognizer(Judge(), people=people), [], 0, 2)
+    assert [each.estimate.status for each in said] == [Status.NO_PERSON] * 8
     assert [each.dancers for each in said] == [()] * 8
 
 
 @pytest.mark.parametrize("people", [1, 3])
 def test_when_all_have_left_nobody_leads(people: int) -> None:
-    floor = Floor(Judge(), people=people)
-    assert watch(floor, [ANN], 0, 4)[-1].leading.estimate.genre == "HO"
-    for said in watch(floor, [], 4.6, 9):
+    recognizer = MultiDancerRecognizer(Judge(), people=people)
+    assert watch(recognizer, [ANN], 0, 4)[-1].estimate.genre == "HO"
+    for said in watch(recognizer, [], 4.6, 9):
         assert said.dancers == ()
-        assert said.leading.estimate.status is Status.NO_PERSON
-        assert not said.leading.estimate.probabilities.any()
+        assert said.estimate.status is Status.NO_PERSON
+        assert not said.estimate.probabilities.any()
 
 
 def test_who_is_lost_for_a_moment_comes_back_with_the_same_id() -> None:
-    floor = Floor(Judge(), people=2)
-    moved_first(floor, [ANN, CY])
-    watch(floor, [ANN, CY], 0, 4)
-    assert ids(watch(floor, [CY], 4, 5)[-1]) == [2]
-    assert ids(watch(floor, [ANN, CY], 5, 8)[-1]) == [1, 2]
+    recognizer = MultiDancerRecognizer(Judge(), people=2)
+    moved_first(recognizer, [ANN, CY])
+    watch(recognizer, [ANN, CY], 0, 4)
+    assert ids(watch(recognizer, [CY], 4, 5)[-1]) == [2]
+    assert ids(watch(recognizer, [ANN, CY], 5, 8)[-1]) == [1, 2]
 
 
 def test_who_is_gone_for_long_comes_back_as_somebody_new() -> None:
-    floor = Floor(Judge(), people=2)
-    moved_first(floor, [ANN, CY])
-    watch(floor, [ANN, CY], 0, 4)
-    watch(floor, [CY], 4, 7)
-    assert ids(watch(floor, [ANN, CY], 7, 10)[-1]) == [2, 3]
+    recognizer = MultiDancerRecognizer(Judge(), people=2)
+    moved_first(recognizer, [ANN, CY])
+    watch(recognizer, [ANN, CY], 0, 4)
+    watch(recognizer, [CY], 4, 7)
+    assert ids(watch(recognizer, [ANN, CY], 7, 10)[-1]) == [2, 3]
 
 
 def test_there_are_never_more_than_were_asked_for() -> None:
-    floor = Floor(Judge(), people=2)
+    recognizer = MultiDancerRecognizer(Judge(), people=2)
     said = []
     for start in range(20):
         pair = [Walker(-3 + start % 4), Walker(3 - start % 4, size=0.7 + 0.1 * (start % 5))]
-        said += watch(floor, pair, start * 0.4, start * 0.4 + 0.4)
+        said += watch(recognizer, pair, start * 0.4, start * 0.4 + 0.4)
     assert max(len(prediction.dancers) for prediction in said) == 2
 
 
 def test_who_moves_comes_before_who_stands_still_though_older() -> None:
-    floor = Floor(Judge(), people=3)
-    moved_first(floor, [STILL, BOB, CY])
-    said = watch(floor, [STILL, BOB, CY], 0, 4)
+    recognizer = MultiDancerRecognizer(Judge(), people=3)
+    moved_first(recognizer, [STILL, BOB, CY])
+    said = watch(recognizer, [STILL, BOB, CY], 0, 4)
     assert ids(said[-1]) == [2, 3, 1]
-    said = watch(floor, [ANN, BOB, CY], 4, 8)
+    said = watch(recognizer, [ANN, BOB, CY], 4, 8)
     assert ids(said[-1]) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("swing", np.linspace(0.04, 0.2, 9).tolist())
 def test_the_order_does_not_flicker(swing: float) -> None:
     # Each swings for a second, then half as much for a second.
-    floor = Floor(Judge(), people=2)
-    moved_first(floor, [ANN, CY])
+    recognizer = MultiDancerRecognizer(Judge(), people=2)
+    moved_first(recognizer, [ANN, CY])
     said = []
     for second in range(12):
         each = replace(ANN, swing=swing * (1 - 0.5 * (second % 2)))
-        said += watch(floor, [each, CY], second, second + 1)
+        said += watch(recognizer, [each, CY], second, second + 1)
     orders = [ids(prediction) for prediction in said[12:]]
     assert sum(one != other for one, other in pairwise(orders)) <= 1
 
@@ -182,67 +188,70 @@ def test_the_order_does_not_flicker(swing: float) -> None:
 @pytest.mark.parametrize("people", [1, 3])
 @pytest.mark.parametrize("time", [4 - 1 / 30, 3.0, -5.0, np.nan, np.inf])
 def test_a_frame_out_of_order_is_not_looked_at(people: int, time: float) -> None:
-    floor, undisturbed = Floor(Judge(), people=people), Floor(Judge(), people=people)
-    for each in (floor, undisturbed):
+    recognizer, undisturbed = (
+        MultiDancerRecognizer(Judge(), people=people),
+        MultiDancerRecognizer(Judge(), people=people),
+    )
+    for each in (recognizer, undisturbed):
         watch(each, [ANN], 0, 4)
-    assert floor.push(time, [BOB.at(0.0), CY.at(0.0)]) is None
-    told, expected = (watch(each, [ANN], 4, 6) for each in (floor, undisturbed))
+    assert recognizer.push(time, [BOB.at(0.0), CY.at(0.0)]) is None
+    told, expected = (watch(each, [ANN], 4, 6) for each in (recognizer, undisturbed))
     assert [ids(each) for each in told] == [ids(each) for each in expected]
-    assert [each.leading.window_end for each in told] == [e.leading.window_end for e in expected]
+    assert [each.window_end for each in told] == [e.window_end for e in expected]
 
 
 @pytest.mark.parametrize("people", [1, 3])
 @pytest.mark.parametrize("part", ["world", "image", "visibility"])
 @pytest.mark.parametrize("number", [np.nan, np.inf, 1e30])
 def test_landmarks_that_make_no_sense_are_nobody(people: int, part: str, number: float) -> None:
-    floor = Floor(Judge(), people=people)
+    recognizer = MultiDancerRecognizer(Judge(), people=people)
     wrong = replace(ANN.at(0.0), **{part: np.full_like(getattr(ANN.at(0.0), part), number)})
-    said = floor.push(0.0, [wrong])
+    said = recognizer.push(0.0, [wrong])
     assert said is not None
     assert said.dancers == ()
-    assert genres(watch(floor, [ANN], 1, 3)[-1]) == {1: "HO"}
+    assert genres(watch(recognizer, [ANN], 1, 3)[-1]) == {1: "HO"}
 
 
 def test_after_a_reset_everybody_is_new_even_at_an_earlier_time() -> None:
-    floor = Floor(Judge(), people=2)
-    watch(floor, [ANN, CY], 100, 104)
-    floor.reset("a new epoch")
-    said = watch(floor, [ANN, CY], 0, 0.5)
+    recognizer = MultiDancerRecognizer(Judge(), people=2)
+    watch(recognizer, [ANN, CY], 100, 104)
+    recognizer.reset("a new epoch")
+    said = watch(recognizer, [ANN, CY], 0, 0.5)
     assert sorted(ids(said[0])) == [3, 4]
-    assert said[0].leading.estimate.status is Status.WARMING_UP
+    assert said[0].estimate.status is Status.WARMING_UP
 
 
 @pytest.mark.parametrize(("people", "hop", "what"), [(0, 0.25, "one dancer"), (1, 0.0, "hop")])
 def test_settings_that_make_no_sense_are_refused(people: int, hop: float, what: str) -> None:
     with pytest.raises(ValueError, match=what):
-        Floor(Judge(), people=people, hop=hop)
+        MultiDancerRecognizer(Judge(), people=people, hop=hop)
 
 
 def watch_video(
     file: Path, pose_model: Path, *, first: int, frames: int
-) -> tuple[list[FloorPrediction], int]:
+) -> tuple[list[Prediction], int]:
     """What is said of up to three people in every other frame, and how many were found at most."""
     reader = cv2.VideoCapture(str(file))
     reader.set(cv2.CAP_PROP_POS_FRAMES, first)
-    floor, said, most = Floor(Judge(), people=3), [], 0
+    recognizer, said, most = MultiDancerRecognizer(Judge(), people=3), [], 0
     with open_estimator(pose_model, people=3) as estimator:
         for frame in range(0, frames, 2):
             image = reader.read()[1].astype(np.uint8)
             reader.grab()
             seen = estimator.people(image, frame / 30)
             most = max(most, len(seen))
-            said.append(floor.push(frame / 30, seen))
+            said.append(recognizer.push(frame / 30, seen))
     return [each for each in said if each is not None], most
 
 
 def test_dancers_of_a_real_stage_keep_their_ids(shared: Path, pose_model: Path) -> None:
     file = shared / "data" / "videos" / "stage_group_30fps.mp4"
     said, most = watch_video(file, pose_model, first=660, frames=90)
-    settled = [each for each in said if each.leading.window_end > 1]
+    settled = [each for each in said if each.window_end > 1]
     assert most == 3
     assert len({tuple(sorted(ids(each))) for each in settled}) == 1
     assert len(ids(settled[-1])) >= 2
-    assert all(dancer.prediction.window_seconds > 1.5 for dancer in settled[-1].dancers)
+    assert all(dancer.window_seconds > 1.5 for dancer in settled[-1].dancers)
 
 
 def test_somebody_alone_in_a_real_video_is_one(shared: Path, pose_model: Path) -> None:

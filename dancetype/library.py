@@ -1,0 +1,148 @@
+"""The functions of the public API: classify a file, or watch a source live."""
+
+from collections.abc import Generator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from queue import Empty, Full, Queue
+from typing import Any, Final
+
+from dancetype.app import estimator_maker, make_pipelines
+from dancetype.engine.classifier import Classifier
+from dancetype.engine.clip import ClipResult
+from dancetype.engine.defaults import DEFAULT_HOP, Device
+from dancetype.engine.errors import Fault, SourceError
+from dancetype.stream.clock import Clock
+from dancetype.stream.message_builder import MessageBuilder
+from dancetype.stream.messages import PredictionMessage
+from dancetype.stream.pipeline import Event
+from dancetype.stream.settings import Settings, Variant
+from dancetype.stream.sources.base import SourceState
+from dancetype.stream.sources.uri import SourceKind, SourceUri, parse_uri
+from dancetype.stream.system import explain_missing_libraries
+
+_JOIN_TIMEOUT: Final = 10.0
+_MAX_WAITING: Final = 64
+
+
+def classify(
+    path: str | Path,
+    *,
+    model: str | Path | None = None,
+    pose_model: str | Path | None = None,
+    variant: Variant = "full",
+    pose_fps: float | None = None,
+    device: Device = "auto",
+) -> ClipResult:
+    """Classify a whole video file, as fast as it can be read.
+
+    Args:
+        path: Video file.
+        model: Genre model, an ONNX file; the shipped model if None.
+        pose_model: Pose model, a `.task` file; if None, `variant` is fetched when it is missing.
+        variant: Pose model: "lite", "full" or "heavy".
+        pose_fps: Maximum number of frames per second to find poses in; every frame if None.
+        device: "auto", "cpu" or "cuda", for the genre model.
+
+    Raises:
+        SourceError: The file cannot be read.
+        ModelError: A model cannot be loaded.
+        AssetError: The pose model does not exist, or cannot be fetched.
+    """
+    from dancetype.stream.offline.analysis import analyze_video
+
+    settings = _settings(model, pose_model, device=device, variant=variant, pose_fps=pose_fps)
+    with explain_missing_libraries():
+        classifier = Classifier(settings.model, device=device)
+        with estimator_maker(settings)() as estimator:
+            analysis = analyze_video(
+                Path(path),
+                estimator,
+                classifier,
+                hop=settings.hop,
+                on_frame=lambda done, of: None,
+                fps=pose_fps,
+            )
+    return analysis.result
+
+
+def watch(
+    source: str | int | Path,
+    *,
+    people: int = 1,
+    hop: float = DEFAULT_HOP,
+    model: str | Path | None = None,
+    pose_model: str | Path | None = None,
+    variant: Variant = "full",
+    pose_fps: float | None = None,
+    device: Device = "auto",
+) -> Generator[PredictionMessage]:
+    """Yield predictions of a source live, until it ends.
+
+    The source is read on threads of its own, which end when the generator is closed. If the caller
+    is slow, the oldest predictions are dropped. A live source that breaks off is retried forever.
+
+    Args:
+        source: Number of a webcam, `rtsp://...`, a video file, or `test:`.
+        people: Maximum number of dancers.
+        hop: Seconds between predictions.
+        model: Genre model, an ONNX file; the shipped model if None.
+        pose_model: Pose model, a `.task` file; if None, `variant` is fetched when it is missing.
+        variant: Pose model: "lite", "full" or "heavy".
+        pose_fps: Maximum number of frames per second to find poses in; every frame if None.
+        device: "auto", "cpu" or "cuda", for the genre model.
+
+    Raises:
+        SourceError: The source is invalid, or has failed for good.
+        ModelError: The genre model cannot be loaded.
+        AssetError: The pose model does not exist, or cannot be fetched.
+        ValueError: `people` or `hop` is out of range.
+    """
+    path = isinstance(source, Path)
+    uri = SourceUri(SourceKind.FILE, str(source)) if path else parse_uri(str(source))
+    settings = _settings(
+        model,
+        pose_model,
+        people=people,
+        hop=hop,
+        device=device,
+        variant=variant,
+        pose_fps=pose_fps,
+    )
+    clock = Clock.start()
+    name = uri.short_name
+    with explain_missing_libraries():
+        classifier = Classifier(settings.model, device=device)
+        pipeline = make_pipelines(settings, {name: uri}, classifier, clock)[name]
+    builder = MessageBuilder(name, genres=classifier.contract.genres, clock=clock)
+    events: Queue[Event] = Queue(_MAX_WAITING)
+    try:
+        pipeline.start(partial(_put_newest, events))
+        while not builder.over:
+            message = builder.build(events.get())
+            if isinstance(message, PredictionMessage):
+                yield message
+            elif message.state is SourceState.FAILED:
+                raise SourceError(message.reason or "it failed", message.fault or Fault.OTHER)
+    finally:
+        pipeline.stop()
+        pipeline.join(_JOIN_TIMEOUT)
+
+
+def _put_newest(events: "Queue[Event]", event: Event) -> None:
+    """Put an event; drop the oldest one if the queue is full. Called on two threads."""
+    while True:
+        try:
+            return events.put_nowait(event)
+        except Full:
+            with suppress(Empty):
+                events.get_nowait()
+
+
+def _settings(model: str | Path | None, pose_model: str | Path | None, **values: Any) -> Settings:
+    """Return settings with these values; unlike a command, the API reads no environment."""
+    return Settings.model_construct(
+        model=None if model is None else Path(model),
+        pose_model=None if pose_model is None else Path(pose_model),
+        **values,
+    )

@@ -1,0 +1,171 @@
+"""Assembly of the sinks of a live run."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from dancetype.engine.classifier import Classifier
+from dancetype.engine.contract import Contract
+from dancetype.engine.errors import SettingsError
+from dancetype.stream.clock import Clock
+from dancetype.stream.pipeline import FrameObserver
+from dancetype.stream.run_state import RunState
+from dancetype.stream.settings import Settings
+from dancetype.stream.sinks.base import Sink, SinkFanOut
+from dancetype.stream.sinks.jsonl import JsonlSink
+from dancetype.stream.sinks.log import LogSink
+from dancetype.stream.sinks.metrics import Metrics
+from dancetype.stream.sinks.mqtt import MqttSink
+from dancetype.stream.sinks.osc import OscSink
+from dancetype.stream.sinks.recording import TakeOutlet
+from dancetype.stream.sinks.terminal import TerminalSink
+from dancetype.stream.web.access import access_for, is_loopback, tls_context
+from dancetype.stream.web.health import Health
+from dancetype.stream.web.pages import Route
+from dancetype.stream.web.server import WebSocketSink
+from dancetype.stream.web.status import Overview
+
+if TYPE_CHECKING:
+    from dancetype.stream.web.preview import Preview
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSinks:
+    """All sinks of a live run.
+
+    Attributes:
+        outlets: Receivers of the messages, not entered yet.
+        page: Server of the page and the WebSocket, or None if nothing is served.
+        observers: Observers of the frames of each source, by its name.
+        console: Console of the user.
+    """
+
+    outlets: SinkFanOut
+    page: WebSocketSink | None
+    observers: Mapping[str, Sequence[FrameObserver]]
+    console: Console
+
+
+def live_sinks(
+    settings: Settings, sources: Collection[str], *, classifier: Classifier, clock: Clock
+) -> LiveSinks:
+    """Create the sinks that the settings ask for.
+
+    Args:
+        settings: Settings of the run.
+        sources: Names of the sources.
+        classifier: Classifier of the run.
+        clock: Clock of the run.
+
+    Raises:
+        SinkError: A sink cannot work with its settings.
+        SettingsError: Two settings contradict each other.
+    """
+    if settings.homeassistant and not settings.mqtt:
+        raise SettingsError("homeassistant: it listens to a broker, so give --mqtt, too")
+    program, contract = version("dancetype"), classifier.contract
+    state = RunState(clock)
+    metrics = Metrics(
+        version=program, recipe=contract.recipe, provider=classifier.provider, state=state
+    )
+    health = Health(state)
+    overview = Overview(
+        program=program,
+        model=contract.recipe,
+        provider=classifier.provider,
+        genres=contract.genres,
+        preview=settings.preview,
+        state=state,
+    )
+    outlets: list[Sink] = [state, LogSink(state), metrics]
+    takes = _takes(settings, contract, clock)
+    if takes:
+        outlets.append(takes)
+    preview = _preview(settings, sources, clock)
+    page = None
+    if settings.serve:
+        routes: dict[str, Route] = {
+            "/metrics": metrics.page,
+            "/healthz": health.live,
+            "/readyz": health.ready,
+            "/status": overview.page,
+            **(preview.routes if preview else {}),
+        }
+        page = page_outlet(settings, routes, clock)
+        state.clients = page.counts
+        outlets.append(page)
+    outlets += _others(settings, state, clock)
+    observing: list[Preview | TakeOutlet] = [each for each in (preview, takes) if each]
+    console = Console()
+    return LiveSinks(
+        SinkFanOut([*outlets, TerminalSink(console, state)]),
+        page,
+        {name: [one for each in observing for one in each.observers(name)] for name in sources},
+        console,
+    )
+
+
+def _takes(settings: Settings, contract: Contract, clock: Clock) -> TakeOutlet | None:
+    if settings.record is None:
+        return None
+    return TakeOutlet(
+        settings.record,
+        recipe=contract.recipe,
+        people=settings.people,
+        hop=settings.hop,
+        clock=clock,
+    )
+
+
+def _preview(settings: Settings, sources: Collection[str], clock: Clock) -> "Preview | None":
+    if not settings.preview:
+        return None
+    if not settings.serve:
+        raise SettingsError("preview: its pictures are shown on the page: leave out --no-serve")
+    if settings.token is None and not is_loopback(settings.host):
+        raise SettingsError(
+            "preview: whoever reaches this machine could watch people: set DANCETYPE_TOKEN, or "
+            "leave out --preview"
+        )
+    # Brings OpenCV along, which takes its time.
+    from dancetype.stream.web.preview import Preview
+
+    return Preview(sources, clock=clock.monotonic)
+
+
+def page_outlet(settings: Settings, routes: Mapping[str, Route], clock: Clock) -> WebSocketSink:
+    """What serves `routes`, to those whom the settings let in.
+
+    Raises:
+        SinkError: a setting is none that it can work with.
+    """
+    token = settings.token.get_secret_value() if settings.token else None
+    return WebSocketSink(
+        host=settings.host,
+        port=settings.port,
+        access=access_for(settings.host, token, settings.insecure, settings.allow_origin),
+        max_clients=settings.max_clients,
+        tls=tls_context(settings.tls_cert, settings.tls_key),
+        routes=routes,
+        clock=clock,
+    )
+
+
+def _others(settings: Settings, state: RunState, clock: Clock) -> Iterator[Sink]:
+    if settings.mqtt:
+        broker = MqttSink(
+            settings.mqtt,
+            ca=settings.mqtt_ca,
+            client_id=settings.mqtt_client_id,
+            homeassistant=settings.homeassistant,
+            clock=clock.monotonic,
+        )
+        state.broker_links = lambda: broker.links
+        yield broker
+    if settings.osc:
+        yield OscSink(settings.osc)
+    if settings.jsonl:
+        yield JsonlSink(settings.jsonl)
