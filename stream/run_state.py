@@ -1,4 +1,4 @@
-"""The state of a run: the one place that remembers what each source's messages have said."""
+"""The state of a run: the one place that remembers the messages of each source."""
 
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ _LATENCIES_KEPT: Final = 60.0
 _HISTORY_KEPT: Final = 600.0
 # Bounds the history of a source whose status flickers.
 _MOST_CHANGES: Final = 600
-# Clients are told to consider a source silent after the same time.
+# The protocol has clients consider a source silent after the same time.
 _SILENT_AFTER: Final = 1.5
 _NO_FRAMES: Final = FrameCounts(captured=0, posed=0, dropped=0)
 
@@ -147,11 +147,11 @@ class SourceRun:
         # Each epoch counts from 0. A last frame that outlives its epoch finds the counts of the
         # next one, so that a count may also fall within an epoch.
         counted = before.frames if before and before.epoch == message.epoch else _NO_FRAMES
+        now, total = message.frames, self.frames
         self.frames = FrameCounts(
-            **{
-                name: total + max(getattr(message.frames, name) - getattr(counted, name), 0)
-                for name, total in self.frames
-            }
+            captured=total.captured + max(now.captured - counted.captured, 0),
+            posed=total.posed + max(now.posed - counted.posed, 0),
+            dropped=total.dropped + max(now.dropped - counted.dropped, 0),
         )
         self.statuses[message.status] += 1
         if message.genre is not None:
