@@ -1,17 +1,16 @@
-"""Measures how true the product is, and writes `docs/accuracy.md` with its figures.
+"""Measure how often the product is right, and write docs/accuracy.md with the figures.
 
-Jobs run one after the other, and each leaves RUNS/<job>.json behind. What is there already is not
-done again, so that two processes can take different jobs, and whatever broke off goes on. From
+Jobs run one after the other, and each leaves RUNS/<job>.json behind. A job whose result is there is
+skipped, so that two processes can take different jobs and an interrupted run continues. From
 nothing, the trainings take hours on two cores; where their networks are there, it takes minutes.
-
-Usage: python -m benchmarks.accuracy --data AIST --tracks TRACKS [--rendered DIR] --runs DIR
-           [--videos DIR] [--only JOB ...] [--again] [--list]
 
 A job may be named by a pattern: `--only 'ladder-*' page`.
 """
 
 import argparse
 import sys
+from collections.abc import Sequence
+from dataclasses import fields
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
@@ -25,16 +24,16 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def all_jobs() -> list[Job]:
-    """In the order in which they can run."""
+    """Return all jobs in the order in which they can run."""
     modules = (unseen, robustness, ladder, ablation, compare, doubt, steady)
     return [job for module in modules for job in module.jobs()]
 
 
 def chosen(names: list[str], patterns: list[str]) -> list[str]:
-    """Names that a pattern asks for, in their order; all where there is no pattern.
+    """Return the names that match a pattern, in their order; all without patterns.
 
     Raises:
-        ValueError: a pattern that fits nothing.
+        ValueError: A pattern matches nothing.
     """
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
@@ -42,9 +41,11 @@ def chosen(names: list[str], patterns: list[str]) -> list[str]:
     return [n for n in names if not patterns or any(fnmatchcase(n, p) for p in patterns)]
 
 
-def arguments(text: list[str] | None = None) -> argparse.Namespace:
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks accuracy",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     folder = partial(parser.add_argument, type=Path)
     folder("--data", required=True, help="AIST++ as its download lays it out")
@@ -58,46 +59,38 @@ def arguments(text: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--graph-steps", type=int, default=2500, help="of each ST-GCN++")
     parser.add_argument("--only", nargs="+", default=[], metavar="JOB", help="names or patterns")
     parser.add_argument("--again", action="store_true", help="even where a result is there")
-    parser.add_argument("--list", action="store_true", help="say what there is to do, and end")
-    return parser.parse_args(text)
+    parser.add_argument("--list", action="store_true", help="list the jobs, and end")
+    return parser.parse_args(argv)
 
 
-def main(text: list[str] | None = None) -> int:
-    args = arguments(text)
-    place = Place(
-        data=args.data,
-        tracks=args.tracks,
-        rendered=args.rendered,
-        videos=args.videos,
-        runs=args.runs,
-        recipe=args.recipe,
-        steps=args.steps,
-        graph_steps=args.graph_steps,
-    )
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the jobs that the arguments name; return the exit code."""
+    args = _arguments(argv)
+    place = Place(**{field.name: getattr(args, field.name) for field in fields(Place)})
     jobs = {job.name: job for job in all_jobs()}
     try:
         names = chosen([*jobs, "page"], args.only)
     except ValueError as error:
-        print(error, file=sys.stderr)
+        _say(str(error))
         return 2
     if args.list:
         for name in names:
             done = "done" if place.result(name) is not None else "-"
             print(f"{name:24} {done:5} {jobs[name].about if name in jobs else 'writes the page'}")
         return 0
-    well = True
+    succeeded = True
     for name in names:
-        if name == "page":
-            print(f"page: {write_page(place, args.docs)}", file=sys.stderr)
-            continue
         try:
-            well &= perform(jobs[name], place, again=args.again, say=_say)
+            if name == "page":
+                _say(f"page: {write_page(place, args.docs)}")
+            else:
+                succeeded &= perform(jobs[name], place, again=args.again, say=_say)
         except PlaceError as error:
             _say(f"{name}: left out: {error}")
         except ExpectedError as error:
             _say(f"{name}: {error}")
-            well = False
-    return 0 if well else 1
+            succeeded = False
+    return 0 if succeeded else 1
 
 
 def _say(line: str) -> None:

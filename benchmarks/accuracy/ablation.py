@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Final
 
-from benchmarks.accuracy.measures import of_track, summary
+from benchmarks.accuracy.measures import of_tracks, summary
 from benchmarks.accuracy.models import about, small, trained
 from benchmarks.accuracy.place import OTHER, Job, Place, PlaceError, Result
 from benchmarks.accuracy.unseen import on_rendered
@@ -79,10 +79,7 @@ def _run(step: str, way: str, seed: int, place: Place) -> Result:
     classifier = CheckpointClassifier(checkpoint)
     learned = place.split(split)
     other = place.split(f"dancers:{OTHER[way]}")
-    real = [
-        of_track(classifier, track, sequences=learned.sequences, dancers=learned.dancers)
-        for track in place.real_tracks()
-    ]
+    real = of_tracks(classifier, place.real_tracks(), learned)
     figures = evaluate_sequences(classifier, place.sequences(other)[::EVERY]).figures()
     return {
         "model": about(checkpoint),

@@ -7,8 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from benchmarks.accuracy.graphs import train_graph
-from benchmarks.accuracy.measures import of_track, summary
+from benchmarks.accuracy.measures import of_tracks, summary
 from benchmarks.accuracy.models import about, trained
 from benchmarks.accuracy.place import Job, Place, Result
 from dancetype.engine.contract import Contract
@@ -72,10 +71,7 @@ def _run(name: str, way: str, place: Place) -> Result:
     classifier, model = make(name, way, place)
     learned, tested = (place.split(split) for split in SPLITS[way])
     evaluation = evaluate_sequences(classifier, place.sequences(tested))
-    real = [
-        of_track(classifier, track, sequences=learned.sequences, dancers=learned.dancers)
-        for track in place.real_tracks()
-    ]
+    real = of_tracks(classifier, place.real_tracks(), learned)
     return {
         "model": model,
         "trained": learned.name,
@@ -126,41 +122,34 @@ def _bare(place: Place, learned: Split) -> tuple[Recipe, Contract]:
 
 
 def _trees(name: str, way: str, place: Place) -> Made:
-    from benchmarks.baselines.kinematics import (
-        KINEMATIC_NAMES,
-        BoostedTreesSettings,
-        train_boosted_trees,
-    )
+    from benchmarks.baselines.kinematics import KINEMATIC_NAMES, TREES, train_boosted_trees
 
     learned = place.split(SPLITS[way][0])
     recipe, contract = _bare(place, learned)
     batches = RandomWindows(place.sequences(learned), recipe)
     count = min(_TREE_BATCHES, place.steps)
-    settings = BoostedTreesSettings()
-    trees = train_boosted_trees((batches[step] for step in range(count)), contract, settings)
+    trees = train_boosted_trees((batches[step] for step in range(count)), contract)
     model = {
         "recipe": name,
         "split": learned.name,
         "steps": count,
         "batch": recipe.optimiser.batch,
         "features": len(KINEMATIC_NAMES),
-        "trees": settings.trees * len(CODES),
+        "trees": TREES * len(CODES),
     }
     return trees, model
 
 
 def _graph(name: str, way: str, place: Place) -> Made:
+    from benchmarks.baselines.stgcn import train_stgcn
+
     learned = place.split(SPLITS[way][0])
     recipe, contract = _bare(place, learned)
-    steps = place.graph_steps
-    run = place.runs / f"compare-{name}-{way}"
-    classifier = train_graph(
-        recipe, place.sequences(learned), contract, run / "network.pt", steps=steps
-    )
+    classifier = train_stgcn(recipe, place.sequences(learned), contract, steps=place.graph_steps)
     model = {
         "recipe": name,
         "split": learned.name,
-        "steps": steps,
+        "steps": place.graph_steps,
         "batch": recipe.optimiser.batch,
         "parameters": sum(p.numel() for p in classifier.network.parameters()),
     }

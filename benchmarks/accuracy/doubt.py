@@ -6,14 +6,13 @@ warming up is no part of it.
 
 from collections import Counter
 from collections.abc import Iterable
-from functools import partial
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.models import live_classifier
-from benchmarks.accuracy.place import OTHER, Job, Place, Result
+from benchmarks.accuracy.place import OTHER, Job, Place, Result, both_ways
 from benchmarks.accuracy.robustness import ORDINARY
 from benchmarks.accuracy.unseen import BOTH
 from benchmarks.accuracy.videos import recorded
@@ -41,12 +40,8 @@ FILMED: Final = ORDINARY.model_copy(update={"heading": 20.0, "pitch": 5.0, "roll
 
 def jobs() -> list[Job]:
     """What three models say of people who do not dance, and of videos of such."""
-    asked = [
-        Job(f"doubt-{way}", f"live-{way} on people who do not dance", partial(_doubt, way), BOTH)
-        for way in OTHER
-    ]
     return [
-        *asked,
+        *both_ways("doubt", "live-{way} on people who do not dance", _doubt, BOTH),
         Job("doubt-shipped", "the shipped model on people who do not dance", _shipped),
         Job("videos", "what live-A, live-B and the shipped model say of videos", _videos, BOTH),
     ]

@@ -12,6 +12,7 @@ from dancetype.engine.media.track import Track
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.skeleton import Array
 from dancetype.training.data.aist import SequenceName
+from dancetype.training.data.splits import Split
 from dancetype.training.evaluate import Evaluation
 
 BINS = 15
@@ -76,16 +77,26 @@ def merged(tables: Sequence[list[Result]], *, bins: int = BINS) -> list[Result]:
     return [found[number] for number in sorted(found)]
 
 
+def of_tracks(
+    classifier: WindowClassifier, tracks: Iterable[Track], learned: Split
+) -> list[Result]:
+    """Return a model's answers about tracks, given what it was trained on."""
+    return [
+        of_track(classifier, track, sequences=learned.sequences, dancers=learned.dancers)
+        for track in tracks
+    ]
+
+
 def of_track(
     classifier: WindowClassifier, track: Track, *, sequences: Sequence[str], dancers: Sequence[str]
 ) -> Result:
-    """What a model makes of a track, whole and in pieces of two seconds.
+    """Return a model's answers about a track, whole and in pieces of two seconds.
 
     Args:
-        classifier: the model.
-        track: with a genre.
-        sequences: that it was trained on.
-        dancers: whom it was trained on.
+        classifier: Model to ask.
+        track: Track with a genre.
+        sequences: Sequences that the model was trained on.
+        dancers: Dancers that the model was trained on.
     """
     parts = pieces(track.times, track.joints, PIECE)
     return {

@@ -18,12 +18,7 @@ _SMALL_EPOCHS = 4
 
 
 def small(recipe: Recipe, *, steps: int) -> Recipe:
-    """The recipe made small, so that many can be trained and compared.
-
-    Args:
-        recipe: with random windows.
-        steps: batches in all.
-    """
+    """Return a recipe with random windows made small: fewer units, and `steps` batches in all."""
     hidden = min(recipe.network.hidden, 96)
     optimiser = recipe.optimiser.model_copy(
         update={
@@ -51,15 +46,9 @@ def trained(
     validation: str,
     tracks: list[Path] | None = None,
 ) -> Checkpoint:
-    """Trains into the folder of that name, or goes on where it broke off.
+    """Train into the folder of that name, or continue an interrupted run.
 
-    Args:
-        place: where.
-        name: of the run.
-        recipe: what to do.
-        split: what to learn from.
-        validation: what to watch, and to fit the temperature on where nobody is shared.
-        tracks: folders of tracks to learn from as well.
+    The temperature is fitted on the validation split if it shares no dancer with the other.
     """
     run_training(
         recipe,

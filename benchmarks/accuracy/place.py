@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
@@ -131,13 +131,23 @@ class Job:
     needs: tuple[str, ...] = ()
 
 
+def both_ways(
+    name: str, about: str, run: Callable[[str, Place], Result], needs: tuple[str, ...] = ()
+) -> list[Job]:
+    """Return a job for each half of the dancers: `name` and `about` without the half's letter."""
+    return [
+        Job(f"{name}-{way}", about.format(way=way, other=OTHER[way]), partial(run, way), needs)
+        for way in OTHER
+    ]
+
+
 def perform(job: Job, place: Place, *, again: bool, say: Callable[[str], None]) -> bool:
     """Runs a job unless its result is there.
 
     Args:
         job: what to do.
         place: where.
-        again: whether a result that is there is found anew; trainings are not repeated.
+        again: whether a result that is there is found anew; trainings of recipes are not repeated.
         say: takes one line for each thing that happens.
 
     Returns:

@@ -39,7 +39,7 @@ Line = tuple[Sequence[float], Sequence[float | None]]
 
 @contextmanager
 def drawn(path: Path, *, height: float, columns: int = 1, rows: int = 1) -> Iterator[list[Axes]]:
-    """Gives axes to draw on and writes them as a PNG."""
+    """Yield axes to draw on, then write them as a PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with plt.rc_context(_STYLE):
         figure, axes = plt.subplots(
@@ -51,7 +51,7 @@ def drawn(path: Path, *, height: float, columns: int = 1, rows: int = 1) -> Iter
 
 
 def lines(axes: Axes, by_name: Mapping[str, Line], **labels: Any) -> None:
-    """Draws curves of shares in percent, each in a colour of its own."""
+    """Draw curves of shares in percent, each in its own colour."""
     for (name, (amounts, shares)), colour in zip(by_name.items(), _COLOURS, strict=False):
         known = [(a, 100 * s) for a, s in zip(amounts, shares, strict=True) if s is not None]
         axes.plot(*zip(*known, strict=True), marker="o", color=colour, label=name)
@@ -60,34 +60,29 @@ def lines(axes: Axes, by_name: Mapping[str, Line], **labels: Any) -> None:
         axes.legend()
 
 
-def ladder(path: Path, rungs: Mapping[str, Sequence[float]], about: Sequence[str]) -> None:
-    """Window accuracy by split: a bar for the mean, a dot for each way.
+def bars(axes: Axes, shares: Mapping[str, Sequence[float]], colours: Any = BLUE) -> list[float]:
+    """Draw a bar for the mean of each name's shares and a mark for each; return the means in %."""
+    means = [100 * float(np.mean(values)) if values else 0.0 for values in shares.values()]
+    axes.barh(list(shares), means, color=colours, height=0.6)
+    for row, values in enumerate(shares.values()):
+        axes.plot([100 * value for value in values], [row] * len(values), "k|", markersize=8)
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    return means
 
-    Args:
-        path: the PNG.
-        rungs: shares of each way, by split.
-        about: what is tested on, of each split.
-    """
+
+def ladder(path: Path, rungs: Mapping[str, Sequence[float]], about: Sequence[str]) -> None:
+    """Draw the window accuracy of each way by split; `about` stands in the bars."""
     with drawn(path, height=2.3) as [axes]:
-        names = list(rungs)
-        means = [100 * float(np.mean(values)) for values in rungs.values()]
-        axes.barh(names, means, color=[GREY] * (len(names) - 1) + [BLUE], height=0.6)
+        means = bars(axes, rungs, [GREY] * (len(rungs) - 1) + [BLUE])
         for row, (values, mean, text) in enumerate(zip(rungs.values(), means, about, strict=True)):
-            axes.plot([100 * v for v in values], [row] * len(values), "k|", markersize=9)
             axes.text(1, row, text, va="center", color="white", fontsize=8)
             axes.text(max(100 * max(values), mean) + 0.8, row, f"{mean:.0f} %", va="center")
-        axes.invert_yaxis()
-        axes.grid(axis="y", visible=False)
         axes.set(xlabel="4-second windows right, %", xlim=(0, 105))
 
 
 def by_genre(path: Path, rows: Sequence[tuple[str, Sequence[Result]]]) -> None:
-    """A dot for each dancer's windows, and one for the clips, by genre.
-
-    Args:
-        path: the PNG.
-        rows: name of a genre and its dancers' accuracies.
-    """
+    """Draw a dot for each dancer's windows and one for the clips, by genre."""
     with drawn(path, height=3.2) as [axes]:
         for row, (_, dancers) in enumerate(rows):
             for what, colour, marker in (("clip", ORANGE, "D"), ("window", BLUE, "o")):
@@ -102,7 +97,7 @@ def by_genre(path: Path, rows: Sequence[tuple[str, Sequence[Result]]]) -> None:
 
 
 def confusion(path: Path, counts: Sequence[Sequence[int]], labels: Sequence[str]) -> None:
-    """Clips, truth down and answer across, each row as shares of its genre."""
+    """Draw clips, truth down and answer across, each row as shares of its genre."""
     table = np.array(counts)
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     with drawn(path, height=4.6) as [axes]:
@@ -119,7 +114,7 @@ def confusion(path: Path, counts: Sequence[Sequence[int]], labels: Sequence[str]
 
 
 def reliability(path: Path, tables: Mapping[str, Sequence[Result]]) -> None:
-    """How often windows are right by how sure the model is, and how many windows that are."""
+    """Draw how often windows are right by confidence, and how many windows that are."""
     with drawn(path, height=3, columns=2) as [left, right]:
         left.plot([0, 100], [0, 100], color=GREY, lw=1, ls="--")
         for (name, rows), colour in zip(tables.items(), _COLOURS, strict=False):
@@ -135,7 +130,7 @@ def reliability(path: Path, tables: Mapping[str, Sequence[Result]]) -> None:
 
 
 def seconds(path: Path, clear: Mapping[str, Line], ordinary: Mapping[str, Line]) -> None:
-    """Accuracy against seconds seen, as a camera without faults sees it and as an ordinary one."""
+    """Draw accuracy against seconds seen, by a camera without faults and by an ordinary one."""
     with drawn(path, height=2.8, columns=2) as [left, right]:
         lines(left, clear, title="camera without faults", ylabel="right, %")
         lines(right, ordinary, title="30 frames a second, MediaPipe's noise")
@@ -144,23 +139,17 @@ def seconds(path: Path, clear: Mapping[str, Line], ordinary: Mapping[str, Line])
 
 
 def camera(path: Path, curves: Mapping[str, Mapping[str, Line]]) -> None:
-    """One panel for each fault; keys of `curves` are the labels below them."""
+    """Draw one panel for each fault, labelled by the keys of `curves`."""
     with drawn(path, height=4.6, columns=2, rows=2) as panels:
         for axes, (fault, by_name) in zip(panels, curves.items(), strict=False):
             lines(axes, by_name, xlabel=fault, ylabel="windows right, %", ylim=(0, 100))
 
 
 def ablation(path: Path, panels: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
-    """One panel for each test: the mean and each run, by step."""
+    """Draw one panel for each test: the mean and each run, by step."""
     with drawn(path, height=2.4, columns=len(panels)) as all_axes:
         for axes, (test, steps) in zip(all_axes, panels.items(), strict=True):
-            names = list(steps)
-            means = [100 * float(np.mean(v)) if v else 0.0 for v in steps.values()]
-            axes.barh(names, means, color=BLUE, height=0.6)
-            for row, values in enumerate(steps.values()):
-                axes.plot([100 * v for v in values], [row] * len(values), "k|", markersize=8)
-            axes.invert_yaxis()
-            axes.grid(axis="y", visible=False)
+            bars(axes, steps)
             axes.set(title=test, xlim=(0, 100))
             if axes is not all_axes[0]:
                 axes.set_yticklabels([])
@@ -169,13 +158,13 @@ def ablation(path: Path, panels: Mapping[str, Mapping[str, Sequence[float]]]) ->
 def steadiness(
     path: Path, points: Sequence[Result], *, shipped: Result, best: Sequence[Result]
 ) -> None:
-    """Changes of mind against delay, one dot a rolling estimate; colour tells false accepts.
+    """Draw changes of mind against delay, one dot per rolling estimate.
 
     Args:
-        path: the PNG.
-        points: figures of each, with a finite `delay`.
-        shipped: that of the one which is marked.
-        best: those of which none other is both sooner and steadier.
+        path: PNG to write.
+        points: Figures of all estimates, each with a finite `delay`.
+        shipped: The point to mark.
+        best: Points of the frontier.
     """
     with drawn(path, height=3.4) as [axes]:
         dots = axes.scatter(
@@ -199,19 +188,9 @@ def steadiness(
         axes.legend()
 
 
-def doubt(path: Path, kinds: Sequence[tuple[str, bool, Sequence[float]]]) -> None:
-    """Share of time that nothing is named, by kind of people who do not dance.
-
-    Args:
-        path: the PNG.
-        kinds: name, whether the model learned from such, and the share in each test.
-    """
+def doubt(path: Path, kinds: Mapping[str, Result]) -> None:
+    """Draw the share of time without a genre in each test, by kind of people who do not dance."""
     with drawn(path, height=0.7 + 0.2 * len(kinds)) as [axes]:
-        means = [100 * float(np.mean(values)) for _, _, values in kinds]
-        colours = [GREY if learned else BLUE for _, learned, _ in kinds]
-        axes.barh([name for name, _, _ in kinds], means, color=colours, height=0.6)
-        for row, (_, _, values) in enumerate(kinds):
-            axes.plot([100 * v for v in values], [row] * len(values), "k|", markersize=7)
-        axes.invert_yaxis()
-        axes.grid(axis="y", visible=False)
+        colours = [BLUE if kind["held_out"] else GREY for kind in kinds.values()]
+        bars(axes, {name: kind["quiet"] for name, kind in kinds.items()}, colours)
         axes.set(xlabel='"not sure" or "no person", % of the time', xlim=(0, 100))

@@ -6,14 +6,13 @@ of the virtual camera and leaves out all others.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.models import answers, live_classifier
-from benchmarks.accuracy.place import OTHER, Job, Place, Result
+from benchmarks.accuracy.place import OTHER, Job, Place, Result, both_ways
 from benchmarks.accuracy.unseen import BOTH
 from dancetype.engine.clip import HOP, clip_windows
 from dancetype.engine.media.track import Track
@@ -82,16 +81,16 @@ def jobs() -> list[Job]:
         "bodies": ("the same stretches as motion capture, rendered and real", _bodies),
     }
     return [
-        Job(f"{kind}-{way}", f"live-{way}: {about}", partial(run, way), BOTH)
+        job
         for kind, (about, run) in kinds.items()
-        for way in OTHER
+        for job in both_ways(kind, f"live-{{way}}: {about}", run, BOTH)
     ]
 
 
 def settings(fault: str, amount: float) -> CameraSettings:
     """A camera with so much of one fault alone.
 
-    A heading is `turned`'s and a share of frames `thinned`'s: a camera draws both at random.
+    Heading and dropped frames are left to `filmed`: a camera draws both at random.
     """
     if fault in ("frame_rate", "noise"):
         return CLEAR.model_copy(update={fault: (amount, amount)})
@@ -105,12 +104,6 @@ def turned(joints: Array, degrees: float) -> Array:
     around = (np.cos(angle) * x + np.sin(angle) * z, np.cos(angle) * z - np.sin(angle) * x)
     result: Array = np.stack([around[0], joints[..., 1], around[1]], axis=-1).astype(np.float32)
     return result
-
-
-def thinned(frames: int, dropped: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """(T,) which frames remain where each is dropped by chance."""
-    kept: NDArray[np.bool_] = rng.random(frames) >= dropped
-    return kept
 
 
 def filmed(
@@ -134,7 +127,7 @@ def filmed(
         times, joints = simulate_camera(sequence.times, sequence.joints, camera, rng)
         if heading:
             joints = turned(joints, heading if number % 2 else -heading)
-        kept = thinned(len(times), dropped, rng)
+        kept = rng.random(len(times)) >= dropped
         name = sequence.name
         clips.append(Filmed(name.genre, name.situation == "FM", times[kept], joints[kept]))
     return clips

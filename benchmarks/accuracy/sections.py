@@ -276,10 +276,7 @@ def _doubt(place: Place, pictures: Path) -> Result | None:
         }
         for name, kind in ways[0]["kinds"].items()
     }
-    plots.doubt(
-        pictures / "doubt.png",
-        [(name, not kind["held_out"], kind["quiet"]) for name, kind in kinds.items()],
-    )
+    plots.doubt(pictures / "doubt.png", kinds)
     asked = [kind for way in ways for kind in way["kinds"].values()]
     learned, held_out = (
         pooled((kind["quiet"], kind["answers"]) for kind in asked if kind["held_out"] == held)

@@ -5,7 +5,6 @@ are replayed on its answers.
 """
 
 from dataclasses import asdict
-from functools import partial
 from inspect import Parameter, signature
 from itertools import pairwise
 from math import isfinite
@@ -15,7 +14,7 @@ import numpy as np
 
 from benchmarks.accuracy.doubt import FILMED, SEED
 from benchmarks.accuracy.models import live_classifier
-from benchmarks.accuracy.place import OTHER, Job, Place, Result
+from benchmarks.accuracy.place import Job, Place, Result, both_ways
 from benchmarks.accuracy.robustness import Filmed, filmed
 from benchmarks.accuracy.unseen import BOTH
 from benchmarks.baselines.steadiness import Steadiness, Take, sweep, watch
@@ -44,15 +43,8 @@ GRID: Final[dict[str, tuple[float, ...]]] = {
 
 def jobs() -> list[Job]:
     """One sweep for each way."""
-    return [
-        Job(
-            f"steady-{way}",
-            f"live-{way}: changes of mind against delay and false accepts",
-            partial(_steady, way),
-            BOTH,
-        )
-        for way in OTHER
-    ]
+    about = "live-{way}: changes of mind against delay and false accepts"
+    return both_ways("steady", about, _steady, BOTH)
 
 
 def shipped_knobs() -> dict[str, float]:

@@ -1,10 +1,8 @@
 """The shipped recipe on dancers that it never saw, both ways."""
 
-from functools import partial
-
-from benchmarks.accuracy.measures import by_dancer, of_track, reliability
+from benchmarks.accuracy.measures import by_dancer, of_track, of_tracks, reliability
 from benchmarks.accuracy.models import about, live_classifier, trained
-from benchmarks.accuracy.place import OTHER, Job, Place, Result
+from benchmarks.accuracy.place import OTHER, Job, Place, Result, both_ways
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.media.track import Track
 from dancetype.engine.recognizer import WindowClassifier
@@ -18,20 +16,12 @@ BOTH = tuple(f"live-{way}" for way in OTHER)
 
 def jobs() -> list[Job]:
     """Two trainings, and what each comes to."""
-    train = [
-        Job(f"live-{way}", f"trains the shipped recipe on dancers:{way}", partial(_train, way))
-        for way in OTHER
+    about = "tests live-{way} on dancers:{other}, on real and on rendered tracks"
+    return [
+        *both_ways("live", "trains the shipped recipe on dancers:{way}", _train),
+        *both_ways("unseen", about, _test, BOTH),
+        Job("shipped", "the shipped model on real tracks", _shipped),
     ]
-    test = [
-        Job(
-            f"unseen-{way}",
-            f"tests live-{way} on dancers:{OTHER[way]}, on real and on rendered tracks",
-            partial(_test, way),
-            BOTH,
-        )
-        for way in OTHER
-    ]
-    return [*train, *test, Job("shipped", "the shipped model on real tracks", _shipped)]
 
 
 def _train(way: str, place: Place) -> Result:
@@ -56,10 +46,7 @@ def _test(way: str, place: Place) -> Result:
         "figures": evaluation.figures(),
         "by_dancer": by_dancer(evaluation),
         "reliability": reliability(evaluation),
-        "real": [
-            of_track(classifier, track, sequences=learned.sequences, dancers=learned.dancers)
-            for track in place.real_tracks()
-        ],
+        "real": of_tracks(classifier, place.real_tracks(), learned),
         "rendered": on_rendered(
             classifier, place.rendered_tracks(place.split(f"dancers:{OTHER[way]}")), learned
         ),
@@ -89,10 +76,7 @@ def on_rendered(classifier: WindowClassifier, tracks: list[Track], learned: Spli
     if not tracks:
         return None
     figures = evaluate_tracks(classifier, tracks).figures()
-    rows = [
-        of_track(classifier, track, sequences=learned.sequences, dancers=learned.dancers)
-        for track in tracks
-    ]
+    rows = of_tracks(classifier, tracks, learned)
     pieces = [piece for row in rows for piece in row["pieces"]]
     return {
         **{name: figures[name] for name in ("clips", "clip_accuracy", "windows", "ece")},

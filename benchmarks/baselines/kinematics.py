@@ -10,11 +10,10 @@ step. No feature tells left from right, so that a dance and its mirror image are
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 from sklearn.ensemble import HistGradientBoostingClassifier
 from torch import Tensor
 
@@ -22,7 +21,6 @@ from dancetype.engine.contract import Contract
 from dancetype.engine.skeleton import JOINTS, MIRRORED, Array
 from dancetype.engine.window import WindowSpec
 from dancetype.training.data.batches import NO_GENRE
-from dancetype.training.recipe import Count, Share
 
 _INDEX: Final = {name: index for index, name in enumerate(JOINTS)}
 _LIMBS: Final = {
@@ -282,26 +280,18 @@ def _rhythm(values: Array, step: Array) -> tuple[Array, Array]:
     return np.where(regularity > _FAINT, 1 / np.maximum(lag, _STILL), 0), regularity
 
 
-class BoostedTreesSettings(BaseModel):
-    """How the trees are grown.
+TREES: Final = 200
+"""Trees per genre, one after the other."""
 
-    Attributes:
-        trees: for each genre, one after the other.
-        learning_rate: how much each of them may correct.
-        leaves: of a tree at most.
-        leaf_windows: windows in a leaf at least.
-        features: share of the features that a split may choose from.
-        seed: of that choice.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    trees: Count = 200
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.1
-    leaves: Annotated[int, Field(ge=2)] = 15
-    leaf_windows: Count = 40
-    features: Annotated[Share, Field(gt=0)] = 0.3
-    seed: int = 0
+_SETTINGS: Final[Mapping[str, Any]] = {
+    "max_iter": TREES,
+    "learning_rate": 0.1,
+    "max_leaf_nodes": 15,
+    "min_samples_leaf": 40,
+    "max_features": 0.3,
+    "early_stopping": False,
+    "random_state": 0,
+}
 
 
 class BoostedTrees:
@@ -326,25 +316,22 @@ class BoostedTrees:
 
 
 def train_boosted_trees(
-    batches: Iterable[tuple[Tensor, Tensor]],
-    contract: Contract,
-    settings: BoostedTreesSettings | None = None,
+    batches: Iterable[tuple[Tensor, Tensor]], contract: Contract, **changes: Any
 ) -> BoostedTrees:
-    """Grows trees on windows such as `dancetype.training.data.batches` draws.
+    """Grow trees on windows such as `dancetype.training.data.batches` draws.
 
     Source: Friedman, "Greedy Function Approximation: A Gradient Boosting Machine", Annals of
     Statistics 2001, as scikit-learn does it on histograms.
 
     Args:
-        batches: windows (N, L, F) and indices (N,) of their genres, each batch once. Windows of
-            no genre are left out: trees cannot be taught to be unsure.
-        contract: says what the windows are and whom they show; its labels are the genres.
-        settings: how; the usual where None.
+        batches: Windows (N, L, F) and indices (N,) of their genres. Windows of no genre are left
+            out: trees cannot be taught to be unsure.
+        contract: Contract of the resulting classifier; its labels are the genres.
+        **changes: Arguments of scikit-learn's model that differ from `_SETTINGS`.
 
     Raises:
-        ValueError: there is no batch, or there are not two genres in them.
+        ValueError: There is no batch, there are not two genres in them, or a setting is invalid.
     """
-    settings = settings or BoostedTreesSettings()
     pairs = [
         (kinematic_features(windows.numpy(), contract.window), labels.numpy())
         for windows, labels in batches
@@ -356,13 +343,5 @@ def train_boosted_trees(
     features, labels = features[danced], labels[danced]
     if len(np.unique(labels)) < 2:
         raise ValueError("there are not two genres to train on")
-    model = HistGradientBoostingClassifier(
-        max_iter=settings.trees,
-        learning_rate=settings.learning_rate,
-        max_leaf_nodes=settings.leaves,
-        min_samples_leaf=settings.leaf_windows,
-        max_features=settings.features,
-        early_stopping=False,
-        random_state=settings.seed,
-    )
+    model = HistGradientBoostingClassifier(**{**_SETTINGS, **changes})
     return BoostedTrees(contract, model.fit(features, labels))

@@ -1,4 +1,4 @@
-"""A small ST-GCN++, the graph network that the LSTM is held against.
+"""A small ST-GCN++, the graph network that the LSTM is compared with, and its training.
 
 Source: Duan et al., "PYSKL: Towards Good Practices for Skeleton Action Recognition", ACM MM 2022;
 Yan et al., "Spatial Temporal Graph Convolutional Networks", AAAI 2018, for the partitions.
@@ -7,14 +7,21 @@ Yan et al., "Spatial Temporal Graph Convolutional Networks", AAAI 2018, for the 
 from itertools import pairwise
 from typing import Annotated, Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from dancetype.engine.skeleton import JOINTS
+from dancetype.engine.contract import Contract
+from dancetype.engine.skeleton import JOINTS, Array
 from dancetype.engine.window import WindowSpec
+from dancetype.training.data.aist import Sequence
+from dancetype.training.data.batches import RandomWindows
 from dancetype.training.model import MirrorAveraged
-from dancetype.training.recipe import Count, Share
+from dancetype.training.recipe import Count, Recipe, Share
+from dancetype.training.train import targets
 
 BONES: Final[tuple[tuple[str, str], ...]] = (
     ("left_ankle", "left_knee"),
@@ -186,3 +193,57 @@ def adjacency() -> Tensor:
         inward[JOINTS.index(joint), JOINTS.index(neighbour)] = 1
     partitions = torch.stack([torch.eye(len(JOINTS)), inward, inward.T])
     return partitions / partitions.sum(dim=-1, keepdim=True).clamp_min(1)
+
+
+class GraphClassifier:
+    """A trained ST-GCN++ that answers like `dancetype.engine.classifier.Classifier`."""
+
+    def __init__(self, network: nn.Module, contract: Contract) -> None:
+        self.contract = contract
+        self.network = network.eval()
+
+    def __call__(self, windows: Array) -> NDArray[np.float32]:
+        """Return probabilities (N, K) of windows (N, L, F)."""
+        with torch.inference_mode():
+            logits = self.network(torch.from_numpy(windows))
+            result: NDArray[np.float32] = torch.softmax(logits, dim=-1).numpy()
+        return result
+
+
+def train_stgcn(
+    recipe: Recipe, sequences: list[Sequence], contract: Contract, *, steps: int
+) -> GraphClassifier:
+    """Train on the recipe's windows with its optimiser.
+
+    Args:
+        recipe: Recipe with random windows.
+        sequences: Motion capture to learn from.
+        contract: Contract of the resulting classifier.
+        steps: Number of batches.
+    """
+    torch.manual_seed(recipe.seed)
+    genres, settings = len(contract.labels), recipe.optimiser
+    network = GenreSTGCN(STGCNSettings(), window=contract.window, genres=genres)
+    average = AveragedModel(
+        network,
+        multi_avg_fn=get_ema_multi_avg_fn(settings.average),  # type: ignore[no-untyped-call]
+    )
+    optimiser = torch.optim.AdamW(
+        network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, settings.learning_rate, total_steps=steps + 1, pct_start=0.15
+    )
+    windows = RandomWindows(sequences, recipe)
+    network.train()
+    for step in range(steps):
+        inputs, labels = windows[step]
+        optimiser.zero_grad(set_to_none=True)
+        wanted = targets(labels, settings.label_smoothing, genres=genres)
+        loss = nn.functional.cross_entropy(network(inputs), wanted)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        average.update_parameters(network)
+    return GraphClassifier(average.module, contract)

@@ -4,7 +4,7 @@ Joints are (T, 17, 3) metres, Y up; seen by the camera x points to the image's r
 the camera, as in a `Pose`.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,22 +41,17 @@ def facing(joints: Array) -> Array:
     hips = (joints[:, LEFT_HIP] - joints[:, RIGHT_HIP])[:, [0, 2]]
     length = np.linalg.norm(hips, axis=-1, keepdims=True)
     x, z = (hips / np.maximum(length, 1e-6)).mean(axis=0)
-    return joints @ _about_y(np.arctan2(z, x)).T
+    return joints @ rotation_about("y", np.arctan2(z, x)).T
 
 
-def _about_y(angle: float) -> Array:
-    cos, sin = np.cos(angle), np.sin(angle)
-    return np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], np.float32)
-
-
-def _about_x(angle: float) -> Array:
-    cos, sin = np.cos(angle), np.sin(angle)
-    return np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]], np.float32)
-
-
-def _about_z(angle: float) -> Array:
-    cos, sin = np.cos(angle), np.sin(angle)
-    return np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]], np.float32)
+def rotation_about(axis: Literal["x", "y", "z"], angle: float) -> Array:
+    """Return the (3, 3) counterclockwise rotation about an axis, `angle` in radians."""
+    first, second = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
+    matrix = np.eye(3, dtype=np.float32)
+    matrix[first, first] = matrix[second, second] = np.cos(angle)
+    matrix[second, first] = np.sin(angle)
+    matrix[first, second] = -np.sin(angle)
+    return matrix
 
 
 def simulate_camera(
@@ -78,9 +73,9 @@ def simulate_camera(
     """
     kept = _frames(times, settings, rng)
     times, joints = times[kept], facing(joints[kept])
-    turn = _about_x(np.radians(rng.normal(0, settings.pitch)))
-    turn = turn @ _about_y(np.radians(rng.normal(0, settings.heading)))
-    turn = _about_z(np.radians(rng.normal(0, settings.roll))) @ turn
+    turn = rotation_about("x", np.radians(rng.normal(0, settings.pitch)))
+    turn = turn @ rotation_about("y", np.radians(rng.normal(0, settings.heading)))
+    turn = rotation_about("z", np.radians(rng.normal(0, settings.roll))) @ turn
     joints = pelvis_centred(_with_other_limbs(joints, settings.limbs, rng)) @ turn.T
     return times, _seen(times, joints, rng.uniform(*settings.noise), settings, rng)
 
@@ -107,7 +102,7 @@ def augment_track(
         times[kept],
         pelvis_centred(_with_other_limbs(joints[kept], settings.limbs, rng)),
     )
-    joints = joints @ _about_z(np.radians(rng.normal(0, settings.roll))).T
+    joints = joints @ rotation_about("z", np.radians(rng.normal(0, settings.roll))).T
     return times, _seen(times, joints, rng.uniform(0, settings.track_noise), settings, rng)
 
 

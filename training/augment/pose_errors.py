@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dancetype.engine.media.track import Track
 from dancetype.engine.skeleton import JOINTS, Array, pelvis_centred
+from dancetype.training.augment.camera import rotation_about
 from dancetype.training.data.aist import Sequence
 
 AXES: Final = ("x", "y", "depth")
@@ -110,8 +111,7 @@ def heading(truth: Array, found: Array) -> Array:
     angle = np.arctan2(
         (z * found[..., 0] - x * found[..., 2]).sum(), (x * found[..., 0] + z * found[..., 2]).sum()
     )
-    cos, sin = np.cos(angle), np.sin(angle)
-    return np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], np.float32)
+    return rotation_about("y", angle)
 
 
 def aligned(found: Array, truth: Array) -> Array:

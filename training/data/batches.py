@@ -1,6 +1,6 @@
-"""Batches to train on; batch k of a recipe is the same whoever asks, and in whatever order."""
+"""Batches to train on; batch k of a recipe is the same in any process and in any order."""
 
-from typing import Final
+from typing import Final, Literal, TypedDict
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from dancetype.engine.media.track import NOT_DANCING, Track
 from dancetype.engine.skeleton import Array
 from dancetype.engine.window import WindowSpec, cut_window
 from dancetype.training.augment.camera import augment_track, simulate_camera
-from dancetype.training.data.aist import Sequence
+from dancetype.training.data.aist import FRAMES_PER_SECOND, Sequence
 from dancetype.training.data.sampling import Dance, chances, idlers, of_sequences, of_tracks
 from dancetype.training.recipe import Recipe
 
@@ -38,6 +38,49 @@ def first_window(sequence: Sequence, spec: WindowSpec) -> Array:
 def _too_short(sequence: Sequence) -> FileError:
     text = sequence.name.text
     return FileError(f"{text}: {sequence.seconds:.1f} s is too short a sequence")
+
+
+class Prepared(TypedDict):
+    """Tensors of `prepare`."""
+
+    data: Tensor
+    labels: Tensor
+    genre_to_index: dict[str, int]
+
+
+def prepare(
+    sequences: list[Sequence],
+    *,
+    frames: int,
+    select: Literal["first", "even"],
+    velocity: bool,
+) -> Prepared:
+    """Return one window per sequence, normalised as every window is.
+
+    Args:
+        sequences: N sequences.
+        frames: T, frames per window.
+        select: "first" for the first T of the 60 frames a second, "even" for T frames spread over
+            the whole sequence.
+        velocity: Whether velocities (C = 6) follow the positions (C = 3).
+
+    Returns:
+        `data` [N,T,17,C] float32, `labels` [N] int64 and `genre_to_index`.
+
+    Raises:
+        FileError: A sequence is too short.
+    """
+    longest = max(sequence.seconds for sequence in sequences)
+    seconds = (frames - 1) / FRAMES_PER_SECOND if select == "first" else longest
+    shortest = seconds if select == "first" else min(s.seconds for s in sequences)
+    spec = WindowSpec(seconds, shortest, frames, axes="xyz", velocity=velocity, smooth=False)
+    windows = np.stack([first_window(sequence, spec) for sequence in sequences])
+    genres = [CODES.index(sequence.name.genre) for sequence in sequences]
+    return {
+        "data": torch.from_numpy(windows.reshape(len(windows), frames, 17, spec.channels)),
+        "labels": torch.tensor(genres, dtype=torch.int64),
+        "genre_to_index": {code: index for index, code in enumerate(CODES)},
+    }
 
 
 class ClipWindows(Dataset[tuple[Tensor, Tensor]]):

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancetype.engine.skeleton import JOINTS, Array
+from dancetype.training.augment.camera import rotation_about
 
 BONES: Final[tuple[tuple[str, str], ...]] = (
     ("root", ""),
@@ -121,7 +122,7 @@ class Bodies:
         pose = torch.eye(4)[None, None].repeat(1, self._model.bone_count, 1, 1)
         for index, name in enumerate(self._model.bone_labels):
             if name.startswith("finger") and not name.startswith("finger1"):
-                pose[0, index, :3, :3] = torch.tensor(_about_x(curl))
+                pose[0, index, :3, :3] = torch.tensor(rotation_about("x", curl))
         with torch.inference_mode():
             out = self._model(pose_parameters=pose, phenotype_kwargs=dict(build))
             joints = self._keypoints(out)[0].numpy().astype(np.float32) @ _TURN.T
@@ -159,11 +160,6 @@ def _owners(labels: list[str], parents: list[int]) -> NDArray[np.intp]:
         return BONE[labels[bone]]
 
     return np.array([owner(bone) for bone in range(len(labels))])
-
-
-def _about_x(angle: float) -> Array:
-    cos, sin = np.cos(angle), np.sin(angle)
-    return np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]], np.float32)
 
 
 def vertex_normals(vertices: Array, faces: NDArray[np.uint32]) -> Array:

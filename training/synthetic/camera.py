@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancetype.engine.skeleton import JOINTS, LEFT_HIP, RIGHT_HIP, Array
+from dancetype.training.augment.camera import rotation_about
 
 Floats = NDArray[np.float64]
 
@@ -65,7 +66,8 @@ def random_camera(joints: Array, rng: np.random.Generator) -> Camera:
         rng: where chance comes from.
     """
     heading = np.radians(rng.uniform(-180, 180) if rng.random() < 0.04 else rng.normal(0, 35))
-    joints = joints @ _about_y(heading).T
+    turn = rotation_about("y", heading)
+    joints = joints @ turn.T
     width, height = _SIZES[rng.integers(len(_SIZES))]
     stature = _stature(joints)
     pelvis = (joints[:, LEFT_HIP] + joints[:, RIGHT_HIP]) / 2
@@ -83,8 +85,8 @@ def random_camera(joints: Array, rng: np.random.Generator) -> Camera:
     eye = np.array([0, low[1] + rise - target[1], distance])
     # Steeper than this is a camera under the ceiling or on the floor, not one that films a dance.
     eye[1] = np.clip(eye[1], -0.3 * distance, 0.4 * distance)
-    rotation = _about_z(np.radians(rng.normal(0, 2.5))) @ _looking(-eye) @ _about_y(heading)
-    position = _about_y(heading).T @ (target + eye)
+    rotation = rotation_about("z", np.radians(rng.normal(0, 2.5))) @ _looking(-eye) @ turn
+    position = turn.T @ (target + eye)
     return Camera(width, height, float(focal), rotation.astype(np.float32), position)
 
 
@@ -117,13 +119,3 @@ def _looking(direction: Floats) -> Floats:
     right = np.cross([0, 1, 0], back)
     right /= np.linalg.norm(right)
     return np.stack([right, np.cross(back, right), back])
-
-
-def _about_y(angle: float) -> Array:
-    cos, sin = np.cos(angle), np.sin(angle)
-    return np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], np.float32)
-
-
-def _about_z(angle: float) -> Array:
-    cos, sin = np.cos(angle), np.sin(angle)
-    return np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]], np.float32)

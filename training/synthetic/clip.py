@@ -18,12 +18,11 @@ from dancetype.engine.skeleton import JOINTS, Array
 from dancetype.training.augment.camera import facing
 from dancetype.training.data.aist import FRAMES_PER_SECOND
 from dancetype.training.synthetic.backdrop import add_shadow, random_backdrop
-from dancetype.training.synthetic.body import Bodies
+from dancetype.training.synthetic.body import Bodies, Body
 from dancetype.training.synthetic.camera import Floats, kept_in_place, random_camera
 from dancetype.training.synthetic.look import random_build, random_outfit
-from dancetype.training.synthetic.posing import pose_body
+from dancetype.training.synthetic.posing import Motion, pose_body
 from dancetype.training.synthetic.renderer import Renderer, random_light
-from dancetype.training.synthetic.skin import Skin
 
 Frame = NDArray[np.uint8]
 
@@ -149,6 +148,34 @@ def _paste(picture: Array, figure: NDArray[Any], joints: Floats) -> None:
     share = cv2.GaussianBlur(part[..., 3], (3, 3), 0)[..., None] / 255
     below = picture[top:bottom, left:right]
     below += (part[..., :3] - below) * share
+
+
+class Skin:
+    """The surface of one body, moved with its bones by linear blend skinning.
+
+    Args:
+        body: Body at rest.
+        vertices: (V, 3) metres, the surface that moves: the body's own, or its clothes.
+    """
+
+    def __init__(self, body: Body, vertices: Array) -> None:
+        weights = body.weights[:, :, None]
+        ones = np.ones((len(vertices), 1), np.float32)
+        places = np.concatenate([vertices, ones], axis=1)[:, None]
+        self._places = np.ascontiguousarray((weights * places).reshape(len(vertices), -1))
+        self._normals = np.ascontiguousarray(
+            (weights * body.normals[:, None]).reshape(len(vertices), -1)
+        )
+        self._heads = body.heads
+
+    def frame(self, motion: Motion, index: int) -> tuple[Array, Array]:
+        """Return vertices (V, 3) in metres and their normals (V, 3), of about unit length."""
+        turned = np.swapaxes(motion.rotations[index], -1, -2)
+        scaled = turned * motion.scales[:, None, None]
+        rests = (self._heads[:, None] @ scaled)[:, 0]
+        moved = (motion.heads[index] - rests)[:, None]
+        places = np.concatenate([scaled, moved], axis=1).reshape(-1, 3)
+        return self._places @ places, self._normals @ turned.reshape(-1, 3)
 
 
 class Spoiler:

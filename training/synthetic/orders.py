@@ -1,9 +1,9 @@
 """What is to be rendered: stretches of AIST++ sequences, and people who do not dance."""
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -11,20 +11,6 @@ from dancetype.engine.media.track import NOT_DANCING
 from dancetype.engine.skeleton import Array
 from dancetype.training.data.aist import FRAMES_PER_SECOND, SequenceName, read_sequence
 from dancetype.training.synthetic.clip import Clip
-
-
-class Order(Protocol):
-    """A clip that is read only where it is rendered."""
-
-    @property
-    def name(self) -> str:
-        """Of the track's file, without ending."""
-
-    def clip(self, seed: int) -> Clip:
-        """Reads it; the same seed gives the same stretch."""
-
-
-_Order = TypeVar("_Order", bound=Order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +73,10 @@ class IdleOrder:
         return Clip(self.name, NOT_DANCING, self.joints)
 
 
+Order = DanceOrder | IdleOrder
+"""A clip that is read in the process that renders it."""
+
+
 def dance_orders(
     data: Path, names: list[str], *, seconds: float, advanced_clips: int
 ) -> list[DanceOrder]:
@@ -99,7 +89,7 @@ def dance_orders(
     return orders
 
 
-def shuffled(orders: list[_Order], seed: int) -> list[_Order]:
+def shuffled(orders: Sequence[Order], seed: int) -> list[Order]:
     """The same with genres and dancers mixed, so that what comes first is a sample of it all."""
     order = np.random.default_rng(seed).permutation(len(orders))
     return [orders[index] for index in order]

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 
 from dancetype.engine.skeleton import JOINTS, Array
+from dancetype.training.augment.camera import rotation_about
 from dancetype.training.synthetic.body import BONE, BONES, FACE, Body
 
 _INDEX: Final = {name: index for index, name in enumerate(JOINTS)}
@@ -187,7 +188,7 @@ def _foot(shank: Array, height: Array, rate: float) -> Array:
     tip = _unit(forward) * np.cos(raised)[:, None] - np.array([0, 1, 0]) * np.sin(raised)[:, None]
     across = np.cross(np.array([0, 1, 0], np.float32), _unit(forward))
     grounded = np.stack([across, np.cross(tip, across), tip], axis=-1)
-    hanging = shank @ _about_x(0.4)
+    hanging = shank @ rotation_about("x", 0.4)
     share = np.clip((0.22 - height) / 0.08, 0, 1) * np.clip(flatness * 2 - 0.4, 0, 1)
     share = _smoothed(share[:, None], 0.05 * rate)[:, 0]
     mixed = hanging * (1 - share)[:, None, None] + grounded * share[:, None, None]
@@ -260,11 +261,6 @@ def _unit(vectors: Array) -> Array:
 def _apply(rotations: Array, vector: Array) -> Array:
     turned: Array = np.einsum("...ij,...j->...i", rotations, vector)
     return turned
-
-
-def _about_x(angle: float) -> Array:
-    cos, sin = np.cos(angle), np.sin(angle)
-    return np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]], np.float32)
 
 
 def _frame(first: Array, second: Array) -> Array:

@@ -2,8 +2,8 @@ import numpy as np
 
 from dancetype.engine.skeleton import Array
 from dancetype.training.synthetic.body import BONES, Body
+from dancetype.training.synthetic.clip import Skin
 from dancetype.training.synthetic.posing import Motion, pose_body
-from dancetype.training.synthetic.skin import Skin
 
 
 def test_without_motion_the_skin_stays_at_rest(body: Body) -> None:
