@@ -44,31 +44,31 @@ check: $(VENV)/installed-dev
 	$(BIN)/mypy
 
 bench: $(VENV)/installed-dev
-	$(BIN)/python -m benchmarks.performance $(if $(VIDEOS),--videos "$(VIDEOS)") $(ARGS)
+	$(BIN)/python -m benchmarks performance $(if $(VIDEOS),--videos "$(VIDEOS)") $(ARGS)
 
 docs: $(VENV)/installed-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 pictures: $(VENV)/installed-dev
 	./docker/system-packages --test
-	$(BIN)/python -m benchmarks.pictures $(ARGS)
+	$(BIN)/python -m benchmarks pictures $(ARGS)
 
 soak: $(VENV)/installed-dev
 	./docker/system-packages --test
-	$(BIN)/python -m benchmarks.soak $(ARGS)
+	$(BIN)/python -m benchmarks soak $(ARGS)
 
 container: $(VENV)/installed-dev
 	DANCETYPE_CONTAINER=1 $(BIN)/python -m pytest tests/docker/test_image.py $(ARGS)
 
 reliability: $(VENV)/installed-dev
 	./docker/system-packages --test
-	$(BIN)/python -m benchmarks.reliability $(ARGS)
+	$(BIN)/python -m benchmarks reliability $(ARGS)
 
 RUNS ?= runs/accuracy
 accuracy: $(VENV)/installed-dev
 	@[ -n "$(DATA)" ] && [ -n "$(TRACKS)" ] || \
 		{ echo "say where the data is: make accuracy DATA=aist TRACKS=tracks" >&2; exit 1; }
-	$(BIN)/python -m benchmarks.accuracy --data "$(DATA)" --tracks "$(TRACKS)" --runs "$(RUNS)" \
+	$(BIN)/python -m benchmarks accuracy --data "$(DATA)" --tracks "$(TRACKS)" --runs "$(RUNS)" \
 		$(if $(RENDERED),--rendered "$(RENDERED)") $(if $(VIDEOS),--videos "$(VIDEOS)") $(ARGS)
 
 clean:

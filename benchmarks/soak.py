@@ -1,22 +1,17 @@
-"""Two hours of show in less, with cameras, broker and clients that fail all the time.
+"""Run two hours of show in 48 minutes, with cameras, broker and clients that fail all the time.
 
-Usage: python -m benchmarks.soak [--minutes 48] [--seed 1] [--out FILE]
-
-A minute of it stands for two and a half minutes of show: each source is to give ten predictions a
-second in place of four, and something fails every few seconds.
+A minute stands for two and a half minutes of show: each source gives ten predictions a second in
+place of four, and something fails every few seconds.
 """
 
 import argparse
-import json
 import random
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from threading import Event, Thread
@@ -25,14 +20,15 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.clips import pose_model, sample_clip
+from benchmarks.pages import save
 from benchmarks.soak_result import FACTOR, Result, Sample, held_to_the_end
 from dancetype.engine.errors import ExpectedError
-from dancetype.stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
 from tests.testbed.command import Command, Message, captured_after, is_prediction
 from tests.testbed.fault_proxy import HOST, Fault, FaultProxyThread
-from tests.testbed.mosquitto import MOSQUITTO
+from tests.testbed.mosquitto import MosquittoProcess
 from tests.testbed.rtsp_server import RtspServer, a_free_port, endless, write_stream
-from tests.testbed.websocket_crowd import finish_handshake, join
+from tests.testbed.websocket_crowd import Guests
 
 SHOW_MINUTES: Final = 120.0
 HOP: Final = 0.1
@@ -51,65 +47,6 @@ SETTLING: Final = 20.0
 # A camera that is away again sooner has not been back.
 STEADY: Final = 6.0
 FAULTS: Final = [fault for fault in Fault if fault is not Fault.NONE]
-
-
-class Broker:
-    """A Mosquitto that can be killed and started again.
-
-    Args:
-        folder: for its settings.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.port = a_free_port()
-        self._settings = folder / "mosquitto.conf"
-        # Started by root it would change to a user who may not read the folder.
-        self._settings.write_text(f"listener {self.port} {HOST}\nuser root\nallow_anonymous true\n")
-
-    def start(self) -> None:
-        """Starts it."""
-        assert MOSQUITTO, "the soak needs a broker: apt-get install mosquitto"
-        words = [MOSQUITTO, "-c", str(self._settings)]
-        self._process = subprocess.Popen(words, stderr=subprocess.DEVNULL)
-
-    def kill(self) -> None:
-        """Ends it without a goodbye."""
-        self._process.kill()
-        self._process.wait()
-
-
-class Guests:
-    """WebSocket clients that come and go.
-
-    Args:
-        port: of the server.
-    """
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._here: list[socket.socket] = []
-
-    def join(self, *, stuck: bool) -> None:
-        """One more comes; a stuck one never reads."""
-        guest = join(self._port, receive_buffer=2048 if stuck else None)
-        self._here.append(guest)
-        if not stuck:
-            Thread(target=self._read, args=(guest,), daemon=True).start()
-
-    def leave(self, number: int | None = None) -> None:
-        """So many go, or all, without a goodbye."""
-        for guest in self._here[:number]:
-            with suppress(OSError):
-                guest.shutdown(socket.SHUT_RDWR)
-            guest.close()
-        del self._here[:number]
-
-    @staticmethod
-    def _read(guest: socket.socket) -> None:
-        with suppress(OSError, SystemExit):
-            finish_handshake(guest)
-            while guest.recv(1 << 16):
-                pass
 
 
 class Soak:
@@ -133,11 +70,10 @@ class Soak:
         """Runs it."""
         shows = self._folder / "shows"
         shows.mkdir()
-        clip = fetch(SAMPLE_CLIP, cache_folder(), say=print)
-        fetch(POSE_MODELS["full"], cache_folder(), say=print)
-        write_stream(clip, shows / "left.mp4", width=320, height=180, fps=FPS)
+        pose_model()
+        write_stream(sample_clip(), shows / "left.mp4", width=320, height=180, fps=FPS)
         shutil.copy(shows / "left.mp4", shows / "right.mp4")
-        self._broker = Broker(self._folder)
+        self._broker = MosquittoProcess(a_free_port(), self._folder)
         self._broker.start()
         with ExitStack() as stack:
             stack.callback(lambda: self._broker.kill())
@@ -275,17 +211,17 @@ def soak(folder: Path, *, seconds: float, seed: int = 1) -> Result:
     return Soak(folder, seconds=seconds, seed=seed).run()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add how long the soak lasts."""
     parser.add_argument("--minutes", type=float, default=SHOW_MINUTES / FACTOR)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path)
-    args = parser.parse_args()
+    parser.add_argument("--out", type=Path, help="JSON file for the result")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the result; return 1 if there were problems."""
     with tempfile.TemporaryDirectory() as folder:
-        try:
-            result = soak(Path(folder), seconds=60 * args.minutes, seed=args.seed)
-        except ExpectedError as error:
-            sys.exit(f"error: {error}")
+        result = soak(Path(folder), seconds=60 * args.minutes, seed=args.seed)
     table = Table("what failed", "how often")
     for what, count in sorted(result.faults.items()):
         table.add_row(what, str(count))
@@ -295,9 +231,5 @@ def main() -> None:
     for problem in result.problems:
         console.print(f"does not hold: {problem}", markup=False)
     if args.out:
-        args.out.write_text(json.dumps(asdict(result)) + "\n")
-    sys.exit(bool(result.problems))
-
-
-if __name__ == "__main__":
-    main()
+        save(asdict(result), args.out)
+    return int(bool(result.problems))

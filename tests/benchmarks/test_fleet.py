@@ -1,9 +1,20 @@
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
 
-from benchmarks.fleet import Costs, Sample, part, plan
+from benchmarks.fleet import Costs, Sample, results
+from benchmarks.pages import render
 
 COSTS = Costs({5: 0.14, 15: 0.35}, resident=3e8, messages=5.0, received=4000.0, driver=0.0005)
 NOTHING = Sample(*[0.0] * 9)
+
+
+def page(*saturated: dict[str, Any]) -> str:
+    light = replace(NOTHING, posed=20.0)
+    return render("fleet", {**results([], COSTS, light), "saturated": saturated})
+
+
+def cells_of(row: str) -> list[str]:
+    return row.split("|")
 
 
 def test_rates_are_by_the_second() -> None:
@@ -13,7 +24,8 @@ def test_rates_are_by_the_second() -> None:
 
 
 def test_a_plan_is_so_many_times_what_one_camera_takes() -> None:
-    rows = dict(plan(1000, COSTS))
+    plan = page().partition("| what | how much |\n|---|---|\n")[2]
+    rows = {cells[1].strip(): cells[2].strip() for cells in map(cells_of, plan.splitlines())}
     assert rows["cores, at 5 poses a second"].startswith("200 (0.14 a camera")
     assert rows["cores, at 15 poses a second"].startswith("500 (0.35 a camera")
     assert rows["memory"] == "300 GB"
@@ -24,7 +36,11 @@ def test_a_plan_is_so_many_times_what_one_camera_takes() -> None:
 
 def test_the_page_has_a_row_for_each_number_of_nodes_and_says_what_it_cannot_show() -> None:
     fast = replace(NOTHING, posed=40.0, predictions=16.0)
-    text = part({1: (fast, None), 4: (fast, 8.25)}, COSTS, replace(NOTHING, posed=20.0))
+    one, four = (
+        {"nodes": nodes, "rates": asdict(fast), "back": back}
+        for nodes, back in ((1, None), (4, 8.25))
+    )
+    text = page(one, four)
     assert "| 1 | 40.0 | 16.0 |" in text
     assert "| 8.2 s |" in text
     assert "share the cores of one machine" in text

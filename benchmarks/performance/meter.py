@@ -1,6 +1,6 @@
 """`dancetype` with a meter about reading and about pose estimation, from outside.
 
-Usage: python -m benchmarks.performance.metered FILE run --source ...
+Usage: python -m benchmarks.performance.meter FILE run --source ...
 
 Adds a line of JSON to FILE twice a second: seconds of CPU time so far. What reading and pose
 estimation use on the threads that ask for them is measured about the calls themselves; what they

@@ -1,0 +1,263 @@
+"""The measured programs, each a process of its own with a reader of its predictions."""
+
+import json
+import re
+import socket
+import subprocess
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import Any, Final, Self
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import connect
+
+from benchmarks.processes import cpu_seconds, python_process
+from dancetype.engine.errors import ExpectedError
+
+_START_TIMEOUT: Final = 60.0
+_TICK: Final = 0.05
+_WARM_UP: Final = 3.0  # seconds after the first prediction: caches are warm, the window is full
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One prediction as it reached its reader; times in seconds since 1970.
+
+    Attributes:
+        source: Name of its source; empty if there is only one.
+        received: When it was received.
+        captured: When its newest frame was captured.
+        pose: Seconds that pose estimation of that frame took.
+        frames: Frames through pose estimation so far.
+        whole: Whether there was a window to classify.
+    """
+
+    source: str
+    received: float
+    captured: float
+    pose: float
+    frames: int
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Some seconds of a program, after its warm-up.
+
+    Attributes:
+        cpu: Seconds of all cores.
+        wall: Seconds that passed.
+        frames: Frames through pose estimation, as the predictions count them.
+        predictions: Predictions in that time.
+        memory: Bytes that the program held at the end.
+    """
+
+    cpu: float
+    wall: float
+    frames: float
+    predictions: tuple[Received, ...]
+    memory: int
+
+    @property
+    def cpu_ms_a_frame(self) -> float:
+        """CPU time of the whole process for each frame through pose estimation."""
+        return self.cpu / max(self.frames, 1) * 1e3
+
+    @property
+    def received_ms(self) -> NDArray[np.float64]:
+        """Time from the newest frame's capture to its reader, of each prediction."""
+        return np.array([each.received - each.captured for each in self.predictions]) * 1e3
+
+    @property
+    def pose_ms(self) -> NDArray[np.float64]:
+        """Time of pose estimation of these frames."""
+        return np.array([each.pose for each in self.predictions]) * 1e3
+
+    def figures(self) -> dict[str, Any]:
+        """Return what the page is rendered from."""
+        return {
+            "fps": self.frames / self.wall,
+            "cpu_ms": self.cpu_ms_a_frame,
+            "cores": self.cpu / self.wall,
+            "pose_ms": percentiles(self.pose_ms),
+            "received_ms": percentiles(self.received_ms),
+            "memory": self.memory,
+        }
+
+
+class Program(ABC):
+    """A program that runs while this is entered.
+
+    Args:
+        words: Module and arguments.
+        cores: Numbers of the cores it may use; all if empty.
+
+    Attributes:
+        predictions: Every prediction it has sent so far.
+        started: When its process was started, in seconds since 1970.
+    """
+
+    def __init__(self, words: Sequence[str | Path], *, cores: Sequence[int] = ()) -> None:
+        self.predictions: list[Received] = []
+        self.started = 0.0
+        self._words = words
+        self._cores = list(cores)
+
+    def __enter__(self) -> Self:
+        self.started = time.time()
+        module, *words = self._words
+        self._process = python_process(
+            str(module), *words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        if self._cores:
+            self._process.cpu_affinity(self._cores)
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        with suppress(psutil.NoSuchProcess):
+            self._process.terminate()
+        try:
+            self._process.wait(10)
+        except psutil.TimeoutExpired:
+            self._process.kill()
+        self._reader.join(10)
+
+    def wait_for(self, holds: Callable[[list[Received]], bool]) -> None:
+        """Wait until something holds of its predictions.
+
+        Raises:
+            ExpectedError: It has ended before, or takes too long.
+        """
+        deadline = time.monotonic() + _START_TIMEOUT
+        while not holds(self.predictions):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self._process.kill()
+                output = (self._process.communicate()[0] or "").strip()[-500:]
+                line = " ".join(map(str, self._words))
+                raise ExpectedError(f"{line}: no predictions: {output}")
+            time.sleep(_TICK)
+
+    def measure(self, seconds: float, *, sources: int = 1) -> Span:
+        """Measure the program for that long, once it is warm.
+
+        Raises:
+            ExpectedError: It sends nothing.
+        """
+        self.wait_for(lambda all_: len({each.source for each in all_ if each.whole}) == sources)
+        time.sleep(_WARM_UP)
+        first, cpu, start = len(self.predictions), cpu_seconds(self._process), time.monotonic()
+        time.sleep(seconds)
+        used, wall = cpu_seconds(self._process) - cpu, time.monotonic() - start
+        predictions = tuple(self.predictions[first:])
+        memory = self._process.memory_info().rss
+        return Span(used, wall, frames_a_second(predictions) * wall, predictions, memory)
+
+    @abstractmethod
+    def _read(self) -> None:
+        """Append to `predictions` what comes, on a thread of its own."""
+
+
+class Product(Program):
+    """`dancetype run`, with a client of its WebSocket.
+
+    Args:
+        words: Arguments after `run`.
+        cores: Numbers of the cores it may use; all if empty.
+        module: Module that runs it, and what comes before `run`.
+    """
+
+    def __init__(
+        self,
+        *words: str | Path,
+        cores: Sequence[int] = (),
+        module: Sequence[str | Path] = ("dancetype",),
+    ) -> None:
+        super().__init__([*module, "run", "--port", "0", *words], cores=cores)
+
+    def _read(self) -> None:
+        found = None
+        while not found and (line := self._process.stdout.readline()):
+            found = re.search(r"page: http://(\S+?)/", line)
+        if not found:
+            return
+        # A full pipe would block it.
+        Thread(target=self._process.stdout.read, daemon=True).start()
+        with suppress(WebSocketException, OSError), connect(f"ws://{found[1]}/ws") as client:
+            for text in client:
+                received = time.time()
+                message: dict[str, Any] = json.loads(text)
+                if message["type"] == "prediction":
+                    self.predictions.append(
+                        Received(
+                            source=message["source"],
+                            received=received,
+                            captured=message["times"]["capture"],
+                            pose=message["latency"]["pose"],
+                            frames=message["frames"]["posed"],
+                            whole=message["window"] > 0,
+                        )
+                    )
+
+
+class PlainLoop(Program):
+    """`benchmarks.performance.plain_loop`, with a reader at the other end of its socket.
+
+    Args:
+        source: File or address.
+        pose_model: File.
+        seconds: Time after which it ends.
+    """
+
+    def __init__(self, source: str | Path, pose_model: Path, *, seconds: float) -> None:
+        self._server = socket.create_server(("127.0.0.1", 0))
+        port = self._server.getsockname()[1]
+        words = ["benchmarks.performance.plain_loop", source, pose_model, "--port", str(port)]
+        super().__init__([*words, "--seconds", str(seconds)])
+
+    def _read(self) -> None:
+        self._server.settimeout(_START_TIMEOUT)
+        with self._server, self._server.accept()[0] as connection, connection.makefile() as lines:
+            for line in lines:
+                message = json.loads(line)
+                whole = "genre" in message
+                values = (message["captured"], message["pose"], message["frames"], whole)
+                self.predictions.append(Received("", time.time(), *values))
+
+
+def frames_a_second(predictions: Iterable[Received]) -> float:
+    """Return the rate of frames through pose estimation, from first to last of each source."""
+    ends: dict[str, tuple[Received, Received]] = {}
+    for each in predictions:
+        ends[each.source] = (ends.get(each.source, (each, each))[0], each)
+    return sum(
+        (last.frames - first.frames) / (last.received - first.received)
+        for first, last in ends.values()
+        if last is not first
+    )
+
+
+def together(spans: Sequence[Span]) -> Span:
+    """Return several spans of one program as one."""
+    return Span(
+        cpu=sum(span.cpu for span in spans),
+        wall=sum(span.wall for span in spans),
+        frames=sum(span.frames for span in spans),
+        predictions=tuple(each for span in spans for each in span.predictions),
+        memory=max(span.memory for span in spans),
+    )
+
+
+def percentiles(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return p50, p95 and p99."""
+    p50, p95, p99 = np.percentile(values, (50, 95, 99))
+    return float(p50), float(p95), float(p99)
