@@ -8,7 +8,6 @@ import urllib.request
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean
 from subprocess import DEVNULL
@@ -45,47 +44,14 @@ _CALLS: Final = 1000
 _UP_WITHIN: Final = 120.0
 _SETTLING: Final = 5.0
 _OF_CAMERA: Final = "dancetype_fleet_camera_"
-_OF_BROKER: Final = ("publish/messages/received", "publish/bytes/received", "bytes/received")
+_MESSAGES: Final = "publish/messages/received"
+_BYTES: Final = "bytes/received"
 
 
-@dataclass(frozen=True)
-class Sample:
-    """Totals so far, or rates; times in seconds, `received` in bytes."""
-
-    at: float
-    posed: float
-    predictions: float
-    cameras_cpu: float
-    driver_cpu: float
-    ray_cpu: float
-    published: float
-    payload: float
-    received: float
-
-    def rates(self, before: "Sample") -> "Sample":
-        """Return what was added per second since `before`."""
-        seconds = self.at - before.at
-        then = asdict(before)
-        return Sample(**{name: (now - then[name]) / seconds for name, now in asdict(self).items()})
-
-
-@dataclass(frozen=True)
-class Costs:
-    """Needs of one camera.
-
-    Attributes:
-        cores: Mean number of cores in use, by poses per second.
-        resident: Bytes of memory.
-        messages: Messages at the broker per second.
-        received: Bytes at the broker per second, MQTT's own included.
-        driver: Cores of the supervisor's machine.
-    """
-
-    cores: Mapping[int, float]
-    resident: float
-    messages: float
-    received: float
-    driver: float
+def per_second(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
+    """Return the rates between two samples, which hold totals so far and the time `at`."""
+    seconds = after["at"] - before["at"]
+    return {name: (after[name] - before[name]) / seconds for name in after if name != "at"}
 
 
 class Rig:
@@ -101,7 +67,7 @@ class Rig:
         self.broker = broker
         self._supervisor = supervisor
         self._page = page
-        self._broker_totals = dict.fromkeys(_OF_BROKER, 0.0)
+        self._broker_totals = dict.fromkeys((_MESSAGES, _BYTES), 0.0)
         self._ray_cpu: dict[int, float] = {}
 
     async def listen(self, client: Client) -> None:
@@ -130,26 +96,26 @@ class Rig:
                 await asyncio.sleep(0.2)
         await asyncio.sleep(_SETTLING)
 
-    def sample(self) -> Sample:
+    def sample(self) -> dict[str, float]:
         """Return all totals so far."""
         cameras = self.cameras()
         # The last value of a process that has ended since counts too.
         self._ray_cpu |= {each.pid: cpu_seconds(each) for each in _processes(_is_ray)}
-        return Sample(
-            time.monotonic(),
-            sum(cameras["frames_posed_total"].values()),
-            sum(cameras["predictions_total"].values()),
-            sum(cameras["cpu_seconds_total"].values()),
-            cpu_seconds(self._supervisor),
-            sum(self._ray_cpu.values()),
-            *self._broker_totals.values(),
-        )
+        return {
+            "at": time.monotonic(),
+            "posed": sum(cameras["frames_posed_total"].values()),
+            "predictions": sum(cameras["predictions_total"].values()),
+            "cameras_cpu": sum(cameras["cpu_seconds_total"].values()),
+            "driver_cpu": cpu_seconds(self._supervisor),
+            "ray_cpu": sum(self._ray_cpu.values()),
+            **self._broker_totals,
+        }
 
-    async def rates(self, seconds: float) -> Sample:
+    async def rates(self, seconds: float) -> dict[str, float]:
         """Return the rates over the next `seconds`."""
         before = self.sample()
         await asyncio.sleep(seconds)
-        return self.sample().rates(before)
+        return per_second(before, self.sample())
 
     async def seconds_until_all_publish(self, count: int) -> float:
         """Return the time until each of `count` cameras has published a prediction."""
@@ -224,29 +190,41 @@ async def throughput(count: int, folder: Path, seconds: float) -> dict[str, Any]
     return {"nodes": count, "rates": rates, "back": back}
 
 
-async def costs(folder: Path, seconds: float) -> tuple[Costs, Sample]:
-    """Return the needs of a camera when the machine is not saturated, and the rates of all."""
+async def costs(folder: Path, seconds: float) -> dict[str, Any]:
+    """Measure one camera when the machine is not saturated.
+
+    Returns:
+        `cores` in use by poses per second; `resident` bytes of memory; `messages` and bytes
+        `received` at the broker per second; `driver`, the cores of the supervisor; `fps`, the mean
+        of poses per second.
+    """
     clip = camera_clip(sample_clip(), folder)
     tables = "".join(
         f'[cameras.fps-{fps}]\nsource = "{clip}"\nloop = true\npose_fps = {fps}\n'
         for fps in POSE_FPS
     )
+    count = len(POSE_FPS)
     with ray_nodes(1, cores=4) as (cluster, _):
         async with run_fleet(cluster.address, tables, folder) as rig:
-            await rig.up(len(POSE_FPS))
+            await rig.up(count)
             before = rig.cameras()["cpu_seconds_total"]
             rates = await rig.rates(seconds)
             after = rig.cameras()["cpu_seconds_total"]
             resident = mean(each.memory_info().rss for each in _processes(_is_camera))
         driver = _call_seconds(cluster.address) + _bookkeeping_seconds(PLANNED)
-    if rates.posed < 0.9 * sum(POSE_FPS):
+    if rates["posed"] < 0.9 * sum(POSE_FPS):
         raise ExpectedError(
-            f"{rates.posed:.1f} poses a second instead of {sum(POSE_FPS)}: this machine is too "
+            f"{rates['posed']:.1f} poses a second instead of {sum(POSE_FPS)}: this machine is too "
             "busy with something else to be measured"
         )
-    used = {fps: (after[f"fps-{fps}"] - before[f"fps-{fps}"]) / seconds for fps in POSE_FPS}
-    count = len(POSE_FPS)
-    return Costs(used, resident, rates.published / count, rates.received / count, driver), rates
+    return {
+        "cores": {fps: (after[f"fps-{fps}"] - before[f"fps-{fps}"]) / seconds for fps in POSE_FPS},
+        "resident": resident,
+        "messages": rates[_MESSAGES] / count,
+        "received": rates[_BYTES] / count,
+        "driver": driver,
+        "fps": rates["posed"] / count,
+    }
 
 
 def _call_seconds(address: str) -> float:
@@ -287,19 +265,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def measure(args: argparse.Namespace) -> Results:
     """Measure the needs of a camera, and the throughput of each number of nodes."""
     with tempfile.TemporaryDirectory() as name:
-        cost, light = asyncio.run(costs(Path(name), args.seconds))
+        cost = asyncio.run(costs(Path(name), args.seconds))
         saturated = [asyncio.run(throughput(n, Path(name), args.seconds)) for n in NODES]
-    return results(saturated, cost, light)
+    return {"conditions": conditions(), "saturated": saturated, "cost": cost}
 
 
-def results(saturated: list[dict[str, Any]], cost: Costs, light: Sample) -> Results:
-    """Return all that the page is rendered from."""
-    return {
-        "conditions": conditions(),
-        "saturated": saturated,
-        "cameras": SATURATING,
-        "cost": cost,
-        "light_fps": light.posed / len(POSE_FPS),
-        "planned": PLANNED,
-        "load": LOAD,
-    }
+def page_values(results: Results) -> dict[str, Any]:
+    """Add to the results what was asked for."""
+    return {**results, "cameras": SATURATING, "planned": PLANNED, "load": LOAD}

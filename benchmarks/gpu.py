@@ -6,10 +6,8 @@ measured.
 
 import argparse
 import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass
 from time import perf_counter
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -29,27 +27,14 @@ _SECONDS: Final = 5.0
 _WARM_UP_CALLS: Final = 5
 
 
-@dataclass(frozen=True)
-class Row:
-    """One batch size.
-
-    Attributes:
-        batch: Windows per call.
-        cpu: Milliseconds of each call.
-        cuda: Milliseconds of each call.
-        difference: Largest difference between probabilities.
-    """
-
-    batch: int
-    cpu: Sequence[float]
-    cuda: Sequence[float]
-    difference: float
-
-
 def compare(
     cpu: WindowClassifier, cuda: WindowClassifier, batch: int, *, seconds: float = _SECONDS
-) -> Row:
+) -> dict[str, Any]:
     """Measure one batch size on each device for that many seconds.
+
+    Returns:
+        `batch`; `cpu` and `cuda`, the milliseconds of each call; `difference`, the largest one
+        between probabilities of the two devices.
 
     Raises:
         ExpectedError: The devices disagree.
@@ -60,7 +45,12 @@ def compare(
     difference = float(np.abs(cpu(windows) - cuda(windows)).max())
     if not difference < AGREEMENT:
         raise ExpectedError(f"at batch {batch} CUDA differs from the processor by {difference:.1e}")
-    return Row(batch, _times(cpu, windows, seconds), _times(cuda, windows, seconds), difference)
+    return {
+        "batch": batch,
+        "cpu": _times(cpu, windows, seconds),
+        "cuda": _times(cuda, windows, seconds),
+        "difference": difference,
+    }
 
 
 def _times(classifier: WindowClassifier, windows: Array, seconds: float) -> list[float]:

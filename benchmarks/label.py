@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -23,27 +22,13 @@ PART: Final = "label"
 NODES: Final = (1, 2, 4)
 
 
-@dataclass(frozen=True)
-class Pace:
-    """How fast an archive was labelled.
+def label(archive: Path, out: Path, nodes: int) -> dict[str, float]:
+    """Label an archive with so many nodes of one core each.
 
-    Attributes:
-        nodes: Number of Ray nodes, with one core each.
-        start: Seconds from the start of the command to its first row.
-        seconds: Seconds from then to the last row.
-        clips: Rows written in these.
-        cores: Cores of the machine in use on average in these.
+    Returns:
+        `start`, the seconds from the start of the command to its first row; `seconds`, from then to
+        the last; `clips`, the rows written in these; `cores`, those in use on average in these.
     """
-
-    nodes: int
-    start: float
-    seconds: float
-    clips: int
-    cores: float
-
-
-def label(archive: Path, out: Path, nodes: int) -> Pace:
-    """Label an archive with so many nodes of one core each."""
     with ray_nodes(nodes, cores=1) as (cluster, _):
         start = time.perf_counter()
         words = ("label", str(archive), "--out", str(out), "--address", str(cluster.address))
@@ -61,7 +46,13 @@ def label(archive: Path, out: Path, nodes: int) -> Pace:
         if process.returncode:
             raise ExpectedError("labelling has failed")
     clips = len(list(archive.iterdir())) - written
-    return Pace(nodes, first - start, last - first, clips, used)
+    return {
+        "nodes": nodes,
+        "start": first - start,
+        "seconds": last - first,
+        "clips": clips,
+        "cores": used,
+    }
 
 
 def _count_rows(rows: Path) -> int:

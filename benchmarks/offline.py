@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
@@ -26,23 +25,12 @@ PART: Final = "offline"
 _TARGET: Final = 0.9  # speed-up per core
 
 
-@dataclass(frozen=True)
-class Run:
-    """One run of the command.
+def classify(folder: Path, cores: Sequence[int], *words: str) -> dict[str, Any]:
+    """Run the command on these cores.
 
-    Attributes:
-        seconds: Time from its start to its end.
-        busy: Seconds of CPU time, its children's included.
-        answers: What it printed, which must not depend on the cores.
+    Returns:
+        `seconds` of the command, `busy` seconds of CPU time, and its `answers`.
     """
-
-    seconds: float
-    busy: float
-    answers: str
-
-
-def classify(folder: Path, cores: Sequence[int], *words: str) -> Run:
-    """Run the command on these cores."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", "dancetype", "classify", str(folder), "--csv", *words],
@@ -56,7 +44,7 @@ def classify(folder: Path, cores: Sequence[int], *words: str) -> Run:
     if done.returncode:
         raise ExpectedError("a clip could not be read, so there is nothing to write")
     busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Run(seconds, busy, done.stdout)
+    return {"seconds": seconds, "busy": busy, "answers": done.stdout}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -74,8 +62,8 @@ def measure(args: argparse.Namespace) -> Results:
         for _ in range(args.rounds):
             one.append(classify(Path(name), allowed[:1], "--jobs", "1"))
             every.append(classify(Path(name), allowed))
-            print(f"one core {one[-1].seconds:.1f} s, all {every[-1].seconds:.1f} s")
-    if len({run.answers for run in (*one, *every)}) > 1:
+            print(f"one core {one[-1]['seconds']:.1f} s, all {every[-1]['seconds']:.1f} s")
+    if len({run["answers"] for run in (*one, *every)}) > 1:
         raise ExpectedError("the answers are not the same each time")
     return {
         "conditions": conditions(),

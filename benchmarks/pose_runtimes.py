@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter, process_time
@@ -108,11 +109,7 @@ def _open(model: Path, runtime: PoseRuntime, threads: int) -> PoseEstimator:
 
 def _frames(clip: Path, most: int) -> Iterator[Frame]:
     with closing(FileSource(clip)) as source:
-        for _ in range(most):
-            frame = source.read()
-            if not frame:
-                return
-            yield frame
+        yield from islice(filter(None, iter(source.read, None)), most)
 
 
 def agreement(clip: str, beside: str, one: Run, other: Run) -> dict[str, Any]:

@@ -5,8 +5,7 @@ import re
 import socket
 import subprocess
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,11 +92,12 @@ class Span:
         }
 
 
-class Program(ABC):
+class Program:
     """A program that runs while this is entered.
 
     Args:
         words: Module and arguments.
+        receive: Function that yields its predictions, called on a thread of its own.
         cores: Numbers of the cores it may use; all if empty.
 
     Attributes:
@@ -105,17 +105,23 @@ class Program(ABC):
         started: When its process was started, in seconds since 1970.
     """
 
-    def __init__(self, words: Sequence[str | Path], *, cores: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        words: Sequence[str | Path],
+        receive: Callable[[psutil.Popen], Iterator[Received]],
+        *,
+        cores: Sequence[int] = (),
+    ) -> None:
         self.predictions: list[Received] = []
         self.started = 0.0
-        self._words = words
+        self._words = [str(word) for word in words]
+        self._receive = receive
         self._cores = list(cores)
 
     def __enter__(self) -> Self:
         self.started = time.time()
-        module, *words = self._words
         self._process = python_process(
-            str(module), *words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            *self._words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         if self._cores:
             self._process.cpu_affinity(self._cores)
@@ -143,8 +149,7 @@ class Program(ABC):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self._process.kill()
                 output = (self._process.communicate()[0] or "").strip()[-500:]
-                line = " ".join(map(str, self._words))
-                raise ExpectedError(f"{line}: no predictions: {output}")
+                raise ExpectedError(f"{' '.join(self._words)}: no predictions: {output}")
             time.sleep(_TICK)
 
     def measure(self, seconds: float, *, sources: int = 1) -> Span:
@@ -162,76 +167,75 @@ class Program(ABC):
         memory = self._process.memory_info().rss
         return Span(used, wall, frames_a_second(predictions) * wall, predictions, memory)
 
-    @abstractmethod
     def _read(self) -> None:
-        """Append to `predictions` what comes, on a thread of its own."""
+        for each in self._receive(self._process):
+            self.predictions.append(each)
 
 
-class Product(Program):
-    """`dancetype run`, with a client of its WebSocket.
+def open_product(
+    *words: str | Path, cores: Sequence[int] = (), module: Sequence[str | Path] = ("dancetype",)
+) -> Program:
+    """Return `dancetype run`, with a client of its WebSocket.
 
     Args:
         words: Arguments after `run`.
         cores: Numbers of the cores it may use; all if empty.
         module: Module that runs it, and what comes before `run`.
     """
-
-    def __init__(
-        self,
-        *words: str | Path,
-        cores: Sequence[int] = (),
-        module: Sequence[str | Path] = ("dancetype",),
-    ) -> None:
-        super().__init__([*module, "run", "--port", "0", *words], cores=cores)
-
-    def _read(self) -> None:
-        found = None
-        while not found and (line := self._process.stdout.readline()):
-            found = re.search(r"page: http://(\S+?)/", line)
-        if not found:
-            return
-        # A full pipe would block it.
-        Thread(target=self._process.stdout.read, daemon=True).start()
-        with suppress(WebSocketException, OSError), connect(f"ws://{found[1]}/ws") as client:
-            for text in client:
-                received = time.time()
-                message: dict[str, Any] = json.loads(text)
-                if message["type"] == "prediction":
-                    self.predictions.append(
-                        Received(
-                            source=message["source"],
-                            received=received,
-                            captured=message["times"]["capture"],
-                            pose=message["latency"]["pose"],
-                            frames=message["frames"]["posed"],
-                            whole=message["window"] > 0,
-                        )
-                    )
+    return Program([*module, "run", "--port", "0", *words], _receive_messages, cores=cores)
 
 
-class PlainLoop(Program):
-    """`benchmarks.performance.plain_loop`, with a reader at the other end of its socket.
+def _receive_messages(process: psutil.Popen) -> Iterator[Received]:
+    found = None
+    while not found and (line := process.stdout.readline()):
+        found = re.search(r"page: http://(\S+?)/", line)
+    if not found:
+        return
+    # A full pipe would block it.
+    Thread(target=process.stdout.read, daemon=True).start()
+    with suppress(WebSocketException, OSError), connect(f"ws://{found[1]}/ws") as client:
+        for text in client:
+            received = time.time()
+            message: dict[str, Any] = json.loads(text)
+            if message["type"] == "prediction":
+                yield Received(
+                    source=message["source"],
+                    received=received,
+                    captured=message["times"]["capture"],
+                    pose=message["latency"]["pose"],
+                    frames=message["frames"]["posed"],
+                    whole=message["window"] > 0,
+                )
+
+
+def open_plain_loop(source: str | Path, pose_model: Path, *, seconds: float) -> Program:
+    """Return `benchmarks.performance.plain_loop`, with a reader at the other end of its socket.
 
     Args:
         source: File or address.
         pose_model: File.
         seconds: Time after which it ends.
     """
+    server = socket.create_server(("127.0.0.1", 0))
+    words = ["benchmarks.performance.plain_loop", source, pose_model]
+    words += ["--port", str(server.getsockname()[1]), "--seconds", str(seconds)]
 
-    def __init__(self, source: str | Path, pose_model: Path, *, seconds: float) -> None:
-        self._server = socket.create_server(("127.0.0.1", 0))
-        port = self._server.getsockname()[1]
-        words = ["benchmarks.performance.plain_loop", source, pose_model, "--port", str(port)]
-        super().__init__([*words, "--seconds", str(seconds)])
-
-    def _read(self) -> None:
-        self._server.settimeout(_START_TIMEOUT)
-        with self._server, self._server.accept()[0] as connection, connection.makefile() as lines:
+    def receive(process: psutil.Popen) -> Iterator[Received]:
+        server.settimeout(_START_TIMEOUT)
+        with server, server.accept()[0] as connection, connection.makefile() as lines:
             for line in lines:
+                received = time.time()
                 message = json.loads(line)
-                whole = "genre" in message
-                values = (message["captured"], message["pose"], message["frames"], whole)
-                self.predictions.append(Received("", time.time(), *values))
+                yield Received(
+                    source="",
+                    received=received,
+                    captured=message["captured"],
+                    pose=message["pose"],
+                    frames=message["frames"],
+                    whole="genre" in message,
+                )
+
+    return Program(words, receive)
 
 
 def frames_a_second(predictions: Iterable[Received]) -> float:

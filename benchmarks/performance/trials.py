@@ -14,10 +14,10 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.performance.programs import (
-    PlainLoop,
-    Product,
     Program,
     Span,
+    open_plain_loop,
+    open_product,
     percentiles,
     together,
 )
@@ -56,34 +56,6 @@ class Pace:
     stream: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """CPU time for each frame through pose estimation, in milliseconds.
-
-    Attributes:
-        read: Reading, decoding and making images.
-        pose: Pose estimation.
-        rest: Everything else.
-    """
-
-    read: float
-    pose: float
-    rest: float
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Seconds from the start of the process.
-
-    Attributes:
-        word: Time to the first prediction, which has no window yet.
-        window: Time to the first window that was classified, without the seconds that it holds.
-    """
-
-    word: float
-    window: float
-
-
 @dataclass(slots=True)
 class Load:
     """A number of cameras at a time.
@@ -111,17 +83,19 @@ class Load:
 def beside(source: str | Path, pose_model: Path, pace: Pace) -> dict[str, Any]:
     """Measure the product, with each runtime, and the plain loop on one source, in turn."""
     programs: dict[str, Callable[[], Program]] = {
-        runtime: partial(Product, "--source", source, "--pose-runtime", runtime)
+        runtime: partial(open_product, "--source", source, "--pose-runtime", runtime)
         for runtime in RUNTIMES
     }
-    programs[PLAIN] = partial(PlainLoop, source, pose_model, seconds=pace.seconds + _START_SECONDS)
+    programs[PLAIN] = partial(
+        open_plain_loop, source, pose_model, seconds=pace.seconds + _START_SECONDS
+    )
     return in_turn(programs, pace)
 
 
 def thinned(source: str | Path, runtime: str, pace: Pace) -> dict[str, Any]:
     """Measure the product with every frame and with 15 a second, in turn."""
     words = ("--source", source, "--pose-runtime", runtime, "--pose-fps")
-    return in_turn({fps: partial(Product, *words, fps) for fps in ("30", "15")}, pace)
+    return in_turn({fps: partial(open_product, *words, fps) for fps in ("30", "15")}, pace)
 
 
 def in_turn(programs: Mapping[str, Callable[[], Program]], pace: Pace) -> dict[str, Any]:
@@ -134,12 +108,17 @@ def in_turn(programs: Mapping[str, Callable[[], Program]], pace: Pace) -> dict[s
     return {name: together(each).figures() for name, each in spans.items()}
 
 
-def parts(source: str | Path, runtime: str, pace: Pace) -> Parts:
-    """Measure where the product's CPU time goes."""
+def parts(source: str | Path, runtime: str, pace: Pace) -> dict[str, float]:
+    """Measure where the product's CPU time goes.
+
+    Returns:
+        Milliseconds for each frame through pose estimation: `read` (with decoding and making
+        images), `pose` and the `rest`.
+    """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "meter.jsonl"
         module = ("benchmarks.performance.meter", file)
-        with Product("--source", source, "--pose-runtime", runtime, module=module) as product:
+        with open_product("--source", source, "--pose-runtime", runtime, module=module) as product:
             product.measure(0.0)
             before = _newest(file)
             time.sleep(pace.seconds)
@@ -147,8 +126,8 @@ def parts(source: str | Path, runtime: str, pace: Pace) -> Parts:
     used = {name: now[name] - before[name] for name in before}
     read = used["read"] + used["open"]
     frames = max(used["pose_calls"], 1.0)
-    rest = used["all"] - read - used["pose"]
-    return Parts(read / frames * 1e3, used["pose"] / frames * 1e3, rest / frames * 1e3)
+    seconds = {"read": read, "pose": used["pose"], "rest": used["all"] - read - used["pose"]}
+    return {part: each / frames * 1e3 for part, each in seconds.items()}
 
 
 def _newest(file: Path) -> dict[str, float]:
@@ -157,17 +136,22 @@ def _newest(file: Path) -> dict[str, float]:
     return newest
 
 
-def start(source: str | Path, runtime: str, pace: Pace) -> Start:
-    """Measure how long the product takes from its start to its first predictions."""
+def start(source: str | Path, runtime: str, pace: Pace) -> dict[str, float]:
+    """Measure the start of the product.
+
+    Returns:
+        Seconds from the start of the process to the first prediction (`word`), which has no window
+        yet, and to the first window (`window`), without the seconds that it holds.
+    """
     least = Classifier(device="cpu").contract.window.min_seconds
     words, windows = [], []
     for _ in range(pace.starts):
-        with Product("--source", source, "--pose-runtime", runtime) as product:
+        with open_product("--source", source, "--pose-runtime", runtime) as product:
             product.wait_for(lambda predictions: any(each.whole for each in predictions))
             words.append(product.predictions[0].received - product.started)
             whole = next(each for each in product.predictions if each.whole)
             windows.append(whole.received - product.started - least)
-    return Start(median(words), median(windows))
+    return {"word": median(words), "window": median(windows)}
 
 
 def classifying(pace: Pace) -> dict[str, tuple[float, float, float]]:
@@ -211,7 +195,7 @@ def _loaded(
 ) -> Load:
     sources = [word for each in range(number) for word in ("--source", f"c{each}={source}")]
     words = (*sources, "--pose-runtime", runtime, "--pose-fps", str(CAMERA_FPS))
-    with Product(*words, cores=cores) as product:
+    with open_product(*words, cores=cores) as product:
         span = product.measure(pace.seconds, sources=number)
     return Load(
         cores=len(cores),

@@ -5,7 +5,7 @@ from benchmarks.pages import Results, number, render, save, share
 from benchmarks.performance import page_values
 from benchmarks.performance.goals import goals
 from benchmarks.performance.programs import Received, Span
-from benchmarks.performance.trials import PLAIN, Load, Parts, Start
+from benchmarks.performance.trials import PLAIN, Load
 from dancetype.engine.pose.base import DEFAULT_RUNTIME
 
 ACCURACY = """
@@ -36,9 +36,9 @@ def found(
         "conditions": "a machine",
         "machine": MACHINE,
         "beside": {"a.mp4": {DEFAULT_RUNTIME: span(cpu, late=late), PLAIN: span(10.0)}},
-        "parts": {"a.mp4": {DEFAULT_RUNTIME: Parts(1.0, 20.0, rest)}},
+        "parts": {"a.mp4": {DEFAULT_RUNTIME: {"read": 1.0, "pose": 20.0, "rest": rest}}},
         "thinned": {"a.mp4": {"30": span(6.0), "15": span(2.9)}},
-        "starts": {DEFAULT_RUNTIME: Start(1.5, 1.6)},
+        "starts": {DEFAULT_RUNTIME: {"word": 1.5, "window": 1.6}},
         "genre_model": {"cutting the window": (1, 2, 3), "classifying it": (1, 2, 2.5)},
         "loads": [*loads, Load(1, 2, 15, 150, 1.0)],
     }
