@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from threading import Event, Thread
 from typing import Final
@@ -35,27 +34,25 @@ HOP: Final = 0.1
 FPS: Final = 10
 
 CAMERAS: Final = ("left", "right")
-CALM: Final = "calm"
-"""A source whose way nothing ever breaks."""
+CALM: Final = "calm"  # a source that nothing ever happens to
+FAULTS: Final = [fault for fault in Fault if fault is not Fault.NONE]
+FAULTS_A_ROUND: Final = 4
 
 LEAST_SECONDS: Final = 180.0
-CUT_SECONDS: Final = 180.0
-"""Of the cut among the tests, which stand for seven and a half minutes of show."""
-FAULTS_A_ROUND: Final = 4
-# A dead connection is let go of within seconds, and a broker found again a little later.
+CUT_SECONDS: Final = 180.0  # length of the soak among the tests
+# A dead connection is closed within seconds, and a broker found again a little later.
 SETTLING: Final = 20.0
-# A camera that is away again sooner has not been back.
+# A camera that fails again sooner has not been back.
 STEADY: Final = 6.0
-FAULTS: Final = [fault for fault in Fault if fault is not Fault.NONE]
 
 
 class Soak:
-    """One long run of the command, and all that is done to it.
+    """One long run of the command under faults.
 
     Args:
-        folder: for its files.
-        seconds: how long it lasts.
-        seed: of what fails when.
+        folder: Folder for its files.
+        seconds: Length.
+        seed: Seed of the choice of faults.
     """
 
     def __init__(self, folder: Path, *, seconds: float, seed: int) -> None:
@@ -63,11 +60,11 @@ class Soak:
         self._seconds = seconds
         self._random = random.Random(seed)
         self._result = Result(seconds / 60)
-        self._calm_since: float | None = None
-        self._seen: dict[str, int] = {}
+        self._last_calm: float | None = None
+        self._last_seq: dict[str, int] = {}
 
     def run(self) -> Result:
-        """Runs it."""
+        """Start the servers and the command, and break what can break."""
         shows = self._folder / "shows"
         shows.mkdir()
         pose_model()
@@ -78,18 +75,18 @@ class Soak:
         with ExitStack() as stack:
             stack.callback(lambda: self._broker.kill())
             camera = stack.enter_context(RtspServer(shows))
-            self._ways = {
-                name: stack.enter_context(FaultProxyThread(HOST, camera.port)) for name in CAMERAS
+            ports = {**dict.fromkeys(CAMERAS, camera.port), "broker": self._broker.port}
+            self._proxies = {
+                name: stack.enter_context(FaultProxyThread(HOST, port))
+                for name, port in ports.items()
             }
-            broker = stack.enter_context(FaultProxyThread(HOST, self._broker.port))
-            self._ways["broker"] = broker
             words = [
                 *(
-                    f"--source={name}={endless(f'{name}.mp4', self._ways[name].port)}"
+                    f"--source={name}={endless(f'{name}.mp4', self._proxies[name].port)}"
                     for name in CAMERAS
                 ),
                 *(f"--source={CALM}=test:?fps={FPS / 2:g}", "--hop", str(HOP)),
-                *("--mqtt", f"mqtt://{HOST}:{broker.port}"),
+                *("--mqtt", f"mqtt://{HOST}:{self._proxies['broker'].port}"),
             ]
             self._command = stack.enter_context(Command(*words, folder=self._folder))
             self._guests = Guests(int(self._command.page.rpartition(":")[2]))
@@ -102,45 +99,46 @@ class Soak:
     def _soak(self) -> None:
         self._start = time.monotonic()
         over = Event()
-        sampling = Thread(target=self._sample_on, args=(over,), daemon=True)
+        sampling = Thread(target=self._sample_until, args=(over,), daemon=True)
         sampling.start()
         try:
-            self._come_to_rest()
+            self._check()
             while time.monotonic() - self._start < self._seconds:
                 for _ in range(FAULTS_A_ROUND):
-                    self._do_something()
-                self._come_to_rest()
+                    self._break_something()
+                self._check()
         finally:
             over.set()
             sampling.join()
 
-    def _do_something(self) -> None:
-        """One thing goes wrong, or a few clients come and go."""
-        way = self._random.choice([*CAMERAS, *CAMERAS, "broker"])
+    def _break_something(self) -> None:
+        """Cause one fault, while a few clients come and go."""
+        target = self._random.choice([*CAMERAS, *CAMERAS, "broker"])
         fault = self._random.choice(FAULTS)
         guests = self._random.randint(1, 4)
-        lasting = self._random.uniform(0.5, 5.0)
+        seconds = self._random.uniform(0.5, 5.0)
         for _ in range(guests):
             self._guests.join(stuck=self._random.random() < 0.3)
-        if way == "broker" and self._random.random() < 0.5:
-            self._count("broker killed")
+        if target == "broker" and self._random.random() < 0.5:
+            self._result.faults["broker killed"] += 1
             self._broker.kill()
-            time.sleep(lasting)
+            time.sleep(seconds)
             self._broker.start()
         else:
-            self._count(f"{'broker' if way == 'broker' else 'camera'} {fault.value}")
-            self._ways[way].set(fault)
-            time.sleep(lasting)
-            self._ways[way].set(Fault.NONE)
+            kind = "broker" if target == "broker" else "camera"
+            self._result.faults[f"{kind} {fault.value}"] += 1
+            self._proxies[target].set(fault)
+            time.sleep(seconds)
+            self._proxies[target].set(Fault.NONE)
         self._guests.leave(self._random.randint(0, guests))
         time.sleep(self._random.uniform(0.5, 2.0))
 
-    def _come_to_rest(self) -> None:
-        """Waits until all is well, and looks whether everything is as it was then before."""
+    def _check(self) -> None:
+        """Wait until all is well, and sample what the process holds then."""
         self._guests.leave()
         for name in CAMERAS:
             self._wait_for(name, captured_after(time.time()))
-        self._watch(self._command.take())
+        self._observe(self._command.take())
         time.sleep(STEADY)
         deadline = time.monotonic() + SETTLING
         checkpoints = self._result.checkpoints
@@ -159,39 +157,32 @@ class Soak:
             lambda message: message.source == name and wanted(message), within=SETTLING
         )
 
-    def _watch(self, messages: Sequence[Message]) -> None:
-        """Counts messages, and looks for gaps."""
+    def _observe(self, messages: Sequence[Message]) -> None:
+        """Count messages, and look for gaps."""
         for message in messages:
-            expected = self._seen.get(message.source, -1) + 1
+            expected = self._last_seq.get(message.source, -1) + 1
             if message.seq != expected:
                 self._result.problems.append(f"{message.source}: no message {expected}")
-            self._seen[message.source] = message.seq
+            self._last_seq[message.source] = message.seq
             self._result.predictions += is_prediction(message)
             if message.source == CALM and is_prediction(message):
-                before = self._calm_since or message.times.sent
-                gap = message.times.sent - before
+                gap = message.times.sent - (self._last_calm or message.times.sent)
                 self._result.longest_gap = max(self._result.longest_gap, gap)
-                self._calm_since = message.times.sent
+                self._last_calm = message.times.sent
 
-    def _sample_on(self, over: Event) -> None:
+    def _sample_until(self, over: Event) -> None:
         while not over.wait(1.0):
             self._result.samples.append(self._sample())
 
     def _sample(self) -> Sample:
         command = self._command
+        seconds = time.monotonic() - self._start
         return Sample(
-            time.monotonic() - self._start,
-            command.resident,
-            command.threads,
-            command.descriptors,
-            command.sockets,
+            seconds, command.resident, command.threads, command.descriptors, command.sockets
         )
 
-    def _count(self, what: str) -> None:
-        self._result.faults[what] = self._result.faults.get(what, 0) + 1
-
     def _judge(self) -> None:
-        self._watch(self._command.take())
+        self._observe(self._command.take())
         problems = self._result.problems
         problems += held_to_the_end(self._result)
         crashes = [line for line in self._command.said.splitlines() if "Traceback" in line]
@@ -201,10 +192,10 @@ class Soak:
 
 
 def soak(folder: Path, *, seconds: float, seed: int = 1) -> Result:
-    """Runs a soak of so many seconds, with its files in `folder`.
+    """Run a soak, with its files in `folder`.
 
     Raises:
-        ExpectedError: these are too few to tell anything.
+        ExpectedError: There are too few seconds for a result.
     """
     if seconds < LEAST_SECONDS:
         raise ExpectedError(f"a soak takes {LEAST_SECONDS:g} s or more, to be warm and to compare")
@@ -231,5 +222,5 @@ def run(args: argparse.Namespace) -> int:
     for problem in result.problems:
         console.print(f"does not hold: {problem}", markup=False)
     if args.out:
-        save(asdict(result), args.out)
+        save(vars(result), args.out)
     return int(bool(result.problems))
