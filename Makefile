@@ -2,6 +2,7 @@
 # make test    every test                                            (ARGS="-k window" some)
 # make check   ruff and mypy
 # make bench [VIDEOS=folder]   how fast it is, and docs/performance.md of it (ARGS=--quick)
+#              (python -m benchmarks lists what else can be measured)
 # make docs    the documentation as pages: build/site/index.html
 # make pictures    the pictures of README and docs, of the real pages in a real browser
 # make soak    two hours of a show full of faults, in 48 minutes     (ARGS="--minutes 5")

@@ -1,9 +1,9 @@
 """Models and clips that benchmarks measure with."""
 
 import argparse
+import math
 import shutil
 from contextlib import closing
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -52,27 +52,25 @@ def copy_clips(videos: Path, copies: int, folder: Path) -> list[str]:
 
 def repeated(clip: Path, folder: Path, *, seconds: float) -> Path:
     """Write the clip over and over into one file, without re-encoding, for at least `seconds`."""
-    out = folder / f"{clip.stem}.mp4"
-    with av.open(str(out), "w") as written:
-        video = None
-        shift = 0
-        length = Fraction(0)
-        while length < seconds:
-            with av.open(str(clip)) as read:
-                source = read.streams.video[0]
-                video = video or written.add_stream_from_template(source)
-                end = 0
-                for packet in read.demux(source):
-                    if packet.dts is None or packet.pts is None or packet.duration is None:
-                        continue
-                    end = max(end, packet.pts + packet.duration)
-                    packet.pts += shift
-                    packet.dts += shift
-                    packet.stream = video
-                    written.mux(packet)
-                assert source.time_base is not None
-                shift += end
-                length = shift * source.time_base
+    out, playlist = folder / f"{clip.stem}.mp4", folder / f"{clip.stem}.txt"
+    with av.open(str(clip)) as once:
+        source = once.streams.video[0]
+        assert source.duration is not None
+        assert source.time_base is not None
+        length = float(source.duration * source.time_base)
+    # Without the duration, a longer sound track would leave gaps in the picture.
+    entry = f"file '{clip.resolve()}'\nduration {length}\n"
+    playlist.write_text(entry * math.ceil(seconds / length), encoding="utf-8")
+    with (
+        av.open(str(playlist), format="concat", options={"safe": "0"}) as read,
+        av.open(str(out), "w") as written,
+    ):
+        source = read.streams.video[0]
+        video = written.add_stream_from_template(source)
+        for packet in read.demux(source):
+            if packet.dts is not None:
+                packet.stream = video
+                written.mux(packet)
     return out
 
 

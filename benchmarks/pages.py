@@ -24,9 +24,7 @@ Results = Mapping[str, Any]
 """Figures of one benchmark, as JSON has them."""
 
 _CPU: Final = Path("/proc/cpuinfo")
-_VECTOR_FLAGS: Final = (
-    *("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimddp"),
-)
+_VECTORS: Final = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimddp")
 
 
 def save(results: Results, file: Path) -> Results:
@@ -136,7 +134,7 @@ def machine() -> dict[str, Any]:
     flags = " ".join(_cpu_lines("flags") + _cpu_lines("features")).split()
     return {
         "architecture": platform.machine(),
-        "vectors": [flag for flag in _VECTOR_FLAGS if flag in flags],
+        "vectors": [flag for flag in _VECTORS if flag in flags],
         "memory": psutil.virtual_memory().total,
         "system": platform.system(),
         "python": platform.python_version(),

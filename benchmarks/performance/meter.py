@@ -1,11 +1,10 @@
-"""`dancetype` with a meter about reading and about pose estimation, from outside.
+"""`dancetype` with a meter around reading and around pose estimation.
 
 Usage: python -m benchmarks.performance.meter FILE run --source ...
 
-Adds a line of JSON to FILE twice a second: seconds of CPU time so far. What reading and pose
-estimation use on the threads that ask for them is measured about the calls themselves; what they
-use on threads of their own, by the names of these: a thread takes the name of the one that started
-it, or has one from FFmpeg or MediaPipe. All the rest counts as the rest.
+Twice a second it adds a line of JSON to FILE: seconds of CPU time so far. The calls themselves are
+measured on the threads that make them. Threads that these calls start are found by their names: a
+thread inherits the name of the thread that starts it, or has one from FFmpeg or MediaPipe.
 """
 
 import json
@@ -19,8 +18,8 @@ from pathlib import Path
 from threading import Lock, Thread, get_native_id
 from typing import Any, Final
 
-import dancetype.engine.pose.opening
-import dancetype.stream.sources.opening
+import dancetype.engine.pose.opening as pose_opening
+import dancetype.stream.sources.opening as source_opening
 from dancetype.cli import main
 
 _TASKS: Final = Path("/proc/self/task")
@@ -34,16 +33,16 @@ class Meter:
     def __init__(self) -> None:
         self._seconds = dict.fromkeys(_PREFIXES, 0.0) | {"open": 0.0}
         self._calls = Counter[str]()
-        self._ours: set[int] = set()
+        self._callers: set[int] = set()
         self._lock = Lock()
 
     def name_thread(self, part: str) -> None:
-        """Names this thread, and so those that it will start, after a part."""
-        self._ours.add(get_native_id())
+        """Name this thread, and so those that it will start, after a part."""
+        self._callers.add(get_native_id())
         (_TASKS / str(get_native_id()) / "comm").write_text(part)
 
     def measured(self, part: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        """`call`, measured."""
+        """Return `call`, whose CPU time is added to a part."""
 
         @wraps(call)
         def measured(*args: Any, **kwargs: Any) -> Any:
@@ -59,7 +58,7 @@ class Meter:
         return measured
 
     def snapshot(self) -> dict[str, float]:
-        """Seconds of all but the thread that asks, of each part; and how often it was called."""
+        """Return seconds of all threads but this one and of each part, and numbers of calls."""
         with self._lock:
             seconds, calls = dict(self._seconds), dict(self._calls)
         for task in _TASKS.iterdir():
@@ -68,45 +67,37 @@ class Meter:
                 name = (task / "comm").read_text().strip()
                 used = int((task / "schedstat").read_text().split()[0]) / 1e9
                 for part, prefixes in _PREFIXES.items():
-                    if name.startswith(prefixes) and int(task.name) not in self._ours:
+                    if name.startswith(prefixes) and int(task.name) not in self._callers:
                         seconds[part] += used
         counts = {f"{part}_calls": number for part, number in calls.items()}
         return {"all": time.process_time() - time.thread_time(), **seconds, **counts}
 
+    def wrap(self, module: Any, function: str, thread: str, method: str) -> None:
+        """Measure `method` of what a module's function opens, on a thread that is named for it."""
+        opened = getattr(module, function)
 
-def meter(file: Path) -> None:
-    """Measures whatever this process runs from now on."""
-    meter = Meter()
-    open_source = dancetype.stream.sources.opening.open_source
-    open_estimator = dancetype.engine.pose.opening.open_estimator
+        @wraps(opened)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            self.name_thread(thread)
+            call = self.measured("open", opened) if thread == "read" else opened
+            found = call(*args, **kwargs)
+            setattr(found, method, self.measured(thread, getattr(found, method)))
+            return found
 
-    @wraps(open_source)
-    def metered_source(*args: Any, **kwargs: Any) -> Any:
-        meter.name_thread("read")
-        source: Any = meter.measured("open", open_source)(*args, **kwargs)
-        source.read = meter.measured("read", source.read)
-        return source
+        # Imported where it is needed, so that a run finds this one.
+        setattr(module, function, wrapped)
 
-    @wraps(open_estimator)
-    def metered_estimator(*args: Any, **kwargs: Any) -> Any:
-        meter.name_thread("pose")
-        estimator: Any = open_estimator(*args, **kwargs)
-        estimator.people = meter.measured("pose", estimator.people)
-        return estimator
-
-    # Both are imported where they are needed, so that a run finds these.
-    dancetype.stream.sources.opening.open_source = metered_source
-    dancetype.engine.pose.opening.open_estimator = metered_estimator
-
-    def write() -> None:
+    def write(self, file: Path) -> None:
+        """Write snapshots to a file without end."""
         with file.open("w", encoding="utf-8", buffering=1) as lines:
             while True:
-                lines.write(json.dumps(meter.snapshot()) + "\n")
+                lines.write(json.dumps(self.snapshot()) + "\n")
                 time.sleep(_TICK)
-
-    Thread(target=write, daemon=True).start()
 
 
 if __name__ == "__main__":
-    meter(Path(sys.argv.pop(1)))
+    meter = Meter()
+    meter.wrap(source_opening, "open_source", "read", "read")
+    meter.wrap(pose_opening, "open_estimator", "pose", "people")
+    Thread(target=meter.write, args=(Path(sys.argv.pop(1)),), daemon=True).start()
     main()
