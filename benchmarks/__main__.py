@@ -33,7 +33,7 @@ BENCHMARKS: Final = {
 """What each benchmark measures, and where its figures go. The names are those of the modules."""
 
 
-# A benchmark is a module with `add_options(parser)` and either
+# A benchmark is a module that may have `add_options(parser)`, and has either
 # - PAGE, `measure(args)`, which returns results that JSON can hold, and a template of its name;
 #   PART if the template is only a part of the page, and `page_values(results)` if the template
 #   needs more than the results; or
@@ -60,7 +60,8 @@ def _run(name: str, words: Sequence[str]) -> int:
         description=module.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    module.add_options(parser)
+    if hasattr(module, "add_options"):
+        module.add_options(parser)
     if not hasattr(module, "PAGE"):
         return module.run(parser.parse_args(words)) or 0
     from benchmarks.pages import RESULTS, save

@@ -258,7 +258,6 @@ def _bookkeeping_seconds(count: int) -> float:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add how long each run is measured."""
     parser.add_argument("--seconds", type=float, default=20.0)
 
 

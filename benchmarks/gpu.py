@@ -73,10 +73,6 @@ def _gpu_name() -> str:
     return output.strip().splitlines()[0]
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add nothing; there is nothing to choose."""
-
-
 def measure(args: argparse.Namespace) -> Results:
     """Compare all batch sizes if there is a GPU."""
     cpu, cuda = Classifier(device="cpu"), Classifier(device="cuda")

@@ -60,7 +60,6 @@ def _count_rows(rows: Path) -> int:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the clips."""
     add_copies_options(parser)
 
 

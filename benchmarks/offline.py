@@ -48,7 +48,6 @@ def classify(folder: Path, cores: Sequence[int], *words: str) -> dict[str, Any]:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the clips and how often they are analysed."""
     add_copies_options(parser)
     parser.add_argument("--rounds", type=int, default=2)
 

@@ -52,7 +52,6 @@ def measure(video: Path, frames: int) -> dict[str, list[float]]:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the clip."""
     parser.add_argument("video", type=Path, nargs="?", help="clip (default: the sample clip)")
     parser.add_argument("--frames", type=int, default=240)
 

@@ -211,7 +211,6 @@ def _look(
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add what to look at."""
     parser.add_argument("--data", type=Path, help="AIST++ folder")
     parser.add_argument("--video", type=Path, action="append", default=[], help="of several people")
     parser.add_argument("--most", type=int, default=4, help="people to look for at most")

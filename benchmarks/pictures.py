@@ -114,7 +114,6 @@ def _footage(theme: str) -> Image.Image:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add where the pictures go."""
     parser.add_argument("--out", type=Path, default=DOCS / "pictures", help="folder")
 
 

@@ -13,7 +13,6 @@ from dancetype.training.data.aist import read_sequence
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add where the data is, and where the noise goes."""
     parser.add_argument("--data", type=Path, required=True, help="AIST++ folder")
     parser.add_argument("--tracks", type=Path, required=True, help="tracks of real clips")
     parser.add_argument("--out", type=Path, default=ROOT / "training" / "mediapipe_full.json")

@@ -161,7 +161,6 @@ def speed(runtime: PoseRuntime, cores: int, runs: Sequence[Run]) -> dict[str, An
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the clips."""
     parser.add_argument("clips", type=Path, nargs="+", metavar="CLIP")
     parser.add_argument("--frames", type=int, default=100_000, help="frames of each clip at most")
 

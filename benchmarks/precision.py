@@ -101,7 +101,6 @@ def _shares(evaluation: Evaluation) -> tuple[float, float]:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add where data and networks are."""
     for name in ("data", "tracks", "runs"):
         parser.add_argument(f"--{name}", type=Path, required=True)
 

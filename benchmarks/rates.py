@@ -27,7 +27,6 @@ def thinned(clip: Filmed, fps: float) -> Filmed:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add where the data is."""
     parser.add_argument("--data", type=Path, required=True, help="AIST++ folder")
     parser.add_argument("--runs", type=Path, required=True, help="folder of `make accuracy`")
 

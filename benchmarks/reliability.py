@@ -72,7 +72,6 @@ def _run_tests() -> str:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the file of an earlier run."""
     parser.add_argument("--figures", type=Path, help="file of figures, in place of a run")
 
 

@@ -203,7 +203,6 @@ def soak(folder: Path, *, seconds: float, seed: int = 1) -> Result:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add how long the soak lasts."""
     parser.add_argument("--minutes", type=float, default=SHOW_MINUTES / FACTOR)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, help="JSON file for the result")

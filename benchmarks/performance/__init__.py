@@ -28,7 +28,6 @@ _CAMERA: Final = "RTSP, 1280 x 720, 30/s"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the clips and how much is measured."""
     parser.add_argument("--videos", type=Path, help="folder of real clips")
     parser.add_argument("--quick", action="store_true", help="one round, a few seconds each")
 

@@ -65,29 +65,20 @@ class Span:
     predictions: tuple[Received, ...]
     memory: int
 
-    @property
-    def cpu_ms_a_frame(self) -> float:
-        """CPU time of the whole process for each frame through pose estimation."""
-        return self.cpu / max(self.frames, 1) * 1e3
-
-    @property
-    def received_ms(self) -> NDArray[np.float64]:
-        """Time from the newest frame's capture to its reader, of each prediction."""
-        return np.array([each.received - each.captured for each in self.predictions]) * 1e3
-
-    @property
-    def pose_ms(self) -> NDArray[np.float64]:
-        """Time of pose estimation of these frames."""
-        return np.array([each.pose for each in self.predictions]) * 1e3
-
     def figures(self) -> dict[str, Any]:
-        """Return what the page is rendered from."""
+        """Return what the page is rendered from; times as p50, p95 and p99.
+
+        `received_ms` is the time from the newest frame's capture until its prediction had reached
+        the reader, `pose_ms` that of pose estimation of these frames.
+        """
+        received = [each.received - each.captured for each in self.predictions]
+        pose = [each.pose for each in self.predictions]
         return {
             "fps": self.frames / self.wall,
-            "cpu_ms": self.cpu_ms_a_frame,
+            "cpu_ms": self.cpu / max(self.frames, 1) * 1e3,
             "cores": self.cpu / self.wall,
-            "pose_ms": percentiles(self.pose_ms),
-            "received_ms": percentiles(self.received_ms),
+            "pose_ms": percentiles(np.array(pose) * 1e3),
+            "received_ms": percentiles(np.array(received) * 1e3),
             "memory": self.memory,
         }
 

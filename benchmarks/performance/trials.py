@@ -196,11 +196,11 @@ def _loaded(
     sources = [word for each in range(number) for word in ("--source", f"c{each}={source}")]
     words = (*sources, "--pose-runtime", runtime, "--pose-fps", str(CAMERA_FPS))
     with open_product(*words, cores=cores) as product:
-        span = product.measure(pace.seconds, sources=number)
+        figures = product.measure(pace.seconds, sources=number).figures()
     return Load(
         cores=len(cores),
         cameras=number,
-        fps=span.frames / span.wall / number,
-        late_ms=percentiles(span.received_ms)[1],
-        busy=span.cpu / span.wall / len(cores),
+        fps=figures["fps"] / number,
+        late_ms=figures["received_ms"][1],
+        busy=figures["cores"] / len(cores),
     )

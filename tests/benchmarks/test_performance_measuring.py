@@ -41,15 +41,15 @@ def test_frames_are_counted_from_the_first_to_the_last_prediction_of_each_source
 
 def test_spans_of_one_program_count_as_one() -> None:
     both = together([span(1.0, 20, memory=5), span(2.0, 40, memory=9)])
-    assert both.cpu_ms_a_frame == pytest.approx(3.0 / 60 * 1e3)
+    assert both.figures()["cpu_ms"] == pytest.approx(3.0 / 60 * 1e3)
     assert (both.wall, both.memory, len(both.predictions)) == (4.0, 9, 2)
 
 
 def test_latency_is_from_capture_to_the_reader() -> None:
     predictions = (received(1, 5.0, captured=4.96),)
     one = Span(cpu=1, wall=1, frames=1, predictions=predictions, memory=1)
-    assert one.received_ms == pytest.approx([40])
-    assert one.pose_ms == pytest.approx([30])
+    assert one.figures()["received_ms"] == pytest.approx((40, 40, 40))
+    assert one.figures()["pose_ms"] == pytest.approx((30, 30, 30))
 
 
 def test_percentiles_are_the_middle_and_the_slow_ends() -> None:
