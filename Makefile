@@ -3,6 +3,7 @@
 # make unit    the tests that need no broker, server, browser or Ray: the same as a bare pytest
 # make check   ruff, mypy and the import rules of docs/design.md
 # make bench [VIDEOS=folder]   how fast it is, and docs/performance.md of it (ARGS=--quick)
+#              (python -m benchmarks lists what else can be measured)
 # make docs    the documentation as pages: build/site/index.html
 # make pictures    the pictures of README and docs, of the real pages in a real browser
 # make soak    two hours of a show full of faults, in 48 minutes     (ARGS="--minutes 5")
@@ -50,31 +51,31 @@ check: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 
 bench: $(VENV)/installed-dev
-	$(BIN)/python -m benchmarks.performance $(if $(VIDEOS),--videos "$(VIDEOS)") $(ARGS)
+	$(BIN)/python -m benchmarks performance $(if $(VIDEOS),--videos "$(VIDEOS)") $(ARGS)
 
 docs: $(VENV)/installed-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 pictures: $(VENV)/installed-dev
 	./docker/system-packages --test
-	$(BIN)/python -m benchmarks.pictures $(ARGS)
+	$(BIN)/python -m benchmarks pictures $(ARGS)
 
 soak: $(VENV)/installed-dev
 	./docker/system-packages --test
-	$(BIN)/python -m benchmarks.soak $(ARGS)
+	$(BIN)/python -m benchmarks soak $(ARGS)
 
 container: $(VENV)/installed-dev
 	DANCETYPE_CONTAINER=1 $(BIN)/python -m pytest tests/docker/test_image.py $(ARGS)
 
 reliability: $(VENV)/installed-dev
 	./docker/system-packages --test
-	$(BIN)/python -m benchmarks.reliability $(ARGS)
+	$(BIN)/python -m benchmarks reliability $(ARGS)
 
 RUNS ?= runs/accuracy
 accuracy: $(VENV)/installed-dev
 	@[ -n "$(DATA)" ] && [ -n "$(TRACKS)" ] || \
 		{ echo "say where the data is: make accuracy DATA=aist TRACKS=tracks" >&2; exit 1; }
-	$(BIN)/python -m benchmarks.accuracy --data "$(DATA)" --tracks "$(TRACKS)" --runs "$(RUNS)" \
+	$(BIN)/python -m benchmarks accuracy --data "$(DATA)" --tracks "$(TRACKS)" --runs "$(RUNS)" \
 		$(if $(RENDERED),--rendered "$(RENDERED)") $(if $(VIDEOS),--videos "$(VIDEOS)") $(ARGS)
 
 clean:

@@ -1,82 +1,72 @@
-"""Times the path of a frame on a real clip, each part as a share of the pose model's own time.
-
-Usage: python benchmarks/path.py [VIDEO] [--frames 240]
-"""
+"""Time each step between a frame and a prediction on a real clip, in one process."""
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
-from typing import Any
 
 import cv2
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.clips import pose_model, sample_clip
+from benchmarks.timer import timer
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.ring_buffer import RingBuffer
 from dancetype.engine.rolling import RollingEstimate
 from dancetype.engine.window import cut_window
-from dancetype.stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
 from dancetype.stream.system import filter_native_stderr
 
-
-def timed(seconds: list[float], call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    start = perf_counter()
-    result = call(*args, **kwargs)
-    seconds.append(perf_counter() - start)
-    return result
+_WARM_UP_CALLS = 5
 
 
 def measure(video: Path, frames: int) -> dict[str, list[float]]:
-    """Seconds of each call of each part, over the clip again and again until `frames` are seen."""
-    parts: dict[str, list[float]] = {"decode": [], "pose": [], "window": [], "classify": []}
-    parts["rolling"] = []
+    """Return the seconds of each call of each step; the clip is repeated until it has `frames`."""
+    spent: dict[str, list[float]] = {
+        step: [] for step in ("decode", "pose", "window", "classify", "rolling")
+    }
     classifier = Classifier(device="cpu")
     spec = classifier.contract.window
     buffer, rolling = RingBuffer(spec.seconds), RollingEstimate(classifier.contract.labels)
+    cut = timer(spent["window"], cut_window)
+    classify = timer(spent["classify"], classifier)
+    update = timer(spent["rolling"], rolling.update)
     time = 0.0
-    with open_estimator(fetch(POSE_MODELS["full"], cache_folder(), say=print)) as estimator:
-        while len(parts["pose"]) < frames:
+    with open_estimator(pose_model()) as estimator:
+        find_pose = timer(spent["pose"], estimator.landmarks)
+        while len(spent["pose"]) < frames:
             capture = cv2.VideoCapture(str(video))
-            while len(parts["pose"]) < frames:
-                ok, image = timed(parts["decode"], capture.read)
+            decode = timer(spent["decode"], capture.read)
+            while len(spent["pose"]) < frames:
+                ok, image = decode()
                 if not ok:
                     break
                 time += 1 / 30
-                found = timed(parts["pose"], estimator.landmarks, image, time)
+                found = find_pose(image.astype(np.uint8, copy=False), time)
                 buffer.append(time, None if found is None else found.pose())
-                window = timed(parts["window"], cut_window, *buffer.track(), spec, end=time)
-                if window.features is None:
-                    continue
-                windows = window.features[None]
-                probabilities = timed(parts["classify"], classifier, windows)[0]
-                timed(parts["rolling"], rolling.update, time, probabilities)
+                window = cut(*buffer.track(), spec, end=time)
+                if window.features is not None:
+                    update(time, classify(window.features[None])[0])
             capture.release()
-    return parts
+    return spent
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("video", type=Path, nargs="?")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("video", type=Path, nargs="?", help="clip (default: the sample clip)")
     parser.add_argument("--frames", type=int, default=240)
-    args = parser.parse_args()
-    video = args.video or fetch(SAMPLE_CLIP, cache_folder(), say=print)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print a table of all steps."""
+    video = args.video or sample_clip()
     with filter_native_stderr():
-        parts = measure(video, args.frames)
-    pose = float(np.mean(parts["pose"][5:]))
+        spent = measure(video, args.frames)
+    pose = float(np.mean(spent["pose"][_WARM_UP_CALLS:]))
     table = Table(title=f"{video.name}: one thread of calls, {args.frames} frames")
     for column in ("part", "p50 ms", "p95 ms", "p99 ms", "mean / mean of pose"):
         table.add_column(column, justify="right")
-    for part, seconds in parts.items():
-        # The first calls warm caches up.
-        warm = np.array(seconds[5:]) if len(seconds) > 5 else np.array([np.nan])
-        p50, p95, p99 = np.percentile(warm, [50, 95, 99]) * 1e3
-        table.add_row(part, *(f"{v:.2f}" for v in (p50, p95, p99)), f"{warm.mean() / pose:.4f}")
+    for step, seconds in spent.items():
+        warm = np.array(seconds[_WARM_UP_CALLS:] or [np.nan])
+        percentiles = np.percentile(warm, [50, 95, 99]) * 1e3
+        table.add_row(step, *(f"{v:.2f}" for v in percentiles), f"{warm.mean() / pose:.4f}")
     Console().print(table)
-
-
-if __name__ == "__main__":
-    main()

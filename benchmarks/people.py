@@ -1,48 +1,48 @@
-"""Counts how often dancers who cross lose their ids, and times several people on a real video.
-
-Usage: python -m benchmarks.people [--data AIST] [--video FILE] [--scenes 24] [--frames 2000]
-"""
+"""Count how often dancers who cross lose their ids, and time several people on a real video."""
 
 import argparse
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from time import perf_counter, process_time
-from typing import Final
+from time import process_time
+from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.clips import pose_model
+from benchmarks.pages import render
 from benchmarks.stage import PATHS, Floats, Scene, scene
+from benchmarks.timer import timer
+from dancetype.engine.errors import ExpectedError
 from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.pose.base import PoseEstimator
 from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.skeleton import Array
 from dancetype.engine.tracker import MEMORY, DancerTracker, SingleTracker, Tracker
-from dancetype.stream.assets import POSE_MODELS, cache_folder, fetch
 from dancetype.stream.system import filter_native_stderr
 from dancetype.training.data.aist import SequenceName, read_sequences, sequence_names
 
 RATES: Final = (30, 15, 60)
 SPEEDS: Final = (0.5, 1.0, 2.0)
 
-_EACH: Final = 2  # sequences of each dancer
-_NEAR: Final = 0.15  # of the image's width, within which the nearest is taken for the same
+_SEQUENCES_PER_DANCER: Final = 2
+_NEAR: Final = 0.15  # of the image's width: the largest distance to the same body
 
 
 class Nearest:
-    """What there would be without a follower: each body is whoever was nearest to it last."""
+    """Baseline without a tracker: each body has the id of the body nearest to it before."""
 
     def __init__(self) -> None:
         self._last_id = 0
         self._places: dict[int, tuple[float, Floats]] = {}
 
     def update(self, time: float, people: Sequence[Landmarks]) -> dict[int, Landmarks | None]:
-        """Everybody seen within the last second and a half."""
+        """Return everybody who was found within the last second and a half."""
         self._places = {k: place for k, place in self._places.items() if time - place[0] <= MEMORY}
         found: dict[int, Landmarks] = {}
         for landmarks in people:
@@ -61,20 +61,20 @@ class Nearest:
         return {key: found.get(key) for key in self._places}
 
     def reset(self, reason: str) -> None:
-        """Forgets everybody."""
+        """Forget everybody."""
         del reason
         self._places = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of the ids in one scene.
+    """Ids in one scene.
 
     Attributes:
-        swapped: somebody ended with an id that somebody else had at the start.
-        lost: how many ended with an id that nobody had.
-        ids: how many ids a dancer had, mean.
-        seconds: that following took, a frame.
+        swapped: Whether a dancer ended with an id that another had at the start.
+        lost: Dancers who ended with an id that nobody had.
+        ids: Mean number of ids of a dancer.
+        seconds: Time that tracking took per frame.
     """
 
     swapped: bool
@@ -83,14 +83,13 @@ class Outcome:
     seconds: float
 
 
-def outcome(filmed: Scene, dancers: int, following: Tracker) -> Outcome:
-    """Follows everybody through a scene."""
+def outcome(filmed: Scene, dancers: int, tracker: Tracker) -> Outcome:
+    """Track everybody through a scene."""
     given: list[list[tuple[float, int]]] = [[] for _ in range(dancers)]
-    spent = 0.0
+    spent: list[float] = []
+    follow = timer(spent, tracker.update)
     for time, frame in zip(filmed.times.tolist(), filmed.frames, strict=True):
-        start = perf_counter()
-        followed = following.update(time, [sighting.landmarks for sighting in frame])
-        spent += perf_counter() - start
+        followed = follow(time, [sighting.landmarks for sighting in frame])
         owner = {id(sighting.landmarks): sighting.owner for sighting in frame}
         for key, landmarks in followed.items():
             dancer = None if landmarks is None else owner[id(landmarks)]
@@ -105,18 +104,18 @@ def outcome(filmed: Scene, dancers: int, following: Tracker) -> Outcome:
         swapped=any(key in before for key in changed),
         lost=sum(key not in before for key in changed),
         ids=float(np.mean([len({key for _, key in each}) for each in given])),
-        seconds=spent / len(filmed.frames),
+        seconds=sum(spent) / len(filmed.frames),
     )
 
 
 def _usual(keys: Iterable[int]) -> int:
-    """The commonest, or 0 of none."""
+    """Return the commonest key, or 0 if there are none."""
     counts = Counter(keys)
     return max(counts, key=counts.__getitem__, default=0)
 
 
-def crossings(data: Path, scenes: int) -> str:
-    """A table of what becomes of ids, with and without a follower."""
+def crossings(data: Path, scenes: int) -> list[dict[str, Any]]:
+    """Return the rows of a table of ids, by scene and by frame rate, without and with a tracker."""
     dances = _dances(data)
     everything: dict[tuple[int, str, float], list[list[Outcome]]] = {}
     for rate, path, speed in product(RATES, PATHS, SPEEDS):
@@ -130,17 +129,14 @@ def crossings(data: Path, scenes: int) -> str:
             filmed = scene(chosen, path, speed, rate, np.random.default_rng(rng.integers(2**32)))
             following: list[Tracker] = [Nearest(), DancerTracker(many + 1)]
             results.append([outcome(filmed, many, each) for each in following])
-    lines = [
-        "| scene | nearest: swapped | new ids | ids a dancer | follower: swapped | new ids "
-        "| ids a dancer | ms a frame |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|",
+    rows = [
+        _row(f"{path}, {speed} m/s", everything[RATES[0], path, speed])
+        for path, speed in product(PATHS, SPEEDS)
     ]
-    for path, speed in product(PATHS, SPEEDS):
-        lines.append(_row(f"{path}, {speed} m/s", everything[RATES[0], path, speed]))
     for rate in sorted(RATES):
         all_of_it = [each for key, some in everything.items() if key[0] == rate for each in some]
-        lines.append(_row(f"**all, {rate} frames a second**", all_of_it))
-    return "\n".join(lines)
+        rows.append(_row(f"**all, {rate} frames a second**", all_of_it))
+    return rows
 
 
 def _dances(data: Path) -> dict[str, list[Array]]:
@@ -150,40 +146,43 @@ def _dances(data: Path) -> dict[str, list[Array]]:
     return {
         dancer: [
             sequence.joints
-            for sequence in read_sequences(data, some[:: max(len(some) // _EACH, 1)], on_drop=print)
+            for sequence in read_sequences(
+                data, some[:: max(len(some) // _SEQUENCES_PER_DANCER, 1)], on_drop=print
+            )
         ]
         for dancer, some in names.items()
     }
 
 
-def _row(what: str, results: Sequence[Sequence[Outcome]]) -> str:
-    cells = [what]
-    for outcomes in zip(*results, strict=True):
-        cells += [
-            f"{100 * np.mean([each.swapped for each in outcomes]):.0f} %",
-            f"{np.mean([each.lost for each in outcomes]):.2f}",
-            f"{np.mean([each.ids for each in outcomes]):.2f}",
-        ]
-    return f"| {' | '.join(cells)} | {1e3 * np.mean([each[-1].seconds for each in results]):.2f} |"
+def _row(name: str, results: Sequence[Sequence[Outcome]]) -> dict[str, Any]:
+    means = [
+        {each: np.mean([getattr(o, each) for o in outcomes]) for each in Outcome.__slots__}
+        for outcomes in zip(*results, strict=True)
+    ]
+    return {"name": name, "means": means}
 
 
 @dataclass(slots=True)
 class Cost:
-    """What one number of people costs and yields on a video."""
+    """Cost and yield of looking for a number of people in a video; seconds for each frame.
 
-    wall: list[float]
-    cpu: list[float]
-    found: list[int]
-    following: list[float]
-    spans: dict[int, tuple[float, float]]
+    Attributes:
+        spans: First and last time of each id.
+    """
+
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    found: list[int] = field(default_factory=list)
+    following: list[float] = field(default_factory=list)
+    spans: dict[int, tuple[float, float]] = field(default_factory=dict)
 
 
-def video_costs(video: Path, most: int, frames: int) -> str:
-    """A table of one video for 1 to `most` people, frame by frame in turns."""
-    model = fetch(POSE_MODELS["full"], cache_folder(), say=print)
-    costs = [Cost([], [], [], [], {}) for _ in range(most)]
+def video_costs(video: Path, most: int, frames: int) -> list[Cost]:
+    """Look for 1 to `most` people in one video, frame by frame in turns."""
+    costs = [Cost() for _ in range(most)]
     reader = cv2.VideoCapture(str(video))
     rate = reader.get(cv2.CAP_PROP_FPS)
+    model = pose_model()
     with ExitStack() as stack:
         estimators = [stack.enter_context(open_estimator(model, people=n + 1)) for n in range(most)]
         everyone: list[Tracker] = [SingleTracker(), *(DancerTracker(n + 1) for n in range(1, most))]
@@ -191,60 +190,41 @@ def video_costs(video: Path, most: int, frames: int) -> str:
             ok, image = reader.read()
             if not ok:
                 break
-            for estimator, following, cost in zip(estimators, everyone, costs, strict=True):
-                _look(image.astype(np.uint8, copy=False), index / rate, estimator, following, cost)
-    lines = [
-        f"| {video.stem}, people | wall ms a frame | CPU ms a frame | times one | found a frame "
-        "| follower ms a frame | ids | seconds each |",
-        "|--:|--:|--:|--:|--:|--:|--:|---|",
-    ]
-    for n, cost in enumerate(costs):
-        lived = ", ".join(f"{end - start:.1f}" for start, end in cost.spans.values())
-        lines.append(
-            f"| {n + 1} | {1e3 * np.mean(cost.wall):.1f} | {1e3 * np.mean(cost.cpu):.1f} "
-            f"| {np.sum(cost.cpu) / np.sum(costs[0].cpu):.2f} | {np.mean(cost.found):.2f} "
-            f"| {1e3 * np.mean(cost.following):.2f} | {len(cost.spans)} | {lived} |"
-        )
-    return "\n".join(lines)
+            for estimator, tracker, cost in zip(estimators, everyone, costs, strict=True):
+                _look(image.astype(np.uint8, copy=False), index / rate, estimator, tracker, cost)
+    return costs
 
 
 def _look(
     image: NDArray[np.uint8],
     time: float,
     estimator: PoseEstimator,
-    following: Tracker,
+    tracker: Tracker,
     cost: Cost,
 ) -> None:
-    wall, cpu = perf_counter(), process_time()
-    seen = estimator.people(image, time)
-    cost.wall.append(perf_counter() - wall)
-    cost.cpu.append(process_time() - cpu)
-    start = perf_counter()
-    followed = following.update(time, seen)
-    cost.following.append(perf_counter() - start)
-    cost.found.append(len(seen))
-    for key, landmarks in followed.items():
+    look = timer(cost.wall, timer(cost.cpu, estimator.people, clock=process_time))
+    found = look(image, time)
+    cost.found.append(len(found))
+    for key, landmarks in timer(cost.following, tracker.update)(time, found).items():
         if landmarks is not None:
             cost.spans[key] = (cost.spans.get(key, (time, time))[0], time)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, help="AIST++ folder")
     parser.add_argument("--video", type=Path, action="append", default=[], help="of several people")
     parser.add_argument("--most", type=int, default=4, help="people to look for at most")
     parser.add_argument("--scenes", type=int, default=24, help="of each path, speed and rate")
     parser.add_argument("--frames", type=int, default=2000, help="of each video at most")
-    args = parser.parse_args()
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print the tables of docs/people.md."""
     if args.data is None and not args.video:
-        parser.error("say what to look at: --data AIST, --video FILE, or both")
-    if args.data is not None:
-        print(crossings(args.data, args.scenes), flush=True)
-    for video in args.video:
-        with filter_native_stderr():
-            table = video_costs(video, args.most, args.frames)
-        print(f"\n{table}", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+        raise ExpectedError("nothing to look at: give --data AIST, --video FILE, or both")
+    crossing = crossings(args.data, args.scenes) if args.data else []
+    videos = []
+    with filter_native_stderr():
+        for video in args.video:
+            videos.append({"name": video.stem, "costs": video_costs(video, args.most, args.frames)})
+    print(render("people", {"crossings": crossing, "videos": videos}))

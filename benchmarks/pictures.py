@@ -1,8 +1,8 @@
-"""Takes the pictures of README and docs, of the real program in a real browser.
+"""Take the pictures of README and docs, of the real program in a real browser.
 
-`make pictures` writes docs/pictures/. Nobody dances in them: the dashboard's is the drawn figure of
-the source `test:`, the overlay's are the joints of the demo's clip, over a stage that is drawn
-here. So whatever genre is named is the model's honest mistake.
+Nobody dances in them: the dashboard shows the drawn figure of the source `test:`, the overlays show
+the joints of the demo's clip over a stage that is drawn here. So any genre named is a mistake of
+the model.
 """
 
 import argparse
@@ -17,10 +17,10 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from benchmarks.pages import DOCS
 from tests.testbed.command import Command
 from tests.testbed.served import TOKEN, ServedDemo, chromium
 
-_OUT: Final = Path(__file__).parents[1] / "docs" / "pictures"
 _THEMES: Final = ("stage", "paper", "neon")
 _LAYOUTS: Final = ("bar", "corner", "full")
 _DESK: Final = {"width": 1440, "height": 900}
@@ -113,12 +113,10 @@ def _footage(theme: str) -> Image.Image:
     return Image.fromarray(rgb).convert("RGBA")
 
 
-def main() -> None:
-    """Takes them."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=_OUT, help="folder (default: docs/pictures)")
-    take(parser.parse_args().out)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, default=DOCS / "pictures", help="folder")
 
 
-if __name__ == "__main__":
-    main()
+def run(args: argparse.Namespace) -> None:
+    """Take them."""
+    take(args.out)

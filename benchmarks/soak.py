@@ -1,23 +1,17 @@
-"""Two hours of show in less, with cameras, broker and clients that fail all the time.
+"""Run two hours of show in 48 minutes, with cameras, broker and clients that fail all the time.
 
-Usage: python -m benchmarks.soak [--minutes 48] [--seed 1] [--out FILE]
-
-A minute of it stands for two and a half minutes of show: each source is to give ten predictions a
-second in place of four, and something fails every few seconds.
+A minute stands for two and a half minutes of show: each source gives ten predictions a second in
+place of four, and something fails every few seconds.
 """
 
 import argparse
-import json
 import random
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import asdict
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Event, Thread
 from typing import Final
@@ -25,100 +19,40 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.clips import pose_model, sample_clip
+from benchmarks.pages import save
 from benchmarks.soak_result import FACTOR, Result, Sample, held_to_the_end
 from dancetype.engine.errors import ExpectedError
-from dancetype.stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
 from tests.testbed.command import Command, Message, captured_after, is_prediction
 from tests.testbed.fault_proxy import HOST, Fault, FaultProxyThread
-from tests.testbed.mosquitto import MOSQUITTO
+from tests.testbed.mosquitto import MosquittoProcess
 from tests.testbed.rtsp_server import RtspServer, a_free_port, endless, write_stream
-from tests.testbed.websocket_crowd import finish_handshake, join
+from tests.testbed.websocket_crowd import Guests
 
 SHOW_MINUTES: Final = 120.0
 HOP: Final = 0.1
 FPS: Final = 10
 
 CAMERAS: Final = ("left", "right")
-CALM: Final = "calm"
-"""A source whose way nothing ever breaks."""
+CALM: Final = "calm"  # a source that nothing ever happens to
+FAULTS: Final = [fault for fault in Fault if fault is not Fault.NONE]
+FAULTS_A_ROUND: Final = 4
 
 LEAST_SECONDS: Final = 180.0
-CUT_SECONDS: Final = 180.0
-"""Of the cut among the tests, which stand for seven and a half minutes of show."""
-FAULTS_A_ROUND: Final = 4
-# A dead connection is let go of within seconds, and a broker found again a little later.
+CUT_SECONDS: Final = 180.0  # length of the soak among the tests
+# A dead connection is closed within seconds, and a broker found again a little later.
 SETTLING: Final = 20.0
-# A camera that is away again sooner has not been back.
+# A camera that fails again sooner has not been back.
 STEADY: Final = 6.0
-FAULTS: Final = [fault for fault in Fault if fault is not Fault.NONE]
-
-
-class Broker:
-    """A Mosquitto that can be killed and started again.
-
-    Args:
-        folder: for its settings.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.port = a_free_port()
-        self._settings = folder / "mosquitto.conf"
-        # Started by root it would change to a user who may not read the folder.
-        self._settings.write_text(f"listener {self.port} {HOST}\nuser root\nallow_anonymous true\n")
-
-    def start(self) -> None:
-        """Starts it."""
-        assert MOSQUITTO, "the soak needs a broker: apt-get install mosquitto"
-        words = [MOSQUITTO, "-c", str(self._settings)]
-        self._process = subprocess.Popen(words, stderr=subprocess.DEVNULL)
-
-    def kill(self) -> None:
-        """Ends it without a goodbye."""
-        self._process.kill()
-        self._process.wait()
-
-
-class Guests:
-    """WebSocket clients that come and go.
-
-    Args:
-        port: of the server.
-    """
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._here: list[socket.socket] = []
-
-    def join(self, *, stuck: bool) -> None:
-        """One more comes; a stuck one never reads."""
-        guest = join(self._port, receive_buffer=2048 if stuck else None)
-        self._here.append(guest)
-        if not stuck:
-            Thread(target=self._read, args=(guest,), daemon=True).start()
-
-    def leave(self, number: int | None = None) -> None:
-        """So many go, or all, without a goodbye."""
-        for guest in self._here[:number]:
-            with suppress(OSError):
-                guest.shutdown(socket.SHUT_RDWR)
-            guest.close()
-        del self._here[:number]
-
-    @staticmethod
-    def _read(guest: socket.socket) -> None:
-        with suppress(OSError, SystemExit):
-            finish_handshake(guest)
-            while guest.recv(1 << 16):
-                pass
 
 
 class Soak:
-    """One long run of the command, and all that is done to it.
+    """One long run of the command under faults.
 
     Args:
-        folder: for its files.
-        seconds: how long it lasts.
-        seed: of what fails when.
+        folder: Folder for its files.
+        seconds: Length.
+        seed: Seed of the choice of faults.
     """
 
     def __init__(self, folder: Path, *, seconds: float, seed: int) -> None:
@@ -126,34 +60,33 @@ class Soak:
         self._seconds = seconds
         self._random = random.Random(seed)
         self._result = Result(seconds / 60)
-        self._calm_since: float | None = None
-        self._seen: dict[str, int] = {}
+        self._last_calm: float | None = None
+        self._last_seq: dict[str, int] = {}
 
     def run(self) -> Result:
-        """Runs it."""
+        """Start the servers and the command, and break what can break."""
         shows = self._folder / "shows"
         shows.mkdir()
-        clip = fetch(SAMPLE_CLIP, cache_folder(), say=print)
-        fetch(POSE_MODELS["full"], cache_folder(), say=print)
-        write_stream(clip, shows / "left.mp4", width=320, height=180, fps=FPS)
+        pose_model()
+        write_stream(sample_clip(), shows / "left.mp4", width=320, height=180, fps=FPS)
         shutil.copy(shows / "left.mp4", shows / "right.mp4")
-        self._broker = Broker(self._folder)
+        self._broker = MosquittoProcess(a_free_port(), self._folder)
         self._broker.start()
         with ExitStack() as stack:
             stack.callback(lambda: self._broker.kill())
             camera = stack.enter_context(RtspServer(shows))
-            self._ways = {
-                name: stack.enter_context(FaultProxyThread(HOST, camera.port)) for name in CAMERAS
+            ports = {**dict.fromkeys(CAMERAS, camera.port), "broker": self._broker.port}
+            self._proxies = {
+                name: stack.enter_context(FaultProxyThread(HOST, port))
+                for name, port in ports.items()
             }
-            broker = stack.enter_context(FaultProxyThread(HOST, self._broker.port))
-            self._ways["broker"] = broker
             words = [
                 *(
-                    f"--source={name}={endless(f'{name}.mp4', self._ways[name].port)}"
+                    f"--source={name}={endless(f'{name}.mp4', self._proxies[name].port)}"
                     for name in CAMERAS
                 ),
                 *(f"--source={CALM}=test:?fps={FPS / 2:g}", "--hop", str(HOP)),
-                *("--mqtt", f"mqtt://{HOST}:{broker.port}"),
+                *("--mqtt", f"mqtt://{HOST}:{self._proxies['broker'].port}"),
             ]
             self._command = stack.enter_context(Command(*words, folder=self._folder))
             self._guests = Guests(int(self._command.page.rpartition(":")[2]))
@@ -166,45 +99,46 @@ class Soak:
     def _soak(self) -> None:
         self._start = time.monotonic()
         over = Event()
-        sampling = Thread(target=self._sample_on, args=(over,), daemon=True)
+        sampling = Thread(target=self._sample_until, args=(over,), daemon=True)
         sampling.start()
         try:
-            self._come_to_rest()
+            self._check()
             while time.monotonic() - self._start < self._seconds:
                 for _ in range(FAULTS_A_ROUND):
-                    self._do_something()
-                self._come_to_rest()
+                    self._break_something()
+                self._check()
         finally:
             over.set()
             sampling.join()
 
-    def _do_something(self) -> None:
-        """One thing goes wrong, or a few clients come and go."""
-        way = self._random.choice([*CAMERAS, *CAMERAS, "broker"])
+    def _break_something(self) -> None:
+        """Cause one fault, while a few clients come and go."""
+        target = self._random.choice([*CAMERAS, *CAMERAS, "broker"])
         fault = self._random.choice(FAULTS)
         guests = self._random.randint(1, 4)
-        lasting = self._random.uniform(0.5, 5.0)
+        seconds = self._random.uniform(0.5, 5.0)
         for _ in range(guests):
             self._guests.join(stuck=self._random.random() < 0.3)
-        if way == "broker" and self._random.random() < 0.5:
-            self._count("broker killed")
+        if target == "broker" and self._random.random() < 0.5:
+            self._result.faults["broker killed"] += 1
             self._broker.kill()
-            time.sleep(lasting)
+            time.sleep(seconds)
             self._broker.start()
         else:
-            self._count(f"{'broker' if way == 'broker' else 'camera'} {fault.value}")
-            self._ways[way].set(fault)
-            time.sleep(lasting)
-            self._ways[way].set(Fault.NONE)
+            kind = "broker" if target == "broker" else "camera"
+            self._result.faults[f"{kind} {fault.value}"] += 1
+            self._proxies[target].set(fault)
+            time.sleep(seconds)
+            self._proxies[target].set(Fault.NONE)
         self._guests.leave(self._random.randint(0, guests))
         time.sleep(self._random.uniform(0.5, 2.0))
 
-    def _come_to_rest(self) -> None:
-        """Waits until all is well, and looks whether everything is as it was then before."""
+    def _check(self) -> None:
+        """Wait until all is well, and sample what the process holds then."""
         self._guests.leave()
         for name in CAMERAS:
             self._wait_for(name, captured_after(time.time()))
-        self._watch(self._command.take())
+        self._observe(self._command.take())
         time.sleep(STEADY)
         deadline = time.monotonic() + SETTLING
         checkpoints = self._result.checkpoints
@@ -223,39 +157,32 @@ class Soak:
             lambda message: message.source == name and wanted(message), within=SETTLING
         )
 
-    def _watch(self, messages: Sequence[Message]) -> None:
-        """Counts messages, and looks for gaps."""
+    def _observe(self, messages: Sequence[Message]) -> None:
+        """Count messages, and look for gaps."""
         for message in messages:
-            expected = self._seen.get(message.source, -1) + 1
+            expected = self._last_seq.get(message.source, -1) + 1
             if message.seq != expected:
                 self._result.problems.append(f"{message.source}: no message {expected}")
-            self._seen[message.source] = message.seq
+            self._last_seq[message.source] = message.seq
             self._result.predictions += is_prediction(message)
             if message.source == CALM and is_prediction(message):
-                before = self._calm_since or message.times.sent
-                gap = message.times.sent - before
+                gap = message.times.sent - (self._last_calm or message.times.sent)
                 self._result.longest_gap = max(self._result.longest_gap, gap)
-                self._calm_since = message.times.sent
+                self._last_calm = message.times.sent
 
-    def _sample_on(self, over: Event) -> None:
+    def _sample_until(self, over: Event) -> None:
         while not over.wait(1.0):
             self._result.samples.append(self._sample())
 
     def _sample(self) -> Sample:
         command = self._command
+        seconds = time.monotonic() - self._start
         return Sample(
-            time.monotonic() - self._start,
-            command.resident,
-            command.threads,
-            command.descriptors,
-            command.sockets,
+            seconds, command.resident, command.threads, command.descriptors, command.sockets
         )
 
-    def _count(self, what: str) -> None:
-        self._result.faults[what] = self._result.faults.get(what, 0) + 1
-
     def _judge(self) -> None:
-        self._watch(self._command.take())
+        self._observe(self._command.take())
         problems = self._result.problems
         problems += held_to_the_end(self._result)
         crashes = [line for line in self._command.said.splitlines() if "Traceback" in line]
@@ -265,27 +192,26 @@ class Soak:
 
 
 def soak(folder: Path, *, seconds: float, seed: int = 1) -> Result:
-    """Runs a soak of so many seconds, with its files in `folder`.
+    """Run a soak, with its files in `folder`.
 
     Raises:
-        ExpectedError: these are too few to tell anything.
+        ExpectedError: There are too few seconds for a result.
     """
     if seconds < LEAST_SECONDS:
         raise ExpectedError(f"a soak takes {LEAST_SECONDS:g} s or more, to be warm and to compare")
     return Soak(folder, seconds=seconds, seed=seed).run()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minutes", type=float, default=SHOW_MINUTES / FACTOR)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path)
-    args = parser.parse_args()
+    parser.add_argument("--out", type=Path, help="JSON file for the result")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the result; return 1 if there were problems."""
     with tempfile.TemporaryDirectory() as folder:
-        try:
-            result = soak(Path(folder), seconds=60 * args.minutes, seed=args.seed)
-        except ExpectedError as error:
-            sys.exit(f"error: {error}")
+        result = soak(Path(folder), seconds=60 * args.minutes, seed=args.seed)
     table = Table("what failed", "how often")
     for what, count in sorted(result.faults.items()):
         table.add_row(what, str(count))
@@ -295,9 +221,5 @@ def main() -> None:
     for problem in result.problems:
         console.print(f"does not hold: {problem}", markup=False)
     if args.out:
-        args.out.write_text(json.dumps(asdict(result)) + "\n")
-    sys.exit(bool(result.problems))
-
-
-if __name__ == "__main__":
-    main()
+        save(vars(result), args.out)
+    return int(bool(result.problems))

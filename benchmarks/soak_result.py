@@ -1,30 +1,28 @@
-"""What a soak has shown, and whether that holds."""
+"""The result of a soak, and whether it is good."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Final
 
-FACTOR: Final = 2.5
-"""Minutes of show in a minute, as ten predictions a second are two and a half times four."""
-WARM_UP: Final = 0.15
-"""Share of the time after which figures count, but not before `LEAST_WARM_UP` seconds."""
+FACTOR: Final = 2.5  # minutes of show in a minute: ten predictions a second in place of four
+WARM_UP: Final = 0.15  # share of the time after which figures count
 LEAST_WARM_UP: Final = 90.0
 MEMORY_GROWTH: Final = 0.05
-# What docs/protocol.md calls stale.
-LONGEST_GAP: Final = 1.5
+LONGEST_GAP: Final = 1.5  # what docs/protocol.md calls stale
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What the process holds at a moment.
+    """Resources of the process at a moment.
 
     Attributes:
-        time: seconds since the start.
-        resident: bytes of memory.
-        threads: their number.
-        descriptors: files, sockets and the like.
-        sockets: TCP sockets among them.
+        time: Seconds since the start.
+        resident: Bytes of memory.
+        threads: Number of threads.
+        descriptors: Number of open files, sockets and the like.
+        sockets: Number of TCP sockets among them.
     """
 
     time: float
@@ -35,26 +33,26 @@ class Sample:
 
     @property
     def counts(self) -> tuple[int, int]:
-        """What is to be the same whenever all is well: descriptors, and sockets among them."""
+        """Descriptors and sockets, which must be the same whenever all is well."""
         return self.descriptors, self.sockets
 
 
 @dataclass
 class Result:
-    """What a soak has shown.
+    """Result of a soak.
 
     Attributes:
-        minutes: how long it was.
-        faults: how many there were, by what failed.
-        predictions: how many there were.
-        samples: of each second.
-        checkpoints: of the moments at which all was well.
-        longest_gap: seconds between two predictions of the source that nothing happened to.
-        problems: what did not hold; none where all did.
+        minutes: Its length.
+        faults: Number of faults, by what failed.
+        predictions: Number of predictions.
+        samples: Samples of each second.
+        checkpoints: Samples at moments at which all was well.
+        longest_gap: Seconds between two predictions of the source that nothing happened to.
+        problems: Claims that did not hold.
     """
 
     minutes: float
-    faults: dict[str, int] = field(default_factory=dict)
+    faults: Counter[str] = field(default_factory=Counter)
     predictions: int = 0
     samples: list[Sample] = field(default_factory=list)
     checkpoints: list[Sample] = field(default_factory=list)
@@ -63,7 +61,7 @@ class Result:
 
     @property
     def warm_from(self) -> float:
-        """Seconds from the start after which figures count."""
+        """Seconds after which figures count."""
         return max(WARM_UP * 60 * self.minutes, LEAST_WARM_UP)
 
     @property
@@ -73,13 +71,13 @@ class Result:
 
     @property
     def memory(self) -> tuple[float, float, float]:
-        """Megabytes: median of the first fifth that counts, median of the last, and the most."""
+        """Megabytes: median of the first fifth that counts, median of the last, and maximum."""
         resident = [each.resident / 1e6 for each in self.warm]
         fifth = max(len(resident) // 5, 1)
         return median(resident[:fifth]), median(resident[-fifth:]), max(resident)
 
     def summary(self) -> str:
-        """In a sentence."""
+        """Return the result in a sentence."""
         first, last, most = self.memory
         counts = self.checkpoints[-1]
         threads = " or ".join(map(str, sorted({each.threads for each in self.checkpoints})))
@@ -93,7 +91,7 @@ class Result:
 
 
 def held_to_the_end(result: Result) -> list[str]:
-    """What did not hold: memory that grew, something left behind, a source that was held up."""
+    """Return what did not hold: growing memory, leaks, a source that was delayed."""
     problems = _left_behind(result.checkpoints)
     if result.warm:
         first, last, most = result.memory
@@ -106,7 +104,7 @@ def held_to_the_end(result: Result) -> list[str]:
 
 
 def _left_behind(checkpoints: Sequence[Sample]) -> list[str]:
-    """What there was more of, or less, with all well again."""
+    """Return which counts differ between moments at which all was well."""
     if len(checkpoints) < 2:
         return ["too short: there were no two moments to compare"]
     first = checkpoints[0]

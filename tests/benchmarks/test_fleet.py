@@ -1,19 +1,32 @@
-from dataclasses import replace
+from typing import Any
 
-from benchmarks.fleet import Costs, Sample, part, plan
+from benchmarks.fleet import page_values, per_second
+from benchmarks.pages import render
 
-COSTS = Costs({5: 0.14, 15: 0.35}, resident=3e8, messages=5.0, received=4000.0, driver=0.0005)
-NOTHING = Sample(*[0.0] * 9)
+COST = {
+    "cores": {5: 0.14, 15: 0.35},
+    "resident": 3e8,
+    "messages": 5.0,
+    "received": 4000.0,
+    "driver": 0.0005,
+    "fps": 10.0,
+}
+
+
+def page(*saturated: dict[str, Any]) -> str:
+    results = {"conditions": "a machine", "saturated": saturated, "cost": COST}
+    return render("fleet", page_values(results))
 
 
 def test_rates_are_by_the_second() -> None:
-    before = replace(NOTHING, at=10.0, posed=100.0)
-    rates = replace(before, at=14.0, posed=160.0).rates(before)
-    assert (rates.posed, rates.predictions) == (15.0, 0.0)
+    before = {"at": 10.0, "posed": 100.0, "predictions": 7.0}
+    rates = per_second(before, {"at": 14.0, "posed": 160.0, "predictions": 7.0})
+    assert (rates["posed"], rates["predictions"]) == (15.0, 0.0)
 
 
 def test_a_plan_is_so_many_times_what_one_camera_takes() -> None:
-    rows = dict(plan(1000, COSTS))
+    plan = page().partition("| what | how much |\n|---|---|\n")[2]
+    rows = dict(line.strip("| ").split(" | ") for line in plan.splitlines())
     assert rows["cores, at 5 poses a second"].startswith("200 (0.14 a camera")
     assert rows["cores, at 15 poses a second"].startswith("500 (0.35 a camera")
     assert rows["memory"] == "300 GB"
@@ -23,8 +36,10 @@ def test_a_plan_is_so_many_times_what_one_camera_takes() -> None:
 
 
 def test_the_page_has_a_row_for_each_number_of_nodes_and_says_what_it_cannot_show() -> None:
-    fast = replace(NOTHING, posed=40.0, predictions=16.0)
-    text = part({1: (fast, None), 4: (fast, 8.25)}, COSTS, replace(NOTHING, posed=20.0))
+    rates = {"posed": 40.0, "predictions": 16.0, "cameras_cpu": 0, "ray_cpu": 0, "driver_cpu": 0}
+    text = page(
+        {"nodes": 1, "rates": rates, "back": None}, {"nodes": 4, "rates": rates, "back": 8.25}
+    )
     assert "| 1 | 40.0 | 16.0 |" in text
     assert "| 8.2 s |" in text
     assert "share the cores of one machine" in text

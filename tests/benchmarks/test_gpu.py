@@ -5,8 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks import gpu
-from benchmarks.gpu import Row
-from benchmarks.marked import with_part, write_part
+from benchmarks.pages import render, with_part, write_part
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.errors import ExpectedError
 from dancetype.engine.skeleton import Array
@@ -27,8 +26,8 @@ class Shifted:
 def test_two_devices_that_agree_are_timed() -> None:
     cpu = Classifier(device="cpu")
     row = gpu.compare(cpu, Shifted(cpu, 5e-4), 2, seconds=0.01)
-    assert row.difference == pytest.approx(5e-4, rel=0.01)
-    assert min(map(len, (row.cpu, row.cuda))) >= 1
+    assert row["difference"] == pytest.approx(5e-4, rel=0.01)
+    assert min(map(len, (row["cpu"], row["cuda"]))) >= 1
 
 
 @pytest.mark.parametrize("by", [2e-3, float("nan")])
@@ -39,9 +38,15 @@ def test_two_devices_that_do_not_agree_are_an_error(by: float) -> None:
 
 
 def test_the_table_has_latency_and_throughput_of_both() -> None:
-    rows = [Row(8, [2.0, 2.0], [0.5, 0.5], 3e-6)]
-    line = gpu.table(rows, gpu="of a test").splitlines()[2]
+    rows = [{"batch": 8, "cpu": [2.0, 2.0], "cuda": [0.5, 0.5], "difference": 3e-6}]
+    results = {"not_measured": "", "rows": rows, "gpu": "of a test", "conditions": "a machine"}
+    line = render("gpu", results).splitlines()[2]
     assert line == "| 8 | 2.00 / 2.00 ms | 4,000 | 0.50 / 0.50 ms | 16,000 | 3e-06 |"
+
+
+def test_without_a_gpu_the_page_says_why_nothing_was_measured() -> None:
+    text = render("gpu", {"not_measured": "no CUDA", "conditions": "a machine"})
+    assert text.startswith("Not measured: no CUDA.\n\n`python -m benchmarks gpu` measures it")
 
 
 def test_a_part_of_a_page_is_replaced_and_the_rest_stays(tmp_path: Path) -> None:

@@ -59,16 +59,43 @@ def certificates(folder: Path, *, name: str = f"IP:{HOST}") -> Certificates:
     return made
 
 
+def _command(port: int, folder: Path, settings: str) -> list[str]:
+    """Writes the settings of a broker to a folder; the command that starts it."""
+    assert MOSQUITTO, "these tests need a broker: apt-get install mosquitto"
+    file = folder / "mosquitto.conf"
+    # Started by root it would change to a user who may not read the folders of tests.
+    file.write_text(f"listener {port} {HOST}\nuser root\n{settings}\n")
+    return [MOSQUITTO, "-c", str(file)]
+
+
+class MosquittoProcess:
+    """A broker without users that can be killed and started again.
+
+    Args:
+        port: where it listens.
+        folder: for its settings.
+    """
+
+    def __init__(self, port: int, folder: Path) -> None:
+        self.port = port
+        self._words = _command(port, folder, "allow_anonymous true")
+
+    def start(self) -> None:
+        """Starts it."""
+        self._process = subprocess.Popen(self._words, stderr=subprocess.DEVNULL)
+
+    def kill(self) -> None:
+        """Ends it without a goodbye."""
+        self._process.kill()
+        self._process.wait()
+
+
 @asynccontextmanager
 async def mosquitto(
     port: int, folder: Path, settings: str = "allow_anonymous true"
 ) -> AsyncIterator[None]:
     """A broker that takes connections while this is entered, and is killed thereafter."""
-    assert MOSQUITTO, "these tests need a broker: apt-get install mosquitto"
-    file = folder / "mosquitto.conf"
-    # Started by root it would change to a user who may not read the folders of tests.
-    file.write_text(f"listener {port} {HOST}\nuser root\n{settings}\n")
-    broker = await asyncio.create_subprocess_exec(MOSQUITTO, "-c", str(file), stderr=PIPE)
+    broker = await asyncio.create_subprocess_exec(*_command(port, folder, settings), stderr=PIPE)
     assert broker.stderr
     try:
         async with asyncio.timeout(WITHIN):

@@ -41,3 +41,13 @@ def kill_node(node: Any) -> None:
     """Kills a node with all the processes on it, as a power cut would."""
     (raylet,) = node.all_processes["raylet"]
     kill_tree(raylet.process.pid)
+
+
+@contextmanager
+def ray_nodes(count: int, *, cores: float) -> Iterator[tuple[Cluster, list[Any]]]:
+    """A cluster whose head has no cores, and its `count` nodes with so many cores each."""
+    with ray_head(cores=0) as cluster:
+        yield (
+            cluster,
+            [cluster.add_node(num_cpus=cores, include_dashboard=False) for _ in range(count)],
+        )

@@ -1,6 +1,6 @@
-"""Many lean WebSocket clients in one process of their own, so that a test measures the server.
+"""Many lean WebSocket clients, as a process of their own so that a test measures the server.
 
-Connects, then writes `ready`, reads for the seconds given and writes one line of JSON.
+The process connects, then writes `ready`, reads for the seconds given and writes one line of JSON.
 """
 
 import json
@@ -9,7 +9,9 @@ import select
 import socket
 import struct
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
+from threading import Thread
 from time import monotonic
 from typing import Final
 
@@ -76,6 +78,40 @@ def finish_handshake(connection: socket.socket) -> bytes:
     if b" 101 " not in head.partition(b"\r\n")[0]:
         raise SystemExit(head.decode())
     return rest
+
+
+class Guests:
+    """WebSocket clients that come and go.
+
+    Args:
+        port: of the server.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._here: list[socket.socket] = []
+
+    def join(self, *, stuck: bool) -> None:
+        """One more comes; a stuck one never reads."""
+        guest = join(self._port, receive_buffer=2048 if stuck else None)
+        self._here.append(guest)
+        if not stuck:
+            Thread(target=self._read, args=(guest,), daemon=True).start()
+
+    def leave(self, number: int | None = None) -> None:
+        """So many go, or all, without a goodbye."""
+        for guest in self._here[:number]:
+            with suppress(OSError):
+                guest.shutdown(socket.SHUT_RDWR)
+            guest.close()
+        del self._here[:number]
+
+    @staticmethod
+    def _read(guest: socket.socket) -> None:
+        with suppress(OSError, SystemExit):
+            finish_handshake(guest)
+            while guest.recv(1 << 16):
+                pass
 
 
 def main(port: int, readers: int, sleepers: int, seconds: float) -> None:

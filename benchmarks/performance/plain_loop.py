@@ -5,7 +5,7 @@ Reads a video or a camera with OpenCV, finds the pose with MediaPipe, has the ne
 over a socket. `benchmarks.performance` measures it beside the product. The network's weights are
 not trained, which changes nothing about the time it takes.
 
-Usage: python -m benchmarks.plain_loop SOURCE POSE_MODEL --port PORT [--seconds 10]
+Usage: python -m benchmarks.performance.plain_loop SOURCE POSE_MODEL --port PORT [--seconds 10]
 """
 
 import argparse

@@ -1,6 +1,4 @@
-"""What it costs in accuracy to look at fewer frames: `--pose-fps` on noisy poses of unseen dancers.
-
-Usage: python -m benchmarks.performance.rates --data AIST --runs RUNS
+"""Measure what `--pose-fps` costs in accuracy, on noisy poses of unseen dancers.
 
 Needs the networks that `make accuracy` has trained on either half of the dancers (in RUNS), and
 asks each about the other half, filmed at 30 frames a second with as much noise as MediaPipe was
@@ -15,24 +13,25 @@ from typing import Final
 from benchmarks.accuracy.models import live_classifier
 from benchmarks.accuracy.place import OTHER, Place
 from benchmarks.accuracy.robustness import EVERY, ORDINARY, Filmed, filmed, point
-from dancetype.engine.media.sampler import FrameSampler
 
 RATES: Final = (30.0, 20.0, 15.0, 10.0)
 HOP: Final = 0.5
 
 
 def thinned(clip: Filmed, fps: float) -> Filmed:
-    """What is left of a clip at so many frames a second."""
-    sampler = FrameSampler(fps)
-    kept = [sampler.wants(float(time)) for time in clip.times]
+    """Return what is left of a clip at so many frames a second."""
+    thinning = FrameSampler(fps)
+    kept = [thinning.wants(float(time)) for time in clip.times]
     return replace(clip, times=clip.times[kept], joints=clip.joints[kept])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--runs", type=Path, required=True)
-    args = parser.parse_args()
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, required=True, help="AIST++ folder")
+    parser.add_argument("--runs", type=Path, required=True, help="folder of `make accuracy`")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print a table of all rates."""
     place = Place(data=args.data, tracks=Path(), rendered=None, videos=None, runs=args.runs)
     right = dict.fromkeys(RATES, 0.0)
     asked = dict.fromkeys(RATES, 0)
@@ -46,7 +45,3 @@ def main() -> None:
     print("| poses a second | windows | right, % |\n|---|---:|---:|")
     for fps in RATES:
         print(f"| {fps:g} | {asked[fps]} | {right[fps] / asked[fps] * 100:.1f} |")
-
-
-if __name__ == "__main__":
-    main()

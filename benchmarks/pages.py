@@ -1,0 +1,150 @@
+"""Pages with measured figures: JSON results, Jinja templates and the parts of a page they fill."""
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import psutil
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from dancetype.engine.errors import ExpectedError
+
+ROOT: Final = Path(__file__).parents[1]
+DOCS: Final = ROOT / "docs"
+RESULTS: Final = ROOT / "build" / "benchmarks"
+
+Results = Mapping[str, Any]
+"""Figures of one benchmark, as JSON has them."""
+
+_CPU: Final = Path("/proc/cpuinfo")
+_VECTORS: Final = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimddp")
+
+
+def save(results: Results, file: Path) -> Results:
+    """Write results as JSON, and return them as they are read back."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(results, default=_plain, indent=1) + "\n", encoding="utf-8")
+    return load(file)
+
+
+def load(file: Path) -> Results:
+    """Read results.
+
+    Raises:
+        ExpectedError: The file has no results of a benchmark.
+    """
+    try:
+        results: Results = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ExpectedError(f"{file}: no results to read: {error}") from error
+    return results
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return np.asarray(value).tolist()
+
+
+def number(value: float, unit: str = "") -> str:
+    """Format a figure with three significant digits."""
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f"{value:.{digits}f}" + (f" {unit}" if unit else "")
+
+
+def share(value: float, digits: int = 1) -> str:
+    """Format a ratio as per cent."""
+    return f"{value * 100:.{digits}f} %"
+
+
+def percentile(values: Sequence[float], rank: float) -> float:
+    """Return the value that `rank` per cent of the values do not exceed."""
+    return float(np.percentile(values, rank))
+
+
+def cell(text: str) -> str:
+    """Return `text` as a cell of a Markdown table can hold it."""
+    return " ".join(text.split()).replace("|", r"\|")
+
+
+def render(template: str, results: Results) -> str:
+    """Fill a template of `benchmarks/templates` with results."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        number=number, share=share, percentile=percentile, mean=np.mean, cell=cell
+    )
+    return environment.get_template(f"{template}.md.j2").render(results)
+
+
+def with_part(text: str, name: str, part: str) -> str:
+    """Return `text` with what is between `<!-- NAME -->` and `<!-- /NAME -->` replaced.
+
+    Raises:
+        ExpectedError: The text has no such marks.
+    """
+    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, found, rest = text.partition(start)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise ExpectedError(f"the page has no part between {start} and {end}")
+    return f"{before}{start}\n{part.strip()}\n{end}{after}"
+
+
+def write_part(page: Path, name: str, part: str) -> None:
+    """Replace the part of a page.
+
+    Raises:
+        ExpectedError: There is no such page or part.
+    """
+    if not page.is_file():
+        raise ExpectedError(f"{page}: no such page to write to")
+    page.write_text(with_part(page.read_text(encoding="utf-8"), name, part), encoding="utf-8")
+
+
+def conditions() -> str:
+    """Return the machine, the day and the commit, as the end of "Measured on ..."."""
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    names = _cpu_lines("model name")
+    return (
+        f"{os.cpu_count()} cores of {names[0] if names else platform.machine()}, "
+        f"{datetime.now(UTC):%Y-%m-%d}, commit {commit or 'unknown'}"
+    )
+
+
+def machine() -> dict[str, Any]:
+    """Return what else about the machine matters to timings."""
+    flags = " ".join(_cpu_lines("flags") + _cpu_lines("features")).split()
+    return {
+        "architecture": platform.machine(),
+        "vectors": [flag for flag in _VECTORS if flag in flags],
+        "memory": psutil.virtual_memory().total,
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "load": os.getloadavg()[0],
+        "cores": os.cpu_count(),
+    }
+
+
+def _cpu_lines(name: str) -> list[str]:
+    """Return the values of a field of /proc/cpuinfo, one per core."""
+    lines = _CPU.read_text(encoding="utf-8").splitlines() if _CPU.exists() else []
+    pairs = (line.partition(":") for line in lines)
+    return [value.strip() for key, _, value in pairs if key.strip().lower() == name]

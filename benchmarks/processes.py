@@ -1,0 +1,28 @@
+"""Processes that benchmarks start and measure."""
+
+import os
+import sys
+from contextlib import suppress
+from typing import Any
+
+import psutil
+
+from benchmarks.pages import ROOT
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    """Return the CPU time of a process so far, in user and in system mode; 0 if it has ended."""
+    with suppress(psutil.NoSuchProcess):
+        times = process.cpu_times()
+        return float(times.user + times.system)
+    return 0.0
+
+
+def python_process(module: str, *words: object, **options: Any) -> psutil.Popen:
+    """Start a module of the checkout as a process with unbuffered output."""
+    return psutil.Popen(
+        [sys.executable, "-m", module, *map(str, words)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        **options,
+    )
