@@ -13,6 +13,7 @@ from typing import Final
 from benchmarks.accuracy.models import live_classifier
 from benchmarks.accuracy.place import OTHER, Place
 from benchmarks.accuracy.robustness import EVERY, ORDINARY, Filmed, filmed, point
+from dancetype.engine.media.sampler import FrameSampler
 
 RATES: Final = (30.0, 20.0, 15.0, 10.0)
 HOP: Final = 0.5

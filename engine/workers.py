@@ -15,7 +15,6 @@ import pickle
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final, Self, TypeVar
 
@@ -35,61 +34,15 @@ _JOIN_TIMEOUT: Final = 5.0
 ReportProgress = Callable[[Any], None]
 """Sends any picklable value to the process that started the worker."""
 Work = Callable[[Any, ReportProgress], Any]
-"""Executes a task and returns its result."""
+"""Executes a task and returns its result, which is no exception."""
 OpenWorker = Callable[[], AbstractContextManager[Work]]
 """Loads what a worker needs, once per process; has to be picklable."""
 
-
-@dataclass(frozen=True, slots=True)
-class Began:
-    """A worker has taken a task; `index` counts tasks from 0."""
-
-    index: int
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """A value that a task reported."""
-
-    index: int
-    value: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """A task is done."""
-
-    index: int
-    result: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A task has failed and is not tried again.
-
-    Attributes:
-        error: Exception that the task raised, or a `WorkerError` if its process ended.
-        crashed: Whether its process ended.
-    """
-
-    index: int
-    error: Exception
-    crashed: bool = False
-
-    @property
-    def reason(self) -> str:
-        """The error in one line."""
-        if isinstance(self.error, ExpectedError):
-            return str(self.error)
-        return f"{type(self.error).__name__}: {self.error}"
-
-
-Event = Began | Progress | Done | Failed
+FATAL: Final = (WorkerError, ModelError, ModuleNotFoundError)
+"""Errors of one task that others would probably have too; the end of a process is one."""
 
 _Task = TypeVar("_Task")
-
-_FATAL: Final = (WorkerError, ModelError, ModuleNotFoundError)
-"""Errors of one task that every other task would have too."""
+_NO_TASK: Final = object()
 
 
 class WorkerPool:
@@ -131,72 +84,53 @@ class WorkerPool:
         while not worker.ready:
             self._receive(worker)
 
-    def run(self, tasks: Iterable[Any]) -> Iterator[Event]:
-        """Execute tasks, each once, and yield events as they happen.
+    def run(
+        self,
+        tasks: Iterable[_Task],
+        on_progress: Callable[[_Task, Any], object] = lambda task, value: None,
+    ) -> Iterator[tuple[_Task, Any]]:
+        """Execute tasks, each once, and yield each with its outcome as soon as there is one.
+
+        The outcome is the task's result, or the exception that it raised, or a `WorkerError` if
+        its process ended.
 
         Args:
             tasks: Picklable tasks; the next one is taken only when a process is free for it.
+            on_progress: Called with a task and a value that it reports.
 
         Raises:
             ExpectedError: What `open_worker` raised.
             WorkerError: A process ended before it was ready.
         """
-        waiting = enumerate(tasks)
+        waiting = iter(tasks)
         while True:
-            while len(self._busy()) < self._processes and (task := next(waiting, None)):
-                worker = self._idle_or_new()
-                worker.index, content = task
-                yield Began(worker.index)
-                worker.send(content)
+            while self._busy() < self._processes:
+                if (new := next(waiting, _NO_TASK)) is _NO_TASK:
+                    break
+                self._idle_or_new().send(new)
             if not self._busy():
                 return
             ready = wait([worker.pipe for worker in self._workers])
             for worker in [worker for worker in self._workers if worker.pipe in ready]:
-                if (event := self._receive(worker)) is not None:
-                    yield event
+                task = worker.task
+                kind, value = self._receive(worker)
+                if kind == "progress":
+                    on_progress(task, value)
+                elif kind == "done" and task is not _NO_TASK:
+                    yield task, value
 
-    def outcomes(self, tasks: Iterable[_Task]) -> Iterator[tuple[_Task, Any]]:
-        """Execute tasks as `run` does, and yield each with its result or its exception.
-
-        Raises:
-            WorkerError: A process ended, or a task raised this.
-            ModelError: A model cannot be used.
-            ModuleNotFoundError: An extra is not installed.
-        """
-        running: dict[int, _Task] = {}
-
-        def taken() -> Iterator[_Task]:
-            for index, task in enumerate(tasks):
-                running[index] = task
-                yield task
-
-        for event in self.run(taken()):
-            match event:
-                case Done(index, result):
-                    yield running.pop(index), result
-                case Failed(crashed=True):
-                    raise WorkerError(
-                        f"{event.reason}: try fewer --jobs; the same command goes on where this "
-                        "one stopped"
-                    )
-                case Failed(index, error):
-                    if isinstance(error, _FATAL):
-                        raise error
-                    yield running.pop(index), error
-
-    def _busy(self) -> "list[_Worker]":
-        return [worker for worker in self._workers if worker.index is not None]
+    def _busy(self) -> int:
+        return sum(worker.task is not _NO_TASK for worker in self._workers)
 
     def _idle_or_new(self) -> "_Worker":
         for worker in self._workers:
-            if worker.index is None:
+            if worker.task is _NO_TASK:
                 return worker
         self._workers.append(_Worker(self._open_worker))
         return self._workers[-1]
 
-    def _receive(self, worker: "_Worker") -> Event | None:
-        """Return what a worker's next message or its end means for its task, if it has one."""
-        index = worker.index
+    def _receive(self, worker: "_Worker") -> tuple[str, Any]:
+        """Return a worker's next message; its end counts as one."""
         try:
             kind, value = worker.pipe.recv()
         # A process that ends closes its pipe; one that is killed may do so within a message.
@@ -205,20 +139,15 @@ class WorkerPool:
             reason = f"worker process {worker.end()}"
             if not worker.ready:
                 raise WorkerError(f"a {reason} before it began") from None
-            return (
-                None if index is None else Failed(index, WorkerError(f"its {reason}"), crashed=True)
-            )
+            return "done", WorkerError(f"its {reason}")
         if kind == "refused":
             self._workers.remove(worker)
             worker.end()
             raise value
         worker.ready = True
-        if index is None or kind == "ready":
-            return None
-        if kind == "progress":
-            return Progress(index, value)
-        worker.index = None
-        return Done(index, value) if kind == "done" else Failed(index, value)
+        if kind == "done":
+            worker.task = _NO_TASK
+        return kind, value
 
 
 class _Worker:
@@ -226,13 +155,13 @@ class _Worker:
 
     Attributes:
         pipe: Connection to the process.
-        index: Index of its task, or None.
+        task: Its task, or `_NO_TASK`.
         ready: Whether it has loaded what it needs.
     """
 
     def __init__(self, open_worker: OpenWorker) -> None:
         self.pipe, theirs = _CONTEXT.Pipe()
-        self.index: int | None = None
+        self.task: Any = _NO_TASK
         self.ready = False
         # Pickled here, so that the process imports nothing of it before it is set up.
         arguments = (pickle.dumps(open_worker), theirs)
@@ -242,6 +171,7 @@ class _Worker:
 
     def send(self, task: Any) -> None:
         """Send a task; if the process has ended, the next read from the pipe shows that."""
+        self.task = task
         with suppress(OSError):
             self.pipe.send(task)
 
@@ -257,7 +187,7 @@ class _Worker:
         with suppress(ValueError):
             name = signal.Signals(-code).name
             if name == "SIGKILL":
-                return "was killed (SIGKILL), as is done where memory runs out"
+                return "was killed (SIGKILL), as happens if memory runs out; try fewer jobs"
             return f"crashed ({name})"
         return f"ended of signal {-code}"
 
@@ -297,7 +227,7 @@ def _outcome(work: Work, task: Any, pipe: "Connection[Any, Any]") -> tuple[str, 
         raise
     # One task's failure must not affect the others.
     except Exception as error:
-        return "failed", _portable(error)
+        return "done", _portable(error)
 
 
 def _portable(error: Exception) -> Exception:

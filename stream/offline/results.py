@@ -1,11 +1,11 @@
-"""What is said of clips, as a table, as JSON lines or as CSV."""
+"""Results of clips, printed as a table, as JSON lines or as CSV."""
 
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -16,9 +16,9 @@ from dancetype.engine.contract import Contract
 from dancetype.stream.offline.analysis import ClipAnalysis
 
 Result = dict[str, Any]
-"""What is said of one clip, in the words of `--json`."""
+"""Result of one clip, under the keys of `--json`."""
 
-# What a spreadsheet takes for the start of a formula.
+# A spreadsheet takes these for the start of a formula.
 _FORMULA: Final = frozenset("=+-@\t\r")
 
 
@@ -41,109 +41,75 @@ def result_of(file: Path, analysis: ClipAnalysis, contract: Contract) -> Result:
     return result
 
 
-class Report(Protocol):
-    """Where results go."""
-
-    def add(self, result: Result) -> None:
-        """Takes the next one."""
-        ...
-
-    def end(self) -> None:
-        """Is told that there are no more."""
-        ...
-
-
-class JsonLines:
-    """Prints each result as a JSON text on a line of its own, as soon as it is there."""
-
-    def add(self, result: Result) -> None:
-        """Prints one."""
+def print_json(results: Iterable[Result]) -> None:
+    """Print each result as JSON on a line of its own, as soon as there is one."""
+    for result in results:
         _print(json.dumps(result, ensure_ascii=False))
 
-    def end(self) -> None:
-        """All is printed."""
 
-
-class CsvLines:
-    """Prints each result as a line of comma-separated values, as soon as it is there.
+def print_csv(results: Iterable[Result], genres: Mapping[str, str]) -> None:
+    """Print each result as a line of comma-separated values, as soon as there is one.
 
     Args:
-        genres: names by code, in the order of their columns.
+        results: Results.
+        genres: Genre names by code, in the order of their columns.
     """
-
-    def __init__(self, genres: Mapping[str, str]) -> None:
-        self._genres = genres
-        first, last = ("file", "genre", "name", "confidence"), ("seconds", "frames", "poses")
-        _print(_csv_line([*first, *genres, *last, "error"]))
-
-    def add(self, result: Result) -> None:
-        """Prints one."""
+    figures = ("seconds", "frames", "poses")
+    _print(_csv_line(["file", "genre", "name", "confidence", *genres, *figures, "error"]))
+    for result in results:
         probabilities = result.get("probabilities", {})
         values = [
             _no_formula(result["file"]),
             result.get("genre"),
-            self._genres.get(result.get("genre", "")),
+            genres.get(result.get("genre", "")),
             result.get("confidence"),
-            *(probabilities.get(code) for code in self._genres),
-            *(result.get(key) for key in ("seconds", "frames", "poses")),
+            *(probabilities.get(code) for code in genres),
+            *(result.get(key) for key in figures),
             _no_formula(result.get("error", "")),
         ]
         _print(_csv_line(values))
 
-    def end(self) -> None:
-        """All is printed."""
 
-
-class TableReport:
-    """Prints all results in the end, and errors beside them.
+def print_table(
+    results: Iterable[Result], genres: Mapping[str, str], out: Console, err: Console
+) -> None:
+    """Print all results as a table, once the last one is there.
 
     Args:
-        genres: names by code.
-        out: for the table.
-        err: for errors and what was written.
+        results: Results.
+        genres: Genre names by code.
+        out: Console for the table.
+        err: Console for errors and the names of written files.
     """
+    table = Table(Column("file", overflow="fold"), "genre", box=SIMPLE)
+    for name in ("next", "seconds", "poses"):
+        table.add_column(name, no_wrap=True)
+    for result in list(results):
+        for key in ("video", "plot", "note"):
+            if key in result:
+                err.print(Text(f"{key}: {result[key]}"), soft_wrap=True)
+        if "error" in result:
+            err.print(Text.assemble(("error: ", "red"), result["error"]), soft_wrap=True)
+        if "frames" in result:
+            table.add_row(*_row(result, genres))
+    if table.row_count:
+        out.print(table)
 
-    def __init__(self, genres: Mapping[str, str], out: Console, err: Console) -> None:
-        self._genres = genres
-        self._out = out
-        self._err = err
-        self._results: list[Result] = []
 
-    def add(self, result: Result) -> None:
-        """Takes one."""
-        self._results.append(result)
-
-    def end(self) -> None:
-        """Prints them."""
-        table = Table(Column("file", overflow="fold"), "genre", box=SIMPLE)
-        for name in ("next", "seconds", "poses"):
-            table.add_column(name, no_wrap=True)
-        for result in self._results:
-            for key in ("video", "plot", "note"):
-                if key in result:
-                    self._err.print(Text(f"{key}: {result[key]}"), soft_wrap=True)
-            if "error" in result:
-                text = Text.assemble(("error: ", "red"), result["error"])
-                self._err.print(text, soft_wrap=True)
-            if "frames" in result:
-                table.add_row(*self._row(result))
-        if table.row_count:
-            self._out.print(table)
-
-    def _row(self, result: Result) -> tuple[Text | str, ...]:
-        ranked = sorted(result["probabilities"].items(), key=lambda pair: -pair[1])
-        named = f"{self._genres.get(result['genre'])} {result['confidence']:.0%}"
-        return (
-            Text(result["file"]),
-            Text(result.get("reason", named)),
-            ", ".join(f"{code} {value:.0%}" for code, value in ranked[1:3] if value),
-            f"{result['seconds']:.1f}",
-            f"{result['poses']}/{result['frames']}",
-        )
+def _row(result: Result, genres: Mapping[str, str]) -> tuple[Text | str, ...]:
+    ranked = sorted(result["probabilities"].items(), key=lambda pair: -pair[1])
+    named = f"{genres.get(result['genre'])} {result['confidence']:.0%}"
+    return (
+        Text(result["file"]),
+        Text(result.get("reason", named)),
+        ", ".join(f"{code} {value:.0%}" for code, value in ranked[1:3] if value),
+        f"{result['seconds']:.1f}",
+        f"{result['poses']}/{result['frames']}",
+    )
 
 
 def _print(text: str) -> None:
-    # A file's name may hold bytes that are no UTF-8; they are printed by their numbers.
+    # File names may hold bytes that are not UTF-8; they are printed as escapes.
     print(text.encode(errors="backslashreplace").decode(), flush=True)
 
 
@@ -154,5 +120,5 @@ def _csv_line(values: list[Any]) -> str:
 
 
 def _no_formula(text: str) -> str:
-    """`text`, which is or begins with a path; ./-1.mp4 is the same file as -1.mp4."""
+    """Return `text`, which begins with a path; ./-1.mp4 is the same file as -1.mp4."""
     return f"./{text}" if text[:1] in _FORMULA else text

@@ -8,16 +8,7 @@ import psutil
 import pytest
 
 from dancetype.engine.errors import ExpectedError, ModelError, WorkerError
-from dancetype.engine.workers import (
-    Began,
-    Done,
-    Event,
-    Failed,
-    Progress,
-    ReportProgress,
-    Work,
-    WorkerPool,
-)
+from dancetype.engine.workers import ReportProgress, Work, WorkerPool
 
 
 class _PickyError(Exception):
@@ -26,6 +17,7 @@ class _PickyError(Exception):
 
 
 def _obey(task: Any, report: ReportProgress) -> Any:
+    report("began")
     match task:
         case "crash":
             os.kill(os.getpid(), signal.SIGSEGV)
@@ -33,12 +25,9 @@ def _obey(task: Any, report: ReportProgress) -> Any:
             raise ValueError("no")
         case "raise what cannot be sent":
             raise _PickyError(7, "no")
-        case "have no disk":
-            raise WorkerError("no space")
         case "exit":
             os._exit(0)
         case "wait":
-            report("waiting")
             signal.pause()
         case "interrupt":
             os.kill(os.getpid(), signal.SIGINT)
@@ -63,34 +52,23 @@ def crashing() -> Iterator[Work]:
     yield _obey
 
 
-def ended(events: list[Event]) -> dict[int, Any]:
-    """What came of each task by its index."""
-    return {
-        event.index: event.result[0] if isinstance(event, Done) else event.reason
-        for event in events
-        if isinstance(event, Done | Failed)
-    }
-
-
 def test_a_task_that_crashes_or_fails_stops_no_other_and_is_not_tried_again() -> None:
     tasks = [1, "crash", 2, "raise", "interrupt", 3, "raise what cannot be sent", "exit"]
+    begun: list[Any] = []
     with WorkerPool(obedient, processes=2) as pool:
-        events = list(pool.run(tasks))
-    assert ended(events) == {
-        0: 1,
-        1: "its worker process crashed (SIGSEGV)",
-        2: 2,
-        3: "ValueError: no",
-        4: "interrupt",
-        5: 3,
-        6: "RuntimeError: _PickyError: no 7",
-        7: "its worker process ended with code 0",
+        outcomes = dict(pool.run(tasks, lambda task, value: begun.append(task)))
+    done = {task: outcomes.pop(task) for task in (1, 2, 3, "interrupt")}
+    assert {task: task for task in done} == {task: said for task, (said, _) in done.items()}
+    assert {task: repr(error) for task, error in outcomes.items()} == {
+        "crash": "WorkerError('its worker process crashed (SIGSEGV)')",
+        "raise": "ValueError('no')",
+        "raise what cannot be sent": "RuntimeError('_PickyError: no 7')",
+        "exit": "WorkerError('its worker process ended with code 0')",
     }
-    begun = [event.index for event in events if isinstance(event, Began)]
-    assert sorted(begun) == list(range(len(tasks)))
-    done = {event.result[1] for event in events if isinstance(event, Done)}
-    assert os.getpid() not in done
-    assert len(done) <= 4
+    assert sorted(map(str, begun)) == sorted(map(str, tasks))
+    processes = {process for _, process in done.values()}
+    assert os.getpid() not in processes
+    assert len(processes) <= 4
 
 
 @pytest.mark.parametrize(
@@ -108,13 +86,22 @@ def test_workers_that_cannot_begin_are_told_once(worker: Any, reason: ExpectedEr
             pool.start()
 
 
+class _EnoughError(Exception):
+    pass
+
+
 def test_closing_ends_all_processes_at_once_whatever_they_do() -> None:
     before = set(psutil.Process().children(recursive=True))
+    told: list[str] = []
+
+    def tell(task: str, value: str) -> None:
+        told.append(value)
+        if len(told) == 2:
+            raise _EnoughError
+
     with WorkerPool(obedient, processes=2) as pool:
-        events = pool.run(["wait", "wait"])
-        told = 0
-        while told < 2:
-            told += isinstance(next(events), Progress)
+        with pytest.raises(_EnoughError):
+            list(pool.run(["wait", "wait"], tell))
         working = set(psutil.Process().children(recursive=True)) - before
         assert len(working) >= 2
     # What multiprocessing itself needs stays for the next pool.
@@ -124,8 +111,8 @@ def test_closing_ends_all_processes_at_once_whatever_they_do() -> None:
 
 def test_processes_stay_for_the_tasks_of_the_next_time() -> None:
     with WorkerPool(obedient, processes=1) as pool:
-        (first,) = (each.result for each in pool.run([1]) if isinstance(each, Done))
-        (second,) = (each.result for each in pool.run([2]) if isinstance(each, Done))
+        ((_, first),) = pool.run([1])
+        ((_, second),) = pool.run([2])
     assert first == (1, second[1])
 
 
@@ -139,7 +126,7 @@ def test_a_process_that_was_started_before_takes_the_first_task() -> None:
         before = set(psutil.Process().children())
         pool.start()
         started = {child.pid for child in set(psutil.Process().children()) - before}
-        (done,) = (each.result for each in pool.run([1]) if isinstance(each, Done))
+        ((_, done),) = pool.run([1])
     assert done[1] in started
 
 
@@ -152,26 +139,5 @@ def test_no_task_is_taken_ahead_of_a_free_process() -> None:
             yield task
 
     with WorkerPool(obedient, processes=1) as pool:
-        ahead = [len(taken) - event.index for event in pool.run(tasks()) if isinstance(event, Done)]
+        ahead = [len(taken) - task for task, _ in pool.run(tasks())]
     assert ahead == [1] * 4
-
-
-def test_outcomes_come_with_their_tasks_and_one_error_stops_no_other() -> None:
-    with WorkerPool(obedient, processes=2) as pool:
-        outcomes = dict(pool.outcomes([1, "raise", 2]))
-    assert (outcomes[1][0], outcomes[2][0]) == (1, 2)
-    assert repr(outcomes["raise"]) == "ValueError('no')"
-
-
-@pytest.mark.parametrize(
-    ("task", "reason"),
-    [
-        ("crash", r"its worker process crashed \(SIGSEGV\): try fewer --jobs"),
-        ("have no disk", "no space"),
-    ],
-)
-def test_a_crash_or_an_error_that_all_tasks_would_have_ends_the_outcomes(
-    task: str, reason: str
-) -> None:
-    with WorkerPool(obedient, processes=1) as pool, pytest.raises(WorkerError, match=reason):
-        list(pool.outcomes([1, task, 2]))

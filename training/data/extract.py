@@ -16,7 +16,7 @@ from dancetype.engine.media.track import Track, read_track
 from dancetype.engine.media.video import Video
 from dancetype.engine.pose.base import PoseEstimator
 from dancetype.engine.pose.opening import open_estimator
-from dancetype.engine.workers import ReportProgress, Work, WorkerPool, discard_output
+from dancetype.engine.workers import FATAL, ReportProgress, Work, WorkerPool, discard_output
 from dancetype.training.data.clips import ClipFile
 
 _LONGEST_STEM: Final = 60
@@ -137,7 +137,9 @@ def _extracted(
 ) -> dict[Path, Track]:
     done = {}
     with WorkerPool(partial(_extractor, model), processes=jobs) as pool:
-        for (path, file), error in pool.outcomes(missing.items()):
+        for (path, file), error in pool.run(missing.items()):
+            if isinstance(error, FATAL):
+                raise error
             if error is None:
                 done[path] = read_track(path)
             on_done(file, _reason(error, file) if error else done[path])

@@ -1,6 +1,7 @@
 """What the verb `synth` does: many clips over several processes, with a progress bar."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -8,11 +9,12 @@ from rich.console import Console
 from dancetype.engine.cores import available_cores
 from dancetype.engine.media.track import read_tracks
 from dancetype.engine.progress import progress_bar
+from dancetype.engine.workers import FATAL, WorkerPool
 from dancetype.training.data.extract import find_pose_model
 from dancetype.training.data.idle import TRAINED_KINDS, idle_motions
 from dancetype.training.data.splits import find_split
 from dancetype.training.synthetic.orders import DanceOrder, IdleOrder, Order, dance_orders, shuffled
-from dancetype.training.synthetic.pool import SAMPLES, RenderPool
+from dancetype.training.synthetic.pool import SAMPLES, open_renderer
 from dancetype.training.synthetic.renderer import usable_platform
 from dancetype.training.synthetic.report import summarise
 
@@ -113,9 +115,9 @@ def render_all(
     if not missing:
         return failed
     usable_platform()
-    with RenderPool(model, out, seed, jobs=min(jobs, len(missing))) as pool:
+    with WorkerPool(partial(open_renderer, model, out, seed), processes=jobs) as pool:
         with _console.status("readying the body; the first time takes minutes"):
-            pool.ready()
+            pool.start()
         with progress_bar(_console, unit="clips") as progress:
             done = len(orders) - len(missing)
             task = progress.add_task("rendering", total=len(orders), completed=done)
@@ -128,7 +130,9 @@ def render_all(
                     else:
                         yield order
 
-            for order, error in pool.render(still_missing()):
+            for order, error in pool.run(still_missing()):
+                if isinstance(error, FATAL):
+                    raise error
                 progress.advance(task)
                 if error is not None:
                     failed.append(f"{order.name}: {error}")

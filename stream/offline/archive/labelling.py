@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dancetype.engine.errors import ExpectedError, WorkerError, printable
-from dancetype.engine.workers import Done, Failed, OpenWorker, WorkerPool
+from dancetype.engine.workers import OpenWorker, WorkerPool
 from dancetype.stream.offline.clip_job import Task
 from dancetype.stream.offline.results import Result
 
@@ -54,11 +54,14 @@ class Labeller:
 
     def _tried(self, clip: Path) -> Result:
         try:
-            events = list(self._pool.run([Task(clip)]))
+            ((_, outcome),) = self._pool.run([Task(clip)])
         except ExpectedError as error:
             return self._fault(str(error))
-        (end,) = (event for event in events if isinstance(event, Done | Failed))
-        return dict(end.result) if isinstance(end, Done) else {"crashed": end.reason}
+        if isinstance(outcome, WorkerError):
+            return {"crashed": str(outcome)}
+        if isinstance(outcome, Exception):
+            return {"crashed": f"{type(outcome).__name__}: {outcome}"}
+        return dict(outcome)
 
     def _fault(self, reason: str) -> Result:
         return {"fault": f"{socket.gethostname()}: {reason}"}

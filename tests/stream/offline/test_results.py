@@ -1,5 +1,6 @@
 import csv
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from rich.console import Console
 
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.genres import CODES, GENRES
-from dancetype.stream.offline.results import CsvLines, JsonLines, Result, TableReport, result_of
+from dancetype.stream.offline.results import Result, print_csv, print_json, print_table, result_of
 from tests.stream.offline.clips import analyzed_clip
 
 
@@ -24,16 +25,20 @@ def csv_rows(text: str) -> list[dict[str, str]]:
 def test_a_line_of_json_is_there_as_soon_as_its_result(
     result: Result, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    JsonLines().add(result)
-    said = json.loads(capsys.readouterr().out)
+    said = {}
+
+    def results() -> Iterator[Result]:
+        yield result
+        said.update(json.loads(capsys.readouterr().out))
+
+    print_json(results())
     assert (said["genre"], said["frames"], said["poses"], said["seconds"]) == ("HO", 20, 19, 2.0)
 
 
 def test_a_line_of_csv_says_the_same_under_its_header(
     result: Result, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lines = CsvLines(GENRES)
-    lines.add(result)
+    print_csv([result], GENRES)
     text = capsys.readouterr().out
     columns = ["file", "genre", "name", "confidence", *CODES, "seconds", "frames", "poses", "error"]
     assert text.splitlines()[0] == ",".join(columns)
@@ -46,7 +51,7 @@ def test_a_line_of_csv_says_the_same_under_its_header(
 def test_a_file_that_cannot_be_read_has_a_line_of_csv_too(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    CsvLines(GENRES).add({"file": 'a, "b".mp4', "error": 'a, "b".mp4: no such file'})
+    print_csv([{"file": 'a, "b".mp4', "error": 'a, "b".mp4: no such file'}], GENRES)
     (row,) = csv_rows(capsys.readouterr().out)
     assert (row["file"], row["error"]) == ('a, "b".mp4', 'a, "b".mp4: no such file')
     assert {row[key] for key in row if key not in ("file", "error")} == {""}
@@ -56,7 +61,7 @@ def test_a_file_that_cannot_be_read_has_a_line_of_csv_too(
 def test_no_file_is_named_so_that_a_spreadsheet_would_reckon(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    CsvLines(GENRES).add({"file": name, "error": f"{name}: no such file"})
+    print_csv([{"file": name, "error": f"{name}: no such file"}], GENRES)
     (row,) = csv_rows(capsys.readouterr().out)
     assert row["file"] == f"./{name}"
     assert row["error"] == f"./{name}: no such file"
@@ -65,19 +70,20 @@ def test_no_file_is_named_so_that_a_spreadsheet_would_reckon(
 def test_bytes_that_are_no_text_are_told_by_their_numbers(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    CsvLines(GENRES).add({"file": "\udcff.mp4", "error": "bad"})
-    JsonLines().add({"file": "\udcff.mp4", "error": "bad"})
+    print_csv([{"file": "\udcff.mp4", "error": "bad"}], GENRES)
+    print_json([{"file": "\udcff.mp4", "error": "bad"}])
     assert capsys.readouterr().out.count(r"\udcff.mp4") == 2
 
 
 def test_a_table_comes_in_the_end_with_errors_beside_it(
     result: Result, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report = TableReport(GENRES, Console(width=100), Console(stderr=True))
-    report.add({"file": "b.mp4", "error": "b.mp4: no such file"})
-    report.add({**result, "video": "out/a.mp4"})
-    assert capsys.readouterr() == ("", "")
-    report.end()
+    def results() -> Iterator[Result]:
+        yield {"file": "b.mp4", "error": "b.mp4: no such file"}
+        yield {**result, "video": "out/a.mp4"}
+        assert capsys.readouterr() == ("", "")
+
+    print_table(results(), GENRES, Console(width=100), Console(stderr=True))
     out, err = capsys.readouterr()
     assert "house 80%" in out
     assert "b.mp4" not in out

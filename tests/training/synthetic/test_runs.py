@@ -1,4 +1,5 @@
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,10 +23,10 @@ class FakePool:
     asked: list[str]
     broken: bool
 
-    def __init__(self, model: Path, out: Path, seed: int, *, jobs: int) -> None:
-        del model, seed
-        assert jobs >= 1
-        self._out = out
+    def __init__(self, open_worker: Callable[..., Any], *, processes: int) -> None:
+        assert isinstance(open_worker, partial)
+        assert processes >= 1
+        self._out = open_worker.args[1]
 
     def __enter__(self) -> Self:
         return self
@@ -33,11 +34,11 @@ class FakePool:
     def __exit__(self, *exception: object) -> None:
         pass
 
-    def ready(self) -> None:
+    def start(self) -> None:
         if self.broken:
             raise WorkerError("nothing to draw with")
 
-    def render(self, orders: Iterable[Order]) -> Iterator[tuple[Order, Exception | None]]:
+    def run(self, orders: Iterable[Order]) -> Iterator[tuple[Order, Exception | None]]:
         for order in orders:
             self.asked.append(order.name)
             if order.name == "idle_2":
@@ -50,7 +51,7 @@ class FakePool:
 @pytest.fixture
 def pool(monkeypatch: pytest.MonkeyPatch) -> type[FakePool]:
     FakePool.asked, FakePool.broken = [], False
-    monkeypatch.setattr(runs, "RenderPool", FakePool)
+    monkeypatch.setattr(runs, "WorkerPool", FakePool)
     monkeypatch.setattr(runs, "usable_platform", lambda: "osmesa")
     return FakePool
 
@@ -79,7 +80,7 @@ def test_two_runs_in_one_folder_do_not_do_the_same_work(
     def other_run(self: FakePool) -> None:
         (tmp_path / "idle_0.npz").touch()
 
-    monkeypatch.setattr(pool, "ready", other_run)
+    monkeypatch.setattr(pool, "start", other_run)
     render(tmp_path)
     assert pool.asked == ["idle_1", "idle_2", "idle_3"]
 
