@@ -22,11 +22,11 @@ from benchmarks.marked import ROOT, conditions, write_part
 from dancetype.engine.errors import ExpectedError
 from dancetype.stream.assets import SAMPLE_CLIP, cache_folder, fetch
 from dancetype.stream.fleet.cameras import CamerasFile, parse_cameras
+from dancetype.stream.fleet.cluster import RayProcess, RayYard
 from dancetype.stream.fleet.placing import Node, Room
 from dancetype.stream.fleet.report import Report
-from dancetype.stream.fleet.running import Fleet
+from dancetype.stream.fleet.runner import Fleet
 from dancetype.stream.fleet.supervisor import Start, Supervisor, View
-from dancetype.stream.fleet.yard import RayProcess, RayYard
 from dancetype.stream.messages import SourceState
 from dancetype.stream.ray_cluster import attached
 from dancetype.stream.settings import load_settings

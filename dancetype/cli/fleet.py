@@ -12,11 +12,11 @@ from rich.console import Console
 
 from dancetype.app import page_outlet
 from dancetype.engine.errors import SettingsError
-from dancetype.stream.fleet.board import Board
 from dancetype.stream.fleet.cameras import CamerasFile
-from dancetype.stream.fleet.running import Fleet
+from dancetype.stream.fleet.cluster import RayYard
+from dancetype.stream.fleet.runner import Fleet
+from dancetype.stream.fleet.status_page import Board
 from dancetype.stream.fleet.supervisor import Supervisor
-from dancetype.stream.fleet.yard import RayYard
 from dancetype.stream.messages import Clock
 from dancetype.stream.ray_cluster import attached
 from dancetype.stream.settings import Settings

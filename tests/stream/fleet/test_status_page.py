@@ -2,8 +2,8 @@ import json
 from http import HTTPStatus
 from typing import Any
 
-from dancetype.stream.fleet.board import Board
 from dancetype.stream.fleet.report import Report
+from dancetype.stream.fleet.status_page import Board
 from dancetype.stream.messages import SourceState
 from tests.stream.fleet.test_supervisor import ONE, Stage, cameras
 

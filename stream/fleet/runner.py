@@ -8,9 +8,9 @@ from typing import Any
 
 from dancetype.engine.errors import WorkerError
 from dancetype.stream.fleet.cameras import CamerasFile
+from dancetype.stream.fleet.cluster import Process, Yard
 from dancetype.stream.fleet.placing import Node
 from dancetype.stream.fleet.supervisor import BEAT, Kill, Placement, Start, Stop, Supervisor
-from dancetype.stream.fleet.yard import Process, Yard
 
 _log = logging.getLogger(__name__)
 

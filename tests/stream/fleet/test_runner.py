@@ -10,7 +10,7 @@ from dancetype.engine.errors import WorkerError
 from dancetype.stream.fleet.cameras import CamerasFile
 from dancetype.stream.fleet.placing import Node, Room
 from dancetype.stream.fleet.report import Ending, Farewell, Report
-from dancetype.stream.fleet.running import Fleet
+from dancetype.stream.fleet.runner import Fleet
 from dancetype.stream.fleet.supervisor import Placement, Supervisor, View
 from dancetype.stream.messages import SourceState
 from dancetype.stream.settings import load_settings
