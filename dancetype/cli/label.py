@@ -14,16 +14,15 @@ from rich.text import Text
 from dancetype.clip_worker import clip_worker, portable
 from dancetype.engine.classifier import SHIPPED, Classifier
 from dancetype.engine.contract import Contract
-from dancetype.engine.errors import ExpectedError, SettingsError, WorkerError
+from dancetype.engine.errors import ExpectedError, SettingsError
 from dancetype.loading import estimator_maker, native_libraries, say
 from dancetype.stream.record.progress import ProgressLines
 from dancetype.stream.settings import Settings
 from dancetype.stream.system import chatter_dropped
 
 if TYPE_CHECKING:
-    from dancetype.stream.offline.archive.ledger import Ledger
-    from dancetype.stream.offline.archive.plan import Archive
-    from dancetype.stream.offline.archive.table import Row
+    from dancetype.stream.offline.archive.labelling import Archive
+    from dancetype.stream.offline.archive.table import Ledger, Row
 
 
 def label(
@@ -52,8 +51,8 @@ def label(
         raise SettingsError(f"{folder}: no such folder")
     with chatter_dropped(), native_libraries():
         try:
-            from dancetype.stream.offline.archive.ledger import Ledger
-            from dancetype.stream.offline.archive.plan import is_done, survey
+            from dancetype.stream.offline.archive.labelling import survey
+            from dancetype.stream.offline.archive.table import Ledger, is_done
         except ModuleNotFoundError as error:
             raise ExpectedError(
                 f"this needs {error.name}: pip install 'dancetype[fleet]'"
@@ -100,7 +99,7 @@ def _look(
     same: "Row",
 ) -> None:
     """Has the clips of these names looked at, and the ledger keep what is said of them."""
-    from dancetype.stream.offline.archive.labelling import labelled
+    from dancetype.stream.offline.archive.labelling import label_clips
     from dancetype.stream.offline.archive.table import row_of
     from dancetype.stream.ray_cluster import attached
 
@@ -113,12 +112,10 @@ def _look(
             attached(address) as ray,
             ProgressLines(console, clock=time.monotonic) as progress,
         ):
-            for name, result in labelled(ray, archive.root, archive.files, names, worker):
+            for name, result in label_clips(ray, archive, names, worker):
                 ledger.keep(row_of(result, contract.genres, {**archive.stamps[name], **same}))
                 tally.add(failed="error" in result)
                 progress.show([tally.line()])
-        if tally.done < len(names):
-            raise WorkerError(f"Ray has lost {len(names) - tally.done} clips; run it again")
     except BaseException:
         say(f"{tally.done} of {len(names)} clips are kept; the same command goes on from there")
         raise
