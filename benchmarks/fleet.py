@@ -19,14 +19,14 @@ from typing import Any, Final
 import psutil
 
 from benchmarks.marked import ROOT, conditions, write_part
+from dancetype.cli.fleet import run_camera
 from dancetype.engine.errors import ExpectedError
 from dancetype.stream.assets import SAMPLE_CLIP, cache_folder, fetch
 from dancetype.stream.fleet.cameras import CamerasFile, parse_cameras
-from dancetype.stream.fleet.cluster import RayProcess, RayYard
-from dancetype.stream.fleet.placing import Node, Room
+from dancetype.stream.fleet.cluster import Node, RayCluster, Resources
 from dancetype.stream.fleet.report import Report
 from dancetype.stream.fleet.runner import Fleet
-from dancetype.stream.fleet.supervisor import Start, Supervisor, View
+from dancetype.stream.fleet.supervisor import CameraState, Start, Supervisor
 from dancetype.stream.messages import SourceState
 from dancetype.stream.ray_cluster import attached
 from dancetype.stream.settings import load_settings
@@ -105,9 +105,9 @@ class Rig:
         self._ray_cpu: dict[int, float] = {}
 
     @property
-    def views(self) -> list[View]:
+    def views(self) -> list[CameraState]:
         """How each camera stands."""
-        return self._supervisor.views()
+        return self._supervisor.cameras
 
     async def until(self, holds: Callable[[], bool], *, within: float = _UP_WITHIN) -> None:
         """Waits until something holds."""
@@ -177,7 +177,9 @@ async def rig(ray: Any, cameras: str, broker: int, folder: Path) -> AsyncIterato
     file.write_text(cameras, encoding="utf-8")
     base = load_settings({"mqtt": f"mqtt://{HOST}:{broker}"})
     supervisor = Supervisor(clock=time.monotonic, unix=time.time)
-    fleet = Fleet(supervisor, yard=RayYard(ray), file=CamerasFile(file, base), clock=time.monotonic)
+    cluster = RayCluster(ray, run_camera)
+    cameras_file = CamerasFile(file, base)
+    fleet = Fleet(supervisor, cluster=cluster, file=cameras_file, clock=time.monotonic)
     counts: dict[str, float] = {}
 
     async def listen() -> None:
@@ -228,14 +230,14 @@ async def throughput(count: int, folder: Path, seconds: float) -> tuple[Sample, 
 
 async def _back(one: Rig, node: Any, port: int) -> float:
     lost = {view.camera.name for view in one.views if view.node and view.node.id == node.node_id}
-    epochs = {view.camera.name: view.epoch or 0 for view in one.views}
+    epochs = {view.camera.name: view.last_epoch for view in one.views}
     killed = time.monotonic()
     await asyncio.to_thread(kill_node, node)
     async with subscriber(port, "dancetype/+/prediction") as client, asyncio.timeout(60):
         async for message in client.messages:
             name = str(message.topic).split("/")[1]
             view = next(view for view in one.views if view.camera.name == name)
-            if view.epoch != epochs[name]:
+            if view.last_epoch != epochs[name]:
                 lost.discard(name)
             if not lost:
                 break
@@ -264,7 +266,7 @@ async def costs(folder: Path, seconds: float) -> tuple[Costs, Sample]:
                     for fps, view in zip(POSE_FPS, one.views, strict=True)
                 }
                 resident = _resident()
-                asking = await _beat_seconds(one.views[0], ray)
+                asking = await _beat_seconds(ray)
     if rates.posed < 0.9 * sum(POSE_FPS):
         raise ExpectedError(
             f"{rates.posed:.1f} poses a second instead of {sum(POSE_FPS)}: this machine is too "
@@ -278,16 +280,15 @@ async def costs(folder: Path, seconds: float) -> tuple[Costs, Sample]:
     )
 
 
-async def _beat_seconds(view: View, ray: Any) -> float:
+async def _beat_seconds(ray: Any) -> float:
     """Processor seconds of the supervisor's process for one question and its answer."""
-    assert view.node
     camera = parse_cameras('[cameras.idle]\nsource = "test:"\ncpus = 1', load_settings({}))["idle"]
-    orders = _placed({"idle": camera}, [view.node]).orders()
+    orders = _placed({"idle": camera}, []).orders()
     start = next(order for order in orders if isinstance(order, Start))
-    process: RayProcess = RayYard(ray).start(start.placement)
-    await process.beat()
+    process = RayCluster(ray, run_camera).start(start.assignment)
+    await process.poll()
     before = time.process_time()
-    await asyncio.gather(*(process.beat() for _ in range(BEATS)))
+    await asyncio.gather(*(process.poll() for _ in range(BEATS)))
     took = (time.process_time() - before) / BEATS
     process.kill()
     return took
@@ -295,7 +296,7 @@ async def _beat_seconds(view: View, ray: Any) -> float:
 
 def _placed(cameras: Any, machines: Sequence[Node]) -> Supervisor:
     supervisor = Supervisor(clock=time.monotonic, unix=time.time)
-    supervisor.see(machines)
+    supervisor.set_nodes(machines)
     supervisor.want(cameras)
     return supervisor
 
@@ -304,12 +305,13 @@ def _bookkeeping_seconds(count: int) -> float:
     """Processor seconds of a supervisor for one camera of many in one second, without asking."""
     tables = "".join(f'[cameras.cam-{i}]\nsource = "test:"\ncpus = 1\n' for i in range(count))
     cameras = parse_cameras(tables, load_settings({}))
-    supervisor = _placed(cameras, [Node(str(i), str(i), Room(32)) for i in range(count // 16)])
-    placements = [each.placement for each in supervisor.orders() if isinstance(each, Start)]
+    supervisor = _placed(cameras, [Node(str(i), str(i), Resources(32)) for i in range(count // 16)])
+    assignments = [each.assignment for each in supervisor.orders() if isinstance(each, Start)]
     before, rounds = time.process_time(), 5
     for _ in range(rounds):
-        for placement in placements:
-            supervisor.hear(placement, Report(state=SourceState.RUNNING))
+        for number, assignment in enumerate(assignments):
+            report = Report(state=SourceState.RUNNING, node=str(number // 16))
+            supervisor.on_report(assignment, report)
         supervisor.orders()
     return (time.process_time() - before) / rounds / count
 

@@ -1,151 +1,144 @@
-"""The process of one camera: a live run of its own, which ends when nobody asks for it."""
+"""The process of one camera: a live run that ends when its supervisor no longer polls it."""
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Final
 
-from dancetype.stream.events import Event
-from dancetype.stream.fleet.cameras import Camera
-from dancetype.stream.fleet.office import Office
-from dancetype.stream.fleet.report import Ending, Farewell, Notes, Report
-from dancetype.stream.messages import Clock
-from dancetype.stream.native_memory import one_heap
-from dancetype.stream.session import MakePipeline, Runnable, Session
-from dancetype.stream.sinks.base import Outlets
-from dancetype.stream.sinks.log import LogOutlet, configure, masked_text
-from dancetype.stream.speaker import Speaker
-from dancetype.stream.system import chatter_dropped
+from dancetype.stream.fleet.cameras import Assignment
+from dancetype.stream.fleet.report import Report, ReportSink
+from dancetype.stream.sinks.base import Outlet
+from dancetype.stream.sinks.log import LogOutlet, masked_text
+from dancetype.stream.sinks.mqtt import MqttOutlet
 
 CLIENT_ID: Final = "dancetype-fleet"
-"""What the cameras of a fleet are called at the broker, each followed by its name."""
+"""Default prefix of the client ids at the broker; the name of the camera follows."""
+
+LEASE: Final = 12.0
+"""Seconds without a poll after which a process ends."""
+# A poll may be left over from before the process was suspended or replaced; two in a row are not.
+_POLLS: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """What a process is to do.
+RunCamera = Callable[[Assignment, Sequence[Outlet], Callable[[], Awaitable[str]]], Awaitable[None]]
+"""Runs the live session of a camera with sinks that are not entered yet.
 
-    Attributes:
-        camera: to look at.
-        epoch: its source's first one; later processes of the camera get greater ones.
+It returns when the source has ended, or once the last argument, awaited, gives a reason to stop.
+"""
+
+
+class Lease:
+    """Lease that the supervisor renews by polling; only the current process is polled.
+
+    Two processes of one camera share a client id, so the broker disconnects the earlier one when
+    the later one connects. The earlier one must not reconnect. The later one must, if an earlier
+    one that had been cut off from its supervisor displaced it. Polls tell the two apart.
+
+    Args:
+        clock: Monotonic time in seconds.
     """
 
-    camera: Camera
-    epoch: int
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._renewed = clock()
+        self._polls = 0
+        self._first = True
+        self._polled = asyncio.Condition()
+
+    @property
+    def left(self) -> float:
+        """Seconds until the lease runs out; 0 afterwards."""
+        return max(self._renewed + LEASE - self._clock(), 0.0)
+
+    async def renew(self) -> None:
+        """Register a poll of the supervisor."""
+        self._renewed = self._clock()
+        async with self._polled:
+            self._polls += 1
+            self._polled.notify_all()
+
+    async def confirmed(self) -> None:
+        """Wait for two polls: the first time since the start, later since this call."""
+        async with self._polled:
+            wanted = (0 if self._first else self._polls) + _POLLS
+            self._first = False
+            await self._polled.wait_for(lambda: self._polls >= wanted)
 
 
 class CameraActor:
-    """One camera's process. All methods but `__init__` are called on its event loop."""
+    """One camera's process. All methods but `__init__` are called on its event loop.
 
-    def __init__(self, charge: Charge) -> None:
-        self._charge = charge
-        self._notes = Notes(time.monotonic)
-        self._office = Office(time.monotonic)
-        self._session: Session | None = None
-        self._stopped: str | None = None
-        self._connected: Callable[[], bool] = lambda: False
+    Args:
+        assignment: The camera.
+        run_camera: Runs its live session; imported by name in this process.
+    """
 
-    async def beat(self) -> Report:
-        """How it is doing; being asked, it goes on."""
-        await self._office.ask()
+    def __init__(self, assignment: Assignment, run_camera: RunCamera) -> None:
+        self._assignment = assignment
+        self._run_camera = run_camera
+        self._reports = ReportSink(time.monotonic)
+        self._lease = Lease(time.monotonic)
+        self._stopped = asyncio.Event()
+        self._stop_reason = ""
+        self._broker: MqttOutlet | None = None
+
+    async def poll(self) -> Report:
+        """Renew the lease and return the current report."""
+        await self._lease.renew()
         return self._report()
 
-    async def run(self) -> Farewell:
-        """Runs the camera to its end.
+    async def run(self) -> Report:
+        """Run the camera to its end, and return the last report.
 
         Raises:
-            RuntimeError: it cannot start; the text says why, without credentials.
+            RuntimeError: The camera cannot start, or the lease has run out; the text has the
+                reason, without credentials.
         """
-        one_heap()
-        with chatter_dropped():
-            configure()
-            try:
-                ending = await self._run()
-            except Exception as error:
-                # Of what is raised here the supervisor's machine may not have the class.
-                raise RuntimeError(masked_text(str(error) or repr(error))) from None
-        return Farewell(ending, self._report())
+        try:
+            self._broker = self._open_broker()
+            sinks: list[Outlet] = [LogOutlet(), self._reports, self._broker]
+            await self._run_camera(self._assignment, sinks, self._until_stopped)
+        except Exception as error:
+            # The supervisor's machine may lack the module that defines the error's class.
+            raise RuntimeError(masked_text(str(error) or repr(error))) from None
+        if not self._lease.left:
+            raise RuntimeError("its supervisor had not polled it")
+        return self._report()
 
     async def stop(self, reason: str) -> None:
-        """Has it end in good order."""
-        self._stopped = reason
-        if self._session:
-            self._session.stop(reason)
+        """End the run in good order."""
+        self._stop_reason = reason
+        self._stopped.set()
 
-    def _report(self) -> Report:
-        return replace(
-            self._notes.report(),
-            connected=self._connected(),
-            cpu_seconds=time.process_time(),
-            version=version("dancetype"),
-        )
-
-    async def _run(self) -> Ending:
-        clock = Clock.start()
-        camera = self._charge.camera
-        # Loading takes seconds, in which to answer the supervisor.
-        genres, makers = await asyncio.to_thread(_loaded, camera, clock)
-        from dancetype.stream.sinks.mqtt import MqttOutlet
-
-        settings, office = camera.settings, self._office
-        broker = MqttOutlet(
+    def _open_broker(self) -> MqttOutlet:
+        settings = self._assignment.camera.settings
+        return MqttOutlet(
             settings.mqtt or "",
             ca=settings.mqtt_ca,
             client_id=settings.mqtt_client_id or CLIENT_ID,
             homeassistant=settings.homeassistant,
-            may_connect=office.confirmed,
-            clock=clock.monotonic,
+            may_connect=self._lease.confirmed,
+            clock=time.monotonic,
         )
-        self._connected = lambda: bool(broker.links) and broker.connected
-        async with Outlets([LogOutlet(), self._notes, broker]) as outlets:
-            session = self._session = Session(
-                {name: _later(make, self._charge.epoch) for name, make in makers.items()},
-                speaker=partial(Speaker, genres=genres, clock=clock),
-                outlets=outlets,
-            )
-            if self._stopped is not None:
-                session.stop(self._stopped)
-            lease = asyncio.create_task(_expire(office, session))
-            await session.run(signals=())
-            lease.cancel()
-        if self._stopped is not None:
-            return Ending.STOPPED
-        return Ending.OVER if office.left else Ending.ABANDONED
 
+    async def _until_stopped(self) -> str:
+        while self._lease.left:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), self._lease.left)
+                return self._stop_reason
+        return "its supervisor is gone"
 
-async def _expire(office: Office, session: Session) -> None:
-    while office.left:
-        await asyncio.sleep(office.left)
-    session.stop("its supervisor is gone")
+    def _report(self) -> Report:
+        import ray
 
-
-def _loaded(camera: Camera, clock: Clock) -> tuple[dict[str, str], dict[str, MakePipeline]]:
-    """The genre model's genres, and what makes the camera's pipeline."""
-    from dancetype.cli.run import pipelines
-    from dancetype.engine.classifier import Classifier
-    from dancetype.loading import native_libraries
-
-    with native_libraries():
-        settings = camera.settings
-        classifier = Classifier(settings.model, device=settings.device)
-        makers = pipelines(
-            settings,
-            settings.source,
-            classifier,
-            clock,
-            onlookers={camera.name: ()},
-            loop=camera.loop,
+        broker = self._broker
+        return replace(
+            self._reports.report(),
+            node=ray.get_runtime_context().get_node_id(),
+            connected=broker is not None and bool(broker.links) and broker.connected,
+            cpu_seconds=time.process_time(),
+            version=version("dancetype"),
         )
-    return dict(classifier.contract.genres), makers
-
-
-def _later(make: MakePipeline, first: int) -> MakePipeline:
-    """Has a pipeline's epochs begin at `first`."""
-
-    def made(*, on_event: Callable[[Event], None]) -> Runnable:
-        return make(on_event=lambda event: on_event(replace(event, epoch=event.epoch + first)))
-
-    return made

@@ -1,130 +1,124 @@
-"""Ray's side of a fleet: its machines, and processes on them."""
+"""The machines of a Ray cluster, and the camera processes on them."""
 
 import asyncio
-from collections.abc import Awaitable
-from typing import Any, Protocol
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
 
 from dancetype.engine.errors import WorkerError, first_line
-from dancetype.stream.fleet.actor import CameraActor, Charge
-from dancetype.stream.fleet.placing import Node, Room
-from dancetype.stream.fleet.report import Farewell, Report
-from dancetype.stream.fleet.supervisor import Placement
+from dancetype.stream.fleet.actor import CameraActor, RunCamera
+from dancetype.stream.fleet.cameras import Assignment
+from dancetype.stream.fleet.report import Report
+from dancetype.stream.ray_cluster import NOT_INSTALLED
+
+_NODE_ID: Final = "ray.io/node-id"
+# Shares of cores are summed as floats.
+_TOLERANCE: Final = 1e-6
 
 
-class Process(Protocol):
-    """A camera's process."""
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Cores and GPUs that a machine has or cameras take."""
 
-    def run(self) -> Awaitable[Farewell]:
-        """Runs it; done when it has ended.
+    cpus: float = 0.0
+    gpus: float = 0.0
 
-        Raises:
-            WorkerError: it is gone.
-        """
-        ...
-
-    def beat(self) -> Awaitable[Report]:
-        """Asks how it is doing.
-
-        Raises:
-            WorkerError: it is gone.
-        """
-        ...
-
-    def stop(self, reason: str) -> Awaitable[None]:
-        """Has it end in good order, soon."""
-        ...
-
-    def kill(self) -> None:
-        """Ends it, whatever it does; may take a while."""
-        ...
+    def fits(self, taken: "Resources", wanted: "Resources") -> bool:
+        """Return whether enough is left for `wanted` after `taken`."""
+        return (
+            self.cpus - taken.cpus - wanted.cpus >= -_TOLERANCE
+            and self.gpus - taken.gpus - wanted.gpus >= -_TOLERANCE
+        )
 
 
-class Yard(Protocol):
-    """Machines, and who starts processes on them."""
-
-    def nodes(self) -> list[Node]:
-        """The machines that are alive; may take a while."""
-        ...
-
-    def start(self, placement: Placement) -> Process:
-        """Starts a process, which comes up on its own; may take a while."""
-        ...
+def total(parts: Iterable[Resources]) -> Resources:
+    """Return the sum of all parts."""
+    each = list(parts)
+    return Resources(sum(part.cpus for part in each), sum(part.gpus for part in each))
 
 
-class RayYard:
-    """A Ray cluster.
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A machine of the cluster.
 
-    Args:
-        ray: the module, attached.
+    Attributes:
+        id: Ray's id, a new one each time a machine joins.
+        name: Address, for people.
+        resources: Cores and GPUs of the machine.
     """
 
-    def __init__(self, ray: Any) -> None:
+    id: str
+    name: str
+    resources: Resources
+
+
+class RayCluster:
+    """A Ray cluster, which decides where a process runs. All methods may block.
+
+    Args:
+        ray: The module, attached.
+        run_camera: Runs a camera's live session in its process.
+    """
+
+    def __init__(self, ray: Any, run_camera: RunCamera) -> None:
         self._ray = ray
+        self._run_camera = run_camera
         self._actor = ray.remote(CameraActor)
 
     def nodes(self) -> list[Node]:
-        """The machines that are alive."""
+        """Return the machines that are alive."""
         return [
             Node(
                 node["NodeID"],
                 node["NodeManagerAddress"],
-                Room(node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0)),
+                Resources(node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0)),
             )
             for node in self._ray.nodes()
             if node["Alive"]
         ]
 
-    def start(self, placement: Placement) -> "RayProcess":
-        """Starts a process there and nowhere else: where else is for the supervisor to say."""
-        camera = placement.camera
-        strategy = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-            placement.node.id, soft=False
-        )
-        actor = self._actor.options(
-            num_cpus=camera.cpus,
-            num_gpus=camera.gpus,
-            scheduling_strategy=strategy,
-            max_restarts=0,
-            max_task_retries=0,
-        ).remote(Charge(camera, placement.epoch))
+    def start(self, assignment: Assignment) -> "RayProcess":
+        """Start a process on a machine that Ray chooses, as soon as there is room."""
+        options: dict[str, Any] = {
+            "num_cpus": assignment.camera.cpus,
+            "num_gpus": assignment.camera.gpus,
+            "scheduling_strategy": "SPREAD",
+            # Why Ray is not to restart it stands in supervisor.py.
+            "max_restarts": 0,
+        }
+        if assignment.avoid:
+            options["label_selector"] = {_NODE_ID: f"!in({','.join(assignment.avoid)})"}
+            options["fallback_strategy"] = [{"label_selector": {}}]
+        actor = self._actor.options(**options).remote(assignment, self._run_camera)
         return RayProcess(self._ray, actor)
 
 
 class RayProcess:
-    """An actor of a cluster."""
+    """A camera's process: an actor of a Ray cluster.
+
+    What is awaited raises `WorkerError` if the process is gone.
+    """
 
     def __init__(self, ray: Any, actor: Any) -> None:
         self._ray = ray
         self._actor = actor
 
-    async def run(self) -> Farewell:
-        """Runs it; done when it has ended.
+    async def run(self) -> Report:
+        """Run the camera; return its last report once it has ended."""
+        report: Report = await self._answer(self._actor.run.remote())
+        return report
 
-        Raises:
-            WorkerError: it is gone.
-        """
-        farewell: Farewell = await self._answer(self._actor.run.remote())
-        return farewell
-
-    async def beat(self) -> Report:
-        """Asks how it is doing.
-
-        Raises:
-            WorkerError: it is gone.
-        """
-        report: Report = await self._answer(self._actor.beat.remote())
+    async def poll(self) -> Report:
+        """Renew the lease and return the current report."""
+        report: Report = await self._answer(self._actor.poll.remote())
         return report
 
     async def stop(self, reason: str) -> None:
-        """Has it end in good order, soon.
-
-        Raises:
-            WorkerError: it is gone.
-        """
+        """Have the process end in good order."""
         await self._answer(self._actor.stop.remote(reason))
 
     def kill(self) -> None:
-        """Ends it, whatever it does."""
+        """End the process at once; may block."""
         self._ray.kill(self._actor)
 
     async def _answer(self, reference: Any) -> Any:
@@ -132,19 +126,18 @@ class RayProcess:
             return await reference
         except asyncio.CancelledError:
             raise
-        # What an actor raises comes as its own class or as one of Ray's.
+        # Errors of the actor arrive as their own class or as one of Ray's.
         except Exception as error:
             raise WorkerError(_explained(error)) from error
 
 
 def _explained(error: Exception) -> str:
-    """One line of what Ray tells in many, with a traceback of the actor's."""
+    """Return one line for Ray's many, which include the actor's traceback."""
     cause = getattr(error, "cause", None)
     if isinstance(cause, Exception):
         return str(cause) or type(cause).__name__
-    kind = type(error).__name__
     if "ModuleNotFoundError" in str(error):
-        return "dancetype is not installed there: pip install 'dancetype[fleet]' on each machine"
+        return NOT_INSTALLED
     known = {
         "ActorDiedError": "its process died",
         "ActorUnavailableError": "its process does not answer",
@@ -153,4 +146,4 @@ def _explained(error: Exception) -> str:
         "OutOfMemoryError": "its machine ran out of memory",
         "RaySystemError": "Ray fails",
     }
-    return known.get(kind, first_line(error))
+    return known.get(type(error).__name__, first_line(error))

@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Final, Self
 
 from dancetype.engine.errors import Fault
@@ -11,17 +10,6 @@ from dancetype.stream.messages import Message, SourceMessage, SourceState
 from dancetype.stream.new_frames import NewFrames
 
 _LATELY: Final = 60.0
-
-
-class Ending(StrEnum):
-    """Why a camera's process has come to its end."""
-
-    OVER = "over"
-    """Its source has ended, or is given up: starting it again would not help."""
-    STOPPED = "stopped"
-    """It was told to."""
-    ABANDONED = "abandoned"
-    """Nobody has asked for it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +31,7 @@ class Report:
         connected: whether the broker takes them.
         cpu_seconds: that the process has used.
         version: of dancetype in it.
+        node: Ray's id of the machine that the process runs on.
     """
 
     state: SourceState | None = None
@@ -59,26 +48,14 @@ class Report:
     connected: bool = False
     cpu_seconds: float = 0.0
     version: str = ""
+    node: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Farewell:
-    """The last that is heard of a process.
-
-    Attributes:
-        ending: why it has ended.
-        report: how it was then.
-    """
-
-    ending: Ending
-    report: Report = Report()
-
-
-class Notes:
-    """An outlet that makes reports of the messages that pass.
+class ReportSink:
+    """A sink that summarizes messages as reports.
 
     Args:
-        clock: monotonic, in seconds.
+        clock: Monotonic time in seconds.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
