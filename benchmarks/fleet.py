@@ -19,7 +19,7 @@ from typing import Any, Final
 import psutil
 
 from benchmarks.marked import ROOT, conditions, write_part
-from dancetype.cli.fleet import run_camera
+from dancetype.cli.fleet import load_camera
 from dancetype.engine.errors import ExpectedError
 from dancetype.stream.assets import SAMPLE_CLIP, cache_folder, fetch
 from dancetype.stream.fleet.cameras import CamerasFile, parse_cameras
@@ -177,7 +177,7 @@ async def rig(ray: Any, cameras: str, broker: int, folder: Path) -> AsyncIterato
     file.write_text(cameras, encoding="utf-8")
     base = load_settings({"mqtt": f"mqtt://{HOST}:{broker}"})
     supervisor = Supervisor(clock=time.monotonic, unix=time.time)
-    cluster = RayCluster(ray, run_camera)
+    cluster = RayCluster(ray, load_camera)
     cameras_file = CamerasFile(file, base)
     fleet = Fleet(supervisor, cluster=cluster, file=cameras_file, clock=time.monotonic)
     counts: dict[str, float] = {}
@@ -285,7 +285,7 @@ async def _beat_seconds(ray: Any) -> float:
     camera = parse_cameras('[cameras.idle]\nsource = "test:"\ncpus = 1', load_settings({}))["idle"]
     orders = _placed({"idle": camera}, []).orders()
     start = next(order for order in orders if isinstance(order, Start))
-    process = RayCluster(ray, run_camera).start(start.assignment)
+    process = RayCluster(ray, load_camera).start(start.assignment)
     await process.poll()
     before = time.process_time()
     await asyncio.gather(*(process.poll() for _ in range(BEATS)))

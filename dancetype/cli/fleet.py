@@ -4,9 +4,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,22 +16,18 @@ from dancetype.cli.run import pipelines
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.errors import SettingsError
 from dancetype.loading import native_libraries
-from dancetype.stream.events import Event
-from dancetype.stream.fleet.cameras import Assignment, Camera, CamerasFile
+from dancetype.stream.fleet.cameras import CamerasFile
 from dancetype.stream.fleet.cluster import RayCluster
 from dancetype.stream.fleet.runner import Fleet
 from dancetype.stream.fleet.status_page import StatusPage
 from dancetype.stream.fleet.supervisor import Supervisor
+from dancetype.stream.frames import Onlooker
 from dancetype.stream.messages import Clock
-from dancetype.stream.native_memory import one_heap
 from dancetype.stream.ray_cluster import attached
-from dancetype.stream.session import MakePipeline, Runnable, Session
+from dancetype.stream.session import MakePipeline
 from dancetype.stream.settings import Settings
-from dancetype.stream.sinks.base import Outlet, Outlets
 from dancetype.stream.sinks.broker import parse_broker, tls_context
 from dancetype.stream.sinks.log import configure
-from dancetype.stream.speaker import Speaker
-from dancetype.stream.system import chatter_dropped
 from dancetype.stream.web.access import is_loopback
 
 _log = logging.getLogger(__name__)
@@ -74,7 +68,7 @@ async def _run(settings: Settings, file: CamerasFile, ray: Any) -> None:
     if settings.seconds is not None:
         loop.call_later(settings.seconds, stop.set)
     supervisor = Supervisor(clock=time.monotonic, unix=time.time)
-    cluster = RayCluster(ray, run_camera)
+    cluster = RayCluster(ray, load_camera)
     running = Fleet(supervisor, cluster=cluster, file=file, clock=time.monotonic)
     status = StatusPage(supervisor, error=lambda: file.error, version=version("dancetype"))
     if not settings.serve:
@@ -85,51 +79,26 @@ async def _run(settings: Settings, file: CamerasFile, ray: Any) -> None:
         await running.run(stop)
 
 
-async def run_camera(
-    assignment: Assignment, sinks: Sequence[Outlet], stop: Callable[[], Awaitable[str]]
-) -> None:
-    """Run the live session of one camera until its source ends or `stop` returns a reason."""
-    one_heap()
-    with chatter_dropped():
-        configure()
-        clock = Clock.start()
-        # Loading takes seconds, in which the supervisor still gets its answers.
-        genres, makers = await asyncio.to_thread(_load, assignment.camera, clock)
-        async with Outlets(sinks) as outlets:
-            session = Session(
-                {name: _from_epoch(make, assignment.epoch) for name, make in makers.items()},
-                speaker=partial(Speaker, genres=genres, clock=clock),
-                outlets=outlets,
-            )
-            stopping = asyncio.create_task(_stop_session(session, stop))
-            await session.run(signals=())
-            stopping.cancel()
+def load_camera(
+    settings: Settings, clock: Clock, *, loop: bool
+) -> tuple[Mapping[str, str], Mapping[str, MakePipeline]]:
+    """Load what the process of a fleet camera runs.
 
+    Args:
+        settings: Settings of the camera, with its source.
+        clock: Clock of the process.
+        loop: Whether a source that has ended starts over.
 
-async def _stop_session(session: Session, stop: Callable[[], Awaitable[str]]) -> None:
-    session.stop(await stop())
+    Returns:
+        The names of the genres by code, and the pipeline by the name of the source.
 
-
-def _load(camera: Camera, clock: Clock) -> tuple[dict[str, str], dict[str, MakePipeline]]:
-    """Return the model's genres and the maker of the camera's pipeline."""
-    settings = camera.settings
+    Raises:
+        ExpectedError: A model cannot be loaded.
+    """
+    onlookers: dict[str, tuple[Onlooker, ...]] = dict.fromkeys(settings.source, ())
     with native_libraries():
         classifier = Classifier(settings.model, device=settings.device)
         makers = pipelines(
-            settings,
-            settings.source,
-            classifier,
-            clock,
-            onlookers={camera.name: ()},
-            loop=camera.loop,
+            settings, settings.source, classifier, clock, onlookers=onlookers, loop=loop
         )
-    return dict(classifier.contract.genres), makers
-
-
-def _from_epoch(make: MakePipeline, first: int) -> MakePipeline:
-    """Let a pipeline's epochs begin at `first`."""
-
-    def made(*, on_event: Callable[[Event], None]) -> Runnable:
-        return make(on_event=lambda event: on_event(replace(event, epoch=event.epoch + first)))
-
-    return made
+    return classifier.contract.genres, makers

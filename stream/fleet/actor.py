@@ -2,17 +2,25 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
-from typing import Final
+from typing import Final, Protocol
 
+from dancetype.stream.events import Event
 from dancetype.stream.fleet.cameras import Assignment
 from dancetype.stream.fleet.report import Report, ReportSink
-from dancetype.stream.sinks.base import Outlet
-from dancetype.stream.sinks.log import LogOutlet, masked_text
+from dancetype.stream.messages import Clock
+from dancetype.stream.native_memory import one_heap
+from dancetype.stream.session import MakePipeline, Runnable, Session
+from dancetype.stream.settings import Settings
+from dancetype.stream.sinks.base import Outlets
+from dancetype.stream.sinks.log import LogOutlet, configure, masked_text
 from dancetype.stream.sinks.mqtt import MqttOutlet
+from dancetype.stream.speaker import Speaker
+from dancetype.stream.system import chatter_dropped
 
 CLIENT_ID: Final = "dancetype-fleet"
 """Default prefix of the client ids at the broker; the name of the camera follows."""
@@ -23,11 +31,14 @@ LEASE: Final = 12.0
 _POLLS: Final = 2
 
 
-RunCamera = Callable[[Assignment, Sequence[Outlet], Callable[[], Awaitable[str]]], Awaitable[None]]
-"""Runs the live session of a camera with sinks that are not entered yet.
+class LoadCamera(Protocol):
+    """Loads what the process of a camera runs."""
 
-It returns when the source has ended, or once the last argument, awaited, gives a reason to stop.
-"""
+    def __call__(
+        self, settings: Settings, clock: Clock, *, loop: bool
+    ) -> tuple[Mapping[str, str], Mapping[str, MakePipeline]]:
+        """Return the names of the genres by code, and the pipeline by the name of the source."""
+        ...
 
 
 class Lease:
@@ -73,17 +84,17 @@ class CameraActor:
 
     Args:
         assignment: The camera.
-        run_camera: Runs its live session; imported by name in this process.
+        load_camera: Loads the models and makes the pipeline; imported by name in this process.
     """
 
-    def __init__(self, assignment: Assignment, run_camera: RunCamera) -> None:
+    def __init__(self, assignment: Assignment, load_camera: LoadCamera) -> None:
         self._assignment = assignment
-        self._run_camera = run_camera
+        self._load_camera = load_camera
         self._reports = ReportSink(time.monotonic)
         self._lease = Lease(time.monotonic)
         self._stopped = asyncio.Event()
-        self._stop_reason = ""
-        self._broker: MqttOutlet | None = None
+        self._stop_reason = "its supervisor is gone"
+        self._connected: Callable[[], bool] = lambda: False
 
     async def poll(self) -> Report:
         """Renew the lease and return the current report."""
@@ -97,13 +108,14 @@ class CameraActor:
             RuntimeError: The camera cannot start, or the lease has run out; the text has the
                 reason, without credentials.
         """
-        try:
-            self._broker = self._open_broker()
-            sinks: list[Outlet] = [LogOutlet(), self._reports, self._broker]
-            await self._run_camera(self._assignment, sinks, self._until_stopped)
-        except Exception as error:
-            # The supervisor's machine may lack the module that defines the error's class.
-            raise RuntimeError(masked_text(str(error) or repr(error))) from None
+        one_heap()
+        with chatter_dropped():
+            configure()
+            try:
+                await self._run()
+            except Exception as error:
+                # The supervisor's machine may lack the module that defines the error's class.
+                raise RuntimeError(masked_text(str(error) or repr(error))) from None
         if not self._lease.left:
             raise RuntimeError("its supervisor had not polled it")
         return self._report()
@@ -113,32 +125,54 @@ class CameraActor:
         self._stop_reason = reason
         self._stopped.set()
 
-    def _open_broker(self) -> MqttOutlet:
-        settings = self._assignment.camera.settings
-        return MqttOutlet(
-            settings.mqtt or "",
-            ca=settings.mqtt_ca,
-            client_id=settings.mqtt_client_id or CLIENT_ID,
-            homeassistant=settings.homeassistant,
-            may_connect=self._lease.confirmed,
-            clock=time.monotonic,
-        )
-
-    async def _until_stopped(self) -> str:
-        while self._lease.left:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopped.wait(), self._lease.left)
-                return self._stop_reason
-        return "its supervisor is gone"
-
     def _report(self) -> Report:
         import ray
 
-        broker = self._broker
         return replace(
             self._reports.report(),
             node=ray.get_runtime_context().get_node_id(),
-            connected=broker is not None and bool(broker.links) and broker.connected,
+            connected=self._connected(),
             cpu_seconds=time.process_time(),
             version=version("dancetype"),
         )
+
+    async def _run(self) -> None:
+        clock, camera = Clock.start(), self._assignment.camera
+        # Loading takes seconds, in which the supervisor still gets its answers.
+        genres, makers = await asyncio.to_thread(
+            self._load_camera, camera.settings, clock, loop=camera.loop
+        )
+        broker = MqttOutlet(
+            camera.settings.mqtt or "",
+            ca=camera.settings.mqtt_ca,
+            client_id=camera.settings.mqtt_client_id or CLIENT_ID,
+            homeassistant=camera.settings.homeassistant,
+            may_connect=self._lease.confirmed,
+            clock=clock.monotonic,
+        )
+        self._connected = lambda: bool(broker.links) and broker.connected
+        async with Outlets([LogOutlet(), self._reports, broker]) as outlets:
+            session = Session(
+                {name: _from_epoch(self._assignment.epoch, make) for name, make in makers.items()},
+                speaker=partial(Speaker, genres=genres, clock=clock),
+                outlets=outlets,
+            )
+            ending = asyncio.create_task(self._end(session))
+            await session.run(signals=())
+            ending.cancel()
+
+    async def _end(self, session: Session) -> None:
+        """Stop the session once the supervisor wants it or the lease has run out."""
+        while self._lease.left and not self._stopped.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), self._lease.left)
+        session.stop(self._stop_reason)
+
+
+def _from_epoch(first: int, make: MakePipeline) -> MakePipeline:
+    """Let a pipeline's epochs begin at `first`."""
+
+    def made(*, on_event: Callable[[Event], None]) -> Runnable:
+        return make(on_event=lambda event: on_event(replace(event, epoch=event.epoch + first)))
+
+    return made

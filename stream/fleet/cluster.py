@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from dancetype.engine.errors import WorkerError, first_line
-from dancetype.stream.fleet.actor import CameraActor, RunCamera
+from dancetype.stream.fleet.actor import CameraActor, LoadCamera
 from dancetype.stream.fleet.cameras import Assignment
 from dancetype.stream.fleet.report import Report
 from dancetype.stream.ray_cluster import NOT_INSTALLED
@@ -57,12 +57,12 @@ class RayCluster:
 
     Args:
         ray: The module, attached.
-        run_camera: Runs a camera's live session in its process.
+        load_camera: Loads the models and makes the pipeline in the process of a camera.
     """
 
-    def __init__(self, ray: Any, run_camera: RunCamera) -> None:
+    def __init__(self, ray: Any, load_camera: LoadCamera) -> None:
         self._ray = ray
-        self._run_camera = run_camera
+        self._load_camera = load_camera
         self._actor = ray.remote(CameraActor)
 
     def nodes(self) -> list[Node]:
@@ -89,7 +89,7 @@ class RayCluster:
         if assignment.avoid:
             options["label_selector"] = {_NODE_ID: f"!in({','.join(assignment.avoid)})"}
             options["fallback_strategy"] = [{"label_selector": {}}]
-        actor = self._actor.options(**options).remote(assignment, self._run_camera)
+        actor = self._actor.options(**options).remote(assignment, self._load_camera)
         return RayProcess(self._ray, actor)
 
 

@@ -56,6 +56,9 @@ class Phase(StrEnum):
     """Its source has ended or has failed for good."""
 
 
+_UNANSWERED: Final = (Phase.STARTING, Phase.WAITING)
+
+
 @dataclass(frozen=True, slots=True)
 class Start:
     """Start a process, and poll it."""
@@ -247,7 +250,7 @@ class Supervisor:
             level = logging.WARNING if report.fault else logging.INFO
             text = f"{report.state}, {report.reason}" if report.reason else f"{report.state}"
             _log.log(level, "camera %s: %s", assignment.name, state.located(text))
-        if state.phase in (Phase.STARTING, Phase.WAITING):
+        if state.phase in _UNANSWERED:
             state.enter(Phase.RUNNING, now)
             state.error = state.error if state.restarts else None
         if state.phase is Phase.RUNNING and report.state is SourceState.RUNNING:
@@ -293,11 +296,13 @@ class Supervisor:
 
     def orders(self) -> list[Order]:
         """Return what has to be done now; to be called every second."""
-        now = self._clock()
+        now, taken = self._clock(), self.taken()
         self._credit_pause(now)
         orders: list[Order] = []
         for state in self._cameras.values():
             if state.assignment:
+                if state.phase in _UNANSWERED:
+                    self._check_room(state, taken, now)
                 orders += self._check(state, state.assignment, now)
         for name, state in [*self._cameras.items()]:
             if state.assignment:
@@ -318,25 +323,22 @@ class Supervisor:
 
     def _check(self, state: CameraState, assignment: Assignment, now: float) -> Iterator[Order]:
         """Check a camera that has a process."""
-        unanswered = state.phase in (Phase.STARTING, Phase.WAITING)
-        if unanswered:
-            self._check_room(state, now)
         lost = self._loss(state, now)
         if lost:
             yield Kill(assignment)
             self.on_lost(assignment, lost)
         elif state.wanted == assignment.camera or state.phase is Phase.ENDING:
             return
-        elif unanswered:
+        elif state.phase in _UNANSWERED:
             yield Kill(assignment)
             state.vacate(Phase.WAITING, now)
         else:
             yield Stop(assignment, "no longer wanted" if state.wanted is None else "to be changed")
             state.enter(Phase.ENDING, now)
 
-    def _check_room(self, state: CameraState, now: float) -> None:
+    def _check_room(self, state: CameraState, taken: Mapping[str, Resources], now: float) -> None:
         """Distinguish a process that comes up from one that waits in Ray's queue."""
-        taken, needs = self.taken(), state.needs
+        needs = state.needs
         room = any(
             node.resources.fits(taken.get(node.id, Resources()), needs) for node in self.nodes
         )

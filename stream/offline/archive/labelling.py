@@ -133,9 +133,10 @@ def label_clip(root: Path, file: Path, opener: bytes) -> Result:
     try:
         if not root.is_dir():
             raise ExpectedError(f"there is no folder {root}; mount it there on each machine")
-        result: Result = _loaded(opener)(Task(root / file), lambda progress: None)
+        work = _loaded(opener)
     except ExpectedError as error:
         return {"fault": f"{socket.gethostname()}: {error}"}
+    result: Result = work(Task(root / file), lambda progress: None)
     return result
 
 

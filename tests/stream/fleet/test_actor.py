@@ -1,13 +1,15 @@
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import sys
+from types import SimpleNamespace
 
 import pytest
 
 from dancetype.engine.errors import SourceError
-from dancetype.stream.fleet.actor import LEASE, CameraActor, Lease, RunCamera
+from dancetype.stream.fleet.actor import LEASE, CameraActor, Lease
 from dancetype.stream.fleet.cameras import Assignment, parse_cameras
-from dancetype.stream.settings import load_settings
-from dancetype.stream.sinks.base import Outlet
+from dancetype.stream.messages import Clock, SourceState
+from dancetype.stream.session import MakePipeline
+from dancetype.stream.settings import Settings, load_settings
 
 
 async def polled(lease: Lease, times: int) -> None:
@@ -61,34 +63,62 @@ async def test_the_lease_is_renewed_by_being_asked_for_and_runs_out() -> None:
     assert lease.left == 0
 
 
-async def until_stopped(
-    assignment: Assignment, sinks: Sequence[Outlet], stop: Callable[[], Awaitable[str]]
-) -> None:
-    reason = await stop()
-    assert reason == "its supervisor is gone"
+class EndlessPipeline:
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def join(self, timeout: float) -> bool:
+        return True
 
 
-async def broken(
-    assignment: Assignment, sinks: Sequence[Outlet], stop: Callable[[], Awaitable[str]]
-) -> None:
+def endless(
+    settings: Settings, clock: Clock, *, loop: bool
+) -> tuple[dict[str, str], dict[str, MakePipeline]]:
+    return {}, {"a": lambda *, on_event: EndlessPipeline()}
+
+
+def broken(
+    settings: Settings, clock: Clock, *, loop: bool
+) -> tuple[dict[str, str], dict[str, MakePipeline]]:
     raise SourceError("rtsp://user:secret@10.0.0.9/: refused")
 
 
-def actor(run_camera: RunCamera) -> CameraActor:
+@pytest.fixture
+def assignment(monkeypatch: pytest.MonkeyPatch) -> Assignment:
+    # Logging and memory are those of the test's process, too.
+    monkeypatch.setattr("dancetype.stream.fleet.actor.configure", lambda: None)
+    monkeypatch.setattr("dancetype.stream.fleet.actor.one_heap", lambda: None)
     base = load_settings({"mqtt": "mqtt://broker"})
-    camera = parse_cameras('[cameras.a]\nsource = "test:"', base)["a"]
-    return CameraActor(Assignment(camera, 1), run_camera)
+    return Assignment(parse_cameras('[cameras.a]\nsource = "test:"', base)["a"], 1)
 
 
 async def test_a_process_that_is_not_polled_ends_as_one_that_is_lost(
-    monkeypatch: pytest.MonkeyPatch,
+    assignment: Assignment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dancetype.stream.fleet.actor.LEASE", 0.05)
     with pytest.raises(RuntimeError, match="its supervisor had not polled it"):
-        await actor(until_stopped).run()
+        await CameraActor(assignment, endless).run()
 
 
-async def test_a_camera_that_cannot_start_says_why_without_its_password() -> None:
+async def test_a_process_that_is_stopped_ends_in_good_order(
+    assignment: Assignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = SimpleNamespace(get_node_id=lambda: "node")
+    ray = SimpleNamespace(get_runtime_context=lambda: context)
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    actor = CameraActor(assignment, endless)
+    running = asyncio.create_task(actor.run())
+    await actor.poll()
+    await actor.stop("no longer wanted")
+    report = await asyncio.wait_for(running, 5)
+    assert (report.state, report.reason) == (SourceState.ENDED, "no longer wanted")
+    assert report.node == "node"
+
+
+async def test_a_camera_that_cannot_start_says_why_without_its_password(
+    assignment: Assignment,
+) -> None:
     with pytest.raises(RuntimeError, match="refused") as error:
-        await actor(broken).run()
+        await CameraActor(assignment, broken).run()
     assert "secret" not in str(error.value)
