@@ -22,7 +22,7 @@ from benchmarks.pages import DOCS, Results, conditions
 from benchmarks.processes import cpu_seconds, python_process
 from dancetype.engine.errors import ExpectedError
 from dancetype.stream.fleet.cameras import parse_cameras
-from dancetype.stream.fleet.placing import Node, Room
+from dancetype.stream.fleet.cluster import Node, Resources
 from dancetype.stream.fleet.report import Report
 from dancetype.stream.fleet.supervisor import Start, Supervisor
 from dancetype.stream.messages import SourceState
@@ -246,13 +246,14 @@ def _bookkeeping_seconds(count: int) -> float:
     """Return the CPU time of a supervisor for one of `count` cameras per second, calls excluded."""
     tables = "".join(f'[cameras.cam-{i}]\nsource = "test:"\ncpus = 1\n' for i in range(count))
     supervisor = Supervisor(clock=time.monotonic, unix=time.time)
-    supervisor.see([Node(str(i), str(i), Room(32)) for i in range(count // 16)])
+    supervisor.set_nodes([Node(str(i), str(i), Resources(32)) for i in range(count // 16)])
     supervisor.want(parse_cameras(tables, load_settings({})))
-    placements = [each.placement for each in supervisor.orders() if isinstance(each, Start)]
+    assignments = [each.assignment for each in supervisor.orders() if isinstance(each, Start)]
     before, rounds = time.process_time(), 5
     for _ in range(rounds):
-        for placement in placements:
-            supervisor.hear(placement, Report(state=SourceState.RUNNING))
+        for number, assignment in enumerate(assignments):
+            report = Report(state=SourceState.RUNNING, node=str(number // 16))
+            supervisor.on_report(assignment, report)
         supervisor.orders()
     return (time.process_time() - before) / rounds / count
 

@@ -13,6 +13,11 @@ from typing import Any, Final
 from dancetype.engine.cores import available_cores
 from dancetype.engine.errors import WorkerError, first_line
 
+NOT_INSTALLED: Final = (
+    "dancetype is not installed on a machine of the cluster: "
+    "pip install 'dancetype[fleet]' on each of them"
+)
+
 # Ray reads them when it is imported, and hands them on to all that it starts. Whoever has set any
 # of these has had a reason.
 _QUIET: Final = {

@@ -58,10 +58,10 @@ def fleet(
 async def _run(settings: Settings, file: CamerasFile, ray: Any) -> None:
     from dancetype.sinks import page_outlet
     from dancetype.stream.clock import Clock
-    from dancetype.stream.fleet.board import Board
-    from dancetype.stream.fleet.running import Fleet
+    from dancetype.stream.fleet.cluster import RayCluster
+    from dancetype.stream.fleet.runner import Fleet
+    from dancetype.stream.fleet.status_page import StatusPage
     from dancetype.stream.fleet.supervisor import Supervisor
-    from dancetype.stream.fleet.yard import RayYard
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -70,11 +70,12 @@ async def _run(settings: Settings, file: CamerasFile, ray: Any) -> None:
     if settings.seconds is not None:
         loop.call_later(settings.seconds, stop.set)
     supervisor = Supervisor(clock=time.monotonic, unix=time.time)
-    running = Fleet(supervisor, yard=RayYard(ray, load_camera), file=file, clock=time.monotonic)
-    board = Board(supervisor, error=lambda: file.error, version=version("dancetype"))
+    cluster = RayCluster(ray, load_camera)
+    running = Fleet(supervisor, cluster=cluster, file=file, clock=time.monotonic)
+    status = StatusPage(supervisor, error=lambda: file.error, version=version("dancetype"))
     if not settings.serve:
         await running.run(stop)
         return
-    async with page_outlet(settings, board.routes, Clock.start()) as served:
+    async with page_outlet(settings, status.routes, Clock.start()) as served:
         Console().print(f"page: {served.url}", soft_wrap=True)
         await running.run(stop)

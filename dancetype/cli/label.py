@@ -12,18 +12,16 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from dancetype.app import clip_settings, clip_worker, estimator_maker, say
 from dancetype.cli.options import with_settings
-from dancetype.engine.errors import ExpectedError, SettingsError, WorkerError
+from dancetype.engine.errors import ExpectedError, SettingsError
 from dancetype.stream.record.progress import ProgressLines
 from dancetype.stream.settings import Settings
 from dancetype.stream.system import explain_missing_libraries, filter_native_stderr
 
 if TYPE_CHECKING:
     from dancetype.engine.contract import Contract
-    from dancetype.stream.offline.archive.ledger import Ledger
-    from dancetype.stream.offline.archive.plan import Archive
-    from dancetype.stream.offline.archive.table import Row
+    from dancetype.stream.offline.archive.labelling import Archive
+    from dancetype.stream.offline.archive.table import Ledger, Row
 
 
 @with_settings
@@ -51,9 +49,10 @@ def label(
     if not folder.is_dir():
         raise SettingsError(f"{folder}: no such folder")
     with filter_native_stderr(), explain_missing_libraries():
+        from dancetype.app import estimator_maker, say
         from dancetype.engine.classifier import Classifier
-        from dancetype.stream.offline.archive.ledger import Ledger
-        from dancetype.stream.offline.archive.plan import is_done, survey
+        from dancetype.stream.offline.archive.labelling import survey
+        from dancetype.stream.offline.archive.table import Ledger, is_done
 
         archive = survey(folder)
         # Such as where nothing is mounted: it must not cost the table its rows.
@@ -96,7 +95,8 @@ def _look(
     same: "Row",
 ) -> None:
     """Has the clips of these names looked at, and the ledger keep what is said of them."""
-    from dancetype.stream.offline.archive.labelling import labelled
+    from dancetype.app import clip_settings, clip_worker, say
+    from dancetype.stream.offline.archive.labelling import label_clips
     from dancetype.stream.offline.archive.table import row_of
     from dancetype.stream.ray_cluster import attached
 
@@ -109,12 +109,10 @@ def _look(
             attached(address) as ray,
             ProgressLines(console, clock=time.monotonic) as progress,
         ):
-            for name, result in labelled(ray, archive.root, archive.files, names, worker):
+            for name, result in label_clips(ray, archive, names, worker):
                 ledger.keep(row_of(result, contract.genres, {**archive.stamps[name], **same}))
                 tally.add(failed="error" in result)
                 progress.show([tally.line()])
-        if tally.done < len(names):
-            raise WorkerError(f"Ray has lost {len(names) - tally.done} clips; run it again")
     except BaseException:
         say(f"{tally.done} of {len(names)} clips are kept; the same command goes on from there")
         raise

@@ -75,6 +75,26 @@ class Camera:
         return f"{uri.kind.value}:{uri}" if brief else str(uri)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Assignment:
+    """One process of a camera; equal to no other one of the same camera.
+
+    Attributes:
+        camera: The camera.
+        epoch: First epoch of its messages; later processes of the camera get greater ones.
+        avoid: Ids of the machines to use only if no other one has room.
+    """
+
+    camera: Camera
+    epoch: int
+    avoid: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of the camera."""
+        return self.camera.name
+
+
 def cores_for(pose_fps: float | None) -> float:
     """Cores to reckon with for a camera with one dancer, in quarters.
 

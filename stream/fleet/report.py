@@ -1,22 +1,10 @@
 """What a camera's process tells its supervisor, once a second."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from dancetype.engine.errors import Fault
 from dancetype.stream.messages import SourceState
 from dancetype.stream.run_state import SourceRun
-
-
-class Ending(StrEnum):
-    """Why a camera's process has come to its end."""
-
-    OVER = "over"
-    """Its source has ended, or is given up: starting it again would not help."""
-    STOPPED = "stopped"
-    """It was told to."""
-    ABANDONED = "abandoned"
-    """Nobody has asked for it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +26,7 @@ class Report:
         connected: whether the broker takes them.
         cpu_seconds: that the process has used.
         version: of dancetype in it.
+        node: Ray ID of the machine that the process runs on.
     """
 
     state: SourceState | None = None
@@ -54,19 +43,7 @@ class Report:
     connected: bool = False
     cpu_seconds: float = 0.0
     version: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Farewell:
-    """The last that is heard of a process.
-
-    Attributes:
-        ending: why it has ended.
-        report: how it was then.
-    """
-
-    ending: Ending
-    report: Report = Report()
+    node: str = ""
 
 
 def make_report(run: SourceRun | None, now: float) -> Report:

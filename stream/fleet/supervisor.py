@@ -1,166 +1,167 @@
-"""Decides which camera runs where, without touching anything: orders go out, news comes in."""
+"""Decide when each camera's process starts and ends, without side effects.
+
+Where it runs is up to Ray, which takes the cores and GPUs of a camera as resources and spreads the
+processes. Ray's own restarts stay off: they cannot meet the fault table of docs/scaling.md. With
+Ray 2.60 and four nodes, a node that is killed is declared dead after 14 s. Its actors are restarted
+only then, which with the time to load the models takes more than 15 s, and until then Ray places
+new actors there, too. Nor does Ray notice a process that hangs, or wait before it restarts one that
+crashes over and over. So lost processes are replaced from here, with a new epoch each, and Ray is
+asked to avoid the machines that may be dead.
+"""
 
 import logging
 import math
 import random
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
 from dancetype.stream.capture.backoff import Backoff
-from dancetype.stream.fleet.cameras import Camera
-from dancetype.stream.fleet.placing import Node, Room, choose, total
-from dancetype.stream.fleet.report import Ending, Farewell, Report
+from dancetype.stream.fleet.cameras import Assignment, Camera
+from dancetype.stream.fleet.cluster import Node, Resources, total
+from dancetype.stream.fleet.report import Report
 from dancetype.stream.messages import SourceState
 
 _log = logging.getLogger(__name__)
 
-BEAT: Final = 1.0
-"""Seconds from one question to a process to the next."""
+POLL_INTERVAL: Final = 1.0
+"""Seconds between polls of a process."""
 SILENCE: Final = 4.0
 """Seconds without an answer after which a camera is started elsewhere."""
-# For a process to come up; a machine may have to load everything from its disk for the first time.
-_START_PATIENCE: Final = 60.0
-# For one to end in good order.
-_END_PATIENCE: Final = 5.0
-# For which a machine that has lost a process is rather left alone.
+# Seconds for a process to answer first; a machine may have to load everything from disk.
+_START_TIMEOUT: Final = 60.0
+# Seconds for a process to end in good order.
+_END_TIMEOUT: Final = 5.0
+# Seconds for which a machine that has lost a process is avoided.
 _DOUBT: Final = 30.0
-# One that has run for so long has done well: its next failure is a new one.
+# Seconds after which a process has done well: its next failure is a new one.
 _SETTLED: Final = 30.0
 
 
 class Phase(StrEnum):
-    """What the fleet is doing about a camera."""
+    """What the fleet does about a camera."""
 
     WAITING = "waiting for a place"
-    """No machine has room for it."""
+    """No machine has room for its process, or it has none yet."""
     STARTING = "starting"
-    """Its process comes up."""
+    """Its process has not answered yet."""
     RUNNING = "running"
-    """Its process answers; what its source does is another matter."""
+    """Its process answers; the state of its source is another matter."""
     ENDING = "ending"
-    """Its process is to end."""
+    """Its process has been told to end."""
     RETRYING = "to be started again"
-    """Its process was lost, and the next has to wait for a moment."""
+    """Its process was lost, and the next one starts after a delay."""
     OVER = "over"
-    """Its source has ended or was given up, and nothing is left to do."""
+    """Its source has ended or has failed for good."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Placement:
-    """One process of a camera, and no other one of it.
-
-    Attributes:
-        camera: that it is for.
-        node: where it is.
-        epoch: its first one; tells it from the camera's other processes.
-    """
-
-    camera: Camera
-    node: Node
-    epoch: int
-
-    @property
-    def name(self) -> str:
-        """The camera's."""
-        return self.camera.name
+_UNANSWERED: Final = (Phase.STARTING, Phase.WAITING)
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start a process, and ask it each second."""
+    """Start a process, and poll it."""
 
-    placement: Placement
+    assignment: Assignment
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
     """Have a process end in good order."""
 
-    placement: Placement
+    assignment: Assignment
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """End a process whatever it does, and ask it no more."""
+    """End a process at once, and poll it no more."""
 
-    placement: Placement
+    assignment: Assignment
 
 
 Order = Start | Stop | Kill
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """How a camera stands, for people and programs.
+@dataclass(slots=True, eq=False)
+class CameraState:
+    """State of a camera, for the supervisor to change and for others to read.
 
     Attributes:
-        camera: which one.
-        phase: what the fleet does about it.
-        since: seconds that this has been so.
-        node: where it is, or None.
-        epoch: first one of its process, or None.
-        report: what its process said last.
-        restarts: how often its process was lost.
-        error: why, the last time; or why it waits.
+        camera: The camera.
+        wanted: The same camera as the file has it now; None if it is gone from there.
+        backoff: Delays between failures.
+        since: Time at which the phase began.
+        phase: What the fleet does about it.
+        assignment: Its process, or None.
+        node: Machine of its process; None before the first answer.
+        report: Last answer of its process.
+        answered_at: Time of that answer.
+        last_epoch: First epoch of its newest process.
+        retry_at: Time of the next start while retrying.
+        settled: Whether its process has worked.
+        restarts: Number of processes lost.
+        error: Reason of the last loss, or for which it waits.
     """
 
     camera: Camera
-    phase: Phase
+    wanted: Camera | None
+    backoff: Backoff
     since: float
-    node: Node | None
-    epoch: int | None
-    report: Report
-    restarts: int
-    error: str | None
+    phase: Phase = Phase.WAITING
+    assignment: Assignment | None = None
+    node: Node | None = None
+    report: Report = field(default_factory=Report)
+    answered_at: float = 0.0
+    last_epoch: int = -1
+    retry_at: float = 0.0
+    settled: bool = False
+    restarts: int = 0
+    error: str | None = None
 
     @property
     def state(self) -> str:
-        """One word for it: its source's where it runs, else the fleet's."""
+        """State of its source if it runs, else the phase."""
         if self.phase in (Phase.RUNNING, Phase.OVER) and self.report.state:
             return self.report.state.value
         return self.phase.value
 
     @property
     def live(self) -> bool:
-        """Whether it gives frames."""
+        """Whether it delivers frames."""
         return self.phase is Phase.RUNNING and self.report.state is SourceState.RUNNING
 
+    @property
+    def needs(self) -> Resources:
+        """Cores and GPUs that it takes."""
+        return Resources(self.camera.cpus, self.camera.gpus)
 
-class _Post:
-    """What is known of one camera."""
-
-    def __init__(self, camera: Camera, backoff: Backoff, now: float) -> None:
-        self.camera: Camera = camera
-        self.wanted: Camera | None = camera
-        self.backoff = backoff
-        self.phase = Phase.WAITING
-        self.since = now
-        self.placement: Placement | None = None
-        self.heard = now
-        self.last_epoch = -1
-        self.retry_at = now
-        self.settled = False
-        self.report = Report()
-        self.restarts = 0
-        self.error: str | None = None
-
-    def turn(self, phase: Phase, now: float) -> None:
+    def enter(self, phase: Phase, now: float) -> None:
+        """Begin a phase."""
         self.phase, self.since = phase, now
+
+    def vacate(self, phase: Phase, now: float) -> None:
+        """Begin a phase without a process."""
+        self.assignment = self.node = None
+        self.report = Report()
+        self.enter(phase, now)
+
+    def located(self, text: str) -> str:
+        """Return `text` with the name of the machine, if that is known."""
+        return f"{text} (on {self.node.name})" if self.node else text
 
 
 class Supervisor:
-    """Keeps each camera running in one process.
+    """Keep each camera running in one process.
 
-    Whoever holds one tells it what is wanted, which machines there are and what is heard of
-    processes, and carries out what it orders.
+    The caller reports the cameras wanted, the machines and what processes answer, and carries out
+    the orders.
 
     Args:
-        clock: monotonic, in seconds.
-        unix: seconds since 1970.
-        draw: gives numbers from 0 to 1.
+        clock: Monotonic time in seconds.
+        unix: Seconds since 1970.
+        draw: Returns random numbers from 0 to 1.
     """
 
     def __init__(
@@ -173,223 +174,222 @@ class Supervisor:
         self._clock = clock
         self._unix = unix
         self._draw = draw
-        self._posts: dict[str, _Post] = {}
+        self._cameras: dict[str, CameraState] = {}
         self._nodes: dict[str, Node] = {}
         self._doubts: dict[str, float] = {}
-        self._ordered = clock()
+        self._last_orders = clock()
 
     @property
     def nodes(self) -> Collection[Node]:
-        """The machines there are."""
+        """The machines of the cluster."""
         return self._nodes.values()
 
     @property
     def idle(self) -> bool:
         """Whether no camera has a process."""
-        return all(post.placement is None for post in self._posts.values())
+        return all(state.assignment is None for state in self._cameras.values())
 
-    def views(self) -> list[View]:
-        """How each camera stands, in the order of the file."""
-        now = self._clock()
-        return [
-            View(
-                camera=post.camera,
-                phase=post.phase,
-                since=now - post.since,
-                node=post.placement.node if post.placement else None,
-                epoch=post.placement.epoch if post.placement else None,
-                report=post.report,
-                restarts=post.restarts,
-                error=post.error,
-            )
-            for post in self._posts.values()
-        ]
+    @property
+    def cameras(self) -> list[CameraState]:
+        """State of each camera, in the order of the file."""
+        return [*self._cameras.values()]
 
-    def taken(self) -> dict[str, Room]:
-        """What cameras take of each machine, by its id."""
-        by_node: dict[str, list[Room]] = {}
-        for post in self._posts.values():
-            if post.placement:
-                by_node.setdefault(post.placement.node.id, []).append(_room(post.placement.camera))
-        return {node: total(rooms) for node, rooms in by_node.items()}
+    def age(self, state: CameraState) -> float:
+        """Return for how many seconds a camera's phase has lasted."""
+        return self._clock() - state.since
+
+    def taken(self) -> dict[str, Resources]:
+        """Return what cameras take of each machine, by its id."""
+        by_node: dict[str, list[Resources]] = {}
+        for state in self._cameras.values():
+            if state.node:
+                by_node.setdefault(state.node.id, []).append(state.needs)
+        return {node: total(needs) for node, needs in by_node.items()}
 
     def want(self, cameras: Mapping[str, Camera]) -> None:
-        """These cameras are to run, as they are here, and no others."""
+        """Set the cameras to run, in place of all earlier ones."""
         now = self._clock()
-        for name, post in self._posts.items():
-            if name not in cameras:
-                post.wanted = None
-                _log.info("camera %s: no longer wanted", name)
-        for name, camera in cameras.items():
-            known = self._posts.get(name)
-            if known is None:
-                backoff = Backoff(self._clock, draw=self._draw)
-                self._posts[name] = _Post(camera, backoff, now)
-                _log.info("camera %s: new, %s", name, camera.shown)
-            else:
-                if known.wanted != camera:
-                    _log.info("camera %s: changed, %s", name, camera.shown)
-                known.wanted = camera
-        self._posts = {
-            **{name: self._posts[name] for name in cameras},
-            **{name: post for name, post in self._posts.items() if name not in cameras},
-        }
+        removed = {name: state for name, state in self._cameras.items() if name not in cameras}
+        for name, state in removed.items():
+            state.wanted = None
+            _log.info("camera %s: no longer wanted", name)
+        kept = {name: self._wanted(name, camera, now) for name, camera in cameras.items()}
+        self._cameras = {**kept, **removed}
 
-    def see(self, nodes: Sequence[Node]) -> None:
-        """These machines are there now."""
-        now = {node.id: node for node in nodes}
+    def _wanted(self, name: str, camera: Camera, now: float) -> CameraState:
+        state = self._cameras.get(name)
+        if state is None:
+            _log.info("camera %s: new, %s", name, camera.shown)
+            return CameraState(camera, camera, Backoff(self._clock, draw=self._draw), now)
+        if state.wanted != camera:
+            _log.info("camera %s: changed, %s", name, camera.shown)
+            state.wanted = camera
+        return state
+
+    def set_nodes(self, nodes: Sequence[Node]) -> None:
+        """Set the machines that are alive."""
+        alive = {node.id: node for node in nodes}
         for node in nodes:
             if node.id not in self._nodes:
-                _log.info("node %s: there, with %g cores", node.name, node.room.cpus)
+                _log.info("node %s: there, with %g cores", node.name, node.resources.cpus)
         for id_, node in self._nodes.items():
-            if id_ not in now:
+            if id_ not in alive:
                 _log.warning("node %s: gone", node.name)
-        self._nodes = now
-        self._doubts = {id_: at for id_, at in self._doubts.items() if id_ in now}
+        self._nodes = alive
 
-    def hear(self, placement: Placement, report: Report) -> None:
-        """A process has answered."""
-        post = self._holder(placement)
-        if post is None:
+    def on_report(self, assignment: Assignment, report: Report) -> None:
+        """Take note of a process's answer."""
+        state = self._current(assignment)
+        if state is None:
             return
         now = self._clock()
-        if (report.state, report.fault) != (post.report.state, post.report.fault):
+        before, state.report, state.answered_at = state.report, report, now
+        state.node = state.node or self._nodes.get(report.node)
+        self._doubts.pop(report.node, None)
+        if (report.state, report.fault) != (before.state, before.fault):
             level = logging.WARNING if report.fault else logging.INFO
-            told = f"{report.state}, {report.reason}" if report.reason else report.state
-            _log.log(level, "camera %s: %s on %s", placement.name, told, placement.node.name)
-        post.heard, post.report = now, report
-        self._doubts.pop(placement.node.id, None)
-        if post.phase is Phase.STARTING:
-            post.turn(Phase.RUNNING, now)
-            post.error = None if not post.restarts else post.error
-        if post.phase is Phase.RUNNING and report.state is SourceState.RUNNING:
-            post.settled = True
-            if now - post.since >= _SETTLED:
-                post.backoff.reset()
+            text = f"{report.state}, {report.reason}" if report.reason else f"{report.state}"
+            _log.log(level, "camera %s: %s", assignment.name, state.located(text))
+        if state.phase in _UNANSWERED:
+            state.enter(Phase.RUNNING, now)
+            state.error = state.error if state.restarts else None
+        if state.phase is Phase.RUNNING and report.state is SourceState.RUNNING:
+            state.settled = True
+            if now - state.since >= _SETTLED:
+                state.backoff.reset()
 
-    def end(self, placement: Placement, farewell: Farewell) -> None:
-        """A process has come to its end by itself, or as it was told."""
-        post = self._holder(placement)
-        if post is None:
+    def on_exit(self, assignment: Assignment, report: Report) -> None:
+        """Take note of the last report of a process that has ended in good order."""
+        state = self._current(assignment)
+        if state is None:
             return
-        if farewell.ending is Ending.ABANDONED:
-            self.lose(placement, "it had not been asked for")
-        elif post.phase is Phase.ENDING or farewell.ending is Ending.STOPPED:
-            self._vacate(post)
-        else:
-            self.hear(placement, farewell.report)
-            if farewell.report.state is SourceState.FAILED:
-                # What is missing may be there on another machine.
-                post.error = f"{farewell.report.reason} (on {placement.node.name})"
-            post.placement = None
-            post.turn(Phase.OVER, self._clock())
+        if state.phase is Phase.ENDING:
+            state.vacate(Phase.WAITING, self._clock())
+            return
+        self.on_report(assignment, report)
+        if report.state is SourceState.FAILED:
+            # A missing file may exist on another machine.
+            state.error = state.located(f"{report.reason}")
+        state.assignment = state.node = None
+        state.enter(Phase.OVER, self._clock())
 
-    def lose(self, placement: Placement, reason: str) -> None:
-        """A process is gone, or never came up."""
-        post = self._holder(placement)
-        if post is None:
-            return
-        if post.phase is Phase.ENDING:
-            self._vacate(post)
+    def on_lost(self, assignment: Assignment, reason: str) -> None:
+        """Take note of a process that is gone or has never started."""
+        state = self._current(assignment)
+        if state is None:
             return
         now = self._clock()
-        # The whole machine may be dead. If it is not, others there will be heard of.
-        self._doubts[placement.node.id] = now
-        post.placement = None
-        post.report = Report()
-        post.restarts += 1
-        post.error = f"{reason} (on {placement.node.name})"
-        wait = post.backoff.wait()
-        # It is to be back soon, and has not failed over and over.
-        post.retry_at = now if post.settled else now + wait
-        post.settled = False
-        post.turn(Phase.RETRYING, now)
-        _log.warning("camera %s: lost: %s", placement.name, post.error)
+        if state.phase is Phase.ENDING:
+            state.vacate(Phase.WAITING, now)
+            return
+        # The whole machine may be dead. If it is not, its other processes will answer.
+        if state.node:
+            self._doubts[state.node.id] = now
+        state.restarts += 1
+        state.error = state.located(reason)
+        delay = state.backoff.wait()
+        # One that has worked is started again at once.
+        state.retry_at = now if state.settled else now + delay
+        state.settled = False
+        state.vacate(Phase.RETRYING, now)
+        _log.warning("camera %s: lost: %s", assignment.name, state.error)
 
     def orders(self) -> list[Order]:
-        """What is to be done now; to be asked for each second."""
-        now = self._clock()
-        self._forgive(now)
+        """Return what has to be done now; to be called every second."""
+        now, taken = self._clock(), self.taken()
+        self._credit_pause(now)
         orders: list[Order] = []
-        for post in self._posts.values():
-            orders += self._of_running(post, now)
-        taken = self.taken()
-        for post in [*self._posts.values()]:
-            if post.placement is None:
-                orders += self._of_resting(post, taken, now)
+        for state in self._cameras.values():
+            if state.assignment:
+                if state.phase in _UNANSWERED:
+                    self._check_room(state, taken, now)
+                orders += self._check(state, state.assignment, now)
+        for name, state in [*self._cameras.items()]:
+            if state.assignment:
+                continue
+            if state.wanted is None:
+                del self._cameras[name]
+            else:
+                orders += self._start(state, state.wanted, now)
         return orders
 
-    def _forgive(self, now: float) -> None:
-        """Takes the time in which we stood still ourselves off everybody's silence."""
-        stood = now - self._ordered - BEAT
-        self._ordered = now
-        if stood > BEAT:
-            for post in self._posts.values():
-                post.heard = min(post.heard + stood, now)
+    def _credit_pause(self, now: float) -> None:
+        """Leave the time in which this process was suspended out of every process's silence."""
+        pause = now - self._last_orders - POLL_INTERVAL
+        self._last_orders = now
+        if pause > POLL_INTERVAL:
+            for state in self._cameras.values():
+                state.answered_at = min(state.answered_at + pause, now)
 
-    def _of_running(self, post: _Post, now: float) -> Iterator[Order]:
-        placement = post.placement
-        if placement is None:
+    def _check(self, state: CameraState, assignment: Assignment, now: float) -> Iterator[Order]:
+        """Check a camera that has a process."""
+        lost = self._loss(state, now)
+        if lost:
+            yield Kill(assignment)
+            self.on_lost(assignment, lost)
+        elif state.wanted == assignment.camera or state.phase is Phase.ENDING:
             return
-        patience = {
-            Phase.STARTING: (post.since, _START_PATIENCE),
-            Phase.ENDING: (post.since, _END_PATIENCE),
-        }.get(post.phase, (post.heard, SILENCE))
-        if placement.node.id not in self._nodes:
-            yield Kill(placement)
-            self.lose(placement, "its machine is gone")
-        elif now - patience[0] > patience[1]:
-            yield Kill(placement)
-            what = "did not start" if post.phase is Phase.STARTING else "silent"
-            self.lose(placement, f"{what} for {patience[1]:g} s")
-        elif post.wanted != placement.camera and post.phase is not Phase.ENDING:
-            yield Stop(placement, "no longer wanted" if post.wanted is None else "to be changed")
-            post.turn(Phase.ENDING, now)
+        elif state.phase in _UNANSWERED:
+            yield Kill(assignment)
+            state.vacate(Phase.WAITING, now)
+        else:
+            yield Stop(assignment, "no longer wanted" if state.wanted is None else "to be changed")
+            state.enter(Phase.ENDING, now)
 
-    def _of_resting(self, post: _Post, taken: dict[str, Room], now: float) -> Iterator[Order]:
-        if post.wanted is None:
-            del self._posts[post.camera.name]
+    def _check_room(self, state: CameraState, taken: Mapping[str, Resources], now: float) -> None:
+        """Distinguish a process that comes up from one that waits in Ray's queue."""
+        needs = state.needs
+        room = any(
+            node.resources.fits(taken.get(node.id, Resources()), needs) for node in self.nodes
+        )
+        if room and state.phase is Phase.WAITING:
+            state.enter(Phase.STARTING, now)
+        elif not room and state.phase is Phase.STARTING:
+            state.enter(Phase.WAITING, now)
+            state.error = state.error or _no_room(needs)
+            _log.warning("camera %s: waiting: %s", state.camera.name, _no_room(needs))
+
+    def _loss(self, state: CameraState, now: float) -> str | None:
+        """Return why a process has to be given up, if it has to be."""
+        if state.node and state.node.id not in self._nodes:
+            return "its machine is gone"
+        if state.phase is Phase.STARTING and now - state.since > _START_TIMEOUT:
+            return f"did not start for {_START_TIMEOUT:g} s"
+        if state.phase is Phase.ENDING and now - state.since > _END_TIMEOUT:
+            return f"did not end for {_END_TIMEOUT:g} s"
+        if state.phase is Phase.RUNNING and now - state.answered_at > SILENCE:
+            return f"silent for {SILENCE:g} s"
+        return None
+
+    def _start(self, state: CameraState, wanted: Camera, now: float) -> Iterator[Order]:
+        """Start a process of a camera that has none, unless it has to wait or is over."""
+        if wanted != state.camera:
+            state.camera, state.error = wanted, None
+            state.backoff.reset()
+            state.vacate(Phase.WAITING, now)
+        if state.phase is Phase.OVER or (state.phase is Phase.RETRYING and now < state.retry_at):
             return
-        if post.wanted != post.camera:
-            post.camera = post.wanted
-            post.error = None
-            post.backoff.reset()
-            post.report = Report()
-            post.turn(Phase.WAITING, now)
-        if post.phase is Phase.OVER or (post.phase is Phase.RETRYING and now < post.retry_at):
-            return
-        wanted = _room(post.camera)
-        doubtful = {id_ for id_, at in self._doubts.items() if now - at < _DOUBT}
-        node = choose(self._nodes.values(), taken, wanted, doubtful=doubtful)
-        if node is None:
-            if post.phase is not Phase.WAITING or post.error is None:
-                post.error = post.error or _no_room(wanted)
-                _log.warning("camera %s: waiting: %s", post.camera.name, _no_room(wanted))
-                post.turn(Phase.WAITING, now)
-            return
-        post.last_epoch = max(post.last_epoch + 1, math.floor(self._unix()))
-        post.placement = Placement(post.camera, node, post.last_epoch)
-        taken[node.id] = total([taken.get(node.id, Room()), wanted])
-        post.heard = now
-        post.turn(Phase.STARTING, now)
-        _log.info("camera %s: starting on %s", post.camera.name, node.name)
-        yield Start(post.placement)
+        state.last_epoch = max(state.last_epoch + 1, math.floor(self._unix()))
+        state.assignment = Assignment(wanted, state.last_epoch, self._to_avoid(wanted, now))
+        state.enter(Phase.STARTING, now)
+        _log.info("camera %s: starting", wanted.name)
+        yield Start(state.assignment)
 
-    def _vacate(self, post: _Post) -> None:
-        post.placement = None
-        post.report = Report()
-        post.turn(Phase.WAITING, self._clock())
+    def _to_avoid(self, camera: Camera, now: float) -> tuple[str, ...]:
+        # Machines with a GPU are better left to the cameras that need one.
+        return tuple(
+            node.id
+            for node in self.nodes
+            if now - self._doubts.get(node.id, -math.inf) < _DOUBT
+            or (node.resources.gpus and not camera.gpus)
+        )
 
-    def _holder(self, placement: Placement) -> _Post | None:
-        """The camera whose process this is; None where it has another one by now, or none."""
-        post = self._posts.get(placement.name)
-        return post if post and post.placement is placement else None
+    def _current(self, assignment: Assignment) -> CameraState | None:
+        """Return the camera's state, or None if the process is not its current one."""
+        state = self._cameras.get(assignment.name)
+        return state if state and state.assignment is assignment else None
 
 
-def _room(camera: Camera) -> Room:
-    return Room(camera.cpus, camera.gpus)
-
-
-def _no_room(wanted: Room) -> str:
-    gpus = f" and {wanted.gpus:g} GPUs" if wanted.gpus else ""
-    return f"no machine has room: it takes {wanted.cpus:g} of a machine's cores{gpus}"
+def _no_room(needs: Resources) -> str:
+    gpus = f" and {needs.gpus:g} GPUs" if needs.gpus else ""
+    return f"no machine has room: it takes {needs.cpus:g} of a machine's cores{gpus}"

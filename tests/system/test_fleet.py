@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from aiomqtt import Message
 
-from dancetype.stream.fleet.office import Office
+from dancetype.stream.fleet.actor import Lease
 from dancetype.stream.messages import PredictionMessage, SourceMessage, parse_message
 from dancetype.stream.sinks.base import SinkFanOut
 from dancetype.stream.sinks.mqtt import MqttSink
@@ -159,31 +159,31 @@ async def test_a_process_that_was_replaced_cannot_come_back_and_the_one_in_offic
     tmp_path: Path,
 ) -> None:
     port = a_free_port()
-    offices = [Office(monotonic), Office(monotonic)]
+    leases = [Lease(monotonic), Lease(monotonic)]
     async with mosquitto(port, tmp_path), subscriber(port, "dancetype/clip/status") as ear:
         old, new = (
             SinkFanOut(
-                [MqttSink(f"mqtt://{HOST}:{port}", client_id="fleet", may_connect=office.confirmed)]
+                [MqttSink(f"mqtt://{HOST}:{port}", client_id="fleet", may_connect=lease.confirmed)]
             )
-            for office in offices
+            for lease in leases
         )
         async with old, new:
             await old.send(a_state().model_copy(update={"epoch": 1}))
-            async with asking(offices[0]):
+            async with asking(leases[0]):
                 assert spoken(await hear(ear)) == 1
             # From here on nobody asks for the old one, which the broker puts out.
             await new.send(a_state().model_copy(update={"epoch": 2}))
-            async with asking(offices[1]):
+            async with asking(leases[1]):
                 assert spoken(await hear(ear)) == "offline"
                 assert spoken(await hear(ear)) == 2
                 await old.send(a_state().model_copy(update={"epoch": 1}))
                 await new.send(a_state().model_copy(update={"epoch": 3}))
                 assert spoken(await hear(ear)) == 3
             # Had it been asked for by mistake, the new one would have the last word all the same.
-            async with asking(offices[0]):
+            async with asking(leases[0]):
                 assert spoken(await hear(ear)) == "offline"
                 assert spoken(await hear(ear)) == 1
-            async with asking(offices[1]):
+            async with asking(leases[1]):
                 assert spoken(await hear(ear)) == "offline"
                 assert spoken(await hear(ear)) == 3
 
@@ -195,12 +195,12 @@ def spoken(message: Message) -> int | str:
 
 
 @asynccontextmanager
-async def asking(office: Office) -> AsyncIterator[None]:
+async def asking(lease: Lease) -> AsyncIterator[None]:
     """A supervisor who asks over and over."""
 
     async def ask() -> None:
         while True:
-            await office.ask()
+            await lease.renew()
             await asyncio.sleep(0.02)
 
     task = asyncio.create_task(ask())

@@ -1,19 +1,27 @@
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import psutil
 import pyarrow.parquet as pq
 import pytest
 
+from dancetype.engine.errors import WorkerError
 from dancetype.engine.genres import CODES
 from dancetype.engine.media.video import Video
+from dancetype.engine.workers import ReportProgress, Work
+from dancetype.stream.offline.archive.labelling import label_clips, survey
+from dancetype.stream.offline.clip_job import Task
+from dancetype.stream.ray_cluster import attached
 from tests.testbed.ray_nodes import ray_head
 
 CLIPS: Final = 200
@@ -98,10 +106,14 @@ def labelling(archive: Path, out: Path, *words: str) -> Iterator[Labelling]:
         run.process.communicate()
 
 
-def workers() -> list[psutil.Process]:
-    """The processes that Ray has for looking at clips."""
-    every = psutil.process_iter(["cmdline"])
-    return [each for each in every if "Labeller" in " ".join(each.info["cmdline"] or ())]
+def a_worker() -> psutil.Process:
+    """A process of Ray that is labelling a clip; between two clips it has another name."""
+    deadline = time.monotonic() + WITHIN
+    while time.monotonic() < deadline:
+        for process in psutil.process_iter(["cmdline"]):
+            if "ray::label_clip" in " ".join(process.info["cmdline"] or ()):
+                return process
+    raise AssertionError("no clip is being labelled")
 
 
 def test_each_clip_is_labelled_once_though_a_worker_and_then_the_driver_is_killed(
@@ -110,8 +122,7 @@ def test_each_clip_is_labelled_once_though_a_worker_and_then_the_driver_is_kille
     out = tmp_path / "predictions.parquet"
     with labelling(archive, out, "--address", cluster) as run:
         run.until_kept(20)
-        killed = workers()[0]
-        killed.kill()
+        a_worker().kill()
         run.until_kept(60)
         run.process.kill()
         run.process.communicate()
@@ -142,3 +153,47 @@ def test_each_clip_is_labelled_once_though_a_worker_and_then_the_driver_is_kille
     with labelling(archive, out) as run:
         said, told = run.end()
     assert (told, "0 labelled now" in said, out.read_bytes()) == ("", True, before)
+
+
+def _look(task: Task, report: ReportProgress, *, tries: Path) -> dict[str, Any]:
+    with tries.open("a") as file:
+        file.write(f"{task.file.name}\n")
+    crashes = task.file.name == "poison.mp4"
+    if crashes or (task.file.name == "unlucky.mp4" and tries.read_text().count("unlucky") == 1):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if task.file.name == "bug.mp4":
+        raise ValueError("no such thing")
+    return {"file": str(task.file), "genre": "HO"}
+
+
+@contextmanager
+def looking(tries: Path, opened: Path) -> Iterator[Work]:
+    with opened.open("a") as file:
+        file.write("x")
+    yield partial(_look, tries=tries)
+
+
+def test_a_clip_that_kills_who_looks_at_it_has_two_tries_and_no_other_suffers(
+    cluster: str, tmp_path: Path
+) -> None:
+    tries, opened, folder = tmp_path / "tries", tmp_path / "opened", tmp_path / "clips"
+    folder.mkdir()
+    good = [f"good{number}.mp4" for number in range(10)]
+    for name in (*good, "poison.mp4", "unlucky.mp4", "bug.mp4"):
+        (folder / name).touch()
+    with attached(cluster) as ray:
+        archive = survey(folder)
+        worker = partial(looking, tries, opened)
+        found = dict(label_clips(ray, archive, list(archive.files), worker))
+        shutil.rmtree(folder)
+        with pytest.raises(WorkerError, match=f"there is no folder {folder}"):
+            list(label_clips(ray, archive, list(archive.files), worker))
+    assert found["good0.mp4"] == {"file": str(folder / "good0.mp4"), "genre": "HO"}
+    assert {found[name]["genre"] for name in (*good, "unlucky.mp4")} == {"HO"}
+    assert "poison.mp4: the process that analyzed it crashed or was" in found["poison.mp4"]["error"]
+    assert "bug.mp4: ValueError: no such thing; tried 2 times" in found["bug.mp4"]["error"]
+    assert sorted(tries.read_text().split()) == sorted(
+        [*good, *("poison.mp4", "unlucky.mp4", "bug.mp4") * 2]
+    )
+    # Each crash costs one process; the others keep their models.
+    assert len(opened.read_text()) < len(good)

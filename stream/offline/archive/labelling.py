@@ -1,148 +1,150 @@
-"""Looks at the clips of an archive on all cores of a Ray cluster."""
+"""Find the clips of an archive, and classify them on all cores of a Ray cluster."""
 
-import json
+import atexit
 import os
+import pickle
 import socket
-import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from dancetype.engine.errors import ExpectedError, WorkerError, printable
-from dancetype.engine.workers import OpenWorker, WorkerPool
+from dancetype.engine.workers import OpenWorker, Work
 from dancetype.stream.offline.clip_job import Task
+from dancetype.stream.offline.files import find_clips
 from dancetype.stream.offline.results import Result
+from dancetype.stream.ray_cluster import NOT_INSTALLED
 
-# Ray Data holds a note of each clip that is to come; after so many the actors start anew.
-_CHUNK: Final = 10_000
 _ATTEMPTS: Final = 2
+# The next task waits at a core while the result of the last one is fetched.
+_TASKS_PER_CORE: Final = 2
+# OpenCV starts a thread per core unless told otherwise, and each core has its own task.
+_SINGLE_THREADED: Final = ("OMP_NUM_THREADS", "OPENCV_FFMPEG_THREADS", "OPENCV_FOR_THREADS_NUM")
 
 
-class Labeller:
-    """Looks at clips on one core: what Ray makes an actor of.
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """The clips of a folder.
 
-    The looking itself is done by a process of its own. One that crashes takes nothing with it; one
-    that is killed, for which the clip may be as little to blame, is given a second try.
-
-    Args:
-        root: folder of the archive, which is to be there on each machine.
-        open_worker: loads what looks at clips.
+    Attributes:
+        root: Absolute path of the folder.
+        files: Path within the folder by clip name; the name is the same path as valid UTF-8.
+        stamps: Columns that change when the file does, by clip name.
+        faults: Reasons why parts of the folder could not be searched, one line each.
     """
 
-    def __init__(self, root: str, open_worker: OpenWorker) -> None:
-        # Ray's main program, and Ray with it, would be loaded by that process too.
-        vars(sys.modules["__main__"]).pop("__file__", None)
-        self._root = root
-        self._pool = WorkerPool(open_worker, processes=1)
+    root: Path
+    files: Mapping[str, Path]
+    stamps: Mapping[str, dict[str, Any]]
+    faults: tuple[str, ...]
 
-    def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
-        """What is said of each file of `batch`, as JSON; its `fault` where nothing can be done."""
-        said = [self._said(Path(self._root, os.fsdecode(file))) for file in batch["file"]]
-        return {"name": list(batch["name"]), "said": [json.dumps(each) for each in said]}
 
-    def _said(self, clip: Path) -> Result:
-        if not Path(self._root).is_dir():
-            return self._fault(f"there is no folder {self._root}; mount it there on each machine")
-        said: Result = {}
-        for _ in range(_ATTEMPTS):
-            said = self._tried(clip)
-            if not said.keys() & {"crashed", "fault"}:
-                return said
-        if "fault" in said:
-            return said
-        return {"error": printable(f"{clip}: {said['crashed']}; tried {_ATTEMPTS} times")}
-
-    def _tried(self, clip: Path) -> Result:
+def survey(folder: Path) -> Archive:
+    """Find the clips of a folder and its subfolders."""
+    root = folder.resolve()
+    files: dict[str, Path] = {}
+    stamps: dict[str, dict[str, Any]] = {}
+    faults = []
+    for clip in find_clips([root]):
+        if clip.fault:
+            faults.append(clip.fault)
+            continue
+        inner = clip.file.relative_to(root)
+        name = os.fsencode(inner).decode(errors="backslashreplace")
         try:
-            ((_, outcome),) = self._pool.run([Task(clip)])
-        except ExpectedError as error:
-            return self._fault(str(error))
-        if isinstance(outcome, WorkerError):
-            return {"crashed": str(outcome)}
-        if isinstance(outcome, Exception):
-            return {"crashed": f"{type(outcome).__name__}: {outcome}"}
-        return dict(outcome)
-
-    def _fault(self, reason: str) -> Result:
-        return {"fault": f"{socket.gethostname()}: {reason}"}
+            stat = clip.file.stat()
+        # A file deleted since, or a dangling link: opening it will report the error.
+        except OSError:
+            size, modified = None, None
+        else:
+            size, modified = stat.st_size, stat.st_mtime_ns
+        files[name] = inner
+        stamps[name] = {"file": name, "bytes": size, "modified_ns": modified}
+    return Archive(root, files, stamps, tuple(faults))
 
 
-def labelled(
-    ray: Any,
-    root: Path,
-    files: Mapping[str, Path],
-    names: Sequence[str],
-    open_worker: OpenWorker,
+def label_clips(
+    ray: Any, archive: Archive, names: Sequence[str], open_worker: OpenWorker
 ) -> Iterator[tuple[str, Result]]:
-    """Looks at clips, in any order; gives each name with what is said of it, as soon as it is.
+    """Classify clips, each in a task of one core, and yield each result as soon as it is there.
 
     Args:
-        ray: the module, attached.
-        root: folder of the archive, which is to be there on each machine.
-        files: in it, by name.
-        names: of those to look at.
-        open_worker: loads what looks at clips.
+        ray: The module, attached to a cluster. Every machine of it needs the archive's folder.
+        archive: The archive.
+        names: Names of the clips to classify.
+        open_worker: Loads the models; called once in each worker process.
 
     Raises:
-        WorkerError: it cannot begin, or the cluster has failed.
+        WorkerError: A machine lacks the folder or a model, or the cluster has failed.
     """
-    seen: set[str] = set()
+    # A crash or an exception costs one try of one clip: Ray runs the task again.
+    task = ray.remote(num_cpus=1, max_retries=_ATTEMPTS - 1, retry_exceptions=True)(label_clip)
+    opener = pickle.dumps(open_worker)
+    queue, pending = iter(names), dict[Any, str]()
     try:
-        foreman = ray.remote(num_cpus=0)(Foreman).remote(str(root), open_worker)
-        for start in range(0, len(names), _CHUNK):
-            chunk = names[start : start + _CHUNK]
-            ray.get(foreman.begin.remote([(name, os.fsencode(files[name])) for name in chunk]))
-            while answers := ray.get(foreman.next.remote()):
-                for name, said in answers:
-                    result = json.loads(said)
-                    if "fault" in result:
-                        raise WorkerError(result["fault"])
-                    if name not in seen:
-                        seen.add(name)
-                        yield name, result
+        while True:
+            # Machines may join or leave meanwhile.
+            cores = max(int(ray.cluster_resources().get("CPU", 1)), 1)
+            for name in islice(queue, max(_TASKS_PER_CORE * cores - len(pending), 0)):
+                reference = task.remote(archive.root, archive.files[name], opener)
+                pending[reference] = name
+            if not pending:
+                return
+            (reference, *_), _ = ray.wait(list(pending), num_returns=1)
+            name = pending.pop(reference)
+            yield name, _result(ray, reference, archive.root / archive.files[name])
     except (ray.exceptions.RayError, ConnectionError) as error:
         lines = str(error).strip().splitlines()
         raise WorkerError(f"Ray has failed: {lines[-1] if lines else error!r}") from error
 
 
-class Foreman:
-    """Shares out clips among all cores: an actor, since Ray Data works in the cluster alone.
+def _result(ray: Any, reference: Any, clip: Path) -> Result:
+    errors = ray.exceptions
+    try:
+        result: Result = ray.get(reference)
+    except errors.RayTaskError as error:
+        if "ModuleNotFoundError" in str(error):
+            raise WorkerError(NOT_INSTALLED) from error
+        reason = f"{type(error.cause).__name__}: {error.cause}"
+    except (errors.WorkerCrashedError, errors.NodeDiedError, errors.OutOfMemoryError):
+        reason = "the process that analyzed it crashed or was killed"
+    else:
+        if "fault" in result:
+            raise WorkerError(result["fault"])
+        return result
+    return {"error": printable(f"{clip}: {reason}; tried {_ATTEMPTS} times")}
+
+
+def label_clip(root: Path, file: Path, opener: bytes) -> Result:
+    """Classify one clip; this is the Ray task.
 
     Args:
-        root: folder of the archive, which is to be there on each machine.
-        open_worker: loads what looks at clips.
+        root: Folder of the archive.
+        file: Path of the clip within the folder.
+        opener: Pickled `OpenWorker`; its models stay loaded for the next clips of the process.
+
+    Returns:
+        The result, or the reason why this machine can classify no clip, as its `fault`.
     """
+    try:
+        if not root.is_dir():
+            raise ExpectedError(f"there is no folder {root}; mount it there on each machine")
+        work = _loaded(opener)
+    except ExpectedError as error:
+        return {"fault": f"{socket.gethostname()}: {error}"}
+    result: Result = work(Task(root / file), lambda progress: None)
+    return result
 
-    def __init__(self, root: str, open_worker: OpenWorker) -> None:
-        self._for_labellers = (root, open_worker)
-        self._batches: Iterator[Any] = iter(())
 
-    def begin(self, clips: Sequence[tuple[str, bytes]]) -> None:
-        """Takes clips, each a name and its file in the archive, as the system writes it."""
-        import ray
-        from ray import data
-
-        context = data.DataContext.get_current()
-        context.enable_progress_bars = False
-        context.execution_options.preserve_order = False
-        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        cores = int(resources.get("CPU", 1))
-        # A block a clip, so that a worker which is lost takes no other clip's answer along.
-        blocks = data.from_items(
-            [{"name": name, "file": file} for name, file in clips], override_num_blocks=len(clips)
-        )
-        answers = blocks.map_batches(
-            Labeller,
-            fn_constructor_args=self._for_labellers,
-            batch_size=1,
-            compute=data.ActorPoolStrategy(size=max(cores, 1), max_tasks_in_flight_per_actor=1),
-            num_cpus=1,
-        )
-        self._batches = iter(answers.iter_batches(batch_size=None, prefetch_batches=0))
-
-    def next(self) -> list[tuple[str, str]]:
-        """Waits for the next clips: the name of each, and what is said as JSON; none at the end."""
-        batch = next(self._batches, {"name": (), "said": ()})
-        return [
-            (str(name), str(said)) for name, said in zip(batch["name"], batch["said"], strict=True)
-        ]
+@cache
+def _loaded(opener: bytes) -> Work:
+    for name in _SINGLE_THREADED:
+        os.environ.setdefault(name, "1")
+    models = ExitStack()
+    atexit.register(models.close)
+    work: Work = models.enter_context(pickle.loads(opener)())
+    return work

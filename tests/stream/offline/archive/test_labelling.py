@@ -1,33 +1,23 @@
-import json
 import os
-import signal
-import sys
+import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from dancetype.engine.errors import ExpectedError
 from dancetype.engine.workers import ReportProgress, Work
-from dancetype.stream.offline.archive.labelling import Labeller
+from dancetype.stream.offline.archive.labelling import label_clip, survey
 from dancetype.stream.offline.clip_job import Task
 
 
-def _look(task: Task, report: ReportProgress, *, tries: Path) -> dict[str, Any]:
-    with tries.open("a") as file:
-        file.write(f"{task.file.name}\n")
-    crashes = task.file.name == "poison.mp4"
-    if crashes or (task.file.name == "unlucky.mp4" and tries.read_text().count("unlucky") == 1):
-        os.kill(os.getpid(), signal.SIGKILL)
+def _look(task: Task, report: ReportProgress) -> dict[str, Any]:
     return {"file": str(task.file), "genre": "HO"}
 
 
 @contextmanager
-def looking(tries: Path) -> Iterator[Work]:
-    yield partial(_look, tries=tries)
+def looking() -> Iterator[Work]:
+    yield _look
 
 
 @contextmanager
@@ -36,40 +26,31 @@ def without_a_model() -> Iterator[Work]:
     yield _look
 
 
-@pytest.fixture(autouse=True)
-def main_program() -> Iterator[None]:
-    # What a labeller forgets of the process it is in, it forgets of this one too.
-    main = vars(sys.modules["__main__"])
-    before = dict(main)
-    yield
-    main.update(before)
+def test_clips_are_named_by_their_path_in_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in (b"b.mp4", b"in/a.mov", b"in/\xff.mp4", b"notes.txt"):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_text("hello")
+    archive = survey(tmp_path / "in" / "..")
+    assert archive.root == tmp_path
+    assert list(archive.files) == ["b.mp4", "in/a.mov", r"in/\xff.mp4"]
+    assert {stamp["bytes"] for stamp in archive.stamps.values()} == {5}
+    assert all((archive.root / file).is_file() for file in archive.files.values())
 
 
-def said(labeller: Labeller, *files: str) -> list[dict[str, Any]]:
-    batch = {"name": list(files), "file": [os.fsencode(file) for file in files]}
-    answer = labeller(batch)
-    assert answer["name"] == list(files)
-    return [json.loads(each) for each in answer["said"]]
+def test_a_link_that_leads_nowhere_is_a_clip_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "gone.mp4").symlink_to("nowhere")
+    archive = survey(tmp_path)
+    assert archive.stamps == {"gone.mp4": {"file": "gone.mp4", "bytes": None, "modified_ns": None}}
 
 
-def test_a_clip_that_kills_who_looks_at_it_has_two_tries_and_no_other_suffers(
-    tmp_path: Path,
-) -> None:
-    tries = tmp_path / "tries"
-    labeller = Labeller(str(tmp_path), partial(looking, tries))
-    good, poison, unlucky, other = said(
-        labeller, "good.mp4", "poison.mp4", "unlucky.mp4", "other.mp4"
-    )
-    assert good == {"file": str(tmp_path / "good.mp4"), "genre": "HO"}
-    assert "poison.mp4: its worker process was killed (SIGKILL)" in poison["error"]
-    assert (unlucky["genre"], other["genre"]) == ("HO", "HO")
-    assert tries.read_text().split() == [
-        *("good.mp4", "poison.mp4", "poison.mp4", "unlucky.mp4", "unlucky.mp4", "other.mp4")
-    ]
+def test_a_folder_without_clips_says_so(tmp_path: Path) -> None:
+    archive = survey(tmp_path)
+    assert archive.files == {}
+    assert "a folder without a video" in archive.faults[0]
 
 
 def test_a_machine_without_the_archive_or_a_model_is_no_fault_of_the_clips(tmp_path: Path) -> None:
-    (away,) = said(Labeller(str(tmp_path / "away"), without_a_model), "a.mp4")
+    away = label_clip(tmp_path / "away", Path("a.mp4"), pickle.dumps(looking))
     assert f"there is no folder {tmp_path / 'away'}" in away["fault"]
-    (without,) = said(Labeller(str(tmp_path), without_a_model), "a.mp4")
+    without = label_clip(tmp_path, Path("a.mp4"), pickle.dumps(without_a_model))
     assert "no such pose model" in without["fault"]

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from dancetype.engine.errors import WorkerError
-from dancetype.stream.fleet.cameras import CamerasFile
-from dancetype.stream.fleet.placing import Node, Room
-from dancetype.stream.fleet.report import Ending, Farewell, Report
-from dancetype.stream.fleet.running import Fleet
-from dancetype.stream.fleet.supervisor import Placement, Supervisor, View
+from dancetype.stream.fleet.cameras import Assignment, CamerasFile
+from dancetype.stream.fleet.cluster import Node, RayCluster, RayProcess, Resources
+from dancetype.stream.fleet.report import Report
+from dancetype.stream.fleet.runner import Fleet
+from dancetype.stream.fleet.supervisor import CameraState, Supervisor
 from dancetype.stream.messages import SourceState
 from dancetype.stream.settings import load_settings
 
@@ -22,27 +22,28 @@ def tables(*names: str) -> str:
     return "".join(f'[cameras.{name}]\nsource = "test:"\n' for name in names)
 
 
-class FakeProcess:
+class FakeProcess(RayProcess):
     """A process that answers until it is told otherwise."""
 
-    def __init__(self, placement: Placement) -> None:
-        self.placement = placement
+    def __init__(self, assignment: Assignment, node: str) -> None:
+        self.assignment = assignment
+        self.node = node
         self.killed = False
         self.silent = False
-        self.over: asyncio.Future[Farewell] | None = None
+        self.over: asyncio.Future[Report] | None = None
 
-    async def run(self) -> Farewell:
+    async def run(self) -> Report:
         self.over = asyncio.get_running_loop().create_future()
         return await self.over
 
-    async def beat(self) -> Report:
+    async def poll(self) -> Report:
         if self.silent:
             await asyncio.Event().wait()
-        return Report(state=SourceState.RUNNING)
+        return Report(state=SourceState.RUNNING, node=self.node)
 
     async def stop(self, reason: str) -> None:
         assert self.over
-        self.over.set_result(Farewell(Ending.STOPPED))
+        self.over.set_result(Report(reason=reason))
 
     def die(self) -> None:
         assert self.over
@@ -52,7 +53,7 @@ class FakeProcess:
         self.killed = True
 
 
-class FakeYard:
+class FakeCluster(RayCluster):
     """Two machines, on which every process comes up."""
 
     def __init__(self) -> None:
@@ -62,14 +63,14 @@ class FakeYard:
     def nodes(self) -> list[Node]:
         if self.away:
             raise ConnectionError("no answer")
-        return [Node(name, name, Room(cpus=4)) for name in ("one", "two")]
+        return [Node(name, name, Resources(cpus=4)) for name in ("one", "two")]
 
-    def start(self, placement: Placement) -> FakeProcess:
-        self.processes.append(FakeProcess(placement))
+    def start(self, assignment: Assignment) -> FakeProcess:
+        self.processes.append(FakeProcess(assignment, "one"))
         return self.processes[-1]
 
     def of(self, name: str) -> FakeProcess:
-        return [each for each in self.processes if each.placement.name == name][-1]
+        return [each for each in self.processes if each.assignment.name == name][-1]
 
 
 class Show:
@@ -78,17 +79,17 @@ class Show:
     def __init__(self, text: str) -> None:
         self.now = 0.0
         self.text = text
-        self.yard = FakeYard()
+        self.cluster = FakeCluster()
         self.stop = asyncio.Event()
         clock = lambda: self.now  # noqa: E731
         self.supervisor = Supervisor(clock=clock, unix=clock, draw=lambda: 1.0)
         file = CamerasFile(Path("c.toml"), load_settings({}), read=lambda path: self.text.encode())
         self.fleet = Fleet(
-            self.supervisor, yard=self.yard, file=file, clock=clock, sleep=self._sleep
+            self.supervisor, cluster=self.cluster, file=file, clock=clock, sleep=self._sleep
         )
 
-    def live(self) -> dict[str, View]:
-        return {view.camera.name: view for view in self.supervisor.views() if view.live}
+    def live(self) -> dict[str, CameraState]:
+        return {each.camera.name: each for each in self.supervisor.cameras if each.live}
 
     async def until(self, holds: Callable[[], bool]) -> None:
         async with asyncio.timeout(WITHIN):
@@ -121,37 +122,37 @@ async def show(*names: str) -> AsyncIterator[Show]:
 async def test_stopping_a_fleet_ends_every_camera_in_good_order() -> None:
     async with show("a", "b") as one:
         pass
-    assert [process.over and process.over.result() for process in one.yard.processes] == [
-        Farewell(Ending.STOPPED)
+    assert [process.over and process.over.result() for process in one.cluster.processes] == [
+        Report(reason="no longer wanted")
     ] * 2
-    assert all(process.killed for process in one.yard.processes)
+    assert all(process.killed for process in one.cluster.processes)
     assert one.supervisor.idle
 
 
 async def test_a_process_that_dies_is_replaced_and_the_others_are_left_alone() -> None:
     async with show("a", "b") as one:
-        first = one.yard.of("a")
+        first = one.cluster.of("a")
         first.die()
-        await one.until(lambda: one.yard.of("a") is not first and len(one.live()) == 2)
+        await one.until(lambda: one.cluster.of("a") is not first and len(one.live()) == 2)
         assert one.live()["a"].restarts == 1
-        assert one.live()["a"].error == f"its process died (on {first.placement.node.name})"
-        assert len(one.yard.processes) == 3
+        assert one.live()["a"].error == f"its process died (on {first.node})"
+        assert len(one.cluster.processes) == 3
 
 
 async def test_a_silent_process_is_killed_and_replaced() -> None:
     async with show("a") as one:
-        first = one.yard.of("a")
+        first = one.cluster.of("a")
         first.silent = True
-        await one.until(lambda: first.killed and one.yard.of("a") is not first)
+        await one.until(lambda: first.killed and one.cluster.of("a") is not first)
         await one.until(lambda: "a" in one.live())
 
 
 async def test_the_fleet_follows_its_file() -> None:
     async with show("a", "b") as one:
-        kept = one.yard.of("b")
+        kept = one.cluster.of("b")
         one.text = tables("b", "c")
         await one.until(lambda: set(one.live()) == {"b", "c"})
-        assert one.yard.of("b") is kept
+        assert one.cluster.of("b") is kept
         assert not kept.killed
 
 
@@ -175,9 +176,9 @@ async def test_a_broken_file_changes_nothing_and_is_told_once(
 
 async def test_a_cluster_that_does_not_answer_for_a_while_ends_no_camera() -> None:
     async with show("a") as one:
-        one.yard.away = True
+        one.cluster.away = True
         later = one.now + 10
         await one.until(lambda: one.now > later)
-        one.yard.away = False
+        one.cluster.away = False
         assert set(one.live()) == {"a"}
-        assert len(one.yard.processes) == 1
+        assert len(one.cluster.processes) == 1

@@ -1,4 +1,4 @@
-"""How a fleet stands: a page, the same as JSON, and figures for Prometheus."""
+"""State of a fleet: a page, the same as JSON, and metrics for Prometheus."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -14,8 +14,8 @@ from prometheus_client import (
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from dancetype.stream.fleet.placing import Room
-from dancetype.stream.fleet.supervisor import Phase, Supervisor, View
+from dancetype.stream.fleet.cluster import Resources
+from dancetype.stream.fleet.supervisor import CameraState, Phase, Supervisor
 from dancetype.stream.messages import SourceState
 from dancetype.stream.sinks.log import masked_text
 from dancetype.stream.web.pages import Page, Route, document, static_pages, unauthorised
@@ -25,13 +25,13 @@ _TROUBLED: Final = (SourceState.STALLED, SourceState.RECONNECTING)
 _UNAUTHORISED: Final = unauthorised("this is")
 
 
-class Board:
-    """Tells how a supervisor's cameras stand.
+class StatusPage(Collector):
+    """Pages with the state of a supervisor's cameras.
 
     Args:
-        supervisor: of the fleet.
-        error: what is wrong with the file of cameras, if anything.
-        version: of this program.
+        supervisor: Supervisor of the fleet.
+        error: Returns what is wrong with the file of cameras, if anything.
+        version: Version of this program.
     """
 
     def __init__(
@@ -42,12 +42,12 @@ class Board:
         self._version = version
         self._page = static_pages()[_PAGE]
         self._registry = CollectorRegistry()
-        self._registry.register(_Figures(supervisor, error))
+        self._registry.register(self)
         ProcessCollector(registry=self._registry)
 
     @property
     def routes(self) -> Mapping[str, Route]:
-        """Its pages, by path."""
+        """The pages, by path."""
         return {
             "/": lambda authorised: self._page,
             "/status": self.status,
@@ -57,25 +57,26 @@ class Board:
         }
 
     def status(self, authorised: bool) -> Page:
-        """All of it as it is now, for those who may see it; docs/scaling.md tells the fields."""
+        """Return the current state; docs/scaling.md describes the fields."""
         if not authorised:
             return _UNAUTHORISED
         taken = self._supervisor.taken()
-        views = self._supervisor.views()
         return document(
             HTTPStatus.OK,
             {
                 "version": 1,
                 "program": self._version,
                 "error": self._error(),
-                "cameras": {view.camera.name: self._told(view) for view in views},
+                "cameras": {
+                    each.camera.name: self._camera(each) for each in self._supervisor.cameras
+                },
                 "nodes": [
                     {
                         "name": node.name,
-                        "cpus": node.room.cpus,
-                        "cpus_taken": taken.get(node.id, Room()).cpus,
-                        "gpus": node.room.gpus,
-                        "gpus_taken": taken.get(node.id, Room()).gpus,
+                        "cpus": node.resources.cpus,
+                        "cpus_taken": taken.get(node.id, Resources()).cpus,
+                        "gpus": node.resources.gpus,
+                        "gpus_taken": taken.get(node.id, Resources()).gpus,
                     }
                     for node in self._supervisor.nodes
                 ],
@@ -83,43 +84,43 @@ class Board:
         )
 
     def ready(self, authorised: bool) -> Page:
-        """Whether at least one camera gives frames; else status 503.
+        """Return status 200 if at least one camera delivers frames, else 503.
 
         Args:
-            authorised: whether the asker may know how many cameras do what.
+            authorised: Whether the client may know how many cameras are in which state.
         """
-        views = self._supervisor.views()
-        ready = any(view.live for view in views)
+        cameras = self._supervisor.cameras
+        ready = any(each.live for each in cameras)
         body: dict[str, Any] = {"status": "ready" if ready else "not_ready"}
         if not ready:
             body["reason"] = "no camera gives frames"
         if authorised:
-            body["cameras"] = Counter(view.state for view in views)
+            body["cameras"] = Counter(each.state for each in cameras)
         return document(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, body)
 
     def metrics(self, authorised: bool) -> Page:
-        """All figures as they are now, for those who may see them."""
+        """Return the current metrics."""
         if not authorised:
             return _UNAUTHORISED
         return Page(HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(self._registry))
 
-    def _told(self, view: View) -> dict[str, Any]:
-        report, source = view.report, view.report.state
+    def _camera(self, state: CameraState) -> dict[str, Any]:
+        report, source = state.report, state.report.state
         wrong = report.version not in ("", self._version)
-        error = f"runs dancetype {report.version}, not {self._version}" if wrong else view.error
-        if view.phase is Phase.RUNNING and source in _TROUBLED and report.reason:
+        error = f"runs dancetype {report.version}, not {self._version}" if wrong else state.error
+        if state.phase is Phase.RUNNING and source in _TROUBLED and report.reason:
             error = report.reason
         return {
-            "source": view.camera.shown,
-            "state": view.state,
-            "live": view.live,
+            "source": state.camera.shown,
+            "state": state.state,
+            "live": state.live,
             "reason": report.reason and masked_text(report.reason),
             "fault": report.fault,
-            "since": round(view.since, 1),
-            "node": view.node and view.node.name,
-            "epoch": view.epoch,
-            "cpus": view.camera.cpus,
-            "gpus": view.camera.gpus,
+            "since": round(self._supervisor.age(state), 1),
+            "node": state.node and state.node.name,
+            "epoch": state.assignment and state.assignment.epoch,
+            "cpus": state.camera.cpus,
+            "gpus": state.camera.gpus,
             "genre": report.word,
             "confidence": report.confidence,
             "fps": report.fps,
@@ -127,34 +128,26 @@ class Board:
             "predictions": report.predictions,
             "cpu_seconds": round(report.cpu_seconds, 1),
             "mqtt": report.connected,
-            "restarts": view.restarts,
+            "restarts": state.restarts,
             "error": error and masked_text(error),
         }
 
-
-class _Figures(Collector):
-    """Figures made when they are asked for; those of a camera begin anew with its process."""
-
-    def __init__(self, supervisor: Supervisor, error: Callable[[], str | None]) -> None:
-        self._supervisor = supervisor
-        self._error = error
-
     def collect(self) -> Iterator[Metric]:
-        """One family a figure."""
-        views = self._supervisor.views()
+        """Yield the metrics; those of a camera start at 0 with each process."""
+        cameras = self._supervisor.cameras
         for counted, name, about, value in _OF_CAMERAS:
             kind = CounterMetricFamily if counted else GaugeMetricFamily
             family = kind(f"dancetype_fleet_camera_{name}", about, labels=["camera"])
-            for view in views:
-                number = value(view)
+            for state in cameras:
+                number = value(state)
                 if number is not None:
-                    family.add_metric([view.camera.name], number)
+                    family.add_metric([state.camera.name], number)
             yield family
         states = GaugeMetricFamily(
             "dancetype_fleet_cameras", "Cameras by what they do", labels=["state"]
         )
-        for state, count in Counter(view.state for view in views).items():
-            states.add_metric([state], count)
+        for word, count in Counter(each.state for each in cameras).items():
+            states.add_metric([word], count)
         yield states
         taken = self._supervisor.taken()
         cores = GaugeMetricFamily("dancetype_fleet_node_cpus", "Cores", labels=["node"])
@@ -162,9 +155,9 @@ class _Figures(Collector):
             "dancetype_fleet_node_cpus_taken", "Cores reckoned for cameras", labels=["node"]
         )
         for node in self._supervisor.nodes:
-            # Several of one address are only found on one machine that plays several.
-            cores.add_metric([f"{node.name}/{node.id[:6]}"], node.room.cpus)
-            used.add_metric([f"{node.name}/{node.id[:6]}"], taken.get(node.id, Room()).cpus)
+            # Nodes with the same address exist where one machine acts as several.
+            cores.add_metric([f"{node.name}/{node.id[:6]}"], node.resources.cpus)
+            used.add_metric([f"{node.name}/{node.id[:6]}"], taken.get(node.id, Resources()).cpus)
         yield from (cores, used)
         yield GaugeMetricFamily(
             "dancetype_fleet_file_broken",
@@ -173,25 +166,25 @@ class _Figures(Collector):
         )
 
 
-_OF_CAMERAS: Final[tuple[tuple[bool, str, str, Callable[[View], float | None]], ...]] = (
-    (False, "live", "1 while it gives frames", lambda view: float(view.live)),
-    (False, "fps", "Poses a second, lately", lambda view: view.report.fps),
+_OF_CAMERAS: Final[tuple[tuple[bool, str, str, Callable[[CameraState], float | None]], ...]] = (
+    (False, "live", "1 while it gives frames", lambda state: float(state.live)),
+    (False, "fps", "Poses a second, lately", lambda state: state.report.fps),
     (
         False,
         "latency_seconds",
         "From capture to sending, 95th percentile of the last minute",
-        lambda view: view.report.latency,
+        lambda state: state.report.latency,
     ),
     (
         False,
         "mqtt_connected",
         "1 while connected to the broker",
-        lambda view: float(view.report.connected),
+        lambda state: float(state.report.connected),
     ),
-    (True, "restarts", "Processes lost", lambda view: view.restarts),
-    (True, "frames", "Frames read", lambda view: view.report.captured),
-    (True, "frames_posed", "Frames through pose estimation", lambda view: view.report.posed),
-    (True, "frames_dropped", "Frames overtaken by a newer", lambda view: view.report.dropped),
-    (True, "predictions", "Predictions", lambda view: view.report.predictions),
-    (True, "cpu_seconds", "Processor time of its process", lambda view: view.report.cpu_seconds),
+    (True, "restarts", "Processes lost", lambda state: state.restarts),
+    (True, "frames", "Frames read", lambda state: state.report.captured),
+    (True, "frames_posed", "Frames through pose estimation", lambda state: state.report.posed),
+    (True, "frames_dropped", "Frames overtaken by a newer", lambda state: state.report.dropped),
+    (True, "predictions", "Predictions", lambda state: state.report.predictions),
+    (True, "cpu_seconds", "Processor time of its process", lambda state: state.report.cpu_seconds),
 )

@@ -6,8 +6,7 @@ import pytest
 
 from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES, GENRES
-from dancetype.stream.offline.archive.ledger import Ledger
-from dancetype.stream.offline.archive.table import Row, row_of, schema
+from dancetype.stream.offline.archive.table import Ledger, Row, is_done, row_of, schema
 
 SAME: Row = {"model": "live 1", "pose": "full", "version": "1", "bytes": 5, "modified_ns": 7}
 
@@ -98,3 +97,26 @@ def test_a_place_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FileError, match=r"table\.parquet\.rows: cannot be written"):
         Ledger(tmp_path / "file" / "table.parquet")
+
+
+ROW: Row = {"file": "a.mp4", "bytes": 5, "modified_ns": 7, "model": "live 1", "error": None}
+
+
+@pytest.mark.parametrize(
+    ("now", "row", "retry_errors", "done"),
+    [
+        ({}, ROW, False, True),
+        ({}, None, False, False),
+        ({"bytes": 6}, ROW, False, False),
+        ({"modified_ns": 8}, ROW, False, False),
+        ({"model": "live 2"}, ROW, False, False),
+        ({}, {**ROW, "error": "damaged"}, False, True),
+        ({}, {**ROW, "error": "damaged"}, True, False),
+        ({}, ROW, True, True),
+    ],
+)
+def test_a_clip_is_done_once_until_it_or_the_model_changes(
+    now: dict[str, Any], row: Row | None, retry_errors: bool, done: bool
+) -> None:
+    stamp = {column: ROW[column] for column in ("file", "bytes", "modified_ns", "model")}
+    assert is_done(row, stamp | now, retry_errors=retry_errors) is done

@@ -1,0 +1,149 @@
+"""The machines of a Ray cluster, and the camera processes on them."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dancetype.engine.errors import WorkerError, first_line
+from dancetype.stream.fleet.actor import CameraActor, LoadCamera
+from dancetype.stream.fleet.cameras import Assignment
+from dancetype.stream.fleet.report import Report
+from dancetype.stream.ray_cluster import NOT_INSTALLED
+
+_NODE_ID: Final = "ray.io/node-id"
+# Shares of cores are summed as floats.
+_TOLERANCE: Final = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Cores and GPUs that a machine has or cameras take."""
+
+    cpus: float = 0.0
+    gpus: float = 0.0
+
+    def fits(self, taken: "Resources", wanted: "Resources") -> bool:
+        """Return whether enough is left for `wanted` after `taken`."""
+        return (
+            self.cpus - taken.cpus - wanted.cpus >= -_TOLERANCE
+            and self.gpus - taken.gpus - wanted.gpus >= -_TOLERANCE
+        )
+
+
+def total(parts: Iterable[Resources]) -> Resources:
+    """Return the sum of all parts."""
+    each = list(parts)
+    return Resources(sum(part.cpus for part in each), sum(part.gpus for part in each))
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A machine of the cluster.
+
+    Attributes:
+        id: Ray's id, a new one each time a machine joins.
+        name: Address, for people.
+        resources: Cores and GPUs of the machine.
+    """
+
+    id: str
+    name: str
+    resources: Resources
+
+
+class RayCluster:
+    """A Ray cluster, which decides where a process runs. All methods may block.
+
+    Args:
+        ray: The module, attached.
+        load_camera: Loads the models and makes the pipeline in the process of a camera.
+    """
+
+    def __init__(self, ray: Any, load_camera: LoadCamera) -> None:
+        self._ray = ray
+        self._load_camera = load_camera
+        self._actor = ray.remote(CameraActor)
+
+    def nodes(self) -> list[Node]:
+        """Return the machines that are alive."""
+        return [
+            Node(
+                node["NodeID"],
+                node["NodeManagerAddress"],
+                Resources(node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0)),
+            )
+            for node in self._ray.nodes()
+            if node["Alive"]
+        ]
+
+    def start(self, assignment: Assignment) -> "RayProcess":
+        """Start a process on a machine that Ray chooses, as soon as there is room."""
+        options: dict[str, Any] = {
+            "num_cpus": assignment.camera.cpus,
+            "num_gpus": assignment.camera.gpus,
+            "scheduling_strategy": "SPREAD",
+            # Why Ray is not to restart it stands in supervisor.py.
+            "max_restarts": 0,
+        }
+        if assignment.avoid:
+            options["label_selector"] = {_NODE_ID: f"!in({','.join(assignment.avoid)})"}
+            options["fallback_strategy"] = [{"label_selector": {}}]
+        actor = self._actor.options(**options).remote(assignment, self._load_camera)
+        return RayProcess(self._ray, actor)
+
+
+class RayProcess:
+    """A camera's process: an actor of a Ray cluster.
+
+    What is awaited raises `WorkerError` if the process is gone.
+    """
+
+    def __init__(self, ray: Any, actor: Any) -> None:
+        self._ray = ray
+        self._actor = actor
+
+    async def run(self) -> Report:
+        """Run the camera; return its last report once it has ended."""
+        report: Report = await self._answer(self._actor.run.remote())
+        return report
+
+    async def poll(self) -> Report:
+        """Renew the lease and return the current report."""
+        report: Report = await self._answer(self._actor.poll.remote())
+        return report
+
+    async def stop(self, reason: str) -> None:
+        """Have the process end in good order."""
+        await self._answer(self._actor.stop.remote(reason))
+
+    def kill(self) -> None:
+        """End the process at once; may block."""
+        self._ray.kill(self._actor)
+
+    async def _answer(self, reference: Any) -> Any:
+        try:
+            return await reference
+        except asyncio.CancelledError:
+            raise
+        # Errors of the actor arrive as their own class or as one of Ray's.
+        except Exception as error:
+            raise WorkerError(_explained(error)) from error
+
+
+def _explained(error: Exception) -> str:
+    """Return one line for Ray's many, which include the actor's traceback."""
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, Exception):
+        return str(cause) or type(cause).__name__
+    if "ModuleNotFoundError" in str(error):
+        return NOT_INSTALLED
+    known = {
+        "ActorDiedError": "its process died",
+        "ActorUnavailableError": "its process does not answer",
+        "ActorUnschedulableError": "its machine is gone",
+        "ActorPlacementGroupRemoved": "its machine is gone",
+        "OutOfMemoryError": "its machine ran out of memory",
+        "RaySystemError": "Ray fails",
+    }
+    return known.get(type(error).__name__, first_line(error))
