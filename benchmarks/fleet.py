@@ -211,7 +211,7 @@ async def costs(folder: Path, seconds: float) -> dict[str, Any]:
             rates = await rig.rates(seconds)
             after = rig.cameras()["cpu_seconds_total"]
             resident = mean(each.memory_info().rss for each in _processes(_is_camera))
-        driver = _call_seconds(cluster.address) + _bookkeeping_seconds(PLANNED)
+        driver = await _call_seconds(cluster.address) + _bookkeeping_seconds(PLANNED)
     if rates["posed"] < 0.9 * sum(POSE_FPS):
         raise ExpectedError(
             f"{rates['posed']:.1f} poses a second instead of {sum(POSE_FPS)}: this machine is too "
@@ -227,8 +227,8 @@ async def costs(folder: Path, seconds: float) -> dict[str, Any]:
     }
 
 
-def _call_seconds(address: str) -> float:
-    """Return the CPU time of the caller for one call of an actor that answers with a report."""
+async def _call_seconds(address: str) -> float:
+    """Return the CPU time of the supervisor for asking one camera, with an actor in its place."""
     with attached(address) as ray:
 
         class Camera:
@@ -236,9 +236,13 @@ def _call_seconds(address: str) -> float:
                 return Report(state=SourceState.RUNNING)
 
         camera = ray.remote(num_cpus=0)(Camera).remote()
-        ray.get(camera.report.remote())
+
+        async def ask() -> None:
+            await camera.report.remote()
+
+        await ask()
         before = time.process_time()
-        ray.get([camera.report.remote() for _ in range(_CALLS)])
+        await asyncio.gather(*(ask() for _ in range(_CALLS)))
         return (time.process_time() - before) / _CALLS
 
 
