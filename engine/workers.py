@@ -196,6 +196,12 @@ class _Worker:
         self._process.kill()
 
 
+def limit_native_threads() -> None:
+    """Let native libraries that are loaded later use one thread each, unless the user chose."""
+    for name in _ONE_THREAD:
+        os.environ.setdefault(name, "1")
+
+
 def discard_output() -> None:
     """Discard all that this process writes, including what native code writes past Python."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -207,8 +213,7 @@ def _serve(open_worker: bytes, pipe: "Connection[Any, Any]") -> None:
     """Execute tasks that come through the pipe until it is closed, in a process of its own."""
     # An interrupt at the terminal reaches all processes; the one that started this one handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for name in _ONE_THREAD:
-        os.environ.setdefault(name, "1")
+    limit_native_threads()
     # These errors mean that the process at the other end is gone.
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:

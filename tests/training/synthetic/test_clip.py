@@ -1,13 +1,19 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from dancetype.engine.errors import WorkerError
+from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.media.track import read_track
 from dancetype.engine.skeleton import Array
 from dancetype.training.synthetic.clip import Clip, ClipRenderer, Spoiler, at_times, frame_times
+
+Picture = NDArray[np.uint8]
+Times = NDArray[np.float64]
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -64,3 +70,42 @@ def test_mediapipe_finds_who_is_rendered_and_chance_follows_the_seed(
     track.save(tmp_path / "sway.npz")
     kept = read_track(tmp_path / "sway.npz")
     assert (kept.genre, kept.dancer, kept.start) == ("WA", "d25", 2)
+
+
+class FakeEstimator:
+    """Finds a person in every frame, and logs what is asked of it."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def landmarks(self, image: Picture, time: float) -> Landmarks:
+        self.calls.append("landmarks")
+        person = np.full((33, 3), time, np.float32)
+        return Landmarks(person, person, person[:, 0])
+
+    def reset(self, reason: str) -> None:
+        self.calls.append("reset")
+
+
+def test_each_clip_has_its_own_track_its_labels_and_its_middle_frame(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    estimator = FakeEstimator()
+    monkeypatch.setattr("dancetype.training.synthetic.clip.open_estimator", lambda _: estimator)
+    monkeypatch.setattr("dancetype.training.synthetic.clip.Renderer", lambda _: None)
+    monkeypatch.setattr("dancetype.training.synthetic.clip.Bodies", lambda: None)
+
+    def frames(self: ClipRenderer, clip: Clip, times: Times, rng: object) -> Iterator[Picture]:
+        return (np.full((40, 60, 3), index, np.uint8) for index in range(len(times)))
+
+    monkeypatch.setattr(ClipRenderer, "_frames", frames)
+    renderer = ClipRenderer(Path("pose.task"))
+    clip = Clip("sway", "WA", np.zeros((61, 17, 3), np.float32), "d25", "x", 2.0)
+    for _ in range(2):
+        estimator.calls.clear()
+        track, sample = renderer.track(clip, seed=1)
+        assert (track.name, track.genre, track.dancer) == ("sway", "WA", "d25")
+        assert (track.sequence, track.start) == ("x", 2.0)
+        np.testing.assert_array_equal(track.world[:, 0, 0], track.times.astype(np.float32))
+        assert estimator.calls == ["reset", *["landmarks"] * len(track.times)]
+        assert sample[20, 5, 0] == len(track.times) // 2 - 1
