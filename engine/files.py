@@ -1,8 +1,8 @@
-"""Npz files: written whole or not at all, and read without trust."""
+"""Files that are written whole or not at all, and npz files that are read without trust."""
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -11,23 +11,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def save_npz(path: Path, entries: Mapping[str, Any]) -> None:
-    """Writes `entries`, compressed.
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; what is written there becomes `path` at the end.
+
+    If the block raises, `path` stays as it was and the temporary file is removed.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: The file cannot be written.
     """
-    # Not named .npz, so that nobody takes for one what was broken off.
-    part = path.with_name(f"{path.name}.part")
+    part = partial_path(path)
     try:
-        with part.open("wb") as file:
-            np.savez_compressed(file, **entries)
-            # Or else a power cut could leave the name without the content.
-            file.flush()
+        yield part
+        # Without this, a power failure could leave the name without the content.
+        with part.open("rb+") as file:
             os.fsync(file.fileno())
         part.replace(path)
     finally:
-        part.unlink(missing_ok=True)
+        remove_partial(path)
+
+
+def partial_path(path: Path) -> Path:
+    """Return where `atomic_write` keeps `path` until it is whole."""
+    # A suffix of its own, so that no partial file is mistaken for a whole one.
+    return path.with_name(f"{path.name}.part")
+
+
+def remove_partial(path: Path) -> None:
+    """Remove what an interrupted `atomic_write` of another process left behind, if anything."""
+    # If the name is too long, the file was never created.
+    with suppress(OSError):
+        partial_path(path).unlink()
+
+
+def save_npz(path: Path, entries: Mapping[str, Any]) -> None:
+    """Write `entries` to a compressed npz file.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    # Given a path, numpy would append .npz to the name.
+    with atomic_write(path) as part, part.open("wb") as file:
+        np.savez_compressed(file, **entries)
 
 
 @contextmanager

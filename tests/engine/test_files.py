@@ -3,7 +3,49 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dancetype.engine.files import open_npz, save_npz
+from dancetype.engine.files import (
+    atomic_write,
+    open_npz,
+    partial_path,
+    remove_partial,
+    save_npz,
+)
+
+
+def test_a_file_appears_once_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with atomic_write(path) as part:
+        part.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_if_writing_fails_the_old_file_stays_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(FileNotFoundError), atomic_write(path):
+        pass
+    with pytest.raises(TypeError), atomic_write(path) as part:
+        part.write_bytes("no bytes")  # type: ignore[arg-type]
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["a" * 255, "missing/a.txt"])
+def test_a_file_that_cannot_be_created_raises_the_error_of_the_system(
+    tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(OSError, match=r"name too long|No such file"):
+        save_npz(tmp_path / name, {"genre": "HO"})
+
+
+def test_a_partial_file_of_another_process_is_removed(tmp_path: Path) -> None:
+    partial_path(tmp_path / "a.txt").write_text("half")
+    remove_partial(tmp_path / "a.txt")
+    remove_partial(tmp_path / "a.txt")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_was_saved_is_read_again(tmp_path: Path) -> None:
