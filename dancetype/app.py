@@ -20,7 +20,7 @@ from dancetype.stream.sinks.log import LogOutlet
 from dancetype.stream.sinks.metrics import Metrics
 from dancetype.stream.sinks.mqtt import MqttOutlet
 from dancetype.stream.sinks.osc import OscOutlet
-from dancetype.stream.sinks.recording import TakeOutlet
+from dancetype.stream.sinks.recording import RecordingSink
 from dancetype.stream.sinks.terminal import TerminalOutlet
 from dancetype.stream.speaker import Speaker
 from dancetype.stream.web.access import access_for, is_loopback
@@ -108,9 +108,9 @@ def outgoing(
         clock=clock,
     )
     outlets: list[Outlet] = [LogOutlet(), metrics, health, overview]
-    takes = _takes(settings, contract, clock)
-    if takes:
-        outlets.append(takes)
+    recording = _recording(settings, contract, clock)
+    if recording:
+        outlets.append(recording)
     preview = _preview(settings, sources, clock)
     page = None
     if settings.serve:
@@ -125,7 +125,7 @@ def outgoing(
         _watch_clients(page, settings.max_clients, metrics, overview)
         outlets.append(page)
     outlets += _others(settings, metrics, overview, clock)
-    looking: list[Preview | TakeOutlet] = [each for each in (preview, takes) if each]
+    looking: list[Preview | RecordingSink] = [each for each in (preview, recording) if each]
     return Outgoing(
         Outlets([*outlets, TerminalOutlet(console)]),
         page,
@@ -133,10 +133,10 @@ def outgoing(
     )
 
 
-def _takes(settings: Settings, contract: Contract, clock: Clock) -> TakeOutlet | None:
+def _recording(settings: Settings, contract: Contract, clock: Clock) -> RecordingSink | None:
     if settings.record is None:
         return None
-    return TakeOutlet(
+    return RecordingSink(
         settings.record,
         recipe=contract.recipe,
         people=settings.people,

@@ -46,7 +46,7 @@ class Pipeline(SourceThreads):
         name: of the source, for logs.
         open_source: opens it for the epoch given.
         make_estimator: makes the pose estimator; called on the thread that uses and closes it.
-        floor: of this source alone.
+        floor: of this source alone; None if nothing is to be classified.
         clock: monotonic, in seconds.
         on_event: takes what happens, in order; called on either thread, and must return at once.
         loop: whether a source that has ended starts over.
@@ -60,7 +60,7 @@ class Pipeline(SourceThreads):
         *,
         open_source: Callable[[int], Source],
         make_estimator: Callable[[], Estimator],
-        floor: Floor,
+        floor: Floor | None,
         clock: Callable[[], float],
         on_event: Callable[[Event], None],
         loop: bool = False,
@@ -84,7 +84,8 @@ class Pipeline(SourceThreads):
                 if frame.epoch != epoch:
                     if epoch is not None:
                         estimator.reset("a new epoch")
-                        self._floor.reset("a new epoch")
+                        if self._floor:
+                            self._floor.reset("a new epoch")
                     epoch, posed, rate = frame.epoch, 0, _Rate()
                 taken = self._clock()
                 seen = self._people(estimator, frame)
@@ -93,7 +94,7 @@ class Pipeline(SourceThreads):
                 rate.count(done)
                 for onlooker in self._onlookers:
                     onlooker.see(frame, seen)
-                prediction = self._floor.push(frame.time, seen)
+                prediction = self._floor.push(frame.time, seen) if self._floor else None
                 if prediction is None:
                     continue
                 captured, dropped = self._slot.counts

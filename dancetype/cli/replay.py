@@ -1,4 +1,4 @@
-"""`dancetype replay`: plays takes to the classifier and all outlets, as if somebody danced."""
+"""`dancetype replay`: replay recordings through the classifier and all sinks."""
 
 import asyncio
 import math
@@ -14,27 +14,27 @@ from dancetype.cli.ending import end
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.errors import FileError, SettingsError
 from dancetype.engine.floor import Floor
+from dancetype.engine.media.recording import Header
 from dancetype.stream.messages import Clock
-from dancetype.stream.replay import Agreement, Pace, Part, Replay, length, programme
+from dancetype.stream.replay import Agreement, Pace, Part, Replay, length, open_recording, schedule
 from dancetype.stream.session import Session
 from dancetype.stream.settings import Settings
 from dancetype.stream.sinks.log import configure
-from dancetype.stream.sinks.take import About, read_take
 from dancetype.stream.speaker import Speaker
 
 
 def replay(files: Sequence[Path], settings: Settings, *, speed: float, loop: bool) -> None:
-    """Plays takes until the last is over or it is stopped.
+    """Replay recordings until the last has ended or the user stops.
 
     Args:
-        files: takes, and folders of takes.
-        settings: of people and hop, those that are not set are the take's own.
-        speed: seconds of a take that pass in one second; 0 is as fast as it goes.
-        loop: whether to start over at the end, for ever.
+        files: Recordings, and folders of recordings.
+        settings: Settings; `people` and `hop` are those of each recording unless set.
+        speed: Seconds of a recording per second; 0 is as fast as possible.
+        loop: Whether to start over at the end, forever.
 
     Raises:
-        ExpectedError: it cannot start.
-        SystemExit: a take could not be read any more.
+        ExpectedError: The replay cannot start.
+        SystemExit: A recording can no longer be read.
     """
     if not (math.isfinite(speed) and speed >= 0):
         raise SettingsError(f"speed: takes 0 or more, not {speed}")
@@ -43,7 +43,7 @@ def replay(files: Sequence[Path], settings: Settings, *, speed: float, loop: boo
     parts = _parts(files)
     configure()
     console = Console()
-    agreements = {part.about.source: Agreement() for part in parts}
+    agreements = {part.header.source: Agreement() for part in parts}
     session = asyncio.run(_session(settings, parts, agreements, console, speed=speed, loop=loop))
     if not loop:
         for name, agreement in agreements.items():
@@ -52,21 +52,21 @@ def replay(files: Sequence[Path], settings: Settings, *, speed: float, loop: boo
 
 
 def _parts(files: Sequence[Path]) -> list[Part]:
-    """Each take that is named, or lies in a folder that is, once.
+    """Return each recording among `files`, or in a folder among them, once.
 
     Raises:
-        FileError: one of them is no take, or a folder has none.
+        FileError: One of them is not a recording, or a folder has none.
     """
     paths: dict[Path, Path] = {}
     for file in files:
         found = sorted(file.glob("*.npz")) if file.is_dir() else [file]
         if not found:
-            raise FileError(f"{file}: no takes (.npz) in it")
+            raise FileError(f"{file}: no recordings (.npz) in it")
         paths |= {path.resolve(): path for path in found}
-    # Halfway through a rehearsal would be too late to find one damaged. Only one at a time is held,
-    # as there may be days of them.
-    takes = ((path, read_take(path)) for path in paths.values())
-    return [Part(path, take.about, take.seconds) for path, take in takes]
+    # Halfway through a rehearsal would be too late to find a damaged one. Only one at a time is in
+    # memory, as there may be days of them.
+    recordings = ((path, open_recording(path)[0]) for path in paths.values())
+    return [Part(path, recording.header, recording.seconds) for path, recording in recordings]
 
 
 async def _session(
@@ -80,11 +80,11 @@ async def _session(
 ) -> Session:
     clock = Clock.start()
     classifier = Classifier(settings.model, device=settings.device)
-    played = programme(parts)
-    # There are no pictures to show, and what is seen is on record already.
+    scheduled = schedule(parts)
+    # There are no images to show, and the poses are recorded already.
     settings = settings.model_copy(update={"preview": False, "record": None})
-    sending = outgoing(settings, played, classifier=classifier, clock=clock, console=console)
-    pace = Pace(clock.monotonic, speed=speed, lap=length(played))
+    sending = outgoing(settings, scheduled, classifier=classifier, clock=clock, console=console)
+    pace = Pace(clock.monotonic, speed=speed, lap=length(scheduled))
     makers = {
         name: partial(
             Replay,
@@ -95,19 +95,19 @@ async def _session(
             agreement=agreements[name],
             loop=loop,
         )
-        for name, of_source in played.items()
+        for name, of_source in scheduled.items()
     }
     speaker = partial(Speaker, genres=classifier.contract.genres, clock=clock)
     return await sending.run(makers, speaker=speaker, console=console, seconds=settings.seconds)
 
 
-def _floor(settings: Settings, classifier: Classifier, about: About) -> Floor:
-    """A floor as the run had it, except for what is set now."""
+def _floor(settings: Settings, classifier: Classifier, header: Header) -> Floor:
+    """Return a recognizer as the run had it, except for what is set now."""
     given = settings.model_fields_set
     return Floor(
         classifier,
-        people=settings.people if "people" in given else about.people_followed,
-        hop=settings.hop if "hop" in given else about.hop,
+        people=settings.people if "people" in given else header.people_followed,
+        hop=settings.hop if "hop" in given else header.hop,
     )
 
 

@@ -150,12 +150,9 @@ def record(
 ) -> None:
     """Record landmark tracks of your own people, for `train --tracks`; no picture is kept."""
     given = settings(context)
-    from dancetype.stream.record.label import Label
+    from dancetype.cli.record import Label, record
 
-    label = Label.parse(genre, dancer)
-    from dancetype.cli.record import record
-
-    record(given, label, out=out, start_delay=start_delay)
+    record(given, Label.parse(genre, dancer), out=out, start_delay=start_delay)
 
 
 @takes(*REPLAY)

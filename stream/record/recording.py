@@ -1,6 +1,5 @@
 """Turns the frames of a source into a track."""
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,10 +11,7 @@ from numpy.typing import NDArray
 from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.media.sampler import chosen
 from dancetype.engine.media.track import Track, stacked
-from dancetype.stream.capture.threads import SourceThreads
-from dancetype.stream.events import StateChanged
 from dancetype.stream.frames import Frame
-from dancetype.stream.sources.base import Source
 from dancetype.stream.sources.file import FileSource
 
 
@@ -36,65 +32,21 @@ class LandmarkEstimator(Protocol):
 
 
 class Recording:
-    """What was seen in a source's frames so far. One thread adds to it, others may look on.
+    """Landmarks in the frames of a file so far."""
 
-    Args:
-        delay: seconds from the first frame on of which nothing is kept.
-        seconds: how long to record after that.
-    """
-
-    def __init__(self, *, delay: float = 0.0, seconds: float = math.inf) -> None:
-        self._delay = delay
-        self._seconds = seconds
-        self._first: float | None = None
+    def __init__(self) -> None:
         self._seen: list[tuple[float, Landmarks | None]] = []
-        self._poses = 0
-        self._lead = 0.0
-
-    @property
-    def lead(self) -> float:
-        """Seconds until frames are kept."""
-        return self._lead
-
-    @property
-    def frames(self) -> int:
-        """Frames kept."""
-        return len(self._seen)
-
-    @property
-    def poses(self) -> int:
-        """Frames kept that show somebody."""
-        return self._poses
-
-    @property
-    def seconds(self) -> float:
-        """Time from the first frame kept to the last."""
-        return self._seen[-1][0] - self._seen[0][0] if self._seen else 0.0
 
     def record(self, frames: Iterable[Frame], estimator: LandmarkEstimator) -> None:
-        """Takes frames until there are no more, or the time is over.
+        """Add frames; those whose time is not after the last one's are left out.
 
         Args:
-            frames: in their order; a new epoch makes the estimator start anew.
-            estimator: that has seen nothing yet.
+            frames: Frames of one epoch, in order.
+            estimator: Estimator that has not been used, or was reset.
         """
-        epoch: int | None = None
         for frame in frames:
-            if epoch not in (None, frame.epoch):
-                estimator.reset("a new epoch")
-            epoch = frame.epoch
-            if self._first is None:
-                self._first = frame.time
-            age = frame.time - self._first - self._delay
-            self._lead = max(-age, 0.0)
-            if age >= self._seconds:
-                return
-            # Like the ring buffer, a track has no place for a frame that is not after the last.
-            if age < 0 or (self._seen and frame.time <= self._seen[-1][0]):
-                continue
-            found = estimator.landmarks(frame.image, frame.time)
-            self._seen.append((frame.time, found))
-            self._poses += found is not None
+            if not self._seen or frame.time > self._seen[-1][0]:
+                self._seen.append((frame.time, estimator.landmarks(frame.image, frame.time)))
 
     def track(self, name: str, *, genre: str = "", dancer: str = "") -> Track:
         """All that was kept; times count from the first frame that was."""
@@ -132,34 +84,3 @@ def _told(source: FileSource, on_frame: Callable[[int, int | None], None]) -> It
     while frame := source.read():
         yield frame
         on_frame(frame.index + 1, source.frames)
-
-
-class Recorder(SourceThreads):
-    """Records a live source on threads of its own.
-
-    Args:
-        name: of the source, for logs.
-        recording: takes what is seen.
-        open_source: opens the source for the epoch given.
-        make_estimator: makes the pose estimator; called on the thread that uses and closes it.
-        clock: monotonic, in seconds.
-        on_event: takes what happens, in order; called on either thread, and must return at once.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        recording: Recording,
-        *,
-        open_source: Callable[[int], Source],
-        make_estimator: Callable[[], LandmarkEstimator],
-        clock: Callable[[], float],
-        on_event: Callable[[StateChanged], None],
-    ) -> None:
-        super().__init__(name, open_source=open_source, clock=clock, on_event=on_event)
-        self.recording = recording
-        self._make_estimator = make_estimator
-
-    def _work(self, frames: Iterator[Frame]) -> None:
-        with self._make_estimator() as estimator:
-            self.recording.record(frames, estimator)
