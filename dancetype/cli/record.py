@@ -233,7 +233,10 @@ class RecordingRun:
         }
         with ProgressLines(self._stderr, clock=time.monotonic) as progress:
             while not all(recorder.is_over for recorder in titles.values()):
-                progress.show(f"{title}: {self._state(each)}" for title, each in titles.items())
+                progress.show(
+                    f"{title}: {_summary(each, self._file_frames)}"
+                    for title, each in titles.items()
+                )
                 await asyncio.sleep(_REFRESH)
         session.stop("recorded")
 
@@ -317,11 +320,6 @@ class RecordingRun:
                 f"({_WINDOW:g} s); nothing can be learned from that"
             )
 
-    def _state(self, recorder: SourceRecorder) -> str:
-        """Return how far a recording is, of a file also as a share of its frames."""
-        share = recorder.index / self._file_frames if self._file_frames else None
-        return _summary(recorder) + ("" if share is None else f", {share:.0%} done")
-
     def _path(self, source: str) -> Path:
         return self._out / self._label.file_name(source)
 
@@ -333,12 +331,13 @@ class RecordingRun:
         self._stderr.print(Text.assemble(("warning: ", "yellow"), text), soft_wrap=True)
 
 
-def _summary(recorder: SourceRecorder) -> str:
-    """Return how far a recording is."""
+def _summary(recorder: SourceRecorder, total: int | None = None) -> str:
+    """Return how far a recording is, of a file with `total` frames also as a share of them."""
     draft = recorder.draft
+    done = f", {recorder.index / total:.0%} done" if total else ""
     if recorder.lead:
-        return f"starts in {math.ceil(recorder.lead)} s"
-    if draft is None or not draft.frames:
-        return "no frame yet"
-    share = draft.poses / draft.frames
-    return f"{draft.seconds:.1f} s, somebody in sight in {share:.0%} of {draft.frames} frames"
+        return f"starts in {math.ceil(recorder.lead)} s{done}"
+    if draft is None:
+        return f"no frame yet{done}"
+    seen = f"somebody in sight in {draft.poses / draft.frames:.0%} of {draft.frames} frames"
+    return f"{draft.seconds:.1f} s, {seen}{done}"

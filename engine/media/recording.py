@@ -47,6 +47,19 @@ _NEAREST: Final = [
     *(11, 12, 13, 14, *(15, 16) * 3),
 ]
 
+# Name, type and shape of the rows.
+_JOINTS: Final = len(JOINTS)
+_FULL: Final[tuple[tuple[Any, ...], ...]] = (
+    ("world", np.float32, LANDMARKS, 3),
+    ("image", np.float32, LANDMARKS, 3),
+    ("visibility", np.float32, LANDMARKS),
+)
+_COMPACT: Final[tuple[tuple[Any, ...], ...]] = (
+    ("world", np.int16, _JOINTS, 3),
+    ("image", np.int16, _JOINTS, 2),
+    ("visibility", np.uint8, _JOINTS),
+)
+
 Body = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
 """`world`, `image` and `visibility` of one person in one frame, as a recording stores them."""
 
@@ -124,7 +137,9 @@ class Recording:
         """Build a recording of `frames`, each given as the people in it, at `times`."""
         bodies = [body for people in frames for body in people]
         world, image, visibility = (
-            map(np.array, zip(*bodies, strict=True)) if bodies else _no_rows()
+            map(np.array, zip(*bodies, strict=True))
+            if bodies
+            else (np.zeros((0, *shape), dtype) for _, dtype, *shape in _COMPACT)
         )
         counts = np.array([len(people) for people in frames], np.uint8)
         return cls(
@@ -223,15 +238,6 @@ def read_recording(path: Path) -> Recording:
         raise FileError(f"{path}: not a recording: {first_line(error)}") from error
 
 
-def _no_rows() -> Body:
-    joints = len(JOINTS)
-    return (
-        np.zeros((0, joints, 3), np.int16),
-        np.zeros((0, joints, 2), np.int16),
-        np.zeros((0, joints), np.uint8),
-    )
-
-
 def _to_steps(array: Array, steps: int) -> NDArray[np.int16]:
     whole: NDArray[np.int16] = np.clip(np.rint(array * np.float32(steps)), -_MAX_STEP, _MAX_STEP)
     return whole.astype(np.int16)
@@ -258,24 +264,14 @@ def _read(entries: NpzEntries) -> Recording:
     header = Header(image_size=(width, height), **values)
     times = entries.array("times", np.float64, None)
     people = entries.array("people", np.uint8, len(times))
-    rows = _rows(entries, int(people.sum(dtype=np.int64)), full=version > 1)
-    lines = entries.array("messages", np.uint8, None).tobytes().decode()
-    return Recording(header, times, people, *rows, tuple(filter(None, lines.split("\n"))))
-
-
-def _rows(entries: NpzEntries, count: int, *, full: bool) -> Body:
-    joints = len(JOINTS)
-    if full and entries.get("world").dtype != np.int16:
-        return (
-            entries.array("world", np.float32, count, LANDMARKS, 3),
-            entries.array("image", np.float32, count, LANDMARKS, 3),
-            entries.array("visibility", np.float32, count, LANDMARKS),
-        )
-    return (
-        entries.array("world", np.int16, count, joints, 3),
-        entries.array("image", np.int16, count, joints, 2),
-        entries.array("visibility", np.uint8, count, joints),
+    form = _FULL if version > 1 and entries.get("world").dtype == np.float32 else _COMPACT
+    count = int(people.sum(dtype=np.int64))
+    world, image, visibility = (
+        entries.array(name, dtype, count, *shape) for name, dtype, *shape in form
     )
+    lines = entries.array("messages", np.uint8, None).tobytes().decode()
+    messages = tuple(filter(None, lines.split("\n")))
+    return Recording(header, times, people, world, image, visibility, messages)
 
 
 def _read_track(name: str, entries: NpzEntries) -> Recording:

@@ -35,9 +35,7 @@ class RecordingWriter:
         self._save = save
         self._changed = Condition()
         self._waiting: deque[Callable[[], Recording]] = deque()
-        self._news = False
-        self._closed = False
-        self._failing = False
+        self._is_new = self._closed = self._failing = False
         # A daemon: a disk that hangs must not keep the process alive.
         self._thread = Thread(target=self._run, name="recordings", daemon=True)
 
@@ -49,37 +47,27 @@ class RecordingWriter:
         """Write the recording that `finish` returns, which is called on the thread."""
         with self._changed:
             self._waiting.append(finish)
-            self._drop()
-            self._news = True
+            self._drop_oldest()
+            self._is_new = True
             self._changed.notify_all()
 
     def close(self, timeout: float) -> None:
         """Wait up to `timeout` seconds for the rest to be written, and log what is lost."""
         with self._changed:
-            self._closed = self._news = True
+            self._closed = True
             self._changed.notify_all()
         self._thread.join(timeout)
-        with self._changed:
-            lost = len(self._waiting) + self._thread.is_alive()
-        if lost:
+        if lost := len(self._waiting) + self._thread.is_alive():
             _log.error("%s: recordings that could not be written: %d", self._folder, lost)
 
     def _run(self) -> None:
-        while self._wait():
-            while finish := self._next():
-                if not self._write(finish):
-                    break
-
-    def _wait(self) -> bool:
-        """Wait for something new; return False if nothing more will come."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._news or self._closed)
-            news, self._news = self._news, False
-            return news
-
-    def _next(self) -> Callable[[], Recording] | None:
-        with self._changed:
-            return self._waiting.popleft() if self._waiting else None
+        closed = False
+        while not closed:
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_new or self._closed)
+                closed, self._is_new = self._closed, False
+            while self._waiting and self._write(self._waiting.popleft()):
+                pass
 
     def _write(self, finish: Callable[[], Recording]) -> bool:
         """Return whether a recording is finished; if not, it waits again."""
@@ -97,7 +85,7 @@ class RecordingWriter:
             self._failing = True
             with self._changed:
                 self._waiting.appendleft(lambda: recording)
-                self._drop()
+                self._drop_oldest()
             return False
         except Exception:
             _log.exception("%s: a recording could not be made and is lost", self._folder)
@@ -106,7 +94,7 @@ class RecordingWriter:
         self._failing = False
         return True
 
-    def _drop(self) -> None:
+    def _drop_oldest(self) -> None:
         if len(self._waiting) > MAX_WAITING:
             self._waiting.popleft()
             _log.error("%s: the oldest unwritten recording is dropped", self._folder)
