@@ -174,9 +174,12 @@ class RecordingRun:
         if live:
             begun = f"{datetime.now():%Y%m%d-%H%M%S}"
             longest = self._delay + self._seconds + _PATIENCE
-            await self._record(live, Clock.start(), None if math.isinf(longest) else longest)
-            for name, recorder in self._recorders.items():
-                self._keep(name, recorder, self._path(f"{begun}-{name}"), self._reasons.get(name))
+            try:
+                await self._record(live, Clock.start(), None if math.isinf(longest) else longest)
+            finally:
+                for name, recorder in self._recorders.items():
+                    path = self._path(f"{begun}-{name}")
+                    self._keep(name, recorder, path, self._reasons.get(name))
         for name, uri in files.items():
             await self._record_file(name, uri)
 

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dancetype.cli.record import Label, RecordingRun
-from dancetype.engine.errors import SourceError
+from dancetype.engine.errors import SourceError, SourceUnavailableError
 from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.media.recording import Recording
 from dancetype.engine.media.track import Track, read_tracks
@@ -221,6 +221,18 @@ def test_a_camera_that_fails_for_good_is_told_and_what_it_showed_before_is_kept(
     assert perform([*dance(20), SourceError("a fuse has blown")]).failed
     assert only(out).poses >= 19
     assert capsys.readouterr().err == "error: cam: a fuse has blown; what came before is kept\n"
+
+
+def test_a_camera_that_breaks_off_and_comes_back_is_recorded_in_one_file(
+    perform: Callable[..., RecordingRun], out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    later = [frame(60 + n / 10, index=n, epoch=1) for n in range(20)]
+    script = [*dance(20), SourceUnavailableError("broken off"), *later, interrupt]
+    assert not perform(script).failed
+    track = only(out)
+    assert len(track.times) == track.poses >= 39
+    assert np.diff(track.times).max() > 8
+    assert capsys.readouterr().err.startswith("warning: cam: broken off; trying again in ")
 
 
 def test_a_camera_that_is_not_there_fails_with_its_reason_alone(
