@@ -150,7 +150,8 @@ def record(
 ) -> None:
     """Record landmark tracks of your own people, for `train --tracks`; no picture is kept."""
     given = settings(context)
-    from dancetype.cli.record import Label, record
+    from dancetype.cli.record import record
+    from dancetype.stream.recording_run import Label
 
     record(given, Label.parse(genre, dancer), out=out, start_delay=start_delay)
 

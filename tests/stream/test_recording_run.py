@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dancetype.cli.record import Label, RecordingRun
 from dancetype.engine.errors import SourceError, SourceUnavailableError
 from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.media.recording import Recording
 from dancetype.engine.media.track import Track, read_tracks
 from dancetype.stream.frames import Frame
+from dancetype.stream.recording_run import Label, RecordingRun
 from dancetype.stream.session import Session
 from dancetype.stream.sources.base import Source
 from dancetype.stream.sources.uri import SourceUri, parse_uri

@@ -1,8 +1,8 @@
 import pytest
 
-from dancetype.cli.record import Label
 from dancetype.engine.errors import SettingsError
 from dancetype.engine.genres import GENRES
+from dancetype.stream.recording_run import Label
 
 
 @pytest.mark.parametrize(("code", "name"), GENRES.items())
