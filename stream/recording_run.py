@@ -22,7 +22,7 @@ from dancetype.engine.media.recording import Header, full_body
 from dancetype.engine.media.track import NOT_DANCING, Track
 from dancetype.stream.events import Event
 from dancetype.stream.messages import Clock, Message, SourceMessage, SourceState
-from dancetype.stream.record.progress import ProgressLines
+from dancetype.stream.progress_lines import ProgressLines
 from dancetype.stream.session import Session
 from dancetype.stream.sinks.base import Outlets
 from dancetype.stream.sinks.recording import SourceRecorder

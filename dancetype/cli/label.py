@@ -16,7 +16,7 @@ from dancetype.engine.classifier import SHIPPED, Classifier
 from dancetype.engine.contract import Contract
 from dancetype.engine.errors import ExpectedError, SettingsError, WorkerError
 from dancetype.loading import estimator_maker, native_libraries, say
-from dancetype.stream.record.progress import ProgressLines
+from dancetype.stream.progress_lines import ProgressLines
 from dancetype.stream.settings import Settings
 from dancetype.stream.system import chatter_dropped
 
