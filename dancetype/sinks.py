@@ -20,7 +20,7 @@ from dancetype.stream.sinks.log import LogSink
 from dancetype.stream.sinks.metrics import Metrics
 from dancetype.stream.sinks.mqtt import MqttSink
 from dancetype.stream.sinks.osc import OscSink
-from dancetype.stream.sinks.recording import TakeOutlet
+from dancetype.stream.sinks.recording import RecordingSink
 from dancetype.stream.sinks.terminal import TerminalSink
 from dancetype.stream.web.access import access_for, is_loopback, tls_context
 from dancetype.stream.web.health import Health
@@ -98,7 +98,7 @@ def live_sinks(
         state.clients = page.counts
         outlets.append(page)
     outlets += _others(settings, state, clock)
-    observing: list[Preview | TakeOutlet] = [each for each in (preview, takes) if each]
+    observing: list[Preview | RecordingSink] = [each for each in (preview, takes) if each]
     console = Console()
     return LiveSinks(
         SinkFanOut([*outlets, TerminalSink(console, state)]),
@@ -108,10 +108,10 @@ def live_sinks(
     )
 
 
-def _takes(settings: Settings, contract: Contract, clock: Clock) -> TakeOutlet | None:
+def _takes(settings: Settings, contract: Contract, clock: Clock) -> RecordingSink | None:
     if settings.record is None:
         return None
-    return TakeOutlet(
+    return RecordingSink(
         settings.record,
         recipe=contract.recipe,
         people=settings.people,

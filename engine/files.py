@@ -8,7 +8,7 @@ from typing import Any
 from zipfile import ZipFile
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 
 @contextmanager
@@ -77,3 +77,61 @@ def open_npz(path: Path, *, most_bytes: int) -> Iterator[Mapping[str, NDArray[An
         file.seek(0)
         with np.load(file, allow_pickle=False) as arrays:
             yield arrays
+
+
+class NpzEntries:
+    """Entries of an npz file, each checked against the type it should have.
+
+    All methods raise a ValueError if an entry is missing or of another type.
+
+    Args:
+        arrays: Entries as `open_npz` gives them.
+    """
+
+    def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self._arrays = arrays
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._arrays
+
+    def get(self, name: str) -> NDArray[Any]:
+        """Return an entry of any type."""
+        if name not in self._arrays:
+            raise ValueError(f"it has no {name}")
+        return self._arrays[name]
+
+    def array(self, name: str, dtype: DTypeLike, *shape: int | None) -> NDArray[Any]:
+        """Return an entry; None in `shape` allows any length."""
+        array = self.get(name)
+        fits = len(array.shape) == len(shape) and all(
+            wanted in (None, length) for wanted, length in zip(shape, array.shape, strict=True)
+        )
+        if array.dtype != dtype or not fits:
+            wanted = str(shape).replace("None", "T")
+            raise ValueError(
+                f"{name} is {array.dtype} {array.shape} and not {np.dtype(dtype)} {wanted}"
+            )
+        return array
+
+    def numbers(self, name: str) -> NDArray[Any]:
+        """Return an entry of any shape and type of numbers."""
+        array = self.get(name)
+        if array.dtype.kind not in "biuf":
+            raise ValueError(f"{name} is of {array.dtype} and not of numbers")
+        return array
+
+    def number(self, name: str, dtype: DTypeLike, least: float, most: float) -> Any:
+        """Return a number of type `dtype` from `least` to `most`."""
+        value = self.array(name, dtype).item()
+        if not least <= value <= most:
+            raise ValueError(f"{name} is {value:g} and not {least:g} to {most:g}")
+        return value
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """Return a text; `default` if there is no such entry."""
+        if default is not None and name not in self._arrays:
+            return default
+        array = self.get(name)
+        if array.ndim or array.dtype.kind != "U":
+            raise ValueError(f"{name} is no text")
+        return str(array)

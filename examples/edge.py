@@ -1,6 +1,6 @@
-"""Names the genre of a landmark track with numpy and onnxruntime alone, as a small device would.
+"""Names the genre of a recording with numpy and onnxruntime alone, as a small device would.
 
-python edge.py live.onnx track.npz    (docs/edge.md tells each step, and what goes on a device)
+python edge.py live.onnx recording.npz    (docs/edge.md tells each step, and what goes on a device)
 """
 
 import json
@@ -50,9 +50,9 @@ if __name__ == "__main__":
     if contract.get("dancetype_contract") != "1" or json.loads(contract["joints"]) != JOINTS:
         sys.exit(f"{sys.argv[1]}: this reads dancetype contract 1")
     spec, names = json.loads(contract["window"]), json.loads(contract["genres"])
-    with np.load(sys.argv[2]) as track:
-        times = track["timestamps_ms"] / 1000
-        cut = window(times, track["world"], times[-1], spec)
+    with np.load(sys.argv[2]) as recording:  # `world` has a row for each frame with a person
+        times, seen = recording["times"], recording["people"] == 1
+        cut = window(times[seen], recording["world"], times[-1], spec)
     if cut is None:
         sys.exit(f"{sys.argv[2]}: nobody is seen in the last {spec['min_seconds']:g} s")
     (answer,) = session.run(None, {session.get_inputs()[0].name: cut[None]})

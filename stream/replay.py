@@ -1,4 +1,4 @@
-"""Plays takes, as if their sources were there."""
+"""Replay recordings as if their sources were live."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -10,91 +10,134 @@ from threading import Thread
 from typing import Final
 
 import numpy as np
+from pydantic import BaseModel, FiniteFloat, ValidationError
 
-from dancetype.engine.errors import Fault, FileError
+from dancetype.engine.errors import Fault, FileError, first_line
+from dancetype.engine.media.recording import Header, Recording, read_recording
 from dancetype.engine.recognizer import MultiDancerRecognizer, Prediction
 from dancetype.stream.pipeline import Event, Predicted
-from dancetype.stream.sinks.take import About, Answer, Take, read_take
 from dancetype.stream.sources.base import SourceState, StateChanged
 
 _log = logging.getLogger(__name__)
 
-# Nobody wants to wait for the next take as long as for the next rehearsal.
-_LONGEST_PAUSE: Final = 2.0
-# Less than it takes to start the program again.
-_LONGEST_GAP: Final = 1.0
+_MAX_PAUSE: Final = 2.0  # seconds without any recording, in which nothing would be shown
+# Less than it takes to restart the program.
+_MAX_GAP: Final = 1.0
 _SAME: Final = 1e-3  # seconds
 _RATE_SPAN: Final = 2.0
 
 
+RecordedPrediction = tuple[float, str, str | None]
+"""Capture time of the frame in seconds since 1970, status and genre."""
+
+
+# Only the fields needed here, as another version of dancetype may have sent others.
+class _Times(BaseModel):
+    capture: FiniteFloat | None = None
+
+
+class _RecordedMessage(BaseModel):
+    type: str
+    status: str | None = None
+    genre: str | None = None
+    times: _Times
+
+
+def recorded_predictions(recording: Recording) -> list[RecordedPrediction]:
+    """Return the predictions among the messages of a recording.
+
+    Raises:
+        ValueError: A message is not valid.
+    """
+    messages = [_RecordedMessage.model_validate_json(text) for text in recording.messages]
+    return [
+        (each.times.capture, each.status, each.genre)
+        for each in messages
+        if each.status is not None and each.times.capture is not None
+    ]
+
+
+def open_recording(path: Path) -> tuple[Recording, list[RecordedPrediction]]:
+    """Read a recording and the predictions in it.
+
+    Raises:
+        FileError: The file is not a recording, or its messages are not valid.
+    """
+    recording = read_recording(path)
+    try:
+        return recording, recorded_predictions(recording)
+    except ValidationError as error:
+        raise FileError(f"{path}: not a recording: {first_line(error)}") from error
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A take and its place in what is played.
+    """A recording and its place in the schedule.
 
     Attributes:
-        path: of the take, which is read once it is due.
-        about: of what it is.
-        seconds: its length.
-        begin: when it begins, in seconds from the beginning of all.
-        goes_on: whether it goes on where the take before it of the same source ends.
+        path: File, which is read when it is due.
+        header: Header of the recording.
+        seconds: Length.
+        begin: Time at which it begins, in seconds from the beginning of the replay.
+        continues: Whether it continues where the previous one of the same source ends.
     """
 
     path: Path
-    about: About
+    header: Header
     seconds: float
     begin: float = 0.0
-    goes_on: bool = False
+    continues: bool = False
 
     @property
     def end(self) -> float:
-        """When its last frame comes, in seconds from the beginning of all."""
+        """Time of the last frame, in seconds from the beginning of the replay."""
         return self.begin + self.seconds
 
-    def is_followed_by(self, later: "Part") -> bool:
-        """Whether `later` was made by the same run, of the same epoch, right after this."""
-        offsets = [part.about.started - part.about.clock for part in (self, later)]
-        gap = later.about.clock - self.about.clock - self.seconds
+    def is_continued_by(self, later: "Part") -> bool:
+        """Return whether `later` is of the same run and epoch and follows at once."""
+        offsets = [part.header.started - part.header.clock for part in (self, later)]
+        gap = later.header.clock - self.header.clock - self.seconds
         return (
-            later.about.epoch == self.about.epoch
+            later.header.epoch == self.header.epoch
             and abs(offsets[1] - offsets[0]) < _SAME
-            and 0 < gap < _LONGEST_GAP
+            and 0 < gap < _MAX_GAP
         )
 
 
-def programme(parts: Sequence[Part]) -> dict[str, list[Part]]:
-    """Says when each take begins, by source.
+def schedule(parts: Sequence[Part]) -> dict[str, list[Part]]:
+    """Return the recordings by source, each with the time at which it begins.
 
-    Sources keep their distances in time, but times in which there is no take at all are cut short.
-    Takes of one source do not overlap.
+    Sources keep their distances in time, but times without any recording are shortened. Recordings
+    of one source do not overlap.
     """
-    programme: dict[str, list[Part]] = {}
+    scheduled: dict[str, list[Part]] = {}
     cut, end = 0.0, -np.inf
-    for part in sorted(parts, key=lambda part: part.about.started):
-        started = part.about.started
+    for part in sorted(parts, key=lambda part: part.header.started):
+        started = part.header.started
         if end == -np.inf:
             cut = started
-        elif started - end > _LONGEST_PAUSE:
-            cut += started - end - _LONGEST_PAUSE
+        elif started - end > _MAX_PAUSE:
+            cut += started - end - _MAX_PAUSE
         end = max(end, started + part.seconds)
-        before = programme.setdefault(part.about.source, [])
+        before = scheduled.setdefault(part.header.source, [])
         begin = max(started - cut, before[-1].end if before else 0.0)
-        goes_on = bool(before) and before[-1].is_followed_by(part)
-        before.append(replace(part, begin=begin, goes_on=goes_on))
-    return programme
+        continues = bool(before) and before[-1].is_continued_by(part)
+        before.append(replace(part, begin=begin, continues=continues))
+    return scheduled
 
 
-def length(programme: Mapping[str, Sequence[Part]]) -> float:
-    """Seconds from the beginning of all until it may start over."""
-    return max(part.end for parts in programme.values() for part in parts) + _LONGEST_PAUSE
+def length(scheduled: Mapping[str, Sequence[Part]]) -> float:
+    """Return the seconds from the beginning until the replay may start over."""
+    return max(part.end for parts in scheduled.values() for part in parts) + _MAX_PAUSE
 
 
 class Pace:
-    """Says when what is played is due, for all sources alike.
+    """Clock that determines when frames are due, for all sources together.
 
     Args:
-        clock: monotonic, in seconds.
-        speed: seconds that pass in takes in one second; 0 is as fast as it goes.
-        lap: seconds after which all starts over.
+        clock: Monotonic clock in seconds.
+        speed: Seconds of a recording per second; 0 is as fast as possible.
+        lap: Seconds after which the replay starts over.
     """
 
     def __init__(self, clock: Callable[[], float], *, speed: float, lap: float) -> None:
@@ -106,50 +149,49 @@ class Pace:
         self._start: float | None = None
 
     def begin(self) -> None:
-        """Lets time run; of several calls the first counts."""
+        """Start the clock; of several calls, the first counts."""
         if self._start is None:
             self._start = self.clock()
 
     def due(self, lap: int, seconds: float) -> float:
-        """When what comes `seconds` after the beginning of a lap is due, on the clock."""
+        """Return the time on the clock of what is `seconds` after the beginning of a lap."""
         if self.speed == 0 or self._start is None:
             return self.clock()
         return self._start + (lap * self._lap + seconds) / self.speed
 
 
 class Agreement:
-    """How many predictions are those that were recorded, in status and genre.
+    """Count of predictions that agree with the recorded ones in status and genre.
 
     Attributes:
-        same: how many are.
-        compared: how many were made of the same frame.
+        same: Number of predictions that agree.
+        compared: Number of predictions about a frame with a recorded one.
     """
 
     def __init__(self) -> None:
         self.same = self.compared = 0
 
-    def compare(self, prediction: Prediction, recorded: Answer | None) -> None:
-        """Counts a prediction, and what was recorded of its frame, if anything was."""
+    def compare(self, prediction: Prediction, recorded: RecordedPrediction | None) -> None:
+        """Compare a prediction with the one recorded for its frame, if there is one."""
         if recorded is not None:
             estimate = prediction.estimate
             self.compared += 1
-            self.same += (estimate.status, estimate.genre) == (recorded.status, recorded.genre)
+            self.same += (estimate.status, estimate.genre) == recorded[1:]
 
 
 class Replay:
-    """Plays the takes of one source on a thread.
+    """Replay of one source's recordings on a thread.
 
-    Each take is a new epoch, except where it goes on where the one before it ends.
+    Each recording is a new epoch, unless it continues where the one before ends.
 
     Args:
-        name: of the source, for logs.
-        parts: of the programme; one or more.
-        make_recognizer: makes the recognizer of a take, where the one before was made of other
-            settings.
-        pace: says when frames are due.
-        agreement: told each prediction and what was recorded in its place.
-        loop: whether to start over at the end.
-        wait: passes seconds; True where it is time to stop. By default it ends with `stop`.
+        name: Name of the source, for logs.
+        parts: Scheduled recordings, one or more.
+        make_recognizer: Factory of the recognizer; called again if a recording has other settings.
+        pace: Clock of all sources.
+        agreement: Count of predictions that agree with the recorded ones.
+        loop: Whether to start over at the end.
+        wait: Function that waits some seconds and returns True if the replay is to stop.
     """
 
     def __init__(
@@ -157,7 +199,7 @@ class Replay:
         name: str,
         parts: Sequence[Part],
         *,
-        make_recognizer: Callable[[About], MultiDancerRecognizer],
+        make_recognizer: Callable[[Header], MultiDancerRecognizer],
         pace: Pace,
         agreement: Agreement,
         loop: bool = False,
@@ -166,8 +208,8 @@ class Replay:
         self._name = name
         self._parts = parts
         self._make_recognizer = make_recognizer
-        self._about = parts[0].about
-        self._recognizer = make_recognizer(self._about)
+        self._header = parts[0].header
+        self._recognizer = make_recognizer(self._header)
         self._pace = pace
         self._agreement = agreement
         self._tell: Callable[[Event], None]
@@ -179,66 +221,68 @@ class Replay:
         self._frames = 0
 
     def start(self, on_event: Callable[[Event], None]) -> None:
-        """Starts the thread; `on_event` receives events on it, in order, and must not block."""
+        """Start the thread; `on_event` receives events on it, in order, and must not block."""
         self._tell = on_event
         self._pace.begin()
         self._thread.start()
 
     def stop(self) -> None:
-        """Tells the thread to end; returns at once."""
+        """Ask the thread to end, without waiting for it."""
         self._stop.set()
 
     def join(self, timeout: float) -> bool:
-        """Waits for the thread up to `timeout` seconds; False where it still runs."""
+        """Wait for the thread up to `timeout` seconds; return False if it still runs."""
         if self._thread.ident is not None:
             self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def _play_all(self) -> None:
-        """Plays all there is, until it is over or time to stop.
+        """Replay everything, to the end or until stopped.
 
         Raises:
-            FileError: a take cannot be read any more.
+            FileError: A recording can no longer be read.
         """
         self._say(SourceState.CONNECTING)
         for lap in count() if self._loop else range(1):
             for index, part in enumerate(self._parts):
-                if (lap or index) and not part.goes_on:
-                    self._say(SourceState.ENDED, "the take is at its end", Fault.ENDED)
+                if (lap or index) and not part.continues:
+                    self._say(SourceState.ENDED, "the recording has ended", Fault.ENDED)
                     self._epoch += 1
                     self._say(SourceState.CONNECTING)
                 if not self._play(part, lap):
                     return
-        self._say(SourceState.ENDED, "the last take is at its end", Fault.ENDED, final=True)
+        self._say(SourceState.ENDED, "the last recording has ended", Fault.ENDED, final=True)
 
     def _play(self, part: Part, lap: int) -> bool:
-        """False where it is time to stop."""
-        take = read_take(part.path)
-        recorded = _answers(take)
-        if not part.goes_on:
+        """Replay one recording; return False if the replay is to stop."""
+        recording, predictions = open_recording(part.path)
+        recorded = _by_frame(recording, predictions)
+        if not part.continues:
             self._frames = 0
-            self._reset_recognizer(part.about)
-        for index, (time, people) in enumerate(take.frames()):
-            due = self._pace.due(lap, part.begin + float(take.times[index]))
+            self._reset_recognizer(part.header)
+        for index, (time, people) in enumerate(recording.frames()):
+            due = self._pace.due(lap, part.begin + float(recording.times[index]))
             if self._wait(max(due - self._pace.clock(), 0.0)):
                 return False
             if not self._frames:
                 self._say(SourceState.RUNNING)
             self._frames += 1
-            # The take's own time, so that what is said does not depend on the speed.
+            # The recorded time, so that predictions do not depend on the speed.
             prediction = self._recognizer.push(time, people)
             if prediction is not None:
                 self._agreement.compare(prediction, recorded.get(index))
-                self._tell(self._predicted(prediction, take, index, due))
+                self._tell(self._predicted(prediction, recording, index, due))
         return True
 
-    def _reset_recognizer(self, about: About) -> None:
-        before, self._about = self._about, about
-        if (about.people_followed, about.hop) != (before.people_followed, before.hop):
-            self._recognizer = self._make_recognizer(about)
-        self._recognizer.reset("a new take")
+    def _reset_recognizer(self, header: Header) -> None:
+        before, self._header = self._header, header
+        if (header.people_followed, header.hop) != (before.people_followed, before.hop):
+            self._recognizer = self._make_recognizer(header)
+        self._recognizer.reset("a new recording")
 
-    def _predicted(self, prediction: Prediction, take: Take, index: int, due: float) -> Predicted:
+    def _predicted(
+        self, prediction: Prediction, recording: Recording, index: int, due: float
+    ) -> Predicted:
         return Predicted(
             replace(prediction, window_end=due),
             self._epoch,
@@ -247,8 +291,8 @@ class Replay:
             posed=due,
             predicted=self._pace.clock(),
             frame_counts=(self._frames, self._frames, 0),
-            fps=_rate(take, index) * (self._pace.speed or 1.0),
-            image_size=take.about.image_size,
+            fps=_rate(recording, index) * (self._pace.speed or 1.0),
+            image_size=recording.header.image_size,
         )
 
     def _say(
@@ -271,19 +315,22 @@ class Replay:
             self._say(SourceState.FAILED, f"its replay crashed: {error!r}", Fault.OTHER, final=True)
 
 
-def _answers(take: Take) -> dict[int, Answer]:
-    """What was said of a take's frames, by their index."""
-    times = take.about.started + take.times
-    said = {}
-    for answer in take.answers():
-        index = int(np.abs(times - answer.capture).argmin())
-        if abs(times[index] - answer.capture) < _SAME:
-            said[index] = answer
-    return said
+def _by_frame(
+    recording: Recording, predictions: Sequence[RecordedPrediction]
+) -> dict[int, RecordedPrediction]:
+    """Return the recorded predictions by the index of their frame."""
+    times = recording.header.started + recording.times
+    found = {}
+    for prediction in predictions:
+        index = int(np.abs(times - prediction[0]).argmin())
+        if abs(times[index] - prediction[0]) < _SAME:
+            found[index] = prediction
+    return found
 
 
-def _rate(take: Take, index: int) -> float:
-    """Frames a second up to a frame of a take."""
-    first = int(np.searchsorted(take.times, take.times[index] - _RATE_SPAN))
-    span = float(take.times[index] - take.times[first])
+def _rate(recording: Recording, index: int) -> float:
+    """Return the frames per second up to a frame."""
+    times = recording.times
+    first = int(np.searchsorted(times, times[index] - _RATE_SPAN))
+    span = float(times[index] - times[first])
     return (index - first) / span if span else 0.0

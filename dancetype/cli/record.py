@@ -1,15 +1,12 @@
-"""`dancetype record`: keeps what is danced as landmark tracks to train on, without its pictures."""
+"""`dancetype record`: record labelled landmarks to train on, without any image."""
 
+import asyncio
 import math
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from dancetype.app import estimator_maker, exit_process
 from dancetype.cli.options import with_settings
 from dancetype.engine.errors import ExpectedError
 from dancetype.stream.settings import Settings
@@ -40,11 +37,12 @@ def record(
             "were not trained on.",
         ),
     ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the tracks.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the recordings.")],
     start_delay: Annotated[float, typer.Option(min=0, help="Seconds to skip at the start.")] = 0.0,
 ) -> None:
     """Record landmark tracks, never images, for `train --tracks`."""
-    from dancetype.stream.record.label import Label
+    from dancetype.app import estimator_maker, exit_process
+    from dancetype.stream.recording_run import Label, RecordingRun
 
     label = Label.parse(genre, dancer)
     try:
@@ -52,34 +50,13 @@ def record(
     except OSError as error:
         raise ExpectedError(f"{out}: cannot hold tracks: {error.strerror}") from error
     limit_malloc_arenas()
-    with filter_native_stderr(), explain_missing_libraries(), _one_interrupt():
-        # Seconds to load.
-        from dancetype.stream.record.studio import Studio
-
-        studio = Studio(
+    with filter_native_stderr(), explain_missing_libraries():
+        recording = RecordingRun(
             label,
             out,
             make_estimator=estimator_maker(settings),
             seconds=settings.seconds or math.inf,
             start_delay=start_delay,
         )
-        studio.record(settings.source)
-    exit_process(failed=studio.failed, stuck=studio.stuck)
-
-
-@contextmanager
-def _one_interrupt() -> Iterator[None]:
-    """SIGTERM interrupts like SIGINT; after the first the next are ignored, for the keeping."""
-
-    def interrupt(*_: object) -> None:
-        for number in numbers:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, interrupt) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        asyncio.run(recording.run(settings.source))
+    exit_process(failed=recording.failed, stuck=recording.stuck)

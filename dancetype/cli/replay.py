@@ -1,4 +1,4 @@
-"""`dancetype replay`: plays takes to the classifier and all outlets, as if somebody danced."""
+"""`dancetype replay`: replay recordings through the classifier and all sinks."""
 
 import asyncio
 import math
@@ -11,17 +11,16 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from dancetype.app import exit_process, run_session
 from dancetype.cli.options import with_settings
 from dancetype.engine.errors import FileError, SettingsError
 from dancetype.stream.settings import Settings
 
 if TYPE_CHECKING:
     from dancetype.engine.classifier import Classifier
+    from dancetype.engine.media.recording import Header
     from dancetype.engine.recognizer import MultiDancerRecognizer
     from dancetype.stream.replay import Agreement, Part
     from dancetype.stream.session import Session
-    from dancetype.stream.sinks.take import About
 
 
 @with_settings
@@ -29,15 +28,18 @@ def replay(
     settings: Settings,
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="TAKE...", help="Files of run --record, or folders of them."),
+        typer.Argument(
+            metavar="RECORDING...", help="Files of run --record or record, or folders of them."
+        ),
     ],
     speed: Annotated[float, typer.Option(min=0, help="Speed factor; 0 is unlimited.")] = 1.0,
     loop: Annotated[bool, typer.Option("--loop", help="Start over at the end, forever.")] = False,
 ) -> None:
-    """Replay what run --record has recorded, to rehearse or to investigate a problem.
+    """Replay what run --record or record has recorded, to rehearse or to investigate a problem.
 
     The number of dancers and the hop are those of the recorded run, unless they are set.
     """
+    from dancetype.app import exit_process
     from dancetype.stream.replay import Agreement
     from dancetype.stream.sinks.log import configure
 
@@ -47,7 +49,7 @@ def replay(
         raise SettingsError("loop: it would flood all who listen; give a --speed, such as 4")
     parts = _parts(files)
     configure()
-    agreements = {part.about.source: Agreement() for part in parts}
+    agreements = {part.header.source: Agreement() for part in parts}
     session = asyncio.run(_session(settings, parts, agreements, speed=speed, loop=loop))
     if not loop:
         console = Console()
@@ -57,24 +59,23 @@ def replay(
 
 
 def _parts(files: Sequence[Path]) -> "list[Part]":
-    """Each take that is named, or lies in a folder that is, once.
+    """Return each recording among `files`, or in a folder among them, once.
 
     Raises:
-        FileError: one of them is no take, or a folder has none.
+        FileError: One of them is not a recording, or a folder has none.
     """
-    from dancetype.stream.replay import Part
-    from dancetype.stream.sinks.take import read_take
+    from dancetype.stream.replay import Part, open_recording
 
     paths: dict[Path, Path] = {}
     for file in files:
         found = sorted(file.glob("*.npz")) if file.is_dir() else [file]
         if not found:
-            raise FileError(f"{file}: no takes (.npz) in it")
+            raise FileError(f"{file}: no recordings (.npz) in it")
         paths |= {path.resolve(): path for path in found}
-    # Halfway through a rehearsal would be too late to find one damaged. Only one at a time is held,
-    # as there may be days of them.
-    takes = ((path, read_take(path)) for path in paths.values())
-    return [Part(path, take.about, take.seconds) for path, take in takes]
+    # Halfway through a rehearsal would be too late to find a damaged one. Only one at a time is in
+    # memory, as there may be days of them.
+    recordings = ((path, open_recording(path)[0]) for path in paths.values())
+    return [Part(path, recording.header, recording.seconds) for path, recording in recordings]
 
 
 async def _session(
@@ -85,18 +86,19 @@ async def _session(
     speed: float,
     loop: bool,
 ) -> "Session":
+    from dancetype.app import run_session
     from dancetype.engine.classifier import Classifier
     from dancetype.sinks import live_sinks
     from dancetype.stream.clock import Clock
-    from dancetype.stream.replay import Pace, Replay, length, programme
+    from dancetype.stream.replay import Pace, Replay, length, schedule
 
     clock = Clock.start()
     classifier = Classifier(settings.model, device=settings.device)
-    played = programme(parts)
-    # There are no pictures to show, and what is seen is on record already.
+    scheduled = schedule(parts)
+    # There are no images to show, and the poses are recorded already.
     settings = settings.model_copy(update={"preview": False, "record": None})
-    sinks = live_sinks(settings, played, classifier=classifier, clock=clock)
-    pace = Pace(clock.monotonic, speed=speed, lap=length(played))
+    sinks = live_sinks(settings, scheduled, classifier=classifier, clock=clock)
+    pace = Pace(clock.monotonic, speed=speed, lap=length(scheduled))
     replays = {
         name: Replay(
             name,
@@ -106,13 +108,13 @@ async def _session(
             agreement=agreements[name],
             loop=loop,
         )
-        for name, of_source in played.items()
+        for name, of_source in scheduled.items()
     }
     return await run_session(settings, replays, sinks, classifier=classifier, clock=clock)
 
 
 def _recognizer(
-    settings: Settings, classifier: "Classifier", about: "About"
+    settings: Settings, classifier: "Classifier", header: "Header"
 ) -> "MultiDancerRecognizer":
     """Create a recognizer as the run had it, except for explicit settings."""
     from dancetype.engine.recognizer import MultiDancerRecognizer
@@ -120,8 +122,8 @@ def _recognizer(
     given = settings.model_fields_set
     return MultiDancerRecognizer(
         classifier,
-        people=settings.people if "people" in given else about.people_followed,
-        hop=settings.hop if "hop" in given else about.hop,
+        people=settings.people if "people" in given else header.people_followed,
+        hop=settings.hop if "hop" in given else header.hop,
     )
 
 

@@ -1,28 +1,32 @@
-"""Landmark tracks: what MediaPipe saw in a clip, kept without the clip."""
+"""Landmark tracks: one dancer of a clip or recording, to train on."""
 
 import re
-from collections.abc import Mapping
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dancetype.engine.errors import FileError
-from dancetype.engine.files import open_npz, save_npz
 from dancetype.engine.genres import CODES, is_code
 from dancetype.engine.landmarks import LANDMARKS, Landmarks, coco_joints
+from dancetype.engine.media.recording import (
+    Header,
+    Recording,
+    are_bodies,
+    read_recording,
+    source_name,
+)
 from dancetype.engine.skeleton import Array, pelvis_centred
+from dancetype.engine.tracker import DancerTracker
 from dancetype.engine.window import MAX_GAP
 
 NOT_DANCING: Final = "none"
 """Stands for the genre where a track shows somebody who does not dance."""
 
 _AIST_DANCER: Final = re.compile(r"_(d\d+)_")
-# Some five hours of frames.
-_MOST_BYTES: Final = 512 * 1024**2
-_LONGEST: Final = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,23 @@ class Track:
     def __post_init__(self) -> None:
         if not self.dancer and (match := _AIST_DANCER.search(self.sequence)):
             object.__setattr__(self, "dancer", match[1])
+
+    @classmethod
+    def of(cls, name: str, recording: Recording) -> "Track":
+        """Return the track of the dancer who is seen in most frames of a recording."""
+        header = recording.header
+        world, image, visibility = _primary(recording)
+        return cls(
+            name,
+            header.genre,
+            recording.times,
+            world,
+            image,
+            visibility,
+            header.dancer,
+            header.sequence,
+            header.sequence_start,
+        )
 
     @property
     def joints(self) -> Array:
@@ -104,112 +125,80 @@ class Track:
 
     @property
     def _seen(self) -> NDArray[np.bool_]:
-        seen: NDArray[np.bool_] = np.isfinite(self.world.sum(axis=(1, 2)))
-        return seen
+        return are_bodies(self.world)
 
     def save(self, path: Path) -> None:
-        """Writes an npz, whole or not at all.
+        """Write a recording, whole or not at all.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: The file cannot be written.
         """
-        save_npz(
-            path,
-            {
-                "genre": self.genre,
-                "dancer": self.dancer,
-                "sequence": self.sequence,
-                "start_s": self.start,
-                # Whole milliseconds would shake velocities, and some frames are closer.
-                "timestamps_ms": self.times * 1000,
-                "world": self.world,
-                "image": self.image,
-                "visibility": self.visibility,
-            },
+        seen = self._seen
+        header = Header(
+            source_name(self.name),
+            genre=self.genre,
+            dancer=self.dancer,
+            sequence=self.sequence,
+            sequence_start=self.start,
         )
+        world, image, visibility = (
+            part[seen].astype(np.float32) for part in (self.world, self.image, self.visibility)
+        )
+        times, people = self.times - self.times[0], seen.astype(np.uint8)
+        Recording(header, times, people, world, image, visibility).save(path)
 
 
 def stacked(found: list[Landmarks | None]) -> tuple[Array, Array, Array]:
-    """`world`, `image` and `visibility` of a track, NaN where nobody was found."""
-    nobody = Landmarks(
-        world=np.full((LANDMARKS, 3), np.nan, np.float32),
-        image=np.full((LANDMARKS, 3), np.nan, np.float32),
-        visibility=np.full(LANDMARKS, np.nan, np.float32),
-    )
-    each = [nobody if landmarks is None else landmarks for landmarks in found]
-    return (
-        np.array([landmarks.world for landmarks in each]).reshape(-1, LANDMARKS, 3),
-        np.array([landmarks.image for landmarks in each]).reshape(-1, LANDMARKS, 3),
-        np.array([landmarks.visibility for landmarks in each]).reshape(-1, LANDMARKS),
-    )
+    """Return `world`, `image` and `visibility` of a track, NaN in frames without a person."""
+    world = np.full((len(found), LANDMARKS, 3), np.nan, np.float32)
+    image = world.copy()
+    visibility = np.full((len(found), LANDMARKS), np.nan, np.float32)
+    for row, landmarks in enumerate(found):
+        if landmarks is not None:
+            world[row], image[row] = landmarks.world, landmarks.image
+            visibility[row] = landmarks.visibility
+    return world, image, visibility
 
 
 def read_track(path: Path) -> Track:
-    """Reads one npz: `world`, `image`, `visibility`, `timestamps_ms` and `genre`.
-
-    Entries `dancer`, `sequence` and `start_s` may say more; `start_s` is in seconds.
+    """Read the track of a labelled recording; of several dancers, the one seen most often.
 
     Raises:
-        FileError: not such a file.
+        FileError: The file is not a recording, or has no genre.
     """
-    try:
-        with open_npz(path, most_bytes=_MOST_BYTES) as arrays:
-            track = _track(path.stem, arrays)
-    # Of a damaged file numpy, zipfile and zlib make nearly anything.
-    except Exception as error:
-        raise FileError(f"{path}: not a landmark track: {error}") from error
-    frames = len(track.times) if track.times.ndim == 1 else 0
-    wanted = [(frames, LANDMARKS, 3)] * 2 + [(frames, LANDMARKS)]
-    shapes = [track.world.shape, track.image.shape, track.visibility.shape]
-    if not frames or shapes != wanted:
-        raise FileError(
-            f"{path}: world, image, visibility are {shapes} and timestamps_ms "
-            f"{track.times.shape}; expected (T, 33, 3), (T, 33, 3), (T, 33) and (T,)"
-        )
-    if not (np.isfinite(track.times).all() and np.all(np.diff(track.times) > 0)):
-        raise FileError(f"{path}: its timestamps do not rise")
-    if not track.times[-1] - track.times[0] <= _LONGEST:
-        raise FileError(f"{path}: its timestamps span more than a day; are they milliseconds?")
-    # Which codes there are is known to whoever uses the track.
+    track = Track.of(path.stem, read_recording(path))
+    # Which codes exist depends on the model that is trained.
     if not is_code(track.genre) and track.genre != NOT_DANCING:
         raise FileError(
-            f"{path}: {track.genre!r} is none of the genres {', '.join(CODES)}, no code of another "
-            f"(1 to 12 of A-Z and 0-9), nor {NOT_DANCING}"
+            f"{path}: {track.genre!r} is none of the genres {', '.join(CODES)}, no code of "
+            f"another (1 to 12 of A-Z and 0-9), nor {NOT_DANCING}; dancetype record labels what "
+            "it records"
         )
     return track
 
 
-def _track(name: str, arrays: Mapping[str, NDArray[Any]]) -> Track:
-    def numbers(entry: str) -> NDArray[Any]:
-        array = arrays[entry]
-        if array.dtype.kind not in "biuf":
-            raise ValueError(f"{entry} is of {array.dtype} and not of numbers")
-        return array
-
-    def text(entry: str) -> str:
-        array = arrays[entry]
-        if array.ndim or array.dtype.kind != "U":
-            raise ValueError(f"{entry} is no text")
-        return str(array)
-
-    return Track(
-        name,
-        text("genre"),
-        numbers("timestamps_ms").astype(np.float64) / 1000,
-        numbers("world").astype(np.float32),
-        numbers("image").astype(np.float32),
-        numbers("visibility").astype(np.float32),
-        text("dancer") if "dancer" in arrays else "",
-        text("sequence") if "sequence" in arrays else "",
-        float(numbers("start_s")) if "start_s" in arrays else float("nan"),
-    )
+def _primary(recording: Recording) -> tuple[Array, Array, Array]:
+    """Return `world`, `image` and `visibility` of the dancer who is seen in most frames."""
+    if recording.people.max() > 1:
+        tracker = DancerTracker(recording.header.people_followed)
+        seen: dict[int, dict[float, Landmarks | None]] = defaultdict(dict)
+        for time, people in recording.frames():
+            for key, landmarks in tracker.update(time, people).items():
+                if landmarks is not None:
+                    seen[key][time] = landmarks
+        most = max(seen.values(), key=len, default={})
+        return stacked([most.get(time) for time, _ in recording.frames()])
+    world, image, visibility = stacked([None] * len(recording.times))
+    found = recording.people > 0
+    world[found], image[found], visibility[found] = recording.landmarks()
+    return world, image, visibility
 
 
 def read_tracks(folder: Path) -> list[Track]:
-    """Reads all tracks of a folder, by name.
+    """Read the tracks of all recordings in a folder, by name.
 
     Raises:
-        FileError: one of them is no track, or there are none.
+        FileError: One of them has no track, or there are none.
     """
     paths = sorted(folder.glob("*.npz"))
     if not paths:

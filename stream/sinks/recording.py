@@ -1,9 +1,9 @@
-"""Keeps takes of a run: looks on at its frames, and hears its messages."""
+"""Record the sources of a run: observe their frames, and receive their messages."""
 
 import asyncio
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -11,38 +11,35 @@ from tempfile import TemporaryFile
 from threading import Lock
 from typing import Final, Self
 
-import numpy as np
-
 from dancetype.engine.errors import SinkError
 from dancetype.engine.landmarks import Landmarks
-from dancetype.engine.skeleton import JOINTS
+from dancetype.engine.media.recording import Body, Header, Recording, compact_body
 from dancetype.stream.clock import Clock
 from dancetype.stream.messages import Message, PredictionTimes, SourceMessage, SourceState
-from dancetype.stream.sinks.take import About, Body, Take, packed
-from dancetype.stream.sinks.writer import Keeper
+from dancetype.stream.sinks.writer import RecordingWriter
 from dancetype.stream.sources.base import Frame
 
-LONGEST: Final = 300.0
-"""Seconds after which a new take begins, since a crash loses the one that is being made."""
+PART_SECONDS: Final = 300.0
+"""Length after which a new recording begins, since a crash loses the current one."""
 
-_CLOSING: Final = 3.0
-# Messages before a source's first frame. One that is away for days says so again and again.
-_MOST_EARLY: Final = 100
+_CLOSE_TIMEOUT: Final = 3.0
+# Messages before a source's first frame. A source that is away for days repeats its state.
+_MAX_EARLY: Final = 100
 _LEFT: Final = (SourceState.RECONNECTING, SourceState.ENDED, SourceState.FAILED)
 # Times in messages are rounded to a millionth of a second.
 _ROUNDING: Final = 1e-5
 
 
-class TakeOutlet:
-    """Writes takes of all sources of a run into a folder.
+class RecordingSink:
+    """Sink that records all sources of a run into a folder.
 
     Args:
-        folder: made where it is not there.
-        recipe: that the genre model was trained by.
-        people: dancers to follow at most.
-        hop: seconds between predictions.
-        clock: of the messages.
-        keeper: writes the takes; one on a thread of its own where None.
+        folder: Folder for the recordings; created if it does not exist.
+        recipe: Recipe of the genre model.
+        people: Maximum number of dancers to follow.
+        hop: Seconds between predictions.
+        clock: Clock of the messages.
+        writer: Writer of the recordings; one with its own thread if None.
     """
 
     def __init__(
@@ -53,35 +50,27 @@ class TakeOutlet:
         people: int,
         hop: float,
         clock: Clock,
-        keeper: Keeper | None = None,
+        writer: RecordingWriter | None = None,
     ) -> None:
         self._folder = folder
-        self._keeper = keeper or Keeper(folder)
+        self._writer = writer or RecordingWriter(folder)
         self._clock = clock
-        # What is the same for all takes; the rest is filled in with the first frame of each.
-        self._about = About(
-            source="",
-            epoch=0,
-            started=0.0,
-            clock=0.0,
-            program=version("dancetype"),
-            model=recipe,
-            people_followed=people,
-            hop=hop,
-            image_size=(1, 1),
+        # The rest is filled in with the first frame of each recording.
+        self._header = Header(
+            "", program=version("dancetype"), model=recipe, people_followed=people, hop=hop
         )
-        self._scribes: dict[str, Scribe] = {}
+        self._recorders: dict[str, SourceRecorder] = {}
 
-    def observers(self, source: str) -> Sequence["Scribe"]:
-        """Return the observers of the frames of a source."""
-        about = replace(self._about, source=source)
-        return [self._scribes.setdefault(source, Scribe(about, self._clock))]
+    def observers(self, source: str) -> Sequence["SourceRecorder"]:
+        """Return the observers of a source's frames."""
+        recorder = SourceRecorder(replace(self._header, source=source), self._clock)
+        return [self._recorders.setdefault(source, recorder)]
 
     async def __aenter__(self) -> Self:
-        """Starts.
+        """Start the writer.
 
         Raises:
-            SinkError: the folder cannot be written to.
+            SinkError: The folder cannot be written to.
         """
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -89,127 +78,171 @@ class TakeOutlet:
                 pass
         except OSError as error:
             raise SinkError(
-                f"cannot keep takes in {self._folder}: {error.strerror}; give another folder to "
+                f"cannot record into {self._folder}: {error.strerror}; give another folder to "
                 "--record"
             ) from error
-        self._keeper.start()
+        self._writer.start()
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        """Writes what is not written yet."""
-        for scribe in self._scribes.values():
-            self._keep(scribe.rest())
-        await asyncio.to_thread(self._keeper.close, _CLOSING)
+        """Write what is not yet written."""
+        for recorder in self._recorders.values():
+            self._write(recorder.finish())
+        await asyncio.to_thread(self._writer.close, _CLOSE_TIMEOUT)
 
     async def send(self, message: Message, text: str) -> None:
-        """Keeps a message, and has those takes written that it shows to be whole."""
+        """Record a message, and have the recordings written that it completes."""
         del text
-        if scribe := self._scribes.get(message.source):
-            self._keep(scribe.hear(message))
+        if recorder := self._recorders.get(message.source):
+            self._write(recorder.add_message(message))
 
-    def _keep(self, drafts: Sequence["_Draft"]) -> None:
+    def _write(self, drafts: Sequence["Draft"]) -> None:
         for draft in drafts:
-            self._keeper.put(draft.finished)
+            self._writer.put(draft.recording)
 
 
-class Scribe:
-    """Writes down one source: its frames on the pose thread, its messages on another.
+class SourceRecorder:
+    """Recorder of one source: of its frames on the pose thread, of its messages on another.
 
-    A message comes a little after the frame it is about, so a take waits for the first message
-    that belongs to the next.
+    The message about a frame comes a little later than the frame, so a recording is complete with
+    the first message that belongs to the next one.
 
     Args:
-        about: what is known before the first frame.
-        clock: of the messages.
+        header: What is known before the first frame.
+        clock: Clock of the messages.
+        encode: Function that turns a person in a frame into a row of the recording.
+        delay: Seconds from the first frame on that are left out.
+        seconds: Duration after that.
+        in_parts: Whether to begin a new recording with each epoch and every five minutes.
+
+    Attributes:
+        lead: Seconds until the delay is over.
+        index: Number of frames of the epoch so far.
+        is_over: Whether the duration is over.
     """
 
-    def __init__(self, about: About, clock: Clock) -> None:
-        self._about = about
+    def __init__(
+        self,
+        header: Header,
+        clock: Clock,
+        *,
+        encode: Callable[[Landmarks], Body | None] = compact_body,
+        delay: float = 0.0,
+        seconds: float = math.inf,
+        in_parts: bool = True,
+    ) -> None:
+        self._header = header
         self._clock = clock
+        self._encode = encode
+        self._delay = delay
+        self._seconds = seconds
+        self._in_parts = in_parts
+        self._first: float | None = None
         self._lock = Lock()
-        self._drafts: deque[_Draft] = deque()
-        self._early: deque[str] = deque(maxlen=_MOST_EARLY)
+        self._drafts: deque[Draft] = deque()
+        self._early: deque[str] = deque(maxlen=_MAX_EARLY)
+        self.lead = 0.0
+        self.index = 0
+        self.is_over = False
 
     def on_frame(self, frame: Frame, people: Sequence[Landmarks]) -> None:
-        """Notes a frame and who is in it; one that is not after the last is left out."""
+        """Record a frame, unless its time is not after the last one's."""
         if not math.isfinite(frame.time):
             return
-        bodies = [body for each in people if (body := packed(each)) is not None]
+        if self._first is None:
+            self._first = frame.time
+        age = frame.time - self._first - self._delay
+        self.lead, self.index = max(-age, 0.0), frame.index + 1
+        self.is_over = self.is_over or age >= self._seconds
+        if age < 0 or self.is_over:
+            return
+        bodies = [body for each in people if (body := self._encode(each)) is not None]
         with self._lock:
-            if not self._drafts or not self._drafts[-1].goes_on(frame):
+            if not self._drafts or (self._in_parts and not self._drafts[-1].includes(frame)):
                 self._begin(frame)
             self._drafts[-1].add(frame.time, bodies)
 
-    def hear(self, message: Message) -> list["_Draft"]:
-        """Notes a message; returns the takes that are whole."""
+    def add_message(self, message: Message) -> list["Draft"]:
+        """Record a message; return the recordings that are complete."""
         text = message.model_dump_json(exclude={"dancers": {"__all__": {"joints"}}})
-        whole = []
+        complete = []
         with self._lock:
-            while len(self._drafts) > 1 and self._drafts[1].is_meant(message):
-                whole.append(self._drafts.popleft())
+            while len(self._drafts) > 1 and self._drafts[1].includes_message(message):
+                complete.append(self._drafts.popleft())
             (self._drafts[0].messages if self._drafts else self._early).append(text)
             if isinstance(message, SourceMessage) and message.state in _LEFT:
-                whole += self._drafts
+                complete += self._drafts
                 self._drafts.clear()
-        return whole
+        return complete
 
-    def rest(self) -> list["_Draft"]:
-        """The takes that are left at the end."""
+    @property
+    def draft(self) -> "Draft | None":
+        """The recording in progress, once there is a frame."""
+        return self._drafts[-1] if self._drafts else None
+
+    def finish(self) -> list["Draft"]:
+        """Return the recordings that are left at the end."""
         with self._lock:
             rest = list(self._drafts)
             self._drafts.clear()
         return rest
 
     def _begin(self, frame: Frame) -> None:
-        about = replace(
-            self._about,
+        header = replace(
+            self._header,
             epoch=frame.epoch,
             started=self._clock.unix(frame.time),
             clock=frame.time,
             image_size=(frame.image.shape[1], frame.image.shape[0]),
         )
-        self._drafts.append(_Draft(about, list(self._early)))
+        self._drafts.append(Draft(header, list(self._early)))
         self._early.clear()
 
 
-class _Draft:
-    """A take in the making."""
+class Draft:
+    """A recording in progress.
 
-    def __init__(self, about: About, messages: list[str]) -> None:
+    Attributes:
+        messages: Messages so far, as JSON.
+        poses: Number of frames with a person in them.
+    """
+
+    def __init__(self, header: Header, messages: list[str]) -> None:
         self.messages = messages
-        self._about = about
+        self.poses = 0
+        self._header = header
         self._times: list[float] = []
-        self._people: list[int] = []
-        self._bodies: list[Body] = []
+        self._frames: list[Sequence[Body]] = []
 
-    def goes_on(self, frame: Frame) -> bool:
-        """Whether a frame is still one of this take."""
-        return frame.epoch == self._about.epoch and frame.time < self._about.clock + LONGEST
+    @property
+    def frames(self) -> int:
+        """Number of frames."""
+        return len(self._frames)
+
+    @property
+    def seconds(self) -> float:
+        """Time from the first frame to the last."""
+        return self._times[-1] - self._header.clock if self._times else 0.0
+
+    def includes(self, frame: Frame) -> bool:
+        """Return whether a frame belongs to this recording."""
+        return frame.epoch == self._header.epoch and frame.time < self._header.clock + PART_SECONDS
+
+    def includes_message(self, message: Message) -> bool:
+        """Return whether a message is about this recording, or a later one."""
+        times = message.times
+        time = times.capture if isinstance(times, PredictionTimes) else times.sent
+        return (message.epoch, time) >= (self._header.epoch, self._header.started - _ROUNDING)
 
     def add(self, time: float, bodies: Sequence[Body]) -> None:
-        """Takes a frame, unless it is not after the last."""
+        """Add a frame, unless its time is not after the last one's."""
         if self._times and time <= self._times[-1]:
             return
         self._times.append(time)
-        self._people.append(len(bodies))
-        self._bodies += bodies
+        self._frames.append(bodies)
+        self.poses += bool(bodies)
 
-    def is_meant(self, message: Message) -> bool:
-        """Whether a message is about this take, or a later one."""
-        times = message.times
-        time = times.capture if isinstance(times, PredictionTimes) else times.sent
-        return (message.epoch, time) >= (self._about.epoch, self._about.started - _ROUNDING)
-
-    def finished(self) -> Take:
-        """The take."""
-        bodies = len(self._bodies)
-        world, image, visibility = zip(*self._bodies, strict=True) if bodies else ((), (), ())
-        return Take(
-            self._about,
-            np.array(self._times) - self._about.clock,
-            np.array(self._people, np.uint8),
-            np.array(world, np.int16).reshape(bodies, len(JOINTS), 3),
-            np.array(image, np.int16).reshape(bodies, len(JOINTS), 2),
-            np.array(visibility, np.uint8).reshape(bodies, len(JOINTS)),
-            tuple(self.messages),
-        )
+    def recording(self) -> Recording:
+        """Return the recording."""
+        times = [time - self._header.clock for time in self._times]
+        return Recording.of_frames(self._header, times, self._frames, self.messages)

@@ -1,4 +1,4 @@
-"""Writes takes to a folder, on a thread of its own."""
+"""Write recordings to a folder, on a thread of its own."""
 
 import logging
 from collections import deque
@@ -9,107 +9,99 @@ from pathlib import Path
 from threading import Condition, Thread
 from typing import Final
 
-from dancetype.stream.sinks.take import About, Take
+from dancetype.engine.media.recording import Header, Recording
 
 _log = logging.getLogger(__name__)
 
-MOST_WAITING: Final = 8
-"""Takes that may wait for a disk; of five minutes each has some megabytes a dancer."""
+MAX_WAITING: Final = 8
+"""Recordings that may wait for a disk; five minutes take some megabytes per dancer."""
 
 
-class Keeper:
-    """Writes what it is given, in that order, and keeps nobody waiting.
+class RecordingWriter:
+    """Writer that writes recordings in order without blocking its callers.
 
-    Where a take cannot be written it waits for the next one, with which it is tried again. Where
-    too many wait the oldest is dropped.
+    A recording that cannot be written is tried again with the next one. If too many wait, the
+    oldest is dropped.
 
     Args:
-        folder: that is there, at first.
-        save: writes a take; raises an OSError where it cannot.
+        folder: Folder for the recordings; it exists at first.
+        save: Function that writes a recording; raises an OSError if it cannot.
     """
 
-    def __init__(self, folder: Path, *, save: Callable[[Take, Path], None] = Take.save) -> None:
+    def __init__(
+        self, folder: Path, *, save: Callable[[Recording, Path], None] = Recording.save
+    ) -> None:
         self._folder = folder
         self._save = save
         self._changed = Condition()
-        self._waiting: deque[Callable[[], Take]] = deque()
-        self._news = False
-        self._closed = False
-        self._failing = False
-        # A disk may hang for good, which must not keep the program alive.
-        self._thread = Thread(target=self._run, name="takes", daemon=True)
+        self._waiting: deque[Callable[[], Recording]] = deque()
+        self._is_new = self._closed = self._failing = False
+        # A daemon: a disk that hangs must not keep the process alive.
+        self._thread = Thread(target=self._run, name="recordings", daemon=True)
 
     def start(self) -> None:
-        """Starts the thread."""
+        """Start the thread."""
         self._thread.start()
 
-    def put(self, finish: Callable[[], Take]) -> None:
-        """Has a take written; `finish` is called for it on the thread."""
+    def put(self, finish: Callable[[], Recording]) -> None:
+        """Write the recording that `finish` returns, which is called on the thread."""
         with self._changed:
             self._waiting.append(finish)
-            self._drop()
-            self._news = True
+            self._drop_oldest()
+            self._is_new = True
             self._changed.notify_all()
 
     def close(self, timeout: float) -> None:
-        """Waits up to `timeout` seconds for what is still to be written, and says what is lost."""
+        """Wait up to `timeout` seconds for the rest to be written, and log what is lost."""
         with self._changed:
-            self._closed = self._news = True
+            self._closed = True
             self._changed.notify_all()
         self._thread.join(timeout)
-        with self._changed:
-            lost = len(self._waiting) + self._thread.is_alive()
-        if lost:
-            _log.error("%s: takes that could not be written and are lost: %d", self._folder, lost)
+        if lost := len(self._waiting) + self._thread.is_alive():
+            _log.error("%s: recordings that could not be written: %d", self._folder, lost)
 
     def _run(self) -> None:
-        while self._wait():
-            while finish := self._next():
-                if not self._write(finish):
-                    break
+        closed = False
+        while not closed:
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_new or self._closed)
+                closed, self._is_new = self._closed, False
+            while self._waiting and self._write(self._waiting.popleft()):
+                pass
 
-    def _wait(self) -> bool:
-        """Waits for something new; False where there is nothing more to come."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._news or self._closed)
-            news, self._news = self._news, False
-            return news
-
-    def _next(self) -> Callable[[], Take] | None:
-        with self._changed:
-            return self._waiting.popleft() if self._waiting else None
-
-    def _write(self, finish: Callable[[], Take]) -> bool:
-        """Whether a take is done with; else it waits again."""
+    def _write(self, finish: Callable[[], Recording]) -> bool:
+        """Return whether a recording is finished; if not, it waits again."""
         try:
-            take = finish()
-            path = _free(self._folder, take.about)
-            self._save(take, path)
+            recording = finish()
+            path = _free_path(self._folder, recording.header)
+            self._save(recording, path)
         except OSError as error:
             if not self._failing:
                 _log.error(
-                    "%s: takes cannot be written: %s (said once)", self._folder, error.strerror
+                    "%s: recordings cannot be written: %s (logged once)",
+                    self._folder,
+                    error.strerror,
                 )
             self._failing = True
             with self._changed:
-                self._waiting.appendleft(lambda: take)
-                self._drop()
+                self._waiting.appendleft(lambda: recording)
+                self._drop_oldest()
             return False
         except Exception:
-            _log.exception("%s: a take could not be made, and is lost", self._folder)
+            _log.exception("%s: a recording could not be made and is lost", self._folder)
             return True
-        _log.info("kept %s", path)
+        _log.info("recorded %s", path)
         self._failing = False
         return True
 
-    def _drop(self) -> None:
-        if len(self._waiting) > MOST_WAITING:
+    def _drop_oldest(self) -> None:
+        if len(self._waiting) > MAX_WAITING:
             self._waiting.popleft()
-            _log.error("%s: the oldest take that was not yet written is dropped", self._folder)
+            _log.error("%s: the oldest unwritten recording is dropped", self._folder)
 
 
-def _free(folder: Path, about: About) -> Path:
-    """A name that sorts by time, says the source and is not taken."""
-    begun = f"{datetime.fromtimestamp(about.started, UTC):%Y%m%d-%H%M%S}-{about.source}"
-    paths = (folder / f"{begun}-{number:03}.npz" for number in count(1))
+def _free_path(folder: Path, header: Header) -> Path:
+    """Return an unused path whose name sorts by time and contains the source."""
+    stem = f"{datetime.fromtimestamp(header.started, UTC):%Y%m%d-%H%M%S}-{header.source}"
+    paths = (folder / f"{stem}-{number:03}.npz" for number in count(1))
     return next(path for path in paths if not path.exists())

@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from dancetype.cli import app
 from dancetype.engine.errors import ExpectedError
-from tests.stream.sinks.takes import about, walk
+from tests.engine.recordings import header, walk
 
 
 def error(*words: str | Path) -> ExpectedError:
@@ -16,7 +16,7 @@ def error(*words: str | Path) -> ExpectedError:
 
 @pytest.fixture
 def take(tmp_path: Path) -> Path:
-    walk(about()).save(tmp_path / "take.npz")
+    walk(header()).save(tmp_path / "take.npz")
     return tmp_path / "take.npz"
 
 
@@ -37,14 +37,14 @@ def test_wrong_use_is_an_error_of_code_2(take: Path, words: list[str], reason: s
 
 
 def test_a_folder_without_takes_is_an_error(tmp_path: Path) -> None:
-    assert str(error(tmp_path)) == f"{tmp_path}: no takes (.npz) in it"
+    assert str(error(tmp_path)) == f"{tmp_path}: no recordings (.npz) in it"
 
 
 def test_a_file_that_is_no_take_is_an_error_before_anything_is_played(
     take: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "other.npz").write_bytes(take.read_bytes()[:-100])
-    assert "other.npz: not a take: " in str(error(tmp_path))
+    assert "other.npz: not a recording: " in str(error(tmp_path))
 
 
 @pytest.mark.parametrize("speed", ["-1", "nan", "fast"])

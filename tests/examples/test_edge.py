@@ -108,8 +108,8 @@ def test_a_contract_that_it_cannot_do_is_refused(
 
 def test_a_track_that_nobody_is_in_is_told(track: Path, tmp_path: Path) -> None:
     known = read_track(track)
-    nobody = np.full_like(known.world, np.nan)
-    np.savez(tmp_path / "empty.npz", timestamps_ms=known.times * 1000, world=nobody)
+    people, nobody = np.zeros(len(known.times)), known.world[:0]
+    np.savez(tmp_path / "empty.npz", times=known.times, people=people, world=nobody)
     ran = run(MODEL, tmp_path / "empty.npz")
     assert ran.returncode == 1
     assert ran.stderr.endswith("nobody is seen in the last 1 s\n")

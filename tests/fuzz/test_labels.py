@@ -3,7 +3,7 @@ from hypothesis import example, given
 from dancetype.engine.errors import SettingsError
 from dancetype.engine.genres import GENRES
 from dancetype.engine.media.track import NOT_DANCING
-from dancetype.stream.record.label import Label
+from dancetype.stream.recording_run import Label
 from tests.fuzz.fuzzing import fuzzed, only, texts
 
 

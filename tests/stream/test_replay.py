@@ -9,17 +9,18 @@ import pytest
 from numpy.typing import NDArray
 
 from dancetype.engine.contract import Contract
+from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES
+from dancetype.engine.media.recording import Header, Recording, full_body
 from dancetype.engine.recognizer import MultiDancerRecognizer
 from dancetype.engine.rolling import Status
 from dancetype.engine.skeleton import Array
 from dancetype.engine.window import WindowSpec
 from dancetype.stream.pipeline import Event, Predicted
-from dancetype.stream.replay import Agreement, Pace, Part, Replay, length, programme
-from dancetype.stream.sinks.take import About, Take
+from dancetype.stream.replay import Agreement, Pace, Part, Replay, length, open_recording, schedule
 from dancetype.stream.sources.base import SourceState, StateChanged
+from tests.engine.recordings import CLOCK, STARTED, header, recording_of, walk
 from tests.engine.walkers import Walker
-from tests.stream.sinks.takes import CLOCK, STARTED, about, take_of, walk
 
 SPEC = WindowSpec(seconds=2.0, min_seconds=1.0, length=8)
 
@@ -38,8 +39,8 @@ class Judge:
         return probabilities
 
 
-def a_recognizer(about: About) -> MultiDancerRecognizer:
-    return MultiDancerRecognizer(Judge(), people=about.people_followed, hop=about.hop)
+def a_recognizer(header: Header) -> MultiDancerRecognizer:
+    return MultiDancerRecognizer(Judge(), people=header.people_followed, hop=header.hop)
 
 
 class Rehearsal:
@@ -56,7 +57,7 @@ class Rehearsal:
     ) -> None:
         self.time = 1000.0
         self.events: list[Event] = []
-        self.recognizers: list[About] = []
+        self.recognizers: list[Header] = []
         self.agreement = Agreement()
         self._until = 1000.0 + until
         pace = Pace(lambda: self.time, speed=speed, lap=lap)
@@ -85,9 +86,9 @@ class Rehearsal:
         states = [event for event in self.events if isinstance(event, StateChanged)]
         return [(event.state.value, event.epoch) for event in states]
 
-    def _recognizer(self, about: About) -> MultiDancerRecognizer:
-        self.recognizers.append(about)
-        return a_recognizer(about)
+    def _recognizer(self, header: Header) -> MultiDancerRecognizer:
+        self.recognizers.append(header)
+        return a_recognizer(header)
 
     def _wait(self, seconds: float) -> bool:
         self.time += seconds
@@ -98,26 +99,26 @@ class Rehearsal:
 def parts(tmp_path: Path) -> Callable[..., list[Part]]:
     """Saves takes, and puts those of the first one's source in order."""
 
-    def parts(*takes: Take) -> list[Part]:
+    def parts(*takes: Recording) -> list[Part]:
         saved = []
         for number, take in enumerate(takes):
             path = tmp_path / f"{number}.npz"
             take.save(path)
-            saved.append(Part(path, take.about, take.seconds))
-        return programme(saved)[takes[0].about.source]
+            saved.append(Part(path, take.header, take.seconds))
+        return schedule(saved)[takes[0].header.source]
 
     return parts
 
 
 def part(seconds: float, *, started: float = 0.0, source: str = "stage", epoch: int = 0) -> Part:
     """`started` is in seconds after the first."""
-    return Part(Path("a.npz"), about(source, started=STARTED + started, epoch=epoch), seconds)
+    return Part(Path("a.npz"), header(source, started=STARTED + started, epoch=epoch), seconds)
 
 
 def begins(parts: Sequence[Part]) -> dict[str, list[float]]:
     return {
         name: [round(part.begin, 3) for part in of_source]
-        for name, of_source in programme(parts).items()
+        for name, of_source in schedule(parts).items()
     }
 
 
@@ -141,7 +142,7 @@ def test_a_short_pause_is_kept_as_it_was() -> None:
 
 def test_all_starts_over_when_the_last_source_is_at_its_end() -> None:
     takes = [part(60), part(10, source="left")]
-    assert 60 < length(programme(takes)) < 65
+    assert 60 < length(schedule(takes)) < 65
 
 
 @pytest.mark.parametrize(
@@ -151,20 +152,20 @@ def test_all_starts_over_when_the_last_source_is_at_its_end() -> None:
         (part(300), part(60, started=303), False),
         (part(300), part(60, started=300.03, epoch=1), False),
         (part(300), part(60, started=299), False),
-        (part(300), replace(part(60), about=about(started=STARTED + 300.03, clock=7.0)), False),
+        (part(300), replace(part(60), header=header(started=STARTED + 300.03, clock=7.0)), False),
     ],
     ids=["next", "after a gap", "epoch", "overlap", "another machine"],
 )
 def test_a_take_goes_on_where_one_of_the_same_run_and_epoch_ends(
     first: Part, second: Part, goes_on: bool
 ) -> None:
-    _, later = programme([first, second])["stage"]
-    assert later.goes_on is goes_on
+    _, later = schedule([first, second])["stage"]
+    assert later.continues is goes_on
 
 
 @pytest.mark.parametrize("speed", [1.0, 4.0, 0.5])
 def test_frames_come_at_the_pace_asked_for(parts: Callable[..., list[Part]], speed: float) -> None:
-    rehearsal = Rehearsal(parts(walk(about())), speed=speed).play()
+    rehearsal = Rehearsal(parts(walk(header())), speed=speed).play()
     captures = [event.capture - 1000 for event in rehearsal.predictions]
     tenths = np.array([0, 3, 5, 8, 10, 13, 15, 18, 20, 23, 25, 28, 30])
     np.testing.assert_allclose(captures, tenths / 10 / speed, atol=1e-6)
@@ -177,20 +178,20 @@ def test_frames_come_at_the_pace_asked_for(parts: Callable[..., list[Part]], spe
 
 
 def test_without_a_pace_no_time_passes(parts: Callable[..., list[Part]]) -> None:
-    rehearsal = Rehearsal(parts(walk(about(), seconds=60)), speed=0).play()
+    rehearsal = Rehearsal(parts(walk(header(), seconds=60)), speed=0).play()
     assert rehearsal.time == 1000
     assert len(rehearsal.predictions) > 200
 
 
 def test_what_is_said_does_not_depend_on_the_pace(parts: Callable[..., list[Part]]) -> None:
-    takes = parts(walk(about(), seconds=20, fps=30))
+    takes = parts(walk(header(), seconds=20, fps=30))
     slow, fast = (Rehearsal(takes, speed=speed).play() for speed in (1.0, 0.0))
     assert said(slow) == said(fast)
     assert len({tuple(each) for each in said(slow)}) > 10
 
 
 def test_a_replay_tells_its_states_and_ends(parts: Callable[..., list[Part]]) -> None:
-    rehearsal = Rehearsal(parts(walk(about()))).play()
+    rehearsal = Rehearsal(parts(walk(header()))).play()
     assert rehearsal.states == [("connecting", 0), ("running", 0), ("ended", 0)]
     assert isinstance(rehearsal.events[2], Predicted)
     last = rehearsal.events[-1]
@@ -201,7 +202,7 @@ def test_a_replay_tells_its_states_and_ends(parts: Callable[..., list[Part]]) ->
 def test_each_take_is_a_new_epoch_that_knows_nothing_of_the_last(
     parts: Callable[..., list[Part]],
 ) -> None:
-    takes = parts(walk(about()), walk(about(started=STARTED + 60, epoch=4)))
+    takes = parts(walk(header()), walk(header(started=STARTED + 60, epoch=4)))
     rehearsal = Rehearsal(takes).play()
     assert [state for state, _ in rehearsal.states] == ["connecting", "running", "ended"] * 2
     assert [epoch for _, epoch in rehearsal.states] == [0, 0, 0, 1, 1, 1]
@@ -216,9 +217,9 @@ def test_a_take_that_goes_on_is_played_as_one_with_that_before(
 ) -> None:
     frames = [(n / 10, [Walker().at(n / 10)]) for n in range(80)]
     later = [(time - 4, people) for time, people in frames[40:]]
-    whole = Rehearsal(parts(take_of(frames, about()))).play()
+    whole = Rehearsal(parts(recording_of(frames, header()))).play()
     parted = Rehearsal(
-        parts(take_of(frames[:40], about()), take_of(later, about(started=STARTED + 4)))
+        parts(recording_of(frames[:40], header()), recording_of(later, header(started=STARTED + 4)))
     ).play()
     assert parted.states == whole.states
     assert len(said(parted)) == len(said(whole))
@@ -229,7 +230,7 @@ def test_a_take_that_goes_on_is_played_as_one_with_that_before(
 def test_a_loop_starts_over_in_a_new_epoch_until_it_is_stopped(
     parts: Callable[..., list[Part]],
 ) -> None:
-    rehearsal = Rehearsal(parts(walk(about())), loop=True, lap=10.0, until=22.0).play()
+    rehearsal = Rehearsal(parts(walk(header())), loop=True, lap=10.0, until=22.0).play()
     assert rehearsal.states[3:5] == [("connecting", 1), ("running", 1)]
     assert rehearsal.states[-1] == ("running", 2)
     firsts = {event.epoch: event.capture for event in reversed(rehearsal.predictions)}
@@ -238,7 +239,7 @@ def test_a_loop_starts_over_in_a_new_epoch_until_it_is_stopped(
 
 def test_dancers_of_a_new_take_have_new_ids(parts: Callable[..., list[Part]]) -> None:
     pair = (Walker(x=-2), Walker(x=2))
-    takes = [walk(about(started=STARTED + n * 60, people=2), walkers=pair) for n in range(2)]
+    takes = [walk(header(started=STARTED + n * 60, people=2), walkers=pair) for n in range(2)]
     last = Rehearsal(parts(*takes)).play().predictions[-1]
     assert [dancer.id for dancer in last.prediction.dancers] == [3, 4]
     assert last.prediction.window_end == last.capture
@@ -247,10 +248,38 @@ def test_dancers_of_a_new_take_have_new_ids(parts: Callable[..., list[Part]]) ->
 def test_a_take_made_with_other_settings_is_played_with_them(
     parts: Callable[..., list[Part]],
 ) -> None:
-    takes = [walk(about(started=STARTED + n * 60, hop=hop)) for n, hop in enumerate((0.25, 1.0))]
+    takes = [walk(header(started=STARTED + n * 60, hop=hop)) for n, hop in enumerate((0.25, 1.0))]
     rehearsal = Rehearsal(parts(*takes)).play()
-    assert [about.hop for about in rehearsal.recognizers] == [0.25, 1.0]
+    assert [made.hop for made in rehearsal.recognizers] == [0.25, 1.0]
     assert len([event for event in rehearsal.predictions if event.epoch == 1]) == 4
+
+
+def test_only_predictions_are_compared_whatever_other_fields_they_have(tmp_path: Path) -> None:
+    messages = [
+        '{"type":"source","state":"running","times":{"sent":1.0}}',
+        '{"type":"prediction","status":"genre","genre":"HO","times":{"capture":2.5},"new":[]}',
+    ]
+    walk(header(), messages=messages).save(tmp_path / "a.npz")
+    _, predictions = open_recording(tmp_path / "a.npz")
+    assert predictions == [(2.5, "genre", "HO")]
+
+
+def test_messages_that_are_none_are_refused_with_the_file_and_the_reason(tmp_path: Path) -> None:
+    walk(header(), messages=["{"]).save(tmp_path / "stage.npz")
+    reason = "EOF|Invalid JSON|validation error"
+    with pytest.raises(FileError, match=f"stage.npz: not a recording: .*{reason}") as caught:
+        open_recording(tmp_path / "stage.npz")
+    assert str(caught.value).isprintable()
+
+
+def test_a_labelled_recording_is_classified_as_if_it_were_live(
+    parts: Callable[..., list[Part]],
+) -> None:
+    labelled = walk(header(genre="HO", dancer="Ann"), seconds=20, encode=full_body)
+    rehearsal = Rehearsal(parts(labelled)).play()
+    assert len({tuple(each) for each in said(rehearsal)}) > 10
+    assert rehearsal.predictions[-1].prediction.window_seconds > 1.9
+    assert rehearsal.agreement.compared == 0
 
 
 def recorded(seconds: float, status: str, genre: str) -> str:
@@ -270,14 +299,14 @@ def test_predictions_are_compared_with_those_recorded_of_the_same_frames(
         recorded(0.6, "warming_up", "null"),
         recorded(7, "warming_up", "null"),
     ]
-    rehearsal = Rehearsal(parts(walk(about(), messages=messages))).play()
+    rehearsal = Rehearsal(parts(walk(header(), messages=messages))).play()
     assert (rehearsal.agreement.same, rehearsal.agreement.compared) == (1, 3)
 
 
 def test_a_take_that_is_gone_when_it_is_due_fails_the_source(
     parts: Callable[..., list[Part]],
 ) -> None:
-    takes = parts(walk(about()))
+    takes = parts(walk(header()))
     takes[0].path.unlink()
     told: Queue[Event] = Queue()
     replay = a_replay(takes)
@@ -293,13 +322,13 @@ def test_a_take_that_is_gone_when_it_is_due_fails_the_source(
 def test_a_crash_is_logged_and_told(
     parts: Callable[..., list[Part]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    def crash(about: About) -> MultiDancerRecognizer:
-        if about.hop == 1:
+    def crash(made: Header) -> MultiDancerRecognizer:
+        if made.hop == 1:
             raise RuntimeError("a bug")
-        return a_recognizer(about)
+        return a_recognizer(made)
 
     told: Queue[Event] = Queue()
-    takes = parts(walk(about()), walk(about(started=STARTED + 60, hop=1.0)))
+    takes = parts(walk(header()), walk(header(started=STARTED + 60, hop=1.0)))
     replay = a_replay(takes, make_recognizer=crash)
     with caplog.at_level(logging.ERROR):
         replay.start(told.put)
@@ -313,7 +342,7 @@ def test_stopping_ends_the_thread_in_the_middle_of_a_take(
     parts: Callable[..., list[Part]],
 ) -> None:
     told: Queue[Event] = Queue()
-    replay = a_replay(parts(walk(about(), seconds=600, fps=1)), speed=1.0)
+    replay = a_replay(parts(walk(header(), seconds=600, fps=1)), speed=1.0)
     replay.start(told.put)
     while not isinstance(told.get(timeout=10), Predicted):
         pass
@@ -324,7 +353,7 @@ def test_stopping_ends_the_thread_in_the_middle_of_a_take(
 
 
 def test_one_that_was_never_started_is_at_its_end(parts: Callable[..., list[Part]]) -> None:
-    replay = a_replay(parts(walk(about())))
+    replay = a_replay(parts(walk(header())))
     replay.stop()
     assert replay.join(0)
 
@@ -339,7 +368,7 @@ def a_replay(
     parts: Sequence[Part],
     *,
     speed: float = 0.0,
-    make_recognizer: Callable[[About], MultiDancerRecognizer] = a_recognizer,
+    make_recognizer: Callable[[Header], MultiDancerRecognizer] = a_recognizer,
 ) -> Replay:
     """On a thread, with real time."""
     return Replay(

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dancetype.engine.media.recording import read_recording
 from dancetype.stream.messages import PredictionMessage, SourceMessage, parse_message
-from dancetype.stream.sinks.take import read_take
-from tests.stream.sinks.takes import STARTED, about, walk
+from tests.engine.recordings import STARTED, header, walk
 from tests.testbed.command import CHECKOUT, Command, Message, is_prediction
 
 HEAVY = {"cv2", "mediapipe"}
@@ -50,7 +50,7 @@ def test_a_run_that_was_recorded_and_stopped_is_replayed_with_the_same_answers(
         assert command.code == 0
     live = predictions(command.messages)
     (file,) = takes.iterdir()
-    take = read_take(file)
+    take = read_recording(file)
     assert len(take.messages) == len(command.messages)
     assert file.stat().st_size < 2**17
 
@@ -73,8 +73,8 @@ def test_a_run_that_was_recorded_and_stopped_is_replayed_with_the_same_answers(
 
 
 def test_two_sources_are_replayed_side_by_side_at_the_pace_asked_for(tmp_path: Path) -> None:
-    walk(about("left"), seconds=4).save(tmp_path / "a.npz")
-    walk(about("right", started=STARTED + 2), seconds=4).save(tmp_path / "b.npz")
+    walk(header("left"), seconds=4).save(tmp_path / "a.npz")
+    walk(header("right", started=STARTED + 2), seconds=4).save(tmp_path / "b.npz")
     said, messages = replay(tmp_path, "--speed", "8", messages=tmp_path / "replay.jsonl")
     first = {
         name: next(each for each in predictions(messages) if each.source == name)
@@ -85,3 +85,21 @@ def test_two_sources_are_replayed_side_by_side_at_the_pace_asked_for(tmp_path: P
     states = [message.state.value for message in messages if isinstance(message, SourceMessage)]
     assert sorted(states) == sorted(["connecting", "running", "ended"] * 2)
     assert "left: no prediction is of a frame that one was recorded of" in said
+
+
+def test_what_record_has_recorded_is_replayed_and_classified(
+    sample_clip: Path, pose_model: Path, tmp_path: Path
+) -> None:
+    words = (f"clip={sample_clip}", "--genre", "HO", "--dancer", "Ann", "--seconds", "3")
+    subprocess.run(
+        [sys.executable, "-m", "dancetype", "record", *words, "--out", str(tmp_path / "tracks")],
+        check=True,
+        timeout=120,
+        cwd=CHECKOUT,
+    )
+    _, messages = replay(tmp_path / "tracks", "--speed", "0", messages=tmp_path / "replay.jsonl")
+    last = predictions(messages)[-1]
+    assert last.source == "clip"
+    assert last.window > 2
+    assert last.image is not None
+    assert last.image.width > 100

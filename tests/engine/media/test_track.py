@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dancetype.engine.errors import FileError
-from dancetype.engine.landmarks import Landmarks
-from dancetype.engine.media import track as track_module
+from dancetype.engine.landmarks import OF_COCO, Landmarks
+from dancetype.engine.media import recording as recording_module
+from dancetype.engine.media.recording import Body, compact_body, full_body, read_recording
 from dancetype.engine.media.track import NOT_DANCING, Track, read_track, read_tracks, stacked
 from dancetype.engine.skeleton import JOINTS
+from tests.engine.recordings import header, recording_of, walk
+from tests.engine.walkers import Walker
 
 RANDOM = np.random.default_rng(0)
 WORLD = RANDOM.normal(0, 0.5, (40, 33, 3)).astype(np.float32)
@@ -39,17 +43,10 @@ def track(
     *, genre: str = "PO", missing: slice = slice(0), times: Any = TIMES, **more: Any
 ) -> Track:
     """A track with nobody in the frames `missing`."""
-    world = WORLD[: len(times)].copy()
-    world[missing] = np.nan
-    return Track(
-        "clip",
-        genre,
-        np.asarray(times),
-        world,
-        IMAGE[: len(times)],
-        VISIBILITY[: len(times)],
-        **more,
-    )
+    world, image, visibility = (part[: len(times)].copy() for part in (WORLD, IMAGE, VISIBILITY))
+    for part in (world, image, visibility):
+        part[missing] = np.nan
+    return Track("clip", genre, np.asarray(times), world, image, visibility, **more)
 
 
 def test_a_track_holds_times_in_seconds_and_joints_as_a_pose_does(tmp_path: Path) -> None:
@@ -202,9 +199,9 @@ def test_no_frames_are_stacked_to_empty_arrays() -> None:
         ({"dancer": ["Ann", "Bea"]}, "dancer is no text"),
         ({"genre": "tango"}, "'tango' is none of the genres"),
         ({"genre": ""}, "'' is none of the genres"),
-        ({"start_s": "soon"}, "not a landmark track"),
-        ({"world": np.full((40, 33, 3), None)}, "not a landmark track"),
-        ({"world": np.full((40, 33, 3), "far")}, "not a landmark track"),
+        ({"start_s": "soon"}, "not a recording"),
+        ({"world": np.full((40, 33, 3), None)}, "not a recording"),
+        ({"world": np.full((40, 33, 3), "far")}, "not a recording"),
     ],
 )
 def test_a_track_that_does_not_hold_together_is_refused_by_its_name(
@@ -217,7 +214,7 @@ def test_a_track_that_does_not_hold_together_is_refused_by_its_name(
 def test_a_lone_array_is_no_track(tmp_path: Path) -> None:
     with (tmp_path / "clip.npz").open("wb") as file:
         np.save(file, WORLD)
-    with pytest.raises(FileError, match="not a landmark track"):
+    with pytest.raises(FileError, match="not a recording"):
         read_track(tmp_path / "clip.npz")
 
 
@@ -227,7 +224,7 @@ def test_a_small_file_that_unpacks_to_all_memory_is_refused_before_it_does(
     path = tmp_path / "clip.npz"
     np.savez_compressed(path, world=np.zeros((40_000, 33, 3), np.float32))
     assert path.stat().st_size < 100_000
-    monkeypatch.setattr(track_module, "_MOST_BYTES", 10_000_000)
+    monkeypatch.setattr(recording_module, "_MAX_BYTES", 10_000_000)
     monkeypatch.setattr(np, "load", lambda *arguments, **options: pytest.fail("unpacked"))
     with pytest.raises(FileError, match=r"clip\.npz: .*unpacks to 15[0-9]{6} bytes, more than"):
         read_track(path)
@@ -253,6 +250,48 @@ def test_a_damaged_file_is_read_or_refused(
     except FileError:
         return
     assert read.joints.shape == (2, 17, 3)
+
+
+def test_a_track_of_the_older_format_is_also_a_recording(tmp_path: Path) -> None:
+    world = WORLD.copy()
+    world[3] = np.nan
+    recording = read_recording(write(tmp_path, world=world, start_s=2.5))
+    assert (recording.header.source, recording.header.genre) == ("clip", "PO")
+    assert (recording.header.sequence, recording.header.sequence_start) == (SEQUENCE, 2.5)
+    frames = list(recording.frames())
+    assert [time for time, _ in frames] == pytest.approx(np.arange(40) * 0.033)
+    assert [len(people) for _, people in frames] == [1, 1, 1, 0, *[1] * 36]
+    np.testing.assert_array_equal(frames[7][1][0].world, WORLD[7])
+    np.testing.assert_array_equal(frames[7][1][0].image, IMAGE[7])
+    np.testing.assert_array_equal(frames[7][1][0].visibility, VISIBILITY[7])
+
+
+@pytest.mark.parametrize("encode", [compact_body, full_body])
+def test_the_track_of_several_dancers_is_that_of_the_one_seen_most_often(
+    tmp_path: Path, encode: Callable[[Landmarks], Body | None]
+) -> None:
+    left, right = Walker(x=-2), Walker(x=2)
+    frames = []
+    for index in range(60):
+        people = [each.at(index / 10) for each in ((right, left) if index % 2 else (left, right))]
+        frames.append((index / 10, people if index < 20 else people[index % 2 :][:1]))
+    made = recording_of(frames, header(people=2, genre="HO", dancer="Ann"), encode=encode)
+    made.save(tmp_path / "pair.npz")
+    read = read_track(tmp_path / "pair.npz")
+    assert (read.name, read.genre, read.dancer, read.poses) == ("pair", "HO", "Ann", 60)
+    for index in (0, 1, 30, 59):
+        there = left.at(index / 10)
+        joints = list(OF_COCO)
+        np.testing.assert_allclose(read.world[index, joints], there.world[joints], atol=6e-5)
+        np.testing.assert_allclose(
+            read.image[index, joints, :2], there.image[joints, :2], atol=6e-5
+        )
+
+
+def test_a_recording_without_a_label_cannot_be_trained_on(tmp_path: Path) -> None:
+    walk(header()).save(tmp_path / "stage.npz")
+    with pytest.raises(FileError, match=r"stage\.npz: '' is none of the genres.*dancetype record"):
+        read_track(tmp_path / "stage.npz")
 
 
 def test_a_folder_is_read_by_name_and_without_what_was_broken_off(tmp_path: Path) -> None:

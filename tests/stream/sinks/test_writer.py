@@ -6,19 +6,19 @@ from threading import Event, Thread
 
 import pytest
 
-from dancetype.stream.sinks.take import Take, read_take
-from dancetype.stream.sinks.writer import MOST_WAITING, Keeper
-from tests.stream.sinks.takes import STARTED, about, walk
+from dancetype.engine.media.recording import Recording, read_recording
+from dancetype.stream.sinks.writer import MAX_WAITING, RecordingWriter
+from tests.engine.recordings import STARTED, header, walk
 
 
-def starting(seconds: float, source: str = "stage") -> Callable[[], Take]:
-    take = walk(about(source, started=STARTED + seconds), seconds=0.5)
+def starting(seconds: float, source: str = "stage") -> Callable[[], Recording]:
+    take = walk(header(source, started=STARTED + seconds), seconds=0.5)
     return lambda: take
 
 
 def kept(folder: Path) -> list[float]:
     """When the takes in a folder start, by name."""
-    return [read_take(path).about.started - STARTED for path in sorted(folder.iterdir())]
+    return [read_recording(path).header.started - STARTED for path in sorted(folder.iterdir())]
 
 
 class Disk:
@@ -29,8 +29,8 @@ class Disk:
         self.asked: list[float] = []
         self.came = Event()
 
-    def save(self, take: Take, path: Path) -> None:
-        self.asked.append(take.about.started - STARTED)
+    def save(self, take: Recording, path: Path) -> None:
+        self.asked.append(take.header.started - STARTED)
         try:
             if len(self.asked) <= self._refuses:
                 raise OSError(errno.ENOSPC, "No space left on device")
@@ -41,22 +41,22 @@ class Disk:
 
 def keep(folder: Path, disk: Disk, seconds: Sequence[float]) -> None:
     """Puts takes one after the other, each once the disk was asked for the one before."""
-    keeper = Keeper(folder, save=disk.save)
-    keeper.start()
+    writer = RecordingWriter(folder, save=disk.save)
+    writer.start()
     for each in seconds:
         disk.came.clear()
-        keeper.put(starting(each))
+        writer.put(starting(each))
         assert disk.came.wait(10)
-    keeper.close(10)
+    writer.close(10)
 
 
 def test_names_sort_by_time_and_say_the_source_and_none_is_taken_twice(tmp_path: Path) -> None:
     for _ in range(2):
-        keeper = Keeper(tmp_path)
-        keeper.start()
+        writer = RecordingWriter(tmp_path)
+        writer.start()
         for seconds, source in ((0, "stage"), (0, "left"), (300, "left")):
-            keeper.put(starting(seconds, source))
-        keeper.close(10)
+            writer.put(starting(seconds, source))
+        writer.close(10)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "20251124-160000-left-001.npz",
         "20251124-160000-left-002.npz",
@@ -76,18 +76,20 @@ def test_a_full_disk_is_told_once_and_what_waited_is_written_when_it_has_room(
     assert disk.asked == [0, 0, 0, 300, 600]
     assert kept(tmp_path) == [0, 300, 600]
     first, *rest = (record.getMessage() for record in caplog.records)
-    assert first == f"{tmp_path}: takes cannot be written: No space left on device (said once)"
-    assert rest == [f"kept {path}" for path in sorted(tmp_path.iterdir())]
+    assert (
+        first == f"{tmp_path}: recordings cannot be written: No space left on device (logged once)"
+    )
+    assert rest == [f"recorded {path}" for path in sorted(tmp_path.iterdir())]
 
 
 def test_a_folder_that_comes_back_gets_what_it_missed(tmp_path: Path) -> None:
     folder, disk = tmp_path / "stick", Disk(refuses=0)
-    keeper = Keeper(folder, save=disk.save)
-    keeper.start()
-    keeper.put(starting(0))
+    writer = RecordingWriter(folder, save=disk.save)
+    writer.start()
+    writer.put(starting(0))
     assert disk.came.wait(10)
     folder.mkdir()
-    keeper.close(10)
+    writer.close(10)
     assert kept(folder) == [0]
 
 
@@ -96,10 +98,10 @@ def test_of_too_many_that_wait_the_oldest_is_dropped_and_that_is_told(
 ) -> None:
     disk = Disk(refuses=10**6)
     with caplog.at_level(logging.ERROR):
-        keep(tmp_path, disk, range(MOST_WAITING + 2))
+        keep(tmp_path, disk, range(MAX_WAITING + 2))
     told = [record.getMessage() for record in caplog.records]
-    assert sum("the oldest take that was not yet written is dropped" in each for each in told) == 2
-    assert told[-1] == f"{tmp_path}: takes that could not be written and are lost: {MOST_WAITING}"
+    assert sum("the oldest unwritten recording is dropped" in each for each in told) == 2
+    assert told[-1] == f"{tmp_path}: recordings that could not be written: {MAX_WAITING}"
     assert disk.asked[-1] == 2
     assert list(tmp_path.iterdir()) == []
 
@@ -109,35 +111,35 @@ def test_a_disk_that_hangs_holds_up_neither_who_puts_nor_the_end(
 ) -> None:
     asked, let_go = Event(), Event()
 
-    def hang(take: Take, path: Path) -> None:
+    def hang(take: Recording, path: Path) -> None:
         asked.set()
         let_go.wait(10)
 
-    keeper = Keeper(tmp_path, save=hang)
-    keeper.start()
-    keeper.put(starting(0))
+    writer = RecordingWriter(tmp_path, save=hang)
+    writer.start()
+    writer.put(starting(0))
     assert asked.wait(10)
-    keeper.put(starting(300))
+    writer.put(starting(300))
     with caplog.at_level(logging.ERROR):
-        closing = Thread(target=keeper.close, args=(0.01,))
+        closing = Thread(target=writer.close, args=(0.01,))
         closing.start()
         closing.join(5)
         assert not closing.is_alive()
-    assert "could not be written and are lost: 2" in caplog.text
+    assert "recordings that could not be written: 2" in caplog.text
     let_go.set()
 
 
 def test_a_take_that_cannot_be_made_is_logged_and_takes_no_other_with_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def crash() -> Take:
+    def crash() -> Recording:
         raise RuntimeError("a bug")
 
-    keeper = Keeper(tmp_path)
-    keeper.start()
+    writer = RecordingWriter(tmp_path)
+    writer.start()
     with caplog.at_level(logging.ERROR):
-        keeper.put(crash)
-        keeper.put(starting(0))
-        keeper.close(10)
+        writer.put(crash)
+        writer.put(starting(0))
+        writer.close(10)
     assert "a bug" in caplog.text
     assert kept(tmp_path) == [0]

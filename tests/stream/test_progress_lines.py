@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from dancetype.stream.record.progress import ProgressLines
+from dancetype.stream.progress_lines import ProgressLines
 
 
 class Clock:

@@ -2,7 +2,7 @@ import pytest
 
 from dancetype.engine.errors import SettingsError
 from dancetype.engine.genres import GENRES
-from dancetype.stream.record.label import Label
+from dancetype.stream.recording_run import Label
 
 
 @pytest.mark.parametrize(("code", "name"), GENRES.items())

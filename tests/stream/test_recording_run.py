@@ -1,25 +1,50 @@
+import asyncio
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from threading import Event, Semaphore
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dancetype.engine.errors import SourceError
+from dancetype.engine.errors import SourceError, SourceUnavailableError
 from dancetype.engine.landmarks import Landmarks
+from dancetype.engine.media.recording import Recording
 from dancetype.engine.media.track import Track, read_tracks
-from dancetype.stream.record.label import Label
-from dancetype.stream.record.studio import Studio
+from dancetype.stream.recording_run import Label, RecordingRun
+from dancetype.stream.session import Session
 from dancetype.stream.sources.base import Frame, Source
 from dancetype.stream.sources.uri import SourceUri, parse_uri
-from tests.stream.record.test_recording import FakeEstimator, frame
 
 MakeVideo = Callable[..., Path]
 Step = Frame | Exception | Callable[[], object]
+
+
+def frame(time: float, *, index: int = 0, epoch: int = 0, brightness: int = 9) -> Frame:
+    return Frame(np.full((2, 2, 3), brightness, np.uint8), time, index, epoch)
+
+
+class FakeEstimator:
+    """Sees somebody in every frame that is not black."""
+
+    closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.closed = True
+
+    def people(self, image: NDArray[np.uint8], time: float) -> list[Landmarks]:
+        somebody = np.full((33, 3), time, np.float32)
+        return [Landmarks(somebody, somebody, somebody[:, 0])] if image.any() else []
+
+    def reset(self, reason: str) -> None:
+        pass
+
 
 CAMERA = {"cam": parse_uri("0")}
 
@@ -45,9 +70,9 @@ class Stage:
         looked = self._looked
 
         class Looking(FakeEstimator):
-            def landmarks(self, image: NDArray[np.uint8], time: float) -> Landmarks | None:
+            def people(self, image: NDArray[np.uint8], time: float) -> list[Landmarks]:
                 looked.release()
-                return super().landmarks(image, time)
+                return super().people(image, time)
 
         return Looking()
 
@@ -67,16 +92,16 @@ class Stage:
 
 
 @pytest.fixture
-def perform(tmp_path: Path) -> Iterator[Callable[..., Studio]]:
+def perform(tmp_path: Path) -> Iterator[Callable[..., RecordingRun]]:
     """Records one camera that follows a script, into a folder `out`."""
     stages: list[Stage] = []
     # A shell that runs the tests in the background has SIGINT ignored.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    def perform(script: Iterable[Step], *, seconds: float = 100.0, **times: Any) -> Studio:
+    def perform(script: Iterable[Step], *, seconds: float = 100.0, **times: Any) -> RecordingRun:
         stages.append(Stage(script))
         (tmp_path / "out").mkdir()
-        studio = Studio(
+        recording = RecordingRun(
             Label("BR", "Ann"),
             tmp_path / "out",
             make_estimator=stages[-1].estimator,
@@ -84,8 +109,8 @@ def perform(tmp_path: Path) -> Iterator[Callable[..., Studio]]:
             open_live=stages[-1].open,
             **times,
         )
-        studio.record(CAMERA)
-        return studio
+        asyncio.run(recording.run(CAMERA))
+        return recording
 
     yield perform
     for stage in stages:
@@ -112,27 +137,27 @@ def only(out: Path) -> Track:
 
 
 def test_what_a_live_source_showed_before_an_interrupt_is_kept(
-    perform: Callable[..., Studio], out: Path, capsys: pytest.CaptureFixture[str]
+    perform: Callable[..., RecordingRun], out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    studio = perform([*dance(20), interrupt])
+    recording = perform([*dance(20), interrupt])
     track = only(out)
     assert (track.genre, track.dancer, len(track.times)) == ("BR", "Ann", 20)
     np.testing.assert_allclose(track.times, np.arange(20) / 10)
-    assert not studio.failed
+    assert not recording.failed
     said = capsys.readouterr()
     assert "1.9 s, somebody in sight in 100% of 20 frames" in said.out
     assert said.err == ""
 
 
 def test_a_camera_that_does_not_answer_is_told_as_stuck_and_what_it_showed_is_kept(
-    perform: Callable[..., Studio], out: Path
+    perform: Callable[..., RecordingRun], out: Path
 ) -> None:
     assert perform([*dance(20), interrupt]).stuck
     assert only(out).poses == 20
 
 
 def test_the_file_is_named_after_the_moment_the_source_and_the_label(
-    perform: Callable[..., Studio], out: Path
+    perform: Callable[..., RecordingRun], out: Path
 ) -> None:
     perform([*dance(30)], seconds=2.0)
     (path,) = out.iterdir()
@@ -142,14 +167,14 @@ def test_the_file_is_named_after_the_moment_the_source_and_the_label(
 
 
 def test_a_live_source_is_recorded_for_as_long_as_asked(
-    perform: Callable[..., Studio], out: Path
+    perform: Callable[..., RecordingRun], out: Path
 ) -> None:
     assert not perform([*dance(30)], seconds=2.0).failed
     assert len(only(out).times) == 20
 
 
 def test_of_a_source_in_which_nobody_was_seen_nothing_is_kept(
-    perform: Callable[..., Studio], out: Path, capsys: pytest.CaptureFixture[str]
+    perform: Callable[..., RecordingRun], out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert perform([*dance(20, brightness=0), interrupt]).failed
     assert list(out.iterdir()) == []
@@ -157,7 +182,7 @@ def test_of_a_source_in_which_nobody_was_seen_nothing_is_kept(
 
 
 def test_of_a_source_that_gave_no_frame_nothing_is_kept(
-    perform: Callable[..., Studio], out: Path, capsys: pytest.CaptureFixture[str]
+    perform: Callable[..., RecordingRun], out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert perform([interrupt]).failed
     assert list(out.iterdir()) == []
@@ -165,7 +190,7 @@ def test_of_a_source_that_gave_no_frame_nothing_is_kept(
 
 
 def test_a_source_that_is_mostly_empty_is_kept_with_a_warning(
-    perform: Callable[..., Studio], out: Path, capsys: pytest.CaptureFixture[str]
+    perform: Callable[..., RecordingRun], out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     script = [*dance(20), *dance(30, start=60, brightness=0), interrupt]
     assert not perform(script).failed
@@ -179,7 +204,7 @@ def test_a_source_that_is_mostly_empty_is_kept_with_a_warning(
     ids=["short", "in short parts"],
 )
 def test_less_than_a_window_is_kept_with_a_warning(
-    perform: Callable[..., Studio],
+    perform: Callable[..., RecordingRun],
     out: Path,
     capsys: pytest.CaptureFixture[str],
     script: list[Step],
@@ -190,37 +215,52 @@ def test_less_than_a_window_is_kept_with_a_warning(
 
 
 def test_a_camera_that_fails_for_good_is_told_and_what_it_showed_before_is_kept(
-    perform: Callable[..., Studio], out: Path, capsys: pytest.CaptureFixture[str]
+    perform: Callable[..., RecordingRun], out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert perform([*dance(20), SourceError("a fuse has blown")]).failed
     assert only(out).poses >= 19
     assert capsys.readouterr().err == "error: cam: a fuse has blown; what came before is kept\n"
 
 
+def test_a_camera_that_breaks_off_and_comes_back_is_recorded_in_one_file(
+    perform: Callable[..., RecordingRun], out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    later = [frame(60 + n / 10, index=n, epoch=1) for n in range(20)]
+    script = [*dance(20), SourceUnavailableError("broken off"), *later, interrupt]
+    assert not perform(script).failed
+    track = only(out)
+    assert len(track.times) == track.poses >= 39
+    assert np.diff(track.times).max() > 8
+    assert capsys.readouterr().err.startswith("warning: cam: broken off; trying again in ")
+
+
 def test_a_camera_that_is_not_there_fails_with_its_reason_alone(
-    perform: Callable[..., Studio], out: Path, capsys: pytest.CaptureFixture[str]
+    perform: Callable[..., RecordingRun], out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert perform([SourceError("no webcam 0")]).failed
     assert capsys.readouterr().err == "error: cam: no webcam 0\n"
 
 
 def test_a_camera_that_says_nothing_is_not_waited_for_much_longer_than_asked(
-    perform: Callable[..., Studio], out: Path
+    perform: Callable[..., RecordingRun], out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = [1000.0]
+    limits: list[float | None] = []
 
-    def sleep(seconds: float) -> None:
-        now[0] += seconds
+    async def run(session: Session, *, seconds: float | None, signals: object) -> None:
+        limits.append(seconds)
 
-    assert perform([], seconds=20.0, clock=lambda: now[0], sleep=sleep).failed
-    assert now[0] - 1000 == pytest.approx(30, abs=0.5)
+    monkeypatch.setattr(Session, "run", run)
+    assert perform([], seconds=20.0).failed
+    assert limits == [30]
 
 
-def record_files(out: Path, *files: Path, estimator: type[FakeEstimator] = FakeEstimator) -> Studio:
+def record_files(
+    out: Path, *files: Path, estimator: type[FakeEstimator] = FakeEstimator
+) -> RecordingRun:
     out.mkdir(exist_ok=True)
-    studio = Studio(Label("none", "Ann"), out, make_estimator=estimator)
-    studio.record({file.stem: parse_uri(str(file)) for file in files})
-    return studio
+    recording = RecordingRun(Label("none", "Ann"), out, make_estimator=estimator)
+    asyncio.run(recording.run({file.stem: parse_uri(str(file)) for file in files}))
+    return recording
 
 
 def test_each_file_makes_a_track_of_its_name(out: Path, make_video: MakeVideo) -> None:
@@ -254,10 +294,10 @@ def test_of_a_file_that_is_interrupted_and_those_after_it_nothing_is_kept(
     out: Path, make_video: MakeVideo, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Interrupting(FakeEstimator):
-        def landmarks(self, image: NDArray[np.uint8], time: float) -> Landmarks | None:
+        def people(self, image: NDArray[np.uint8], time: float) -> list[Landmarks]:
             if time > 1:
-                raise KeyboardInterrupt
-            return super().landmarks(image, time)
+                interrupt()
+            return super().people(image, time)
 
     files = [make_video("a.mp4"), make_video("b.mp4", frames=20, fps=10), make_video("c.mp4")]
     assert record_files(out, *files, estimator=Interrupting).failed
@@ -273,9 +313,9 @@ def test_a_folder_that_cannot_be_written_to_is_told(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def disk_full(track: Track, path: Path) -> None:
+    def disk_full(recording: Recording, path: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Track, "save", disk_full)
+    monkeypatch.setattr(Recording, "save", disk_full)
     assert record_files(out, make_video("a.mp4")).failed
     assert "a-none-Ann.npz: cannot be written: No space left" in capsys.readouterr().err

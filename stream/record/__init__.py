@@ -1,1 +1,0 @@
-"""Keeping what was seen: joints, never a picture."""
