@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from dancetype.app import load_camera
 from dancetype.cli.options import with_settings
 from dancetype.engine.errors import SettingsError
 from dancetype.stream.fleet.cameras import CamerasFile
@@ -56,6 +55,7 @@ def fleet(
 
 
 async def _run(settings: Settings, file: CamerasFile, ray: Any) -> None:
+    from dancetype.app import load_camera
     from dancetype.sinks import page_outlet
     from dancetype.stream.clock import Clock
     from dancetype.stream.fleet.cluster import RayCluster
