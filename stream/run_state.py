@@ -15,7 +15,7 @@ from dancetype.stream.messages import (
     SourceMessage,
     SourceState,
 )
-from dancetype.stream.sinks.base import Sink
+from dancetype.stream.sink import Sink
 
 SILENT: Final = "silent"
 """Status in the history of a source from which no predictions come."""

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from dancetype.stream.clock import Clock
 from dancetype.stream.message_builder import MessageBuilder
 from dancetype.stream.pipeline import Event
-from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sink import SinkFanOut
 
 _JOIN_TIMEOUT: Final = 0.8
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)

@@ -14,7 +14,7 @@ from dancetype.stream.fleet.report import Report, make_report
 from dancetype.stream.run_state import RunState
 from dancetype.stream.session import EventThreads, Session
 from dancetype.stream.settings import Settings
-from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.log import LogSink, configure, masked_text
 from dancetype.stream.sinks.mqtt import MqttSink
 from dancetype.stream.system import filter_native_stderr, limit_malloc_arenas

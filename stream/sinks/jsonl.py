@@ -6,7 +6,7 @@ from typing import Self
 
 from dancetype.engine.errors import SinkError
 from dancetype.stream.messages import Message
-from dancetype.stream.sinks.base import Sink
+from dancetype.stream.sink import Sink
 
 
 class JsonlSink(Sink):

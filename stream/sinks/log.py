@@ -14,7 +14,7 @@ from structlog.typing import Processor
 from dancetype.engine.errors import printable
 from dancetype.stream.messages import Message, SourceMessage, SourceState
 from dancetype.stream.run_state import RunState
-from dancetype.stream.sinks.base import Sink
+from dancetype.stream.sink import Sink
 
 _log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 from dancetype.engine.rolling import Status
 from dancetype.stream.messages import Message, PredictionMessage, SourceState
 from dancetype.stream.run_state import RunState
-from dancetype.stream.sinks.base import Sink
+from dancetype.stream.sink import Sink
 from dancetype.stream.web.pages import Page, unauthorised
 
 _Label = TypeVar("_Label", bound=str)

@@ -20,8 +20,8 @@ from paho.mqtt.properties import Properties
 from dancetype.stream.capture.backoff import Backoff
 from dancetype.stream.latest_queue import LatestQueue
 from dancetype.stream.messages import Message, PredictionMessage, SourceMessage, SourceState
+from dancetype.stream.sink import Sink
 from dancetype.stream.sinks.addresses import resolve
-from dancetype.stream.sinks.base import Sink
 from dancetype.stream.sinks.broker import Broker, explained, parse_broker, refused, tls_context
 from dancetype.stream.sinks.homeassistant import (
     BIRTH,

@@ -19,8 +19,8 @@ from dancetype.stream.messages import (
     SourceMessage,
     SourceState,
 )
+from dancetype.stream.sink import Sink
 from dancetype.stream.sinks.addresses import Address, resolve
-from dancetype.stream.sinks.base import Sink
 
 _log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from dancetype.stream.messages import (
     SourceState,
 )
 from dancetype.stream.run_state import RunState
-from dancetype.stream.sinks.base import Sink
+from dancetype.stream.sink import Sink
 
 _WORDS: Final = {
     Status.WARMING_UP: "warming up",

@@ -19,7 +19,7 @@ from websockets.http11 import Request, Response
 from dancetype.engine.errors import SinkError
 from dancetype.stream.clock import Clock
 from dancetype.stream.messages import Message
-from dancetype.stream.sinks.base import Sink
+from dancetype.stream.sink import Sink
 from dancetype.stream.web.access import Access
 from dancetype.stream.web.client import Client, Ending, LatestMessages, Limits
 from dancetype.stream.web.limiter import ConnectionLimiter

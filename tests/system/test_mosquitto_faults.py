@@ -7,7 +7,7 @@ from time import monotonic
 from aiomqtt import Client
 
 from dancetype.stream.messages import parse_message
-from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.mqtt import MqttSink
 from tests.system.conftest import Figure
 from tests.testbed.fault_proxy import Fault, FaultProxy
