@@ -26,11 +26,7 @@ _MAX_BLOCKED: Final = 3
 
 
 def patience(stall: float) -> float:
-    """Return for how many seconds a source may wait for its camera before it is abandoned.
-
-    Args:
-        stall: Seconds without a frame after which a live source counts as stalled.
-    """
+    """Return for how many seconds a source may wait for its camera before it is abandoned."""
     return stall + 1.5 * _GRACE
 
 
@@ -51,6 +47,9 @@ class SourceWatchdog:
         stall: Seconds without a frame after which a live source counts as stalled.
         backoff: Delays between retries; one on `clock` if None.
         name: Name of the source, for its threads.
+
+    Attributes:
+        epoch: Number of the current start of the source, from 0.
     """
 
     def __init__(
@@ -75,26 +74,23 @@ class SourceWatchdog:
         self._stall = stall
         self._backoff = backoff or Backoff(clock)
         self._name = name
-        self._epoch = 0
+        self.epoch = 0
         self._readers: list[Reader] = []
         self._reporting = Lock()
         self._state = SourceState.CONNECTING
         self._watched: int | None = None
         self._begun: float | None = None
 
-    @property
-    def epoch(self) -> int:
-        """Number of the current start of the source, from 0."""
-        return self._epoch
-
     def run(self) -> None:
         """Keep the source running until its end or until it is time to stop."""
         while self._start():
-            self._epoch += 1
+            self.epoch += 1
 
     def join(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds for all readers; return False if a thread still runs."""
-        return all(reader.join(timeout / len(self._readers)) for reader in self._readers)
+        for reader in self._readers:
+            reader.join(timeout / len(self._readers))
+        return not any(reader.is_alive() for reader in self._readers)
 
     def _start(self) -> bool:
         """Run one epoch of the source; return False if it was the last."""
@@ -117,18 +113,18 @@ class SourceWatchdog:
         return ended and self._loop
 
     def _reader(self) -> Reader:
-        self._readers = [reader for reader in self._readers if reader.alive]
+        self._readers = [reader for reader in self._readers if reader.is_alive()]
         if len(self._readers) >= _MAX_BLOCKED:
             raise SourceUnavailableError(
                 "it holds on to every try and answers none; unplug it or restart it",
                 Fault.TIMED_OUT,
             )
-        self._watched, self._begun = self._epoch, None
+        self._watched, self._begun = self.epoch, None
         reader = Reader(
-            self._epoch,
+            self.epoch,
             self._open_source,
             self._slot,
-            on_first=partial(self._begin, self._epoch),
+            on_first=partial(self._begin, self.epoch),
             wait=self._wait,
             clock=self._clock,
             name=f"read {self._name}",
@@ -145,12 +141,8 @@ class SourceWatchdog:
                 self._report(SourceState.RUNNING)
 
     def _watch(self, reader: Reader) -> bool:
-        """Watch a reader until it ends; return True if it reached the end of the source.
-
-        Raises:
-            SourceError: The source cannot be read, or no longer.
-        """
-        while not reader.join(_TICK):
+        """Watch a reader until it ends; return True if it reached the end of the source."""
+        while reader.is_alive():
             if self._wait(0):
                 return False
             if self._begun is not None:
@@ -159,6 +151,7 @@ class SourceWatchdog:
                 raise SourceUnavailableError(
                     f"no picture within {_LONGEST_OPENING:g} s", Fault.TIMED_OUT
                 )
+            reader.join(_TICK)
         if reader.error:
             raise reader.error
         return reader.ended
@@ -182,7 +175,7 @@ class SourceWatchdog:
         with self._reporting:
             # A reader that was abandoned and returns only now is ignored.
             self._watched = None
-            self._slot.begin(self._epoch + 1)
+            self._slot.begin(self.epoch + 1)
             self._report(state, reason, fault, final=final)
 
     def _report(
@@ -194,4 +187,4 @@ class SourceWatchdog:
         final: bool = False,
     ) -> None:
         self._state = state
-        self._on_event(StateChanged(state, self._epoch, reason, fault, final))
+        self._on_event(StateChanged(state, self.epoch, reason, fault, final))
