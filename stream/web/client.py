@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -52,10 +52,8 @@ class Limits:
 class Ending(StrEnum):
     """How a client's connection ended."""
 
-    LEFT = "left"
+    CLOSED = "closed"
     """The client or the server closed it."""
-    SHUT_OUT = "shut_out"
-    """The client sent something that is not a request."""
     NO_TOKEN = "no_token"
     """The client did not send the right token."""
     CUT_OFF = "cut_off"
@@ -119,7 +117,7 @@ def _replace(texts: dict[str, str], kind: str, text: str) -> bool:
 
 
 class _StuckError(Exception):
-    """Nothing has got through for too long."""
+    """A message did not get through in time."""
 
 
 class Client:
@@ -179,7 +177,7 @@ class Client:
 
     async def run(self) -> Ending:
         """Serve the client until the connection is closed, and return how it ended."""
-        ending = Ending.LEFT
+        ending = Ending.CLOSED
         try:
             await self._admit()
             async with asyncio.TaskGroup() as tasks:
@@ -195,18 +193,18 @@ class Client:
             ending = Ending.CUT_OFF
         except* CloseClient as group:
             reason = _first(group)
-            ending = Ending.NO_TOKEN if reason.code == NO_TOKEN else Ending.SHUT_OUT
-            await self._close(reason)
+            ending = Ending.NO_TOKEN if reason.code == NO_TOKEN else Ending.CLOSED
+            _log.debug("closing a client: %s", reason)
+            # A close frame waits behind full buffers, and its own time-out with it.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSE_TIMEOUT):
+                    await self._connection.close(reason.code, reason.reason)
         finally:
             self._connection.transport.abort()
         return ending
 
     async def _admit(self) -> None:
-        """Wait for the token, if one is needed, and send the snapshot.
-
-        Raises:
-            CloseClient: The token does not come, or is wrong.
-        """
+        """Wait for the token, if one is needed, and send the snapshot."""
         if not self._access.authorises(self._authorization):
             if bearer(self._authorization) is not None:
                 raise _no_token()
@@ -219,7 +217,7 @@ class Client:
                 raise _no_token()
             self._apply(hello)
         self._admitted = True
-        self._send_snapshot(self._latest)
+        self._send_snapshot()
 
     def _apply(self, request: Request) -> None:
         if isinstance(request, Hello):
@@ -232,24 +230,19 @@ class Client:
         before, self._sources = self._sources, request.sources or frozenset()
         if self._sources:
             self._outbox.keep(self._sources)
-        self._send_snapshot(
-            message for message in self._latest if before and message[0] not in before
-        )
+        if before:
+            self._send_snapshot(omit=before)
 
-    def _send_snapshot(self, messages: Iterable[tuple[str, str, str]]) -> None:
-        for source, kind, text in messages:
-            self.put(source, kind, text)
+    def _send_snapshot(self, omit: Collection[str] = ()) -> None:
+        for source, kind, text in self._latest:
+            if source not in omit:
+                self.put(source, kind, text)
 
     def _wants(self, source: str) -> bool:
         return not self._sources or source in self._sources or source == HEARTBEAT_SOURCE
 
     async def _read(self) -> Request:
-        """Wait for the next request.
-
-        Raises:
-            CloseClient: The message is not a request, or there are too many.
-            ConnectionClosed: The client has gone.
-        """
+        """Wait for the next request."""
         data = await self._connection.recv()
         now = self._clock.monotonic()
         if len(self._request_times) == _MAX_REQUESTS and now - self._request_times[0] < 1:
@@ -260,12 +253,7 @@ class Client:
         return read_request(data)
 
     async def _feed(self) -> None:
-        """Send the messages that could not be sent at once.
-
-        Raises:
-            _StuckError: A message did not get through in time.
-            ConnectionClosed: The client has gone.
-        """
+        """Send the messages that could not be sent at once."""
         while True:
             texts = await self._outbox.take()
             self._feeding = True
@@ -286,13 +274,6 @@ class Client:
             )
             self.put(HEARTBEAT_SOURCE, heartbeat.type, heartbeat.model_dump_json())
 
-    async def _close(self, reason: CloseClient) -> None:
-        _log.debug("closing a client: %s", reason)
-        # A close frame waits behind full buffers, and its own time-out with it.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_TIMEOUT):
-                await self._connection.close(reason.code, reason.reason)
-
 
 def _no_token() -> CloseClient:
     return CloseClient(NO_TOKEN, "token needed")
@@ -304,7 +285,7 @@ def _first(group: BaseExceptionGroup[CloseClient]) -> CloseClient:
 
 
 def _unanswered(group: BaseExceptionGroup[ConnectionClosed]) -> bool:
-    def is_ours(error: BaseException) -> bool:
+    def is_unanswered(error: BaseException) -> bool:
         return (
             isinstance(error, ConnectionClosed)
             and error.rcvd is None
@@ -312,4 +293,4 @@ def _unanswered(group: BaseExceptionGroup[ConnectionClosed]) -> bool:
             and error.sent.code == CloseCode.INTERNAL_ERROR
         )
 
-    return group.subgroup(is_ours) is not None
+    return group.subgroup(is_unanswered) is not None

@@ -7,8 +7,8 @@ from websockets.asyncio.server import Server, ServerConnection
 from websockets.frames import CloseCode
 from websockets.server import ServerProtocol
 
-# Bytes per second. Clients have almost nothing to say, but each ping is answered at once, and a
-# flood of them would keep the process busy.
+# Bytes per second. Clients send almost nothing, but each ping is answered at once, and a flood of
+# them would keep the process busy.
 _MAX_INCOMING: Final = 32_768
 
 
