@@ -35,7 +35,6 @@ class LoadCamera(Protocol):
         self, settings: Settings, clock: Clock, *, loop: bool
     ) -> tuple[Mapping[str, str], Mapping[str, EventThreads]]:
         """Return the names of the genres by code, and the pipeline by the name of the source."""
-        ...
 
 
 class Lease:
@@ -92,7 +91,6 @@ class CameraActor:
         self._lease = Lease(time.monotonic)
         self._stopped = asyncio.Event()
         self._stop_reason = "its supervisor is gone"
-        self._connected: Callable[[], bool] = lambda: False
 
     async def poll(self) -> Report:
         """Renew the lease and return the current report."""
@@ -126,10 +124,11 @@ class CameraActor:
     def _report(self) -> Report:
         import ray
 
+        state, name = self._state, self._assignment.name
         return replace(
-            make_report(self._state.sources.get(self._assignment.camera.name), self._state.now),
+            make_report(state.sources.get(name), state.now),
             node=ray.get_runtime_context().get_node_id(),
-            connected=self._connected(),
+            connected=bool(state.broker_links and state.broker_links().get(name)),
             cpu_seconds=time.process_time(),
             version=version("dancetype"),
         )
@@ -148,7 +147,7 @@ class CameraActor:
             may_connect=self._lease.confirmed,
             clock=clock.monotonic,
         )
-        self._connected = lambda: bool(broker.links) and broker.connected
+        state.broker_links = lambda: broker.links
         async with SinkFanOut([state, LogSink(state), broker]) as outlets:
             session = Session(
                 pipelines,

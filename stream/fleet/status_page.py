@@ -14,7 +14,6 @@ from prometheus_client import (
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from dancetype.stream.fleet.cluster import Resources
 from dancetype.stream.fleet.supervisor import CameraState, Phase, Supervisor
 from dancetype.stream.messages import SourceState
 from dancetype.stream.sinks.log import masked_text
@@ -74,9 +73,9 @@ class StatusPage(Collector):
                     {
                         "name": node.name,
                         "cpus": node.resources.cpus,
-                        "cpus_taken": taken.get(node.id, Resources()).cpus,
+                        "cpus_taken": taken[node.id].cpus,
                         "gpus": node.resources.gpus,
-                        "gpus_taken": taken.get(node.id, Resources()).gpus,
+                        "gpus_taken": taken[node.id].gpus,
                     }
                     for node in self._supervisor.nodes
                 ],
@@ -84,11 +83,7 @@ class StatusPage(Collector):
         )
 
     def ready(self, authorised: bool) -> Page:
-        """Return status 200 if at least one camera delivers frames, else 503.
-
-        Args:
-            authorised: Whether the client may know how many cameras are in which state.
-        """
+        """Return status 200 if at least one camera delivers frames, else 503."""
         cameras = self._supervisor.cameras
         ready = any(each.live for each in cameras)
         body: dict[str, Any] = {"status": "ready" if ready else "not_ready"}
@@ -157,7 +152,7 @@ class StatusPage(Collector):
         for node in self._supervisor.nodes:
             # Nodes with the same address exist where one machine acts as several.
             cores.add_metric([f"{node.name}/{node.id[:6]}"], node.resources.cpus)
-            used.add_metric([f"{node.name}/{node.id[:6]}"], taken.get(node.id, Resources()).cpus)
+            used.add_metric([f"{node.name}/{node.id[:6]}"], taken[node.id].cpus)
         yield from (cores, used)
         yield GaugeMetricFamily(
             "dancetype_fleet_file_broken",

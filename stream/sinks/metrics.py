@@ -47,7 +47,7 @@ class Metrics(Sink):
 
     def __init__(self, *, version: str, recipe: str, provider: str, state: RunState) -> None:
         # A creation time for each histogram would be of no use.
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         build = Info("dancetype_build", "Program and genre model", registry=self._registry)
         build.info({"version": version, "model": recipe, "provider": provider})

@@ -149,11 +149,6 @@ class MqttSink(Sink):
         """Whether each source's connection stands, by source."""
         return {source: link.connected for source, link in self._links.items()}
 
-    @property
-    def connected(self) -> bool:
-        """Whether the connections of all sources stand that have sent a message."""
-        return all(self.links.values())
-
     async def __aexit__(self, *exception: object) -> None:
         """Publish what is left and disconnect, if the broker accepts it in time."""
         await asyncio.gather(*(link.stop() for link in self._links.values()))
@@ -303,11 +298,9 @@ class _Link:
             self._queue.put(self._discovery, payload)
 
     async def _watch(self, client: MqttClient) -> None:
-        """Raise MqttError once the connection is lost, which publishing alone would not notice.
-
-        Home Assistant forgets what was published when it starts, and announces its start.
-        """
+        """Raise MqttError once the connection is lost, which publishing alone would not notice."""
         if self._options.homeassistant:
+            # It forgets what was published when it starts, and announces its start.
             await client.subscribe(BIRTH_TOPIC)
         async for message in client.messages:
             if message.payload == BIRTH.encode():
