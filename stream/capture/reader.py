@@ -19,14 +19,8 @@ class Reader(Thread):
     that has waited long enough abandons it: once the slot has begun another epoch, the thread ends
     by itself as soon as it is unblocked.
 
-    Args:
-        epoch: Epoch of the source.
-        open_source: Opens the source for the given epoch.
-        slot: Slot that receives the frames, if it has begun this epoch.
-        on_first: Called on the thread before the first frame is put.
-        wait: Waits for seconds; returns True if it is time to stop.
-        clock: Monotonic clock in seconds; each frame of a file is due at its time.
-        name: Name of the thread.
+    Before the first frame is put, the thread calls `on_first`. `SourceWatchdog` describes the other
+    parameters.
 
     Attributes:
         live: Whether the source is a live one; False until it is open.

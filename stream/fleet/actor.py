@@ -43,9 +43,6 @@ class Lease:
     Two processes of one camera share a client id, so the broker disconnects the earlier one when
     the later one connects. The earlier one must not reconnect. The later one must, if an earlier
     one that had been cut off from its supervisor displaced it. Polls tell the two apart.
-
-    Args:
-        clock: Monotonic time in seconds.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -76,12 +73,7 @@ class Lease:
 
 
 class CameraActor:
-    """One camera's process. All methods but `__init__` are called on its event loop.
-
-    Args:
-        assignment: The camera.
-        load_camera: Loads the models and makes the pipeline; imported by name in this process.
-    """
+    """One camera's process. All methods but `__init__` are called on its event loop."""
 
     def __init__(self, assignment: Assignment, load_camera: LoadCamera) -> None:
         self._assignment = assignment

@@ -15,15 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 class Fleet:
-    """Keep the cameras of a file running.
-
-    Args:
-        supervisor: Makes the decisions.
-        cluster: Starts the processes.
-        file: File of the cameras.
-        clock: Monotonic time in seconds.
-        sleep: Waits on that clock.
-    """
+    """Keep the cameras of a file running, in processes of a cluster, as a supervisor decides."""
 
     def __init__(
         self,

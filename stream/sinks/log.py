@@ -67,9 +67,6 @@ class LogSink(Sink):
     """Logs the state of each source, one record per change.
 
     Repeated attempts to reconnect and changes of genre are logged at DEBUG.
-
-    Args:
-        state: State of the run.
     """
 
     def __init__(self, state: RunState) -> None:

@@ -57,11 +57,7 @@ def topic_level(name: str) -> str:
 
 
 class GenreTopic:
-    """The text of one source's genre topic: a genre's name, or a status; empty if not running.
-
-    Args:
-        clock: Monotonic clock, in seconds.
-    """
+    """The text of one source's genre topic: a genre's name, or a status; empty if not running."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -69,10 +65,7 @@ class GenreTopic:
         self.text = ""
 
     def update(self, message: Message) -> bool:
-        """Return whether `text` has to be published after `message`.
-
-        It has to if it is new, and again before the broker forgets it.
-        """
+        """Return whether `text` is new after `message`, or the broker would soon forget it."""
         if isinstance(message, PredictionMessage):
             text = message.name or message.status.value
         else:

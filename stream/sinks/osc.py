@@ -64,11 +64,7 @@ def address_part(name: str) -> str:
 
 
 class OscSource:
-    """Translates the messages of one source into OSC.
-
-    Args:
-        source: Name of the source.
-    """
+    """Translates the messages of one source into OSC."""
 
     def __init__(self, source: str) -> None:
         self._base = f"/dancetype/{address_part(source)}"

@@ -37,10 +37,6 @@ class TerminalSink(Sink):
 
     On a terminal this is a live table whose numbers change once a second; elsewhere, such as in a
     log file, it is a line per change.
-
-    Args:
-        console: Console to write to.
-        state: State of the run.
     """
 
     def __init__(self, console: Console, state: RunState) -> None:

@@ -12,11 +12,8 @@ from dancetype.stream.sources.base import Frame
 class FileSource:
     """A video file.
 
-    Args:
-        path: Path of the file.
-        epoch: Epoch of the source.
-        start: Capture time of the first frame in seconds.
-        fps: Largest number of frames per second to return; all frames if None.
+    The first frame has the capture time `start`, in seconds. `open_source` describes the other
+    parameters.
 
     Raises:
         SourceError: The file does not exist, or has no video that can be read.

@@ -24,7 +24,7 @@ def open_source(
         uri: URI of the source.
         epoch: Epoch of the source.
         clock: Monotonic clock in seconds, which gives the capture times.
-        patience: Seconds that a network camera may take for one answer.
+        patience: Seconds that a network camera may take for one answer or its next packet.
         fps: Largest number of frames per second to return; all frames if None.
 
     Raises:

@@ -53,15 +53,7 @@ class PatternOptions:
 
 
 class PatternSource:
-    """A live source that draws its frames.
-
-    Args:
-        options: Options of the pattern.
-        epoch: Epoch of the source.
-        clock: Monotonic clock in seconds.
-        sleep: Waits for seconds on that clock.
-        fps: Largest number of frames per second to return; all frames if None.
-    """
+    """A live source that draws its frames; `open_source` describes the parameters."""
 
     live = True
 

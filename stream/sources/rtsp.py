@@ -38,14 +38,7 @@ _CHECK: Final = "check that the camera is on, and its address"
 
 
 class RtspSource:
-    """A network camera, read over TCP.
-
-    Args:
-        url: `rtsp://[user:password@]host[:port]/path`.
-        epoch: Epoch of the source.
-        clock: Monotonic clock in seconds.
-        patience: Seconds that one answer of the camera, or its next packet, may take.
-        fps: Largest number of frames per second to return; all frames if None.
+    """A network camera, read over TCP; `open_source` describes the parameters.
 
     Raises:
         SourceUnavailableError: The camera does not answer, or sends nothing now.

@@ -18,13 +18,7 @@ _MAX_WEBCAMS: Final = 4
 
 
 class WebcamSource:
-    """A camera of this machine.
-
-    Args:
-        number: Number of the camera, from 0.
-        epoch: Epoch of the source.
-        clock: Monotonic clock in seconds.
-        fps: Largest number of frames per second to return; all frames if None.
+    """A camera of this machine, numbered from 0; `open_source` describes the parameters.
 
     Raises:
         SourceError: The camera cannot be opened in epoch 0.

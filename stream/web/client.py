@@ -120,10 +120,11 @@ class _StuckError(Exception):
     """A message did not get through in time."""
 
 
+@dataclass(eq=False, kw_only=True)
 class Client:
     """Sends messages to one connection, at the pace at which it reads.
 
-    Args:
+    Attributes:
         connection: Connection after the handshake.
         authorization: Its `Authorization` header.
         sources: Names of the sources it asked for; all sources if empty.
@@ -133,24 +134,15 @@ class Client:
         clock: Clock of the messages.
     """
 
-    def __init__(
-        self,
-        connection: ServerConnection,
-        *,
-        authorization: str | None,
-        sources: frozenset[str],
-        latest: LatestMessages,
-        access: Access,
-        limits: Limits,
-        clock: Clock,
-    ) -> None:
-        self._connection = connection
-        self._authorization = authorization
-        self._sources = sources
-        self._latest = latest
-        self._access = access
-        self._limits = limits
-        self._clock = clock
+    connection: ServerConnection
+    authorization: str | None
+    sources: frozenset[str]
+    latest: LatestMessages
+    access: Access
+    limits: Limits
+    clock: Clock
+
+    def __post_init__(self) -> None:
         self._outbox = Outbox()
         self._offered: set[str] = set()
         self._request_times = deque[float](maxlen=_MAX_REQUESTS)
@@ -163,7 +155,7 @@ class Client:
             return
         if source != HEARTBEAT_SOURCE:
             self._offered.add(source)
-        connection = self._connection
+        connection = self.connection
         if (
             self._feeding
             or self._outbox
@@ -198,18 +190,18 @@ class Client:
             # A close frame waits behind full buffers, and its own time-out with it.
             with suppress(TimeoutError):
                 async with asyncio.timeout(_CLOSE_TIMEOUT):
-                    await self._connection.close(reason.code, reason.reason)
+                    await self.connection.close(reason.code, reason.reason)
         finally:
-            self._connection.transport.abort()
+            self.connection.transport.abort()
         return ending
 
     async def _admit(self) -> None:
         """Wait for the token, if one is needed, and send the snapshot."""
-        if not self._access.authorises(self._authorization):
-            if bearer(self._authorization) is not None:
+        if not self.access.authorises(self.authorization):
+            if bearer(self.authorization) is not None:
                 raise _no_token()
             try:
-                async with asyncio.timeout(self._limits.hello):
+                async with asyncio.timeout(self.limits.hello):
                     hello = await self._read()
             except TimeoutError:
                 raise _no_token() from None
@@ -221,30 +213,28 @@ class Client:
 
     def _apply(self, request: Request) -> None:
         if isinstance(request, Hello):
-            if not (
-                self._access.open or request.token is None or self._access.knows(request.token)
-            ):
+            if not (self.access.open or request.token is None or self.access.knows(request.token)):
                 raise _no_token()
             if request.sources is None:
                 return
-        before, self._sources = self._sources, request.sources or frozenset()
-        if self._sources:
-            self._outbox.keep(self._sources)
+        before, self.sources = self.sources, request.sources or frozenset()
+        if self.sources:
+            self._outbox.keep(self.sources)
         if before:
             self._send_snapshot(omit=before)
 
     def _send_snapshot(self, omit: Collection[str] = ()) -> None:
-        for source, kind, text in self._latest:
+        for source, kind, text in self.latest:
             if source not in omit:
                 self.put(source, kind, text)
 
     def _wants(self, source: str) -> bool:
-        return not self._sources or source in self._sources or source == HEARTBEAT_SOURCE
+        return not self.sources or source in self.sources or source == HEARTBEAT_SOURCE
 
     async def _read(self) -> Request:
         """Wait for the next request."""
-        data = await self._connection.recv()
-        now = self._clock.monotonic()
+        data = await self.connection.recv()
+        now = self.clock.monotonic()
         if len(self._request_times) == _MAX_REQUESTS and now - self._request_times[0] < 1:
             raise CloseClient(CloseCode.POLICY_VIOLATION, "too many messages")
         self._request_times.append(now)
@@ -259,18 +249,18 @@ class Client:
             self._feeding = True
             for text in texts:
                 try:
-                    async with asyncio.timeout(self._limits.sending):
-                        await self._connection.send(text)
+                    async with asyncio.timeout(self.limits.sending):
+                        await self.connection.send(text)
                 except TimeoutError:
                     raise _StuckError from None
             self._feeding = False
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(self._limits.heartbeat)
+            await asyncio.sleep(self.limits.heartbeat)
             heartbeat = Heartbeat(
                 dropped={source: self._outbox.dropped[source] for source in sorted(self._offered)},
-                times=SourceTimes(sent=self._clock.unix(self._clock.monotonic())),
+                times=SourceTimes(sent=self.clock.unix(self.clock.monotonic())),
             )
             self.put(HEARTBEAT_SOURCE, heartbeat.type, heartbeat.model_dump_json())
 

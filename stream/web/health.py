@@ -13,9 +13,6 @@ class Health:
     """Answers whether the process is alive and whether its sources give frames.
 
     Only authorised requests learn of the sources and their states.
-
-    Args:
-        state: State of the run. Its clock does not follow jumps of the system's clock.
     """
 
     def __init__(self, state: RunState) -> None:

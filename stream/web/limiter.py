@@ -13,11 +13,7 @@ _MAX_INCOMING: Final = 32_768
 
 
 class RateLimitedConnection(ServerConnection):
-    """Connection with an inbound rate limit.
-
-    Args:
-        limiter: Limiter to register the connection with while it is open.
-    """
+    """Connection with an inbound rate limit, registered with a limiter while it is open."""
 
     def __init__(
         self,

@@ -18,12 +18,7 @@ _UNAUTHORISED: Final = unauthorised("pictures are")
 
 
 class Preview:
-    """Keeps the newest frame of each source, in memory only.
-
-    Args:
-        sources: Names of the sources.
-        clock: Monotonic clock in seconds.
-    """
+    """Keeps the newest frame of each source, in memory only."""
 
     def __init__(self, sources: Collection[str], *, clock: Callable[[], float]) -> None:
         self._windows = {source: _Window(clock) for source in sources}

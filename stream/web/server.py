@@ -192,7 +192,7 @@ class WebSocketSink(Sink):
         request = connection.request
         assert request is not None
         client = Client(
-            connection,
+            connection=connection,
             authorization=_header(request, "Authorization"),
             sources=sources_in(request.path.partition("?")[2]),
             latest=self._latest,
