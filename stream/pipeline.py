@@ -12,6 +12,7 @@ from dancetype.engine.errors import ExpectedError, Fault
 from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.pose.base import PoseEstimator
 from dancetype.engine.recognizer import MultiDancerRecognizer, Prediction
+from dancetype.stream.capture.backoff import Backoff
 from dancetype.stream.capture.frame_slot import FrameSlot
 from dancetype.stream.capture.watchdog import STALL, SourceWatchdog
 from dancetype.stream.sources.base import Frame, Source, SourceState, StateChanged
@@ -104,6 +105,7 @@ class Pipeline:
             on_event=lambda event: self._on_event(event),
             wait=self._stop.wait,
             clock=clock,
+            backoff=Backoff(clock),
             loop=loop,
             stall=stall,
             name=name,
@@ -112,11 +114,7 @@ class Pipeline:
         self._capture_thread = self._thread("capture", self._watchdog.run)
 
     def start(self, on_event: Callable[[Event], None]) -> None:
-        """Start the threads.
-
-        Args:
-            on_event: Receives events, in order, on any thread; must not block.
-        """
+        """Start the threads, which call `on_event`, in order; it must not block."""
         self._on_event = on_event
         self._pose_thread.start()
 
