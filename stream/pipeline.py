@@ -12,7 +12,6 @@ from dancetype.engine.errors import ExpectedError, Fault
 from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.pose.base import PoseEstimator
 from dancetype.engine.recognizer import MultiDancerRecognizer, Prediction
-from dancetype.stream.capture.backoff import Backoff
 from dancetype.stream.capture.frame_slot import FrameSlot
 from dancetype.stream.capture.watchdog import STALL, SourceWatchdog
 from dancetype.stream.sources.base import Frame, Source, SourceState, StateChanged
@@ -105,7 +104,6 @@ class Pipeline:
             on_event=lambda event: self._on_event(event),
             wait=self._stop.wait,
             clock=clock,
-            backoff=Backoff(clock),
             loop=loop,
             stall=stall,
             name=name,

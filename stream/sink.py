@@ -41,11 +41,7 @@ class SinkFanOut:
         self._reported: set[tuple[Sink, type[Exception]]] = set()
 
     async def __aenter__(self) -> Self:
-        """Start all sinks in their order, or none.
-
-        Raises:
-            SinkError: A sink cannot start.
-        """
+        """Start all sinks in their order, or none."""
         async with AsyncExitStack() as stack:
             for sink in self._sinks:
                 await stack.enter_async_context(sink)

@@ -45,7 +45,7 @@ class SourceWatchdog:
         on_event: Receives each change of state, after the frames before it have been processed.
         wait: Waits for seconds; returns True if it is time to stop.
         clock: Monotonic clock in seconds; each frame of a file is due at its time.
-        backoff: Delays between retries.
+        backoff: Delays between retries; one on `clock` if None.
         loop: Whether a source that has ended starts over.
         stall: Seconds without a frame after which a live source counts as stalled.
         name: Name of the source, for its threads.
@@ -58,12 +58,13 @@ class SourceWatchdog:
     on_event: Callable[[StateChanged], None]
     wait: Callable[[float], bool]
     clock: Callable[[], float]
-    backoff: Backoff
+    backoff: Backoff | None = None
     loop: bool = False
     stall: float = STALL
     name: str = ""
 
     def __post_init__(self) -> None:
+        self._backoff = self.backoff or Backoff(self.clock)
         self.epoch = 0
         self._readers: list[Reader] = []
         self._reporting = Lock()
@@ -90,7 +91,7 @@ class SourceWatchdog:
         try:
             ended = self._watch(self._reader())
         except SourceUnavailableError as error:
-            delay = self.backoff.wait()
+            delay = self._backoff.wait()
             again = f"{error}; trying again in {delay:.1f} s"
             self._leave(SourceState.RECONNECTING, again, error.fault)
             return not self.wait(delay)
@@ -157,7 +158,7 @@ class SourceWatchdog:
         elif self._state is SourceState.STALLED:
             self._report(SourceState.RUNNING)
         if self.clock() - begun > _STEADY:
-            self.backoff.reset()
+            self._backoff.reset()
 
     def _leave(self, state: SourceState, reason: str, fault: Fault, *, final: bool = False) -> None:
         """Report how the epoch ended, after all its frames have been processed."""

@@ -159,9 +159,7 @@ class CamerasFile:
     """A file of cameras that may be edited while they run.
 
     Args:
-        path: Path of the file.
         base: Settings that apply if the file does not have them.
-        read: Returns the content of a file.
 
     Attributes:
         error: Why the file is invalid now; None if it is valid.

@@ -35,13 +35,7 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A machine of the cluster.
-
-    Attributes:
-        id: Ray's id, a new one each time a machine joins.
-        name: Address, for people.
-        resources: Cores and GPUs of the machine.
-    """
+    """A machine of the cluster; it gets a new `id` from Ray each time it joins."""
 
     id: str
     name: str

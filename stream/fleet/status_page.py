@@ -25,13 +25,7 @@ _UNAUTHORISED: Final = unauthorised("this is")
 
 
 class StatusPage(Collector):
-    """Pages with the state of a supervisor's cameras.
-
-    Args:
-        supervisor: Supervisor of the fleet.
-        error: Returns what is wrong with the file of cameras, if anything.
-        version: Version of this program.
-    """
+    """Pages with the state of a supervisor's cameras; `error` returns that of their file."""
 
     def __init__(
         self, supervisor: Supervisor, *, error: Callable[[], str | None], version: str

@@ -158,11 +158,6 @@ class Supervisor:
 
     The caller reports the cameras wanted, the machines and what processes answer, and carries out
     the orders.
-
-    Args:
-        clock: Monotonic time in seconds.
-        unix: Seconds since 1970.
-        draw: Returns random numbers from 0 to 1.
     """
 
     def __init__(

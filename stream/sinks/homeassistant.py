@@ -47,6 +47,11 @@ def discovery_payload(source: str, *, base: str, version: str, genre_expires: in
     """
     identity = object_id(source)
     status = f"{base}/status"
+    diagnostic = {
+        "platform": "binary_sensor",
+        "entity_category": "diagnostic",
+        "state_topic": status,
+    }
     entities: dict[str, dict[str, Any]] = {
         "genre": {
             "platform": "sensor",
@@ -68,19 +73,15 @@ def discovery_payload(source: str, *, base: str, version: str, genre_expires: in
             "expire_after": _CONFIDENCE_EXPIRES,
         },
         "running": {
-            "platform": "binary_sensor",
+            **diagnostic,
             "name": "Running",
             "device_class": "connectivity",
-            "entity_category": "diagnostic",
-            "state_topic": status,
             "value_template": _RUNNING,
         },
         "fault": {
-            "platform": "binary_sensor",
+            **diagnostic,
             "name": "Fault",
             "device_class": "problem",
-            "entity_category": "diagnostic",
-            "state_topic": status,
             "value_template": _FAULT,
             "json_attributes_topic": status,
             "json_attributes_template": _REASON,

@@ -37,11 +37,7 @@ _SECRET: Final = re.compile(
 
 
 def configure(*, level: int = logging.INFO) -> None:
-    """Send the records of all loggers to stderr, in place of what an earlier call set up.
-
-    Args:
-        level: Level of this package; that of libraries is WARNING.
-    """
+    """Send the records of all loggers to stderr, those of libraries from WARNING on."""
     terminal = _is_terminal()
     handler = _StderrHandler(terminal=terminal)
     handler.setFormatter(_formatter(terminal=terminal))

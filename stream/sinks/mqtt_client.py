@@ -33,14 +33,7 @@ _NO_DELAY: Final = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 class MqttClient(aiomqtt.Client):
-    """One connection to a broker.
-
-    Args:
-        broker: Broker to connect to.
-        identifier: Client id.
-        will: Message that the broker publishes if the connection is lost.
-        tls: TLS context; None for a connection without TLS.
-    """
+    """One connection to a broker; the broker publishes `will` if the connection is lost."""
 
     def __init__(
         self, broker: Broker, *, identifier: str, will: Will, tls: ssl.SSLContext | None

@@ -145,11 +145,8 @@ def _values(
 class OscSink(Sink):
     """Sends OSC messages over UDP, one per packet, whether or not anything receives them.
 
-    Args:
-        target: Receiver, as `parse_target` reads it.
-
     Raises:
-        SinkError: `target` is malformed.
+        SinkError: `target` is not of the form that `parse_target` reads.
     """
 
     def __init__(self, target: str) -> None:
@@ -160,11 +157,7 @@ class OscSink(Sink):
         self._reported: set[int | None] = set()
 
     async def __aenter__(self) -> Self:
-        """Look the host up.
-
-        Raises:
-            SinkError: The host is unknown.
-        """
+        """Look the host up."""
         try:
             addresses = await resolve(self._host, self._port, socket.SOCK_DGRAM)
         except OSError as error:

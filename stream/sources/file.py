@@ -40,11 +40,7 @@ class FileSource:
         return self._video.frames
 
     def read(self) -> Frame | None:
-        """Return the next frame, or None at the end.
-
-        Raises:
-            SourceError: The file has no frame at all.
-        """
+        """Return the next frame, or None at the end."""
         with _as_source_errors():
             read = self._video.read()
         if read is None:

@@ -68,11 +68,7 @@ class RtspSource:
         self._frames = self._decoded()
 
     def read(self) -> Frame:
-        """Return the next frame.
-
-        Raises:
-            SourceUnavailableError: No frame came within the time-out, or the connection broke.
-        """
+        """Return the next frame."""
         start = self._clock()
         try:
             return next(self._frames)

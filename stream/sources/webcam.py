@@ -51,11 +51,7 @@ class WebcamSource:
         self._index = -1
 
     def read(self) -> Frame:
-        """Return the next frame.
-
-        Raises:
-            SourceUnavailableError: No frame came within the time-out, or the camera is gone.
-        """
+        """Return the next frame."""
         wanted = False
         while not wanted and self._reader.grab():
             came = self._clock()
