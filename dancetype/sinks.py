@@ -14,7 +14,7 @@ from dancetype.stream.clock import Clock
 from dancetype.stream.pipeline import FrameObserver
 from dancetype.stream.run_state import RunState
 from dancetype.stream.settings import Settings
-from dancetype.stream.sinks.base import Sink, SinkFanOut
+from dancetype.stream.sink import Sink, SinkFanOut
 from dancetype.stream.sinks.jsonl import JsonlSink
 from dancetype.stream.sinks.log import LogSink
 from dancetype.stream.sinks.metrics import Metrics

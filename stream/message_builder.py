@@ -32,6 +32,9 @@ class MessageBuilder:
         genres: Names of the K genres by code, in the classifier's order.
         clock: Clock of the run.
         first_epoch: Epoch of the source's first start.
+
+    Attributes:
+        failed: Whether the source is unavailable or has failed for good.
     """
 
     def __init__(
@@ -43,17 +46,12 @@ class MessageBuilder:
         self._first_epoch = first_epoch
         self._seq = 0
         self._last = StateChanged(SourceState.CONNECTING, epoch=0)
-        self._failed = False
+        self.failed = False
 
     @property
     def over(self) -> bool:
         """Whether the source has sent its last message."""
         return self._last.final
-
-    @property
-    def failed(self) -> bool:
-        """Whether the source is unavailable or has failed for good."""
-        return self._failed
 
     def build(self, event: Event) -> Message:
         """Build the message for an event that is sent now."""
@@ -68,7 +66,7 @@ class MessageBuilder:
             return self._prediction(event, header, sent)
         self._last = event
         if event.state in (SourceState.RUNNING, SourceState.FAILED, SourceState.RECONNECTING):
-            self._failed = event.state is not SourceState.RUNNING
+            self.failed = event.state is not SourceState.RUNNING
         return SourceMessage(
             **header,
             state=event.state,

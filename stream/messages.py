@@ -187,10 +187,10 @@ _WITH_HEARTBEAT: Final[TypeAdapter[Message | Heartbeat]] = TypeAdapter(
 
 
 def parse_message(text: str | bytes) -> Message:
-    """Reads a message as the outlets write it.
+    """Parse a message as the sinks write it.
 
     Raises:
-        MessageError: it is not JSON, or not of this schema; nothing else is raised.
+        MessageError: It is not JSON, or not of this schema; nothing else is raised.
     """
     try:
         return _ADAPTER.validate_json(text)
@@ -201,7 +201,7 @@ def parse_message(text: str | bytes) -> Message:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON schema (draft 2020-12) of every message.
+    """Return the JSON schema (draft 2020-12) of every message.
 
     `docs/protocol.schema.json` is what `python -m dancetype.stream.messages` prints.
     """

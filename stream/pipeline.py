@@ -6,13 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Event as Flag
 from threading import Thread
-from typing import Final, Protocol, Self
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Final, Protocol
 
 from dancetype.engine.errors import ExpectedError, Fault
 from dancetype.engine.landmarks import Landmarks
+from dancetype.engine.pose.base import PoseEstimator
 from dancetype.engine.recognizer import MultiDancerRecognizer, Prediction
 from dancetype.stream.capture.frame_slot import FrameSlot
 from dancetype.stream.capture.watchdog import STALL, SourceWatchdog
@@ -21,7 +19,7 @@ from dancetype.stream.sources.base import Frame, Source, SourceState, StateChang
 _log = logging.getLogger(__name__)
 
 _RATE_SPAN: Final = 2.0
-# In a row. One bad frame must not end a run, and a run must not go on without any pose.
+# In a row: one bad frame must not end a run, and a run must not continue without any pose.
 _MAX_FAILURES: Final = 5
 
 
@@ -60,23 +58,6 @@ class FrameObserver(Protocol):
 
     def on_frame(self, frame: Frame, people: Sequence[Landmarks]) -> None:
         """Observe a frame and the people in it, in any order; called on the pose thread."""
-        ...
-
-
-class Estimator(Protocol):
-    """Pose estimator as a pipeline needs it, such as `PoseEstimator`."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *exception: object) -> None: ...
-
-    def people(self, image: NDArray[np.uint8], time: float) -> Sequence[Landmarks]:
-        """Return the people in a frame (H, W, 3) BGR captured at `time` seconds."""
-        ...
-
-    def reset(self, reason: str) -> None:
-        """Drop all tracks."""
-        ...
 
 
 class Pipeline:
@@ -101,7 +82,7 @@ class Pipeline:
         name: str,
         *,
         open_source: Callable[[int], Source],
-        make_estimator: Callable[[], Estimator],
+        make_estimator: Callable[[], PoseEstimator],
         recognizer: MultiDancerRecognizer | None,
         clock: Callable[[], float],
         loop: bool = False,
@@ -131,11 +112,7 @@ class Pipeline:
         self._capture_thread = self._thread("capture", self._watchdog.run)
 
     def start(self, on_event: Callable[[Event], None]) -> None:
-        """Start the threads.
-
-        Args:
-            on_event: Receives events, in order, on any thread; must not block.
-        """
+        """Start the threads, which call `on_event`, in order; it must not block."""
         self._on_event = on_event
         self._pose_thread.start()
 
@@ -177,14 +154,16 @@ class Pipeline:
     def _process(self) -> None:
         """Process frames until the slot is closed; runs on the pose thread."""
         with self._make_estimator() as estimator:
-            # Not before the frames are wanted, or a file would start with a delay.
+            # Not earlier, or a file would start with a delay.
             if not self._stop.is_set():
                 self._capture_thread.start()
             epoch: int | None = None
             while frame := self._slot.take():
                 if frame.epoch != epoch:
                     if epoch is not None:
-                        self._reset(estimator)
+                        estimator.reset("a new epoch")
+                        if self._recognizer:
+                            self._recognizer.reset("a new epoch")
                     epoch, posed, rate = frame.epoch, 0, _Rate()
                 taken = self._clock()
                 people = self._people(estimator, frame)
@@ -211,12 +190,7 @@ class Pipeline:
                     )
                 )
 
-    def _reset(self, estimator: Estimator) -> None:
-        estimator.reset("a new epoch")
-        if self._recognizer:
-            self._recognizer.reset("a new epoch")
-
-    def _people(self, estimator: Estimator, frame: Frame) -> Sequence[Landmarks]:
+    def _people(self, estimator: PoseEstimator, frame: Frame) -> Sequence[Landmarks]:
         """Return the people in a frame, or nobody if pose estimation fails for once."""
         try:
             people = estimator.people(frame.image, frame.time)

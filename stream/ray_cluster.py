@@ -1,4 +1,4 @@
-"""Ray: attached to a cluster, or started on this machine alone."""
+"""Attach to a Ray cluster, or start Ray on this machine alone."""
 
 import logging
 import os
@@ -18,56 +18,63 @@ NOT_INSTALLED: Final = (
     "pip install 'dancetype[fleet]' on each of them"
 )
 
-# Ray reads them when it is imported, and hands them on to all that it starts. Whoever has set any
-# of these has had a reason.
-_QUIET: Final = {
-    # It would count what it does, and tell its maker.
+# Ray reads these when it is imported, and passes them to all its processes. Values that the user
+# has set stay.
+_ENVIRONMENT: Final = {
+    # Otherwise Ray sends usage data to its maker.
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    # It would have all else on the machine go before.
+    # Otherwise all other processes of the machine have priority.
     "RAY_worker_niceness": "0",
 }
-# What goes through its store here are names and numbers.
+# Only names and numbers go through Ray's object store here.
 _STORE_BYTES: Final = 256 * 1024**2
 _ADDRESS: Final = re.compile(r"(?:ray://)?(\[[0-9a-fA-F:]+\]|[^\s:/\[\]]+):(\d{1,5})")
-_KNOCK: Final = 5.0
+_CONNECT_TIMEOUT: Final = 5.0
 
 
 @contextmanager
 def attached(address: str | None = None, *, cores: int | None = None) -> Iterator[Any]:
-    """Gives the module `ray`, attached to a cluster; inside, its calls work.
+    """Attach to a cluster, and yield the module `ray`.
 
     Args:
-        address: of a cluster: `ray://host:10001`, or on one of its machines `host:6379` or `auto`.
-            None starts Ray on this machine alone, closed to others, and stops it in the end.
-        cores: that Ray started here is to use; those allowed where None.
+        address: `ray://host:10001`, or on a machine of the cluster `host:6379` or `auto`. None
+            starts Ray on this machine alone, closed to others, and stops it at the end.
+        cores: Cores that Ray started here may use; all available ones if None.
 
     Raises:
-        WorkerError: it cannot be had; the text says what to do.
+        WorkerError: Ray cannot be used; the text says what to do.
     """
-    for name, value in _QUIET.items():
+    for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    local = address is None
-    if address is not None:
-        address = _nearest() if address == "auto" else address
-        _knock(address)
-    elif "RAY_AUTH_MODE" not in os.environ:
-        # Ray listens on all addresses and runs what it is sent. So nobody else may know the word,
-        # which would otherwise be kept in the home folder.
-        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    ray = _imported()
-    started: dict[str, Any] = {"num_cpus": cores or available_cores(), "include_dashboard": False}
+    options: dict[str, Any]
+    if address is None:
+        if "RAY_AUTH_MODE" not in os.environ:
+            # Ray listens on all addresses and runs what it is sent, so the token must be secret.
+            # By default it is kept in the home folder.
+            os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        options = {
+            "address": "local",
+            "num_cpus": cores or available_cores(),
+            "include_dashboard": False,
+            "object_store_memory": _STORE_BYTES,
+        }
+    else:
+        address = _own_cluster() if address == "auto" else address
+        _check_reachable(address)
+        options = {"address": address}
     try:
-        ray.init(
-            address="local" if local else address,
-            logging_level=logging.ERROR,
-            log_to_driver=False,
-            **({**started, "object_store_memory": _STORE_BYTES} if local else {}),
-        )
-    # What Ray raises where a cluster is not there, is of another version or not to be let into.
+        import ray
+    except ModuleNotFoundError as error:
+        raise WorkerError(
+            f"this needs {error.name}: pip install 'dancetype[fleet]', on each machine of a cluster"
+        ) from error
+    try:
+        ray.init(logging_level=logging.ERROR, log_to_driver=False, **options)
+    # Raised if there is no cluster, or one of another version or with another token.
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise WorkerError(_explained(address, error)) from error
-    # What becomes of workers is told by whoever uses them; Ray would do so on stdout, at length.
+    # The callers report lost workers; Ray would print more of the same on stdout.
     ray._private.worker._worker_logs_enabled = False
     try:
         yield ray
@@ -75,12 +82,8 @@ def attached(address: str | None = None, *, cores: int | None = None) -> Iterato
         ray.shutdown()
 
 
-def _nearest() -> str:
-    """Address of the cluster that this machine is part of.
-
-    Raises:
-        WorkerError: there is none.
-    """
+def _own_cluster() -> str:
+    """Return the address of the cluster that this machine is part of."""
     kept = Path(os.environ.get("RAY_TMPDIR", "/tmp"), "ray", "ray_current_cluster")
     try:
         return os.environ.get("RAY_ADDRESS") or kept.read_text(encoding="utf-8").strip()
@@ -90,30 +93,18 @@ def _nearest() -> str:
         ) from error
 
 
-def _knock(address: str) -> None:
-    """Ray itself would try for minutes where nobody answers.
-
-    Raises:
-        WorkerError: `address` is none, or nobody does.
-    """
+def _check_reachable(address: str) -> None:
+    # Ray itself would try for minutes.
     match = _ADDRESS.fullmatch(address)
     if match is None or not 0 < int(match[2]) < 2**16:
         raise WorkerError(f"--address takes ray://HOST:10001, HOST:6379 or auto, not {address}")
     try:
-        with socket.create_connection((match[1].strip("[]"), int(match[2])), timeout=_KNOCK):
+        with socket.create_connection(
+            (match[1].strip("[]"), int(match[2])), timeout=_CONNECT_TIMEOUT
+        ):
             pass
     except OSError as error:
         raise WorkerError(_explained(address, error)) from error
-
-
-def _imported() -> Any:
-    try:
-        import ray
-    except ModuleNotFoundError as error:
-        raise WorkerError(
-            f"this needs {error.name}: pip install 'dancetype[fleet]', on each machine of a cluster"
-        ) from error
-    return ray
 
 
 def _explained(address: str | None, error: Exception) -> str:

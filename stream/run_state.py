@@ -15,7 +15,7 @@ from dancetype.stream.messages import (
     SourceMessage,
     SourceState,
 )
-from dancetype.stream.sinks.base import Sink
+from dancetype.stream.sink import Sink
 
 SILENT: Final = "silent"
 """Status in the history of a source from which no predictions come."""
@@ -30,13 +30,7 @@ _NO_FRAMES: Final = FrameCounts(captured=0, posed=0, dropped=0)
 
 
 class TimedLatency(NamedTuple):
-    """Latency of one prediction, in seconds.
-
-    Attributes:
-        sent: Time of sending, in seconds since 1970.
-        total: Time from capture to sending.
-        parts: Duration of each step.
-    """
+    """Seconds from capture to sending, and of each step, of a prediction sent at a time."""
 
     sent: float
     total: float
@@ -44,13 +38,7 @@ class TimedLatency(NamedTuple):
 
 
 class Change(NamedTuple):
-    """An entry of a source's history.
-
-    Attributes:
-        at: Time of the change, in seconds since 1970.
-        status: Status of the predictions from then on, or `SILENT`.
-        genre: Code of the genre, if the status names one.
-    """
+    """From `at` on, predictions have this status, or `SILENT`, and this code of the genre."""
 
     at: float
     status: str
@@ -168,9 +156,6 @@ class RunState(Sink):
     """Keeps the state of each source up to date.
 
     It is a sink that has to come before those that read it.
-
-    Args:
-        clock: Clock of the messages.
 
     Attributes:
         sources: Name of each source that has sent a message, and what is known of it.

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from dancetype.stream.clock import Clock
 from dancetype.stream.message_builder import MessageBuilder
 from dancetype.stream.pipeline import Event
-from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sink import SinkFanOut
 
 _JOIN_TIMEOUT: Final = 0.8
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -22,11 +22,9 @@ class EventThreads(Protocol):
 
     def start(self, on_event: Callable[[Event], None]) -> None:
         """Start the threads; `on_event` receives events, in order, on any thread."""
-        ...
 
     def stop(self) -> None:
         """Request the threads to end; return at once."""
-        ...
 
     def join(self, timeout: float) -> bool:
         """Wait for the threads up to `timeout` seconds; return False if one still runs."""
@@ -42,6 +40,9 @@ class Session:
         genres: Names of the K genres by code, in the classifier's order.
         clock: Clock of the run.
         first_epoch: Epoch in which each source starts.
+
+    Attributes:
+        stuck: Whether a thread is still running, waiting for a camera that does not answer.
     """
 
     def __init__(
@@ -59,18 +60,13 @@ class Session:
             name: MessageBuilder(name, genres=genres, clock=clock, first_epoch=first_epoch)
             for name in pipelines
         }
-        self._stuck = False
+        self.stuck = False
         self._stop: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     @property
     def failed(self) -> bool:
         """Whether a source ended in failure."""
         return any(builder.failed for builder in self._builders.values())
-
-    @property
-    def stuck(self) -> bool:
-        """Whether a thread is still running, waiting for a camera that does not answer."""
-        return self._stuck
 
     def stop(self, reason: str) -> None:
         """End the run, or keep it from starting; the last messages carry `reason`."""
@@ -80,11 +76,9 @@ class Session:
     async def run(
         self, *, seconds: float | None = None, signals: Collection[signal.Signals] = _SIGNALS
     ) -> None:
-        """Run until all sources have ended, for `seconds`, or until it is stopped.
+        """Run until all sources have ended, for at most `seconds`, or until it is stopped.
 
-        Args:
-            seconds: Duration of the run; unlimited if None.
-            signals: Signals that stop the run; only possible on the main thread of a process.
+        Signals can only stop it if it runs on the main thread of a process.
         """
         loop = asyncio.get_running_loop()
         events: _Events = asyncio.Queue()
@@ -106,7 +100,7 @@ class Session:
         joined = await asyncio.gather(
             *(asyncio.to_thread(each.join, _JOIN_TIMEOUT) for each in self._pipelines.values())
         )
-        self._stuck = not all(joined)
+        self.stuck = not all(joined)
         if self._stop.done():
             for builder in self._builders.values():
                 if not builder.over:

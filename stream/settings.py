@@ -203,12 +203,7 @@ def _read(config: Path) -> dict[str, Any]:
 
 
 def explained(error: ValidationError, config: Path | None = None) -> str:
-    """Return the first problem in one line, without values, which may be passwords.
-
-    Args:
-        error: Error of the settings.
-        config: TOML file that they may be from.
-    """
+    """Return the first problem in one line, without values, which may be passwords."""
     first = error.errors(include_url=False, include_input=False)[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":

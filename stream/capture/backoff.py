@@ -1,25 +1,25 @@
-"""How long to wait before the next try of something that has gone away."""
+"""Delays between attempts to reach something that is unavailable."""
 
 import random
 from collections.abc import Callable
 from typing import Final
 
-_LEAST: Final = 0.5
-_MOST: Final = 30.0
-# Of the time it has been away.
+_MIN_DELAY: Final = 0.5
+_MAX_DELAY: Final = 30.0
+# Delay as a fraction of the time since the failure.
 _SHARE: Final = 0.25
 
 
 class Backoff:
-    """Waits that grow with the time something has been away, up to half a minute, for ever.
+    """Delays that grow with the time since the failure, up to half a minute.
 
-    Each wait is drawn evenly from nothing to a quarter of that time (full jitter: Brooker,
-    "Exponential Backoff And Jitter", 2015), so that many clients of one server do not come back
-    all at once, and what was away for a short time is found again within a short time.
+    Each delay is drawn evenly between 0 and a quarter of that time (full jitter: Brooker,
+    "Exponential Backoff And Jitter", 2015), so that many clients of one server do not all
+    reconnect at once.
 
     Args:
-        clock: monotonic, in seconds.
-        draw: gives numbers from 0 to 1.
+        clock: Monotonic clock in seconds.
+        draw: Returns random numbers from 0 to 1.
     """
 
     def __init__(
@@ -30,12 +30,12 @@ class Backoff:
         self._since: float | None = None
 
     def reset(self) -> None:
-        """It is back."""
+        """Reset after a successful reconnect."""
         self._since = None
 
     def wait(self) -> float:
-        """Seconds to wait before the next try; the first call says that it has gone away."""
+        """Return the seconds to wait before the next attempt; the first call marks the failure."""
         now = self._clock()
         if self._since is None:
             self._since = now
-        return self._draw() * min(max(_SHARE * (now - self._since), _LEAST), _MOST)
+        return self._draw() * min(max(_SHARE * (now - self._since), _MIN_DELAY), _MAX_DELAY)

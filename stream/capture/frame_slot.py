@@ -1,4 +1,4 @@
-"""One place for one frame, between the thread that reads and the thread that finds poses."""
+"""A one-frame queue between the thread that reads and the thread that estimates poses."""
 
 from threading import Condition
 
@@ -6,10 +6,7 @@ from dancetype.stream.sources.base import Frame
 
 
 class FrameSlot:
-    """Hands frames from one thread to another, one at a time.
-
-    Whoever closes it sets both threads free: what is in it is dropped, and nothing goes in.
-    """
+    """Passes frames from one thread to another, one at a time."""
 
     def __init__(self) -> None:
         self._changed = Condition()
@@ -22,26 +19,23 @@ class FrameSlot:
 
     @property
     def counts(self) -> tuple[int, int]:
-        """Frames of this epoch up to the newest put in, and how many put in nobody took."""
+        """Frames of this epoch: those captured up to the newest one, and those replaced."""
         with self._changed:
             return self._captured, self._dropped
 
     def begin(self, epoch: int) -> None:
-        """From now on only frames of `epoch` are taken; whoever brings another is turned away."""
+        """Accept only frames of `epoch` from now on."""
         with self._changed:
             self._epoch, self._captured, self._dropped = epoch, 0, 0
             self._frame = None
             self._changed.notify_all()
 
     def put(self, frame: Frame, *, overtake: bool) -> bool:
-        """Leaves a frame for the other thread.
+        """Put a frame; return False if it is of another epoch or the slot is closed.
 
         Args:
-            frame: the next one.
-            overtake: whether it replaces a frame that still lies there; else it waits its turn.
-
-        Returns:
-            False where the frame is not wanted: it is of another epoch, or the slot is closed.
+            frame: Next frame.
+            overtake: Whether it replaces a frame that is still in the slot, or waits for its turn.
         """
         with self._changed:
             if not overtake:
@@ -56,11 +50,7 @@ class FrameSlot:
             return True
 
     def take(self) -> Frame | None:
-        """Waits for a frame; asking for one says that the one before is done with.
-
-        Returns:
-            None where the slot is closed.
-        """
+        """Wait for a frame, once the one before is processed; return None if the slot is closed."""
         with self._changed:
             self._in_work = False
             self._changed.notify_all()
@@ -73,14 +63,14 @@ class FrameSlot:
             return frame
 
     def drain(self) -> None:
-        """Waits until the last frame is done with, or the slot closed."""
+        """Wait until the last frame is processed, or the slot closed."""
         with self._changed:
             self._changed.wait_for(
                 lambda: self._closed or (self._frame is None and not self._in_work)
             )
 
     def close(self) -> None:
-        """Ends the hand-over, now."""
+        """Drop the frame, and release both threads."""
         with self._changed:
             self._closed = True
             self._frame = None

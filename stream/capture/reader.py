@@ -12,21 +12,15 @@ from dancetype.stream.sources.base import Frame, Source
 _log = logging.getLogger(__name__)
 
 
-class Reader:
+class Reader(Thread):
     """Opens a source and puts its frames into a slot, until it ends or they are not wanted.
 
     A driver or a network can block the thread for any time, and nothing can interrupt it. A caller
     that has waited long enough abandons it: once the slot has begun another epoch, the thread ends
     by itself as soon as it is unblocked.
 
-    Args:
-        epoch: Which start of the source this is.
-        open_source: Opens the source for the given epoch.
-        slot: Slot that receives the frames, if it has begun this epoch.
-        on_first: Called on the thread before the first frame is put.
-        wait: Waits for seconds; returns True if it is time to stop.
-        clock: Monotonic clock in seconds; each frame of a file is due at its time.
-        name: Name of the thread.
+    Before the first frame is put, the thread calls `on_first`. `SourceWatchdog` describes the other
+    parameters.
 
     Attributes:
         live: Whether the source is a live one; False until it is open.
@@ -45,6 +39,8 @@ class Reader:
         clock: Callable[[], float],
         name: str = "read",
     ) -> None:
+        # A daemon: a thread that waits for a camera must not keep the program alive.
+        super().__init__(name=name, daemon=True)
         self.live = False
         self.ended = False
         self.error: SourceError | None = None
@@ -55,13 +51,6 @@ class Reader:
         self._wait = wait
         self._clock = clock
         self._waiting_since: float | None = clock()
-        # A daemon: a thread that waits for a camera must not keep the program alive.
-        self._thread = Thread(target=self._guarded, name=name, daemon=True)
-
-    @property
-    def alive(self) -> bool:
-        """Whether its thread still runs."""
-        return self._thread.is_alive()
 
     @property
     def silence(self) -> float:
@@ -69,16 +58,8 @@ class Reader:
         since = self._waiting_since
         return 0.0 if since is None else self._clock() - since
 
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def join(self, timeout: float) -> bool:
-        """Wait up to `timeout` seconds for the thread; return False if it still runs."""
-        self._thread.join(timeout)
-        return not self.alive
-
-    def _guarded(self) -> None:
+    def run(self) -> None:
+        """Read the source."""
         try:
             with closing(self._open_source(self._epoch)) as source:
                 self.live = source.live
@@ -87,7 +68,7 @@ class Reader:
             # Without its traceback, which would keep the source and its decoder's threads alive.
             self.error = type(error)(str(error), error.fault)
         except Exception as error:
-            _log.exception("%s crashed", self._thread.name)
+            _log.exception("%s crashed", self.name)
             # What was read before may be read again.
             kind = SourceUnavailableError if self.live else SourceError
             self.error = kind(f"reading crashed: {error!r}")

@@ -1,6 +1,7 @@
 """The watchdog of a source: watches its frames and restarts it when they stop."""
 
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from threading import Lock
 from typing import Final
@@ -26,14 +27,11 @@ _MAX_BLOCKED: Final = 3
 
 
 def patience(stall: float) -> float:
-    """Return for how many seconds a source may wait for its camera before it is abandoned.
-
-    Args:
-        stall: Seconds without a frame after which a live source counts as stalled.
-    """
+    """Return for how many seconds a source may wait for its camera before it is abandoned."""
     return stall + 1.5 * _GRACE
 
 
+@dataclass(eq=False)
 class SourceWatchdog:
     """The work of a capture thread: starts readers and watches them.
 
@@ -41,60 +39,49 @@ class SourceWatchdog:
     available yet is retried forever, each time in a new epoch, unless its fault is permanent, such
     as a wrong password.
 
-    Args:
+    Attributes:
         open_source: Opens the source for the given epoch.
         slot: Slot that receives the frames.
         on_event: Receives each change of state, after the frames before it have been processed.
         wait: Waits for seconds; returns True if it is time to stop.
         clock: Monotonic clock in seconds; each frame of a file is due at its time.
+        backoff: Delays between retries; one on `clock` if None.
         loop: Whether a source that has ended starts over.
         stall: Seconds without a frame after which a live source counts as stalled.
-        backoff: Delays between retries; one on `clock` if None.
         name: Name of the source, for its threads.
+        epoch: Number of the current start of the source, from 0.
     """
 
-    def __init__(
-        self,
-        open_source: Callable[[int], Source],
-        slot: FrameSlot,
-        *,
-        on_event: Callable[[StateChanged], None],
-        wait: Callable[[float], bool],
-        clock: Callable[[], float],
-        loop: bool = False,
-        stall: float = STALL,
-        backoff: Backoff | None = None,
-        name: str = "",
-    ) -> None:
-        self._open_source = open_source
-        self._slot = slot
-        self._on_event = on_event
-        self._wait = wait
-        self._clock = clock
-        self._loop = loop
-        self._stall = stall
-        self._backoff = backoff or Backoff(clock)
-        self._name = name
-        self._epoch = 0
+    open_source: Callable[[int], Source]
+    slot: FrameSlot
+    _: KW_ONLY
+    on_event: Callable[[StateChanged], None]
+    wait: Callable[[float], bool]
+    clock: Callable[[], float]
+    backoff: Backoff | None = None
+    loop: bool = False
+    stall: float = STALL
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        self._backoff = self.backoff or Backoff(self.clock)
+        self.epoch = 0
         self._readers: list[Reader] = []
         self._reporting = Lock()
         self._state = SourceState.CONNECTING
         self._watched: int | None = None
         self._begun: float | None = None
 
-    @property
-    def epoch(self) -> int:
-        """Number of the current start of the source, from 0."""
-        return self._epoch
-
     def run(self) -> None:
         """Keep the source running until its end or until it is time to stop."""
         while self._start():
-            self._epoch += 1
+            self.epoch += 1
 
     def join(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds for all readers; return False if a thread still runs."""
-        return all(reader.join(timeout / len(self._readers)) for reader in self._readers)
+        for reader in self._readers:
+            reader.join(timeout / len(self._readers))
+        return not any(reader.is_alive() for reader in self._readers)
 
     def _start(self) -> bool:
         """Run one epoch of the source; return False if it was the last."""
@@ -107,31 +94,31 @@ class SourceWatchdog:
             delay = self._backoff.wait()
             again = f"{error}; trying again in {delay:.1f} s"
             self._leave(SourceState.RECONNECTING, again, error.fault)
-            return not self._wait(delay)
+            return not self.wait(delay)
         except SourceError as error:
             self._leave(SourceState.FAILED, str(error), error.fault, final=True)
             return False
         if ended:
             reason = "the source is at its end"
-            self._leave(SourceState.ENDED, reason, Fault.ENDED, final=not self._loop)
-        return ended and self._loop
+            self._leave(SourceState.ENDED, reason, Fault.ENDED, final=not self.loop)
+        return ended and self.loop
 
     def _reader(self) -> Reader:
-        self._readers = [reader for reader in self._readers if reader.alive]
+        self._readers = [reader for reader in self._readers if reader.is_alive()]
         if len(self._readers) >= _MAX_BLOCKED:
             raise SourceUnavailableError(
                 "it holds on to every try and answers none; unplug it or restart it",
                 Fault.TIMED_OUT,
             )
-        self._watched, self._begun = self._epoch, None
+        self._watched, self._begun = self.epoch, None
         reader = Reader(
-            self._epoch,
-            self._open_source,
-            self._slot,
-            on_first=partial(self._begin, self._epoch),
-            wait=self._wait,
-            clock=self._clock,
-            name=f"read {self._name}",
+            self.epoch,
+            self.open_source,
+            self.slot,
+            on_first=partial(self._begin, self.epoch),
+            wait=self.wait,
+            clock=self.clock,
+            name=f"read {self.name}",
         )
         self._readers.append(reader)
         reader.start()
@@ -141,17 +128,13 @@ class SourceWatchdog:
         """Report the first frame of an epoch, unless its reader has been abandoned."""
         with self._reporting:
             if epoch == self._watched:
-                self._begun = self._clock()
+                self._begun = self.clock()
                 self._report(SourceState.RUNNING)
 
     def _watch(self, reader: Reader) -> bool:
-        """Watch a reader until it ends; return True if it reached the end of the source.
-
-        Raises:
-            SourceError: The source cannot be read, or no longer.
-        """
-        while not reader.join(_TICK):
-            if self._wait(0):
+        """Watch a reader until it ends; return True if it reached the end of the source."""
+        while reader.is_alive():
+            if self.wait(0):
                 return False
             if self._begun is not None:
                 self._watch_frames(reader, self._begun)
@@ -159,30 +142,31 @@ class SourceWatchdog:
                 raise SourceUnavailableError(
                     f"no picture within {_LONGEST_OPENING:g} s", Fault.TIMED_OUT
                 )
+            reader.join(_TICK)
         if reader.error:
             raise reader.error
         return reader.ended
 
     def _watch_frames(self, reader: Reader, begun: float) -> None:
         silence = reader.silence if reader.live else 0.0
-        if silence > self._stall + _GRACE:
+        if silence > self.stall + _GRACE:
             raise SourceUnavailableError(f"no frame for {silence:.0f} s", Fault.TIMED_OUT)
-        if silence > self._stall:
+        if silence > self.stall:
             if self._state is SourceState.RUNNING:
-                reason = f"no frame for {self._stall:g} s"
+                reason = f"no frame for {self.stall:g} s"
                 self._report(SourceState.STALLED, reason, Fault.TIMED_OUT)
         elif self._state is SourceState.STALLED:
             self._report(SourceState.RUNNING)
-        if self._clock() - begun > _STEADY:
+        if self.clock() - begun > _STEADY:
             self._backoff.reset()
 
     def _leave(self, state: SourceState, reason: str, fault: Fault, *, final: bool = False) -> None:
         """Report how the epoch ended, after all its frames have been processed."""
-        self._slot.drain()
+        self.slot.drain()
         with self._reporting:
             # A reader that was abandoned and returns only now is ignored.
             self._watched = None
-            self._slot.begin(self._epoch + 1)
+            self.slot.begin(self.epoch + 1)
             self._report(state, reason, fault, final=final)
 
     def _report(
@@ -194,4 +178,4 @@ class SourceWatchdog:
         final: bool = False,
     ) -> None:
         self._state = state
-        self._on_event(StateChanged(state, self._epoch, reason, fault, final))
+        self.on_event(StateChanged(state, self.epoch, reason, fault, final))

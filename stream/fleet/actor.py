@@ -14,7 +14,7 @@ from dancetype.stream.fleet.report import Report, make_report
 from dancetype.stream.run_state import RunState
 from dancetype.stream.session import EventThreads, Session
 from dancetype.stream.settings import Settings
-from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.log import LogSink, configure, masked_text
 from dancetype.stream.sinks.mqtt import MqttSink
 from dancetype.stream.system import filter_native_stderr, limit_malloc_arenas
@@ -35,7 +35,6 @@ class LoadCamera(Protocol):
         self, settings: Settings, clock: Clock, *, loop: bool
     ) -> tuple[Mapping[str, str], Mapping[str, EventThreads]]:
         """Return the names of the genres by code, and the pipeline by the name of the source."""
-        ...
 
 
 class Lease:
@@ -44,9 +43,6 @@ class Lease:
     Two processes of one camera share a client id, so the broker disconnects the earlier one when
     the later one connects. The earlier one must not reconnect. The later one must, if an earlier
     one that had been cut off from its supervisor displaced it. Polls tell the two apart.
-
-    Args:
-        clock: Monotonic time in seconds.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -77,12 +73,7 @@ class Lease:
 
 
 class CameraActor:
-    """One camera's process. All methods but `__init__` are called on its event loop.
-
-    Args:
-        assignment: The camera.
-        load_camera: Loads the models and makes the pipeline; imported by name in this process.
-    """
+    """One camera's process. All methods but `__init__` are called on its event loop."""
 
     def __init__(self, assignment: Assignment, load_camera: LoadCamera) -> None:
         self._assignment = assignment
@@ -92,7 +83,6 @@ class CameraActor:
         self._lease = Lease(time.monotonic)
         self._stopped = asyncio.Event()
         self._stop_reason = "its supervisor is gone"
-        self._connected: Callable[[], bool] = lambda: False
 
     async def poll(self) -> Report:
         """Renew the lease and return the current report."""
@@ -126,10 +116,11 @@ class CameraActor:
     def _report(self) -> Report:
         import ray
 
+        state, name = self._state, self._assignment.name
         return replace(
-            make_report(self._state.sources.get(self._assignment.camera.name), self._state.now),
+            make_report(state.sources.get(name), state.now),
             node=ray.get_runtime_context().get_node_id(),
-            connected=self._connected(),
+            connected=bool(state.broker_links and state.broker_links().get(name)),
             cpu_seconds=time.process_time(),
             version=version("dancetype"),
         )
@@ -148,7 +139,7 @@ class CameraActor:
             may_connect=self._lease.confirmed,
             clock=clock.monotonic,
         )
-        self._connected = lambda: bool(broker.links) and broker.connected
+        state.broker_links = lambda: broker.links
         async with SinkFanOut([state, LogSink(state), broker]) as outlets:
             session = Session(
                 pipelines,

@@ -1,4 +1,4 @@
-"""What a fleet is to look at, as its file says it."""
+"""The cameras of a fleet, read from a TOML file."""
 
 import math
 import tomllib
@@ -13,7 +13,7 @@ from dancetype.engine.errors import SettingsError, SourceError
 from dancetype.stream.settings import Settings, explained
 from dancetype.stream.sources.uri import SourceKind
 
-_LOOK: Final = (
+_SETTINGS: Final = (
     "source",
     "people",
     "hop",
@@ -26,14 +26,14 @@ _LOOK: Final = (
     "pose_fps",
 )
 _BROKER: Final = ("mqtt", "mqtt_ca", "mqtt_client_id", "homeassistant")
-# Frames a second that a core poses, and the share of one that decodes 30 a second.
-_POSED_BY_A_CORE: Final = 30
+# Frames per second of pose estimation on one core, and the share of a core that decodes 30 of them.
+_POSES_PER_CORE: Final = 30
 _DECODING: Final = 0.25
 _STEP: Final = 0.25
 
 
-class _Place(BaseModel):
-    """What a camera takes of a machine, and what else is no setting of a run."""
+class _Extras(BaseModel):
+    """Keys of a camera that are not settings of a run."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -43,7 +43,7 @@ class _Place(BaseModel):
 
     @field_validator("gpus")
     @classmethod
-    def _is_a_share_or_whole(cls, value: float) -> float:
+    def _check_share(cls, value: float) -> float:
         if value > 1 and not value.is_integer():
             raise ValueError("takes a share of one GPU, up to 1, or a whole number of them")
         return value
@@ -54,11 +54,11 @@ class Camera:
     """One camera of a fleet.
 
     Attributes:
-        name: its source's.
-        settings: of its run, with `source` being itself alone.
-        cpus: cores that it takes of a machine.
-        gpus: of these.
-        loop: whether a file that has ended starts over.
+        name: Name of its source.
+        settings: Settings of its run, with this source alone.
+        cpus: Cores that it takes of a machine.
+        gpus: GPUs that it takes of a machine.
+        loop: Whether a file that has ended starts over.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Camera:
 
     @property
     def shown(self) -> str:
-        """Where its frames come from, without credentials."""
+        """Source of its frames, without credentials."""
         uri = self.settings.source[self.name]
         brief = uri.kind in (SourceKind.WEBCAM, SourceKind.TEST)
         return f"{uri.kind.value}:{uri}" if brief else str(uri)
@@ -96,27 +96,24 @@ class Assignment:
 
 
 def cores_for(pose_fps: float | None) -> float:
-    """Cores to reckon with for a camera with one dancer, in quarters.
-
-    Poses are found on one thread, so that one core is the most.
-    """
-    share = _DECODING + (pose_fps or math.inf) / _POSED_BY_A_CORE
+    """Return the cores for a camera with one dancer, in quarters; one thread estimates poses."""
+    share = _DECODING + (pose_fps or math.inf) / _POSES_PER_CORE
     return math.ceil(min(share, 1.0) / _STEP) * _STEP
 
 
 def parse_cameras(text: str, base: Settings) -> dict[str, Camera]:
-    """Reads the tables `[defaults]` and `[cameras.NAME]`.
+    """Read the tables `[defaults]` and `[cameras.NAME]`.
 
     Args:
         text: TOML.
-        base: what holds for a camera where neither table says anything.
+        base: Settings that apply if neither table has them.
 
     Raises:
-        SettingsError: it is not TOML, or a table holds what it cannot.
+        SettingsError: It is not TOML, or a key or value is invalid.
     """
     try:
         document = tomllib.loads(text)
-    # Besides its own error, tomllib lets through those of long numbers and of tables in tables.
+    # tomllib also raises errors of other classes for long numbers and deeply nested tables.
     except (ValueError, RecursionError) as error:
         raise SettingsError(f"not TOML: {error}") from error
     if unknown := sorted(document.keys() - {"defaults", "cameras"}):
@@ -126,7 +123,7 @@ def parse_cameras(text: str, base: Settings) -> dict[str, Camera]:
         raise SettingsError("defaults and cameras are tables: write [defaults], [cameras.NAME]")
     if not tables:
         raise SettingsError('no camera: write [cameras.NAME] and source = "rtsp://..." below it')
-    _check_keys("defaults", defaults, taken=_LOOK[1:])
+    _check_keys("defaults", defaults, settings=_SETTINGS[1:])
     return {name: _camera(name, table, defaults, base) for name, table in tables.items()}
 
 
@@ -134,44 +131,38 @@ def _camera(name: str, table: Any, defaults: Mapping[str, Any], base: Settings) 
     where = f"cameras.{name}"
     if not isinstance(table, dict) or "source" not in table:
         raise SettingsError(f'{where}: takes source = "...", in a table of its own')
-    _check_keys(where, table, taken=_LOOK)
+    _check_keys(where, table, settings=_SETTINGS)
     own = {**defaults, **table}
     try:
-        place = _Place(**{key: own.pop(key) for key in _Place.model_fields if key in own})
-        if place.gpus:
+        extras = _Extras(**{key: own.pop(key) for key in _Extras.model_fields if key in own})
+        if extras.gpus:
             own.setdefault("device", "cuda")
         own["source"] = {name: own["source"]}
-        settings = Settings(**{**_given(base), **own})
+        # The cameras need no other settings, such as the token of the page.
+        names = {*_SETTINGS[1:], *_BROKER} & base.model_fields_set
+        settings = Settings(**{**{key: getattr(base, key) for key in names}, **own})
     except SourceError as error:
         raise SettingsError(f"{where}.source: {error}") from error
     except ValidationError as error:
         raise SettingsError(f"{where}.{explained(error)}") from error
-    cpus = place.cpus or cores_for(settings.pose_fps)
-    return Camera(name, settings, cpus=cpus, gpus=place.gpus, loop=place.loop)
+    cpus = extras.cpus or cores_for(settings.pose_fps)
+    return Camera(name, settings, cpus=cpus, gpus=extras.gpus, loop=extras.loop)
 
 
-def _check_keys(where: str, table: Mapping[str, Any], *, taken: tuple[str, ...]) -> None:
-    keys = (*taken, *_Place.model_fields)
+def _check_keys(where: str, table: Mapping[str, Any], *, settings: tuple[str, ...]) -> None:
+    keys = (*settings, *_Extras.model_fields)
     if unknown := [key for key in table if key not in keys]:
         raise SettingsError(f"{where}: there is no {unknown[0]!r}; there are {', '.join(keys)}")
-
-
-def _given(base: Settings) -> dict[str, Any]:
-    """What is set for all cameras; of the page's token and the like they need not know."""
-    names = {*_LOOK[1:], *_BROKER} & base.model_fields_set
-    return {name: getattr(base, name) for name in names}
 
 
 class CamerasFile:
     """A file of cameras that may be edited while they run.
 
     Args:
-        path: of the file.
-        base: as `parse_cameras` takes it.
-        read: gives what stands in a file.
+        base: Settings that apply if the file does not have them.
 
     Attributes:
-        error: what is wrong with it now; None where nothing is.
+        error: Why the file is invalid now; None if it is valid.
     """
 
     def __init__(
@@ -181,29 +172,29 @@ class CamerasFile:
         self._path = path
         self._base = base
         self._read = read
-        self._seen: bytes | None = None
-        self._taken: bytes | None = None
+        self._latest: bytes | None = None
+        self._accepted: bytes | None = None
 
     def load(self) -> dict[str, Camera]:
-        """The cameras as they are now.
+        """Return the current cameras.
 
         Raises:
-            SettingsError: it cannot be read, or makes no sense.
+            SettingsError: The file cannot be read, or is invalid.
         """
-        self._seen = self._taken = self._bytes()
-        return self._parsed(self._seen)
+        self._latest = self._accepted = self._bytes()
+        return self._parsed(self._latest)
 
     def look(self) -> dict[str, Camera] | None:
-        """The cameras where they have changed, and `error` where the change makes no sense.
+        """Return the cameras if they have changed, and set `error` if the change is invalid.
 
-        A change counts once a second look finds the same: an editor may still be writing.
+        A change counts once two calls find the same content: an editor may still be writing.
         """
         try:
             now = self._bytes()
-            settled, self._seen = now == self._seen, now
-            if not settled or now == self._taken:
+            settled, self._latest = now == self._latest, now
+            if not settled or now == self._accepted:
                 return None
-            self._taken = now
+            self._accepted = now
             cameras = self._parsed(now)
         except SettingsError as error:
             self.error = str(error)
@@ -215,7 +206,7 @@ class CamerasFile:
         try:
             return self._read(self._path)
         except OSError as error:
-            self._seen = self._taken = None
+            self._latest = self._accepted = None
             raise SettingsError(f"{self._path}: cannot be read: {error.strerror}") from error
 
     def _parsed(self, content: bytes) -> dict[str, Camera]:

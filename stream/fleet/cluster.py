@@ -1,7 +1,6 @@
 """The machines of a Ray cluster, and the camera processes on them."""
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,6 +22,9 @@ class Resources:
     cpus: float = 0.0
     gpus: float = 0.0
 
+    def __add__(self, other: "Resources") -> "Resources":
+        return Resources(self.cpus + other.cpus, self.gpus + other.gpus)
+
     def fits(self, taken: "Resources", wanted: "Resources") -> bool:
         """Return whether enough is left for `wanted` after `taken`."""
         return (
@@ -31,21 +33,9 @@ class Resources:
         )
 
 
-def total(parts: Iterable[Resources]) -> Resources:
-    """Return the sum of all parts."""
-    each = list(parts)
-    return Resources(sum(part.cpus for part in each), sum(part.gpus for part in each))
-
-
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A machine of the cluster.
-
-    Attributes:
-        id: Ray's id, a new one each time a machine joins.
-        name: Address, for people.
-        resources: Cores and GPUs of the machine.
-    """
+    """A machine of the cluster; it gets a new `id` from Ray each time it joins."""
 
     id: str
     name: str
@@ -56,7 +46,7 @@ class RayCluster:
     """A Ray cluster, which decides where a process runs. All methods may block.
 
     Args:
-        ray: The module, attached.
+        ray: The module `ray`, attached.
         load_camera: Loads the models and makes the pipeline in the process of a camera.
     """
 
@@ -83,7 +73,7 @@ class RayCluster:
             "num_cpus": assignment.camera.cpus,
             "num_gpus": assignment.camera.gpus,
             "scheduling_strategy": "SPREAD",
-            # Why Ray is not to restart it stands in supervisor.py.
+            # supervisor.py explains why Ray must not restart it.
             "max_restarts": 0,
         }
         if assignment.avoid:

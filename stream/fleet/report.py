@@ -1,4 +1,4 @@
-"""What a camera's process tells its supervisor, once a second."""
+"""The report that a camera's process sends its supervisor once a second."""
 
 from dataclasses import dataclass
 
@@ -9,24 +9,24 @@ from dancetype.stream.run_state import SourceRun
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a camera is doing.
+    """State of a camera; counts are since the start of the process.
 
     Attributes:
-        state: of its source; None before it has said anything.
-        reason: why, for people to read.
-        fault: why, for programs.
-        word: name of the genre, or the status in its place; None without a fresh prediction.
-        confidence: of that.
-        fps: poses a second, lately.
-        latency: seconds from capture to sending, as at most 95 % of the last minute's predictions.
-        captured: frames read since the process began.
-        posed: of these, those through pose estimation.
-        dropped: of these, those overtaken by a newer one.
-        predictions: made since then.
-        connected: whether the broker takes them.
-        cpu_seconds: that the process has used.
-        version: of dancetype in it.
-        node: Ray ID of the machine that the process runs on.
+        state: State of the source; None before its first message.
+        reason: Cause of the state, for people.
+        fault: Cause of the state, for programs.
+        word: Name of the genre, or the status; None without a fresh prediction.
+        confidence: Confidence of the genre.
+        fps: Recent poses per second.
+        latency: Seconds from capture to sending, 95th percentile of the last minute.
+        captured: Frames read.
+        posed: Frames through pose estimation.
+        dropped: Frames overtaken by a newer one.
+        predictions: Predictions made.
+        connected: Whether the process is connected to the broker.
+        cpu_seconds: Processor time of the process.
+        version: Version of dancetype in the process.
+        node: Ray's id of the machine.
     """
 
     state: SourceState | None = None
@@ -47,12 +47,7 @@ class Report:
 
 
 def make_report(run: SourceRun | None, now: float) -> Report:
-    """Report how a source is doing.
-
-    Args:
-        run: What is known of it; None before its first message.
-        now: Seconds since 1970, on the clock of the messages.
-    """
+    """Return the report for the state of a source `now`, in seconds since 1970."""
     if run is None:
         return Report()
     run.advance(now)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from dancetype.engine.errors import WorkerError
@@ -14,31 +15,18 @@ from dancetype.stream.fleet.supervisor import POLL_INTERVAL, Kill, Start, Stop, 
 _log = logging.getLogger(__name__)
 
 
+@dataclass(eq=False)
 class Fleet:
-    """Keep the cameras of a file running.
+    """Keep the cameras of a file running, in processes of a cluster, as a supervisor decides."""
 
-    Args:
-        supervisor: Makes the decisions.
-        cluster: Starts the processes.
-        file: File of the cameras.
-        clock: Monotonic time in seconds.
-        sleep: Waits on that clock.
-    """
+    supervisor: Supervisor
+    _: KW_ONLY
+    cluster: RayCluster
+    file: CamerasFile
+    clock: Callable[[], float]
+    sleep: Callable[[float], Coroutine[Any, Any, None]] = asyncio.sleep
 
-    def __init__(
-        self,
-        supervisor: Supervisor,
-        *,
-        cluster: RayCluster,
-        file: CamerasFile,
-        clock: Callable[[], float],
-        sleep: Callable[[float], Coroutine[Any, Any, None]] = asyncio.sleep,
-    ) -> None:
-        self._supervisor = supervisor
-        self._cluster = cluster
-        self._file = file
-        self._clock = clock
-        self._sleep = sleep
+    def __post_init__(self) -> None:
         self._processes: dict[Assignment, RayProcess] = {}
         self._holding: dict[Assignment, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -52,38 +40,38 @@ class Fleet:
         Raises:
             SettingsError: The file is not valid at the start.
         """
-        self._supervisor.want(self._file.load())
+        self.supervisor.want(self.file.load())
         while not stop.is_set():
             self._follow_file()
             await self._step(stop)
-        self._supervisor.want({})
-        while not self._supervisor.idle:
+        self.supervisor.want({})
+        while not self.supervisor.idle:
             await self._step(None)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=POLL_INTERVAL)
 
     def _follow_file(self) -> None:
-        cameras = self._file.look()
+        cameras = self.file.look()
         if cameras is not None:
-            self._supervisor.want(cameras)
-        if self._file.error != self._reported_error:
-            self._reported_error = self._file.error
-            if self._file.error:
-                _log.error("%s; the cameras stay as they are", self._file.error)
+            self.supervisor.want(cameras)
+        if self.file.error != self._reported_error:
+            self._reported_error = self.file.error
+            if self.file.error:
+                _log.error("%s; the cameras stay as they are", self.file.error)
 
     async def _step(self, stop: asyncio.Event | None) -> None:
         """Update the machines, carry out orders, and wait for the next second or for news."""
-        due = self._clock() + POLL_INTERVAL
+        due = self.clock() + POLL_INTERVAL
         # Cameras must not wait for a head of the cluster that does not answer.
-        self._nodes = self._nodes or asyncio.create_task(asyncio.to_thread(self._cluster.nodes))
+        self._nodes = self._nodes or asyncio.create_task(asyncio.to_thread(self.cluster.nodes))
         await asyncio.wait({self._nodes}, timeout=POLL_INTERVAL)
         if self._nodes.done():
             try:
-                self._supervisor.set_nodes(self._nodes.result())
+                self.supervisor.set_nodes(self._nodes.result())
             except Exception as error:
                 _log.warning("the cluster does not say which machines there are: %s", error)
             self._nodes = None
-        for order in self._supervisor.orders():
+        for order in self.supervisor.orders():
             match order:
                 case Start(assignment):
                     self._holding[assignment] = asyncio.create_task(self._hold(assignment))
@@ -91,7 +79,7 @@ class Fleet:
                     self._spawn(self._stop(assignment, reason))
                 case Kill(assignment):
                     self._holding[assignment].cancel()
-        waits = [self._sleep(max(due - self._clock(), 0.0)), self._news.wait()]
+        waits = [self.sleep(max(due - self.clock(), 0.0)), self._news.wait()]
         tasks = {asyncio.ensure_future(each) for each in [*waits, *([stop.wait()] if stop else [])]}
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
@@ -102,19 +90,19 @@ class Fleet:
         """Start a process and poll it until it is gone or no longer wanted."""
         process: RayProcess | None = None
         try:
-            process = await asyncio.to_thread(self._cluster.start, assignment)
+            process = await asyncio.to_thread(self.cluster.start, assignment)
             self._processes[assignment] = process
             polling = asyncio.create_task(self._poll(assignment, process))
             try:
                 report = await process.run()
             finally:
                 polling.cancel()
-            self._supervisor.on_exit(assignment, report)
+            self.supervisor.on_exit(assignment, report)
         except WorkerError as error:
-            self._supervisor.on_lost(assignment, str(error))
+            self.supervisor.on_lost(assignment, str(error))
         except Exception as error:
             _log.exception("camera %s: cannot be started", assignment.name)
-            self._supervisor.on_lost(assignment, f"cannot be started: {error!r}")
+            self.supervisor.on_lost(assignment, f"cannot be started: {error!r}")
         finally:
             self._news.set()
             del self._holding[assignment]
@@ -126,9 +114,9 @@ class Fleet:
         # If the process is gone, its run raises the same error.
         with suppress(WorkerError):
             while True:
-                due = self._clock() + POLL_INTERVAL
-                self._supervisor.on_report(assignment, await process.poll())
-                await self._sleep(max(due - self._clock(), 0.0))
+                due = self.clock() + POLL_INTERVAL
+                self.supervisor.on_report(assignment, await process.poll())
+                await self.sleep(max(due - self.clock(), 0.0))
 
     async def _stop(self, assignment: Assignment, reason: str) -> None:
         if process := self._processes.get(assignment):

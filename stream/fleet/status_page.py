@@ -14,7 +14,6 @@ from prometheus_client import (
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from dancetype.stream.fleet.cluster import Resources
 from dancetype.stream.fleet.supervisor import CameraState, Phase, Supervisor
 from dancetype.stream.messages import SourceState
 from dancetype.stream.sinks.log import masked_text
@@ -26,13 +25,7 @@ _UNAUTHORISED: Final = unauthorised("this is")
 
 
 class StatusPage(Collector):
-    """Pages with the state of a supervisor's cameras.
-
-    Args:
-        supervisor: Supervisor of the fleet.
-        error: Returns what is wrong with the file of cameras, if anything.
-        version: Version of this program.
-    """
+    """Pages with the state of a supervisor's cameras; `error` returns that of their file."""
 
     def __init__(
         self, supervisor: Supervisor, *, error: Callable[[], str | None], version: str
@@ -74,9 +67,9 @@ class StatusPage(Collector):
                     {
                         "name": node.name,
                         "cpus": node.resources.cpus,
-                        "cpus_taken": taken.get(node.id, Resources()).cpus,
+                        "cpus_taken": taken[node.id].cpus,
                         "gpus": node.resources.gpus,
-                        "gpus_taken": taken.get(node.id, Resources()).gpus,
+                        "gpus_taken": taken[node.id].gpus,
                     }
                     for node in self._supervisor.nodes
                 ],
@@ -84,11 +77,7 @@ class StatusPage(Collector):
         )
 
     def ready(self, authorised: bool) -> Page:
-        """Return status 200 if at least one camera delivers frames, else 503.
-
-        Args:
-            authorised: Whether the client may know how many cameras are in which state.
-        """
+        """Return status 200 if at least one camera delivers frames, else 503."""
         cameras = self._supervisor.cameras
         ready = any(each.live for each in cameras)
         body: dict[str, Any] = {"status": "ready" if ready else "not_ready"}
@@ -157,7 +146,7 @@ class StatusPage(Collector):
         for node in self._supervisor.nodes:
             # Nodes with the same address exist where one machine acts as several.
             cores.add_metric([f"{node.name}/{node.id[:6]}"], node.resources.cpus)
-            used.add_metric([f"{node.name}/{node.id[:6]}"], taken.get(node.id, Resources()).cpus)
+            used.add_metric([f"{node.name}/{node.id[:6]}"], taken[node.id].cpus)
         yield from (cores, used)
         yield GaugeMetricFamily(
             "dancetype_fleet_file_broken",

@@ -12,6 +12,7 @@ asked to avoid the machines that may be dead.
 import logging
 import math
 import random
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -19,7 +20,7 @@ from typing import Final
 
 from dancetype.stream.capture.backoff import Backoff
 from dancetype.stream.fleet.cameras import Assignment, Camera
-from dancetype.stream.fleet.cluster import Node, Resources, total
+from dancetype.stream.fleet.cluster import Node, Resources
 from dancetype.stream.fleet.report import Report
 from dancetype.stream.messages import SourceState
 
@@ -157,11 +158,6 @@ class Supervisor:
 
     The caller reports the cameras wanted, the machines and what processes answer, and carries out
     the orders.
-
-    Args:
-        clock: Monotonic time in seconds.
-        unix: Seconds since 1970.
-        draw: Returns random numbers from 0 to 1.
     """
 
     def __init__(
@@ -198,13 +194,13 @@ class Supervisor:
         """Return for how many seconds a camera's phase has lasted."""
         return self._clock() - state.since
 
-    def taken(self) -> dict[str, Resources]:
+    def taken(self) -> defaultdict[str, Resources]:
         """Return what cameras take of each machine, by its id."""
-        by_node: dict[str, list[Resources]] = {}
+        taken = defaultdict[str, Resources](Resources)
         for state in self._cameras.values():
             if state.node:
-                by_node.setdefault(state.node.id, []).append(state.needs)
-        return {node: total(needs) for node, needs in by_node.items()}
+                taken[state.node.id] += state.needs
+        return taken
 
     def want(self, cameras: Mapping[str, Camera]) -> None:
         """Set the cameras to run, in place of all earlier ones."""
@@ -336,12 +332,12 @@ class Supervisor:
             yield Stop(assignment, "no longer wanted" if state.wanted is None else "to be changed")
             state.enter(Phase.ENDING, now)
 
-    def _check_room(self, state: CameraState, taken: Mapping[str, Resources], now: float) -> None:
+    def _check_room(
+        self, state: CameraState, taken: defaultdict[str, Resources], now: float
+    ) -> None:
         """Distinguish a process that comes up from one that waits in Ray's queue."""
         needs = state.needs
-        room = any(
-            node.resources.fits(taken.get(node.id, Resources()), needs) for node in self.nodes
-        )
+        room = any(node.resources.fits(taken[node.id], needs) for node in self.nodes)
         if room and state.phase is Phase.WAITING:
             state.enter(Phase.STARTING, now)
         elif not room and state.phase is Phase.STARTING:

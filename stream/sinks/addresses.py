@@ -15,13 +15,7 @@ _TIMEOUT: Final = 5.0
 async def resolve(
     host: str, port: int, kind: socket.SocketKind, *, timeout: float = _TIMEOUT
 ) -> list[Address]:
-    """Look `host` up on a daemon thread.
-
-    Args:
-        host: Name or address of a machine.
-        port: Port on that machine.
-        kind: Kind of the sockets that will connect to it.
-        timeout: Seconds after which a name server that does not answer is given up.
+    """Look `host` up on a daemon thread, for sockets of a kind.
 
     Raises:
         OSError: The name is unknown, or no name server can be reached.

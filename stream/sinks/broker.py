@@ -1,4 +1,4 @@
-"""What a broker's URL says, whom we trust to be it, and what its errors mean."""
+"""The URL of an MQTT broker, its TLS context and its errors."""
 
 import socket
 import ssl
@@ -32,7 +32,7 @@ _MISMATCHES: Final = (62, 64)
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where a broker is, and who we are to it."""
+    """Address of a broker, and the credentials for it."""
 
     host: str
     port: int
@@ -41,24 +41,23 @@ class Broker:
     password: str | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
-        """Host and port, for logs."""
         return f"{self.host}:{self.port}"
 
 
 def parse_broker(url: str) -> Broker:
-    """Reads `mqtt://user:password@host:1883`, or `mqtts://` for TLS (port 8883 unless given).
+    """Parse `mqtt://user:password@host:1883`, or `mqtts://` for TLS (default port 8883).
 
     User and password are percent-encoded, as in any URL.
 
     Raises:
-        SinkError: the URL is not of this form. The text shows nothing of it, as a password that
-            is not encoded may have ended up in any of its parts.
+        SinkError: The URL is not of this form. The text does not show it, since an unencoded
+            password may be in any part.
     """
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
         port = parts.port
-        host.encode("idna")  # As connecting will.
+        host.encode("idna")  # As connecting does.
         good = bool(host) and parts.scheme in ("mqtt", "mqtts")
         good = good and parts.path in ("", "/") and not parts.query and not parts.fragment
     except ValueError:
@@ -79,14 +78,14 @@ def parse_broker(url: str) -> Broker:
 
 
 def tls_context(broker: Broker, ca: Path | None) -> ssl.SSLContext | None:
-    """Whom to trust to be the broker; None where it is spoken to without TLS.
+    """Return the TLS context for a broker; None without TLS.
 
     Args:
-        broker: who is to be trusted.
-        ca: certificate (PEM) of who vouches for it; those the system trusts where None.
+        broker: Broker to connect to.
+        ca: CA certificate file (PEM); None for the certificates that the system trusts.
 
     Raises:
-        SinkError: `ca` cannot be read, holds no certificate, or would not be used.
+        SinkError: `ca` cannot be read, has no certificate, or would not be used.
     """
     if not broker.tls:
         if ca is not None:
@@ -106,16 +105,16 @@ def tls_context(broker: Broker, ca: Path | None) -> ssl.SSLContext | None:
 
 
 def refused(error: BaseException) -> bool:
-    """Whether the broker has turned us down, so that asking again soon would not help."""
+    """Return whether the broker refused the connection, so that retrying soon would not help."""
     return _reason(error) in _REFUSALS
 
 
 def explained(error: BaseException, broker: Broker) -> str:
-    """Says for people to read why a connection could not be made, or was lost."""
+    """Return, for people, why a connection failed or was lost."""
     reason = _reason(error)
-    if said := _REFUSALS.get(reason) or _LOSSES.get(reason):
-        return said
-    # aiomqtt puts an error of its own over the one that says what happened.
+    if text := _REFUSALS.get(reason) or _LOSSES.get(reason):
+        return text
+    # aiomqtt wraps the error that has the cause.
     for one in (error.__cause__, error.__context__, error):
         if isinstance(one, OSError):
             return _explained(one, broker)

@@ -1,6 +1,6 @@
-"""What Home Assistant is to know of a source, so that it shows up there by itself.
+"""MQTT discovery messages, by which Home Assistant adds a source as a device.
 
-The format is that of its MQTT device discovery (Home Assistant 2024.12 and later):
+The format is MQTT device discovery (Home Assistant 2024.12 and later):
 https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload
 """
 
@@ -8,17 +8,14 @@ import json
 from typing import Any, Final
 
 BIRTH_TOPIC: Final = "homeassistant/status"
-"""Where Home Assistant says that it has started."""
+"""Topic on which Home Assistant announces its start, with the payload `BIRTH`."""
 BIRTH: Final = "online"
-"""What it says there."""
 CONFIDENCE_EVERY: Final = 5.0
-"""Seconds between two confidences. Home Assistant keeps every change for days, so four a second
-would fill its database."""
+"""Seconds between two confidences, since Home Assistant stores every change for days."""
 
-# Three of them may be lost.
 _CONFIDENCE_EXPIRES: Final = int(3 * CONFIDENCE_EVERY)
 _SAFE: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-")
-# The status topic holds one of these words, or else a source message.
+# The status topic has one of these words or a source message.
 _AVAILABLE: Final = "{{ 'offline' if value in ('offline', 'stopped') else 'online' }}"
 _RUNNING: Final = "{{ 'ON' if value_json is defined and value_json.state == 'running' else 'OFF' }}"
 _FAULT: Final = "{{ 'ON' if value_json is defined and value_json.fault else 'OFF' }}"
@@ -29,34 +26,39 @@ _REASON: Final = (
 
 
 def object_id(source: str) -> str:
-    """`source` in the letters that Home Assistant allows; no two sources have the same."""
+    """Return a unique id of `source` in the characters that Home Assistant allows."""
     name = "".join(char if char in _SAFE else f"_{ord(char):x}_" for char in source)
     return f"dancetype-{name}"
 
 
 def discovery_topic(source: str) -> str:
-    """Where Home Assistant looks for what there is to know of `source`."""
+    """Return the topic of the discovery message of `source`."""
     return f"homeassistant/device/{object_id(source)}/config"
 
 
 def discovery_payload(source: str, *, base: str, version: str, genre_expires: int) -> str:
-    """One device with its entities, as JSON.
+    """Return a device with its entities, as JSON.
 
     Args:
-        source: its name.
-        base: what the topics of the source begin with, as `dancetype/stage`.
-        version: of dancetype.
-        genre_expires: seconds after which a genre that was not said again is old.
+        source: Name of the source.
+        base: Prefix of the topics of the source, such as `dancetype/stage`.
+        version: Version of dancetype.
+        genre_expires: Seconds after which a genre that was not published again is outdated.
     """
     identity = object_id(source)
     status = f"{base}/status"
+    diagnostic = {
+        "platform": "binary_sensor",
+        "entity_category": "diagnostic",
+        "state_topic": status,
+    }
     entities: dict[str, dict[str, Any]] = {
         "genre": {
             "platform": "sensor",
             "name": "Genre",
             "icon": "mdi:dance-ballroom",
             "state_topic": f"{base}/genre",
-            # An empty text says that nothing can be said.
+            # An empty text means that no genre is known.
             "value_template": "{{ value or 'None' }}",
             "expire_after": genre_expires,
         },
@@ -71,19 +73,15 @@ def discovery_payload(source: str, *, base: str, version: str, genre_expires: in
             "expire_after": _CONFIDENCE_EXPIRES,
         },
         "running": {
-            "platform": "binary_sensor",
+            **diagnostic,
             "name": "Running",
             "device_class": "connectivity",
-            "entity_category": "diagnostic",
-            "state_topic": status,
             "value_template": _RUNNING,
         },
         "fault": {
-            "platform": "binary_sensor",
+            **diagnostic,
             "name": "Fault",
             "device_class": "problem",
-            "entity_category": "diagnostic",
-            "state_topic": status,
             "value_template": _FAULT,
             "json_attributes_topic": status,
             "json_attributes_template": _REASON,

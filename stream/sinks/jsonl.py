@@ -6,26 +6,18 @@ from typing import Self
 
 from dancetype.engine.errors import SinkError
 from dancetype.stream.messages import Message
-from dancetype.stream.sinks.base import Sink
+from dancetype.stream.sink import Sink
 
 
 class JsonlSink(Sink):
-    """Appends each message to a file as one line of JSON.
-
-    Args:
-        path: File, created if needed in an existing folder.
-    """
+    """Appends each message as one line of JSON to a file, which is created if needed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._torn = False
 
     async def __aenter__(self) -> Self:
-        """Open the file.
-
-        Raises:
-            SinkError: The file cannot be written.
-        """
+        """Open the file."""
         try:
             # Unbuffered: each line is out when `send` returns, and closing has nothing left to
             # write that a full disk could refuse.

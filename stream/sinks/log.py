@@ -1,4 +1,4 @@
-"""Log records: for people on a terminal, as JSON lines elsewhere, and never with credentials."""
+"""Log records: text on a terminal, JSON lines elsewhere, and never with credentials."""
 
 import logging
 import os
@@ -14,20 +14,18 @@ from structlog.typing import Processor
 from dancetype.engine.errors import printable
 from dancetype.stream.messages import Message, SourceMessage, SourceState
 from dancetype.stream.run_state import RunState
-from dancetype.stream.sinks.base import Sink
+from dancetype.stream.sink import Sink
 
 _log = logging.getLogger(__name__)
 
 _OUR_PACKAGE: Final = "dancetype"
-# What libraries attach to their records is theirs, such as whole connections of websockets.
+# Libraries attach other fields to their records, such as whole connections of websockets.
 _FIELDS: Final = ("source", "state", "fault", "epoch", "reason", "status", "genre")
 _LEVELS: Final = {
     SourceState.STALLED: logging.WARNING,
     SourceState.RECONNECTING: logging.WARNING,
     SourceState.FAILED: logging.ERROR,
 }
-# A line with a source's state is to fit on a terminal.
-_PADDING: Final = 0
 _WORD: Final = re.compile(r"\S+")
 _SECRET: Final = re.compile(
     r"""(authorization["']?\s?[:=]\s?["']?(?:basic\s|bearer\s)?
@@ -39,14 +37,7 @@ _SECRET: Final = re.compile(
 
 
 def configure(*, level: int = logging.INFO) -> None:
-    """Sends the records of all loggers to stderr, in place of what an earlier call set up.
-
-    Libraries are heard from WARNING on. On a terminal a record is a line for people, elsewhere a
-    JSON text.
-
-    Args:
-        level: from which our own package is heard.
-    """
+    """Send the records of all loggers to stderr, those of libraries from WARNING on."""
     terminal = _is_terminal()
     handler = _StderrHandler(terminal=terminal)
     handler.setFormatter(_formatter(terminal=terminal))
@@ -61,9 +52,9 @@ def configure(*, level: int = logging.INFO) -> None:
 
 
 def masked_text(text: str) -> str:
-    """`text` without what looks like credentials: `user:password@` in URLs, `token=...`.
+    """Return `text` without what looks like credentials: `user:password@` in URLs, `token=...`.
 
-    A net below those who write logs, which would rather catch too much.
+    This is a second line of defence, which prefers to remove too much.
     """
     return _SECRET.sub(r"\1***", _WORD.sub(_masked_word, text))
 
@@ -72,9 +63,6 @@ class LogSink(Sink):
     """Logs the state of each source, one record per change.
 
     Repeated attempts to reconnect and changes of genre are logged at DEBUG.
-
-    Args:
-        state: State of the run.
     """
 
     def __init__(self, state: RunState) -> None:
@@ -94,10 +82,10 @@ class LogSink(Sink):
 
 
 class _StderrHandler(logging.Handler):
-    """Writes to what `sys.stderr` is at that moment.
+    """Writes to the current `sys.stderr`.
 
-    A table on the terminal puts itself in its place, to print records above itself. Where stderr
-    is no terminal the table would lead records astray, so they go past it.
+    A live table on the terminal replaces `sys.stderr`, to print records above itself. If stderr is
+    not a terminal, records have to bypass the table.
     """
 
     def __init__(self, *, terminal: bool) -> None:
@@ -105,7 +93,7 @@ class _StderrHandler(logging.Handler):
         self._terminal = terminal
 
     def emit(self, record: logging.LogRecord) -> None:
-        # A record that cannot be written is nothing to whoever logs: stderr may be closed.
+        # Stderr may be closed, which must not affect the code that logs.
         with suppress(Exception):
             stream = sys.stderr
             if not self._terminal:
@@ -132,9 +120,9 @@ def _formatter(*, terminal: bool) -> logging.Formatter:
         last = [
             _for_people,
             structlog.dev.ConsoleRenderer(
-                _PADDING,
+                0,  # No padding, so that a line with a source's state fits on a terminal.
                 colors="NO_COLOR" not in os.environ,
-                # The one that structlog would choose shows the values of variables.
+                # structlog's default shows the values of variables.
                 exception_formatter=structlog.dev.plain_traceback,
                 sort_keys=False,
             ),
@@ -166,13 +154,13 @@ def _for_people(
     logger: object, method: str, fields: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
     shown = {
-        # Part of it may come from a camera.
+        # A camera may have sent a part of it.
         name: printable(value, keep="\n") if isinstance(value, str) else value
         for name, value in fields.items()
         if value is not None
     }
     if str(shown.get("logger")).partition(".")[0] == _OUR_PACKAGE:
-        del shown["logger"]  # Which module of ours says so helps nobody at a terminal.
+        del shown["logger"]  # The module is of no use to a user.
     return shown
 
 

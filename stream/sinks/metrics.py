@@ -12,6 +12,7 @@ from prometheus_client import (
     Histogram,
     Info,
     ProcessCollector,
+    disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -20,7 +21,7 @@ from prometheus_client.registry import Collector
 from dancetype.engine.rolling import Status
 from dancetype.stream.messages import Message, PredictionMessage, SourceState
 from dancetype.stream.run_state import RunState
-from dancetype.stream.sinks.base import Sink
+from dancetype.stream.sink import Sink
 from dancetype.stream.web.pages import Page, unauthorised
 
 _Label = TypeVar("_Label", bound=str)
@@ -45,6 +46,8 @@ class Metrics(Sink):
     """
 
     def __init__(self, *, version: str, recipe: str, provider: str, state: RunState) -> None:
+        # A creation time for each histogram would be of no use.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         build = Info("dancetype_build", "Program and genre model", registry=self._registry)
         build.info({"version": version, "model": recipe, "provider": provider})
@@ -66,8 +69,7 @@ class Metrics(Sink):
         """Return all metrics, if the request may see everything."""
         if not authorised:
             return _UNAUTHORISED
-        body = generate_latest(_WithoutCreated(self._registry))
-        return Page(HTTPStatus.OK, CONTENT_TYPE_LATEST, body)
+        return Page(HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(self._registry))
 
     def _histogram(self, name: str, about: str) -> Histogram:
         return Histogram(
@@ -149,18 +151,6 @@ def _gauge(name: str, about: str, *labels: str) -> GaugeMetricFamily:
 def _add(family: CounterMetricFamily, source: str, counts: Mapping[_Label, int]) -> None:
     for label, count in counts.items():
         family.add_metric([source, label], count)
-
-
-class _WithoutCreated(Collector):
-    """A registry without the creation times of its histograms."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
-
-    def collect(self) -> Iterator[Metric]:
-        for family in self._registry.collect():
-            family.samples = [each for each in family.samples if not each.name.endswith("_created")]
-            yield family
 
 
 def _threads() -> Metric:

@@ -20,8 +20,8 @@ from paho.mqtt.properties import Properties
 from dancetype.stream.capture.backoff import Backoff
 from dancetype.stream.latest_queue import LatestQueue
 from dancetype.stream.messages import Message, PredictionMessage, SourceMessage, SourceState
+from dancetype.stream.sink import Sink
 from dancetype.stream.sinks.addresses import resolve
-from dancetype.stream.sinks.base import Sink
 from dancetype.stream.sinks.broker import Broker, explained, parse_broker, refused, tls_context
 from dancetype.stream.sinks.homeassistant import (
     BIRTH,
@@ -57,11 +57,7 @@ def topic_level(name: str) -> str:
 
 
 class GenreTopic:
-    """The text of one source's genre topic: a genre's name, or a status; empty if not running.
-
-    Args:
-        clock: Monotonic clock, in seconds.
-    """
+    """The text of one source's genre topic: a genre's name, or a status; empty if not running."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -69,10 +65,7 @@ class GenreTopic:
         self.text = ""
 
     def update(self, message: Message) -> bool:
-        """Return whether `text` has to be published after `message`.
-
-        It has to if it is new, and again before the broker forgets it.
-        """
+        """Return whether `text` is new after `message`, or the broker would soon forget it."""
         if isinstance(message, PredictionMessage):
             text = message.name or message.status.value
         else:
@@ -148,11 +141,6 @@ class MqttSink(Sink):
     def links(self) -> Mapping[str, bool]:
         """Whether each source's connection stands, by source."""
         return {source: link.connected for source, link in self._links.items()}
-
-    @property
-    def connected(self) -> bool:
-        """Whether the connections of all sources stand that have sent a message."""
-        return all(self.links.values())
 
     async def __aexit__(self, *exception: object) -> None:
         """Publish what is left and disconnect, if the broker accepts it in time."""
@@ -303,11 +291,9 @@ class _Link:
             self._queue.put(self._discovery, payload)
 
     async def _watch(self, client: MqttClient) -> None:
-        """Raise MqttError once the connection is lost, which publishing alone would not notice.
-
-        Home Assistant forgets what was published when it starts, and announces its start.
-        """
+        """Raise MqttError once the connection is lost, which publishing alone would not notice."""
         if self._options.homeassistant:
+            # It forgets what was published when it starts, and announces its start.
             await client.subscribe(BIRTH_TOPIC)
         async for message in client.messages:
             if message.payload == BIRTH.encode():

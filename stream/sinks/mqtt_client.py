@@ -1,4 +1,4 @@
-"""aiomqtt's client, made to end in time and to leave nothing behind."""
+"""An aiomqtt client that disconnects in time and leaves no socket behind."""
 
 import asyncio
 import logging
@@ -14,33 +14,26 @@ from aiomqtt import ProtocolVersion, Will
 
 from dancetype.stream.sinks.broker import Broker
 
-# All that paho logs it reports as well.
-_unheard = logging.getLogger(f"{__name__}.paho")
-_unheard.setLevel(logging.CRITICAL)
+# Everything that paho logs it also reports.
+_silent_log = logging.getLogger(f"{__name__}.paho")
+_silent_log.setLevel(logging.CRITICAL)
 
-# A broker gives us up after one and a half of these, and Mosquitto 2.0 looks for such clients every
-# six seconds; we give it up after two.
+# A broker drops a client after one and a half of these, and Mosquitto 2.0 checks every six seconds;
+# the client drops the broker after two.
 _KEEPALIVE: Final = 3
-# The command is to end within two seconds, and aiomqtt connects in a thread that nothing can
+# The command has to end within two seconds, and aiomqtt connects on a thread that nothing can
 # interrupt.
 _CONNECT_TIMEOUT: Final = 1.0
-_GREETING_TIMEOUT: Final = 2.0
+_CONNACK_TIMEOUT: Final = 2.0
 _ANSWER_TIMEOUT: Final = 5.0
-# Closing lets nothing go out any more: what was held up is old by the time the network is back.
+# Closing discards unsent data, which would be outdated once the network is back.
 _ABORT: Final = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 _FINISH: Final = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
-_AT_ONCE: Final = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+_NO_DELAY: Final = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 class MqttClient(aiomqtt.Client):
-    """One connection to a broker.
-
-    Args:
-        broker: where it is, and who we are to it.
-        identifier: our name there.
-        will: what it is to publish once we are gone.
-        tls: what to trust; None for a connection without TLS.
-    """
+    """One connection to a broker; the broker publishes `will` if the connection is lost."""
 
     def __init__(
         self, broker: Broker, *, identifier: str, will: Will, tls: ssl.SSLContext | None
@@ -53,21 +46,21 @@ class MqttClient(aiomqtt.Client):
             password=broker.password,
             protocol=ProtocolVersion.V5,
             tls_context=tls,
-            logger=_unheard,
+            logger=_silent_log,
             will=will,
             keepalive=_KEEPALIVE,
-            timeout=_GREETING_TIMEOUT,
-            socket_options=[_ABORT, _AT_ONCE],
+            timeout=_CONNACK_TIMEOUT,
+            socket_options=[_ABORT, _NO_DELAY],
         )
         # aiomqtt offers no way to set this; paho's default is five seconds.
         self._client.connect_timeout = _CONNECT_TIMEOUT
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[None]:
-        """Connected while entered; left in good order, or else at once and for good.
+        """Connect; disconnect in good order, or drop the connection after an error.
 
         Raises:
-            MqttError: there is no connection, or no longer.
+            MqttError: The connection failed or was lost.
         """
         try:
             await self.__aenter__()
@@ -79,16 +72,15 @@ class MqttClient(aiomqtt.Client):
             await self.__aexit__(None, None, None)
         except BaseException:
             # aiomqtt would leave the socket open after a failed connect, and wait for the broker
-            # after anything else. What it has told the event loop to do with the socket comes
-            # first.
+            # after any other error. Its callbacks that use the socket run first.
             asyncio.get_running_loop().call_soon(self._client._sock_close)
             raise
 
     def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:
-        """Has the event loop wait until `sock` can be written to; called on any thread."""
+        """Register `sock` for writing with the event loop; called on any thread."""
 
         def register() -> None:
-            # By now the socket may be closed, which is told elsewhere; aiomqtt would log it.
+            # The socket may be closed by now, which is reported elsewhere.
             with suppress(OSError, ValueError):
                 self._loop.add_writer(sock.fileno(), self._write)
 

@@ -19,8 +19,8 @@ from dancetype.stream.messages import (
     SourceMessage,
     SourceState,
 )
+from dancetype.stream.sink import Sink
 from dancetype.stream.sinks.addresses import Address, resolve
-from dancetype.stream.sinks.base import Sink
 
 _log = logging.getLogger(__name__)
 
@@ -64,11 +64,7 @@ def address_part(name: str) -> str:
 
 
 class OscSource:
-    """Translates the messages of one source into OSC.
-
-    Args:
-        source: Name of the source.
-    """
+    """Translates the messages of one source into OSC."""
 
     def __init__(self, source: str) -> None:
         self._base = f"/dancetype/{address_part(source)}"
@@ -149,11 +145,8 @@ def _values(
 class OscSink(Sink):
     """Sends OSC messages over UDP, one per packet, whether or not anything receives them.
 
-    Args:
-        target: Receiver, as `parse_target` reads it.
-
     Raises:
-        SinkError: `target` is malformed.
+        SinkError: `target` is not of the form that `parse_target` reads.
     """
 
     def __init__(self, target: str) -> None:
@@ -164,11 +157,7 @@ class OscSink(Sink):
         self._reported: set[int | None] = set()
 
     async def __aenter__(self) -> Self:
-        """Look the host up.
-
-        Raises:
-            SinkError: The host is unknown.
-        """
+        """Look the host up."""
         try:
             addresses = await resolve(self._host, self._port, socket.SOCK_DGRAM)
         except OSError as error:

@@ -19,7 +19,7 @@ from dancetype.stream.messages import (
     SourceState,
 )
 from dancetype.stream.run_state import RunState
-from dancetype.stream.sinks.base import Sink
+from dancetype.stream.sink import Sink
 
 _WORDS: Final = {
     Status.WARMING_UP: "warming up",
@@ -37,10 +37,6 @@ class TerminalSink(Sink):
 
     On a terminal this is a live table whose numbers change once a second; elsewhere, such as in a
     log file, it is a line per change.
-
-    Args:
-        console: Console to write to.
-        state: State of the run.
     """
 
     def __init__(self, console: Console, state: RunState) -> None:

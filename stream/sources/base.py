@@ -41,7 +41,8 @@ class Source(Protocol):
         """Return the next frame, or None at the end; wait for it up to a time-out.
 
         Raises:
-            SourceError: Nothing can be read.
+            SourceUnavailableError: No frame came in time, or the connection is lost.
+            SourceError: The source cannot be read, and retrying would not help.
         """
         ...
 
@@ -70,14 +71,9 @@ class SourceState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StateChanged:
-    """Event: the state of a source has changed.
+    """Event: the state of a source has changed; `final` if it is the last event of the source.
 
-    Attributes:
-        state: New state.
-        epoch: Epoch of the source.
-        reason: Cause, for people.
-        fault: Cause, for programs, if something is wrong.
-        final: Whether this is the last event of the source.
+    The cause is in `reason` for people, and in `fault` for programs if something is wrong.
     """
 
     state: SourceState

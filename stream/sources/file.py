@@ -12,14 +12,11 @@ from dancetype.stream.sources.base import Frame
 class FileSource:
     """A video file.
 
-    Args:
-        path: of the file.
-        epoch: which start of the source this is.
-        start: time of the first frame in seconds.
-        fps: Frames per second to give at most; all frames if None.
+    The first frame has the capture time `start`, in seconds. `open_source` describes the other
+    parameters.
 
     Raises:
-        SourceError: no such file, or not one with a video that can be read.
+        SourceError: The file does not exist, or has no video that can be read.
     """
 
     live = False
@@ -32,23 +29,19 @@ class FileSource:
         start: float = 0.0,
         fps: float | None = None,
     ) -> None:
-        with _told_as_source():
+        with _as_source_errors():
             self._video = Video(path, fps=fps)
         self._epoch = epoch
         self._start = start
 
     @property
     def frames(self) -> int | None:
-        """How many frames the file says it has, if it does; it may be a few off."""
+        """Number of frames by the file's header, which may be a few off, if it has it."""
         return self._video.frames
 
     def read(self) -> Frame | None:
-        """The next frame, or None at the end.
-
-        Raises:
-            SourceError: the file has no frame at all.
-        """
-        with _told_as_source():
+        """Return the next frame, or None at the end."""
+        with _as_source_errors():
             read = self._video.read()
         if read is None:
             return None
@@ -56,12 +49,12 @@ class FileSource:
         return Frame(image, self._start + time, self._video.position - 1, self._epoch)
 
     def close(self) -> None:
-        """Closes the file."""
+        """Close the file."""
         self._video.close()
 
 
 @contextmanager
-def _told_as_source() -> Iterator[None]:
+def _as_source_errors() -> Iterator[None]:
     try:
         yield
     except MissingFileError as error:

@@ -1,4 +1,4 @@
-"""Opens a source, whichever kind it is."""
+"""Opening a source of any kind."""
 
 import time
 from collections.abc import Callable
@@ -18,23 +18,23 @@ def open_source(
     patience: float = PATIENCE,
     fps: float | None = None,
 ) -> Source:
-    """Opens the source that `uri` names.
+    """Open the source that `uri` names.
 
     Args:
-        uri: as `parse_uri` gives it.
-        epoch: which start of the source this is; its frames carry it.
-        clock: monotonic, in seconds; tells the capture times.
-        patience: seconds for which a network camera may keep us waiting.
-        fps: how many frames a second to give at most; every one where None.
+        uri: URI of the source.
+        epoch: Epoch of the source.
+        clock: Monotonic clock in seconds, which gives the capture times.
+        patience: Seconds that a network camera may take for one answer or its next packet.
+        fps: Largest number of frames per second to return; all frames if None.
 
     Raises:
-        SourceError: it cannot be opened.
+        SourceError: The source cannot be opened.
     """
     match uri.kind:
         case SourceKind.WEBCAM:
             return WebcamSource(int(uri.address), epoch=epoch, clock=clock, fps=fps)
         case SourceKind.RTSP:
-            # FFmpeg once more, for those who have such a camera.
+            # Loads FFmpeg, which the other kinds do not need.
             from dancetype.stream.sources.rtsp import RtspSource
 
             return RtspSource(uri.address, epoch=epoch, clock=clock, patience=patience, fps=fps)

@@ -1,4 +1,4 @@
-"""A drawn figure that moves its arms and legs: a camera for where there is none."""
+"""A test pattern: a drawn figure that moves its arms and legs."""
 
 import math
 import time
@@ -27,22 +27,17 @@ _FASTEST: Final = 1000.0
 
 @dataclass(frozen=True, slots=True)
 class PatternOptions:
-    """What can be asked of a pattern.
-
-    Attributes:
-        fps: frames a second.
-        seconds: how long it lasts.
-    """
+    """Frames per second and duration of a pattern."""
 
     fps: float = 30.0
     seconds: float = math.inf
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads `?fps=60&seconds=5`; either may be left out, and both.
+        """Parse `?fps=60&seconds=5`, of which each part is optional.
 
         Raises:
-            SourceError: there is another option, or a value that is no number or out of range.
+            SourceError: An option is unknown, not a number or out of range.
         """
         values = parse_qsl(text.removeprefix("?"), keep_blank_values=True)
         try:
@@ -58,15 +53,7 @@ class PatternOptions:
 
 
 class PatternSource:
-    """A live source that draws its frames.
-
-    Args:
-        options: of the pattern.
-        epoch: which start of the source this is.
-        clock: monotonic, in seconds.
-        sleep: passes seconds on that clock.
-        fps: Frames per second to give at most; all frames if None.
-    """
+    """A live source that draws its frames; `open_source` describes the parameters."""
 
     live = True
 
@@ -88,12 +75,12 @@ class PatternSource:
         self._index = -1
 
     def read(self) -> Frame | None:
-        """The next frame, once it is due; None at the end."""
+        """Return the next frame, once it is due; None at the end."""
         step = 1 / self._options.fps
         while self._due - self._start <= self._options.seconds - step / 2:
             self._sleep(max(self._due - self._clock(), 0.0))
             now = self._clock()
-            # Like a camera, it leaves out what it has no time for.
+            # Like a camera, it skips frames that it has no time for.
             self._due = (self._due if now - self._due < step else now) + step
             self._index += 1
             if self._sampler.wants(now):
@@ -101,11 +88,11 @@ class PatternSource:
         return None
 
     def close(self) -> None:
-        """Does nothing: there is no camera to let go of."""
+        """Do nothing."""
 
 
 def drawn_figure(age: float) -> NDArray[np.uint8]:
-    """A figure (480, 640, 3) BGR, `age` seconds into its dance."""
+    """Return an image (480, 640, 3) BGR of the figure, `age` seconds into its dance."""
     image = np.full((_HEIGHT, _WIDTH, 3), (225, 230, 235), np.uint8)
     swing = math.sin(2 * math.pi * age)
     bounce = round(8 * abs(math.cos(2 * math.pi * age)))

@@ -1,4 +1,4 @@
-"""Network cameras, by RTSP."""
+"""Network cameras that speak RTSP."""
 
 import errno
 import socket
@@ -19,17 +19,17 @@ from dancetype.engine.media.sampler import FrameSampler
 from dancetype.stream.sources.base import PATIENCE, Frame
 from dancetype.stream.sources.uri import masked
 
-# All that a camera says before its first packet may take so many times as long as one answer.
-_ANSWERS: Final = 2
-# A byte now and then is no packet.
-_DRIP: Final = 1.2
+# Time-outs in units of the time for one answer: for all of the handshake, and for a packet, which
+# a camera may otherwise send byte by byte.
+_OPEN_TIMEOUT: Final = 2
+_READ_TIMEOUT: Final = 1.2
 _PORT: Final = 554
 
 _OPTIONS: Final = {
-    # Over UDP pictures lose parts, and firewalls block them.
+    # UDP loses parts of pictures, and firewalls block it.
     "rtsp_transport": "tcp",
     "allowed_media_types": "video",
-    # FFmpeg would look at the first seconds of the video; the camera's description tells enough.
+    # FFmpeg would analyze the first seconds of the video; the camera's description is enough.
     "analyzeduration": str(int(1e6)),
     "fpsprobesize": "0",
 }
@@ -38,18 +38,11 @@ _CHECK: Final = "check that the camera is on, and its address"
 
 
 class RtspSource:
-    """A network camera, read over TCP.
-
-    Args:
-        url: `rtsp://[user:password@]host[:port]/path`.
-        epoch: which start of the source this is.
-        clock: tells when a frame came.
-        patience: seconds that one answer of the camera, or its next packet, may take.
-        fps: Frames per second to give at most; all frames if None.
+    """A network camera, read over TCP; `open_source` describes the parameters.
 
     Raises:
-        SourceUnavailableError: the camera is away, or has nothing to send now.
-        SourceError: it refuses the user or the password, or sends nothing that can be decoded.
+        SourceUnavailableError: The camera does not answer, or sends nothing now.
+        SourceError: The camera refuses the user or password, or its video cannot be decoded.
     """
 
     live = True
@@ -69,17 +62,13 @@ class RtspSource:
         self._patience = patience
         self._sampler = FrameSampler(fps)
         self._index = -1
-        # One for all: a frame's own would be set up anew for each.
+        # Shared, since a frame's own would be set up for each frame.
         self._colours = VideoReformatter()
         self._container = self._opened(url)
         self._frames = self._decoded()
 
     def read(self) -> Frame:
-        """The next frame.
-
-        Raises:
-            SourceUnavailableError: none came within the time-out, or the camera is gone.
-        """
+        """Return the next frame."""
         start = self._clock()
         try:
             return next(self._frames)
@@ -91,7 +80,7 @@ class RtspSource:
             raise self._explained(error, self._clock() - start) from None
 
     def close(self) -> None:
-        """Hangs up."""
+        """Close the connection."""
         self._frames.close()
         self._container.close()
 
@@ -99,10 +88,10 @@ class RtspSource:
         self._find_host(url)
         start = self._clock()
         options = _OPTIONS | {"timeout": str(int(self._patience * 1e6))}
-        timeouts = (_ANSWERS * self._patience, _DRIP * self._patience)
+        timeouts = (_OPEN_TIMEOUT * self._patience, _READ_TIMEOUT * self._patience)
         try:
             container = av.open(url, options=options, timeout=timeouts)
-        # What FFmpeg says names the URL, password and all: it must not be chained.
+        # FFmpeg's error contains the URL with the password, so it must not be chained.
         except av.error.FFmpegError as error:
             raise self._explained(error, self._clock() - start) from None
         if not container.streams.video or not container.streams.video[0].codec_context:
@@ -111,7 +100,7 @@ class RtspSource:
         return container
 
     def _find_host(self, url: str) -> None:
-        """Looks the host up, as FFmpeg does not tell this fault from others."""
+        # FFmpeg reports an unknown host like any other error.
         parts = urlsplit(url)
         try:
             socket.getaddrinfo(parts.hostname, parts.port or _PORT, type=socket.SOCK_STREAM)
@@ -121,10 +110,10 @@ class RtspSource:
             ) from None
 
     def _decoded(self) -> Generator[Frame]:
-        """The frames that are wanted, each with the time at which its last packet came."""
+        """Yield the wanted frames, each with the time of its last packet."""
         for packet in self._container.demux(video=0):
             came = self._clock()
-            # A packet that lost a part on its way spoils a picture and not the stream.
+            # A damaged packet spoils one picture, not the stream.
             with suppress(av.error.InvalidDataError):
                 for picture in packet.decode():
                     self._index += 1
@@ -135,7 +124,7 @@ class RtspSource:
                         )
 
     def _explained(self, error: av.error.FFmpegError, seconds: float) -> SourceError:
-        """What is wrong, without credentials; `seconds` is how long it took to come to light."""
+        """Return the error to raise, without credentials, for one that took `seconds`."""
         match error:
             case av.error.HTTPUnauthorizedError() | av.error.HTTPForbiddenError():
                 return SourceError(
@@ -151,7 +140,7 @@ class RtspSource:
                 return SourceError(f"{self._name}: sends a video of unknown form", Fault.CODEC)
             case _ if seconds >= self._patience or _timed_out(error):
                 what, fault = f"no answer within {seconds:.0f} s; {_CHECK}", Fault.TIMED_OUT
-            # Who hangs up in the middle of a word, or does not speak RTSP.
+            # The peer closed the connection within an answer, or does not speak RTSP.
             case av.error.InvalidDataError() | av.error.EOFError() | ConnectionError():
                 what, fault = "hung up, or is no RTSP camera", Fault.ENDED
             case _:
@@ -160,7 +149,7 @@ class RtspSource:
 
 
 def _timed_out(error: av.error.FFmpegError) -> bool:
-    # Where an answer does not come, FFmpeg may also say no more than that there is none.
+    # FFmpeg reports a missing answer in several ways.
     return isinstance(error, av.error.TimeoutError | av.error.ExitError) or error.errno in (
         errno.EHOSTUNREACH,
         errno.ENETUNREACH,

@@ -1,4 +1,4 @@
-"""How a source is written: `0`, `rtsp://...`, a file's path, `test:`."""
+"""Source URIs: `0`, `rtsp://...`, the path of a file, `test:`."""
 
 import re
 from dataclasses import dataclass
@@ -11,10 +11,9 @@ from dancetype.engine.errors import SourceError
 
 _WEBCAM: Final = re.compile(r"(?:webcam:|/dev/video)?(\d{1,3})", re.ASCII)
 _SCHEME: Final = re.compile(r"\s*([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
-# With a slash missing, or behind a name that is none.
+# With a slash missing, or after an invalid name.
 _NEARLY_RTSP: Final = re.compile(r"(?<!\w)rtsps?:", re.IGNORECASE)
-# A password may hold a / ? or # that should have been encoded: what begins like user:password goes
-# up to the last @ there is.
+# A password may contain a / ? or # that should have been encoded, so it extends to the last @.
 _USER: Final = re.compile(r"(?<=://)(?:[^/?#]*:.*|[^/?#]*)(?=@)", re.DOTALL)
 # Many cameras have these in the path, such as /user=admin_password=12345_channel=1.
 _SECRET: Final = re.compile(
@@ -34,19 +33,17 @@ class SourceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceUri:
-    """A source as a user wrote it, understood. Its text shows no credentials.
+    """A parsed source URI; `str()` and `repr()` show no credentials.
 
     Attributes:
-        kind: which source this is.
-        address: of a webcam its number, of a file its path, of a test pattern its options, of
-            RTSP the whole URL.
+        kind: Kind of the source.
+        address: Number of a webcam, path of a file, options of a test pattern, or URL.
     """
 
     kind: SourceKind
     address: str
 
     def __str__(self) -> str:
-        """As it may be logged."""
         return self.address if self.kind is SourceKind.FILE else masked(self.address)
 
     def __repr__(self) -> str:
@@ -54,7 +51,7 @@ class SourceUri:
 
     @property
     def short_name(self) -> str:
-        """What to call the source where the user gave it no name."""
+        """Default name of the source."""
         match self.kind:
             case SourceKind.WEBCAM:
                 name = f"webcam-{self.address}"
@@ -68,10 +65,10 @@ class SourceUri:
 
 
 def parse_uri(text: str) -> SourceUri:
-    """Understands a source as a user wrote it.
+    """Parse a source URI.
 
     Raises:
-        SourceError: it is none of the four kinds, or lacks what its kind needs.
+        SourceError: It is of none of the four kinds, or incomplete.
     """
     if webcam := _WEBCAM.fullmatch(text):
         return SourceUri(SourceKind.WEBCAM, str(int(webcam[1])))
@@ -84,7 +81,7 @@ def parse_uri(text: str) -> SourceUri:
             raise SourceError(f"{masked(text)}: {scheme[1]}:// is not supported; {_FORMS}")
         return SourceUri(SourceKind.RTSP, _checked_url(text.strip()))
     if _NEARLY_RTSP.search(text):
-        # Nothing of it is shown, as there is no telling where a password begins.
+        # The text is not shown, since it may contain a password anywhere.
         raise SourceError(
             "not an address; write rtsp://host[:port]/path, or name=rtsp://... where the name has "
             "letters, digits, '_', '.' and '-'"
@@ -95,9 +92,9 @@ def parse_uri(text: str) -> SourceUri:
 
 
 def masked(url: str) -> str:
-    """`url` without user, password and the like, for logs and messages."""
+    """Return `url` without credentials, for logs and messages."""
     spans = [match.span() for match in _USER.finditer(url)]
-    # One may reach into the other, so that neither can be taken out before the other is found.
+    # Spans may overlap, so all are found before any is replaced.
     spans += [match.span(1) for match in _SECRET.finditer(url)]
     shown, end = "", 0
     for start, stop in sorted(spans):

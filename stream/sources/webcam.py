@@ -14,21 +14,15 @@ from dancetype.engine.media.opencv import cv2
 from dancetype.engine.media.sampler import FrameSampler
 from dancetype.stream.sources.base import Frame
 
-_MOST_WEBCAMS: Final = 4
+_MAX_WEBCAMS: Final = 4
 
 
 class WebcamSource:
-    """A camera of this machine.
-
-    Args:
-        number: counts the cameras from 0.
-        epoch: which start of the source this is.
-        clock: tells when a frame came.
-        fps: Frames per second to give at most; all frames if None.
+    """A camera of this machine, numbered from 0; `open_source` describes the parameters.
 
     Raises:
-        SourceError: at the first start there is no such camera, or it may not be used.
-        SourceUnavailableError: later it cannot be opened; it may be plugged in again.
+        SourceError: The camera cannot be opened in epoch 0.
+        SourceUnavailableError: The camera cannot be opened later; it may be plugged in again.
     """
 
     live = True
@@ -41,14 +35,14 @@ class WebcamSource:
         clock: Callable[[], float],
         fps: float | None = None,
     ) -> None:
-        # The other ways that OpenCV has on Linux only add noise and take time.
+        # The other backends of OpenCV on Linux only add noise and take time.
         backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
         self._reader = cv2.VideoCapture(number, backend)
         if not self._reader.isOpened():
-            # Who names a wrong camera is to be told; one that was there may come back.
+            # A camera that was never there is a wrong number; one that was may come back.
             error = SourceUnavailableError if epoch else SourceError
             raise error(*_no_camera(number))
-        # Drivers queue frames; we want the newest.
+        # Drivers queue frames; only the newest counts.
         self._reader.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         self._number = number
         self._epoch = epoch
@@ -57,11 +51,7 @@ class WebcamSource:
         self._index = -1
 
     def read(self) -> Frame:
-        """The next frame.
-
-        Raises:
-            SourceUnavailableError: none came within the time-out, or the camera is gone.
-        """
+        """Return the next frame."""
         wanted = False
         while not wanted and self._reader.grab():
             came = self._clock()
@@ -77,7 +67,7 @@ class WebcamSource:
         return Frame(image.astype(np.uint8, copy=False), came, self._index, self._epoch)
 
     def close(self) -> None:
-        """Lets go of the camera."""
+        """Release the camera."""
         self._reader.release()
 
 
@@ -94,12 +84,12 @@ def _no_camera(number: int) -> tuple[str, Fault]:
 
 
 def list_webcams() -> list[int]:
-    """Numbers of the cameras that give a picture now."""
+    """Return the numbers of the cameras that deliver a picture now."""
     if sys.platform == "linux":
         devices = Path("/dev").glob("video*")
         numbers = sorted(int(name) for device in devices if (name := device.name[5:]).isdecimal())
     else:
-        numbers = list(range(_MOST_WEBCAMS))
+        numbers = list(range(_MAX_WEBCAMS))
     return [number for number in numbers if _gives_a_picture(number)]
 
 

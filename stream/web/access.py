@@ -1,4 +1,4 @@
-"""Who may connect: the token, the origins of web pages, and the names we go by."""
+"""Access rules: the token, the origins of web pages, and the host names of this server."""
 
 import hmac
 import logging
@@ -14,20 +14,20 @@ from dancetype.engine.errors import SinkError
 _log = logging.getLogger(__name__)
 
 _ADVICE: Final = 'python -c "import secrets; print(secrets.token_urlsafe())"'
-# What can stand in a header, and be pasted without doubt about its ends.
+# Characters that are valid in a header and easy to copy.
 _TOKEN: Final = re.compile(r"[!-~]{16,512}")
 _HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:/?#@\s]+)(:[0-9]*)?")
 _ORIGIN: Final = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#@\s]*)")
 
 
 class Access:
-    """Decides who may connect; holds no state, and shows its token to nobody.
+    """Decides which requests and clients are allowed.
 
     Args:
-        token: what clients have to know; None lets in everyone.
-        origins: of web pages that may connect besides our own, as browsers write them: `null`, or
-            a scheme and a host, and a port where it is not the usual one.
-        host: address listened on.
+        token: Token that clients must send; None if they need none.
+        origins: Origins of other web pages that may connect, as browsers write them: `null`, or
+            scheme, host and a port that is not the default one.
+        host: Address that the server listens on.
     """
 
     def __init__(
@@ -41,29 +41,29 @@ class Access:
 
     @property
     def open(self) -> bool:
-        """Whether no token is needed."""
+        """Whether clients need no token."""
         return self._token is None
 
     def knows(self, token: str) -> bool:
-        """Whether `token` is the one, told in a time that says nothing about it."""
+        """Return whether `token` is the right one, in constant time."""
         return self._token is not None and hmac.compare_digest(self._token, _bytes(token))
 
     def authorises(self, authorization: str | None) -> bool:
-        """Whether a request with this `Authorization` header may see everything."""
+        """Return whether a request with this `Authorization` header may see everything."""
         token = bearer(authorization)
         return self.open or (token is not None and self.knows(token))
 
     def serves(self, host: str | None) -> bool:
-        """Whether a request with this `Host` header is meant for us.
+        """Return whether a request with this `Host` header is meant for this server.
 
-        A web page may point a name of its own at our address, to have the browser take it for our
-        own page. It has no way to do that with a number, nor to learn a token.
+        A web page may point a name of its own at this address, so that the browser takes both for
+        one site (DNS rebinding). It cannot do that with an IP address, nor learn a token.
         """
-        return not self.open or host is None or self._is_ours(host)
+        return not self.open or host is None or self._is_own(host)
 
     def welcomes(self, origin: str | None, host: str | None) -> bool:
-        """Whether a page of this `Origin` may connect, in a request with this `Host` header."""
-        if origin is None:  # It is no web page that asks.
+        """Return whether a page of this `Origin` may connect, in a request with this `Host`."""
+        if origin is None:  # Not a web page.
             return True
         origin = origin.lower()
         if origin in self._origins:
@@ -73,9 +73,9 @@ class Access:
             return False
         if self._loopback and _name(authority) in ("localhost", "127.0.0.1", "[::1]"):
             return True
-        return host is not None and authority == host.lower() and self._is_ours(host)
+        return host is not None and authority == host.lower() and self._is_own(host)
 
-    def _is_ours(self, host: str) -> bool:
+    def _is_own(self, host: str) -> bool:
         name = _name(host.lower())
         return name is not None and (name in self._names or _address(name) is not None)
 
@@ -83,16 +83,11 @@ class Access:
 def access_for(
     host: str, token: str | None, insecure: bool, origins: Collection[str] = ()
 ) -> Access:
-    """Checks what a user set, before anything starts.
-
-    Args:
-        host: address to listen on.
-        token: what clients have to know, if anything.
-        insecure: whether to listen without a token where others can reach us.
-        origins: of further web pages that may connect.
+    """Create the access rules from settings.
 
     Raises:
-        SinkError: others could reach us without a token, or a value is none that is taken.
+        SinkError: A value is invalid, or other machines could connect without a token and that is
+            not allowed by `insecure`.
     """
     if token is not None and not _TOKEN.fullmatch(token):
         raise SinkError(
@@ -116,30 +111,28 @@ def access_for(
 
 
 def bearer(authorization: str | None) -> str | None:
-    """The token in an `Authorization` header, if that is what it holds."""
+    """Return the token in an `Authorization` header, or None."""
     scheme, _, token = (authorization or "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach what listens on `host`."""
+    """Return whether only this machine can reach a server that listens on `host`."""
     address = _address(host)
     return host.lower() == "localhost" or (address is not None and address.is_loopback)
 
 
 def _bytes(token: str) -> bytes:
-    # Whatever a client makes up, surrogates too, is merely wrong.
+    # Surrogates are merely a wrong token.
     return token.encode(errors="surrogatepass")
 
 
 def _authority(origin: str) -> str | None:
-    """Host and port of an origin."""
     parts = _ORIGIN.fullmatch(origin)
     return parts[2] if parts else None
 
 
 def _name(authority: str | None) -> str | None:
-    """The host in `host:port`."""
     parts = _HOST.fullmatch(authority or "")
     return parts[1] if parts else None
 
@@ -151,19 +144,19 @@ def _address(name: str) -> IPv4Address | IPv6Address | None:
         return None
 
 
-class _LockedError(Exception):
-    """The key asks for a password."""
+class _EncryptedKeyError(Exception):
+    """The private key needs a password."""
 
 
 def tls_context(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
-    """What to serve TLS with; None without a certificate.
+    """Return the TLS context of the server; None without a certificate.
 
     Args:
-        cert: the certificate and those that vouch for it (PEM), ours first.
-        key: its private key (PEM), where that is not in the same file.
+        cert: Certificate chain (PEM).
+        key: Private key (PEM), if it is in a file of its own.
 
     Raises:
-        SinkError: a file is missing or does not hold that, or the two do not belong together.
+        SinkError: A file cannot be read, has other contents, or the two do not match.
     """
     if cert is None:
         if key is not None:
@@ -174,9 +167,9 @@ def tls_context(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
             _check_readable(path, flag)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        # Without a function for it the key's password would be asked for on the terminal.
+        # By default, OpenSSL would ask for the key's password on the terminal.
         context.load_cert_chain(cert, key, password=_no_password)
-    except _LockedError:
+    except _EncryptedKeyError:
         raise SinkError(
             f"{key or cert}: the key has a password; take it off with openssl pkey -in KEY -out NEW"
         ) from None
@@ -194,7 +187,7 @@ def _check_readable(path: Path, flag: str) -> None:
 
 
 def _no_password() -> str:
-    raise _LockedError
+    raise _EncryptedKeyError
 
 
 def _unfit(cert: Path, key: Path | None, error: ssl.SSLError) -> str:

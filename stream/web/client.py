@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -52,10 +52,8 @@ class Limits:
 class Ending(StrEnum):
     """How a client's connection ended."""
 
-    LEFT = "left"
+    CLOSED = "closed"
     """The client or the server closed it."""
-    SHUT_OUT = "shut_out"
-    """The client sent something that is not a request."""
     NO_TOKEN = "no_token"
     """The client did not send the right token."""
     CUT_OFF = "cut_off"
@@ -119,13 +117,14 @@ def _replace(texts: dict[str, str], kind: str, text: str) -> bool:
 
 
 class _StuckError(Exception):
-    """Nothing has got through for too long."""
+    """A message did not get through in time."""
 
 
+@dataclass(eq=False, kw_only=True)
 class Client:
     """Sends messages to one connection, at the pace at which it reads.
 
-    Args:
+    Attributes:
         connection: Connection after the handshake.
         authorization: Its `Authorization` header.
         sources: Names of the sources it asked for; all sources if empty.
@@ -135,24 +134,15 @@ class Client:
         clock: Clock of the messages.
     """
 
-    def __init__(
-        self,
-        connection: ServerConnection,
-        *,
-        authorization: str | None,
-        sources: frozenset[str],
-        latest: LatestMessages,
-        access: Access,
-        limits: Limits,
-        clock: Clock,
-    ) -> None:
-        self._connection = connection
-        self._authorization = authorization
-        self._sources = sources
-        self._latest = latest
-        self._access = access
-        self._limits = limits
-        self._clock = clock
+    connection: ServerConnection
+    authorization: str | None
+    sources: frozenset[str]
+    latest: LatestMessages
+    access: Access
+    limits: Limits
+    clock: Clock
+
+    def __post_init__(self) -> None:
         self._outbox = Outbox()
         self._offered: set[str] = set()
         self._request_times = deque[float](maxlen=_MAX_REQUESTS)
@@ -165,7 +155,7 @@ class Client:
             return
         if source != HEARTBEAT_SOURCE:
             self._offered.add(source)
-        connection = self._connection
+        connection = self.connection
         if (
             self._feeding
             or self._outbox
@@ -179,7 +169,7 @@ class Client:
 
     async def run(self) -> Ending:
         """Serve the client until the connection is closed, and return how it ended."""
-        ending = Ending.LEFT
+        ending = Ending.CLOSED
         try:
             await self._admit()
             async with asyncio.TaskGroup() as tasks:
@@ -195,23 +185,23 @@ class Client:
             ending = Ending.CUT_OFF
         except* CloseClient as group:
             reason = _first(group)
-            ending = Ending.NO_TOKEN if reason.code == NO_TOKEN else Ending.SHUT_OUT
-            await self._close(reason)
+            ending = Ending.NO_TOKEN if reason.code == NO_TOKEN else Ending.CLOSED
+            _log.debug("closing a client: %s", reason)
+            # A close frame waits behind full buffers, and its own time-out with it.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSE_TIMEOUT):
+                    await self.connection.close(reason.code, reason.reason)
         finally:
-            self._connection.transport.abort()
+            self.connection.transport.abort()
         return ending
 
     async def _admit(self) -> None:
-        """Wait for the token, if one is needed, and send the snapshot.
-
-        Raises:
-            CloseClient: The token does not come, or is wrong.
-        """
-        if not self._access.authorises(self._authorization):
-            if bearer(self._authorization) is not None:
+        """Wait for the token, if one is needed, and send the snapshot."""
+        if not self.access.authorises(self.authorization):
+            if bearer(self.authorization) is not None:
                 raise _no_token()
             try:
-                async with asyncio.timeout(self._limits.hello):
+                async with asyncio.timeout(self.limits.hello):
                     hello = await self._read()
             except TimeoutError:
                 raise _no_token() from None
@@ -219,39 +209,32 @@ class Client:
                 raise _no_token()
             self._apply(hello)
         self._admitted = True
-        self._send_snapshot(self._latest)
+        self._send_snapshot()
 
     def _apply(self, request: Request) -> None:
         if isinstance(request, Hello):
-            if not (
-                self._access.open or request.token is None or self._access.knows(request.token)
-            ):
+            if not (self.access.open or request.token is None or self.access.knows(request.token)):
                 raise _no_token()
             if request.sources is None:
                 return
-        before, self._sources = self._sources, request.sources or frozenset()
-        if self._sources:
-            self._outbox.keep(self._sources)
-        self._send_snapshot(
-            message for message in self._latest if before and message[0] not in before
-        )
+        before, self.sources = self.sources, request.sources or frozenset()
+        if self.sources:
+            self._outbox.keep(self.sources)
+        if before:
+            self._send_snapshot(omit=before)
 
-    def _send_snapshot(self, messages: Iterable[tuple[str, str, str]]) -> None:
-        for source, kind, text in messages:
-            self.put(source, kind, text)
+    def _send_snapshot(self, omit: Collection[str] = ()) -> None:
+        for source, kind, text in self.latest:
+            if source not in omit:
+                self.put(source, kind, text)
 
     def _wants(self, source: str) -> bool:
-        return not self._sources or source in self._sources or source == HEARTBEAT_SOURCE
+        return not self.sources or source in self.sources or source == HEARTBEAT_SOURCE
 
     async def _read(self) -> Request:
-        """Wait for the next request.
-
-        Raises:
-            CloseClient: The message is not a request, or there are too many.
-            ConnectionClosed: The client has gone.
-        """
-        data = await self._connection.recv()
-        now = self._clock.monotonic()
+        """Wait for the next request."""
+        data = await self.connection.recv()
+        now = self.clock.monotonic()
         if len(self._request_times) == _MAX_REQUESTS and now - self._request_times[0] < 1:
             raise CloseClient(CloseCode.POLICY_VIOLATION, "too many messages")
         self._request_times.append(now)
@@ -260,38 +243,26 @@ class Client:
         return read_request(data)
 
     async def _feed(self) -> None:
-        """Send the messages that could not be sent at once.
-
-        Raises:
-            _StuckError: A message did not get through in time.
-            ConnectionClosed: The client has gone.
-        """
+        """Send the messages that could not be sent at once."""
         while True:
             texts = await self._outbox.take()
             self._feeding = True
             for text in texts:
                 try:
-                    async with asyncio.timeout(self._limits.sending):
-                        await self._connection.send(text)
+                    async with asyncio.timeout(self.limits.sending):
+                        await self.connection.send(text)
                 except TimeoutError:
                     raise _StuckError from None
             self._feeding = False
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(self._limits.heartbeat)
+            await asyncio.sleep(self.limits.heartbeat)
             heartbeat = Heartbeat(
                 dropped={source: self._outbox.dropped[source] for source in sorted(self._offered)},
-                times=SourceTimes(sent=self._clock.unix(self._clock.monotonic())),
+                times=SourceTimes(sent=self.clock.unix(self.clock.monotonic())),
             )
             self.put(HEARTBEAT_SOURCE, heartbeat.type, heartbeat.model_dump_json())
-
-    async def _close(self, reason: CloseClient) -> None:
-        _log.debug("closing a client: %s", reason)
-        # A close frame waits behind full buffers, and its own time-out with it.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_TIMEOUT):
-                await self._connection.close(reason.code, reason.reason)
 
 
 def _no_token() -> CloseClient:
@@ -304,7 +275,7 @@ def _first(group: BaseExceptionGroup[CloseClient]) -> CloseClient:
 
 
 def _unanswered(group: BaseExceptionGroup[ConnectionClosed]) -> bool:
-    def is_ours(error: BaseException) -> bool:
+    def is_unanswered(error: BaseException) -> bool:
         return (
             isinstance(error, ConnectionClosed)
             and error.rcvd is None
@@ -312,4 +283,4 @@ def _unanswered(group: BaseExceptionGroup[ConnectionClosed]) -> bool:
             and error.sent.code == CloseCode.INTERNAL_ERROR
         )
 
-    return group.subgroup(is_ours) is not None
+    return group.subgroup(is_unanswered) is not None

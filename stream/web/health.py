@@ -12,23 +12,14 @@ _FRESH: Final = 10.0
 class Health:
     """Answers whether the process is alive and whether its sources give frames.
 
-    Args:
-        state: State of the run. Its clock does not follow jumps of the system's clock.
-        fresh: Seconds for which a frame counts as fresh.
+    Only authorised requests learn of the sources and their states.
     """
 
-    def __init__(self, state: RunState, *, fresh: float = _FRESH) -> None:
-        if not fresh > 0:
-            raise ValueError(f"a frame is fresh for more than 0 seconds, not {fresh}")
+    def __init__(self, state: RunState) -> None:
         self._state = state
-        self._fresh = fresh
 
     def live(self, authorised: bool) -> Page:
-        """Answer that the process responds, which is all that a restart could repair.
-
-        Args:
-            authorised: Whether the request may see the sources and their states.
-        """
+        """Answer that the process responds, which is all that a restart could repair."""
         body: dict[str, Any] = {"status": "ok"}
         if authorised:
             sources = self._state.sources.items()
@@ -36,20 +27,16 @@ class Health:
         return document(HTTPStatus.OK, body)
 
     def ready(self, authorised: bool) -> Page:
-        """Answer whether at least one source has had a fresh frame; if not, with status 503.
-
-        Args:
-            authorised: Whether the request may see the sources and their states.
-        """
+        """Answer whether at least one source has had a fresh frame; if not, with status 503."""
         now, sources = self._state.now, self._state.sources
         ages = {
             name: now - run.prediction.times.capture if run.prediction else None
             for name, run in sources.items()
         }
-        ready = any(age is not None and age <= self._fresh for age in ages.values())
+        ready = any(age is not None and age <= _FRESH for age in ages.values())
         body: dict[str, Any] = {"status": "ready" if ready else "not_ready"}
         if not ready:
-            body["reason"] = f"no source has had a frame in the last {self._fresh:g} s"
+            body["reason"] = f"no source has had a frame in the last {_FRESH:g} s"
         if authorised:
             body["sources"] = {
                 name: {

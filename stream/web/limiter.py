@@ -7,17 +7,13 @@ from websockets.asyncio.server import Server, ServerConnection
 from websockets.frames import CloseCode
 from websockets.server import ServerProtocol
 
-# Bytes per second. Clients have almost nothing to say, but each ping is answered at once, and a
-# flood of them would keep the process busy.
+# Bytes per second. Clients send almost nothing, but each ping is answered at once, and a flood of
+# them would keep the process busy.
 _MAX_INCOMING: Final = 32_768
 
 
 class RateLimitedConnection(ServerConnection):
-    """Connection with an inbound rate limit.
-
-    Args:
-        limiter: Limiter to register the connection with while it is open.
-    """
+    """Connection with an inbound rate limit, registered with a limiter while it is open."""
 
     def __init__(
         self,

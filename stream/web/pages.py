@@ -1,4 +1,4 @@
-"""What plain HTTP requests are answered with."""
+"""Answers to plain HTTP requests."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -21,13 +21,7 @@ _CONTENT_POLICY: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An answer to an HTTP request.
-
-    Attributes:
-        status: whether it went well.
-        kind: media type of the body.
-        body: what the client gets.
-    """
+    """An answer to an HTTP request, with `kind` as its media type."""
 
     status: HTTPStatus
     kind: str
@@ -35,11 +29,11 @@ class Page:
 
 
 Route = Callable[[bool], Page | Awaitable[Page]]
-"""Makes a page, now or soon; told whether the request may see everything."""
+"""Makes a page; called with whether the request is authorised, so that it may see everything."""
 
 
 def static_pages() -> Mapping[str, Page]:
-    """The dashboard, the overlay and what belongs to them, by path."""
+    """Return the files of the dashboard and the overlay, by path."""
     return {
         _ADDRESSES.get(file.name, f"/{file.relative_to(_WEB).as_posix()}"): Page(
             HTTPStatus.OK, f"{_KINDS[file.suffix]}; charset=utf-8", file.read_bytes()
@@ -50,12 +44,12 @@ def static_pages() -> Mapping[str, Page]:
 
 
 def plain(status: HTTPStatus, text: str) -> Page:
-    """A line for people to read."""
+    """Return a page with a line for people."""
     return Page(status, "text/plain; charset=utf-8", f"{text}\n".encode())
 
 
 def unauthorised(what: str) -> Page:
-    """The answer to who does not know the token, where `what` is kept from them: "metrics are"."""
+    """Return the answer to a request without the token; `what` is like "metrics are"."""
     return plain(
         HTTPStatus.UNAUTHORIZED,
         f"{what} for who knows the token: send the header Authorization: Bearer TOKEN",
@@ -63,23 +57,23 @@ def unauthorised(what: str) -> Page:
 
 
 def document(status: HTTPStatus, body: Mapping[str, Any]) -> Page:
-    """An answer for programs to read, as JSON."""
+    """Return a page of JSON."""
     return Page(status, "application/json", json.dumps(body).encode())
 
 
 def response(page: Page) -> Response:
-    """`page` with the headers that keep it to itself."""
+    """Return a page with headers that isolate it from other sites."""
     headers = Headers(
         {
             "Content-Type": page.kind,
             "Content-Length": str(len(page.body)),
             "Content-Security-Policy": _CONTENT_POLICY,
             "X-Content-Type-Options": "nosniff",
-            # A page of another site is not to show our pictures, either.
+            # Pages of other sites must not embed the pictures.
             "Cross-Origin-Resource-Policy": "same-origin",
-            # The page's own address may hold the token.
+            # The page's own address may contain the token.
             "Referrer-Policy": "no-referrer",
-            # Page and server belong to one release, and are to stay together over an update.
+            # Page and server must be of one release, also after an update.
             "Cache-Control": "no-store",
             "Connection": "close",
         }

@@ -1,4 +1,4 @@
-"""Small live pictures of the sources, for who may see them; made only where somebody looks."""
+"""Small live pictures of the sources, made on request."""
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -18,19 +18,14 @@ _UNAUTHORISED: Final = unauthorised("pictures are")
 
 
 class Preview:
-    """Keeps the newest frame of each source in memory, and nowhere else.
-
-    Args:
-        sources: their names.
-        clock: monotonic, in seconds.
-    """
+    """Keeps the newest frame of each source, in memory only."""
 
     def __init__(self, sources: Collection[str], *, clock: Callable[[], float]) -> None:
         self._windows = {source: _Window(clock) for source in sources}
 
     @property
     def routes(self) -> Mapping[str, Route]:
-        """Where the pictures are: `/preview/NAME`."""
+        """The pictures, at `/preview/NAME`."""
         return {f"/preview/{source}": window.page for source, window in self._windows.items()}
 
     def observers(self, source: str) -> Sequence["_Window"]:
@@ -39,30 +34,29 @@ class Preview:
 
 
 class _Window:
-    """Looks at one source; the page is made on another thread than the one that sees frames."""
+    """Newest frame of one source; frames and requests come on different threads."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._frame: Frame | None = None
-        self._seen = 0.0
+        self._received = 0.0
         self._encoded: tuple[Frame, bytes] | None = None
         self._encoding = asyncio.Lock()
 
     def on_frame(self, frame: Frame, people: Sequence[Landmarks]) -> None:
-        """Keeps `frame` in place of the one before."""
-        del people
-        # Not the time of capture: a file that poses cannot keep up with falls behind it.
-        self._frame, self._seen = frame, self._clock()
+        """Keep `frame` in place of the one before."""
+        # Not the time of capture, which lies further and further back if poses of a file are slow.
+        self._frame, self._received = frame, self._clock()
 
     async def page(self, authorised: bool) -> Page:
-        """The newest frame as JPEG; 204 where there is none of the last seconds."""
+        """Return the newest frame as JPEG, or status 204 if there is none of the last seconds."""
         if not authorised:
             return _UNAUTHORISED
         frame = self._frame
-        if frame is None or self._clock() - self._seen > _FRESH:
+        if frame is None or self._clock() - self._received > _FRESH:
             self._frame = None
             return _NOTHING
-        # Those who look at the same frame share the picture of it.
+        # Requests for the same frame share its JPEG.
         async with self._encoding:
             if self._encoded is None or self._encoded[0] is not frame:
                 self._encoded = (frame, await asyncio.to_thread(_jpeg, frame))

@@ -5,10 +5,8 @@ import errno
 import logging
 import socket
 import ssl
-from collections import Counter
 from collections.abc import Awaitable, Mapping
 from contextlib import suppress
-from enum import StrEnum
 from http import HTTPStatus
 from typing import Final, Self, cast
 from urllib.parse import unquote
@@ -19,7 +17,7 @@ from websockets.http11 import Request, Response
 from dancetype.engine.errors import SinkError
 from dancetype.stream.clock import Clock
 from dancetype.stream.messages import Message
-from dancetype.stream.sinks.base import Sink
+from dancetype.stream.sink import Sink
 from dancetype.stream.web.access import Access
 from dancetype.stream.web.client import Client, Ending, LatestMessages, Limits
 from dancetype.stream.web.limiter import ConnectionLimiter
@@ -41,21 +39,6 @@ _CLOSE_TIMEOUT: Final = 0.5
 # once.
 _SPARE_HANDSHAKES: Final = 64
 _MAX_ORIGINS_LOGGED: Final = 100
-
-
-class Refusal(StrEnum):
-    """Why a client was refused."""
-
-    HOST = "host"
-    """It asked for an unknown host name."""
-    ORIGIN = "origin"
-    """It is a web page of a site that is not allowed."""
-    FULL = "full"
-    """The maximum number of clients was connected."""
-    OPENING = "opening"
-    """Too many handshakes were in progress."""
-    TOKEN = "token"
-    """It did not send the right token."""
 
 
 class WebSocketSink(Sink):
@@ -103,7 +86,7 @@ class WebSocketSink(Sink):
         self._clients: set[Client] = set()
         self._latest = LatestMessages()
         self._cut_off = 0
-        self._refusals = Counter[Refusal]()
+        self._refused = 0
         self._origins_logged: set[str] = set()
 
     @property
@@ -124,20 +107,11 @@ class WebSocketSink(Sink):
             "connected": len(self._clients),
             "most": self._max_clients,
             "cut_off": self._cut_off,
-            "refused": sum(self.refusals.values()),
+            "refused": self._refused + self._limiter.refused,
         }
 
-    @property
-    def refusals(self) -> Mapping[Refusal, int]:
-        """Number of clients refused so far, by reason."""
-        return {**self._refusals, Refusal.OPENING: self._limiter.refused}
-
     async def __aenter__(self) -> Self:
-        """Start listening.
-
-        Raises:
-            SinkError: The address cannot be used.
-        """
+        """Start listening."""
         self._pages = static_pages()
         try:
             self._server: Server = await serve(
@@ -192,7 +166,7 @@ class WebSocketSink(Sink):
         request = connection.request
         assert request is not None
         client = Client(
-            connection,
+            connection=connection,
             authorization=_header(request, "Authorization"),
             sources=sources_in(request.path.partition("?")[2]),
             latest=self._latest,
@@ -211,7 +185,7 @@ class WebSocketSink(Sink):
             peer = address[0] if address else "unknown"
             _log.warning("client %s does not read and is cut off", peer)
         elif ending is Ending.NO_TOKEN:
-            self._refusals[Refusal.TOKEN] += 1
+            self._refused += 1
 
     async def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answer a request for a page; return None for a WebSocket handshake."""
@@ -220,7 +194,6 @@ class WebSocketSink(Sink):
         page: Page | Awaitable[Page] | None
         if not self._access.serves(host):
             page = self._refuse(
-                Refusal.HOST,
                 "this is not known here under that name: use the address, or start dancetype with "
                 "--allow-origin http://NAME:PORT",
             )
@@ -239,14 +212,11 @@ class WebSocketSink(Sink):
         if not self._access.welcomes(origin, host):
             self._log_origin(origin or "")
             return self._refuse(
-                Refusal.ORIGIN,
                 "pages of this origin may not connect: start dancetype with --allow-origin ORIGIN",
             )
         if len(self._clients) >= self._max_clients:
             return self._refuse(
-                Refusal.FULL,
-                "too many clients: see --max-clients",
-                HTTPStatus.SERVICE_UNAVAILABLE,
+                "too many clients: see --max-clients", HTTPStatus.SERVICE_UNAVAILABLE
             )
         try:
             sources_in(query)
@@ -254,10 +224,8 @@ class WebSocketSink(Sink):
             return plain(HTTPStatus.BAD_REQUEST, str(error))
         return None
 
-    def _refuse(
-        self, refusal: Refusal, text: str, status: HTTPStatus = HTTPStatus.FORBIDDEN
-    ) -> Page:
-        self._refusals[refusal] += 1
+    def _refuse(self, text: str, status: HTTPStatus = HTTPStatus.FORBIDDEN) -> Page:
+        self._refused += 1
         return plain(status, text)
 
     def _log_origin(self, origin: str) -> None:

@@ -1,6 +1,7 @@
 """The state of a run as JSON for the pages: `/status`."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -13,10 +14,11 @@ from dancetype.stream.web.pages import Page, document, unauthorised
 _UNAUTHORISED = unauthorised("the status is")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
     """The page `/status`.
 
-    Args:
+    Attributes:
         program: Version of dancetype.
         model: Recipe by which the genre model was trained.
         provider: Provider of onnxruntime that runs the model.
@@ -25,35 +27,27 @@ class Overview:
         state: State of the run.
     """
 
-    def __init__(
-        self,
-        *,
-        program: str,
-        model: str,
-        provider: str,
-        genres: Mapping[str, str],
-        preview: bool,
-        state: RunState,
-    ) -> None:
-        self._state = state
-        self._run = {
-            "version": 1,
-            "program": program,
-            "model": model,
-            "provider": provider,
-            "genres": dict(genres),
-            "preview": preview,
-        }
+    program: str
+    model: str
+    provider: str
+    genres: Mapping[str, str]
+    preview: bool
+    state: RunState
 
     def page(self, authorised: bool) -> Page:
         """Return the fields that docs/protocol.md describes, if the request may see everything."""
         if not authorised:
             return _UNAUTHORISED
-        state, now = self._state, self._state.now
+        state, now = self.state, self.state.now
         return document(
             HTTPStatus.OK,
-            self._run
-            | {
+            {
+                "version": 1,
+                "program": self.program,
+                "model": self.model,
+                "provider": self.provider,
+                "genres": dict(self.genres),
+                "preview": self.preview,
                 "now": round(now, 3),
                 "clients": state.clients() if state.clients else {},
                 "mqtt": {"connected": state.broker_links()} if state.broker_links else None,

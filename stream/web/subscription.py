@@ -1,6 +1,5 @@
-"""What clients may say, and how they are told that it was something else."""
+"""Requests of WebSocket clients, and the reasons for which one is invalid."""
 
-from collections.abc import Collection
 from typing import Annotated, Final, Literal
 from urllib.parse import parse_qs
 
@@ -8,17 +7,17 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from dancetype.stream.messages import SourceName
 
-_MOST_PARAMETERS: Final = 100
+_MAX_PARAMETERS: Final = 100
 
 Sources = Annotated[frozenset[SourceName], Field(max_length=64, strict=False)]
 
 
-class CloseClient(Exception):  # noqa: N818 - how a conversation ends, and no error of ours
-    """A client is to go.
+class CloseClient(Exception):  # noqa: N818 - not an error of this program
+    """Raised to close a client's WebSocket.
 
     Attributes:
-        code: to close the WebSocket with.
-        reason: why, for whoever wrote the client; nothing of what it said.
+        code: Close code.
+        reason: Reason for the client's developer, without any data of the client.
     """
 
     def __init__(self, code: int, reason: str) -> None:
@@ -56,31 +55,31 @@ _SOURCES: Final[TypeAdapter[frozenset[str]]] = TypeAdapter(Sources)
 
 
 def read_request(text: str) -> Request:
-    """Reads what a client says.
+    """Parse a message of a client.
 
     Raises:
-        CloseClient: it is not JSON, or nothing that clients say; nothing else is raised.
+        CloseClient: It is not JSON, or not a valid request; nothing else is raised.
     """
     try:
         return _ADAPTER.validate_json(text)
     except ValidationError as error:
-        raise _shut_out(error) from None
+        raise _close_reason(error) from None
 
 
 def sources_in(query: str) -> frozenset[str]:
-    """The sources that the query of a URL asks for; none for every source.
+    """Return the sources that the query of a URL asks for; all sources if empty.
 
     Raises:
-        ValueError: they are too many or none that can be; the text says which.
+        ValueError: There are too many, or a name is invalid.
     """
     try:
-        named: Collection[str] = parse_qs(query, max_num_fields=_MOST_PARAMETERS).get("source", ())
-        return _SOURCES.validate_python(named)
+        names = parse_qs(query, max_num_fields=_MAX_PARAMETERS).get("source", [])
+        return _SOURCES.validate_python(names)
     except ValidationError as error:
         raise ValueError(f"source: {_first(error)[2]}") from None
 
 
-def _shut_out(error: ValidationError) -> CloseClient:
+def _close_reason(error: ValidationError) -> CloseClient:
     kind, where, text = _first(error)
     if kind == "json_invalid":
         return CloseClient(1007, "not JSON")
@@ -92,6 +91,6 @@ def _shut_out(error: ValidationError) -> CloseClient:
 
 
 def _first(error: ValidationError) -> tuple[str, str, str]:
-    """Kind, field and text of what is wrong first, without what was said instead."""
+    """Return type, field and text of the first problem, without the input."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     return first["type"], str(first["loc"][1] if len(first["loc"]) > 1 else ""), first["msg"]

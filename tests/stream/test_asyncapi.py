@@ -10,7 +10,6 @@ import yaml
 
 from dancetype.engine.errors import Fault
 from dancetype.engine.rolling import Status
-from dancetype.stream.asyncapi import schemas
 from dancetype.stream.messages import (
     Heartbeat,
     PredictionMessage,
@@ -33,6 +32,7 @@ from dancetype.stream.sinks.mqtt import (
     topic_level,
 )
 from dancetype.stream.web.subscription import CloseClient, Hello, Subscribe, read_request
+from tests.asyncapi import schemas
 from tests.messages import changed, predicted
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -65,7 +65,7 @@ def at(reference: str) -> Any:
 
 
 def test_the_schemas_in_the_file_are_those_of_the_code() -> None:
-    update = "python -m dancetype.stream.asyncapi docs/asyncapi.yaml"
+    update = "python -m tests.asyncapi docs/asyncapi.yaml"
     assert FILE["components"]["schemas"] == schemas(), update
     models = (PredictionMessage, SourceMessage, Heartbeat, Hello, Subscribe)
     payloads = {

@@ -11,6 +11,7 @@ from dancetype.engine.contract import Contract
 from dancetype.engine.errors import ExpectedError, Fault, SourceError
 from dancetype.engine.genres import CODES
 from dancetype.engine.landmarks import Landmarks
+from dancetype.engine.pose.base import PoseEstimator
 from dancetype.engine.recognizer import MultiDancerRecognizer
 from dancetype.engine.rolling import Status
 from dancetype.engine.skeleton import Array
@@ -34,18 +35,12 @@ class FakeClassifier:
         return probabilities
 
 
-class FakeEstimator:
+class FakeEstimator(PoseEstimator):
     """Sees somebody in every frame that is not black."""
 
     def __init__(self) -> None:
         self.resets: list[str] = []
         self.closed = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.closed = True
 
     def people(self, image: NDArray[np.uint8], time: float) -> list[Landmarks]:
         chance = np.random.default_rng(round(time * 1000))
@@ -54,6 +49,9 @@ class FakeEstimator:
 
     def reset(self, reason: str) -> None:
         self.resets.append(reason)
+
+    def close(self) -> None:
+        self.closed = True
 
 
 class BrokenEstimator(FakeEstimator):

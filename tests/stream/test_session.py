@@ -11,7 +11,7 @@ from dancetype.stream.clock import Clock
 from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceState
 from dancetype.stream.pipeline import Event
 from dancetype.stream.session import Session
-from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sources.base import StateChanged
 
 RUNNING = StateChanged(SourceState.RUNNING, 0)

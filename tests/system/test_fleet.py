@@ -17,7 +17,7 @@ from aiomqtt import Message
 
 from dancetype.stream.fleet.actor import Lease
 from dancetype.stream.messages import PredictionMessage, SourceMessage, parse_message
-from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.mqtt import MqttSink
 from tests.testbed.command import CHECKOUT
 from tests.testbed.mosquitto import HOST, a_state, hear, mosquitto, subscriber, text

@@ -12,7 +12,7 @@ from aiomqtt import Client, Message
 
 from dancetype.engine.rolling import Status
 from dancetype.stream.messages import SourceState, parse_message, schema
-from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.mqtt import MqttSink
 from tests.testbed.mosquitto import (
     HOST,
@@ -33,7 +33,7 @@ RUNNING = a_state()
 
 PUBLISHER = """
 import asyncio, sys
-from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.mqtt import MqttSink
 from tests.testbed.mosquitto import a_state
 
@@ -208,8 +208,8 @@ async def test_two_clients_without_an_id_do_not_put_each_other_out(
         for outlets in (first, second, first, second):
             await outlets.send(RUNNING)
             await hear(ear, "dancetype/clip/status")
-        assert one.connected
-        assert other.connected
+        assert all(one.links.values())
+        assert all(other.links.values())
 
 
 @pytest.fixture

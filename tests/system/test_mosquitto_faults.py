@@ -7,7 +7,7 @@ from time import monotonic
 from aiomqtt import Client
 
 from dancetype.stream.messages import parse_message
-from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.mqtt import MqttSink
 from tests.system.conftest import Figure
 from tests.testbed.fault_proxy import Fault, FaultProxy
@@ -71,14 +71,14 @@ async def test_a_connection_cut_without_a_close_is_noticed_by_both_sides_and_mad
         outlet = MqttSink(f"mqtt://{HOST}:{proxy.port}")
         async with SinkFanOut([outlet]) as outlets, Camera(outlets) as camera:
             await hear(ear, "dancetype/clip/prediction")
-            assert outlet.connected
+            assert all(outlet.links.values())
             await proxy.set(Fault.FREEZE)
             cut = monotonic()
             while text(await hear(ear, "dancetype/clip/status", within=20)) != "offline":
                 pass
             offline = monotonic() - cut
             async with asyncio.timeout(20):
-                while outlet.connected:
+                while all(outlet.links.values()):
                     await asyncio.sleep(0.05)
             noticed = monotonic() - cut
             await asyncio.sleep(max(AWAY - noticed, 0))

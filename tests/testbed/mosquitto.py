@@ -17,7 +17,7 @@ from typing import Any
 from aiomqtt import Client, Message, ProtocolVersion
 
 from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceState
-from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.mqtt import MqttSink
 from tests.messages import changed, predicted
 

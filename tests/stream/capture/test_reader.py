@@ -39,7 +39,8 @@ def test_a_source_that_broke_off_is_let_go_of_at_once() -> None:
     gc.disable()
     try:
         reader.start()
-        assert reader.join(timeout=5)
+        reader.join(timeout=5)
+        assert not reader.is_alive()
         # A decoder has threads of its own, which end with it.
         assert sources[0]() is None
     finally:

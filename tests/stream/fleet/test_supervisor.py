@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from dancetype.stream.fleet.cameras import Assignment, Camera, parse_cameras
-from dancetype.stream.fleet.cluster import Node, Resources, total
+from dancetype.stream.fleet.cluster import Node, Resources
 from dancetype.stream.fleet.report import Report
 from dancetype.stream.fleet.supervisor import (
     SILENCE,
@@ -82,10 +82,13 @@ class Stage:
         """Has a process come up where there is most room, as Ray would, once there is any."""
         need = Resources(assignment.camera.cpus, assignment.camera.gpus)
         taken = {
-            node.id: total(
-                Resources(each.camera.cpus, each.camera.gpus)
-                for each, host in self.hosts.items()
-                if host is node
+            node.id: sum(
+                (
+                    Resources(each.camera.cpus, each.camera.gpus)
+                    for each, host in self.hosts.items()
+                    if host is node
+                ),
+                Resources(),
             )
             for node in self.nodes
         }

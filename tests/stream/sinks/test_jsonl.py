@@ -9,7 +9,7 @@ import pytest
 
 from dancetype.engine.errors import SinkError
 from dancetype.stream.messages import parse_message
-from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.jsonl import JsonlSink
 from tests.messages import changed
 

@@ -18,7 +18,7 @@ from dancetype.engine.rolling import Status
 from dancetype.stream.clock import Clock
 from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceState
 from dancetype.stream.run_state import RunState
-from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.log import LogSink, configure, masked_text
 from tests.messages import changed, predicted
 
@@ -241,7 +241,7 @@ async def test_a_stderr_that_takes_nothing_is_nothing_to_whoever_logs(stderr: st
     code = """
 import logging, sys
 from dancetype.stream.run_state import RunState
-from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.log import configure
 sys.stdin.readline()
 configure()

@@ -11,7 +11,7 @@ from dancetype.engine.rolling import Status
 from dancetype.stream.clock import Clock
 from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceState
 from dancetype.stream.run_state import RunState
-from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.metrics import Metrics
 from tests.messages import changed, predicted
 

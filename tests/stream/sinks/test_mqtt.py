@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from dancetype.engine.errors import SinkError
 from dancetype.engine.rolling import Status
 from dancetype.stream.messages import SourceState
-from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.mqtt import GENRE_EXPIRY, GenreTopic, MqttSink, topic_level
 from tests.testbed.mosquitto import a_prediction, a_state
 
@@ -90,8 +90,8 @@ def test_what_is_no_broker_url_is_no_outlet() -> None:
 async def test_links_are_told_by_source_and_none_stands_without_a_broker() -> None:
     outlet = MqttSink("mqtt://127.0.0.1:1")
     async with SinkFanOut([outlet]) as outlets:
-        assert outlet.connected
+        assert all(outlet.links.values())
         await outlets.send(a_state(source="left"))
         await outlets.send(a_state(source="right"))
         assert outlet.links == {"left": False, "right": False}
-        assert not outlet.connected
+        assert not all(outlet.links.values())

@@ -17,7 +17,7 @@ from pythonosc.osc_server import AsyncIOOSCUDPServer
 from dancetype.engine.errors import SinkError
 from dancetype.engine.genres import CODES
 from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceState
-from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.osc import (
     OscSink,
     OscSource,

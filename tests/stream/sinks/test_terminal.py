@@ -14,7 +14,7 @@ from dancetype.stream.messages import (
     SourceState,
 )
 from dancetype.stream.run_state import RunState
-from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.terminal import TerminalSink
 from tests.messages import changed, dancer, predicted
 

@@ -145,8 +145,3 @@ async def test_nobody_else_learns_anything_of_the_sources(machine: Machine) -> N
     await machine.says(changed(SourceState.FAILED, "dressing-room", reason="no such device"))
     pages = [machine.health.live(authorised=False), machine.health.ready(authorised=False)]
     assert not any(b"dressing" in page.body or b"device" in page.body for page in pages)
-
-
-def test_a_frame_that_is_never_fresh_makes_no_sense() -> None:
-    with pytest.raises(ValueError, match="more than 0 seconds"):
-        Health(RunState(Clock(lambda: 0.0, 0.0)), fresh=0.0)

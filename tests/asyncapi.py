@@ -1,12 +1,13 @@
 """The message schemas in `docs/asyncapi.yaml`, which is otherwise written by hand.
 
-`python -m dancetype.stream.asyncapi docs/asyncapi.yaml` brings them up to date.
+`python -m tests.asyncapi docs/asyncapi.yaml` brings them up to date.
 """
 
 import sys
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 from pydantic_core import CoreSchema
@@ -52,8 +53,6 @@ def _join_lines(value: Any) -> Any:
 
 
 if __name__ == "__main__":
-    import yaml  # Only developers have it installed.
-
     file = Path(sys.argv[1])
     document = yaml.safe_load(file.read_text())
     document["components"]["schemas"] = schemas()

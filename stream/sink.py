@@ -34,22 +34,14 @@ class Sink(Protocol):
 
 
 class SinkFanOut:
-    """Sends each message to all sinks; an error in one does not affect the others.
-
-    Args:
-        sinks: Sinks, started in this order on entering and stopped all at once on leaving.
-    """
+    """Sends each message to all sinks; an error in one does not affect the others."""
 
     def __init__(self, sinks: Sequence[Sink]) -> None:
         self._sinks = tuple(sinks)
         self._reported: set[tuple[Sink, type[Exception]]] = set()
 
     async def __aenter__(self) -> Self:
-        """Start all sinks, or none.
-
-        Raises:
-            SinkError: A sink cannot start.
-        """
+        """Start all sinks in their order, or none."""
         async with AsyncExitStack() as stack:
             for sink in self._sinks:
                 await stack.enter_async_context(sink)
@@ -57,8 +49,8 @@ class SinkFanOut:
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        """Stop all sinks, and log the errors they raise."""
-        # At the same time, since each may wait for receivers that do not answer.
+        """Stop all sinks at the same time, and log the errors they raise."""
+        # Each may wait for receivers that do not answer.
         results = await asyncio.gather(
             *(sink.__aexit__(*exception) for sink in self._sinks), return_exceptions=True
         )

@@ -7,7 +7,7 @@ import pytest
 
 from dancetype.engine.errors import SinkError
 from dancetype.stream.messages import PredictionMessage, SourceMessage, parse_message
-from dancetype.stream.sinks.base import SinkFanOut
+from dancetype.stream.sink import SinkFanOut
 from tests.messages import changed
 
 MESSAGE = changed()
