@@ -1,4 +1,4 @@
-"""Runs a genre model on onnxruntime."""
+"""Genre models on onnxruntime."""
 
 import logging
 from importlib.resources import as_file, files
@@ -22,10 +22,10 @@ SHIPPED: Final = files("dancetype.engine") / "models" / "live.onnx"
 _log = logging.getLogger(__name__)
 
 _SUM_TOLERANCE: Final = 0.01
-# TF32 rounds to 10 bits, and an exhaustive search for the fastest convolution begins anew with each
-# number of windows that was not met before.
+# TF32 rounds to 10 bits, and an exhaustive search for the fastest convolution is repeated for each
+# new number of windows.
 _CUDA_OPTIONS: Final = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
-# onnxruntime's levels of logging.
+# Log levels of onnxruntime.
 _WARNING: Final = 2
 _SILENT: Final = 4
 
@@ -33,18 +33,19 @@ _SILENT: Final = 4
 class Classifier:
     """Turns windows into calibrated probabilities of the genres.
 
-    A GPU that cannot be used is no error, but a warning in the log where it was asked for.
+    If a GPU cannot be used, the model runs on the CPU, with a warning in the log if `device` is
+    "cuda".
 
     Args:
-        path: an ONNX file with a contract; the shipped model where None.
-        device: "cuda" asks for a GPU, "auto" takes one where onnxruntime can use it.
+        path: ONNX file with a contract; the shipped model if None.
+        device: "cpu", "cuda", or "auto" for a GPU if onnxruntime can use one.
 
     Attributes:
-        contract: what the model says of itself.
-        fallback: why the processor stands in for a GPU, or nothing where it does not.
+        contract: Description of the model's input and output.
+        fallback: Reason why the CPU is used instead of a GPU, or "".
 
     Raises:
-        ModelError: no such file, no model, or a contract that does not hold.
+        ModelError: The file cannot be read, or is no model with a valid contract.
     """
 
     def __init__(self, path: Path | None = None, *, device: Device = "auto") -> None:
@@ -59,14 +60,14 @@ class Classifier:
 
     @property
     def provider(self) -> str:
-        """The execution provider in use, such as "CPUExecutionProvider"."""
+        """Execution provider in use, such as "CPUExecutionProvider"."""
         return str(self._session.get_providers()[0])
 
     def __call__(self, windows: Array) -> NDArray[np.float32]:
-        """Probabilities (N, K) of windows (N, L, F).
+        """Return probabilities (N, K) for windows (N, L, F).
 
         Raises:
-            ValueError: windows of another shape than the contract's.
+            ValueError: The shape of `windows` contradicts the contract.
         """
         spec = self.contract.window
         if windows.ndim != 3 or windows.shape[1:] != (spec.length, spec.features):
@@ -78,11 +79,11 @@ class Classifier:
         return result
 
     def _open_on_cuda(self, file: Path) -> str:
-        """Why that failed, or nothing."""
+        """Open the model on a GPU; return the reason if that failed, else ""."""
         if not has_cuda():
             return "this onnxruntime has no CUDA; docs/gpu.md says how to install one that has"
         missing = preload_cuda()
-        # It prints a page about a provider that does not start.
+        # If a provider does not start, onnxruntime prints a page about it.
         ort.set_default_logger_severity(_SILENT)
         try:
             self._open(file, [(CUDA, _CUDA_OPTIONS), CPU])
@@ -90,7 +91,7 @@ class Classifier:
             return f"CUDA does not start: {first_line(error.__cause__ or error)}"
         finally:
             ort.set_default_logger_severity(_WARNING)
-        # Instead of such a provider, onnxruntime takes the next.
+        # Instead of a provider that does not start, onnxruntime takes the next.
         if self.provider == CUDA:
             return ""
         if missing:
@@ -107,14 +108,14 @@ class Classifier:
             raise ModelError(f"{file}: refused, since {error}") from error
 
     def _check_answer(self) -> None:
-        """A damaged model may load and yet not run, or answer with what are no probabilities."""
+        """Run the model once: a damaged one may load, but fail or return no probabilities."""
         spec = self.contract.window
         try:
             answer = self(np.zeros((2, spec.length, spec.features), np.float32))
         except Exception as error:
             raise contract_error(f"it cannot be run: {first_line(error)}") from error
         expected = (2, len(self.contract.labels))
-        # NaN compares false. On a GPU or in half the bits a sum of 1 is off by a little.
+        # NaN compares false. On a GPU or at half precision a sum of 1 is off by a little.
         if answer.shape != expected or not (
             (answer >= 0).all() and (abs(answer.sum(axis=1) - 1) < _SUM_TOLERANCE).all()
         ):
@@ -123,28 +124,25 @@ class Classifier:
 
 def _session(file: Path, providers: Providers) -> ort.InferenceSession:
     options = ort.SessionOptions()
-    # A window is a millisecond's work: more threads, or threads that spin while they wait, only
-    # take time from the pose model.
+    # A window takes a millisecond: more threads, or threads that spin while they wait, only take
+    # time from the pose model.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
-    # For external data onnxruntime would look into the folder the program happens to run in. There
-    # is no folder of the model file's own name, so nothing is found.
+    # For external data onnxruntime would look into the current folder. No folder has the name of
+    # the model file, so nothing is found.
     options.add_session_config_entry(
         "session.model_external_initializers_file_folder_path", str(file)
     )
     try:
+        # With fallback enabled, onnxruntime would print that it falls back.
         return ort.InferenceSession(
-            file.read_bytes(),
-            options,
-            providers=providers,
-            # It would print that it falls back.
-            enable_fallback=False,
+            file.read_bytes(), options, providers=providers, enable_fallback=False
         )
     except OSError as error:
         raise ModelError(f"{file}: cannot be read: {error.strerror}") from error
-    # onnxruntime's own exceptions share no base but Exception.
+    # The only common base of onnxruntime's exceptions is Exception.
     except Exception as error:
         reason = first_line(error)
         if "external" in reason.lower():

@@ -1,4 +1,4 @@
-"""A whole clip's genre, from all windows of it."""
+"""Genre of a whole clip, from all of its windows."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -18,11 +18,11 @@ _BATCH: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class ClipResult:
-    """What a clip shows.
+    """Genre of a clip.
 
     Attributes:
-        genre: code of the likeliest genre, or None where no window could be cut.
-        confidence: its probability; 0 without a genre.
+        genre: Code of the likeliest genre, or None if no window could be cut.
+        confidence: Probability of the genre; 0 without a genre.
         probabilities: (K,) in the classifier's order; zeros without a genre.
         windows: (W, K) probabilities of each window.
     """
@@ -36,21 +36,21 @@ class ClipResult:
 def clip_windows(
     times: NDArray[np.float64], joints: Array, classifier: WindowClassifier, *, hop: float = HOP
 ) -> Array:
-    """Cuts windows (W, L, F) that end every `hop` seconds, from the first full one on.
+    """Return the windows (W, L, F) that end every `hop` seconds, from the first full one on.
 
-    A clip shorter than a window gives one, of all there is; W is 0 where that is too little.
+    A clip shorter than a window gives one window, or none if it is shorter than the minimum.
 
     Args:
         times: (T,) seconds, rising.
-        joints: (T, 17, 3), NaN where nobody was seen.
-        classifier: whose contract says what a window is.
-        hop: seconds between the ends of windows.
+        joints: (T, 17, 3), NaN in frames without a person.
+        classifier: Classifier whose contract defines a window.
+        hop: Seconds between the ends of windows.
     """
     spec = classifier.contract.window
     empty = np.empty((0, spec.length, spec.features), np.float32)
     if not len(times):
         return empty
-    # A little more than the last time, which a sum of hops may miss by a rounding error.
+    # A sum of hops may miss the last time by a rounding error.
     ends = np.arange(times[0] + spec.seconds, times[-1] + 1e-3, hop)
     if not len(ends):
         ends = times[-1:]
@@ -62,13 +62,7 @@ def clip_windows(
 def classify_track(
     times: NDArray[np.float64], joints: Array, classifier: WindowClassifier
 ) -> ClipResult:
-    """Classifies a clip by the mean of its windows' probabilities.
-
-    Args:
-        times: (T,) seconds, rising.
-        joints: (T, 17, 3), NaN where nobody was seen.
-        classifier: turns windows into probabilities.
-    """
+    """Classify a clip by the mean of its windows' probabilities; see `clip_windows`."""
     labels = classifier.contract.labels
     windows = clip_windows(times, joints, classifier)
     if not len(windows):

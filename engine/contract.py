@@ -1,15 +1,17 @@
-"""What a genre model says of itself, in the metadata of its ONNX file."""
+"""Description of a genre model's input and output, kept in the metadata of its ONNX file."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from textwrap import shorten
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast, get_args
 
 from dancetype.engine.errors import ModelError
 from dancetype.engine.genres import GENRES, is_code, is_name, plain
 from dancetype.engine.skeleton import JOINTS
 from dancetype.engine.window import WindowSpec
+
+View = Literal["camera", "studio"]
 
 VERSION: Final = "1"
 
@@ -17,48 +19,45 @@ NORMALISATION: Final = (
     "pelvis (middle of the hips) at the origin in each frame; resampled by time; divided by the "
     "window's median of the largest joint distance from the pelvis"
 )
-"""The one normalisation that `dancetype.engine.window` does."""
+"""Normalisation by `dancetype.engine.window`; there is no other."""
 
 CREDIT: Final = (
     "Trained on AIST++ (Li et al., ICCV 2021; annotations CC BY 4.0, Google) of the AIST Dance "
     "Video Database (Tsuchida et al., ISMIR 2019)"
 )
-"""The makers of the data that the shipped model was trained on."""
+"""Authors of the data that the shipped model was trained on."""
 
-_LONGEST_WINDOW: Final = 600  # seconds; a stream would have to keep, and wait for, all of them
-_MOST_STEPS: Final = 2000  # to smooth more takes hundreds of megabytes
-
-
+_LONGEST_WINDOW: Final = 600  # seconds, for which a stream keeps poses
+_MOST_STEPS: Final = 2000  # smoothing more takes hundreds of megabytes
 _LONGEST_REASON: Final = 300
 
 
 def contract_error(reason: str) -> ModelError:
-    """Return the error for an invalid contract; metadata may be of any length, its text is not."""
+    """Return the error for an invalid contract, with bounded text; metadata may have any length."""
     return ModelError(shorten(reason, _LONGEST_REASON))
 
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """All that is needed to feed a genre model and to understand its answer.
+    """Description of a genre model, sufficient to run it and to interpret its output.
 
     Attributes:
-        labels: genre codes in the order of the model's output.
-        genres: name of each, in the same order; where none are given, those of AIST.
-        window: form of its input, (N, L, F).
-        view: "camera" where the model knows dancers as a camera in front of them sees them,
-            "studio" where it knows the data set's own axes. Motion capture is turned accordingly
-            before it is shown to the model.
-        recipe: name of the recipe it was trained by.
-        split: what it was trained on.
-        dancers: who danced in that, so that an evaluation can say whom it shares.
-        figures: results by split, as `evaluate` measured them.
-        licence: terms of the weights.
-        credit: the data's makers.
+        labels: Genre codes in the order of the model's output.
+        genres: Name of each genre, in the same order; by default AIST's names.
+        window: Shape and contents of the input (N, L, F).
+        view: "camera" if the model was trained on poses as a camera in front of the dancer sees
+            them, "studio" if on the data set's own axes. Motion capture is rotated accordingly.
+        recipe: Name of the training recipe.
+        split: Data that the model was trained on.
+        dancers: Dancers in those data, so that an evaluation can tell which it shares.
+        figures: Results by split, measured by `evaluate`.
+        licence: Licence of the weights.
+        credit: Authors of the data.
     """
 
     labels: tuple[str, ...]
     window: WindowSpec
-    view: Literal["camera", "studio"]
+    view: View
     recipe: str
     split: str
     dancers: tuple[str, ...]
@@ -69,13 +68,13 @@ class Contract:
 
     def __post_init__(self) -> None:
         names = self.genres or {code: GENRES.get(code, code) for code in self.labels}
-        # Names that contradict the labels stay as they are, for `parse` to tell.
+        # Names that contradict the labels stay as they are; `parse` refuses them.
         if set(names) == set(self.labels):
             names = {code: names[code] for code in self.labels}
         object.__setattr__(self, "genres", names)
 
     def metadata(self) -> dict[str, str]:
-        """As `metadata_props` of an ONNX file; every value is a string, most of them JSON."""
+        """Return `metadata_props` of an ONNX file; all values are strings, most of them JSON."""
         return {
             "dancetype_contract": VERSION,
             "labels": json.dumps(self.labels),
@@ -95,10 +94,10 @@ class Contract:
 
     @classmethod
     def parse(cls, metadata: Mapping[str, str]) -> "Contract":
-        """Reads what `metadata` gave.
+        """Return the contract in the metadata of an ONNX file.
 
         Raises:
-            ModelError: with the reason.
+            ModelError: The contract is missing or invalid.
         """
         version = metadata.get("dancetype_contract")
         if version is None:
@@ -111,7 +110,7 @@ class Contract:
             contract = cls(
                 labels=_strings(metadata["labels"]),
                 window=_window(metadata["window"]),
-                view=_one_of(metadata["view"]),
+                view=_view(metadata["view"]),
                 recipe=metadata["recipe"],
                 split=metadata["split"],
                 dancers=_strings(metadata["dancers"]),
@@ -137,7 +136,7 @@ class Contract:
         if set(self.genres) != set(self.labels):
             raise contract_error(f"its genres {self.genres} contradict its labels {self.labels}")
         for code, name in self.genres.items():
-            # Whoever listens for HO, by whatever model, means house.
+            # Clients that look for HO expect house, whichever model runs.
             if not is_name(name) or GENRES.get(code, name) != name:
                 raise contract_error(f"its genre {code} cannot be named {name!r}")
         if len({plain(name) for name in self.genres.values()}) != len(self.genres):
@@ -178,15 +177,13 @@ def _window(text: str) -> WindowSpec:
     return spec
 
 
-def _one_of(view: str) -> Literal["camera", "studio"]:
-    if view == "camera":
-        return "camera"
-    if view == "studio":
-        return "studio"
-    raise ValueError(f'view is "camera" or "studio", not {view!r}')
+def _view(text: str) -> View:
+    if text not in get_args(View):
+        raise ValueError(f'view is "camera" or "studio", not {text!r}')
+    return cast(View, text)
 
 
 def _feature_names(window: WindowSpec) -> list[str]:
-    """Names of the C values of each joint, in order."""
+    """Return the names of the C values per joint, in order."""
     velocities = [f"v{axis}" for axis in window.axes] if window.velocity else []
     return [*window.axes, *velocities]

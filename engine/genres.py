@@ -1,4 +1,4 @@
-"""Genres: the ten of the AIST Dance Video Database, and how genres of one's own get their codes."""
+"""The ten genres of the AIST Dance Video Database, and codes for other genres."""
 
 import re
 import unicodedata
@@ -23,14 +23,14 @@ GENRES: Final[dict[str, str]] = {
 CODES: Final[tuple[str, ...]] = tuple(GENRES)
 
 LONGEST_NAME: Final = 40
-"""Letters of a genre's name; more do not fit a screen."""
+"""Maximum number of characters of a genre's name, so that it fits on a screen."""
 
 _CODE: Final = re.compile(r"[A-Z0-9]{1,12}")
 _LONGEST_MADE: Final = 8
 
 
 def is_code(text: str) -> bool:
-    """Whether `text` has the form of a genre's code: 1 to 12 of A to Z and 0 to 9.
+    """Return whether `text` consists of 1 to 12 of A to Z and 0 to 9.
 
     Codes are parts of MQTT topics, OSC addresses and keys of JSON.
     """
@@ -38,34 +38,31 @@ def is_code(text: str) -> bool:
 
 
 def is_name(text: str) -> bool:
-    """Whether `text` can be shown as a genre's name."""
+    """Return whether `text` can be displayed as a genre's name."""
     short = text == text.strip() and len(text) <= LONGEST_NAME
     return short and text.isprintable() and re.search(r"\w", text) is not None
 
 
 def plain(name: str) -> str:
-    """A name without what people write one way or another: capitals, hyphens, underscores."""
+    """Return `name` with case, hyphens and underscores normalised, for comparisons."""
     return re.sub(r"[\s_-]+", " ", name).strip().casefold()
 
 
 def understood(text: str) -> str | None:
-    """The code of the AIST genre that `text` says, by code or name in any spelling, or None."""
-    codes = {plain(said): code for code, name in GENRES.items() for said in (code, name)}
+    """Return the code of the AIST genre with this code or name in any spelling, or None."""
+    codes = {plain(word): code for code, name in GENRES.items() for word in (code, name)}
     return codes.get(plain(text))
 
 
 def made_codes(names: Iterable[str]) -> dict[str, str]:
-    """Codes for genres of one's own: the same names get the same codes, in whatever order.
+    """Return a code for each name of a genre; the order of the names does not matter.
 
-    A code is the name in capitals if that is short, else the first letters of its words, or of the
-    one word: salsa is SALSA, west coast swing WCS. Where two would be the same, or that of a genre
-    of AIST, they are numbered by name.
+    A code is the name in capitals if that is short, else the initials of its words, or the start
+    of a single word: salsa is SALSA, west coast swing WCS. If codes would be the same, or one of
+    AIST's, they are numbered in the order of their names.
 
     Args:
-        names: distinct by `plain`.
-
-    Returns:
-        Code of each name.
+        names: Names that are distinct by `plain`.
     """
     codes: dict[str, str] = {}
     taken = set(CODES)
@@ -82,7 +79,7 @@ def _made(name: str) -> str:
     without_accents = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     words = re.findall(r"[A-Z0-9]+", without_accents.upper())
     if not words:
-        # Nothing that a code may hold, as of a name in Japanese.
+        # No character of it is allowed in a code, as in a Japanese name.
         return f"G{crc32(plain(name).encode()) % 10_000:04}"
     whole = "".join(words)
     if len(whole) > _LONGEST_MADE and len(words) > 1:

@@ -1,12 +1,12 @@
-"""onnxruntime, made to keep to itself; whoever wants it imports `ort` from here."""
+"""onnxruntime without telemetry; all other modules import `ort` from here."""
 
 import contextlib
 import io
 import os
 from typing import Final
 
-# It would note on disk how it is used and send that to its maker, and reads this when it is loaded:
-# `ort.disable_telemetry_events()` comes too late. Whoever has set it has had a reason.
+# onnxruntime would record its usage on disk and send that to its maker. It reads this variable when
+# it is loaded: `ort.disable_telemetry_events()` would be too late.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime as ort
@@ -18,23 +18,23 @@ CUDA: Final = "CUDAExecutionProvider"
 
 
 def has_cuda() -> bool:
-    """Whether this onnxruntime was built for CUDA; it may still lack libraries, or a GPU."""
+    """Return whether onnxruntime was built for CUDA; libraries or a GPU may still be missing."""
     return CUDA in ort.get_available_providers()
 
 
 def preload_cuda() -> str:
-    """Loads CUDA's libraries from where pip puts them, in which onnxruntime itself does not look.
+    """Load CUDA's libraries from where pip installs them; onnxruntime itself does not look there.
 
     Returns:
-        What it says of the first that it could not find anywhere, or nothing.
+        Message about the first library that was not found, or "".
     """
-    # Builds of others than its makers', such as NVIDIA's for Jetson, may be older than this.
+    # Builds by third parties, such as NVIDIA's for Jetson, may be older than this function.
     if not hasattr(ort, "preload_dlls"):
         return ""
-    said = io.StringIO()
-    # It tells of what it misses on stdout, where results go.
-    with contextlib.redirect_stdout(said):
+    printed = io.StringIO()
+    # It prints missing libraries to stdout, which is for results.
+    with contextlib.redirect_stdout(printed):
         ort.preload_dlls(directory="")
-    lines = map(str.strip, said.getvalue().splitlines())
+    lines = map(str.strip, printed.getvalue().splitlines())
     failed = [line.partition(": ")[2] for line in lines if line.startswith("Failed to load")]
     return failed[0] if failed else ""

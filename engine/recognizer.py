@@ -41,8 +41,30 @@ class WindowClassifier(Protocol):
         ...
 
 
+class _Estimated:
+    """Short names for what an `estimate` says."""
+
+    __slots__ = ()
+    estimate: Estimate
+
+    @property
+    def status(self) -> Status:
+        """Kind of answer: a genre, not sure, warming up or no person."""
+        return self.estimate.status
+
+    @property
+    def genre(self) -> str | None:
+        """Code of the genre, or None unless `status` is `Status.GENRE`."""
+        return self.estimate.genre
+
+    @property
+    def confidence(self) -> float:
+        """Calibrated probability of the likeliest genre; 0 without a window."""
+        return self.estimate.confidence
+
+
 @dataclass(frozen=True, slots=True)
-class DancerPrediction:
+class DancerPrediction(_Estimated):
     """Genre estimate for one dancer at one hop.
 
     Attributes:
@@ -61,7 +83,7 @@ class DancerPrediction:
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(_Estimated):
     """Genre estimate at one hop; with several dancers, that of the primary one.
 
     Attributes:
@@ -97,7 +119,6 @@ class HopTimer:
 
     def reset(self, reason: str) -> None:
         """Make the next frame due; `reason` documents the call."""
-        del reason
         self._due: float | None = None
 
     def due(self, time: float) -> bool:
@@ -117,7 +138,6 @@ class DancerState:
     Args:
         contract: Contract of the classifier.
         key: Identity of the dancer.
-        rolling: Smoothing over windows; default settings if None.
 
     Attributes:
         id: Identity of the dancer.
@@ -127,12 +147,10 @@ class DancerState:
         seen: Time when the dancer was last found.
     """
 
-    def __init__(
-        self, contract: Contract, key: int = 1, *, rolling: RollingEstimate | None = None
-    ) -> None:
+    def __init__(self, contract: Contract, key: int = 1) -> None:
         self.id = key
         self.poses = RingBuffer(contract.window.seconds)
-        self.rolling = rolling or RollingEstimate(contract.labels)
+        self.rolling = RollingEstimate(contract.labels)
         self.landmarks: Landmarks | None = None
         self.seen = -math.inf
         self._joints: Array | None = None
@@ -170,7 +188,7 @@ class DancerState:
         Args:
             time: Capture time in seconds.
             window: Window of this dancer.
-            probabilities: (K,) for it, or None if it has no features.
+            probabilities: (K,) for the window, or None if it has no features.
         """
         if probabilities is None:
             status = Status.NO_PERSON if window.empty else Status.WARMING_UP
@@ -216,19 +234,12 @@ class Recognizer:
     Args:
         classifier: Turns windows into probabilities; its contract defines a window.
         hop: Seconds between predictions.
-        rolling: Smoothing over windows; default settings if None.
     """
 
-    def __init__(
-        self,
-        classifier: WindowClassifier,
-        *,
-        hop: float = DEFAULT_HOP,
-        rolling: RollingEstimate | None = None,
-    ) -> None:
+    def __init__(self, classifier: WindowClassifier, *, hop: float = DEFAULT_HOP) -> None:
         self._classifier = classifier
         self._timer = HopTimer(hop)
-        self._dancer = DancerState(classifier.contract, rolling=rolling)
+        self._dancer = DancerState(classifier.contract)
 
     def reset(self, reason: str) -> None:
         """Start over, as for a new epoch of the source."""
@@ -263,7 +274,9 @@ class MultiDancerRecognizer:
         hop: Seconds between predictions.
     """
 
-    def __init__(self, classifier: WindowClassifier, *, people: int = 1, hop: float = 0.25) -> None:
+    def __init__(
+        self, classifier: WindowClassifier, *, people: int = 1, hop: float = DEFAULT_HOP
+    ) -> None:
         if people < 1:
             raise ValueError(f"people must be one dancer or more, not {people}")
         self._classifier = classifier

@@ -1,4 +1,4 @@
-"""The last seconds of poses, kept by capture time."""
+"""Poses of the last seconds."""
 
 import math
 from collections import deque
@@ -10,12 +10,9 @@ from dancetype.engine.skeleton import JOINTS, Array, Pose
 
 
 class RingBuffer:
-    """Holds the poses of the last `seconds`, however many frames a second that is.
+    """Poses of the last `seconds` by capture time, at any frame rate.
 
-    A frame with nobody in it is kept too, as NaN: a gap in the dance is part of what was seen.
-
-    Args:
-        seconds: how far back to keep, by capture time.
+    Frames without a person are kept too, since gaps matter when a window is cut.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -28,11 +25,10 @@ class RingBuffer:
         return len(self._poses)
 
     def append(self, time: float, pose: Pose | None) -> bool:
-        """Adds what was seen at `time`, a capture time in seconds.
+        """Add the pose captured at `time` seconds, or None if there was no person.
 
         Returns:
-            False where `time` does not lie after the newest, or is no time at all: such a frame
-            is not kept, since nothing can be said about the order of what it shows.
+            False if the frame was dropped, since `time` is not finite or not after the newest.
         """
         if not math.isfinite(time) or (self._poses and time <= self._poses[-1][0]):
             return False
@@ -43,15 +39,14 @@ class RingBuffer:
         return True
 
     def reset(self, reason: str) -> None:
-        """Forgets all poses; `reason` is for whoever reads the call."""
-        del reason
+        """Drop all poses; `reason` documents the call."""
         self._poses.clear()
 
     def track(self) -> tuple[NDArray[np.float64], Array]:
-        """What is held, oldest first.
+        """Return all frames, oldest first.
 
         Returns:
-            times (T,) in seconds, and joints (T, 17, 3) in metres, NaN where nobody was seen.
+            Times (T,) in seconds, and joints (T, 17, 3) in metres, NaN in frames without a person.
         """
         times = np.array([time for time, _ in self._poses], np.float64)
         joints = np.full((len(times), len(JOINTS), 3), np.nan, np.float32)

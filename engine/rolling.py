@@ -1,4 +1,4 @@
-"""From one window's probabilities to what is said out loud."""
+"""Smoothing of the windows' probabilities over time, and the decision for a genre."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,20 +7,20 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-# Confidences, found on the ten genres of AIST.
+# Confidences, tuned on the ten genres of AIST.
 _ENTER: Final = 0.65
 _LEAVE: Final = 0.45
 _GUESS: Final = 1 / 10
 
 
-def _as_sure(confidence: float, genres: int) -> float:
-    """What is as far above a guess among so many genres as `confidence` is among ten."""
+def _rescaled(confidence: float, genres: int) -> float:
+    """Return the confidence that is as far above chance as `confidence` is with ten genres."""
     guess = 1 / genres
     return guess + (confidence - _GUESS) / (1 - _GUESS) * (1 - guess)
 
 
 class Status(StrEnum):
-    """What a rolling estimate can say."""
+    """Kind of answer of a rolling estimate."""
 
     WARMING_UP = "warming_up"
     NO_PERSON = "no_person"
@@ -30,12 +30,12 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What is being danced, as far as the last windows tell.
+    """Genre estimate from the last windows.
 
     Attributes:
-        status: which of the four answers this is.
-        genre: code of the genre, only where `status` is `GENRE`.
-        confidence: calibrated probability of the likeliest genre; 0 without a window.
+        status: Kind of answer.
+        genre: Code of the genre, or None unless `status` is `GENRE`.
+        confidence: Calibrated probability of the likeliest genre; 0 without a window.
         probabilities: (K,) smoothed, in the classifier's order; zeros without a window.
     """
 
@@ -53,12 +53,13 @@ class RollingEstimate:
     reaches `enter` by a margin, so that two close genres do not take turns on screen.
 
     Args:
-        labels: genre codes in the classifier's order.
-        memory: seconds after which a window counts 1/e.
-        enter: confidence from which a genre is named: 0.65 among ten genres where None, and more
-            among fewer, since a guess is right more often there.
-        leave: confidence below which the named genre is dropped, at most `enter`: 0.45 likewise.
-        margin: lead over the named genre that another needs to replace it.
+        labels: Genre codes in the classifier's order.
+        memory: Seconds after which a window has the weight 1/e.
+        enter: Confidence from which a genre is named. If None, 0.65 with ten genres, and more with
+            fewer, since a guess is right more often then.
+        leave: Confidence below which the named genre is dropped, at most `enter`. If None, 0.45
+            with ten genres.
+        margin: Lead over the named genre that another needs to replace it.
     """
 
     def __init__(
@@ -70,8 +71,8 @@ class RollingEstimate:
         leave: float | None = None,
         margin: float = 0.1,
     ) -> None:
-        enter = _as_sure(_ENTER, len(labels)) if enter is None else enter
-        leave = _as_sure(_LEAVE, len(labels)) if leave is None else leave
+        enter = _rescaled(_ENTER, len(labels)) if enter is None else enter
+        leave = _rescaled(_LEAVE, len(labels)) if leave is None else leave
         if not memory > 0:
             raise ValueError(f"memory is a time over 0 seconds, not {memory}")
         if not 0 <= leave <= enter <= 1:
@@ -84,30 +85,29 @@ class RollingEstimate:
         self.reset("new")
 
     def reset(self, reason: str) -> None:
-        """Forgets all windows; `reason` is for whoever reads the call."""
-        del reason
+        """Forget all windows; `reason` documents the call."""
         self._mean = np.zeros(len(self._labels), np.float32)
         self._time: float | None = None
         self._named: int | None = None
 
     def silent(self, status: Status) -> Estimate:
-        """The answer while there is no window, which also ends what was said before."""
+        """Forget all windows and return an estimate without one."""
         self.reset(status)
         return Estimate(status, None, 0.0, self._mean.copy())
 
     def update(self, time: float, probabilities: NDArray[np.float32]) -> Estimate:
-        """Takes in the window that ends at `time` (seconds) with `probabilities` (K,)."""
+        """Return the estimate that includes the window with `probabilities` (K,) at `time`."""
         keep = 0.0 if self._time is None else np.exp(-max(time - self._time, 0.0) / self._memory)
         self._mean = (keep * self._mean + (1 - keep) * probabilities).astype(np.float32)
         self._time = time
         best = int(self._mean.argmax())
         self._named = self._decide(best)
         genre = None if self._named is None else self._labels[self._named]
-        said = best if self._named is None else self._named
+        shown = best if self._named is None else self._named
         return Estimate(
             Status.NOT_SURE if genre is None else Status.GENRE,
             genre,
-            float(self._mean[said]),
+            float(self._mean[shown]),
             self._mean.copy(),
         )
 

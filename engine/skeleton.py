@@ -1,4 +1,4 @@
-"""The 17 COCO joints, and a pose made of them."""
+"""The 17 COCO joints and the pose that they form."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -27,7 +27,7 @@ JOINTS: Final[tuple[str, ...]] = (
     "left_ankle",
     "right_ankle",
 )
-"""Joint order of COCO, which AIST++ and every array here follow."""
+"""Joint order of COCO, which AIST++ and all our arrays follow."""
 
 LEFT_HIP: Final = JOINTS.index("left_hip")
 RIGHT_HIP: Final = JOINTS.index("right_hip")
@@ -56,22 +56,14 @@ class Pose:
 
 
 def pelvis_centred(joints: Array) -> Array:
-    """Moves the middle of the hips to the origin in each frame.
-
-    Args:
-        joints: (..., 17, D), any unit.
-    """
+    """Return joints (..., 17, D) with the middle of the hips at the origin in each frame."""
     pelvis = (joints[..., LEFT_HIP, :] + joints[..., RIGHT_HIP, :]) / np.float32(2)
     centred: Array = joints - pelvis[..., None, :]
     return centred
 
 
 def mirrored(joints: Array) -> Array:
-    """Reflects x and swaps left and right joints: the same dance in a mirror.
-
-    Args:
-        joints: (..., 17, D) whose first axis of D points to the image's right.
-    """
+    """Return the mirror image of joints (..., 17, D) whose first axis points to the right."""
     flipped: Array = joints[..., MIRRORED, :].copy()
     flipped[..., 0] *= -1
     return flipped

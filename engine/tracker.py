@@ -66,7 +66,6 @@ class SingleTracker:
 
     def update(self, time: float, people: Sequence[Landmarks]) -> dict[int, Landmarks | None]:
         """Return the first of `people`, if there is one."""
-        del time
         return {1: people[0] if people else None}
 
     def reset(self, reason: str) -> None:
@@ -89,7 +88,6 @@ class DancerTracker:
 
     def reset(self, reason: str) -> None:
         """Drop all tracks; ids are not reused."""
-        del reason
         self._tracks: list[_Track] = []
         self._started = False
 

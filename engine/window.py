@@ -1,4 +1,4 @@
-"""Cuts a window out of a track of poses: the one way for training, evaluation and streaming."""
+"""Windows of poses, cut in the same way for training, evaluation and streaming."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,24 +10,24 @@ from numpy.typing import NDArray
 from dancetype.engine.skeleton import JOINTS, Array, pelvis_centred
 
 MAX_GAP: Final = 0.5
-"""Seconds without a pose after which a new window begins, since nobody can say what was danced."""
+"""Seconds without a pose after which a new window begins, since the dance is unknown meanwhile."""
 
 _OVERSAMPLING: Final = 4
-# Whatever the unit: nobody is that far away, and the squares of more would not fit float32.
+# In any unit, no person is that far away, and larger squares would not fit float32.
 _FARTHEST: Final = 1e9
 
 
 @dataclass(frozen=True, slots=True)
 class WindowSpec:
-    """The form of a window.
+    """Shape and contents of a window.
 
     Attributes:
-        seconds: how much of the dance a full window holds.
-        min_seconds: the least that may be stretched over a window.
-        length: steps (L) that a window is resampled to.
-        axes: "xy", the image plane alone, or "xyz".
-        velocity: whether velocities follow the positions.
-        smooth: whether each step is a weighted mean over the steps beside it; it takes out the
+        seconds: Duration of a full window.
+        min_seconds: Minimum duration of a window, which is then stretched.
+        length: Number of steps (L) that a window is resampled to.
+        axes: "xy" for the image plane only, or "xyz".
+        velocity: Whether velocities follow the positions.
+        smooth: Whether each step is a weighted mean over the steps beside it, which removes the
             jitter of pose estimation.
     """
 
@@ -50,23 +50,23 @@ class WindowSpec:
 
     @property
     def channels(self) -> int:
-        """Values a joint (C): its coordinates, and as many velocities where asked for."""
+        """Number of values per joint (C): coordinates, and velocities if there are any."""
         return len(self.axes) * (2 if self.velocity else 1)
 
     @property
     def features(self) -> int:
-        """Values a step (F = 17 C)."""
+        """Number of values per step (F = 17 C)."""
         return len(JOINTS) * self.channels
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The last of a dance, ready for the classifier.
+    """Input of the classifier.
 
     Attributes:
-        features: (L, F), or None where too little was seen.
-        seconds: time between the first and the last pose used.
-        empty: no pose was seen of late, so that there is nobody to wait for.
+        features: (L, F), or None if the poses span too little time.
+        seconds: Time between the first and the last pose used.
+        empty: Whether there was no pose for `MAX_GAP`, so that no window is to be expected soon.
     """
 
     features: Array | None
@@ -77,13 +77,13 @@ class Window:
 def cut_window(
     times: NDArray[np.float64], joints: Array, spec: WindowSpec, *, end: float
 ) -> Window:
-    """Takes the latest stretch without a long gap, resampled by time and normalised.
+    """Return the latest poses without a long gap, resampled by time and normalised.
 
     Args:
         times: (T,) capture times in seconds, rising.
-        joints: (T, 17, 3) metres or any other unit; a frame with nobody in it is NaN.
-        spec: the form wanted.
-        end: capture time at which the window ends.
+        joints: (T, 17, 3) in any unit; NaN in frames without a person.
+        spec: Shape and contents of the window.
+        end: Capture time at which the window ends.
     """
     span = (times > end - spec.seconds - MAX_GAP) & (times <= end)
     # NaN compares false.
@@ -97,7 +97,7 @@ def cut_window(
     last = times[-1]
     start = max(times[0], last - spec.seconds)
     seconds = float(last - start)
-    # Frames come a little early or late: 3.99 s of 4 is full, and so it is of 1 s.
+    # Frames come a little early or late: 0.99 s count as 1 s.
     if len(times) < 2 or seconds < spec.min_seconds - 0.05:
         return Window(None, seconds, empty=False)
     return Window(_features(times, joints, spec, start, seconds), seconds, empty=False)
@@ -134,7 +134,7 @@ def _resampled(
 
 @lru_cache(maxsize=8)
 def _smoothing(length: int) -> Array:
-    """(L, 4 L - 3): a triangle over the steps before and after, narrower at the two ends."""
+    """Return weights (L, 4 L - 3): a triangle around each step, cut off at both ends."""
     steps = np.arange(length)[:, None] * _OVERSAMPLING
     fine = np.arange(length * _OVERSAMPLING - (_OVERSAMPLING - 1))[None]
     weights = np.clip(1 - np.abs(fine - steps) / _OVERSAMPLING, 0, None)

@@ -1,9 +1,8 @@
-"""OpenCV, set up for reading videos; whoever reads one imports `cv2` from here."""
+"""OpenCV set up for reading videos; modules that read videos import `cv2` from here."""
 
 import os
 
-# OpenCV and FFmpeg print what goes wrong below Python, beside our own messages about the same.
-# Whoever has set any of these has had a reason.
+# OpenCV and FFmpeg would print errors past Python, beside our own messages about the same.
 for _name, _value in {
     "OPENCV_LOG_LEVEL": "SILENT",
     "OPENCV_FFMPEG_LOGLEVEL": "-8",
@@ -13,10 +12,10 @@ for _name, _value in {
 
 import cv2  # noqa: E402
 
-# What is asked of it here takes a millisecond: a second thread would spin for longer than it helps.
+# Our calls take about a millisecond: a second thread would spin for longer than it helps.
 cv2.setNumThreads(1)
 if os.environ["OPENCV_LOG_LEVEL"] == "SILENT":
-    # The variable comes too late where mediapipe has loaded OpenCV before.
+    # The variable comes too late if mediapipe has loaded OpenCV before.
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 __all__ = ["cv2"]

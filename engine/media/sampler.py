@@ -1,4 +1,4 @@
-"""Choice of frames, where a source gives more than are to be analysed."""
+"""Choice of frames if a source has more than should be analysed."""
 
 from typing import Final
 
@@ -28,7 +28,7 @@ class FrameSampler:
         """Return whether to use the next frame.
 
         Args:
-            time: Capture time in seconds; each frame's is asked for once and in order.
+            time: Capture time in seconds. Called once per frame, in order.
         """
         if self._period is None:
             return True

@@ -1,4 +1,4 @@
-"""Video files: every frame, upright, at the times the file gives them."""
+"""Video files: every frame, upright, with rising times."""
 
 import math
 from collections.abc import Iterator
@@ -14,20 +14,20 @@ from dancetype.engine.media.sampler import FrameSampler
 
 _CONTAINERS: Final = "3gp asf avi flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogv ts webm wmv"
 VIDEO_SUFFIXES: Final = frozenset(f".{name}" for name in _CONTAINERS.split())
-"""Suffixes of file names that are taken for videos, in lower case."""
+"""Suffixes of video files, in lower case."""
 
 _USUAL_STEP: Final = 1 / 30
 _LONGEST_STEP: Final = 10.0
 
 
 class FrameTimes:
-    """Makes rising times out of what a file says of its frames.
+    """Makes the frame times of a file rise.
 
-    Files exist whose times are missing, repeat or run backwards; those frames follow the one
-    before at the file's own rate, until the file's times are ahead again.
+    In some files times are missing, repeat or run backwards. Those frames follow the one before at
+    the file's own rate, until the file's times are ahead again.
 
     Args:
-        fps: the file's frames a second, if it says anything sensible.
+        fps: Frames per second according to the file; ignored if implausible.
     """
 
     def __init__(self, fps: float) -> None:
@@ -35,17 +35,17 @@ class FrameTimes:
         self._first: float | None = None
         self._last = 0.0
 
-    def next(self, told: float) -> float:
-        """Time of the next frame in seconds, 0 for the first.
+    def next(self, stored: float) -> float:
+        """Return the time of the next frame in seconds, 0 for the first.
 
         Args:
-            told: time in seconds that the file gives; anything, NaN too.
+            stored: Time in seconds according to the file; any number, including NaN.
         """
         if self._first is None:
-            self._first = told if math.isfinite(told) else 0.0
+            self._first = stored if math.isfinite(stored) else 0.0
             return 0.0
-        step = told - self._first - self._last
-        # A step of many seconds is no slow film but a broken clock; NaN compares false.
+        step = stored - self._first - self._last
+        # A step of many seconds means wrong times, not slow frames; NaN compares false.
         self._last += step if 0 < step <= _LONGEST_STEP else self.step
         return self._last
 
@@ -55,37 +55,28 @@ class Video:
 
     Args:
         path: Path of the file.
-        fps: Frames per second to read at most; all frames if None. No image is made of the others.
+        fps: Frames per second to read at most; all frames if None. The others are not decoded to
+            images.
 
     Raises:
-        MissingFileError: no such file, or a name that cannot be used.
-        FileError: not one with a video that can be read.
+        MissingFileError: The file does not exist, or its name cannot be used.
+        FileError: The file has no video that can be read.
 
     Attributes:
         position: Number of frames passed so far, including those that were not chosen.
     """
 
     def __init__(self, path: str | Path, *, fps: float | None = None) -> None:
-        try:
-            self._path = Path(path).expanduser()
-            folder, there = self._path.is_dir(), self._path.is_file()
-        # A name too long, a folder that may not be looked into; ~somebody who is not known.
-        except (OSError, RuntimeError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise MissingFileError(f"{path}: cannot be opened: {reason}") from error
-        if folder:
-            raise MissingFileError(f"{path}: a folder; name a video file in it")
-        if not there:
-            raise MissingFileError(f"{path}: no such file")
+        self._path = _existing_file(path)
         # An absolute path is never taken for one of FFmpeg's protocols, such as `concat:`.
-        whole = str(self._path.resolve())
-        if whole != whole.encode(errors="replace").decode():
-            # It would bring OpenCV down, and the whole program with it.
+        absolute = str(self._path.resolve())
+        if absolute != absolute.encode(errors="replace").decode():
+            # OpenCV would crash the process.
             raise MissingFileError(f"{path}: the name is not UTF-8; rename the file")
-        self._reader = cv2.VideoCapture(whole, cv2.CAP_FFMPEG)
+        self._reader = cv2.VideoCapture(absolute, cv2.CAP_FFMPEG)
         if not self._reader.isOpened():
             raise FileError(f"{path}: {self._unreadable()}")
-        # The default, and too important to leave to it: phones film upright by metadata alone.
+        # Phones store only the orientation upright. This is the default, but made sure of.
         self._reader.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         self._times = FrameTimes(self._reader.get(cv2.CAP_PROP_FPS))
         self._sampler = FrameSampler(fps)
@@ -96,17 +87,14 @@ class Video:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Closes."""
         self.close()
 
     def __iter__(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
-        """All frames from here on, as `read` gives them."""
-        while (frame := self.read()) is not None:
-            yield frame
+        return iter(self.read, None)
 
     @property
     def frames(self) -> int | None:
-        """How many frames the file says it has, if it does; it may be a few off."""
+        """Number of frames according to the file, which may be a few off; None if unknown."""
         count = int(self._reader.get(cv2.CAP_PROP_FRAME_COUNT))
         return count if count > 0 else None
 
@@ -117,7 +105,7 @@ class Video:
             Time in seconds, 0 for the file's first frame, and image (H, W, 3) BGR.
 
         Raises:
-            FileError: the file has no frame at all.
+            FileError: The file has no frame at all.
         """
         while self._reader.grab():
             time = self._times.next(self._reader.get(cv2.CAP_PROP_POS_MSEC) / 1000)
@@ -134,7 +122,7 @@ class Video:
         return None
 
     def close(self) -> None:
-        """Closes the file."""
+        """Close the file."""
         self._reader.release()
 
     def _unreadable(self) -> str:
@@ -146,3 +134,18 @@ class Video:
         if empty:
             return "the file is empty"
         return "no video that can be read; it may be damaged, cut short, or hold sound only"
+
+
+def _existing_file(path: str | Path) -> Path:
+    try:
+        file = Path(path).expanduser()
+        is_folder, exists = file.is_dir(), file.is_file()
+    # The name is too long, a folder is not accessible, or there is no such user as in `~user`.
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise MissingFileError(f"{path}: cannot be opened: {reason}") from error
+    if is_folder:
+        raise MissingFileError(f"{path}: a folder; name a video file in it")
+    if not exists:
+        raise MissingFileError(f"{path}: no such file")
+    return file

@@ -1,1 +1,1 @@
-"""Finds the poses of people in each frame of a video, by one of two runtimes."""
+"""Pose estimation, by one of two runtimes."""

@@ -1,48 +1,91 @@
-"""What a pose estimator is, whichever runtime runs its models."""
+"""Interface of the pose estimators, and what they share."""
 
 from abc import ABC, abstractmethod
-from typing import Self
+from typing import Final, Self
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from dancetype.engine.landmarks import Landmarks
 
+# Pixels of a frame's longer side above which it is shrunk: the models use 256 x 256 per person.
+_LARGEST: Final = 1920
+
 
 class PoseEstimator(ABC):
-    """Follows people from frame to frame.
+    """Finds and tracks the people in the frames of one source; has to be closed.
 
-    It tracks: it looks for people in the whole image only where it follows fewer than it may. So
-    one estimator belongs to one source, and frames come in their order. It has to be closed.
+    Only while it tracks fewer people than it may, it searches the whole image. So each source needs
+    an estimator, and frames have to come in order.
     """
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Closes."""
         self.close()
 
     def landmarks(self, image: NDArray[np.uint8], time: float) -> Landmarks | None:
-        """The person in a frame, or the first of several; see `people`."""
+        """Return the first of the `people` in a frame, or None."""
         return next(iter(self.people(image, time)), None)
 
     @abstractmethod
     def people(self, image: NDArray[np.uint8], time: float) -> list[Landmarks]:
-        """Finds the people in a frame; their order means nothing.
+        """Find the people in a frame, in no particular order.
 
         Args:
-            image: (H, W, 3) BGR, as OpenCV has it.
-            time: capture time of the frame in seconds, on any clock.
+            image: (H, W, 3) BGR.
+            time: Capture time of the frame in seconds, on any clock.
 
         Raises:
-            ValueError: `image` is of another shape or type.
+            ValueError: `image` has another shape or type.
         """
 
     @abstractmethod
     def reset(self, reason: str) -> None:
-        """Starts anew, as for a new epoch; `reason` is for whoever reads the call."""
+        """Forget all frames, as for a new epoch; `reason` documents the call."""
 
     @abstractmethod
     def close(self) -> None:
-        """Gives up the models' memory and threads; nothing may be asked of it afterwards."""
+        """Free the models' memory and threads; the estimator cannot be used afterwards."""
+
+
+def prepared(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a frame, shrunk if it is large.
+
+    Raises:
+        ValueError: `image` is not (H, W, 3) uint8.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ValueError(f"a frame is (H, W, 3) uint8, not {image.shape} {image.dtype}")
+    height, width = image.shape[:2]
+    scale = _LARGEST / max(height, width, 1)
+    if scale >= 1:
+        return image
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+class Timestamps:
+    """Whole milliseconds since the first frame, each greater than the last."""
+
+    def __init__(self) -> None:
+        self._start: float | None = None
+        self._last_ms = -1
+
+    def of(self, time: float) -> int:
+        """Return the timestamp of a frame captured at `time`, in seconds on any clock."""
+        if self._start is None:
+            self._start = time - (self._last_ms + 1) / 1000
+        self._last_ms = max(round((time - self._start) * 1000), self._last_ms + 1)
+        return self._last_ms
+
+    def after(self, gap_ms: int) -> int:
+        """Return a timestamp `gap_ms` after the last."""
+        self._last_ms += gap_ms
+        return self._last_ms
+
+    def restart(self) -> None:
+        """Let the next frame follow the last directly, whatever its time."""
+        self._start = None

@@ -1,10 +1,10 @@
-"""Finds poses by MediaPipe's Pose Landmarker."""
+"""Pose estimation by MediaPipe's Pose Landmarker."""
 
 from pathlib import Path
 from typing import Any, Final
 
-# OpenCV comes with mediapipe, which asks for it itself; numpy alone takes 6 ms to swap the colours
-# of a full HD frame, OpenCV one.
+# OpenCV is a dependency of mediapipe. Numpy alone takes 6 ms to swap the colours of a full HD
+# frame, OpenCV one.
 import cv2
 import mediapipe as mp
 import numpy as np
@@ -12,26 +12,25 @@ from numpy.typing import NDArray
 
 from dancetype.engine.errors import ModelError
 from dancetype.engine.landmarks import Landmarks
-from dancetype.engine.pose.base import PoseEstimator
-from dancetype.engine.pose.frames import Timestamps, checked_image, shrunk
+from dancetype.engine.pose.base import PoseEstimator, Timestamps, prepared
 from dancetype.engine.skeleton import Array
 
 _vision: Final = mp.tasks.vision
 
-# A day, over which smoothing makes less than a millimetre of what was before.
+# A day, after which smoothing keeps less than a millimetre of what was before.
 _GAP_MS: Final = 24 * 3600 * 1000
 
 
 class MediaPipeEstimator(PoseEstimator):
-    """Runs MediaPipe, which hangs where closing it is left to the garbage collector.
+    """Pose estimator that runs MediaPipe, which hangs if it is closed by the garbage collector.
 
     Args:
-        model: a `.task` file of the Pose Landmarker: lite, full or heavy.
-        people: how many to find at most.
+        model: `.task` file of the Pose Landmarker: lite, full or heavy.
+        people: Maximum number of people to find.
 
     Raises:
-        ModelError: no such file, or no such model.
-        OSError: the system lacks a library that MediaPipe loads, such as libEGL.
+        ModelError: The file does not exist or is not a pose model.
+        OSError: A system library that MediaPipe needs is missing, such as libEGL.
     """
 
     def __init__(self, model: Path, *, people: int = 1) -> None:
@@ -42,7 +41,7 @@ class MediaPipeEstimator(PoseEstimator):
 
     def people(self, image: NDArray[np.uint8], time: float) -> list[Landmarks]:
         """See `PoseEstimator`."""
-        colours = cv2.cvtColor(shrunk(checked_image(image)), cv2.COLOR_BGR2RGB)
+        colours = cv2.cvtColor(prepared(image), cv2.COLOR_BGR2RGB)
         frame = mp.Image(mp.ImageFormat.SRGB, colours)
         found = self._landmarker.detect_for_video(frame, self._timestamps.of(time))
         return [
@@ -56,7 +55,6 @@ class MediaPipeEstimator(PoseEstimator):
 
     def reset(self, reason: str) -> None:
         """See `PoseEstimator`."""
-        del reason
         if not self._forgets():
             self._landmarker.close()
             self._landmarker = _landmarker(self._model, self._people)
@@ -64,15 +62,15 @@ class MediaPipeEstimator(PoseEstimator):
         self._timestamps.restart()
 
     def _forgets(self) -> bool:
-        """Whether MediaPipe has lost everybody it followed.
+        """Make MediaPipe lose everyone it tracks; return whether that succeeded.
 
-        To make it again would take half a second and leave holes in memory. It loses whom it
-        follows in a black image, and smooths nothing over so long a gap.
+        A new landmarker would take half a second and fragment memory. In a black image MediaPipe
+        loses everyone, and it smooths nothing over so long a gap.
         """
         black = mp.Image(mp.ImageFormat.SRGB, np.zeros((64, 64, 3), np.uint8))
         try:
             found = self._landmarker.detect_for_video(black, self._timestamps.after(_GAP_MS))
-        # After a failure it takes nothing more, and says so in ways of its own.
+        # After a failure it accepts no more frames.
         except (RuntimeError, ValueError):
             return False
         self._timestamps.after(_GAP_MS)
@@ -97,6 +95,6 @@ def _landmarker(model: Path, people: int) -> Any:
     )
     try:
         return _vision.PoseLandmarker.create_from_options(options)
-    # What MediaPipe raises depends on how far it got with the file.
+    # The type of the error depends on how far MediaPipe got with the file.
     except (RuntimeError, ValueError, FileNotFoundError) as error:
         raise ModelError(f"{model}: not a pose model: {error}") from error

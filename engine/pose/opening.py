@@ -1,4 +1,4 @@
-"""Opens a pose estimator, whichever runtime runs its models."""
+"""Choice of the runtime of a pose model."""
 
 from pathlib import Path
 
@@ -9,16 +9,16 @@ from dancetype.engine.pose.base import PoseEstimator
 def open_estimator(
     model: Path, *, runtime: PoseRuntime = DEFAULT_RUNTIME, people: int = 1
 ) -> PoseEstimator:
-    """Loads a pose model; only the runtime asked for is imported.
+    """Load a pose model; only the selected runtime is imported.
 
     Args:
-        model: a `.task` file of the Pose Landmarker: lite, full or heavy.
-        runtime: runs it.
-        people: how many to find at most.
+        model: `.task` file of the Pose Landmarker: lite, full or heavy.
+        runtime: Library that runs the model.
+        people: Maximum number of people to find.
 
     Raises:
-        ModelError: no such file, or no such model.
-        OSError: the system lacks a library that the runtime loads, such as libEGL.
+        ModelError: The file does not exist or is not a pose model.
+        OSError: A system library that the runtime needs is missing, such as libEGL.
     """
     if runtime == "litert":
         from dancetype.engine.pose.litert import LiteRtEstimator

@@ -35,6 +35,13 @@ def watch(recognizer: Recognizer, start: float, end: float, *, rate: int = 30) -
     return [prediction for prediction in said if prediction is not None]
 
 
+def dancing() -> DancerState:
+    dancer = DancerState(Sure.contract)
+    for frame in range(151):
+        dancer.poses.append(frame / 30, pose(frame / 30))
+    return dancer
+
+
 @pytest.mark.parametrize("rate", [15, 30, 60])
 def test_it_speaks_once_a_hop_at_any_frame_rate(rate: int) -> None:
     said = watch(Recognizer(Sure(), hop=0.25), 0, 10, rate=rate)
@@ -169,3 +176,13 @@ def test_a_hop_timer_makes_up_for_no_hop_after_a_gap_and_starts_anew_after_a_res
 def test_a_hop_of_no_time_is_refused() -> None:
     with pytest.raises(ValueError, match="hop"):
         Recognizer(Sure(), hop=0)
+
+
+def test_a_prediction_gives_its_estimate_by_short_names() -> None:
+    cold, *_, warm = watch(Recognizer(Sure()), 0, 6)
+    assert (cold.status, cold.genre, cold.confidence) == (Status.WARMING_UP, None, 0)
+    assert (warm.status, warm.genre) == (Status.GENRE, "HO")
+    assert warm.confidence == warm.estimate.confidence > 0.9
+    (dancer,) = predict(5.0, [dancing()], Sure()).dancers
+    assert (dancer.status, dancer.genre) == (Status.GENRE, "HO")
+    assert dancer.confidence == dancer.estimate.confidence > 0.9

@@ -1,4 +1,4 @@
-"""Finds poses with LiteRT, which runs wherever there is an ARM or x86 processor."""
+"""Pose estimation with LiteRT, which runs on any ARM or x86 processor."""
 
 from dancetype.engine.pose.litert.estimator import LiteRtEstimator
 

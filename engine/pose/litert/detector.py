@@ -1,4 +1,4 @@
-"""Finds people in a whole frame."""
+"""Detection of people in a whole frame."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ from dancetype.engine.pose.litert.network import Network
 from dancetype.engine.pose.litert.region import Region
 from dancetype.engine.skeleton import Array
 
-# Cells along a side of each grid, and how many boxes each of its cells has.
+# Cells along a side of each grid, and boxes per cell.
 _GRIDS: Final = ((28, 2), (14, 2), (7, 6))
 
 _LEAST_SCORE: Final = 0.5
@@ -19,10 +19,10 @@ _LARGEST_OVERLAP: Final = 0.5
 
 
 class PersonDetector:
-    """The single-shot detector of Bazarevsky et al., BlazePose, 2020.
+    """Single-shot detector of Bazarevsky et al., BlazePose, 2020.
 
     Args:
-        network: gives (2254, 12) boxes with points and (2254, 1) scores.
+        network: Network that returns (2254, 12) boxes with points and (2254, 1) scores.
     """
 
     def __init__(self, network: Network) -> None:
@@ -30,16 +30,16 @@ class PersonDetector:
         self._cells = cells()
 
     def __call__(self, image: NDArray[np.uint8]) -> list[Region]:
-        """Where people are in a BGR frame, the surest first."""
+        """Return where people are in a BGR frame, the most likely first."""
         size = np.array(image.shape[1::-1], np.float32)
         whole = Region.of_frame(size)
-        seen = whole.cut(image, self._network.pixels, border=cv2.BORDER_CONSTANT)
-        boxes, logits = self._network(seen)
+        square = whole.cut(image, self._network.pixels, border=cv2.BORDER_CONSTANT)
+        boxes, logits = self._network(square)
         scores = sigmoid(logits[:, 0])
         likely = np.flatnonzero(scores >= _LEAST_SCORE)
         found = boxes[likely] / np.float32(self._network.pixels)
         found.reshape(-1, 6, 2)[:, [0, 2, 3, 4, 5]] += self._cells[likely, None]
-        # What is above or beside the frame is no part of it: back from the square to the frame.
+        # From the square back to the frame, which has margins in it.
         margin = (1 - size / size.max()) / 2
         people = []
         for box in merged(found, scores[likely]):
@@ -49,7 +49,7 @@ class PersonDetector:
 
 
 def cells() -> Array:
-    """(2254, 2) x and y from 0 to 1 of the middle of the cell that each box belongs to."""
+    """Return x and y (2254, 2), from 0 to 1, of the middle of the cell of each box."""
     grids = []
     for count, boxes in _GRIDS:
         middles = (np.arange(count, dtype=np.float32) + np.float32(0.5)) / np.float32(count)
@@ -59,20 +59,20 @@ def cells() -> Array:
 
 
 def merged(boxes: Array, scores: Array) -> list[Array]:
-    """Makes one of boxes that overlap: their mean, weighted by their scores.
+    """Merge boxes that overlap to their mean, weighted by their scores.
 
     Args:
         boxes: (N, 12): x and y of the centre, width and height, and four points.
         scores: (N,) above 0.
 
     Returns:
-        Boxes (12,), the surest first.
+        Boxes (12,), the most likely first.
     """
     left = np.argsort(-scores, kind="stable")
     people = []
     while len(left):
         alike = _overlaps(boxes[left[0]], boxes[left]) > _LARGEST_OVERLAP
-        # One without area overlaps not even itself.
+        # A box without area does not even overlap itself.
         alike[0] = True
         same, left = left[alike], left[~alike]
         weights = scores[same, None]
@@ -81,7 +81,7 @@ def merged(boxes: Array, scores: Array) -> list[Array]:
 
 
 def _overlaps(box: Array, boxes: Array) -> Array:
-    """Intersection over union, (N,)."""
+    """Return the intersection over union (N,)."""
     low = np.maximum(box[:2] - box[2:4] / 2, boxes[:, :2] - boxes[:, 2:4] / 2)
     high = np.minimum(box[:2] + box[2:4] / 2, boxes[:, :2] + boxes[:, 2:4] / 2)
     common = (high - low).clip(0).prod(axis=1)

@@ -1,4 +1,4 @@
-"""Finds a person's landmarks in a region of a frame."""
+"""Landmarks of the person in a region of a frame."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -15,10 +15,10 @@ from dancetype.engine.skeleton import Array
 
 _LEAST_PRESENCE: Final = 0.5
 
-# The landmarks and, after them, the two points that span the next region.
+# The landmarks, and the two points that span the next region.
 _POINTS: Final = LANDMARKS + 2
 
-# Cells on each side of a landmark's that are looked at in its heat map.
+# Cells of the heat map that are used on each side of a landmark's cell.
 _REACH: Final = 3
 _LEAST_HEAT: Final = 0.5
 
@@ -32,8 +32,8 @@ class Found:
     """A person in one frame.
 
     Attributes:
-        landmarks: of the person.
-        region: where to look for the same person in the next frame.
+        landmarks: Landmarks of the person.
+        region: Region in which to look for the person in the next frame.
     """
 
     landmarks: Landmarks
@@ -41,21 +41,21 @@ class Found:
 
 
 class LandmarkFinder:
-    """The landmark network of Bazarevsky et al., BlazePose, 2020.
+    """Landmark network of Bazarevsky et al., BlazePose, 2020.
 
     Args:
-        network: gives (195,) landmarks, (1,) presence, (64, 64, 39) heat maps and (117,) world
-            landmarks.
+        network: Network that returns (195,) landmarks, (1,) presence, (64, 64, 39) heat maps and
+            (117,) world landmarks.
     """
 
     def __init__(self, network: Network) -> None:
         self._network = network
 
     def __call__(self, image: NDArray[np.uint8], region: Region) -> Found | None:
-        """The person in a region of a BGR frame, or None without one."""
+        """Return the person in a region of a BGR frame, or None."""
         pixels = self._network.pixels
-        seen = region.cut(image, pixels, border=cv2.BORDER_REPLICATE)
-        marks, presence, heat, world = self._network(seen)
+        square = region.cut(image, pixels, border=cv2.BORDER_REPLICATE)
+        marks, presence, heat, world = self._network(square)
         if not presence[0] > _LEAST_PRESENCE:
             return None
         marks = marks.reshape(-1, 5)
@@ -71,17 +71,14 @@ class LandmarkFinder:
 
 
 def refined(places: Array, heat: Array) -> Array:
-    """Moves points to the middle of what their heat maps show around them, where that is sure.
+    """Move points to the centre of the heat around them, if their heat maps are sure.
 
     Args:
         places: (N, 2) from 0 to 1.
         heat: (H, W, N or more) logits.
-
-    Returns:
-        (N, 2) from 0 to 1.
     """
     size = np.array(heat.shape[1::-1])
-    # Cut off, not rounded down: what is just outside counts as within the first cell.
+    # Truncated, not rounded down: points just outside count as within the first cell.
     centres = (places * size.astype(np.float32)).astype(int)
     cells = centres + _AROUND[:, None]
     within = _within(cells, size)
@@ -94,13 +91,13 @@ def refined(places: Array, heat: Array) -> Array:
 
 
 def turned(world: Array, turn: float) -> Array:
-    """World landmarks (N, 3) found in a region that is turned, as its frame has them."""
+    """Rotate world landmarks (N, 3) from the axes of a region to those of its frame."""
     across, down = direction(turn)
     x, y, z = world.T
     return np.column_stack((across * x - down * y, down * x + across * y, z))
 
 
 def _within(cells: NDArray[np.int_], size: NDArray[np.int_]) -> NDArray[np.bool_]:
-    """Whether each of (..., 2) cells is one of a map of that size."""
+    """Return whether each of the cells (..., 2) is within a map of this size."""
     inside: NDArray[np.bool_] = np.all((cells >= 0) & (cells < size), axis=-1)
     return inside

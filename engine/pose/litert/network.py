@@ -1,4 +1,4 @@
-"""The two networks in a Pose Landmarker's file, as LiteRT runs them."""
+"""The two networks in a Pose Landmarker's file, run by LiteRT."""
 
 import zipfile
 import zlib
@@ -15,26 +15,26 @@ from dancetype.engine.errors import ModelError
 from dancetype.engine.pose.litert.pruning import pruned
 from dancetype.engine.skeleton import Array
 
-# Shapes of the outputs that are wanted, by their places in the files.
+# Shapes of the outputs that are used, by their indices in the files.
 _BOXES: Final = {0: (1, 2254, 12), 1: (1, 2254, 1)}
-# The third of them, a mask of the person, nobody reads.
+# The output 2, a mask of the person, is not used.
 _LANDMARKS: Final = {0: (1, 195), 1: (1, 1), 3: (1, 64, 64, 39), 4: (1, 117)}
 
 
 class Network:
-    """A network that makes arrays of an image.
+    """Network that turns an image into arrays.
 
     Args:
-        model: a TensorFlow Lite file.
-        outputs: shapes of those wanted, by their places in the file.
-        lowest: what the network sees for 0; for 255 it sees 1.
-        threads: to compute with.
+        model: Content of a TensorFlow Lite file.
+        outputs: Shapes of the outputs to compute, by their indices in the file.
+        lowest: Input value for a pixel of 0; a pixel of 255 is 1.
+        threads: Number of threads.
 
     Attributes:
-        pixels: length of a side of the image.
+        pixels: Length of a side of the image.
 
     Raises:
-        ValueError: the file is none, or its inputs and outputs are others.
+        ValueError: `model` is no such file, or has other inputs or outputs.
     """
 
     def __init__(
@@ -48,39 +48,34 @@ class Network:
         content = pruned(model, list(outputs))
         self._interpreter = Interpreter(model_content=content, num_threads=threads)
         self._interpreter.allocate_tensors()
-        (entrance,) = self._interpreter.get_input_details()
-        exits = self._interpreter.get_output_details()
-        shapes = [tuple(details["shape"].tolist()) for details in exits]
+        (source,) = self._interpreter.get_input_details()
+        results = self._interpreter.get_output_details()
+        shapes = [tuple(details["shape"].tolist()) for details in results]
         if shapes != list(outputs.values()):
             raise ValueError(f"its outputs are of shapes {shapes}")
-        self.pixels = int(entrance["shape"][1])
-        self._entrance = self._interpreter.tensor(entrance["index"])
-        self._exits = [details["index"] for details in exits]
+        self.pixels = int(source["shape"][1])
+        self._input = self._interpreter.tensor(source["index"])
+        self._outputs = [details["index"] for details in results]
         step = np.float32((1 - lowest) / 255)
         self._values = (np.arange(256) * float(step) + lowest).astype(np.float32)
 
     def __call__(self, image: NDArray[np.uint8]) -> list[Array]:
-        """Its outputs for an image (pixels, pixels, 3) RGB."""
-        # LiteRT refuses to compute while its memory is held, so nothing may keep the array.
-        cv2.LUT(image, self._values, dst=self._entrance()[0])
+        """Return the outputs for an image (pixels, pixels, 3) RGB."""
+        # LiteRT refuses to run while its memory is referenced, so the array may not be kept.
+        cv2.LUT(image, self._values, dst=self._input()[0])
         self._interpreter.invoke()
-        return [self._interpreter.get_tensor(index)[0] for index in self._exits]
+        return [self._interpreter.get_tensor(index)[0] for index in self._outputs]
 
 
 def load_networks(model: Path, *, threads: int) -> tuple[Network, Network]:
-    """Loads what is in a `.task` file of the Pose Landmarker, a zip archive.
+    """Load the detector and the landmark network from a `.task` file, a zip archive.
 
     Args:
-        model: the file.
-        threads: for each network to compute with.
-
-    Returns:
-        The one that finds people: (2254, 12) boxes with points and (2254, 1) scores. And the one
-        that finds the landmarks of one: (195,), (1,) presence, (64, 64, 39) heat maps and (117,)
-        world landmarks.
+        model: Path of the file.
+        threads: Number of threads of each network.
 
     Raises:
-        ModelError: no such file, or no such model.
+        ModelError: The file does not exist or is not a pose model.
     """
     if not model.is_file():
         raise ModelError(f"no such file: {model}")
@@ -92,7 +87,7 @@ def load_networks(model: Path, *, threads: int) -> tuple[Network, Network]:
             Network(boxes, _BOXES, lowest=-1.0, threads=threads),
             Network(landmarks, _LANDMARKS, lowest=0.0, threads=threads),
         )
-    # What LiteRT raises depends on how far it got with the file.
+    # The type of the error depends on how far LiteRT got with the file.
     except (
         zipfile.BadZipFile,
         zlib.error,

@@ -1,10 +1,10 @@
-"""Takes out of a TensorFlow Lite model what its wanted outputs do not need."""
+"""Removal of operators from a TensorFlow Lite model that its used outputs do not need."""
 
 import struct
 from collections.abc import Sequence
 from typing import Final
 
-# Where fields of the tables of TensorFlow Lite's schema (schema.fbs) stand in their vtables.
+# Offsets in the vtables of fields of TensorFlow Lite's schema (schema.fbs).
 _GRAPHS: Final = 8
 _GRAPH_OUTPUTS: Final = 8
 _GRAPH_OPERATORS: Final = 10
@@ -13,17 +13,17 @@ _OPERATOR_OUTPUTS: Final = 8
 
 
 def pruned(model: bytes, outputs: Sequence[int]) -> bytes:
-    """`model` with some of its outputs, and only the operators that these need.
+    """Return `model` with some of its outputs, and only the operators that these need.
 
-    Nothing is moved: the vectors of outputs and operators get shorter where they lie. So it takes
-    no longer than a copy, and what is kept computes what it did.
+    The vectors of outputs and operators are shortened in place. So this takes no longer than a
+    copy, and the remaining operators are unchanged.
 
     Args:
-        model: a TensorFlow Lite file with one graph.
-        outputs: which of its outputs to keep, in their new order.
+        model: Content of a TensorFlow Lite file with one graph.
+        outputs: Indices of the outputs to keep, in their new order.
 
     Raises:
-        ValueError: it is no such file, or has no such outputs.
+        ValueError: `model` is no such file, or lacks an output.
     """
     content = bytearray(model)
     try:
@@ -39,7 +39,7 @@ def pruned(model: bytes, outputs: Sequence[int]) -> bytes:
 
 
 def _needed(content: bytearray, operators: Sequence[int], outputs: Sequence[int]) -> list[int]:
-    """Of operators, in the order in which they run, those that lead to some tensors."""
+    """Return those of the operators, in the order in which they run, that `outputs` depend on."""
     tensors = set(outputs)
     needed = []
     for operator in reversed(operators):
@@ -50,16 +50,7 @@ def _needed(content: bytearray, operators: Sequence[int], outputs: Sequence[int]
 
 
 class _Vector:
-    """A vector of 32 bit numbers in a FlatBuffer.
-
-    Args:
-        content: the buffer.
-        table: where the table lies of which it is a field.
-        field: which.
-
-    Raises:
-        ValueError: the table lacks it.
-    """
+    """Vector of 32-bit numbers in a FlatBuffer: a field of the table at offset `table`."""
 
     def __init__(self, content: bytearray, table: int, field: int) -> None:
         vtable = table - struct.unpack_from("<i", content, table)[0]
@@ -70,21 +61,21 @@ class _Vector:
         self._start = table + place + _uint(content, table + place)
 
     def numbers(self) -> tuple[int, ...]:
-        """What is in it."""
+        """Return its numbers."""
         length = _uint(self._content, self._start)
         return struct.unpack_from(f"<{length}i", self._content, self._start + 4)
 
     def tables(self) -> list[int]:
-        """Where the tables lie that are in it; each number counts from its own place."""
+        """Return the offsets of its tables; each number is relative to its own place."""
         numbers = self.numbers()
         return [place + number for place, number in zip(self._places(), numbers, strict=False)]
 
     def write(self, numbers: Sequence[int]) -> None:
-        """Puts others in, no more than there are."""
+        """Replace its numbers, by no more than there are."""
         struct.pack_into(f"<I{len(numbers)}i", self._content, self._start, len(numbers), *numbers)
 
     def write_tables(self, tables: Sequence[int]) -> None:
-        """Puts other tables in, no more than there are."""
+        """Replace its tables, by no more than there are."""
         self.write([table - place for place, table in zip(self._places(), tables, strict=False)])
 
     def _places(self) -> range:

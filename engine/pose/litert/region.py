@@ -1,8 +1,8 @@
-"""Where in a frame a network looks: a square that turns with the person.
+"""Region of a frame that a network sees: a square that rotates with the person.
 
-All of it is reckoned in single precision and in MediaPipe's order. A difference in the last bit
-moves a few pixels by a thirty-second of their width, and as each frame is looked at where the last
-one says, such differences grow to centimetres within seconds.
+Everything is computed in single precision and in MediaPipe's order. A difference in the last bit
+moves a few pixels by a thirty-second of their width. As the region of each frame depends on the
+last frame, such differences grow to centimetres within seconds.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from dancetype.engine.pose.litert.arithmetic import direction
 from dancetype.engine.skeleton import Array
 
-# How much more than the person a region shows, as BlazePose was trained.
+# Size of a region relative to the person, as BlazePose was trained.
 _MARGIN: Final = np.float32(1.25)
 
 _HALF: Final = np.float32(0.5)
 
-# What OpenCV divides a pixel into, and the columns that it reckons from one start.
+# Parts into which OpenCV divides a pixel, and columns that it computes from the same start.
 _PARTS: Final = 32
 _SHIFT: Final = 5
 _REST: Final = _PARTS - 1
@@ -31,12 +31,12 @@ _BLOCK: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A rectangle of a frame, as a rule one that is square in pixels.
+    """Rectangle in a frame, normally square in pixels.
 
     Attributes:
         centre: (2,) x and y, each from 0 to 1 within the frame; y down.
-        sides: (2,) width and height, as shares of the frame's.
-        turn: radians clockwise by which it is turned; 0 for a person upright.
+        sides: (2,) width and height, relative to the frame's.
+        turn: Clockwise rotation in radians; 0 for an upright person.
     """
 
     centre: Array
@@ -45,20 +45,16 @@ class Region:
 
     @classmethod
     def of_frame(cls, size: Array) -> Self:
-        """The smallest square with all of a frame in it.
-
-        Args:
-            size: (2,) width and height of the frame in pixels.
-        """
+        """Return the smallest square around a frame of `size` (2,), width and height in pixels."""
         return cls(np.full(2, _HALF), size.max() / size)
 
     @classmethod
     def of_person(cls, centre: Array, end: Array, size: Array) -> Self:
-        """The square around a person, after Bazarevsky et al., BlazePose, 2020.
+        """Return the square around a person, after Bazarevsky et al., BlazePose, 2020.
 
         Args:
-            centre: (2,) between the hips, from 0 to 1 within the frame.
-            end: (2,) on the circle around the whole person, in the direction of the head.
+            centre: (2,) point between the hips, from 0 to 1 within the frame.
+            end: (2,) point on the circle around the person, in the direction of the head.
             size: (2,) width and height of the frame in pixels.
         """
         across, down = end * size - centre * size
@@ -70,24 +66,24 @@ class Region:
 
     @property
     def sound(self) -> bool:
-        """Whether there is anything in it."""
+        """Whether all numbers are finite and the area is not 0."""
         numbers = (*self.centre, *self.sides, self.turn)
         return bool(np.isfinite(numbers).all() and self.sides.min() > 0)
 
     def points(self, places: Array) -> Array:
-        """Takes (N, 2) from 0 to 1 within it to (N, 2) from 0 to 1 within the frame."""
+        """Convert points (N, 2) from coordinates of the region, 0 to 1, to those of the frame."""
         x, y = (places - _HALF).T
         across, down = direction(self.turn)
         turned = np.column_stack((across * x - down * y, down * x + across * y))
         return turned * self.sides + self.centre
 
     def cut(self, image: NDArray[np.uint8], pixels: int, *, border: int) -> NDArray[np.uint8]:
-        """What it shows, (pixels, pixels, 3) RGB.
+        """Return the content of the region, (pixels, pixels, 3) RGB.
 
         Args:
             image: (H, W, 3) BGR.
-            pixels: length of a side of what is returned.
-            border: OpenCV's word for what is beyond the frame.
+            pixels: Length of a side of the result.
+            border: OpenCV's constant for the pixels beyond the frame.
         """
         corners = np.array([[0, pixels], [0, 0], [pixels, 0], [pixels, pixels]], np.float32)
         to_cut = cv2.getPerspectiveTransform(self._corners(image), corners)
@@ -96,17 +92,17 @@ class Region:
         return cv2.cvtColor(shown, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
     def overlap(self, other: "Region") -> float:
-        """Intersection over union of both, as if neither were turned."""
+        """Return the intersection over union of both, without their rotation."""
         low = np.maximum(self.centre - self.sides / 2, other.centre - other.sides / 2)
         high = np.minimum(self.centre + self.sides / 2, other.centre + other.sides / 2)
         common = (high - low).clip(0).prod()
         return float(common / (self.sides.prod() + other.sides.prod() - common))
 
     def _corners(self, image: NDArray[np.uint8]) -> Array:
-        """(4, 2) pixels: bottom left, top left, top right, bottom right."""
+        """Return pixels (4, 2): bottom left, top left, top right, bottom right."""
         size = np.array(image.shape[1::-1], np.float32)
         (x, y), (width, height) = self.centre * size, self.sides * size
-        # By way of degrees, which is how OpenCV wants it told.
+        # Converted to degrees and back, as OpenCV's interface makes MediaPipe do.
         degrees = np.float32(float(np.float32(self.turn) * np.float32(180)) / pi)
         angle = float(degrees) * pi / 180
         down, across = np.float32(sin(angle)) * _HALF, np.float32(cos(angle)) * _HALF
@@ -119,13 +115,13 @@ class Region:
 def _places(
     to_frame: Sequence[Sequence[float]], pixels: int
 ) -> tuple[NDArray[np.int16], NDArray[np.uint16]]:
-    """Where in a frame each pixel of a cut is, as OpenCV 4 has it and `cv2.remap` takes it.
+    """Return where in a frame each pixel of a cut is, for `cv2.remap`, with OpenCV 4's rounding.
 
     OpenCV 5 itself warps images in finer steps, which moves joints by up to a centimetre.
 
     Args:
-        to_frame: (3, 3) takes pixels of the cut to those of the frame, in homogeneous coordinates.
-        pixels: length of a side of the cut.
+        to_frame: (3, 3) matrix from pixels of the cut to the frame, in homogeneous coordinates.
+        pixels: Length of a side of the cut.
 
     Returns:
         (pixels, pixels, 2) whole pixels, x and y, and (pixels, pixels) 32 y + x of their parts.
@@ -142,7 +138,7 @@ def _places(
 
 
 def _plane(row: Sequence[float], pixels: int) -> NDArray[np.float64]:
-    """(pixels, pixels): one homogeneous coordinate in the frame of each pixel of a cut."""
+    """Return one homogeneous coordinate in the frame, (pixels, pixels), of a cut's pixels."""
     across, down, start = row
     blocks = across * np.arange(0, pixels, _BLOCK) + down * np.arange(pixels)[:, None] + start
     columns = blocks[..., None] + across * np.arange(_BLOCK)

@@ -1,4 +1,4 @@
-"""Takes the tremble out of landmarks."""
+"""Smoothing of landmarks over time."""
 
 from math import pi
 from typing import Final
@@ -16,7 +16,7 @@ _SPEED_CUTOFF: Final = np.ones((), np.float32)
 
 
 class PoseSmoothing:
-    """Smooths one person, as MediaPipe does where it follows only one."""
+    """Smooths one person, as MediaPipe does if it tracks only one."""
 
     def __init__(self) -> None:
         self._world = OneEuro(min_cutoff=0.1, beta=40.0)
@@ -24,25 +24,25 @@ class PoseSmoothing:
         self._visibility = LowPass(alpha=0.1)
 
     def reset(self, reason: str) -> None:
-        """Forgets the person; `reason` is for whoever reads the call."""
+        """Forget the person; `reason` documents the call."""
         self._world.reset(reason)
         self._visibility.reset(reason)
         self.lose(reason)
 
     def lose(self, reason: str) -> None:
-        """Forgets where the person was in the image, all that MediaPipe then forgets."""
+        """Forget only where a lost person was in the image, as MediaPipe does."""
         self._image.reset(reason)
 
     def __call__(self, person: Found, seconds: float, size: Array) -> Landmarks:
-        """The person, smoothed over the times up to this, which is later than the last.
+        """Return the smoothed landmarks at a time later than the last.
 
         Args:
-            person: as found in a frame.
-            seconds: time of the frame.
+            person: Person found in the frame.
+            seconds: Time of the frame.
             size: (2,) width and height of the frame in pixels.
         """
         found = person.landmarks
-        # Speeds in sides of the region count; those of depths as those across.
+        # Speeds are relative to the sides of the region; depths have the scale of x.
         pixels = size[[0, 1, 0]]
         scale = 2 / (person.region.sides * size).sum()
         return Landmarks(
@@ -53,11 +53,11 @@ class PoseSmoothing:
 
 
 class OneEuro:
-    """The One Euro filter of Casiez, Roussel and Vogel (CHI 2012), over an array at once.
+    """One Euro filter of Casiez, Roussel and Vogel (CHI 2012), for arrays.
 
     Args:
-        min_cutoff: Hz; the lower, the stiller is what stands still.
-        beta: the higher, the less lags what moves.
+        min_cutoff: Cutoff in Hz at rest; lower values remove more jitter.
+        beta: Increase of the cutoff with speed; higher values reduce lag.
     """
 
     def __init__(self, *, min_cutoff: float, beta: float) -> None:
@@ -66,17 +66,16 @@ class OneEuro:
         self.reset("new")
 
     def reset(self, reason: str) -> None:
-        """Forgets all it has seen; `reason` is for whoever reads the call."""
-        del reason
+        """Forget all values; `reason` documents the call."""
         self._seconds: float | None = None
 
     def __call__(self, values: Array, seconds: float, *, scale: float = 1.0) -> Array:
-        """Smooths what was measured at a time later than the last.
+        """Return smoothed values.
 
         Args:
-            values: of one shape at all times.
-            seconds: when.
-            scale: by which speeds are multiplied before they are judged.
+            values: Values, always of the same shape.
+            seconds: Time, later than the last.
+            scale: Factor by which speeds are multiplied.
         """
         if self._seconds is None:
             self._raw = self._smooth = values
@@ -93,23 +92,18 @@ class OneEuro:
 
 
 class LowPass:
-    """An exponential average.
-
-    Args:
-        alpha: share of the new value in it.
-    """
+    """Exponential average in which each new value has the weight `alpha`."""
 
     def __init__(self, *, alpha: float) -> None:
         self._alpha = np.float32(alpha)
         self.reset("new")
 
     def reset(self, reason: str) -> None:
-        """Forgets all it has seen; `reason` is for whoever reads the call."""
-        del reason
+        """Forget all values; `reason` documents the call."""
         self._mean: Array | None = None
 
     def __call__(self, values: Array) -> Array:
-        """The average up to `values`, which are of one shape at all times."""
+        """Return the average up to `values`, which always have the same shape."""
         last = values if self._mean is None else self._mean
         mean: Array = last + self._alpha * (values - last)
         self._mean = mean
