@@ -23,9 +23,9 @@ from dancetype.engine.genres import CODES, GENRES
 from dancetype.engine.media.track import NOT_DANCING, Track, read_tracks
 from dancetype.engine.progress import console, progress_bar
 from dancetype.engine.skeleton import Array
+from dancetype.training.batches import NO_GENRE, ClipWindows, RandomWindows, first_window
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.data import aist
-from dancetype.training.data.batches import NO_GENRE, ClipWindows, RandomWindows, first_window
 from dancetype.training.data.splits import Split, find_split, read_split
 from dancetype.training.device import ComputeDevice
 from dancetype.training.evaluate import model_view, shared_dancers

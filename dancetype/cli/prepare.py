@@ -27,7 +27,7 @@ def prepare(
     """Convert AIST++ pickles to one file of tensors."""
     import torch
 
-    from dancetype.training.data.batches import prepare as tensors
+    from dancetype.training.batches import prepare as tensors
     from dancetype.training.data.splits import find_split, read_split
 
     sequences = read_split(data, find_split(data, split))
