@@ -6,7 +6,7 @@ be the turn about the vertical that fits the whole clip best, for rendered and r
 """
 
 from collections.abc import Sequence as Many
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -79,10 +79,6 @@ class PoseErrors:
     acceleration: list[float]
     bias: dict[str, list[float]]
     spread: dict[str, list[float]]
-
-    def figures(self) -> dict[str, Any]:
-        """As JSON has it."""
-        return asdict(self)
 
 
 def pair_with_truth(track: Track, sequence: Sequence) -> Pair:
