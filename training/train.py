@@ -26,7 +26,7 @@ from dancetype.engine.skeleton import Array
 from dancetype.training.batches import NO_GENRE, ClipWindows, RandomWindows, first_window
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.data import aist
-from dancetype.training.data.splits import Split, find_split, read_split
+from dancetype.training.data.splits import Split, find_split
 from dancetype.training.device import ComputeDevice
 from dancetype.training.evaluate import model_view, shared_dancers
 from dancetype.training.model import GenreLSTM
@@ -67,8 +67,8 @@ def run_training(
         raise other_run(out, resume)
     trainer = Trainer(
         recipe,
-        read_split(data, learn),
-        read_split(data, watch),
+        aist.read_sequences(data, learn.sequences),
+        aist.read_sequences(data, watch.sequences),
         split=split,
         tracks=extra,
         resume=resume,
