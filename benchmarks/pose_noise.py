@@ -1,21 +1,28 @@
 """Fit the virtual camera's noise to real clips whose truth is known."""
 
 import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.pages import ROOT
 from dancetype.engine.media.track import read_tracks
+from dancetype.engine.skeleton import MIRRORED, Array
 from dancetype.training.augment.pose_errors import pair_with_truth
-from dancetype.training.augment.pose_noise import fit_noise
+from dancetype.training.augment.pose_noise import PoseNoise
 from dancetype.training.data.aist import read_sequence
+
+OUT = ROOT / "training" / "augment" / "mediapipe_full.json"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="AIST++ folder")
     parser.add_argument("--tracks", type=Path, required=True, help="tracks of real clips")
-    parser.add_argument("--out", type=Path, default=ROOT / "training" / "mediapipe_full.json")
+    parser.add_argument("--out", type=Path, default=OUT)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -27,7 +34,35 @@ def run(args: argparse.Namespace) -> None:
         if np.isfinite(track.start)
     ]
     noise = fit_noise([pair.errors for pair in pairs])
-    noise.save(args.out)
+    save_noise(noise, args.out)
     deviations = zip("xyz", noise.wander.mean(0), strict=True)
     within = ", ".join(f"{axis} {100 * value:.1f} cm" for axis, value in deviations)
     print(f"{args.out}: {len(pairs)} clips; sd within a clip {within}")
+
+
+def fit_noise(errors: Sequence[Array]) -> PoseNoise:
+    """Fit the noise to errors (T, 17, 3) of each clip.
+
+    Errors are the pose found less the true one in metres and the camera's axes; NaN if nobody was
+    found.
+    """
+    means = np.stack([np.nanmean(clip, axis=0) for clip in errors])
+    variances = np.stack([np.nanvar(clip, axis=0) for clip in errors])
+    bias = means.mean(axis=0)
+    mirror = np.array([-1, 1, 1])
+    return PoseNoise(
+        bias=((bias + bias[MIRRORED, :] * mirror) / 2).astype(np.float32),
+        offset=_symmetric(means.var(axis=0, ddof=1)),
+        wander=_symmetric(variances.mean(axis=0)),
+    )
+
+
+def _symmetric(variance: NDArray[np.float64]) -> Array:
+    """(17, 3) sd, from variances that left and right share."""
+    return np.sqrt((variance + variance[MIRRORED, :]) / 2).astype(np.float32)
+
+
+def save_noise(noise: PoseNoise, path: Path) -> None:
+    """Write JSON, in tenths of a millimetre."""
+    table = {name: np.round(value, 4).tolist() for name, value in asdict(noise).items()}
+    path.write_text(json.dumps(table) + "\n", encoding="utf-8")

@@ -18,7 +18,7 @@ from dancetype.training.data import aist
 from dancetype.training.data.clips import ClipFile, ClipFolder, read_clips
 from dancetype.training.data.extract import extract_tracks, find_pose_model
 from dancetype.training.data.holdout import CustomClip, HoldOut, hold_out, seconds_of
-from dancetype.training.data.splits import find_split, read_split
+from dancetype.training.data.splits import find_split
 from dancetype.training.evaluate import Evaluation, evaluate_tracks
 from dancetype.training.recipe import Recipe
 from dancetype.training.train import CHECKPOINT, Trainer, check_genres, fit, other_run
@@ -84,7 +84,8 @@ def run_custom_training(
     name = f"{len(held.learned)} clips of {clips.resolve().name} ({_mark(held, genres)})"
     if data is not None:
         learn = find_split(data, split)
-        sequences, watched = (read_split(data, s) for s in (learn, find_split(data, validation)))
+        watch = find_split(data, validation)
+        sequences, watched = (aist.read_sequences(data, s.sequences) for s in (learn, watch))
         name = f"{split}, {name}"
     filmed = [[part for clip in held.learned for part in clip.parts]]
     for more in tracks:

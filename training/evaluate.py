@@ -19,7 +19,7 @@ from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.skeleton import Array
 from dancetype.training.augment.camera import facing
 from dancetype.training.data import aist
-from dancetype.training.data.splits import find_split, read_split
+from dancetype.training.data.splits import find_split
 
 _BINS = 15
 _SITUATIONS = {"BM": "basic", "FM": "advanced"}
@@ -210,7 +210,7 @@ class Evaluator:
     def on_split(self, data: Path, name: str) -> tuple[Evaluation, str]:
         """Evaluate on motion capture."""
         split = find_split(data, name)
-        sequences = read_split(data, split)
+        sequences = aist.read_sequences(data, split.sequences)
         with progress_bar(console) as progress:
             task = progress.add_task("evaluating", total=len(sequences))
             evaluation = evaluate_sequences(

@@ -23,10 +23,10 @@ from dancetype.engine.genres import CODES, GENRES
 from dancetype.engine.media.track import NOT_DANCING, Track, read_tracks
 from dancetype.engine.progress import console, progress_bar
 from dancetype.engine.skeleton import Array
+from dancetype.training.batches import NO_GENRE, ClipWindows, RandomWindows, first_window
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.data import aist
-from dancetype.training.data.batches import NO_GENRE, ClipWindows, RandomWindows, first_window
-from dancetype.training.data.splits import Split, find_split, read_split
+from dancetype.training.data.splits import Split, find_split
 from dancetype.training.device import ComputeDevice
 from dancetype.training.evaluate import model_view, shared_dancers
 from dancetype.training.model import GenreLSTM
@@ -67,8 +67,8 @@ def run_training(
         raise other_run(out, resume)
     trainer = Trainer(
         recipe,
-        read_split(data, learn),
-        read_split(data, watch),
+        aist.read_sequences(data, learn.sequences),
+        aist.read_sequences(data, watch.sequences),
         split=split,
         tracks=extra,
         resume=resume,

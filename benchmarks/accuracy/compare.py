@@ -14,8 +14,8 @@ from dancetype.engine.contract import Contract
 from dancetype.engine.genres import CODES
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.skeleton import Array
+from dancetype.training.batches import RandomWindows
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
-from dancetype.training.data.batches import RandomWindows
 from dancetype.training.data.splits import Split
 from dancetype.training.evaluate import evaluate_sequences
 from dancetype.training.recipe import Recipe, load_recipe

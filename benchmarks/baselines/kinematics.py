@@ -20,7 +20,7 @@ from torch import Tensor
 from dancetype.engine.contract import Contract
 from dancetype.engine.skeleton import JOINTS, MIRRORED, Array
 from dancetype.engine.window import WindowSpec
-from dancetype.training.data.batches import NO_GENRE
+from dancetype.training.batches import NO_GENRE
 
 _INDEX: Final = {name: index for index, name in enumerate(JOINTS)}
 _LIMBS: Final = {
@@ -318,7 +318,7 @@ class BoostedTrees:
 def train_boosted_trees(
     batches: Iterable[tuple[Tensor, Tensor]], contract: Contract, **changes: Any
 ) -> BoostedTrees:
-    """Grow trees on windows such as `dancetype.training.data.batches` draws.
+    """Grow trees on windows such as `dancetype.training.batches` draws.
 
     Source: Friedman, "Greedy Function Approximation: A Gradient Boosting Machine", Annals of
     Statistics 2001, as scikit-learn does it on histograms.

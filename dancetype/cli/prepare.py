@@ -27,10 +27,11 @@ def prepare(
     """Convert AIST++ pickles to one file of tensors."""
     import torch
 
-    from dancetype.training.data.batches import prepare as tensors
-    from dancetype.training.data.splits import find_split, read_split
+    from dancetype.training.batches import prepare as tensors
+    from dancetype.training.data.aist import read_sequences
+    from dancetype.training.data.splits import find_split
 
-    sequences = read_split(data, find_split(data, split))
+    sequences = read_sequences(data, find_split(data, split).sequences)
     prepared = tensors(sequences, frames=frames, select=select.value, velocity=velocity)
     torch.save(prepared, out)
     typer.echo(f"{out}: {tuple(prepared['data'].shape)} of split {split}")

@@ -11,9 +11,9 @@ from dancetype.engine.errors import FileError, ModelError
 from dancetype.engine.skeleton import mirrored
 from dancetype.export.onnx import export
 from dancetype.training.augment.camera import facing
+from dancetype.training.batches import NO_GENRE
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.data.aist import Sequence
-from dancetype.training.data.batches import NO_GENRE
 from dancetype.training.evaluate import Evaluator, model_view
 from dancetype.training.recipe import Recipe
 from dancetype.training.train import Trainer, run_training, targets

@@ -1,7 +1,7 @@
-"""A virtual camera in front of a motion-captured dancer, with the faults of a real one.
+"""Simulated camera in front of a motion-captured dancer, with the faults of a real one.
 
-Joints are (T, 17, 3) metres, Y up; seen by the camera x points to the image's right and z towards
-the camera, as in a `Pose`.
+Joints are (T, 17, 3) metres, Y up; in camera axes x points to the image's right and z towards the
+camera, as in a `Pose`.
 """
 
 from typing import Final, Literal
@@ -30,14 +30,11 @@ _PARENTS: Final[tuple[tuple[str, str], ...]] = (
     ("left_ankle", "left_knee"),
     ("right_ankle", "right_knee"),
 )
-"""Joint and the joint it hangs from, parents before children; the hips hang from the pelvis."""
+"""Joint and its parent, parents before children; the parent of the hips is the pelvis."""
 
 
 def facing(joints: Array) -> Array:
-    """Turns a dance about the vertical so that its mean hip line faces the camera.
-
-    The dancer's left then lies to the image's right, as of somebody who looks into the camera.
-    """
+    """Return a dance turned about the vertical, so that on average the dancer faces the camera."""
     hips = (joints[:, LEFT_HIP] - joints[:, RIGHT_HIP])[:, [0, 2]]
     length = np.linalg.norm(hips, axis=-1, keepdims=True)
     x, z = (hips / np.maximum(length, 1e-6)).mean(axis=0)
@@ -60,16 +57,13 @@ def simulate_camera(
     settings: CameraSettings,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float64], Array]:
-    """Films a stretch of motion capture as one ordinary camera and pose estimation might.
+    """Return times and joints of motion capture as a camera and pose estimation might see them.
 
     Args:
         times: (T,) seconds.
-        joints: (T, 17, 3) metres in the studio.
-        settings: how much of each fault.
-        rng: where chance comes from.
-
-    Returns:
-        times and joints of the frames that the camera kept.
+        joints: (T, 17, 3) metres in the axes of the motion capture.
+        settings: Strength of each fault.
+        rng: Source of randomness.
     """
     kept = _frames(times, settings, rng)
     times, joints = times[kept], facing(joints[kept])
@@ -77,7 +71,7 @@ def simulate_camera(
     turn = turn @ rotation_about("y", np.radians(rng.normal(0, settings.heading)))
     turn = rotation_about("z", np.radians(rng.normal(0, settings.roll))) @ turn
     joints = pelvis_centred(_with_other_limbs(joints, settings.limbs, rng)) @ turn.T
-    return times, _seen(times, joints, rng.uniform(*settings.noise), settings, rng)
+    return times, _with_errors(times, joints, rng.uniform(*settings.noise), settings, rng)
 
 
 def augment_track(
@@ -86,53 +80,42 @@ def augment_track(
     settings: CameraSettings,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float64], Array]:
-    """Varies what a pose estimator saw, which has its own heading and most faults already.
+    """Vary times and joints of a real track, which has its own heading and most faults already.
 
     Args:
         times: (T,) seconds.
-        joints: (T, 17, 3) metres as in a `Pose`; NaN where nobody was seen.
-        settings: how much of each fault.
-        rng: where chance comes from.
-
-    Returns:
-        As `simulate_camera` does.
+        joints: (T, 17, 3) metres as in a `Pose`; NaN if nobody was seen.
+        settings: Strength of each fault.
+        rng: Source of randomness.
     """
     kept = _frames(times, settings, rng)
-    times, joints = (
-        times[kept],
-        pelvis_centred(_with_other_limbs(joints[kept], settings.limbs, rng)),
-    )
-    joints = joints @ rotation_about("z", np.radians(rng.normal(0, settings.roll))).T
-    return times, _seen(times, joints, rng.uniform(0, settings.track_noise), settings, rng)
+    times, joints = times[kept], _with_other_limbs(joints[kept], settings.limbs, rng)
+    turn = rotation_about("z", np.radians(rng.normal(0, settings.roll)))
+    joints = pelvis_centred(joints) @ turn.T
+    return times, _with_errors(times, joints, rng.uniform(0, settings.track_noise), settings, rng)
 
 
-def _seen(
+def _with_errors(
     times: NDArray[np.float64],
     joints: Array,
     noise: float,
     settings: CameraSettings,
     rng: np.random.Generator,
 ) -> Array:
-    """The joints with a pose estimator's errors, now and then in a mirror."""
+    """Add a pose estimator's errors, and mirror some dances."""
     joints = joints + mediapipe_noise().draw(times, noise, rng)
-    joints += _thrown(len(times), settings, rng)
-    return mirrored(joints) if rng.random() < settings.mirror else joints
-
-
-def _thrown(frames: int, settings: CameraSettings, rng: np.random.Generator) -> Array:
-    """(T, 17, 3) metres: some joints are thrown about in half of the frames, as hidden ones are."""
+    # Some joints are thrown about in half of the frames, as hidden ones are.
     thrown = np.flatnonzero(rng.random(len(JOINTS)) < settings.thrown_share)
-    errors = np.zeros((frames, len(JOINTS), 3), np.float32)
-    bursts = rng.random((frames, len(thrown), 1)) < 0.5
-    error = rng.standard_normal((frames, len(thrown), 3), np.float32)
-    errors[:, thrown] = np.float32(settings.thrown) * bursts * error
-    return errors
+    bursts = rng.random((len(times), len(thrown), 1)) < 0.5
+    error = rng.standard_normal((len(times), len(thrown), 3), np.float32)
+    joints[:, thrown] += np.float32(settings.thrown) * bursts * error
+    return mirrored(joints) if rng.random() < settings.mirror else joints
 
 
 def _frames(
     times: NDArray[np.float64], settings: CameraSettings, rng: np.random.Generator
 ) -> NDArray[np.intp]:
-    """Indices of the frames a camera of some frame rate takes, less those it drops."""
+    """Indices of the frames that a camera of random frame rate takes and does not drop."""
     rate = rng.uniform(*settings.frame_rate)
     ticks = np.arange(times[0], times[-1], 1 / rate) + rng.uniform(0, 1 / rate)
     ticks += rng.normal(0, 0.1 / rate, len(ticks))
@@ -143,10 +126,10 @@ def _frames(
 
 
 def _with_other_limbs(joints: Array, spread: float, rng: np.random.Generator) -> Array:
-    """The same dance by somebody else: each limb scaled, left and right alike."""
+    """Scale each limb, left and right alike, as if somebody else danced."""
     names = ("hip", *dict.fromkeys(child.split("_")[-1] for child, _ in _PARENTS))
     scales = dict(zip(names, np.exp(rng.normal(0, spread, len(names))), strict=True))
-    # Where each joint of the other dancer is, as weights of the first one's joints.
+    # The place of each joint, as weights of the first dancer's joints.
     places = dict(zip(JOINTS, np.eye(len(JOINTS)), strict=True))
     middle = (places["left_hip"] + places["right_hip"]) / 2
     before = places | {"shoulders": (places["left_shoulder"] + places["right_shoulder"]) / 2}

@@ -1,12 +1,12 @@
-"""How far landmark tracks are from the motion capture of what they show.
+"""Errors of landmark tracks relative to the motion capture of the same dance.
 
-Errors are in camera axes: x to the image's right, y up, z towards the camera, metres. A track knows
-its AIST++ sequence and when in it it starts, but not which way its camera looked: that is taken to
-be the turn about the vertical that fits the whole clip best, for rendered and real clips alike.
+Errors are in camera axes: x to the image's right, y up, z towards the camera, metres. A track names
+its AIST++ sequence and its start, but not the direction of its camera: that is taken to be the turn
+about the vertical that fits the whole clip best, for rendered and real clips alike.
 """
 
 from collections.abc import Sequence as Many
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -24,13 +24,13 @@ _STEP: Final = 0.1  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A track beside its truth.
+    """A track and its ground truth.
 
     Attributes:
-        name: of the track.
+        name: Name of the track.
         times: (T,) seconds.
-        found: (T, 17, 3) metres, hip-centred; NaN where nobody was found.
-        truth: (T, 17, 3) metres, hip-centred, as the camera saw it.
+        found: (T, 17, 3) metres, hip-centred; NaN if nobody was found.
+        truth: (T, 17, 3) metres, hip-centred, in camera axes.
     """
 
     name: str
@@ -40,33 +40,31 @@ class Pair:
 
     @property
     def seen(self) -> NDArray[np.bool_]:
-        """(T,) whether somebody was found."""
+        """(T,) True if somebody was found."""
         return np.asarray(np.isfinite(self.found).all(axis=(1, 2)))
 
     @property
     def errors(self) -> Array:
-        """(S, 17, 3) metres, found less true, of the frames in which somebody was found."""
+        """(S, 17, 3) metres, found less true, of the `seen` frames."""
         errors: Array = self.found[self.seen] - self.truth[self.seen]
         return errors
 
 
 @dataclass(frozen=True, slots=True)
 class PoseErrors:
-    """Statistics of one set of tracks; centimetres unless said otherwise.
+    """Statistics of a set of tracks; lengths in centimetres.
 
     Attributes:
-        clips: how many.
-        frames: of them all.
-        detection: share of frames in which somebody was found.
-        hip_centred: mean distance of a joint from its true place, hips on hips.
-        aligned: the same after the best shift, turn and size of each frame.
+        clips: Number of clips.
+        frames: Number of frames of all clips.
+        detection: Share of frames in which somebody was found.
+        hip_centred: Mean distance of a joint from its true place, hips on hips.
+        aligned: The same after the best shift, turn and size of each frame.
         rms: (3,) along `AXES`, hip-centred.
-        jitter: (3,) sd that independent errors would have whose second differences over tenths of
-            a second were as large.
-        acceleration: (4,) how many times the true one the acceleration over tenths of a second
-            is, along `AXES` and as a whole.
-        bias: joint -> (3,) mean error along `AXES`.
-        spread: joint -> (3,) rms error about each clip's own mean along `AXES`.
+        jitter: (3,) sd of independent errors with second differences as large, over 0.1 s.
+        acceleration: (4,) ratio to the true acceleration over 0.1 s, along `AXES` and as a whole.
+        bias: Mean error (3,) of each joint along `AXES`.
+        spread: Rms error (3,) of each joint about each clip's own mean along `AXES`.
     """
 
     clips: int
@@ -80,16 +78,12 @@ class PoseErrors:
     bias: dict[str, list[float]]
     spread: dict[str, list[float]]
 
-    def figures(self) -> dict[str, Any]:
-        """As JSON has it."""
-        return asdict(self)
-
 
 def pair_with_truth(track: Track, sequence: Sequence) -> Pair:
-    """Sets a track beside the motion capture it shows.
+    """Pair a track with the motion capture of its dance.
 
     Raises:
-        ValueError: the track does not know where in the sequence it starts, or shows nobody.
+        ValueError: The track has no start in the sequence, or shows nobody.
     """
     if not np.isfinite(track.start):
         raise ValueError(f"{track.name}: nobody knows where in its sequence it starts")
@@ -106,7 +100,7 @@ def pair_with_truth(track: Track, sequence: Sequence) -> Pair:
 
 
 def heading(truth: Array, found: Array) -> Array:
-    """(3, 3): the turn about the vertical that brings `truth` (T, 17, 3) nearest to `found`."""
+    """Return the (3, 3) turn about the vertical that fits `truth` (T, 17, 3) to `found` best."""
     x, z = truth[..., 0], truth[..., 2]
     angle = np.arctan2(
         (z * found[..., 0] - x * found[..., 2]).sum(), (x * found[..., 0] + z * found[..., 2]).sum()
@@ -115,7 +109,7 @@ def heading(truth: Array, found: Array) -> Array:
 
 
 def aligned(found: Array, truth: Array) -> Array:
-    """`found` (T, 17, 3) after the shift, turn and size that bring each frame nearest to `truth`.
+    """Return `found` (T, 17, 3) after the shift, turn and size of each frame that fit `truth` best.
 
     Source: Umeyama, "Least-squares estimation of transformation parameters between two point
     patterns", 1991.
@@ -132,10 +126,10 @@ def aligned(found: Array, truth: Array) -> Array:
 
 
 def measure(pairs: Many[Pair]) -> PoseErrors:
-    """Statistics over all frames of all pairs; every frame counts alike.
+    """Return statistics over all frames of all pairs.
 
     Raises:
-        ValueError: no pairs.
+        ValueError: There are no pairs.
     """
     if not pairs:
         raise ValueError("no tracks to measure")

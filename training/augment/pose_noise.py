@@ -1,8 +1,7 @@
-"""How pose estimation errs on one camera, measured on real clips with known truth."""
+"""Errors of pose estimation with one camera, measured on real clips with known truth."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -11,11 +10,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dancetype.engine.skeleton import JOINTS, MIRRORED, Array
+from dancetype.engine.skeleton import JOINTS, Array
 
-_TURN: Final = 0.2  # seconds after which an error has forgotten itself
+_TURN: Final = 0.2  # seconds after which an error is independent of its earlier value
 _WHITE: Final = 0.1  # share of an error's variance that lasts for one frame
-_UNEVEN: Final = 0.35  # sd of the logarithm of how much worse one joint fares in one window
+_UNEVEN: Final = 0.35  # sd of the logarithm of the scale of one joint's errors in one window
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +22,9 @@ class PoseNoise:
     """Errors of each joint in camera axes, (17, 3) metres; left and right alike.
 
     Attributes:
-        bias: what all clips have in common; mostly that MediaPipe's joints are not COCO's.
-        offset: sd between clips of a clip's mean error.
-        wander: sd about that mean within a clip.
+        bias: Mean over all clips; mostly that MediaPipe's joints are not COCO's.
+        offset: Sd between clips of a clip's mean error.
+        wander: Sd about that mean within a clip.
     """
 
     bias: Array
@@ -33,12 +32,12 @@ class PoseNoise:
     wander: Array
 
     def draw(self, times: NDArray[np.float64], strength: float, rng: np.random.Generator) -> Array:
-        """Errors (T, 17, 3) in metres of one window.
+        """Return errors (T, 17, 3) in metres for one window.
 
         Args:
             times: (T,) seconds.
-            strength: 0 for a perfect pose, 1 for as much as was measured.
-            rng: where chance comes from.
+            strength: Scale; 1 for errors as measured.
+            rng: Source of randomness.
         """
         uneven = np.exp(_UNEVEN * rng.standard_normal((len(JOINTS), 1), np.float32) - _UNEVEN**2)
         wander = _normal(rng, len(times)) * np.float32(np.sqrt(_WHITE))
@@ -47,14 +46,9 @@ class PoseNoise:
         errors: Array = np.float32(strength) * (mean + uneven * self.wander * wander)
         return errors
 
-    def save(self, path: Path) -> None:
-        """Writes JSON, in tenths of a millimetre."""
-        table = {name: np.round(value, 4).tolist() for name, value in asdict(self).items()}
-        path.write_text(json.dumps(table) + "\n", encoding="utf-8")
-
     @classmethod
     def load(cls, path: Path) -> "PoseNoise":
-        """Reads what `save` wrote."""
+        """Read the JSON file that `benchmarks/pose_noise.py` writes."""
         table = json.loads(path.read_text(encoding="utf-8"))
         return cls(**{name: np.array(value, np.float32) for name, value in table.items()})
 
@@ -64,7 +58,7 @@ def _normal(rng: np.random.Generator, frames: int) -> Array:
 
 
 def _wandering(times: NDArray[np.float64], rng: np.random.Generator) -> Array:
-    """(T, 17, 3) of variance 1 that goes in straight lines from one random value to the next."""
+    """(T, 17, 3) of variance 1, interpolated linearly between random values."""
     knots = np.arange(times[0] - rng.uniform(0, _TURN), times[-1] + 2 * _TURN, _TURN)
     right = np.searchsorted(knots, times, side="right")
     share = ((times - knots[right - 1]) / _TURN)[:, None, None].astype(np.float32)
@@ -77,29 +71,6 @@ def _wandering(times: NDArray[np.float64], rng: np.random.Generator) -> Array:
 
 @lru_cache(maxsize=1)
 def mediapipe_noise() -> PoseNoise:
-    """As measured for MediaPipe's full model; `benchmarks/pose_noise.py` fits it."""
+    """Return the noise measured for MediaPipe's full model."""
     with as_file(files("dancetype.training") / "augment" / "mediapipe_full.json") as file:
         return PoseNoise.load(file)
-
-
-def fit_noise(errors: Sequence[Array]) -> PoseNoise:
-    """Fits the noise to what was seen.
-
-    Args:
-        errors: of each clip, (T, 17, 3) metres, what was seen less the truth in the camera's axes;
-            NaN where nobody was seen.
-    """
-    means = np.stack([np.nanmean(clip, axis=0) for clip in errors])
-    variances = np.stack([np.nanvar(clip, axis=0) for clip in errors])
-    bias = means.mean(axis=0)
-    mirror = np.array([-1, 1, 1])
-    return PoseNoise(
-        bias=((bias + bias[MIRRORED, :] * mirror) / 2).astype(np.float32),
-        offset=_alike(means.var(axis=0, ddof=1)),
-        wander=_alike(variances.mean(axis=0)),
-    )
-
-
-def _alike(variance: NDArray[np.float64]) -> Array:
-    """(17, 3) sd, from variances that left and right share."""
-    return np.sqrt((variance + variance[MIRRORED, :]) / 2).astype(np.float32)

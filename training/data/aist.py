@@ -1,4 +1,4 @@
-"""Reads AIST++ as the official download lays it out.
+"""Reader of AIST++ as the official download lays it out.
 
 Source: Li et al., "AI Choreographer: Music Conditioned 3D Dance Generation with AIST++", ICCV 2021,
 on the AIST Dance Video Database (Tsuchida et al., ISMIR 2019); annotations CC BY 4.0.
@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES
+from dancetype.engine.progress import console
 from dancetype.engine.skeleton import JOINTS, Array
 from dancetype.training.data.safe_pickle import load_arrays
 
@@ -33,15 +35,13 @@ _LARGEST_MENDED_SHARE: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class SequenceName:
-    """What an AIST file name says.
+    """Parts of an AIST file name such as `gBR_sBM_cAll_d04_mBR0_ch02`.
 
     Attributes:
-        text: the name itself.
-        genre: two-letter code.
+        text: The whole name.
+        genre: Two-letter code.
         situation: "BM" (basic) or "FM" (advanced).
-        dancer: such as "d04".
-        music: such as "mBR0".
-        choreography: such as "ch02"; numbered within dancer, situation and genre.
+        choreography: Such as "ch02"; numbered within dancer, situation and genre.
     """
 
     text: str
@@ -53,10 +53,10 @@ class SequenceName:
 
     @classmethod
     def parse(cls, text: str) -> "SequenceName":
-        """Reads a name such as `gBR_sBM_cAll_d04_mBR0_ch02`.
+        """Parse a name.
 
         Raises:
-            FileError: another form, or an unknown genre.
+            FileError: It has another form, or an unknown genre.
         """
         match = _NAME.fullmatch(text)
         if match is None or match["genre"] not in CODES:
@@ -76,8 +76,8 @@ class Sequence:
     """One recorded dance.
 
     Attributes:
-        name: what the file name says.
-        joints: (T, 17, 3) metres, Y up, as placed in the studio; 60 frames a second.
+        name: Parts of the file name.
+        joints: (T, 17, 3) metres, Y up, in the axes of the motion capture; 60 frames per second.
     """
 
     name: SequenceName
@@ -95,18 +95,12 @@ class Sequence:
 
 
 def mend_jumps(joints: Array) -> tuple[Array, int]:
-    """Replaces joints that leap, by a straight line between the frames around.
+    """Interpolate joints (T, 17, 3) in metres that leap, and return them and how many there were.
 
     Triangulation of AIST++ fails in places, by centimetres or by 100 m, for a frame or for many.
 
-    Args:
-        joints: (T, 17, 3) metres.
-
-    Returns:
-        The mended joints and how many joint positions were replaced.
-
     Raises:
-        FileError: more is broken than a line can stand in for.
+        FileError: Too many joints leap, or for too long.
     """
     bad = _spikes(joints)
     for _ in range(_LONGEST_MEND):
@@ -125,7 +119,7 @@ def _spikes(joints: Array) -> NDArray[np.bool_]:
     """(T, 17): joints far from their median over half a second."""
     half = _LONGEST_MEND
     padded = np.pad(joints, ((half, half), (0, 0), (0, 0)), mode="reflect")
-    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, axis=0)
+    around = sliding_window_view(padded, 2 * half + 1, axis=0)
     away = np.linalg.norm(joints - np.median(around, axis=-1), axis=-1)
     spikes: NDArray[np.bool_] = away > 2 * _SPIKE
     near_jump = np.linalg.norm(np.diff(joints, axis=0), axis=-1) > _SPIKE
@@ -134,7 +128,7 @@ def _spikes(joints: Array) -> NDArray[np.bool_]:
 
 
 def _too_many(bad: NDArray[np.bool_]) -> bool:
-    """Whether more is bad than may be mended, or a joint has no good frame to mend it from."""
+    """True if more is bad than may be mended, or a joint has no good frame to mend it from."""
     return bool(bad.mean() > _LARGEST_MENDED_SHARE or bad.all(axis=0).any())
 
 
@@ -149,16 +143,15 @@ def _interpolated(joints: Array, bad: NDArray[np.bool_]) -> Array:
 
 
 def read_sequence(path: Path) -> Sequence:
-    """Reads one `keypoints3d` pickle: `keypoints3d_optim` first, `keypoints3d` else.
+    """Read a pickle of `keypoints3d`: its `keypoints3d_optim`, or else its `keypoints3d`.
 
     Raises:
-        FileError: the name, the pickle or what is in it cannot be used; the message names the
-            file.
+        FileError: The name, the pickle or its content cannot be used; the message names the file.
     """
     name = SequenceName.parse(path.stem)
     try:
         arrays = load_arrays(path)
-    except (FileError, OSError) as error:
+    except OSError as error:
         raise FileError(str(error)) from error
     joints = arrays.get("keypoints3d_optim", arrays.get("keypoints3d"))
     if joints is None:
@@ -173,26 +166,21 @@ def read_sequence(path: Path) -> Sequence:
 
 
 def _filled(joints: Any, path: Path) -> Array:
-    """Non-finite joints are treated as the leaps they are: a short gap is bridged."""
+    """Interpolate non-finite joints over short gaps."""
     bad = ~np.isfinite(joints).all(axis=-1)
-    if _too_many(bad) or _lasts(bad):
+    lasts = False
+    if len(bad) > _LONGEST_MEND:
+        lasts = sliding_window_view(bad, _LONGEST_MEND + 1, axis=0).all(axis=-1).any()
+    if _too_many(bad) or lasts:
         raise FileError(f"{path}: {bad.mean():.1%} of the joints are not finite, or for too long")
     return _interpolated(joints, bad) if bad.any() else joints
 
 
-def _lasts(bad: NDArray[np.bool_]) -> bool:
-    """Whether a joint is bad for longer than a line can stand in for."""
-    if len(bad) <= _LONGEST_MEND:
-        return False
-    runs = np.lib.stride_tricks.sliding_window_view(bad, _LONGEST_MEND + 1, axis=0)
-    return bool(runs.all(axis=-1).any())
-
-
 def sequence_names(data: Path) -> list[str]:
-    """Names of all sequences of an AIST++ download that its ignore list does not name.
+    """Return the names of all sequences of a download that are not in its ignore list.
 
     Raises:
-        FileError: no `keypoints3d` folder with pickles.
+        FileError: There is no `keypoints3d` folder with pickles.
     """
     paths = sorted((data / "keypoints3d").glob("*.pkl"))
     if not paths:
@@ -204,10 +192,10 @@ def sequence_names(data: Path) -> list[str]:
 
 
 def read_names(path: Path) -> list[str]:
-    """The lines of a list of sequences; none where the file is absent.
+    """Return the lines of a list of sequences; none if there is no such file.
 
     Raises:
-        FileError: it is no text file.
+        FileError: It is not a text file.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -219,17 +207,12 @@ def read_names(path: Path) -> list[str]:
 
 
 def read_sequences(
-    data: Path, names: Iterable[str], *, on_drop: Callable[[str], None]
+    data: Path, names: Iterable[str], *, on_drop: Callable[[str], None] = console.print
 ) -> list[Sequence]:
-    """Reads the named sequences and goes on past those that cannot be used.
-
-    Args:
-        data: the AIST++ folder.
-        names: sequence names without ending.
-        on_drop: called with one line for each that is left out.
+    """Read sequences by name; report a line for each that cannot be used.
 
     Raises:
-        FileError: none could be read.
+        FileError: None could be read.
     """
     sequences = []
     for name in names:

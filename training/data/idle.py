@@ -1,4 +1,4 @@
-"""People who do not dance, as motion capture would see them: a body moved by tables of moves."""
+"""Synthetic motion capture of people who do not dance: a body moved by tables of moves."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,28 +12,21 @@ from dancetype.training.data.idle_moves import MOVES, Move
 from dancetype.training.data.mannequin import NEUTRAL, Floats, alive, draw_lengths, posed, wander
 
 HELD_OUT_KINDS: Final = ("waiting", "pacing", "perching", "karate", "bending", "exercise")
-"""What a model is tested on: from the same tables it would be asked for what it was told.
-
-Who stands, walks, sits and kicks here follows other tables than in training (`waiting`, `pacing`,
-`perching`, `karate`); `bending` and `exercise` have no like among the others. The body is the same
-in all, so that people before a real camera still have to say how far this carries.
-"""
+"""Kinds for tests only: standing, walking, sitting and kicking by other tables than in training
+(`waiting`, `pacing`, `perching`, `karate`), and two without a counterpart there."""
 
 TRAINED_KINDS: Final = tuple(kind for kind in MOVES if kind not in HELD_OUT_KINDS)
-"""What a model may learn not to take for a dance."""
-
 KINDS: Final = TRAINED_KINDS + HELD_OUT_KINDS
-"""All of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """Somebody who does not dance.
+    """Motion of somebody who does not dance.
 
     Attributes:
-        name: the kind, and a number in it.
-        kind: one of `KINDS`.
-        joints: (T, 17, 3) metres, Y up, floor at 0; 60 frames a second.
+        name: Kind and number.
+        kind: Kind of motion, of `KINDS`.
+        joints: (T, 17, 3) metres, Y up, floor at 0; 60 frames per second.
     """
 
     name: str
@@ -42,20 +35,19 @@ class Idle:
 
 
 def idle_motions(
-    count: int, *, seed: int, kinds: tuple[str, ...] | None = None, seconds: float = 8
+    count: int, *, seed: int, kinds: tuple[str, ...] = KINDS, seconds: float = 8
 ) -> list[Idle]:
-    """Makes up people who do not dance; the kinds take turns.
+    """Return motions of the kinds in turn.
 
     Args:
-        count: how many.
-        seed: where chance comes from; one motion is the same in whatever number it is made.
-        kinds: of `KINDS`; all where None.
-        seconds: length of each.
+        count: Number of motions.
+        seed: Random seed; a motion does not depend on `count`.
+        kinds: Kinds, of `KINDS`.
+        seconds: Length of each motion.
 
     Raises:
-        ValueError: an unknown kind, or none.
+        ValueError: A kind is unknown, or there is none.
     """
-    kinds = KINDS if kinds is None else kinds
     unknown = sorted(set(kinds) - set(KINDS))
     if unknown or not kinds:
         raise ValueError(f"kinds are {', '.join(KINDS)}, not {', '.join(unknown) or 'none'}")
@@ -67,21 +59,18 @@ def idle_motions(
 
 
 def frozen(joints: Array, at: float, *, seed: int, seconds: float = 8) -> Array:
-    """A dancer who stands stock still in a pose of a dance, but for breath and a tremble.
+    """Return joints (T', 17, 3) of a dancer who holds a pose, apart from breath and a tremble.
 
     Args:
-        joints: (T, 17, 3) metres, 60 frames a second.
-        at: second of the pose.
-        seed: where chance comes from.
-        seconds: how long.
-
-    Returns:
-        (T', 17, 3) metres.
+        joints: (T, 17, 3) metres of the dance, 60 frames per second.
+        at: Time of the pose in seconds.
+        seed: Random seed.
+        seconds: Duration.
     """
     rng = np.random.default_rng(seed)
     frames = round(seconds * FRAMES_PER_SECOND) + 1
     pose = joints[min(round(at * FRAMES_PER_SECOND), len(joints) - 1)]
-    # Whoever holds a pose sways over the feet: the higher a joint, the further.
+    # A body sways over its feet: the higher a joint, the further.
     height = (pose[:, 1] - pose[:, 1].min())[None, :, None]
     sway = wander(rng, (frames, 1, 3), 0.8, rng.uniform(0.002, 0.01)) * height
     held: Array = (pose + sway + wander(rng, (frames, *pose.shape), 0.3, 0.003)).astype(np.float32)
@@ -92,7 +81,7 @@ def _motion(kind: str, seed: list[int], seconds: float) -> Array:
     rng = np.random.default_rng(seed)
     lengths = draw_lengths(rng)
     frames = round(seconds * FRAMES_PER_SECOND) + 1
-    # A little more at the start, of which nothing is kept: who is filmed has begun already.
+    # The start is not kept: people have begun to move before they are filmed.
     before = round(rng.uniform(0.5, 2) * FRAMES_PER_SECOND)
     channels = _played(MOVES[kind](rng), before + frames, rng)
     joints = posed(alive(channels, rng), lengths, rng)[before:]
@@ -102,13 +91,13 @@ def _motion(kind: str, seed: list[int], seconds: float) -> Array:
 
 
 def _played(moves: Iterator[Move], frames: int, rng: np.random.Generator) -> dict[str, Floats]:
-    """Channels (T, N) of as many moves as fill the time, each a minimum-jerk way to its end."""
+    """Channels (T, N) of as many moves as fill the time, each with minimum jerk."""
     times = np.arange(frames) / FRAMES_PER_SECOND
     channels = {name: np.tile(np.array(v, float), (frames, 1)) for name, v in NEUTRAL.items()}
     start = -0.5
     for seconds, rest, changes in moves:
         for name, value in changes.items():
-            # Hands and head do not set off on the same instant.
+            # Hands and head do not start at the same time.
             late = start + rng.uniform(0, 0.15) * seconds
             part = ((times - late) / max(seconds, 0.05)).clip(0, 1)[:, None]
             share = part**3 * (10 - 15 * part + 6 * part**2)

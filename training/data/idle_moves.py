@@ -1,7 +1,6 @@
-"""What people do who do not dance, as tables of moves for the body of `mannequin`.
+"""Motions of people who do not dance, as series of moves for the body of `mannequin`.
 
-A move says where some of the body's channels go, how long they take and how long they rest. Times
-are irregular, but where the real thing has a beat.
+Times are irregular, except where the real motion has a beat.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +12,7 @@ import numpy as np
 Channels = dict[str, float | tuple[float, ...]]
 
 Move = tuple[float, float, Channels]
-"""Seconds to get there, seconds to rest there, and the channels that change."""
+"""Seconds of motion, seconds of rest after it, and the channels that change."""
 
 _HANDS: Final = {
     "hanging": (0.14, -0.96, 0.08),
@@ -38,7 +37,7 @@ _HANDS: Final = {
     "run": (0.05, -0.5, 0.22),
     "lap": (-0.08, -0.62, 0.5),
 }
-"""Where a hand rests or works."""
+"""Places of a hand."""
 
 _UPRIGHT: Final[Channels] = {
     "pelvis": (0, 0.985, 0),
@@ -51,7 +50,7 @@ _WIDE: Final = (0.45, 0.0, 0.0)
 
 
 def _hands(rng: np.random.Generator, left: str, right: str = "") -> Channels:
-    """Hands a little off where `_HANDS` says; both at the same place where one is given."""
+    """Hands near places of `_HANDS`; both at the same if only one is given."""
     places = {"left_hand": _HANDS[left], "right_hand": _HANDS[right or left]}
     return {name: _near(rng, place, 0.05) for name, place in places.items()}
 
@@ -65,7 +64,7 @@ def _side(rng: np.random.Generator) -> float:
 
 
 def _at_rest(rng: np.random.Generator) -> Channels:
-    """Hands of somebody who has nothing to do with them."""
+    """Hands with nothing to do."""
     both = ["hanging", "hanging", "hips", "pocket", "crossed", "clasped", "behind"]
     if rng.random() < 0.3:
         return _hands(rng, *rng.choice(["hanging", "hips", "pocket", "phone"], 2))
@@ -77,13 +76,13 @@ def _feet(left: tuple[float, float, float], right: tuple[float, float, float]) -
 
 
 def _stance(rng: np.random.Generator) -> Move:
-    """Where somebody begins: feet a little apart, one before the other."""
+    """Start with the feet a little apart, one before the other."""
     left, right = rng.uniform((-0.03, 0, -0.08), (0.12, 0, 0.08), (2, 3))
     return 0, 0.4, {**_feet(tuple(left), tuple(right)), **_at_rest(rng)}
 
 
 def _shift(rng: np.random.Generator) -> Channels:
-    """Weight on one foot or the other, and eyes elsewhere."""
+    """Shift the weight to a foot, and look elsewhere."""
     aside = rng.uniform(-0.1, 0.1)
     return {
         "pelvis": (aside, 0.985 - 0.2 * abs(aside), rng.normal(0, 0.01)),
@@ -101,7 +100,7 @@ def _standing(rng: np.random.Generator) -> Iterator[Move]:
 
 
 def _waiting(rng: np.random.Generator) -> Iterator[Move]:
-    """Another who stands: by small steps, turns and looks round for somebody."""
+    """Stand with small steps and turns, and look round."""
     yield _stance(rng)
     while True:
         head, twist = (rng.normal(5, 5), rng.uniform(-70, 70)), rng.normal(0, 12)
@@ -140,7 +139,7 @@ def _waving(rng: np.random.Generator) -> Iterator[Move]:
 
 
 def _fiddling(rng: np.random.Generator) -> Iterator[Move]:
-    """Sees to clothes, hair or a telephone."""
+    """Adjust clothes or hair, or use a telephone."""
     yield _stance(rng)
     while True:
         place = str(rng.choice(["phone", "ear", "hair", "collar", "hem"]))
@@ -154,7 +153,7 @@ def _fiddling(rng: np.random.Generator) -> Iterator[Move]:
 
 
 def _walk(rng: np.random.Generator, pace: float, turn: float = 0) -> Channels:
-    """Channels of a walk at so many metres a second, its cadence as adults have it."""
+    """Walk at a pace in m/s with the cadence of an adult."""
     cadence = float(np.clip(1.1 + 0.6 * abs(pace) + rng.normal(0, 0.1), 1.2, 2.2))
     arms = _hands(rng, "hanging") if rng.random() < 0.7 else _at_rest(rng)
     return {
@@ -175,7 +174,7 @@ _HALT: Final[Channels] = {"speed": (0, 0), "turn": 0, "cadence": 0, "arm_swing":
 
 
 def _walking(rng: np.random.Generator) -> Iterator[Move]:
-    """Across, in an arc or round about; now and then with a stop."""
+    """Walk across, in an arc or round about, with some stops."""
     yield 0, rng.uniform(1, 6), _walk(rng, rng.uniform(0.6, 1.45), rng.normal(0, 8))
     while True:
         if rng.random() < 0.3:
@@ -185,7 +184,7 @@ def _walking(rng: np.random.Generator) -> Iterator[Move]:
 
 
 def _pacing(rng: np.random.Generator) -> Iterator[Move]:
-    """Another who walks: a few slow steps, to the side or back too, a stop, a turn, and back."""
+    """Walk a few slow steps, also sideways or backwards, stop, turn and walk back."""
     yield _stance(rng)
     while True:
         walk = _walk(rng, rng.uniform(0.3, 0.8))
@@ -198,7 +197,7 @@ def _pacing(rng: np.random.Generator) -> Iterator[Move]:
 
 
 def _running(rng: np.random.Generator) -> Iterator[Move]:
-    """In place or across."""
+    """Run in place or across."""
     pace = rng.choice([0.0, rng.uniform(1.5, 2.8)])
     while True:
         run: Channels = {
@@ -214,7 +213,7 @@ def _running(rng: np.random.Generator) -> Iterator[Move]:
 
 
 def _sitting(rng: np.random.Generator) -> Iterator[Move]:
-    """Sits down, sits and stands up again, on a chair or something lower."""
+    """Sit down, sit and stand up again, on a chair or something lower."""
     yield _stance(rng)
     seat = rng.uniform(0.5, 0.64)
     while True:
@@ -223,7 +222,7 @@ def _sitting(rng: np.random.Generator) -> Iterator[Move]:
 
 
 def _perching(rng: np.random.Generator) -> Iterator[Move]:
-    """Another who sits: from the first, up fast and down again, on a high stool or a step."""
+    """Sit from the start, and get up and down fast, on a high stool or a step."""
     seat = rng.choice([rng.uniform(0.66, 0.75), rng.uniform(0.38, 0.48)])
     while True:
         yield from _seated(rng, seat, rng.uniform(0.6, 1), rng.uniform(35, 55))
@@ -245,7 +244,7 @@ def _seated(rng: np.random.Generator, seat: float, seconds: float, lean: float) 
 
 
 def _kicking(rng: np.random.Generator) -> Iterator[Move]:
-    """Kicks a ball: the leg swings back, through and down; then a pause."""
+    """Kick a ball: the leg swings back, through and down; then a pause."""
     yield _stance(rng)
     while True:
         high, fast = rng.uniform(0.15, 0.5), rng.uniform(0.2, 0.35)
@@ -258,7 +257,7 @@ def _kicking(rng: np.random.Generator) -> Iterator[Move]:
 
 
 def _karate(rng: np.random.Generator) -> Iterator[Move]:
-    """Another who kicks: from a guard, knee up, leg out to the front or the side, knee back."""
+    """Kick from a guard: knee up, leg out to the front or the side, knee back."""
     guard = {**_feet((0.12, 0, 0.25), (0.12, 0, -0.25)), "pelvis": (0, 0.92, 0), "lean": (0, 0)}
     yield 0, rng.uniform(0.3, 1), {**guard, **_hands(rng, "guard"), "bend": (4, 0, -20)}
     while True:
@@ -287,7 +286,7 @@ def _jumping(rng: np.random.Generator) -> Iterator[Move]:
 
 
 def _stretching(rng: np.random.Generator) -> Iterator[Move]:
-    """Slow, each stretch held for a while."""
+    """Stretch slowly, and hold each stretch for a while."""
     yield _stance(rng)
     upright = {**_UPRIGHT, **_feet((0.1, 0, 0), (0.1, 0, 0))}
     while True:
@@ -316,7 +315,7 @@ def _stretching(rng: np.random.Generator) -> Iterator[Move]:
 
 
 def _bending(rng: np.random.Generator) -> Iterator[Move]:
-    """Picks something up, or kneels to tie a shoe; some bend the back, some the knees."""
+    """Pick something up with a bent back or knees, or kneel to tie a shoe."""
     yield _stance(rng)
     while True:
         knees, twist = rng.random(), rng.normal(0, 8)
@@ -335,7 +334,7 @@ def _bending(rng: np.random.Generator) -> Iterator[Move]:
 
 
 def _exercise(rng: np.random.Generator) -> Iterator[Move]:
-    """Squats, jumping jacks or lunges, each at its own even beat."""
+    """Do squats, jumping jacks or lunges at an even beat."""
     one, deep = rng.uniform(0.45, 0.8), rng.uniform(0.45, 0.65)
     up = {**_UPRIGHT, **_hands(rng, "hanging"), **_feet((0.08, 0, 0), (0.08, 0, 0))}
     squat = {**up, **_hands(rng, "forward"), "pelvis": (0, deep, -0.25), "lean": (35, 0)}
@@ -353,7 +352,7 @@ def _exercise(rng: np.random.Generator) -> Iterator[Move]:
 
 
 def _posing(rng: np.random.Generator) -> Iterator[Move]:
-    """Strikes a pose as of a dance and holds it; at most once takes another."""
+    """Strike a pose as of a dance and hold it; at most once take another."""
     while True:
         places = rng.choice([name for name in _HANDS if name not in ("hanging", "run")], 2)
         height = rng.uniform(0.6, 0.98)

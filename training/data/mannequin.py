@@ -1,10 +1,10 @@
-"""A body that can be posed: its channels over time become the joints of motion capture.
+"""Body model whose channels over time become joints of motion capture.
 
 Legs and arms follow by inverse kinematics; steps follow from speed and cadence, so that a foot on
-the floor stays where it is. Sizes are what adults have; nothing is measured from one person.
+the floor stays in place. Lengths are typical of adults; nothing is measured from one person.
 
-Of coordinates x points outward (to the left in a channel of the whole body), y up and z forward;
-angles are degrees.
+x points outward (to the left in a channel of the whole body), y up and z forward; angles are
+degrees.
 """
 
 from collections.abc import Mapping
@@ -33,10 +33,9 @@ NEUTRAL: Final[Mapping[str, tuple[float, ...]]] = {
     "left_foot": (0, 0, 0),  # leg lengths from where the foot would stand
     "right_foot": (0, 0, 0),
 }
-"""Somebody who stands, by channel."""
+"""Channels of somebody who stands."""
 
-_RUNS: Final = 2.35
-"""Steps a second from which somebody runs."""
+_RUNS: Final = 2.35  # steps per second from which the gait is a run
 
 _LENGTHS: Final = {
     "hip": 0.11,
@@ -62,17 +61,17 @@ _HEAD: Final = {
 
 _ARM: Final = np.array([0.303, -0.505, 0.808])
 _ELBOW: Final = np.array([0.611, -0.551, -0.573])
-"""Along an arm in its middle position, and where its elbow then points to; units of length 1."""
+"""Unit vectors along an arm in its middle position, and of the direction of its elbow then."""
 
 
 def draw_lengths(rng: np.random.Generator) -> dict[str, float]:
-    """Draws an adult's lengths in metres; left and right are alike."""
+    """Draw an adult's lengths in metres."""
     size = rng.normal(0.97, 0.06)
     return {name: size * value * np.exp(rng.normal(0, 0.05)) for name, value in _LENGTHS.items()}
 
 
 def wander(rng: np.random.Generator, shape: tuple[int, ...], seconds: float, sd: float) -> Floats:
-    """Smooth chance of `shape` (T, ...) that changes over about `seconds`."""
+    """Return smooth noise of `shape` (T, ...) that changes over about `seconds`."""
     width = seconds * FRAMES_PER_SECOND / 2
     steps = np.arange(-round(3 * width), round(3 * width) + 1)
     kernel = np.exp(-0.5 * (steps / width) ** 2)
@@ -83,7 +82,7 @@ def wander(rng: np.random.Generator, shape: tuple[int, ...], seconds: float, sd:
 
 
 def alive(channels: dict[str, Floats], rng: np.random.Generator) -> dict[str, Floats]:
-    """Adds to channels (T, N) breath, sway and hands that are never quite at rest."""
+    """Add breath, sway and small motions of the hands to channels (T, N)."""
     frames = len(channels["head"])
     sway, hands = rng.uniform(0.2, 1.2, 2)
     for name, seconds, sd in (
@@ -103,12 +102,12 @@ def alive(channels: dict[str, Floats], rng: np.random.Generator) -> dict[str, Fl
 def posed(
     channels: dict[str, Floats], lengths: dict[str, float], rng: np.random.Generator
 ) -> Floats:
-    """Joints (T, 17, 3) in metres, Y up, of a body whose channels (T, N) follow `NEUTRAL`.
+    """Return joints (T, 17, 3) in metres, Y up.
 
     Args:
-        channels: by name; a foot or a hand out of reach is reached for.
-        lengths: of `draw_lengths`.
-        rng: says which foot goes first.
+        channels: (T, N) by name, as in `NEUTRAL`; targets out of reach are reached for.
+        lengths: Result of `draw_lengths`.
+        rng: Source of randomness, for the foot that goes first.
     """
     step = 1 / FRAMES_PER_SECOND
     leg = lengths["thigh"] + lengths["shin"]
@@ -171,15 +170,14 @@ def posed(
             _apply(chest, out * _ARM),
             _apply(chest, out * _ELBOW),
         )
-        for part, position in (
-            ("hip", hip),
-            ("knee", knee),
-            ("ankle", ankle),
-            ("shoulder", shoulder),
-            ("elbow", elbow),
-            ("wrist", wrist),
-        ):
-            joints[f"{name}_{part}"] = position
+        joints |= {
+            f"{name}_hip": hip,
+            f"{name}_knee": knee,
+            f"{name}_ankle": ankle,
+            f"{name}_shoulder": shoulder,
+            f"{name}_elbow": elbow,
+            f"{name}_wrist": wrist,
+        }
     return np.stack([joints[name] for name in JOINTS], axis=1)
 
 
@@ -191,7 +189,7 @@ def _steps(
     lengths: dict[str, float],
     side: float,
 ) -> Floats:
-    """Ankles (T, 3): each stands still beside the path for a stance, then goes to the next."""
+    """(T, 3) ankles: each stands still beside the path for a stance, then moves on."""
     cadence = channels["cadence"][:, 0]
     swings = 0.62 if cadence.max() > _RUNS else 0.38
     cycles = cycles + (0.5 if side < 0 else 0.0)
@@ -203,7 +201,7 @@ def _steps(
     index = (number - number[0]).astype(int)
     part = ((cycles - number - (1 - swings)) / swings).clip(0, 1)[:, None]
     ankles = prints[index] + part**2 * (3 - 2 * part) * (prints[index + 1] - prints[index])
-    # Who stops in the middle of a step puts the foot down.
+    # A foot is put down if the walk stops in the middle of a step.
     lifted = channels["lift"] * cadence[:, None].clip(0, 1) * np.sin(np.pi * part)
     ankles[:, 1] += lifted[:, 0]
     result: Floats = ankles
@@ -225,7 +223,7 @@ def _rotations(*turns: tuple[int, Floats]) -> Floats:
 
 
 def _apply(rotations: Floats, vectors: Floats) -> Floats:
-    """(T, 3) vectors turned by (T, 3, 3)."""
+    """(T, 3): vectors (3,) or (T, 3), rotated."""
     turned: Floats = np.einsum(
         "tij,j->ti" if vectors.ndim == 1 else "tij,tj->ti", rotations, vectors
     )
@@ -235,23 +233,16 @@ def _apply(rotations: Floats, vectors: Floats) -> Floats:
 def _two_bones(
     root: Floats, goal: Floats, upper: float, lower: float, rest: Floats, bent: Floats
 ) -> tuple[Floats, Floats]:
-    """Middle and end (T, 3) of a limb that reaches from `root` for `goal`, or as far as it can.
+    """(T, 3) middle and end of a limb that reaches from `root` for `goal`, as far as it can.
 
-    The direction in which it bends turns with the limb, on the shortest way from where the limb
-    points at rest: elbows and knees then turn over only opposite of that.
-
-    Args:
-        root: (T, 3) metres.
-        goal: (T, 3) metres.
-        upper: length in metres of the first bone.
-        lower: of the second.
-        rest: (T, 3) unit vectors along the limb at rest.
-        bent: (T, 3) unit vectors at right angles to these, towards which it bends at rest.
+    The direction in which it bends, at rest the unit vectors `bent` (T, 3), turns with the limb on
+    the shortest way from its direction at rest, the unit vectors `rest` (T, 3): elbows and knees
+    then turn over only opposite of that. `upper` and `lower` are the lengths of its bones.
     """
     away = goal - root
     distance = np.linalg.norm(away, axis=-1, keepdims=True)
     along = away / np.maximum(distance, 1e-6)
-    # The last of the way is stretched out, or knees would snap.
+    # Near full reach the limb straightens slowly, or knees would snap.
     length, give = upper + lower, 0.05 * (upper + lower)
     near = length - give
     reach = np.minimum(distance, near) + give * (1 - np.exp(-(distance - near).clip(0) / give))

@@ -1,4 +1,4 @@
-"""What windows are drawn from: motion capture, tracks, and people who do not dance."""
+"""Material for random windows: motion capture, tracks, and people who do not dance."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,15 +16,16 @@ _IDLERS = 300
 
 @dataclass(frozen=True, slots=True)
 class Dance:
-    """Something to draw windows from.
+    """A dance to draw windows from.
 
     Attributes:
-        name: of the sequence or the track.
-        genre: code, or `NOT_DANCING`.
-        advanced: whether it is free choreography.
+        name: Name of the sequence or track.
+        genre: Code, or `NOT_DANCING`.
+        advanced: True for free choreography.
         times: (T,) seconds, rising.
-        joints: (T, 17, 3) metres; in the studio's axes, or as in a `Pose` where `filmed`.
-        filmed: whether a pose estimator saw it already.
+        joints: (T, 17, 3) metres; as in a `Pose` if `filmed`, otherwise in the axes of the motion
+            capture.
+        filmed: True for the output of a pose estimator.
     """
 
     name: str
@@ -41,7 +42,7 @@ class Dance:
 
 
 def of_sequences(sequences: Iterable[aist.Sequence]) -> list[Dance]:
-    """Motion capture."""
+    """Return sequences of motion capture as dances."""
     return [
         Dance(
             sequence.name.text,
@@ -56,7 +57,7 @@ def of_sequences(sequences: Iterable[aist.Sequence]) -> list[Dance]:
 
 
 def of_tracks(tracks: Iterable[Track], *, min_seconds: float) -> list[Dance]:
-    """Tracks, without those in which hardly anybody is seen."""
+    """Return tracks without those that are short or mostly show nobody."""
     dances = []
     for track in tracks:
         advanced = "_sFM_" in track.sequence
@@ -67,7 +68,7 @@ def of_tracks(tracks: Iterable[Track], *, min_seconds: float) -> list[Dance]:
 
 
 def idlers(seed: int) -> list[Dance]:
-    """People who stand, walk or sit, so that a model learns not to be sure of everything."""
+    """Return people who do not dance, so that a model learns not to be sure of everything."""
     motions = idle_motions(_IDLERS, seed=seed, kinds=TRAINED_KINDS)
     return [
         Dance(
@@ -85,16 +86,16 @@ def idlers(seed: int) -> list[Dance]:
 def chances(
     groups: Sequence[list[Dance]], shares: Sequence[float], *, advanced: float, idle: float
 ) -> NDArray[np.float64]:
-    """Chance of each dance, in the order of the groups, to be drawn from next.
+    """Return the probability of each dance, in the order of the groups, to be drawn.
 
-    Genres come up equally often. Within a genre the groups come up by their shares, within a group
-    advanced choreography by its own, and then each dance by its length.
+    All genres have the same. Within a genre it is divided by the shares of the groups, within a
+    group by the share of advanced choreography, and then by the length of each dance.
 
     Args:
-        groups: each from one kind of source.
-        shares: of each group, where all groups have the genre.
-        advanced: share of advanced choreography, where a group has both.
-        idle: share of people who do not dance, where there are any.
+        groups: Dances by kind of source.
+        shares: Share of each group, if all groups have the genre.
+        advanced: Share of advanced choreography, if a group has both.
+        idle: Share of people who do not dance, if there are any.
     """
     flat = [dance for group in groups for dance in group]
     of_group = np.repeat(np.arange(len(groups)), [len(group) for group in groups])

@@ -1,17 +1,10 @@
-"""Which sequences are trained on, and which are tested on."""
+"""Splits of the sequences into training, validation and test."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from dancetype.engine.errors import FileError
-from dancetype.engine.progress import console
-from dancetype.training.data.aist import (
-    Sequence,
-    SequenceName,
-    read_names,
-    read_sequences,
-    sequence_names,
-)
+from dancetype.training.data.aist import SequenceName, read_names, sequence_names
 
 _HALVES = {"A": 0, "B": 1}
 
@@ -21,8 +14,8 @@ class Split:
     """A named selection of sequences.
 
     Attributes:
-        name: as it was asked for; every accuracy is printed with it.
-        sequences: names of sequences that are at hand.
+        name: Name as requested; every accuracy is printed with it.
+        sequences: Names of its sequences in the data folder.
     """
 
     name: str
@@ -30,22 +23,21 @@ class Split:
 
     @property
     def dancers(self) -> list[str]:
-        """Everybody who dances in it, sorted."""
+        """Names of its dancers, sorted."""
         return sorted({SequenceName.parse(name).dancer for name in self.sequences})
 
 
 def find_split(data: Path, name: str) -> Split:
-    """Finds a split of the data at hand.
+    """Find a split of an AIST++ folder.
 
     Args:
-        data: the AIST++ folder.
-        name: `all`; `dancers:A` or `dancers:B`, each genre's first or second dancer of those at
-            hand; `dancers:d01,d04`; a list in `splits/` with or without `pose_` and `.txt`; or the
-            path of such a list.
+        data: AIST++ folder.
+        name: `all`; `dancers:A` or `dancers:B`, each genre's first or second dancer in the
+            folder; `dancers:d01,d04`; a list in `splits/` with or without `pose_` and `.txt`; or
+            the path of such a list.
 
     Raises:
-        FileError: none of these, or nothing of it is at hand; the message says what there is.
-        FileError: no AIST++ data in the folder.
+        FileError: No such split, nothing of it in the folder, or no AIST++ data there.
     """
     names = [text for text in sequence_names(data) if _is_known(text)]
     if name == "all":
@@ -61,11 +53,6 @@ def find_split(data: Path, name: str) -> Split:
     return Split(name, chosen)
 
 
-def read_split(data: Path, split: Split) -> list[Sequence]:
-    """Read all sequences of a split; print a line for each that has to be left out."""
-    return read_sequences(data, split.sequences, on_drop=console.print)
-
-
 def _is_known(text: str) -> bool:
     try:
         SequenceName.parse(text)
@@ -75,9 +62,9 @@ def _is_known(text: str) -> bool:
 
 
 def _dancers(names: list[str], selection: str) -> set[str]:
-    parsed = [SequenceName.parse(text) for text in names]
     if selection not in _HALVES:
         return set(selection.split(","))
+    parsed = [SequenceName.parse(text) for text in names]
     chosen = set()
     for genre in {name.genre for name in parsed}:
         of_genre = sorted({name.dancer for name in parsed if name.genre == genre})

@@ -1,4 +1,4 @@
-"""What is to be rendered: stretches of AIST++ sequences, and people who do not dance."""
+"""Clips to render: parts of AIST++ sequences, and people who do not dance."""
 
 import zlib
 from collections.abc import Sequence
@@ -7,21 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
-from dancetype.engine.media.track import NOT_DANCING
-from dancetype.engine.skeleton import Array
 from dancetype.training.data.aist import FRAMES_PER_SECOND, SequenceName, read_sequence
 from dancetype.training.synthetic.clip import Clip
 
 
 @dataclass(frozen=True, slots=True)
 class DanceOrder:
-    """A random stretch of an AIST++ sequence.
+    """A random part of an AIST++ sequence, which is read in the process that renders it.
 
     Attributes:
-        path: of the sequence's pickle.
-        number: tells several stretches of one sequence apart.
-        of: how many there are.
-        seconds: of a stretch, at most.
+        path: Pickle of the sequence.
+        number: Number of this part.
+        of: Number of parts of the sequence.
+        seconds: Length of a part at most.
     """
 
     path: Path
@@ -31,14 +29,14 @@ class DanceOrder:
 
     @property
     def name(self) -> str:
-        """The sequence's name and the stretch's number."""
+        """The sequence's name and the part's number."""
         return f"{self.path.stem}_{self.number}"
 
     def clip(self, seed: int) -> Clip:
-        """Reads the sequence and cuts the stretch out of its own share of it.
+        """Read the sequence and cut the part out of its own share of it.
 
         Raises:
-            FileError: it cannot be read.
+            FileError: The sequence cannot be read.
         """
         sequence = read_sequence(self.path)
         frames = min(round(self.seconds * FRAMES_PER_SECOND) + 1, len(sequence.joints))
@@ -55,32 +53,13 @@ class DanceOrder:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class IdleOrder:
-    """Somebody who does not dance.
-
-    Attributes:
-        name: of the track's file, without ending.
-        joints: (T, 17, 3) metres, Y up, 60 frames a second.
-    """
-
-    name: str
-    joints: Array
-
-    def clip(self, seed: int) -> Clip:
-        """The whole of it."""
-        del seed
-        return Clip(self.name, NOT_DANCING, self.joints)
-
-
-Order = DanceOrder | IdleOrder
-"""A clip that is read in the process that renders it."""
+Order = DanceOrder | Clip
 
 
 def dance_orders(
     data: Path, names: list[str], *, seconds: float, advanced_clips: int
 ) -> list[DanceOrder]:
-    """One stretch of each basic sequence and several of each advanced one, which are longer."""
+    """Return one part of each basic sequence, and several of each advanced one, which is longer."""
     orders = []
     for name in names:
         count = advanced_clips if SequenceName.parse(name).situation == "FM" else 1
@@ -90,6 +69,6 @@ def dance_orders(
 
 
 def shuffled(orders: Sequence[Order], seed: int) -> list[Order]:
-    """The same with genres and dancers mixed, so that what comes first is a sample of it all."""
+    """Mix genres and dancers, so that the first orders are a sample of all."""
     order = np.random.default_rng(seed).permutation(len(orders))
     return [orders[index] for index in order]

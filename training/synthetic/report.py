@@ -1,8 +1,9 @@
-"""What a rendering came to: a sheet of pictures to look at, and its errors beside real ones."""
+"""Report on rendered tracks: a sheet of pictures, and their pose errors beside real ones."""
 
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from dancetype.engine.errors import FileError
 from dancetype.engine.media.track import Track
 from dancetype.engine.skeleton import JOINTS
-from dancetype.training.augment.pose_errors import AXES, Pair, PoseErrors, measure, pair_with_truth
+from dancetype.training.augment.pose_errors import AXES, Pair, measure, pair_with_truth
 from dancetype.training.data.aist import read_sequence
 
 _TILE: Final = 320  # pixels
@@ -22,7 +23,7 @@ _LARGEST_SHEET: Final = 36  # pictures
 
 
 def contact_sheet(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """One picture (H, W, 3) of many, each shrunk to a tile."""
+    """Return one picture (H, W, 3) of many, each shrunk to a tile."""
     tiles = [_tile(picture) for picture in pictures[:_LARGEST_SHEET]]
     tiles += [_tile(np.zeros((1, 1, 3), np.uint8))] * (-len(tiles) % _COLUMNS)
     rows = [np.hstack(tiles[start : start + _COLUMNS]) for start in range(0, len(tiles), _COLUMNS)]
@@ -40,23 +41,15 @@ def _tile(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return tile
 
 
-def save_contact_sheet(samples: Path, path: Path) -> None:
-    """Writes the pictures of a folder as one; nothing where there are none."""
-    pictures = [cv2.imread(str(file)) for file in sorted(samples.glob("*.jpg"))]
-    whole = [np.asarray(picture, np.uint8) for picture in pictures if picture is not None]
-    if whole:
-        cv2.imwrite(str(path), contact_sheet(whole))
-
-
 def pairs_with_truth(
     tracks: Sequence[Track], data: Path, *, on_drop: Callable[[str], None] = lambda line: None
 ) -> list[Pair]:
-    """Sets tracks beside the AIST++ sequences they show; leaves out those that cannot be.
+    """Pair tracks with the AIST++ sequences that they show; leave out those without one.
 
     Args:
-        tracks: of any kind.
-        data: the AIST++ folder.
-        on_drop: called with one line for each that is left out though it names its sequence.
+        tracks: Tracks of any kind.
+        data: AIST++ folder.
+        on_drop: Called with a line for each track whose sequence cannot be used.
     """
     pairs = []
     for track in tracks:
@@ -70,35 +63,50 @@ def pairs_with_truth(
     return pairs
 
 
-def figures(
+def summarise(
+    out: Path,
+    samples: Path,
     tracks: Sequence[Track],
-    rendered: PoseErrors | None,
-    real: PoseErrors | None,
+    *,
+    data: Path | None,
+    paired: Sequence[Track],
     failed: Sequence[str],
+    on_drop: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
-    """All that the report says, as JSON has it."""
+    """Write `contact.png`, `report.json` and `report.md`, and return the report.
+
+    Args:
+        out: Folder to write to.
+        samples: Folder of pictures.
+        tracks: Rendered tracks.
+        data: AIST++ folder; without it no errors can be measured.
+        paired: Real tracks of known sequences, for comparison.
+        failed: One line per clip that could not be rendered.
+        on_drop: Called with a line for each track whose sequence cannot be used.
+    """
+    pictures = [cv2.imread(str(file)) for file in sorted(samples.glob("*.jpg"))]
+    whole = [np.asarray(picture, np.uint8) for picture in pictures if picture is not None]
+    if whole:
+        cv2.imwrite(str(out / "contact.png"), contact_sheet(whole))
     seen = np.concatenate([np.isfinite(track.world[:, 0, 0]) for track in tracks])
-    return {
+    report: dict[str, Any] = {
         "tracks": len(tracks),
         "minutes": round(sum(float(track.times[-1]) for track in tracks) / 60, 1),
         "detection": round(float(seen.mean()), 4),
         "genres": dict(sorted(Counter(track.genre for track in tracks).items())),
         "dancers": dict(sorted(Counter(track.dancer or "-" for track in tracks).items())),
         "failed": list(failed),
-        "rendered": None if rendered is None else rendered.figures(),
-        "real": None if real is None else real.figures(),
     }
-
-
-def write_report(report: dict[str, Any], folder: Path) -> None:
-    """Writes `report.json` and `report.md`."""
+    for name, some in (("rendered", tracks), ("real", paired)):
+        pairs = [] if data is None else pairs_with_truth(some, data, on_drop=on_drop)
+        report[name] = asdict(measure(pairs)) if pairs else None
     text = json.dumps(report, indent=1) + "\n"
-    (folder / "report.json").write_text(text, encoding="utf-8")
-    (folder / "report.md").write_text(markdown(report), encoding="utf-8")
+    (out / "report.json").write_text(text, encoding="utf-8")
+    (out / "report.md").write_text(_markdown(report), encoding="utf-8")
+    return report
 
 
-def markdown(report: dict[str, Any]) -> str:
-    """The report for people to read."""
+def _markdown(report: dict[str, Any]) -> str:
     lines = [
         "# Rendered tracks",
         "",
@@ -117,77 +125,43 @@ def markdown(report: dict[str, Any]) -> str:
 
 
 def _errors(sets: dict[str, dict[str, Any]]) -> list[str]:
+    axes = ", ".join(AXES)
     rows = {
-        "clips": [str(one["clips"]) for one in sets.values()],
-        "frames in which somebody was found": [f"{one['detection']:.1%}" for one in sets.values()],
-        "mean error, hips on hips (cm)": [f"{one['hip_centred']:.1f}" for one in sets.values()],
-        "mean error after the best shift, turn and size (cm)": [
-            f"{one['aligned']:.1f}" for one in sets.values()
-        ],
-        f"rms along {', '.join(AXES)} (cm)": [_values(one["rms"]) for one in sets.values()],
-        f"jitter along {', '.join(AXES)} (cm)": [_values(one["jitter"]) for one in sets.values()],
-        f"acceleration over 0.1 s against the true one, {', '.join(AXES)}, whole": [
-            _values(one["acceleration"]) for one in sets.values()
-        ],
+        "clips": "{clips}",
+        "frames in which somebody was found": "{detection:.1%}",
+        "mean error, hips on hips (cm)": "{hip_centred:.1f}",
+        "mean error after the best shift, turn and size (cm)": "{aligned:.1f}",
+        f"rms along {axes} (cm)": "{rms}",
+        f"jitter along {axes} (cm)": "{jitter}",
+        f"acceleration over 0.1 s against the true one, {axes}, whole": "{acceleration}",
     }
-    lines = [_row(["", *sets]), _row(["---"] * (len(sets) + 1))]
-    return lines + [_row([name, *values]) for name, values in rows.items()]
+    shown = [
+        {name: _values(v) if isinstance(v, list) else v for name, v in one.items()}
+        for one in sets.values()
+    ]
+    cells = [[name, *(form.format(**one) for one in shown)] for name, form in rows.items()]
+    return _table(["", *sets], cells)
 
 
 def _joints(sets: dict[str, dict[str, Any]]) -> list[str]:
-    """Bias and spread of each joint."""
-    lines = [
+    header = ["joint", *(f"{name}, {what}" for what in ("mean", "rms") for name in sets)]
+    cells = [
+        [joint.replace("_", " ")]
+        + [_values(one[what][joint]) for what in ("bias", "spread") for one in sets.values()]
+        for joint in JOINTS
+    ]
+    return [
         "Mean error, and rms about each clip's own mean, in cm to the image's right, up and "
         "towards the camera.",
         "",
-        _row(["joint", *(f"{name}, {what}" for what in ("mean", "rms") for name in sets)]),
-        _row(["---"] * (2 * len(sets) + 1)),
+        *_table(header, cells),
     ]
-    for joint in JOINTS:
-        cells = [_values(one[what][joint]) for what in ("bias", "spread") for one in sets.values()]
-        lines.append(_row([joint.replace("_", " "), *cells]))
-    return lines
 
 
 def _values(values: Sequence[float]) -> str:
     return ", ".join(f"{value:.1f}" for value in values)
 
 
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
-def summarise(
-    out: Path,
-    samples: Path,
-    tracks: Sequence[Track],
-    *,
-    data: Path | None,
-    paired: Sequence[Track],
-    failed: Sequence[str],
-    on_drop: Callable[[str], None] = lambda line: None,
-) -> dict[str, Any]:
-    """Writes contact sheet and report into a folder and returns the report.
-
-    Args:
-        out: the folder.
-        samples: folder of pictures.
-        tracks: that were rendered.
-        data: the AIST++ folder, without which there is no truth.
-        paired: real tracks of known sequences; for comparison alone.
-        failed: one line a clip that could not be rendered.
-        on_drop: called with one line for each track that has no usable truth.
-    """
-    save_contact_sheet(samples, out / "contact.png")
-    rendered, real = (
-        [] if data is None else pairs_with_truth(some, data, on_drop=on_drop)
-        for some in (tracks, paired)
-    )
-    report = figures(
-        tracks,
-        measure(rendered) if rendered else None,
-        measure(real) if real else None,
-        failed,
-    )
-    write_report(report, out)
-    return report
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [header, ["---"] * len(header), *rows]
+    return ["| " + " | ".join(cells) + " |" for cells in lines]

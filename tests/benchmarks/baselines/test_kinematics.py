@@ -15,8 +15,8 @@ from dancetype.engine.contract import Contract
 from dancetype.engine.genres import CODES
 from dancetype.engine.skeleton import JOINTS, Array, mirrored
 from dancetype.engine.window import WindowSpec, cut_window
+from dancetype.training.batches import NO_GENRE, RandomWindows
 from dancetype.training.data.aist import Sequence
-from dancetype.training.data.batches import NO_GENRE, RandomWindows
 from dancetype.training.evaluate import evaluate_sequences
 from dancetype.training.recipe import Recipe
 

@@ -1,10 +1,8 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from dancetype.engine.skeleton import JOINTS, MIRRORED, Array
-from dancetype.training.augment.pose_noise import PoseNoise, fit_noise, mediapipe_noise
+from dancetype.training.augment.pose_noise import PoseNoise, mediapipe_noise
 
 TIMES = np.arange(0, 4, 1 / 30)
 
@@ -38,16 +36,6 @@ def test_an_error_wanders_and_has_forgotten_itself_within_half_a_second() -> Non
 
     assert likeness(1) > 0.6
     assert abs(likeness(15)) < 0.1
-
-
-def test_what_was_drawn_is_fitted_again(tmp_path: Path) -> None:
-    drawn = mediapipe_noise()
-    many = [drawn.draw(TIMES, 1.0, np.random.default_rng(seed)) for seed in range(300)]
-    many[0][5] = np.nan
-    fit_noise(many).save(tmp_path / "noise.json")
-    fitted = PoseNoise.load(tmp_path / "noise.json")
-    np.testing.assert_allclose(fitted.bias, drawn.bias, atol=0.01)
-    np.testing.assert_allclose(fitted.wander, drawn.wander, rtol=0.25, atol=0.005)
 
 
 def test_left_and_right_err_alike() -> None:

@@ -7,8 +7,8 @@ import torch
 from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES
 from dancetype.engine.skeleton import pelvis_centred
+from dancetype.training.batches import prepare
 from dancetype.training.data.aist import Sequence, SequenceName
-from dancetype.training.data.batches import prepare
 
 
 def dance(genre: str, seconds: float) -> Sequence:

@@ -6,7 +6,8 @@ import pytest
 from dancetype.engine.media.track import NOT_DANCING
 from dancetype.training.data.aist import Sequence, SequenceName, read_sequence
 from dancetype.training.synthetic import orders
-from dancetype.training.synthetic.orders import DanceOrder, IdleOrder, dance_orders, shuffled
+from dancetype.training.synthetic.clip import Clip
+from dancetype.training.synthetic.orders import DanceOrder, dance_orders, shuffled
 
 BASIC = "gBR_sBM_cAll_d04_mBR0_ch02"
 ADVANCED = "gBR_sFM_cAll_d04_mBR0_ch01"
@@ -64,14 +65,8 @@ def test_a_real_sequence_is_cut_as_it_is(aist: Path) -> None:
     np.testing.assert_array_equal(clip.joints, read_sequence(path).joints[first : first + 121])
 
 
-def test_somebody_idle_is_rendered_whole_and_has_no_sequence() -> None:
-    clip = IdleOrder("idle_sit", np.zeros((90, 17, 3), np.float32)).clip(seed=0)
-    assert (clip.genre, clip.sequence, len(clip.joints)) == (NOT_DANCING, "", 90)
-    assert np.isnan(clip.start)
-
-
 def test_shuffling_keeps_every_order_and_follows_the_seed() -> None:
-    made = [IdleOrder(f"idle_{n}", np.zeros((2, 17, 3), np.float32)) for n in range(20)]
+    made = [Clip(f"idle_{n}", NOT_DANCING, np.zeros((2, 17, 3), np.float32)) for n in range(20)]
     names = [order.name for order in shuffled(made, 0)]
     assert sorted(names) == sorted(order.name for order in made)
     assert names != [order.name for order in made]

@@ -8,13 +8,16 @@ import pytest
 from typer.testing import CliRunner
 
 from dancetype.cli import app
-from dancetype.engine.errors import SettingsError, WorkerError
+from dancetype.engine.errors import ModelError, SettingsError, WorkerError
 from dancetype.engine.media.track import NOT_DANCING
+from dancetype.engine.workers import WorkerPool
 from dancetype.training.synthetic import runs
-from dancetype.training.synthetic.orders import IdleOrder, Order
-from dancetype.training.synthetic.runs import find_orders, render_all
+from dancetype.training.synthetic.clip import Clip
+from dancetype.training.synthetic.orders import DanceOrder, Order
+from dancetype.training.synthetic.runs import find_orders, open_renderer, render_all
 
-ORDERS = [IdleOrder(f"idle_{number}", np.zeros((2, 17, 3), np.float32)) for number in range(4)]
+STILL = np.zeros((2, 17, 3), np.float32)
+ORDERS = [Clip(f"idle_{number}", NOT_DANCING, STILL) for number in range(4)]
 
 
 class FakePool:
@@ -100,10 +103,27 @@ def test_what_would_fail_each_clip_ends_the_run(pool: type[FakePool], tmp_path: 
 
 def test_dances_and_idlers_are_mixed(aist: Path) -> None:
     orders = find_orders(aist, "all", seconds=2, advanced_clips=2, idle=6, seed=0)
-    genres = [order.clip(0).genre for order in orders]
+    clips = [order.clip(0) if isinstance(order, DanceOrder) else order for order in orders]
+    genres = [clip.genre for clip in clips]
     assert genres.count(NOT_DANCING) == 6
     assert len({order.name for order in orders}) == len(orders)
     assert genres != sorted(genres)
+
+
+def test_somebody_idle_is_rendered_whole_and_has_no_sequence() -> None:
+    (clip,) = find_orders(None, "all", seconds=1.5, advanced_clips=1, idle=1, seed=0)
+    assert isinstance(clip, Clip)
+    assert (clip.genre, clip.sequence, len(clip.joints)) == (NOT_DANCING, "", 91)
+    assert np.isnan(clip.start)
+
+
+def test_what_ails_a_process_is_told_to_the_one_that_started_it(tmp_path: Path) -> None:
+    opener = partial(open_renderer, tmp_path / "gone.task", tmp_path, 0)
+    with WorkerPool(opener, processes=1) as pool:
+        with pytest.raises(ModelError, match=r"gone\.task"):
+            pool.start()
+        with pytest.raises(ModelError, match=r"gone\.task"):
+            list(pool.run(ORDERS[:1]))
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import torch
 from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES
 from dancetype.engine.media.track import Track
+from dancetype.training.batches import NO_GENRE, ClipWindows, RandomWindows
 from dancetype.training.data.aist import Sequence, SequenceName
-from dancetype.training.data.batches import NO_GENRE, ClipWindows, RandomWindows
 from dancetype.training.recipe import Recipe
 
 
