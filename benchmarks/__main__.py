@@ -34,9 +34,9 @@ BENCHMARKS: Final = {
 
 
 # A benchmark is a module that may have `add_options(parser)`, and has either
-# - PAGE, `measure(args)`, which returns results that JSON can hold, and a template of its name;
-#   PART if the template is only a part of the page, and `page_values(results)` if the template
-#   needs more than the results; or
+# - PAGE, `measure(args)`, which returns results that JSON can hold, and a template of its name,
+#   which gets the results with `conditions` and `machine`; PART if the template is only a part of
+#   the page, and `page_values(results)` if it needs more than the results; or
 # - `run(args)`, which prints what it finds and returns an exit code or None.
 
 
@@ -64,12 +64,15 @@ def _run(name: str, words: Sequence[str]) -> int:
         module.add_options(parser)
     if not hasattr(module, "PAGE"):
         return module.run(parser.parse_args(words)) or 0
-    from benchmarks.pages import RESULTS, save
+    from benchmarks.pages import RESULTS, conditions, machine, save
 
     parser.add_argument("--out", type=Path, default=module.PAGE, help="page (default: %(default)s)")
     parser.add_argument("--results", type=Path, default=RESULTS / f"{name}.json", help="JSON file")
     args = parser.parse_args(words)
-    _write_page(name, module, save(module.measure(args), args.results), args.out)
+    # Before the benchmark itself keeps the machine busy.
+    about = {"conditions": conditions(), "machine": machine()}
+    results = save({**about, **module.measure(args)}, args.results)
+    _write_page(name, module, results, args.out)
     return 0
 
 

@@ -24,7 +24,7 @@ def pose_model() -> Path:
 
 
 def add_copies_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of a benchmark that looks at several copies of each clip of a folder."""
+    """Add the options of a benchmark that takes several copies of each clip of a folder."""
     parser.add_argument("--videos", type=Path, required=True, help="folder of clips")
     parser.add_argument("--copies", type=int, default=4, help="copies of each clip")
 
@@ -75,7 +75,6 @@ def repeated(clip: Path, folder: Path, *, seconds: float) -> Path:
 
 
 def camera_clip(clip: Path, folder: Path) -> Path:
-    """Write a clip as a 720p camera sends it at 30 frames a second."""
     path = folder / "camera.mp4"
     write_stream(clip, path, width=1280, height=720, fps=30, seconds=20)
     return path

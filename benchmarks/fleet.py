@@ -18,7 +18,7 @@ from aiomqtt import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.clips import camera_clip, sample_clip
-from benchmarks.pages import DOCS, Results, conditions
+from benchmarks.pages import DOCS, Results
 from benchmarks.processes import cpu_seconds, python_process
 from dancetype.engine.errors import ExpectedError
 from dancetype.stream.fleet.cameras import parse_cameras
@@ -55,13 +55,7 @@ def per_second(before: Mapping[str, float], after: Mapping[str, float]) -> dict[
 
 
 class Rig:
-    """A running `dancetype fleet`, seen through its /metrics and its broker.
-
-    Args:
-        supervisor: Process of the command.
-        page: Port of its page.
-        broker: Port of the broker.
-    """
+    """A running `dancetype fleet`, observed by its /metrics (port `page`) and its broker."""
 
     def __init__(self, supervisor: psutil.Popen, page: int, broker: int) -> None:
         self.broker = broker
@@ -78,7 +72,7 @@ class Rig:
                 self._broker_totals[name] = float(text(message))
 
     def cameras(self) -> Mapping[str, Mapping[str, float]]:
-        """Return the metrics of each camera, by metric and camera; none before the page is up."""
+        """Return the metrics by name and camera, or none before the page is up."""
         found: dict[str, dict[str, float]] = defaultdict(dict)
         with suppress(OSError):
             url = f"http://{HOST}:{self._page}/metrics"
@@ -124,7 +118,7 @@ class Rig:
         async with subscriber(self.broker, "dancetype/+/prediction") as client:
             async with asyncio.timeout(60):
                 async for message in client.messages:
-                    # What was sent before the start may still be on its way.
+                    # Messages from before the start may still arrive.
                     if time.monotonic() > start + 1:
                         fresh.add(str(message.topic))
                     if len(fresh) == count:
@@ -140,17 +134,12 @@ def _processes(wanted: Callable[[str], bool]) -> Iterator[psutil.Process]:
                 yield process
 
 
-def _is_camera(command: str) -> bool:
-    return "CameraActor" in command
-
-
 def _is_ray(command: str) -> bool:
     return not any(word in command for word in ("CameraActor", "mosquitto", "dancetype fleet"))
 
 
 @asynccontextmanager
 async def run_fleet(address: str, cameras: str, folder: Path) -> AsyncIterator[Rig]:
-    """Run `dancetype fleet` and a broker while this is entered."""
     file = folder / "cameras.toml"
     file.write_text(cameras, encoding="utf-8")
     broker, page = a_free_port(), a_free_port()
@@ -173,9 +162,9 @@ async def run_fleet(address: str, cameras: str, folder: Path) -> AsyncIterator[R
 
 
 async def throughput(count: int, folder: Path, seconds: float) -> dict[str, Any]:
-    """Return rates with `count` nodes and more frames than can be posed.
+    """Return the rates with `count` nodes and more frames than can be posed.
 
-    With several nodes one of them is killed then: `back` is the time until all cameras publish.
+    If there are several nodes, one is killed: `back` is the time until all cameras publish again.
     """
     tables = "".join(f'[cameras.cam-{i}]\nsource = "test:"\n' for i in range(SATURATING))
     # Each node could take the cameras of another one besides.
@@ -191,13 +180,7 @@ async def throughput(count: int, folder: Path, seconds: float) -> dict[str, Any]
 
 
 async def costs(folder: Path, seconds: float) -> dict[str, Any]:
-    """Measure one camera when the machine is not saturated.
-
-    Returns:
-        `cores` in use by poses per second; `resident` bytes of memory; `messages` and bytes
-        `received` at the broker per second; `driver`, the cores of the supervisor; `fps`, the mean
-        of poses per second.
-    """
+    """Return the needs of one camera when the machine is not saturated, per second."""
     clip = camera_clip(sample_clip(), folder)
     tables = "".join(
         f'[cameras.fps-{fps}]\nsource = "{clip}"\nloop = true\npose_fps = {fps}\n'
@@ -210,7 +193,8 @@ async def costs(folder: Path, seconds: float) -> dict[str, Any]:
             before = rig.cameras()["cpu_seconds_total"]
             rates = await rig.rates(seconds)
             after = rig.cameras()["cpu_seconds_total"]
-            resident = mean(each.memory_info().rss for each in _processes(_is_camera))
+            actors = _processes(lambda command: "CameraActor" in command)
+            resident = mean(each.memory_info().rss for each in actors)
         driver = await _call_seconds(cluster.address) + _bookkeeping_seconds(PLANNED)
     if rates["posed"] < 0.9 * sum(POSE_FPS):
         raise ExpectedError(
@@ -228,7 +212,7 @@ async def costs(folder: Path, seconds: float) -> dict[str, Any]:
 
 
 async def _call_seconds(address: str) -> float:
-    """Return the CPU time of the supervisor for asking one camera, with an actor in its place."""
+    """Return the supervisor's CPU time for asking one camera, with an actor in its place."""
     with attached(address) as ray:
 
         class Camera:
@@ -247,7 +231,7 @@ async def _call_seconds(address: str) -> float:
 
 
 def _bookkeeping_seconds(count: int) -> float:
-    """Return the CPU time of a supervisor for one of `count` cameras per second, calls excluded."""
+    """Return a supervisor's CPU time for one of `count` cameras per second, without calls."""
     tables = "".join(f'[cameras.cam-{i}]\nsource = "test:"\ncpus = 1\n' for i in range(count))
     supervisor = Supervisor(clock=time.monotonic, unix=time.time)
     supervisor.set_nodes([Node(str(i), str(i), Resources(32)) for i in range(count // 16)])
@@ -271,9 +255,5 @@ def measure(args: argparse.Namespace) -> Results:
     with tempfile.TemporaryDirectory() as name:
         cost = asyncio.run(costs(Path(name), args.seconds))
         saturated = [asyncio.run(throughput(n, Path(name), args.seconds)) for n in NODES]
-    return {"conditions": conditions(), "saturated": saturated, "cost": cost}
-
-
-def page_values(results: Results) -> dict[str, Any]:
-    """Add to the results what was asked for."""
-    return {**results, "cameras": SATURATING, "planned": PLANNED, "load": LOAD}
+    plan = {"cameras": SATURATING, "planned": PLANNED, "load": LOAD}
+    return {**plan, "saturated": saturated, "cost": cost}

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.pages import DOCS, Results, conditions
+from benchmarks.pages import DOCS, Results
 from benchmarks.timer import timer
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.errors import ExpectedError
@@ -30,14 +30,10 @@ _WARM_UP_CALLS: Final = 5
 def compare(
     cpu: WindowClassifier, cuda: WindowClassifier, batch: int, *, seconds: float = _SECONDS
 ) -> dict[str, Any]:
-    """Measure one batch size on each device for that many seconds.
-
-    Returns:
-        `batch`; `cpu` and `cuda`, the milliseconds of each call; `difference`, the largest one
-        between probabilities of the two devices.
+    """Return the milliseconds of each call on each device, and the largest difference.
 
     Raises:
-        ExpectedError: The devices disagree.
+        ExpectedError: The probabilities of the devices disagree.
     """
     spec = cpu.contract.window
     rng = np.random.default_rng(batch)
@@ -77,7 +73,6 @@ def measure(args: argparse.Namespace) -> Results:
     """Compare all batch sizes if there is a GPU."""
     cpu, cuda = Classifier(device="cpu"), Classifier(device="cuda")
     if cuda.fallback:
-        reason = cuda.fallback.partition(";")[0]
-        return {"not_measured": reason, "conditions": conditions()}
+        return {"not_measured": cuda.fallback.partition(";")[0]}
     rows = [compare(cpu, cuda, batch) for batch in BATCHES]
-    return {"not_measured": "", "conditions": conditions(), "gpu": _gpu_name(), "rows": rows}
+    return {"not_measured": "", "gpu": _gpu_name(), "rows": rows}

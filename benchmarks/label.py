@@ -13,7 +13,7 @@ from typing import Final
 import psutil
 
 from benchmarks.clips import add_copies_options, copy_clips
-from benchmarks.pages import DOCS, ROOT, Results, conditions
+from benchmarks.pages import DOCS, ROOT, Results
 from dancetype.engine.errors import ExpectedError
 from tests.testbed.ray_nodes import ray_nodes
 
@@ -23,11 +23,11 @@ NODES: Final = (1, 2, 4)
 
 
 def label(archive: Path, out: Path, nodes: int) -> dict[str, float]:
-    """Label an archive with so many nodes of one core each.
+    """Label an archive with `nodes` nodes of one core each.
 
     Returns:
-        `start`, the seconds from the start of the command to its first row; `seconds`, from then to
-        the last; `clips`, the rows written in these; `cores`, those in use on average in these.
+        `start`, the seconds until the first row; `seconds`, those until the last; `clips`, the rows
+        written in these; `cores`, the mean number in use in these.
     """
     with ray_nodes(nodes, cores=1) as (cluster, _):
         start = time.perf_counter()
@@ -59,8 +59,7 @@ def _count_rows(rows: Path) -> int:
     return len(re.findall(r"(?m)^\{.*\}$", rows.read_text())) if rows.exists() else 0
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    add_copies_options(parser)
+add_options = add_copies_options
 
 
 def measure(args: argparse.Namespace) -> Results:
@@ -73,10 +72,4 @@ def measure(args: argparse.Namespace) -> Results:
         for nodes in NODES:
             paces.append(label(archive, Path(name) / f"{nodes}.parquet", nodes))
             print(paces[-1])
-    return {
-        "conditions": conditions(),
-        "cores": os.cpu_count(),
-        "clips": clips,
-        "copies": args.copies,
-        "paces": paces,
-    }
+    return {"cores": os.cpu_count(), "clips": clips, "copies": args.copies, "paces": paces}

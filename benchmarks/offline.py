@@ -16,7 +16,7 @@ from time import perf_counter
 from typing import Any, Final
 
 from benchmarks.clips import add_copies_options, copy_clips
-from benchmarks.pages import DOCS, ROOT, Results, conditions
+from benchmarks.pages import DOCS, ROOT, Results
 from dancetype.engine.cores import available_cores
 from dancetype.engine.errors import ExpectedError
 
@@ -26,11 +26,7 @@ _TARGET: Final = 0.9  # speed-up per core
 
 
 def classify(folder: Path, cores: Sequence[int], *words: str) -> dict[str, Any]:
-    """Run the command on these cores.
-
-    Returns:
-        `seconds` of the command, `busy` seconds of CPU time, and its `answers`.
-    """
+    """Run the command on these cores; return its seconds, CPU seconds and answers."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", "dancetype", "classify", str(folder), "--csv", *words],
@@ -65,7 +61,6 @@ def measure(args: argparse.Namespace) -> Results:
     if len({run["answers"] for run in (*one, *every)}) > 1:
         raise ExpectedError("the answers are not the same each time")
     return {
-        "conditions": conditions(),
         "cores": len(allowed),
         "clips": clips,
         "copies": args.copies,

@@ -35,11 +35,6 @@ def save(results: Results, file: Path) -> Results:
 
 
 def load(file: Path) -> Results:
-    """Read results.
-
-    Raises:
-        ExpectedError: The file has no results of a benchmark.
-    """
     try:
         results: Results = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -60,7 +55,7 @@ def number(value: float, unit: str = "") -> str:
 
 
 def share(value: float, digits: int = 1) -> str:
-    """Format a ratio as per cent."""
+    """Format a ratio as a percentage."""
     return f"{value * 100:.{digits}f} %"
 
 
@@ -89,11 +84,7 @@ def render(template: str, results: Results) -> str:
 
 
 def with_part(text: str, name: str, part: str) -> str:
-    """Return `text` with what is between `<!-- NAME -->` and `<!-- /NAME -->` replaced.
-
-    Raises:
-        ExpectedError: The text has no such marks.
-    """
+    """Return `text` with the part between `<!-- NAME -->` and `<!-- /NAME -->` replaced."""
     start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     before, found, rest = text.partition(start)
     _, closed, after = rest.partition(end)
@@ -103,11 +94,6 @@ def with_part(text: str, name: str, part: str) -> str:
 
 
 def write_part(page: Path, name: str, part: str) -> None:
-    """Replace the part of a page.
-
-    Raises:
-        ExpectedError: There is no such page or part.
-    """
     if not page.is_file():
         raise ExpectedError(f"{page}: no such page to write to")
     page.write_text(with_part(page.read_text(encoding="utf-8"), name, part), encoding="utf-8")
@@ -115,13 +101,8 @@ def write_part(page: Path, name: str, part: str) -> None:
 
 def conditions() -> str:
     """Return the machine, the day and the commit, as the end of "Measured on ..."."""
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.strip()
+    words = ["git", "describe", "--always", "--dirty"]
+    commit = subprocess.run(words, cwd=ROOT, capture_output=True, text=True).stdout.strip()
     names = _cpu_lines("model name")
     return (
         f"{os.cpu_count()} cores of {names[0] if names else platform.machine()}, "
@@ -130,7 +111,7 @@ def conditions() -> str:
 
 
 def machine() -> dict[str, Any]:
-    """Return what else about the machine matters to timings."""
+    """Return the other properties of the machine that matter to timings."""
     flags = " ".join(_cpu_lines("flags") + _cpu_lines("features")).split()
     return {
         "architecture": platform.machine(),

@@ -3,7 +3,6 @@
 import argparse
 from pathlib import Path
 
-import cv2
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -11,6 +10,7 @@ from rich.table import Table
 from benchmarks.clips import pose_model, sample_clip
 from benchmarks.timer import timer
 from dancetype.engine.classifier import Classifier
+from dancetype.engine.media.video import Video
 from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.ring_buffer import RingBuffer
 from dancetype.engine.rolling import RollingEstimate
@@ -35,19 +35,15 @@ def measure(video: Path, frames: int) -> dict[str, list[float]]:
     with open_estimator(pose_model()) as estimator:
         find_pose = timer(spent["pose"], estimator.landmarks)
         while len(spent["pose"]) < frames:
-            capture = cv2.VideoCapture(str(video))
-            decode = timer(spent["decode"], capture.read)
-            while len(spent["pose"]) < frames:
-                ok, image = decode()
-                if not ok:
-                    break
-                time += 1 / 30
-                found = find_pose(image.astype(np.uint8, copy=False), time)
-                buffer.append(time, None if found is None else found.pose())
-                window = cut(*buffer.track(), spec, end=time)
-                if window.features is not None:
-                    update(time, classify(window.features[None])[0])
-            capture.release()
+            with Video(video) as reader:
+                decode = timer(spent["decode"], reader.read)
+                while len(spent["pose"]) < frames and (frame := decode()):
+                    time += 1 / 30
+                    found = find_pose(frame[1], time)
+                    buffer.append(time, None if found is None else found.pose())
+                    window = cut(*buffer.track(), spec, end=time)
+                    if window.features is not None:
+                        update(time, classify(window.features[None])[0])
     return spent
 
 

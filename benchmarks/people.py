@@ -35,14 +35,14 @@ _NEAR: Final = 0.15  # of the image's width: the largest distance to the same bo
 
 
 class Nearest:
-    """Baseline without a tracker: each body has the id of the body nearest to it before."""
+    """Baseline without a tracker: each body has the id of the last body nearest to it."""
 
     def __init__(self) -> None:
         self._last_id = 0
         self._places: dict[int, tuple[float, Floats]] = {}
 
     def update(self, time: float, people: Sequence[Landmarks]) -> dict[int, Landmarks | None]:
-        """Return everybody who was found within the last second and a half."""
+        """Return the people found within the last `MEMORY` seconds."""
         self._places = {k: place for k, place in self._places.items() if time - place[0] <= MEMORY}
         found: dict[int, Landmarks] = {}
         for landmarks in people:
@@ -61,30 +61,22 @@ class Nearest:
         return {key: found.get(key) for key in self._places}
 
     def reset(self, reason: str) -> None:
-        """Forget everybody."""
-        del reason
+        """Forget all people."""
         self._places = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Ids in one scene.
+    """Ids in one scene."""
 
-    Attributes:
-        swapped: Whether a dancer ended with an id that another had at the start.
-        lost: Dancers who ended with an id that nobody had.
-        ids: Mean number of ids of a dancer.
-        seconds: Time that tracking took per frame.
-    """
-
-    swapped: bool
-    lost: int
-    ids: float
-    seconds: float
+    swapped: bool  # whether a dancer ended with an id that another had at the start
+    lost: int  # dancers who ended with a new id
+    ids: float  # of a dancer on average
+    seconds: float  # that tracking took per frame
 
 
 def outcome(filmed: Scene, dancers: int, tracker: Tracker) -> Outcome:
-    """Track everybody through a scene."""
+    """Track all dancers through a scene."""
     given: list[list[tuple[float, int]]] = [[] for _ in range(dancers)]
     spent: list[float] = []
     follow = timer(spent, tracker.update)
@@ -98,7 +90,7 @@ def outcome(filmed: Scene, dancers: int, tracker: Tracker) -> Outcome:
     end = float(filmed.times[-1])
     before = [_usual(key for time, key in each if time < filmed.quiet) for each in given]
     after = [_usual(key for time, key in each if time > end - 1.5) for each in given]
-    # A dancer who was hidden all the time at either end tells nothing.
+    # A dancer who was hidden all the time at either end does not count.
     changed = [new for old, new in zip(before, after, strict=True) if old and new not in (0, old)]
     return Outcome(
         swapped=any(key in before for key in changed),
@@ -115,7 +107,7 @@ def _usual(keys: Iterable[int]) -> int:
 
 
 def crossings(data: Path, scenes: int) -> list[dict[str, Any]]:
-    """Return the rows of a table of ids, by scene and by frame rate, without and with a tracker."""
+    """Return the rows of ids by scene and by frame rate, without and with a tracker."""
     dances = _dances(data)
     everything: dict[tuple[int, str, float], list[list[Outcome]]] = {}
     for rate, path, speed in product(RATES, PATHS, SPEEDS):
@@ -127,8 +119,8 @@ def crossings(data: Path, scenes: int) -> list[dict[str, Any]]:
             names = rng.choice(sorted(dances), many, replace=False)
             chosen = [dances[name][rng.integers(len(dances[name]))] for name in names]
             filmed = scene(chosen, path, speed, rate, np.random.default_rng(rng.integers(2**32)))
-            following: list[Tracker] = [Nearest(), DancerTracker(many + 1)]
-            results.append([outcome(filmed, many, each) for each in following])
+            trackers: list[Tracker] = [Nearest(), DancerTracker(many + 1)]
+            results.append([outcome(filmed, many, each) for each in trackers])
     rows = [
         _row(f"{path}, {speed} m/s", everything[RATES[0], path, speed])
         for path, speed in product(PATHS, SPEEDS)
@@ -164,17 +156,28 @@ def _row(name: str, results: Sequence[Sequence[Outcome]]) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Cost:
-    """Cost and yield of looking for a number of people in a video; seconds for each frame.
+    """Cost and yield of looking for a number of people in a video, by frame."""
 
-    Attributes:
-        spans: First and last time of each id.
-    """
-
-    wall: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
+    wall: list[float] = field(default_factory=list)  # seconds
+    cpu: list[float] = field(default_factory=list)  # seconds
     found: list[int] = field(default_factory=list)
-    following: list[float] = field(default_factory=list)
-    spans: dict[int, tuple[float, float]] = field(default_factory=dict)
+    tracking: list[float] = field(default_factory=list)  # seconds
+    spans: dict[int, tuple[float, float]] = field(default_factory=dict)  # of each id
+
+    def look(
+        self,
+        image: NDArray[np.uint8],
+        time: float,
+        estimator: PoseEstimator,
+        tracker: Tracker,
+    ) -> None:
+        """Look for people in one frame."""
+        find = timer(self.wall, timer(self.cpu, estimator.people, clock=process_time))
+        found = find(image, time)
+        self.found.append(len(found))
+        for key, landmarks in timer(self.tracking, tracker.update)(time, found).items():
+            if landmarks is not None:
+                self.spans[key] = (self.spans.get(key, (time, time))[0], time)
 
 
 def video_costs(video: Path, most: int, frames: int) -> list[Cost]:
@@ -185,29 +188,14 @@ def video_costs(video: Path, most: int, frames: int) -> list[Cost]:
     model = pose_model()
     with ExitStack() as stack:
         estimators = [stack.enter_context(open_estimator(model, people=n + 1)) for n in range(most)]
-        everyone: list[Tracker] = [SingleTracker(), *(DancerTracker(n + 1) for n in range(1, most))]
+        trackers: list[Tracker] = [SingleTracker(), *(DancerTracker(n + 1) for n in range(1, most))]
         for index in range(frames):
             ok, image = reader.read()
             if not ok:
                 break
-            for estimator, tracker, cost in zip(estimators, everyone, costs, strict=True):
-                _look(image.astype(np.uint8, copy=False), index / rate, estimator, tracker, cost)
+            for estimator, tracker, cost in zip(estimators, trackers, costs, strict=True):
+                cost.look(image.astype(np.uint8, copy=False), index / rate, estimator, tracker)
     return costs
-
-
-def _look(
-    image: NDArray[np.uint8],
-    time: float,
-    estimator: PoseEstimator,
-    tracker: Tracker,
-    cost: Cost,
-) -> None:
-    look = timer(cost.wall, timer(cost.cpu, estimator.people, clock=process_time))
-    found = look(image, time)
-    cost.found.append(len(found))
-    for key, landmarks in timer(cost.following, tracker.update)(time, found).items():
-        if landmarks is not None:
-            cost.spans[key] = (cost.spans.get(key, (time, time))[0], time)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -223,8 +211,9 @@ def run(args: argparse.Namespace) -> None:
     if args.data is None and not args.video:
         raise ExpectedError("nothing to look at: give --data AIST, --video FILE, or both")
     crossing = crossings(args.data, args.scenes) if args.data else []
-    videos = []
     with filter_native_stderr():
-        for video in args.video:
-            videos.append({"name": video.stem, "costs": video_costs(video, args.most, args.frames)})
+        videos = [
+            {"name": video.stem, "costs": video_costs(video, args.most, args.frames)}
+            for video in args.video
+        ]
     print(render("people", {"crossings": crossing, "videos": videos}))

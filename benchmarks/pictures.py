@@ -1,8 +1,7 @@
 """Take the pictures of README and docs, of the real program in a real browser.
 
-Nobody dances in them: the dashboard shows the drawn figure of the source `test:`, the overlays show
-the joints of the demo's clip over a stage that is drawn here. So any genre named is a mistake of
-the model.
+The dashboard shows the drawn figure of the source `test:`, the overlays the joints of the demo's
+clip over a stage that is drawn here. Neither dances, so any genre named is a mistake of the model.
 """
 
 import argparse
@@ -26,27 +25,31 @@ _LAYOUTS: Final = ("bar", "corner", "full")
 _DESK: Final = {"width": 1440, "height": 900}
 _PHONE: Final = {"width": 390, "height": 844}
 _AIR: Final = {"width": 1920, "height": 1080}
-_SMALLER: Final = 960
+_SMALLER: Final = (960, 540)
 _PATIENCE: Final = 120_000
 _TRIES: Final = 20
 
 
-def take(out: Path) -> None:
-    """Writes all pictures to a folder."""
-    out.mkdir(parents=True, exist_ok=True)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, default=DOCS / "pictures", help="folder")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write all pictures to a folder."""
+    args.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, chromium() as browser:
         sources = ("--source", "stage=test:", "--source", "wings=rtsp://127.0.0.1:9/wings")
-        with Command(*sources, "--hop", "0.1", "--preview", folder=Path(scratch)) as run:
-            _dashboards(browser, f"http://{run.page}", out)
+        with Command(*sources, "--hop", "0.1", "--preview", folder=Path(scratch)) as command:
+            _dashboards(browser, f"http://{command.page}", args.out)
         with ServedDemo("--hop", "0.1", "--token", TOKEN) as demo:
-            _overlays(browser, demo, out)
+            _overlays(browser, demo, args.out)
 
 
 def _dashboards(browser: Browser, server: str, out: Path) -> None:
     for name, size in (("dashboard", _DESK), ("dashboard-phone", _PHONE)):
         with _page(browser, size, f"{server}/") as page:
             expect(page.locator(".source.live")).to_have_count(1, timeout=_PATIENCE)
-            # A history, and a minute's figures, begin to be worth looking at.
+            # Let the history and the figures of the last minute fill.
             page.wait_for_timeout(8_000)
             page.screenshot(path=out / f"{name}.png")
 
@@ -58,9 +61,7 @@ def _overlays(browser: Browser, demo: ServedDemo, out: Path) -> None:
             with _page(browser, _AIR, url) as page:
                 overlay = Image.open(io.BytesIO(_named(page)))
             on_air = Image.alpha_composite(_footage(theme), overlay.convert("RGBA"))
-            small = on_air.convert("RGB").resize(
-                (_SMALLER, _SMALLER * 9 // 16), Image.Resampling.LANCZOS
-            )
+            small = on_air.convert("RGB").resize(_SMALLER, Image.Resampling.LANCZOS)
             small.save(out / f"overlay-{theme}-{layout}.png", optimize=True)
 
 
@@ -76,9 +77,13 @@ def _page(browser: Browser, size: dict[str, int], url: str) -> Iterator[Page]:
 
 
 def _named(page: Page) -> bytes:
-    """A picture of an overlay that has been naming a genre for a while."""
+    """Return a picture of an overlay that has been naming a genre for a while."""
     for _ in range(_TRIES):
-        _until_named(page)
+        # "not sure" makes a dull picture.
+        page.wait_for_function(
+            "() => document.querySelector('.panel[data-state=live][data-status=genre]') !== null",
+            timeout=_PATIENCE,
+        )
         before = page.locator(".genre-word").inner_text()
         page.wait_for_timeout(1_500)
         picture = page.screenshot(omit_background=True)
@@ -87,16 +92,8 @@ def _named(page: Page) -> bytes:
     raise RuntimeError("no genre was named for long enough to take a picture of it")
 
 
-def _until_named(page: Page) -> None:
-    """Waits until a genre is on the page; "not sure" makes a dull picture."""
-    page.wait_for_function(
-        "() => document.querySelector('.panel[data-state=live][data-status=genre]') !== null",
-        timeout=_PATIENCE,
-    )
-
-
 def _footage(theme: str) -> Image.Image:
-    """A stage without anybody on it, drawn here: bright where the theme is for bright footage."""
+    """Return an empty stage, bright if the theme is for bright footage."""
     width, height = _AIR["width"], _AIR["height"]
     x = np.linspace(-1, 1, width)[None, :]
     y = np.linspace(0, 1, height)[:, None]
@@ -111,12 +108,3 @@ def _footage(theme: str) -> Image.Image:
     colours = np.stack([light * channel + ground for channel in tint[theme]], axis=-1)
     rgb = (np.clip(colours, 0, 1) * 255).astype(np.uint8)
     return Image.fromarray(rgb).convert("RGBA")
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, default=DOCS / "pictures", help="folder")
-
-
-def run(args: argparse.Namespace) -> None:
-    """Take them."""
-    take(args.out)

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -21,7 +21,7 @@ import numpy as np
 import psutil
 
 from benchmarks.clips import pose_model
-from benchmarks.pages import DOCS, Results, conditions
+from benchmarks.pages import DOCS, Results
 from benchmarks.timer import timer
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.defaults import PoseRuntime
@@ -41,33 +41,22 @@ _NOISY_SHARE: Final = 1 / 500
 _WARM_UP_FRAMES: Final = 10
 
 
-@dataclass(frozen=True)
+@dataclass
 class Run:
-    """Poses that a runtime found in a clip, and what it took.
+    """Poses that a runtime found in a clip, frame by frame, and what it took."""
 
-    Attributes:
-        times: Capture time of each frame.
-        found: Landmarks in each frame.
-        wall: Seconds for each frame.
-        cpu: Seconds of CPU time for each frame, of all threads.
-        start: Seconds until the first frame was done, loading included.
-        memory: Bytes by which the process grew.
-    """
-
-    times: Sequence[float]
-    found: Sequence[Landmarks | None]
-    wall: Sequence[float]
-    cpu: Sequence[float]
-    start: float
-    memory: int
+    times: list[float] = field(default_factory=list)
+    found: list[Landmarks | None] = field(default_factory=list)
+    wall: list[float] = field(default_factory=list)  # seconds
+    cpu: list[float] = field(default_factory=list)  # seconds, of all threads
+    start: float = 0.0  # seconds until the first frame was done, loading included
+    memory: int = 0  # bytes by which the process grew
 
 
-def find_poses(
-    clip: Path, model: Path, runtime: PoseRuntime, cores: int, noise: bool, most: int
-) -> Run:
+def find_poses(*args: Any) -> Run:
     """Find poses in a clip, in a process of its own."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_find_poses, clip, model, runtime, cores, noise, most).result()
+        return pool.submit(_find_poses, *args).result()
 
 
 def _find_poses(
@@ -76,27 +65,24 @@ def _find_poses(
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     process = psutil.Process()
     rng = np.random.default_rng(0)
-    times: list[float] = []
-    found: list[Landmarks | None] = []
-    wall: list[float] = []
-    cpu: list[float] = []
+    run = Run()
     first = next(_frames(clip, most))
     before = process.memory_info().rss
     start = perf_counter()
     with filter_native_stderr(), _open(model, runtime, cores) as estimator:
         estimator.landmarks(first.image, 0.0)
-        started = perf_counter() - start
+        run.start = perf_counter() - start
         estimator.reset("measured")
-        timed = timer(wall, timer(cpu, estimator.landmarks, clock=process_time))
+        timed = timer(run.wall, timer(run.cpu, estimator.landmarks, clock=process_time))
         for frame in _frames(clip, most):
             image = frame.image
             if noise:
                 noisy = rng.random(image.shape, np.float32) < _NOISY_SHARE
                 image = np.where(noisy, image ^ 1, image)
-            found.append(timed(image, frame.time))
-            times.append(frame.time)
-        memory = process.memory_info().rss - before
-    return Run(times, found, wall, cpu, started, memory)
+            run.found.append(timed(image, frame.time))
+            run.times.append(frame.time)
+        run.memory = process.memory_info().rss - before
+    return run
 
 
 def _open(model: Path, runtime: PoseRuntime, threads: int) -> PoseEstimator:
@@ -116,10 +102,8 @@ def _frames(clip: Path, most: int) -> Iterator[Frame]:
 def agreement(clip: str, beside: str, one: Run, other: Run) -> dict[str, Any]:
     """Compare two runs over the same frames.
 
-    Returns:
-        `found`, the share of frames in which both or neither found a person; `mean_cm`, the mean
-        distance of a joint; `p95_cm`, that of a frame which one in 20 exceeds; `genres`, the share
-        of windows with the same genre; `windows`, their number.
+    `found` is the share of frames in which both or neither found a person, `genres` that of windows
+    with the same genre, and the distances are those of a frame's joints on average.
     """
     pairs = list(zip(one.found, other.found, strict=True))
     poses = [(a.pose().joints, b.pose().joints) for a, b in pairs if a and b]
@@ -182,7 +166,6 @@ def measure(args: argparse.Namespace) -> Results:
         agreements.append(agreement(clip.name, "LiteRT", reference, litert))
         agreements.append(agreement(clip.name, "itself, with noise", reference, noisy))
     return {
-        "conditions": conditions(),
         "speeds": [speed(runtime, cores, found) for (runtime, cores), found in runs.items()],
         "agreements": agreements,
     }

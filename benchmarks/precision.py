@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.accuracy.place import OTHER, Place
-from benchmarks.pages import DOCS, ROOT, Results, conditions
+from benchmarks.pages import DOCS, ROOT, Results
 from benchmarks.timer import timer
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.skeleton import Array
@@ -70,17 +70,11 @@ def times(files: Mapping[str, Path]) -> dict[str, list[float]]:
 def accuracies(
     place: Place, folder: Path, shipped: Mapping[str, Path]
 ) -> dict[str, dict[str, tuple[float, float]]]:
-    """Return shares of clips and of windows that are right, by precision and test set.
-
-    Args:
-        place: Where data and networks are.
-        folder: Folder for their files.
-        shipped: Shipped model by precision.
-    """
+    """Return the shares of clips and windows that are right, by precision and test set."""
     found: dict[str, dict[str, tuple[float, float]]] = {}
     for way in OTHER:
         checkpoint = Checkpoint.load(place.runs / f"live-{way}" / "checkpoint.pt")
-        # Fitted on dancers whom this one was trained on.
+        # Fitted on the dancers that this one was trained on.
         other = Checkpoint.load(place.runs / f"live-{OTHER[way]}" / "checkpoint.pt")
         checkpoint.temperature = other.temperature
         full = folder / f"live-{way}.onnx"
@@ -114,14 +108,12 @@ def measure(args: argparse.Namespace) -> Results:
         sizes = {each: file.stat().st_size for each, file in files.items()}
         seconds = times(files)
         right = accuracies(place, folder, files)
-    rows = [row(each, sizes[each], seconds[each], right[each]) for each in files]
-    return {"conditions": conditions(), "rows": rows}
+    return {"rows": [row(each, sizes[each], seconds[each], right[each]) for each in files]}
 
 
 def row(
     name: str, size: int, seconds: list[float], right: Mapping[str, tuple[float, float]]
 ) -> dict[str, Any]:
-    """Return the results of one precision: file size in bytes, CPU times and accuracies."""
     offered = name in list(Precision)
     return {"name": name, "offered": offered, "size": size, "seconds": seconds, "right": right}
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.pages import DOCS, ROOT, Results, machine
+from benchmarks.pages import DOCS, ROOT, Results
 from benchmarks.soak import CUT_SECONDS
 from dancetype.engine.errors import ExpectedError
 
@@ -28,16 +28,10 @@ ROWS: Final[Mapping[str, Mapping[str, str]]] = tomllib.loads(
 
 @dataclass(frozen=True)
 class Figure:
-    """What a test has measured.
+    """Figure that a test has recorded."""
 
-    Attributes:
-        row: Key in `ROWS`.
-        test: Node id of the test.
-        text: What it measured.
-    """
-
-    row: str
-    test: str
+    row: str  # key in `ROWS`
+    test: str  # node id of the test
     text: str
 
 
@@ -80,7 +74,6 @@ def measure(args: argparse.Namespace) -> Results:
     text = args.figures.read_text(encoding="utf-8") if args.figures else _run_tests()
     return {
         "figures": read_figures(text.splitlines()),
-        "machine": machine(),
         "soak_seconds": float(os.environ.get("DANCETYPE_SOAK_SECONDS", CUT_SECONDS)),
     }
 

@@ -1,7 +1,6 @@
 """Run two hours of show in 48 minutes, with cameras, broker and clients that fail all the time.
 
-A minute stands for two and a half minutes of show: each source gives ten predictions a second in
-place of four, and something fails every few seconds.
+Each source gives ten predictions a second in place of four, and something fails every few seconds.
 """
 
 import argparse
@@ -10,7 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Event, Thread
@@ -34,26 +33,18 @@ HOP: Final = 0.1
 FPS: Final = 10
 
 CAMERAS: Final = ("left", "right")
-CALM: Final = "calm"  # a source that nothing ever happens to
+CALM: Final = "calm"  # a source that never fails
 FAULTS: Final = [fault for fault in Fault if fault is not Fault.NONE]
 FAULTS_A_ROUND: Final = 4
 
 LEAST_SECONDS: Final = 180.0
 CUT_SECONDS: Final = 180.0  # length of the soak among the tests
-# A dead connection is closed within seconds, and a broker found again a little later.
-SETTLING: Final = 20.0
-# A camera that fails again sooner has not been back.
-STEADY: Final = 6.0
+SETTLING: Final = 20.0  # seconds within which dead connections are closed and the broker is back
+STEADY: Final = 6.0  # seconds that a camera must work for to count as back
 
 
 class Soak:
-    """One long run of the command under faults.
-
-    Args:
-        folder: Folder for its files.
-        seconds: Length.
-        seed: Seed of the choice of faults.
-    """
+    """One long run of the command under faults, which `seed` chooses."""
 
     def __init__(self, folder: Path, *, seconds: float, seed: int) -> None:
         self._folder = folder
@@ -64,7 +55,7 @@ class Soak:
         self._last_seq: dict[str, int] = {}
 
     def run(self) -> Result:
-        """Start the servers and the command, and break what can break."""
+        """Start the servers and the command, and cause faults."""
         shows = self._folder / "shows"
         shows.mkdir()
         pose_model()
@@ -93,6 +84,7 @@ class Soak:
             stack.callback(self._guests.leave)
             self._soak()
             self._command.stop()
+        self._observe()
         self._judge()
         return self._result
 
@@ -105,13 +97,13 @@ class Soak:
             self._check()
             while time.monotonic() - self._start < self._seconds:
                 for _ in range(FAULTS_A_ROUND):
-                    self._break_something()
+                    self._cause_fault()
                 self._check()
         finally:
             over.set()
             sampling.join()
 
-    def _break_something(self) -> None:
+    def _cause_fault(self) -> None:
         """Cause one fault, while a few clients come and go."""
         target = self._random.choice([*CAMERAS, *CAMERAS, "broker"])
         fault = self._random.choice(FAULTS)
@@ -134,11 +126,11 @@ class Soak:
         time.sleep(self._random.uniform(0.5, 2.0))
 
     def _check(self) -> None:
-        """Wait until all is well, and sample what the process holds then."""
+        """Wait until nothing fails, and sample the resources of the process."""
         self._guests.leave()
         for name in CAMERAS:
             self._wait_for(name, captured_after(time.time()))
-        self._observe(self._command.take())
+        self._observe()
         time.sleep(STEADY)
         deadline = time.monotonic() + SETTLING
         checkpoints = self._result.checkpoints
@@ -157,9 +149,9 @@ class Soak:
             lambda message: message.source == name and wanted(message), within=SETTLING
         )
 
-    def _observe(self, messages: Sequence[Message]) -> None:
-        """Count messages, and look for gaps."""
-        for message in messages:
+    def _observe(self) -> None:
+        """Count new messages, and look for gaps."""
+        for message in self._command.take():
             expected = self._last_seq.get(message.source, -1) + 1
             if message.seq != expected:
                 self._result.problems.append(f"{message.source}: no message {expected}")
@@ -175,28 +167,22 @@ class Soak:
             self._result.samples.append(self._sample())
 
     def _sample(self) -> Sample:
-        command = self._command
-        seconds = time.monotonic() - self._start
+        command, seconds = self._command, time.monotonic() - self._start
         return Sample(
             seconds, command.resident, command.threads, command.descriptors, command.sockets
         )
 
     def _judge(self) -> None:
-        self._observe(self._command.take())
         problems = self._result.problems
         problems += held_to_the_end(self._result)
         crashes = [line for line in self._command.said.splitlines() if "Traceback" in line]
-        problems.extend(f"something crashed: {line}" for line in crashes)
+        problems += [f"something crashed: {line}" for line in crashes]
         if self._command.code != 0:
             problems.append(f"it ended with code {self._command.code}")
 
 
 def soak(folder: Path, *, seconds: float, seed: int = 1) -> Result:
-    """Run a soak, with its files in `folder`.
-
-    Raises:
-        ExpectedError: There are too few seconds for a result.
-    """
+    """Run a soak, with its files in `folder`; too few seconds for a result are an error."""
     if seconds < LEAST_SECONDS:
         raise ExpectedError(f"a soak takes {LEAST_SECONDS:g} s or more, to be warm and to compare")
     return Soak(folder, seconds=seconds, seed=seed).run()

@@ -15,49 +15,31 @@ LONGEST_GAP: Final = 1.5  # what docs/protocol.md calls stale
 
 @dataclass(frozen=True)
 class Sample:
-    """Resources of the process at a moment.
+    """Resources of the process at a moment."""
 
-    Attributes:
-        time: Seconds since the start.
-        resident: Bytes of memory.
-        threads: Number of threads.
-        descriptors: Number of open files, sockets and the like.
-        sockets: Number of TCP sockets among them.
-    """
-
-    time: float
-    resident: int
+    time: float  # seconds since the start
+    resident: int  # bytes of memory
     threads: int
     descriptors: int
-    sockets: int
+    sockets: int  # TCP sockets among the descriptors
 
     @property
     def counts(self) -> tuple[int, int]:
-        """Descriptors and sockets, which must be the same whenever all is well."""
+        """Descriptors and sockets, which must be the same whenever nothing fails."""
         return self.descriptors, self.sockets
 
 
 @dataclass
 class Result:
-    """Result of a soak.
-
-    Attributes:
-        minutes: Its length.
-        faults: Number of faults, by what failed.
-        predictions: Number of predictions.
-        samples: Samples of each second.
-        checkpoints: Samples at moments at which all was well.
-        longest_gap: Seconds between two predictions of the source that nothing happened to.
-        problems: Claims that did not hold.
-    """
+    """Result of a soak."""
 
     minutes: float
     faults: Counter[str] = field(default_factory=Counter)
     predictions: int = 0
-    samples: list[Sample] = field(default_factory=list)
-    checkpoints: list[Sample] = field(default_factory=list)
-    longest_gap: float = 0.0
-    problems: list[str] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)  # one per second
+    checkpoints: list[Sample] = field(default_factory=list)  # while nothing fails
+    longest_gap: float = 0.0  # seconds between two predictions of the calm source
+    problems: list[str] = field(default_factory=list)  # claims that did not hold
 
     @property
     def warm_from(self) -> float:
@@ -65,14 +47,11 @@ class Result:
         return max(WARM_UP * 60 * self.minutes, LEAST_WARM_UP)
 
     @property
-    def warm(self) -> list[Sample]:
-        """The samples that count."""
-        return [each for each in self.samples if each.time > self.warm_from]
-
-    @property
     def memory(self) -> tuple[float, float, float]:
         """Megabytes: median of the first fifth that counts, median of the last, and maximum."""
-        resident = [each.resident / 1e6 for each in self.warm]
+        resident = [each.resident / 1e6 for each in self.samples if each.time > self.warm_from]
+        if not resident:
+            return 0.0, 0.0, 0.0
         fifth = max(len(resident) // 5, 1)
         return median(resident[:fifth]), median(resident[-fifth:]), max(resident)
 
@@ -92,19 +71,18 @@ class Result:
 
 def held_to_the_end(result: Result) -> list[str]:
     """Return what did not hold: growing memory, leaks, a source that was delayed."""
-    problems = _left_behind(result.checkpoints)
-    if result.warm:
-        first, last, most = result.memory
-        for name, value in (("at last", last), ("at most", most)):
-            if value > (1 + MEMORY_GROWTH) * first:
-                problems.append(f"resident memory: {first:.0f} MB at first, {value:.0f} MB {name}")
+    problems = _leaks(result.checkpoints)
+    first, last, most = result.memory
+    for name, value in (("at last", last), ("at most", most)):
+        if value > (1 + MEMORY_GROWTH) * first:
+            problems.append(f"resident memory: {first:.0f} MB at first, {value:.0f} MB {name}")
     if result.longest_gap > LONGEST_GAP:
         problems.append(f"the calm source: no prediction for {result.longest_gap:.1f} s")
     return problems
 
 
-def _left_behind(checkpoints: Sequence[Sample]) -> list[str]:
-    """Return which counts differ between moments at which all was well."""
+def _leaks(checkpoints: Sequence[Sample]) -> list[str]:
+    """Return which counts differ between checkpoints."""
     if len(checkpoints) < 2:
         return ["too short: there were no two moments to compare"]
     first = checkpoints[0]
@@ -113,7 +91,7 @@ def _left_behind(checkpoints: Sequence[Sample]) -> list[str]:
         for each in checkpoints
         if each.counts != first.counts
     ]
-    # asyncio's pool starts a thread when it first needs so many, and keeps it.
+    # asyncio's pool keeps every thread that it has started.
     half = len(checkpoints) // 2
     most = max(each.threads for each in checkpoints[:half])
     late = [each for each in checkpoints[half:] if each.threads > most]

@@ -1,6 +1,6 @@
-"""Motion-captured dancers on one stage, as a pose model tells them that loses some at times."""
+"""Motion-captured dancers on one stage, as a pose model finds them that misses some at times."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,19 +16,19 @@ from dancetype.training.data.aist import FRAMES_PER_SECOND
 Floats = NDArray[np.float64]
 
 PATHS: Final = ("cross", "turn back", "pass", "three")
-"""Both walk on; both turn back where they meet; one stands; two cross before a third who stands."""
+"""Both walk on; both turn back when they meet; one stands; two cross in front of a third."""
 
-_QUIET: Final = 2.5  # seconds before anybody walks, and after
-_REACH: Final = 1.6  # metres from the middle to where they start
+_QUIET: Final = 2.5  # seconds before and after the walk
+_REACH: Final = 1.6  # metres from the middle to the start
 _WIDTH, _HEIGHT, _FOCAL = 1280, 720, 1000.0
 _EYE: Final = 1.4  # metres above the floor
-_STATURE: Final = 1.7  # metres that a pose model takes everybody for
+_STATURE: Final = 1.7  # metres that a pose model assumes
 
 # As measured on a real stage: sizes err by 4 % in the median and by 10 % one time in ten.
-_SWELLING: Final = 0.08  # sd of the logarithm of the size
-_SWELLS: Final = 0.4  # seconds after which it is another
+_SIZE_ERROR: Final = 0.08  # sd of the logarithm of the size
+_SIZE_PERIOD: Final = 0.4  # seconds after which the error is another
 
-# Of each landmark the COCO joint at or next to it.
+# The COCO joint at or next to each landmark.
 _COCO_OF: Final = (
     *(0, 1, 1, 1, 2, 2, 2, 3, 4, 0, 0),
     *(5, 6, 7, 8, 9, 10, 9, 10, 9, 10, 9, 10),
@@ -44,58 +44,47 @@ _GHOSTS: Final = 0.2  # a second
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """Somebody found in a frame.
+    """A person found in a frame."""
 
-    Attributes:
-        owner: index of the dancer, or None of nobody.
-        landmarks: as a pose model has them.
-    """
-
-    owner: int | None
+    owner: int | None  # index of the dancer, or None for a ghost
     landmarks: Landmarks
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What was found on the stage.
+    """All frames of a scene."""
 
-    Attributes:
-        times: (T,) seconds.
-        frames: who was found in each, in any order.
-        quiet: seconds at either end in which nobody walks.
-    """
-
-    times: Floats
-    frames: list[list[Sighting]]
-    quiet: float = _QUIET
+    times: Floats  # (T,) seconds
+    frames: list[list[Sighting]]  # in any order
+    quiet: float = _QUIET  # seconds at either end in which all stand
 
 
 def scene(
     dances: Sequence[Array], path: str, speed: float, rate: float, rng: np.random.Generator
 ) -> Scene:
-    """Puts dancers on a stage and films them.
+    """Put dancers on a stage and look at them with a camera.
 
     Args:
-        dances: of each, (T, 17, 3) metres at 60 frames a second.
-        path: one of `PATHS`.
-        speed: metres a second at which whoever walks does so.
-        rate: frames a second.
-        rng: where chance comes from.
+        dances: (T, 17, 3) metres at 60 frames a second, of each dancer.
+        path: One of `PATHS`.
+        speed: Metres per second of those who walk.
+        rate: Frames per second.
+        rng: Source of randomness.
     """
     walking = 2 * _REACH / speed
     times = np.arange(0, walking + 2 * _QUIET, 1 / rate)
     depths = 5.0 + rng.permutation(len(dances)) * rng.uniform(0.5, 1.2)
     routes = _routes(path, np.clip((times - _QUIET) / walking, 0, 1))
-    films = [
-        _Film.of(dance, times, route, depth, rng)
+    views = [
+        _View.of(dance, times, route, depth, rng)
         for dance, route, depth in zip(dances, routes, depths, strict=True)
     ]
-    gone = _gone(films, times, rng)
-    return Scene(times, [list(_frame(films, gone, t, rng, rate)) for t in range(len(times))])
+    missed = _missed(views, times, rng)
+    return Scene(times, [_frame(views, missed[t], t, rng, rate) for t in range(len(times))])
 
 
 def _routes(path: str, share: Floats) -> list[Floats]:
-    """Metres to the image's right of the middle, of each dancer."""
+    """Return each dancer's metres to the right of the middle."""
     there = _REACH * (2 * share - 1)
     return {
         "cross": [there, -there],
@@ -106,29 +95,21 @@ def _routes(path: str, share: Floats) -> list[Floats]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Film:
-    """One dancer as seen with nobody in the way.
+class _View:
+    """One dancer as a pose model finds them alone on the stage."""
 
-    Attributes:
-        world: (T, 17, 3) metres, hip-centred.
-        image: (T, 17, 2) normalised to the image.
-        pelvis: (T,) where in the image it is from left to right.
-        metre: (T,) how long a metre is there.
-        depth: metres from the camera.
-    """
-
-    world: Array
-    image: Array
-    pelvis: Floats
-    metre: Floats
-    depth: float
+    world: Array  # (T, 17, 3) metres, hip-centred
+    image: Array  # (T, 17, 2) normalized to the image
+    pelvis: Floats  # (T,) position in the image from left to right
+    metre: Floats  # (T,) length of a metre there
+    depth: float  # metres from the camera
 
     @classmethod
     def of(
         cls, dance: Array, times: Floats, route: Floats, depth: float, rng: np.random.Generator
-    ) -> "_Film":
+    ) -> "_View":
         steps = np.round(times * FRAMES_PER_SECOND).astype(int) + rng.integers(0, len(dance))
-        # There and back again, where the dance is shorter than the scene.
+        # Forwards and backwards if the dance is shorter than the scene.
         steps = np.abs((steps % (2 * len(dance) - 2)) - (len(dance) - 1))
         joints = facing(dance)[steps].astype(np.float64)
         floor = np.percentile(joints[..., 1].min(axis=1), 5)
@@ -137,16 +118,12 @@ class _Film:
         stature = np.percentile(np.ptp(joints[..., 1], axis=1), 90) * 1.08
         errors = mediapipe_noise().draw(times, 1.0, rng)
         world = pelvis_centred((joints - joints.mean(1, keepdims=True)).astype(np.float32))
-        world = world * (_STATURE / stature * _swelling(times, rng)) + errors
+        world = world * (_STATURE / stature * _size_errors(times, rng)) + errors
         seen = joints + errors * [1, 1, 0]
         scale = _FOCAL / np.maximum(-seen[..., 2], 1.0)
-        image = np.stack(
-            [
-                0.5 + seen[..., 0] * scale / _WIDTH,
-                0.5 - (seen[..., 1] - _EYE) * scale / _HEIGHT,
-            ],
-            axis=-1,
-        )
+        x = 0.5 + seen[..., 0] * scale / _WIDTH
+        y = 0.5 - (seen[..., 1] - _EYE) * scale / _HEIGHT
+        image = np.stack([x, y], axis=-1)
         pelvis = (joints[:, LEFT_HIP] + joints[:, RIGHT_HIP]) / 2
         near = -pelvis[:, 2]
         return cls(
@@ -161,27 +138,29 @@ class _Film:
         return Landmarks(world, image, np.ones(LANDMARKS, np.float32))
 
 
-def _swelling(times: Floats, rng: np.random.Generator) -> Floats:
-    """(T, 1, 1): how much larger than usual a pose model takes somebody for, from time to time."""
-    knots = np.arange(times[0], times[-1] + _SWELLS, _SWELLS)
-    logarithms = np.interp(times, knots, rng.normal(0, _SWELLING, len(knots)))
-    swelling: Floats = np.exp(logarithms)[:, None, None]
-    return swelling
+def _size_errors(times: Floats, rng: np.random.Generator) -> Floats:
+    """Return the factors (T, 1, 1) by which a pose model errs in the size of a person."""
+    knots = np.arange(times[0], times[-1] + _SIZE_PERIOD, _SIZE_PERIOD)
+    logarithms = np.interp(times, knots, rng.normal(0, _SIZE_ERROR, len(knots)))
+    factors: Floats = np.exp(logarithms)[:, None, None]
+    return factors
 
 
-def _gone(
-    films: Sequence[_Film], times: Floats, rng: np.random.Generator
-) -> list[dict[int, int | None]]:
-    """Of each frame who is not found, and onto whom they slid, if so.
+_Missed = dict[int, int | None]
+"""Dancers who are not found in a frame, each with the dancer onto whom they slide, if they do."""
 
-    One of two who overlap is lost, mostly the one behind; half of the time what is found of him or
-    her slides onto the other one first.
+
+def _missed(views: Sequence[_View], times: Floats, rng: np.random.Generator) -> list[_Missed]:
+    """Return who is missed in each frame.
+
+    One of two dancers who overlap is lost, mostly the one behind; half of the time that one's
+    landmarks slide onto the other dancer first.
     """
-    gone: list[dict[int, int | None]] = [{} for _ in times]
+    missed: list[_Missed] = [{} for _ in times]
     step = times[1] - times[0]
-    for one, a in enumerate(films):
+    for one, a in enumerate(views):
         for other in range(one):
-            b = films[other]
+            b = views[other]
             apart = np.abs(a.pelvis - b.pelvis) / np.minimum(a.metre, b.metre)
             lost, front, since, slides = False, 0, 0.0, False
             for t, distance in enumerate(apart):
@@ -194,34 +173,31 @@ def _gone(
                     lost = False
                 if lost:
                     sliding = slides and times[t] - since < _SLIDE
-                    gone[t][behind] = front if sliding else None
-    for dancer in range(len(films)):
+                    missed[t][behind] = front if sliding else None
+    for dancer in range(len(views)):
         for start in np.flatnonzero(rng.random(len(times)) < _BURSTS * step).tolist():
             for t in range(start, min(start + round(rng.uniform(0.1, 0.5) / step), len(times))):
-                gone[t].setdefault(dancer, None)
+                missed[t].setdefault(dancer, None)
         for t in np.flatnonzero(rng.random(len(times)) < _MISSED).tolist():
-            gone[t].setdefault(dancer, None)
-    return gone
+            missed[t].setdefault(dancer, None)
+    return missed
 
 
 def _frame(
-    films: Sequence[_Film],
-    gone: Sequence[dict[int, int | None]],
-    t: int,
-    rng: np.random.Generator,
-    rate: float,
-) -> Iterator[Sighting]:
+    views: Sequence[_View], missed: _Missed, t: int, rng: np.random.Generator, rate: float
+) -> list[Sighting]:
+    people = [view.landmarks(t) for view in views]
     found = []
-    for dancer, film in enumerate(films):
-        if dancer not in gone[t]:
-            found.append(Sighting(dancer, film.landmarks(t)))
-        elif (onto := gone[t][dancer]) is not None and onto not in gone[t]:
-            found.append(Sighting(onto, _between(film.landmarks(t), films[onto].landmarks(t), rng)))
+    for dancer, landmarks in enumerate(people):
+        if dancer not in missed:
+            found.append(Sighting(dancer, landmarks))
+        elif (onto := missed[dancer]) is not None and onto not in missed:
+            found.append(Sighting(onto, _between(landmarks, people[onto], rng)))
     if rng.random() < _GHOSTS / rate:
-        ghost = films[int(rng.integers(len(films)))].landmarks(t)
+        ghost = people[int(rng.integers(len(people)))]
         away = np.array([rng.choice([-1, 1]) * 0.15, 0, 0], np.float32)
         found.append(Sighting(None, Landmarks(ghost.world, ghost.image + away, ghost.visibility)))
-    yield from (found[index] for index in rng.permutation(len(found)))
+    return [found[index] for index in rng.permutation(len(found))]
 
 
 def _between(own: Landmarks, other: Landmarks, rng: np.random.Generator) -> Landmarks:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from dancetype.app import estimator_maker, make_pipelines
 from dancetype.engine.classifier import Classifier
-from dancetype.engine.clip import ClipResult
+from dancetype.engine.clip import ClipResult, classify_track
 from dancetype.engine.defaults import DEFAULT_HOP, Device
 from dancetype.engine.errors import Fault, SourceError
 from dancetype.stream.clock import Clock
@@ -45,25 +45,19 @@ def classify(
         device: "auto", "cpu" or "cuda", for the genre model.
 
     Raises:
-        SourceError: The file cannot be read.
+        FileError: The file cannot be read.
         ModelError: A model cannot be loaded.
         AssetError: The pose model does not exist, or cannot be fetched.
     """
-    from dancetype.stream.offline.analysis import analyze_video
+    from dancetype.engine.media.extraction import extract_track
+    from dancetype.engine.media.video import Video
 
-    settings = _settings(model, pose_model, device=device, variant=variant, pose_fps=pose_fps)
+    settings = _settings(model, pose_model, device=device, variant=variant)
     with explain_missing_libraries():
         classifier = Classifier(settings.model, device=device)
-        with estimator_maker(settings)() as estimator:
-            analysis = analyze_video(
-                Path(path),
-                estimator,
-                classifier,
-                hop=settings.hop,
-                on_frame=lambda done, of: None,
-                fps=pose_fps,
-            )
-    return analysis.result
+        with estimator_maker(settings)() as estimator, Video(path, fps=pose_fps) as video:
+            track = extract_track(video, estimator, name=Path(path).stem)
+    return classify_track(track.times, track.joints, classifier)
 
 
 def watch(
@@ -98,8 +92,8 @@ def watch(
         AssetError: The pose model does not exist, or cannot be fetched.
         ValueError: `people` or `hop` is out of range.
     """
-    path = isinstance(source, Path)
-    uri = SourceUri(SourceKind.FILE, str(source)) if path else parse_uri(str(source))
+    is_path = isinstance(source, Path)
+    uri = SourceUri(SourceKind.FILE, str(source)) if is_path else parse_uri(str(source))
     settings = _settings(
         model,
         pose_model,
@@ -140,7 +134,7 @@ def _put_newest(events: "Queue[Event]", event: Event) -> None:
 
 
 def _settings(model: str | Path | None, pose_model: str | Path | None, **values: Any) -> Settings:
-    """Return settings with these values; unlike a command, the API reads no environment."""
+    # Unlike a command, the API reads no environment.
     return Settings.model_construct(
         model=None if model is None else Path(model),
         pose_model=None if pose_model is None else Path(pose_model),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.clips import camera_clip, pose_model, repeated, sample_clip, size_of, videos_in
-from benchmarks.pages import DOCS, Results, conditions, machine
+from benchmarks.pages import DOCS, Results
 from benchmarks.performance import trials
 from benchmarks.performance.goals import goals
 from benchmarks.performance.trials import RUNTIMES, Pace
@@ -22,8 +22,7 @@ from tests.testbed.rtsp_server import RtspServer, endless
 PAGE: Final = DOCS / "performance.md"
 PART: Final = "live"
 _QUICK: Final = Pace(seconds=3.0, rounds=1, starts=1, calls=500, stream=False)
-# A file has to last for as long as a program looks at it.
-_LONGEST: Final = 60.0
+_LONGEST: Final = 60.0  # seconds for which a program reads one file
 _CAMERA: Final = "RTSP, 1280 x 720, 30/s"
 
 
@@ -34,16 +33,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def measure(args: argparse.Namespace) -> Results:
     """Measure everything."""
-    # Before the benchmark itself keeps the machine busy.
-    about = {"conditions": conditions(), "machine": machine()}
     clips = videos_in(args.videos) if args.videos else [sample_clip()]
     pace = _QUICK if args.quick else Pace()
     with tempfile.TemporaryDirectory() as folder:
-        return about | _measure(clips[-1:] if args.quick else clips, Path(folder), pace)
+        return _measure(clips[-1:] if args.quick else clips, Path(folder), pace)
 
 
 def _measure(clips: Sequence[Path], folder: Path, pace: Pace) -> dict[str, Any]:
-    """Measure all clips, with the last of them if one is enough."""
+    # With the last clip if one is enough.
     print("the genre model")
     genre_model = trials.classifying(pace)
     sources: dict[str, str | Path] = {

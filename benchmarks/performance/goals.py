@@ -18,23 +18,16 @@ _ACCURACY_ROW: Final = re.compile(r"^\|[^|]*\| (15|30) \| ([\d.]+) \|", re.MULTI
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """The figure of a goal.
-
-    Attributes:
-        measured: Figure in words.
-        reached: Whether the goal was reached; None if that was not measured.
-    """
+    """The figure of a goal."""
 
     measured: str
-    reached: bool | None
+    reached: bool | None  # None if it was not measured
 
 
 def goals(found: Results, accuracy: str) -> dict[str, Goal]:
-    """Return the goals, with the default pose runtime, by their names in the template.
+    """Return the goals of the default pose runtime by their names in the template.
 
-    Args:
-        found: Results of the benchmark.
-        accuracy: Text of docs/accuracy.md.
+    `accuracy` is the text of docs/accuracy.md.
     """
     beside = {name: each[DEFAULT_RUNTIME] for name, each in found["beside"].items()}
     parts = [each[DEFAULT_RUNTIME] for each in found["parts"].values()]

@@ -2,9 +2,9 @@
 
 Usage: python -m benchmarks.performance.meter FILE run --source ...
 
-Twice a second it adds a line of JSON to FILE: seconds of CPU time so far. The calls themselves are
-measured on the threads that make them. Threads that these calls start are found by their names: a
-thread inherits the name of the thread that starts it, or has one from FFmpeg or MediaPipe.
+Twice a second it adds a line of JSON to FILE: seconds of CPU time so far. The calls are measured on
+the threads that make them. The threads that they start are found by name, which is that of the
+thread that starts them, or one given by FFmpeg or MediaPipe.
 """
 
 import json
@@ -37,7 +37,7 @@ class Meter:
         self._lock = Lock()
 
     def name_thread(self, part: str) -> None:
-        """Name this thread, and so those that it will start, after a part."""
+        """Name this thread, and the threads that it will start, after a part."""
         self._callers.add(get_native_id())
         (_TASKS / str(get_native_id()) / "comm").write_text(part)
 
@@ -62,7 +62,7 @@ class Meter:
         with self._lock:
             seconds, calls = dict(self._seconds), dict(self._calls)
         for task in _TASKS.iterdir():
-            # It may have ended by now.
+            # The thread may have ended by now.
             with suppress(OSError):
                 name = (task / "comm").read_text().strip()
                 used = int((task / "schedstat").read_text().split()[0]) / 1e9

@@ -1,9 +1,8 @@
-"""What somebody who knows the libraries would write instead: one loop, and no more.
+"""A plain loop over the same libraries, for comparison with the product.
 
-Reads a video or a camera with OpenCV, finds the pose with MediaPipe, has the network of the recipe
-`live` look at the last four seconds four times a second, and sends what it says as lines of JSON
-over a socket. `benchmarks.performance` measures it beside the product. The network's weights are
-not trained, which changes nothing about the time it takes.
+Reads a video or a camera with OpenCV, finds the pose with MediaPipe, classifies the last four
+seconds with the network of the recipe `live` four times a second, and sends the results as lines of
+JSON over a socket. The network is not trained, which does not change the time it takes.
 
 Usage: python -m benchmarks.performance.plain_loop SOURCE POSE_MODEL --port PORT [--seconds 10]
 """
@@ -46,14 +45,14 @@ def open_landmarker(model: str) -> Any:
 
 
 def open_network() -> GenreLSTM:
-    # Faster than its own choice of one thread a core, for a network this small.
+    # Faster for a network this small than the default of one thread per core.
     torch.set_num_threads(1)
     recipe = load_recipe("live")
     return GenreLSTM(recipe.network, window=recipe.window.spec(), genres=len(GENRES)).eval()
 
 
 def window_of(poses: Poses) -> torch.Tensor:
-    """(1, L, F): positions about the pelvis and velocities, resampled by time."""
+    """Return (1, L, F): positions about the pelvis and velocities, resampled by time."""
     times = np.array([each for each, _ in poses])
     joints = np.stack([pose for _, pose in poses])[..., :2]
     joints = joints - joints[:, HIPS].mean(axis=1, keepdims=True)

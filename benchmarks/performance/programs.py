@@ -28,49 +28,28 @@ _WARM_UP: Final = 3.0  # seconds after the first prediction: caches are warm, th
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One prediction as it reached its reader; times in seconds since 1970.
-
-    Attributes:
-        source: Name of its source; empty if there is only one.
-        received: When it was received.
-        captured: When its newest frame was captured.
-        pose: Seconds that pose estimation of that frame took.
-        frames: Frames through pose estimation so far.
-        whole: Whether there was a window to classify.
-    """
+    """A prediction as it reached its reader; times in seconds since 1970."""
 
     source: str
     received: float
-    captured: float
-    pose: float
-    frames: int
-    whole: bool
+    captured: float  # its newest frame
+    pose: float  # seconds that pose estimation of that frame took
+    frames: int  # through pose estimation so far
+    whole: bool  # whether there was a window to classify
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Some seconds of a program, after its warm-up.
+    """Some seconds of a program, after its warm-up."""
 
-    Attributes:
-        cpu: Seconds of all cores.
-        wall: Seconds that passed.
-        frames: Frames through pose estimation, as the predictions count them.
-        predictions: Predictions in that time.
-        memory: Bytes that the program held at the end.
-    """
-
-    cpu: float
+    cpu: float  # seconds of all cores
     wall: float
-    frames: float
+    frames: float  # through pose estimation, as the predictions count them
     predictions: tuple[Received, ...]
-    memory: int
+    memory: int  # bytes at the end
 
     def figures(self) -> dict[str, Any]:
-        """Return what the page is rendered from; times as p50, p95 and p99.
-
-        `received_ms` is the time from the newest frame's capture until its prediction had reached
-        the reader, `pose_ms` that of pose estimation of these frames.
-        """
+        """Return the figures of the page; `received_ms` is the time from capture to the reader."""
         received = [each.received - each.captured for each in self.predictions]
         pose = [each.pose for each in self.predictions]
         return {
@@ -92,8 +71,8 @@ class Program:
         cores: Numbers of the cores it may use; all if empty.
 
     Attributes:
-        predictions: Every prediction it has sent so far.
-        started: When its process was started, in seconds since 1970.
+        predictions: All predictions so far.
+        started: Start of its process, in seconds since 1970.
     """
 
     def __init__(
@@ -130,10 +109,10 @@ class Program:
         self._reader.join(10)
 
     def wait_for(self, holds: Callable[[list[Received]], bool]) -> None:
-        """Wait until something holds of its predictions.
+        """Wait until a condition of its predictions holds.
 
         Raises:
-            ExpectedError: It has ended before, or takes too long.
+            ExpectedError: The program has ended, or takes too long.
         """
         deadline = time.monotonic() + _START_TIMEOUT
         while not holds(self.predictions):
@@ -144,7 +123,7 @@ class Program:
             time.sleep(_TICK)
 
     def measure(self, seconds: float, *, sources: int = 1) -> Span:
-        """Measure the program for that long, once it is warm.
+        """Measure the program, once it is warm.
 
         Raises:
             ExpectedError: It sends nothing.
@@ -166,13 +145,7 @@ class Program:
 def open_product(
     *words: str | Path, cores: Sequence[int] = (), module: Sequence[str | Path] = ("dancetype",)
 ) -> Program:
-    """Return `dancetype run`, with a client of its WebSocket.
-
-    Args:
-        words: Arguments after `run`.
-        cores: Numbers of the cores it may use; all if empty.
-        module: Module that runs it, and what comes before `run`.
-    """
+    """Return `dancetype run WORDS`, with a client of its WebSocket."""
     return Program([*module, "run", "--port", "0", *words], _receive_messages, cores=cores)
 
 
@@ -200,13 +173,7 @@ def _receive_messages(process: psutil.Popen) -> Iterator[Received]:
 
 
 def open_plain_loop(source: str | Path, pose_model: Path, *, seconds: float) -> Program:
-    """Return `benchmarks.performance.plain_loop`, with a reader at the other end of its socket.
-
-    Args:
-        source: File or address.
-        pose_model: File.
-        seconds: Time after which it ends.
-    """
+    """Return `benchmarks.performance.plain_loop`, with a reader of its socket."""
     server = socket.create_server(("127.0.0.1", 0))
     words = ["benchmarks.performance.plain_loop", source, pose_model]
     words += ["--port", str(server.getsockname()[1]), "--seconds", str(seconds)]
@@ -230,7 +197,7 @@ def open_plain_loop(source: str | Path, pose_model: Path, *, seconds: float) -> 
 
 
 def frames_a_second(predictions: Iterable[Received]) -> float:
-    """Return the rate of frames through pose estimation, from first to last of each source."""
+    """Return the rate of pose estimation, from the first to the last prediction of each source."""
     ends: dict[str, tuple[Received, Received]] = {}
     for each in predictions:
         ends[each.source] = (ends.get(each.source, (each, each))[0], each)

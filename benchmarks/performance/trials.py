@@ -39,42 +39,25 @@ _START_SECONDS: Final = 15.0  # for the plain loop to load everything and to be 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How much is measured.
+    """How much is measured."""
 
-    Attributes:
-        seconds: Length of each run, after its warm-up.
-        rounds: Turns of each program.
-        starts: Number of starts; the median counts.
-        calls: Calls of the genre model.
-        stream: Whether a camera's stream is a source too.
-    """
-
-    seconds: float = 8.0
-    rounds: int = 2
-    starts: int = 5
-    calls: int = 3000
-    stream: bool = True
+    seconds: float = 8.0  # of each run, after its warm-up
+    rounds: int = 2  # turns of each program
+    starts: int = 5  # whose median counts
+    calls: int = 3000  # of the genre model
+    stream: bool = True  # whether a camera's stream is a source too
 
 
 @dataclass(slots=True)
 class Load:
-    """A number of cameras at a time.
+    """A number of cameras with 30 frames a second each."""
 
-    Attributes:
-        cores: Cores that the product might use.
-        cameras: Cameras with 30 frames a second each.
-        fps: Poses a second of each camera on average.
-        late_ms: p95 from capture to the reader.
-        busy: Share of these cores that it used.
-        held: Whether no camera was left behind.
-    """
-
-    cores: int
+    cores: int  # that the product might use
     cameras: int
-    fps: float
-    late_ms: float
-    busy: float
-    held: bool = field(init=False)
+    fps: float  # poses a second of each camera
+    late_ms: float  # p95 from capture to the reader
+    busy: float  # share of the cores that was used
+    held: bool = field(init=False)  # whether no camera was left behind
 
     def __post_init__(self) -> None:
         self.held = self.fps >= _HELD * CAMERA_FPS and self.late_ms < LATE_MS
@@ -93,13 +76,11 @@ def beside(source: str | Path, pose_model: Path, pace: Pace) -> dict[str, Any]:
 
 
 def thinned(source: str | Path, runtime: str, pace: Pace) -> dict[str, Any]:
-    """Measure the product with every frame and with 15 a second, in turn."""
     words = ("--source", source, "--pose-runtime", runtime, "--pose-fps")
     return in_turn({fps: partial(open_product, *words, fps) for fps in ("30", "15")}, pace)
 
 
 def in_turn(programs: Mapping[str, Callable[[], Program]], pace: Pace) -> dict[str, Any]:
-    """Measure each of several programs, one after the other, in several rounds."""
     spans: dict[str, list[Span]] = {name: [] for name in programs}
     for _ in range(pace.rounds):
         for name, start in programs.items():
@@ -109,12 +90,7 @@ def in_turn(programs: Mapping[str, Callable[[], Program]], pace: Pace) -> dict[s
 
 
 def parts(source: str | Path, runtime: str, pace: Pace) -> dict[str, float]:
-    """Measure where the product's CPU time goes.
-
-    Returns:
-        Milliseconds for each frame through pose estimation: `read` (with decoding and making
-        images), `pose` and the `rest`.
-    """
+    """Return the product's CPU time in ms a frame: `read` (and decode), `pose` and the `rest`."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "meter.jsonl"
         module = ("benchmarks.performance.meter", file)
@@ -137,11 +113,9 @@ def _newest(file: Path) -> dict[str, float]:
 
 
 def start(source: str | Path, runtime: str, pace: Pace) -> dict[str, float]:
-    """Measure the start of the product.
+    """Return the seconds from the start of the process to the first prediction and window.
 
-    Returns:
-        Seconds from the start of the process to the first prediction (`word`), which has no window
-        yet, and to the first window (`window`), without the seconds that it holds.
+    The first prediction (`word`) has no window yet; `window` counts without the seconds it holds.
     """
     least = Classifier(device="cpu").contract.window.min_seconds
     words, windows = [], []
@@ -163,18 +137,15 @@ def classifying(pace: Pace) -> dict[str, tuple[float, float, float]]:
     for frame in range(round(30 * spec.seconds) + 1):
         joints = rng.normal(size=(17, 3)).astype(np.float32)
         poses.append(frame / 30, Pose(joints, np.ones(17, np.float32)))
-    cutting: list[float] = []
-    answering: list[float] = []
-    cut, classify = timer(cutting, cut_window), timer(answering, classifier)
+    spent: dict[str, list[float]] = {"cutting the window": [], "classifying it": []}
+    cut = timer(spent["cutting the window"], cut_window)
+    classify = timer(spent["classifying it"], classifier)
     for _ in range(pace.calls):
         window = cut(*poses.track(), spec, end=spec.seconds)
         assert window.features is not None
         classify(window.features[None])
     warm = slice(pace.calls // 10, None)
-    return {
-        "cutting the window": percentiles(np.array(cutting[warm]) * 1e3),
-        "classifying it": percentiles(np.array(answering[warm]) * 1e3),
-    }
+    return {part: percentiles(np.array(each[warm]) * 1e3) for part, each in spent.items()}
 
 
 def cameras(source: str | Path, runtime: str, pace: Pace) -> Iterator[Load]:

@@ -1,4 +1,4 @@
-"""`dancetype classify`: the genre of whole video files, as fast as they can be read."""
+"""`dancetype classify`: classify whole video files."""
 
 import sys
 from collections.abc import Generator
@@ -55,30 +55,31 @@ def classify(
     """Classify dance in video files."""
     if as_json and as_csv:
         raise SettingsError("--json and --csv are two ways to say the same: take one")
-    out, err = Console(), Console(stderr=True)
+    console = Console(stderr=True)
     with filter_native_stderr(), explain_missing_libraries():
         from dancetype.app import estimator_maker
         from dancetype.engine.classifier import Classifier
         from dancetype.stream.offline.clip_job import Task
-        from dancetype.stream.offline.files import find_clips, places
+        from dancetype.stream.offline.files import find_clips, output_paths
         from dancetype.stream.offline.results import print_csv, print_json, print_table
 
         clips = find_clips(words)
         files = [clip.file for clip in clips if not clip.fault]
-        films = places("--video-out", video_out, files, ".mp4")
-        plots = places("--plot", plot, files, ".png")
+        videos = output_paths("--video-out", video_out, files, ".mp4")
+        plots = output_paths("--plot", plot, files, ".png")
         genres = Classifier(settings.model, device="cpu").contract.genres
         # Fetched once, before all workers look for it.
         estimator_maker(settings)
-        tasks = [Task(file, films.get(file), plots.get(file)) for file in files]
+        tasks = [Task(file, videos.get(file), plots.get(file)) for file in files]
         failed: list[Result] = []
-        with closing(_in_order(clips, _results(tasks, settings, jobs, err), failed)) as results:
+        unordered = _results(tasks, settings, jobs, console)
+        with closing(_in_order(clips, unordered, failed)) as results:
             if as_json:
                 print_json(results)
             elif as_csv:
                 print_csv(results, genres)
             else:
-                print_table(results, genres, out, err)
+                print_table(results, genres, Console(), console)
     if failed:
         sys.exit(1)
 
@@ -87,13 +88,14 @@ def _in_order(
     clips: "list[Clip]", results: Generator[tuple[Path, "Result"]], failed: "list[Result]"
 ) -> Generator["Result"]:
     """Yield results in the order of the clips, and append those with an error to `failed`."""
-    there: dict[Path, Result] = {}
+    done: dict[Path, Result] = {
+        clip.file: {"file": str(clip.file), "error": clip.fault} for clip in clips if clip.fault
+    }
     with closing(results):
         for clip in clips:
-            while not clip.fault and clip.file not in there:
-                there |= [next(results)]
-            fault: Result = {"file": str(clip.file), "error": clip.fault}
-            result = fault if clip.fault else there.pop(clip.file)
+            while clip.file not in done:
+                done |= [next(results)]
+            result = done.pop(clip.file)
             if "error" in result:
                 failed.append(result)
             yield result
@@ -102,7 +104,7 @@ def _in_order(
 def _results(
     tasks: list["Task"], settings: Settings, jobs: int | None, console: Console
 ) -> Generator[tuple[Path, "Result"]]:
-    """Yield results in any order, and show the progress meanwhile."""
+    """Yield results in any order, and show a progress bar for each clip in work."""
     from dancetype.app import clip_settings, clip_worker
     from dancetype.engine.cores import available_cores
     from dancetype.engine.files import remove_partial
@@ -110,15 +112,14 @@ def _results(
     from dancetype.engine.workers import WorkerPool
 
     with progress_bar(console, unit="frames") as bar:
-        numbers = {task: f"{number} of {len(tasks)}" for number, task in enumerate(tasks, 1)}
+        names = {task: f"{n} of {len(tasks)} {task.file.name}" for n, task in enumerate(tasks, 1)}
         lines = {task: bar.add_task("", visible=False) for task in tasks}
 
         def show(task: "Task", frames: "FrameProgress") -> None:
-            text = f"{numbers[task]} {task.file.name}: {frames.stage}"
             bar.update(
                 lines[task],
                 visible=True,
-                description=text,
+                description=f"{names[task]}: {frames.stage}",
                 completed=frames.done,
                 total=frames.total,
             )
@@ -138,12 +139,12 @@ def _results(
                         expected = isinstance(outcome, ExpectedError)
                         reason = outcome if expected else f"{type(outcome).__name__}: {outcome}"
                         error = printable(f"{task.file}: {reason}")
-                        yield task.file, {"file": str(task.file), "error": error}
+                        outcome = {"file": str(task.file), "error": error}
                     else:
                         unfinished.remove(task)
-                        yield task.file, outcome
+                    yield task.file, outcome
         finally:
             # A process that is killed leaves partial files.
             for task in unfinished:
-                for file in filter(None, (task.film, task.plot)):
+                for file in filter(None, (task.video, task.plot)):
                     remove_partial(file)

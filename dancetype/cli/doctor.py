@@ -83,7 +83,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     for name, package in _POSE_RUNTIMES.items():
         # MediaPipe has no wheel for Linux on aarch64, where LiteRT is used.
         missing = Verdict.FAIL if name == settings.pose_runtime else Verdict.OK
-        yield from _packages((package,), missing, _INSTALL)
+        yield from _packages([package], missing, _INSTALL)
     yield onnx_runtime()
     yield from _packages(_FOR_TRAINING, Verdict.OK, f"only for training: {_INSTALL}[train]")
     if sys.platform == "linux":

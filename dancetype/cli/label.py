@@ -1,8 +1,8 @@
-"""`dancetype label`: the genre of all clips of an archive, in one table."""
+"""`dancetype label`: classify an archive of clips into one table."""
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -55,27 +55,26 @@ def label(
         from dancetype.stream.offline.archive.table import Ledger, is_done
 
         archive = survey(folder)
-        # Such as where nothing is mounted: it must not cost the table its rows.
+        # Perhaps nothing is mounted there, which must not empty the table.
         if not archive.files:
             raise ExpectedError(archive.faults[0])
         for fault in archive.faults:
             say(fault)
-        # A model that cannot be used is told before all machines try.
+        # Fail here if a model cannot be used, rather than on all machines.
         contract = Classifier(settings.model, device="cpu").contract
         estimator_maker(settings)
-        looked_at = _looked_at(settings, contract)
+        models = _model_columns(settings, contract)
+        stamps = {name: {**stamp, **models} for name, stamp in archive.stamps.items()}
         with Ledger(out) as ledger:
             left = [
                 name
-                for name, stamp in archive.stamps.items()
-                if not is_done(
-                    ledger.rows.get(name), {**stamp, **looked_at}, retry_errors=retry_errors
-                )
+                for name, stamp in stamps.items()
+                if not is_done(ledger.rows.get(name), stamp, retry_errors=retry_errors)
             ]
             if left:
-                same = {**looked_at, "version": version("dancetype")}
-                _look(archive, left, ledger, contract, settings, address=address, same=same)
-            # What cannot be looked into now may still be there.
+                stamps = {name: {**stamps[name], "version": version("dancetype")} for name in left}
+                _label(archive, stamps, ledger, contract.genres, settings, address)
+            # Clips in a folder that cannot be read now may still exist.
             hidden = sorted(ledger.rows.keys() - archive.files) if archive.faults else []
             rows = [*archive.files, *hidden]
             ledger.finish(rows, contract.genres)
@@ -84,42 +83,39 @@ def label(
     Console().print(Text(line), soft_wrap=True)
 
 
-def _look(
+def _label(
     archive: "Archive",
-    names: Sequence[str],
+    stamps: "Mapping[str, Row]",
     ledger: "Ledger",
-    contract: "Contract",
+    genres: Mapping[str, str],
     settings: Settings,
-    *,
     address: str | None,
-    same: "Row",
 ) -> None:
-    """Has the clips of these names looked at, and the ledger keep what is said of them."""
+    """Classify the clips that `stamps` names, and keep their rows in the ledger."""
     from dancetype.app import clip_settings, clip_worker, say
     from dancetype.stream.offline.archive.labelling import label_clips
     from dancetype.stream.offline.archive.table import row_of
     from dancetype.stream.ray_cluster import attached
 
     worker = partial(clip_worker, clip_settings(settings), threads=1)
-    tally = Tally(len(names), clock=time.monotonic)
+    tally = Tally(len(stamps), clock=time.monotonic)
     console = Console(stderr=True)
     try:
-        say(f"{len(names)} of {len(archive.files)} clips to label; starting Ray")
+        say(f"{len(stamps)} of {len(archive.files)} clips to label; starting Ray")
         with (
             attached(address) as ray,
             ProgressLines(console, clock=time.monotonic) as progress,
         ):
-            for name, result in label_clips(ray, archive, names, worker):
-                ledger.keep(row_of(result, contract.genres, {**archive.stamps[name], **same}))
+            for name, result in label_clips(ray, archive, list(stamps), worker):
+                ledger.keep(row_of(result, genres, stamps[name]))
                 tally.add(failed="error" in result)
                 progress.show([tally.line()])
     except BaseException:
-        say(f"{tally.done} of {len(names)} clips are kept; the same command goes on from there")
+        say(f"{tally.done} of {len(stamps)} clips are kept; the same command goes on from there")
         raise
 
 
-def _looked_at(settings: Settings, contract: "Contract") -> "Row":
-    """The columns that say how a clip was looked at."""
+def _model_columns(settings: Settings, contract: "Contract") -> "Row":
     from dancetype.engine.classifier import SHIPPED
 
     model = settings.model or SHIPPED
@@ -133,11 +129,11 @@ def _looked_at(settings: Settings, contract: "Contract") -> "Row":
 
 
 class Tally:
-    """How far an archive is.
+    """Progress of labelling.
 
     Args:
-        total: clips to label.
-        clock: in seconds.
+        total: Number of clips to label.
+        clock: Clock in seconds.
     """
 
     def __init__(self, total: int, *, clock: Callable[[], float]) -> None:
@@ -148,14 +144,14 @@ class Tally:
         self._start = clock()
 
     def add(self, *, failed: bool) -> None:
-        """Counts a clip. Time counts from the first: before, Ray starts and models are loaded."""
+        """Count a clip; the pace is measured from the first one, when Ray and models are loaded."""
         if not self.done:
             self._start = self._clock()
         self.done += 1
         self._errors += failed
 
     def line(self) -> str:
-        """In words."""
+        """Return the progress as a line of text."""
         text = f"{self.done} of {self._total} clips, {self._errors} with errors"
         seconds = self._clock() - self._start
         if self.done < 2 or seconds <= 0:

@@ -18,13 +18,13 @@ from dancetype.engine.skeleton import Pose
 
 @dataclass(frozen=True, slots=True)
 class ClipAnalysis:
-    """An analysed clip.
+    """An analyzed clip.
 
     Attributes:
-        track: Track with a row for each frame that was analysed.
+        track: Track with a row for each analyzed frame.
         result: Genre of the whole clip.
-        predictions: Predictions of a live run, hop by hop, from the first frame on.
-        fps: Frames per second that were analysed; all frames if None.
+        predictions: Predictions of a live run, hop by hop.
+        fps: Frames per second that were analyzed; all frames if None.
     """
 
     track: Track
@@ -42,15 +42,15 @@ def analyze_video(
     on_frame: Callable[[int, int | None], None],
     fps: float | None = None,
 ) -> ClipAnalysis:
-    """Analyse a video file as fast as it can be read.
+    """Analyze a video file as fast as it can be read.
 
     Args:
-        file: Path of the video.
+        file: Video file.
         estimator: Pose estimator, which is reset first.
         classifier: Classifier of windows.
         hop: Seconds between predictions.
         on_frame: Called with the number of frames done and the total, if the file states it.
-        fps: Frames per second to analyse; all frames if None.
+        fps: Frames per second to analyze; all frames if None.
 
     Raises:
         FileError: The file cannot be read.
@@ -69,13 +69,7 @@ def analyze_video(
 def replay_predictions(
     track: Track, classifier: WindowClassifier, *, hop: float
 ) -> tuple[Prediction, ...]:
-    """Return the predictions of a live run that gets every frame of a track.
-
-    Args:
-        track: Landmarks of the clip.
-        classifier: Classifier of windows.
-        hop: Seconds between predictions.
-    """
+    """Return the predictions of a live run that gets every frame of a track."""
     recognizer = Recognizer(classifier, hop=hop)
     visibility = coco_visibility(track.visibility)
     predictions = [
@@ -86,10 +80,6 @@ def replay_predictions(
 
 
 def latest(predictions: tuple[Prediction, ...], times: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Return which prediction holds at each of `times` (T,): the last one made by then.
-
-    Returns:
-        (T,) indices into `predictions`; before the first one, that one's.
-    """
+    """Return the index of the latest prediction at each of `times` (T,), or 0 before the first."""
     ends = [prediction.window_end for prediction in predictions]
     return np.maximum(np.searchsorted(ends, times, side="right") - 1, 0)

@@ -1,4 +1,4 @@
-"""All that `classify` and `label` make of one clip."""
+"""Analysis of one clip for `classify` and `label`, with its annotated video and its plot."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ from dancetype.stream.offline.results import Result, result_of
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A clip to analyse.
+    """A clip to analyze.
 
     Attributes:
         file: Video file.
-        film: MP4 file for an annotated copy, if one is wanted.
+        video: MP4 file for an annotated copy, if one is wanted.
         plot: PNG file for a plot, if one is wanted.
     """
 
     file: Path
-    film: Path | None = None
+    video: Path | None = None
     plot: Path | None = None
 
 
@@ -37,54 +37,45 @@ class FrameProgress:
     total: int | None
 
 
+@dataclass(frozen=True, slots=True)
 class ClipJob:
     """Executes tasks one after the other with one classifier and one pose estimator.
 
-    Args:
+    Attributes:
         classifier: Classifier of windows.
         estimator: Pose estimator, which is reset for each clip.
         hop: Seconds between predictions.
-        fps: Frames per second to analyse; all frames if None.
+        fps: Frames per second to analyze; all frames if None.
         clock: Clock in seconds; progress is reported ten times a second.
         threads: Threads that encode an annotated video; one per core if 0.
     """
 
-    def __init__(
-        self,
-        classifier: Classifier,
-        estimator: LandmarkEstimator,
-        *,
-        hop: float,
-        fps: float | None,
-        clock: Callable[[], float],
-        threads: int = 0,
-    ) -> None:
-        self._classifier = classifier
-        self._estimator = estimator
-        self._hop = hop
-        self._fps = fps
-        self._clock = clock
-        self._threads = threads
+    classifier: Classifier
+    estimator: LandmarkEstimator
+    hop: float
+    fps: float | None
+    clock: Callable[[], float]
+    threads: int = 0
 
     def __call__(self, task: Task, report: ReportProgress) -> Result:
-        """Analyse a clip, write its video and plot, and return its result, or why there is none.
+        """Analyze a clip, write its video and plot, and return its result, or why there is none.
 
         Args:
-            task: The clip.
+            task: Clip to analyze.
             report: Called with each `FrameProgress`.
         """
         try:
             analysis = analyze_video(
                 task.file,
-                self._estimator,
-                self._classifier,
-                hop=self._hop,
-                on_frame=self._paced(report, "looking"),
-                fps=self._fps,
+                self.estimator,
+                self.classifier,
+                hop=self.hop,
+                on_frame=self._paced(report, "analyzing"),
+                fps=self.fps,
             )
         except FileError as error:
             return {"file": str(task.file), "error": str(error)}
-        result = result_of(task.file, analysis, self._classifier.contract)
+        result = result_of(task.file, analysis, self.classifier.contract)
         try:
             self._draw(task, analysis, result, report)
         except FileError as error:
@@ -94,28 +85,27 @@ class ClipJob:
     def _draw(
         self, task: Task, analysis: ClipAnalysis, result: Result, report: ReportProgress
     ) -> None:
-        genres = self._classifier.contract.genres
+        genres = self.classifier.contract.genres
         if task.plot:
             from dancetype.stream.offline.plot import make_plot
 
             with output_file(task.plot) as part:
                 make_plot(task.file, analysis, genres, part)
             result["plot"] = str(task.plot)
-        if task.film:
+        if task.video:
             from dancetype.stream.offline.render import render_overlay
 
-            on_frame = self._paced(report, "filming")
-            frames = len(analysis.track.times)
-            with output_file(task.film) as part:
+            on_frame = self._paced(report, "rendering")
+            with output_file(task.video) as part:
                 left_out = render_overlay(
                     task.file,
                     analysis,
                     genres,
                     part,
-                    on_frame=lambda done: on_frame(done, frames),
-                    threads=self._threads,
+                    on_frame=on_frame,
+                    threads=self.threads,
                 )
-            result["video"] = str(task.film)
+            result["video"] = str(task.video)
             if left_out:
                 result["note"] = f"MP4 takes no sound of {left_out}; it is left out"
 
@@ -124,7 +114,7 @@ class ClipJob:
 
         def on_frame(done: int, total: int | None) -> None:
             nonlocal due
-            if (now := self._clock()) >= due or done == total:
+            if (now := self.clock()) >= due or done == total:
                 due = now + 0.1
                 report(FrameProgress(stage, done, total))
 

@@ -4,7 +4,7 @@ import glob
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,96 +18,88 @@ _MAGIC: Final = frozenset("*?[")
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A video file to look at, or a name behind which there is none.
+    """A video file, or a name that stands for none.
 
     Attributes:
-        file: the file, or the name as the user gave it.
-        fault: why there is nothing to look at, in one line; "" where there is.
+        file: Path of the file, or the name as the user gave it.
+        fault: Reason why there is no file, in one line, or "".
     """
 
     file: Path
     fault: str = ""
 
 
-def find_clips(words: Iterable[Path]) -> list[Clip]:
-    """Finds the clips that are meant, in the order given and each once.
+def find_clips(names: Iterable[Path]) -> list[Clip]:
+    """Find the clips that a user named, in the order given and each once.
 
-    A folder stands for all files in it and in its folders whose names end as those of videos do,
-    sorted; hidden ones are left out. So does a pattern (`clips/*.mp4`; `**` is any folders), unless
-    a file has that very name. Any other name is taken for a file, whether there is one or not.
-
-    Args:
-        words: names of files and folders, and patterns.
+    A folder stands for all videos in it and its subfolders, sorted, without hidden ones. So does a
+    pattern (`clips/*.mp4`; `**` matches any folders), unless a file has that very name. Any other
+    name stands for a file, whether it exists or not.
     """
     clips: dict[Path, Clip] = {}
-    for word in words:
-        for clip in _meant(word):
+    for name in names:
+        for clip in _expand(name):
             clips.setdefault(clip.file.absolute(), clip)
     return list(clips.values())
 
 
-def _meant(word: Path) -> Iterator[Clip]:
+def _expand(name: Path) -> Iterator[Clip]:
     try:
-        path = word.expanduser()
-        folder, there = path.is_dir(), path.exists()
-    # A name too long, or ~somebody who is not known; whoever opens it says so.
+        path = name.expanduser()
+        is_folder, exists = path.is_dir(), path.exists()
+    # The name is too long, or its ~user unknown; opening it will report that.
     except (OSError, RuntimeError):
-        folder, there, path = False, True, word
-    if folder:
-        yield from _in_folder(word, path)
-    elif there or not _MAGIC & set(str(path)):
-        yield Clip(word)
+        is_folder, exists, path = False, True, name
+    if is_folder:
+        yield from _in_folder(name, path)
+    elif exists or not _MAGIC & set(str(path)):
+        yield Clip(name)
     else:
-        # Unlike that of pathlib it takes any path, and leaves out what is hidden.
+        # Unlike pathlib's, this one takes absolute patterns and skips hidden files.
         matches = sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207
         videos = [path for path in matches if _is_video(path) and path.is_file()]
         yield from map(Clip, videos)
         if not videos:
-            yield _missing(word, "no such file, and as a pattern it matches no video")
+            yield _missing(name, "no such file, and as a pattern it matches no video")
 
 
-def _in_folder(word: Path, path: Path) -> Iterator[Clip]:
+def _in_folder(name: Path, path: Path) -> Iterator[Clip]:
     faults: list[OSError] = []
     videos: list[Path] = []
-    for folder, inner, files in os.walk(path, onerror=faults.append):
-        # What is taken out of this list, os.walk does not go into.
-        inner[:] = [each for each in inner if not _hidden(each)]
-        videos += [Path(folder, file) for file in files if not _hidden(file)]
+    for folder, subfolders, files in os.walk(path, onerror=faults.append):
+        # os.walk does not enter what is removed from this list.
+        subfolders[:] = [each for each in subfolders if not each.startswith(".")]
+        videos += [Path(folder, file) for file in files if not file.startswith(".")]
     videos = sorted(filter(_is_video, videos))
     yield from map(Clip, videos)
     for fault in faults:
         yield _missing(Path(fault.filename), f"a folder that cannot be read: {fault.strerror}")
     if not videos and not faults:
-        yield _missing(word, "a folder without a video in it; name the files if they are some")
+        yield _missing(name, "a folder without a video in it; name the files if they are some")
 
 
-def _missing(word: Path, reason: str) -> Clip:
-    return Clip(word, printable(f"{word}: {reason}"))
+def _missing(name: Path, reason: str) -> Clip:
+    return Clip(name, printable(f"{name}: {reason}"))
 
 
 def _is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
-def _hidden(name: str) -> bool:
-    return name.startswith(".")
-
-
-def places(option: str, given: str | None, clips: Sequence[Path], suffix: str) -> dict[Path, Path]:
-    """Decides which file is made of each clip, and makes the folder where one is asked for.
+def output_paths(
+    option: str, given: str | None, clips: Sequence[Path], suffix: str
+) -> dict[Path, Path]:
+    """Return the file to write for each clip, and make their folder if it is missing.
 
     Args:
-        option: for errors, such as "--plot".
-        given: a file; or a folder, one that is there or whose name ends in a slash; None for none.
-            In a folder a file is named after its clip, and numbered where two clips have one name.
-        clips: the clips.
-        suffix: what the files' names end in, such as ".png".
-
-    Returns:
-        File by clip; empty where none is wanted.
+        option: Option that the user gave, for errors.
+        given: A file; a folder that exists or ends in a slash, in which files are named after
+            their clips, and numbered if two clips have the same name; None for no files.
+        clips: Clips to write files for.
+        suffix: Suffix of the files, such as ".png".
 
     Raises:
-        SettingsError: it cannot be done, or a clip or something that is no file would be lost.
+        SettingsError: They cannot be written, or would replace a clip or something that is no file.
     """
     if given is None or not clips:
         return {}
@@ -116,7 +108,7 @@ def places(option: str, given: str | None, clips: Sequence[Path], suffix: str) -
         files = _files(path, given, clips, suffix)
         for file in files:
             _check(file, clips)
-    # Of a folder that is none, a name too long, or ~somebody who is not known.
+    # The name is too long, part of it no folder, or its ~user unknown.
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise SettingsError(f"{option}: {given} cannot be written: {reason}") from error
@@ -127,10 +119,10 @@ def places(option: str, given: str | None, clips: Sequence[Path], suffix: str) -
 
 @contextmanager
 def output_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary file that becomes `path` once it is whole.
+    """Yield a temporary file that becomes `path` if no exception is raised.
 
     Raises:
-        FileError: It cannot be written.
+        FileError: The file cannot be written.
     """
     try:
         with atomic_write(path) as part:
@@ -159,7 +151,7 @@ def _files(path: Path, given: str, clips: Sequence[Path], suffix: str) -> list[P
 
 
 def _names(clips: Sequence[Path], suffix: str) -> list[str]:
-    """A name for each clip. Capitals make none of its own: some disks do not tell them apart."""
+    # Some file systems ignore case.
     stems = {clip.stem.casefold() for clip in clips}
     taken: set[str] = set()
     names = []
@@ -180,13 +172,8 @@ def _check(file: Path, clips: Sequence[Path]) -> None:
         return
     if not stat.S_ISREG(mode):
         raise ValueError(f"{file} is there already and no plain file; take another")
-    if any(_same(clip, file) for clip in clips):
-        raise ValueError(f"{file} is a clip itself and would be lost; take another")
-
-
-def _same(clip: Path, file: Path) -> bool:
-    try:
-        return clip.expanduser().samefile(file)
-    # A clip that is not there is not lost.
-    except (OSError, RuntimeError):
-        return False
+    for clip in clips:
+        # A clip that does not exist cannot be lost.
+        with suppress(OSError, RuntimeError):
+            if clip.expanduser().samefile(file):
+                raise ValueError(f"{file} is a clip itself and would be lost; take another")

@@ -22,21 +22,21 @@ WORDS: Final = {
     Status.NO_PERSON: "no dancer",
     Status.NOT_SURE: "not sure",
 }
-"""What is said where no genre is named."""
+"""Texts for predictions without a genre."""
 
 Picture = NDArray[np.uint8]
 _Colour = tuple[int, int, int]
 
-_GROUND: Final = (11, 10, 16, 214)
+_BACKGROUND: Final = (11, 10, 16, 214)
 _TEXT: Final = (246, 244, 251)
 _QUIET: Final = (196, 191, 212)
 _ACCENT: Final = (255, 138, 212)
 _LINE: Final = (66, 61, 82)
 _FILL: Final = (150, 143, 172)
-# Pillow's own rounding is jagged.
-_SMOOTH: Final = 4
+# Pillow draws jagged corners, so they are drawn larger and scaled down.
+_OVERSAMPLING: Final = 4
 
-# All lengths count in the size of the text.
+# Lengths in multiples of the text size.
 _PAD: Final = 1.1
 _GUTTER: Final = 2.2
 _ROW: Final = 1.6
@@ -46,24 +46,23 @@ _BAR: Final = 5.0
 _PERCENT: Final = 2.7
 _GAP: Final = 0.7
 _LONGEST_NAME: Final = 10.0
-# Pixels: below the first codes take the place of names, below the second there are no letters.
-_READABLE: Final = 9.0
-_LEAST: Final = 4.0
+_READABLE: Final = 9.0  # pixels; below it, codes replace names
+_MIN_EM: Final = 4.0  # pixels; below it, there is no panel
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where in a picture the panel is, in pixels.
+    """Position of the panel in a picture, in pixels.
 
     Attributes:
-        em: size of the text; all else is in proportion.
-        left: of the panel.
-        top: of the panel.
-        width: of the panel.
-        height: of the panel.
-        columns: of genres: one at the side of a wide picture, two along the edge of a tall one.
-        names: of the genres by code.
-        short: whether the names do not fit beside the bars and codes stand for them.
+        em: Size of the text; everything else is in proportion.
+        left: Left edge.
+        top: Top edge.
+        width: Width.
+        height: Height.
+        columns: Columns of genres: one in a wide picture, two in a tall one.
+        names: Genre names by code.
+        short: Whether codes replace the names, which do not fit beside the bars.
     """
 
     em: float
@@ -77,31 +76,28 @@ class Layout:
 
     @property
     def shown(self) -> list[str]:
-        """What stands beside the bars."""
+        """The labels of the bars."""
         return list(self.names if self.short else self.names.values())
 
     @property
     def rows(self) -> int:
-        """How many genres there are in a column."""
+        """Number of genres in a column."""
         return -(-len(self.names) // self.columns)
 
     @property
     def head(self) -> float:
-        """Height of what is above the genres."""
+        """Height of the part above the genres, in pixels."""
         return (4.6 if self.columns == 1 else 2.9) * self.em
 
 
 def lay_out(width: int, height: int, names: Mapping[str, str], joints: Array) -> Layout | None:
-    """Puts the panel where it hides least of the dancer.
+    """Return the panel's layout where it hides least of the dancer, or None if there is no room.
 
     Args:
-        width: of the picture in pixels.
-        height: of the picture in pixels.
-        names: of the genres by code, in the classifier's order.
-        joints: (T, 17, 2) in all frames, normalised to the image; NaN where nobody is seen.
-
-    Returns:
-        None where the picture is too small for any words.
+        width: Width of the picture in pixels.
+        height: Height of the picture in pixels.
+        names: Genre names by code, in the classifier's order.
+        joints: (T, 17, 2) joints in all frames, normalized to the image; NaN without a person.
     """
     wide = width >= 1.2 * height
     columns = 1 if wide else 2
@@ -114,15 +110,15 @@ def lay_out(width: int, height: int, names: Mapping[str, str], joints: Array) ->
         em = min(wanted, (0.42 if wide else 0.94) * width / breadth, 0.94 * height / tall)
         if em >= _READABLE:
             break
-    if em < _LEAST:
+    if em < _MIN_EM:
         return None
     margin = round(0.6 * em)
     panel = (round(em * breadth) if wide else width - 2 * margin, round(em * tall))
     right, bottom = width - margin - panel[0], height - margin - panel[1]
     across = (margin, right) if wide else (margin,)
     corners = [(x, y) for x in across for y in (margin, bottom)]
-    hidden = [_hidden(joints, corner, panel, (width, height)) for corner in corners]
-    return Layout(em, *corners[hidden.index(min(hidden))], *panel, columns, names, short)
+    corner = min(corners, key=lambda each: _hidden(joints, each, panel, (width, height)))
+    return Layout(em, *corner, *panel, columns, names, short)
 
 
 def _name_width(names: Iterable[str]) -> float:
@@ -134,7 +130,7 @@ def _name_width(names: Iterable[str]) -> float:
 def _hidden(
     joints: Array, corner: tuple[int, int], panel: tuple[int, int], size: tuple[int, int]
 ) -> int:
-    """How many joints a panel at `corner` would hide in all frames."""
+    """Return how many joints a panel at `corner` would hide in all frames."""
     start = np.array(corner) / size
     end = (np.array(corner) + panel) / size
     # NaN compares false.
@@ -142,11 +138,11 @@ def _hidden(
 
 
 def draw_panel(layout: Layout, prediction: Prediction) -> Image.Image:
-    """The panel as an RGBA image of the size laid out, see-through between what is written."""
+    """Return the panel as an RGBA image of the layout's size."""
     estimate, em = prediction.estimate, layout.em
     named = estimate.genre is not None
     best = int(estimate.probabilities.argmax()) if estimate.confidence else None
-    panel = _ground(layout.width, layout.height, round(0.7 * em)).copy()
+    panel = _background(layout.width, layout.height, round(0.7 * em)).copy()
     draw = ImageDraw.Draw(panel)
     _draw_head(draw, layout, prediction, best)
     pad, names = _PAD * em, _name_width(layout.shown) * em
@@ -157,19 +153,18 @@ def draw_panel(layout: Layout, prediction: Prediction) -> Image.Image:
         middle = pad + layout.head + (row + 0.5) * _ROW * em
         end = left + room / layout.columns
         start, stop = left + names + _GAP * em, end - (_PERCENT + _GAP) * em
-        likeliest = number == best
-        colour = _TEXT if likeliest else _QUIET
-        _write(draw, (left, middle), name, colour, em, names, bold=likeliest)
+        is_best = number == best
+        colour = _TEXT if is_best else _QUIET
+        _write(draw, (left, middle), name, colour, em, names, bold=is_best)
         bar = (start, middle - 0.3 * em, stop, middle + 0.3 * em)
         draw.rectangle(bar, _LINE)
         percent = "\N{EN DASH}"
         if best is not None:
             probability = float(estimate.probabilities[number])
             percent = f"{probability:.0%}"
-            fill = (_ACCENT if named else _TEXT) if likeliest else _FILL
+            fill = (_ACCENT if named else _TEXT) if is_best else _FILL
             draw.rectangle((*bar[:2], start + probability * (stop - start), bar[3]), fill)
-        font = _font(em, bold=likeliest)
-        draw.text((end, middle), percent, colour, font, anchor="rm")
+        draw.text((end, middle), percent, colour, _font(em, bold=is_best), anchor="rm")
     return panel
 
 
@@ -187,7 +182,7 @@ def _draw_head(
         if best is not None:
             name = list(layout.names.values())[best]
             detail = f"most likely {name}, {estimate.confidence:.0%}"
-    # The width in which there is one column has room for the one or the other.
+    # One column is too narrow for both texts in one line.
     stacked = layout.columns == 1
     first = pad + (1.1 if stacked else 0.95) * em
     size = _HEADLINE * em
@@ -210,12 +205,12 @@ def _write(
     bold: bool = False,
     anchor: str = "lm",
 ) -> None:
-    """Writes beside `place`, smaller or cut off where it is wider than `width`."""
+    """Write a text at `place`; if it is wider than `width`, smaller or cut off."""
     font = _font(em, bold=bold)
     if (needed := font.getlength(text)) > width:
-        # Not so small that it cannot be read, where it can be now, nor out of proportion.
-        least = min(max(em / 2, _READABLE), em)
-        font = _font(max(0.98 * em * width / needed, least), bold=bold)
+        # Still readable, and in proportion to the rest.
+        smallest = min(max(em / 2, _READABLE), em)
+        font = _font(max(0.98 * em * width / needed, smallest), bold=bold)
     if font.getlength(text) > width:
         while text and font.getlength(f"{text}…") > width:
             text = text[:-1]
@@ -231,23 +226,22 @@ def _font(pixels: float, *, bold: bool) -> ImageFont.FreeTypeFont:
 
 
 @cache
-def _ground(width: int, height: int, radius: int) -> Image.Image:
-    large = Image.new("L", (width * _SMOOTH, height * _SMOOTH))
-    corner = (0, 0, large.width - 1, large.height - 1)
-    ImageDraw.Draw(large).rounded_rectangle(corner, radius * _SMOOTH, _GROUND[3])
-    ground = Image.new("RGBA", (width, height), _GROUND)
-    ground.putalpha(large.resize((width, height), Image.Resampling.BOX))
-    return ground
+def _background(width: int, height: int, radius: int) -> Image.Image:
+    large = Image.new("L", (width * _OVERSAMPLING, height * _OVERSAMPLING))
+    box = (0, 0, large.width - 1, large.height - 1)
+    ImageDraw.Draw(large).rounded_rectangle(box, radius * _OVERSAMPLING, _BACKGROUND[3])
+    background = Image.new("RGBA", (width, height), _BACKGROUND)
+    background.putalpha(large.resize((width, height), Image.Resampling.BOX))
+    return background
 
 
-# Blue, green, red. Left and right stay apart in the eyes of people who see two of the primary
-# colours as one.
+# Blue, green, red. People with colour blindness can tell left from right.
 _MIDDLE: Final = (251, 244, 246)
 _LEFT: Final = (60, 170, 255)
 _RIGHT: Final = (250, 190, 40)
 _RIM: Final = (16, 10, 11)
 
-# Joints that pose estimation only guesses are left out, and those it is sure of drawn in full.
+# Visibility: joints below the first are not drawn, those from the second on at full thickness.
 _GUESSED: Final = 0.2
 _SURE: Final = 0.6
 _CHIN: Final = len(JOINTS)
@@ -255,19 +249,19 @@ _NECK: Final = _CHIN + 1
 _SUBPIXEL: Final = 4  # bits
 
 
-def _limbs() -> tuple[tuple[int, int, _Colour], ...]:
-    def joint(name: str) -> int:
-        return JOINTS.index(name)
+def _limbs() -> list[tuple[int, int, _Colour]]:
+    def limb(start: str, end: str, colour: _Colour) -> tuple[int, int, _Colour]:
+        return JOINTS.index(start), JOINTS.index(end), colour
 
     limbs = [(_NECK, _CHIN, _MIDDLE)]
     for part in ("shoulder", "hip"):
-        limbs.append((joint(f"left_{part}"), joint(f"right_{part}"), _MIDDLE))
+        limbs.append(limb(f"left_{part}", f"right_{part}", _MIDDLE))
     for side, colour in (("left", _LEFT), ("right", _RIGHT)):
-        limbs.append((joint(f"{side}_shoulder"), joint(f"{side}_hip"), _MIDDLE))
+        limbs.append(limb(f"{side}_shoulder", f"{side}_hip", _MIDDLE))
         for chain in (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle")):
             for start, end in pairwise(chain):
-                limbs.append((joint(f"{side}_{start}"), joint(f"{side}_{end}"), colour))
-    return tuple(limbs)
+                limbs.append(limb(f"{side}_{start}", f"{side}_{end}", colour))
+    return limbs
 
 
 _LIMBS: Final = _limbs()
@@ -276,38 +270,39 @@ _LIMBS: Final = _limbs()
 class Overlay:
     """Draws on the frames of one clip.
 
-    The panel with the words and bars lies in the corner, or of an upright picture on the edge,
-    that hides least of the dancer in the whole of the clip.
+    The panel keeps its place, where it hides least of the dancer in the whole clip.
 
     Args:
-        width: of the frames in pixels.
-        height: of the frames in pixels.
-        names: of the genres by code, in the classifier's order.
-        marks: (T, 33, 3) of a track: where the dancer is in each frame.
+        width: Width of the frames in pixels.
+        height: Height of the frames in pixels.
+        names: Genre names by code, in the classifier's order.
+        landmarks: (T, 33, 3) landmarks of all frames, normalized to the image.
     """
 
-    def __init__(self, width: int, height: int, names: Mapping[str, str], marks: Array) -> None:
+    def __init__(self, width: int, height: int, names: Mapping[str, str], landmarks: Array) -> None:
         self._size = np.array([width, height], np.float32)
-        joints = marks[:, OF_COCO, :2]
+        joints = landmarks[:, OF_COCO, :2]
         self._layout = lay_out(width, height, names, joints)
         self._thickness = _thickness(self._size, joints)
-        self._said: Prediction | None = None
+        self._shown: Prediction | None = None
 
-    def draw(self, image: Picture, marks: Array, visibility: Array, prediction: Prediction) -> None:
-        """Draws on one frame.
+    def draw(
+        self, image: Picture, landmarks: Array, visibility: Array, prediction: Prediction
+    ) -> None:
+        """Draw on one frame.
 
         Args:
-            image: (H, W, 3) BGR of the size given; is drawn on.
-            marks: (33, 3) normalised to the image as in `Landmarks`, or NaN where nobody is seen.
-            visibility: (33,).
-            prediction: what is said at this moment.
+            image: (H, W, 3) BGR of the size given, drawn on in place.
+            landmarks: (33, 3) normalized to the image, or NaN without a person.
+            visibility: (33,) of the landmarks.
+            prediction: Prediction to show.
         """
-        if np.isfinite(marks).all():
-            self._draw_skeleton(image, marks[OF_COCO, :2], visibility[list(OF_COCO)])
+        if np.isfinite(landmarks).all():
+            self._draw_skeleton(image, landmarks[OF_COCO, :2], visibility[list(OF_COCO)])
         if self._layout is None:
             return
-        if prediction is not self._said:
-            self._said = prediction
+        if prediction is not self._shown:
+            self._shown = prediction
             panel = np.asarray(draw_panel(self._layout, prediction))
             self._panel = np.ascontiguousarray(panel[..., 2::-1])
             self._weight = panel[..., 3].astype(np.float32) / 255
@@ -317,12 +312,12 @@ class Overlay:
         under[:] = cv2.blendLinear(under, self._panel, 1 - self._weight, self._weight)
 
     def _draw_skeleton(self, image: Picture, joints: Array, visibility: Array) -> None:
-        # OpenCV counts in whole numbers, which a joint far outside would not fit.
+        # OpenCV takes integers, which a joint far outside would overflow.
         places = np.clip(joints, -3, 4) * self._size - 0.5
         ears = slice(JOINTS.index("left_ear"), JOINTS.index("right_ear") + 1)
         neck = slice(JOINTS.index("left_shoulder"), JOINTS.index("right_shoulder") + 1)
         throat = places[neck].mean(axis=0)
-        # Half way up to the head: the face stays free.
+        # Halfway up to the head, so that the face stays free.
         chin = (places[ears].mean(axis=0) + throat) / 2
         places = np.vstack([places, chin, throat])
         sure = np.append(visibility, [visibility[ears].max(), visibility[neck].min()])
@@ -346,9 +341,9 @@ class Overlay:
 
 
 def _thickness(size: Array, joints: Array) -> float:
-    """Of limbs in pixels, for a dancer who is so tall in most frames (T, 17, 2)."""
-    seen = joints[np.isfinite(joints).all(axis=(1, 2))]
-    if not len(seen):
+    """Return the thickness of limbs in pixels, from the dancer's median height."""
+    found = joints[np.isfinite(joints).all(axis=(1, 2))]
+    if not len(found):
         return 1.0
-    tall = float(np.median(np.ptp(seen * size, axis=1).max(axis=1)))
-    return min(max(0.012 * tall, 1.5), 0.012 * float(size.max()) + 1)
+    height = float(np.median(np.ptp(found * size, axis=1).max(axis=1)))
+    return min(max(0.012 * height, 1.5), 0.012 * float(size.max()) + 1)

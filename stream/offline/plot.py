@@ -1,10 +1,11 @@
-"""A clip's genres over its time, as a picture on paper's white."""
+"""Plot of a clip's predictions over time."""
 
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -12,90 +13,87 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from dancetype.engine.errors import printable
-from dancetype.engine.recognizer import Prediction
 from dancetype.engine.rolling import Status
 from dancetype.stream.offline.analysis import ClipAnalysis
 from dancetype.stream.offline.overlay import WORDS
 
-# Blue and grey differ in lightness too, so that they stay apart in all eyes and on grey paper.
+# Blue and grey differ in lightness too, for colour-blind readers and grey printers.
 _NAMED: Final = "#1f5fbf"
 _UNNAMED: Final = "#b9bdc6"
 _INK: Final = "#20222a"
 _QUIET: Final = "#5c606b"
 _LINE: Final = "#d5d8df"
-_GROUND: Final = "#f3f4f7"
+_BACKGROUND: Final = "#f3f4f7"
 _BANDS: Final[dict[Status, dict[str, Any]]] = {
     Status.GENRE: {"facecolor": _NAMED, "edgecolor": "white"},
     Status.NOT_SURE: {"facecolor": "#dfe1e7", "edgecolor": "white"},
     Status.WARMING_UP: {"facecolor": "white", "edgecolor": _UNNAMED, "hatch": "..."},
     Status.NO_PERSON: {"facecolor": "white", "edgecolor": _UNNAMED, "hatch": "////"},
 }
-_BOX: Final = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-_LETTERING: Final[dict[Status, tuple[str, dict[str, Any] | None]]] = {
-    Status.GENRE: ("white", None),
-    Status.NOT_SURE: (_INK, None),
-    Status.WARMING_UP: (_INK, _BOX),
-    Status.NO_PERSON: (_INK, _BOX),
+_TEXT_BOX: Final = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+_STYLE: Final[dict[Any, Any]] = {
+    "font.family": "DejaVu Sans",
+    # A file's name may hold dollars.
+    "text.parse_math": False,
+    **{f"axes.spines.{side}": False for side in ("left", "right", "top", "bottom")},
 }
-_CENTRED: Final[dict[str, Any]] = {"ha": "center", "va": "center"}
 
-_KEY: Final = (
+_CAPTION: Final = (
     "How likely each genre is at each moment; a row's full height is 100%. "
     "Blue where a live run would have named it."
 )
 
-_WIDTH: Final = 12.0  # inches
-_LEFT: Final = 1.75  # inches
-_RIGHT: Final = 0.75  # inches
-_ROW: Final = 0.42  # inches
+# Inches.
+_WIDTH: Final = 12.0
+_LEFT: Final = 1.75
+_RIGHT: Final = 0.75
+_ROW: Final = 0.42
+_LETTER: Final = 0.076
+
 _DPI: Final = 150
-_FONT: Final = "DejaVu Sans"
-_FULL: Final = 0.86  # of a row's height
-_LETTER: Final = 0.076  # inches
+_FULL: Final = 0.86  # share of a row's height
 
 
 def make_plot(clip: Path, analysis: ClipAnalysis, names: Mapping[str, str], path: Path) -> None:
-    """Writes a PNG file: a row for each genre, and below what a live run would have said.
+    """Write a PNG file: a row for each genre, and below them what a live run would have named.
 
     The height of a row's area is the probability of the rolling estimate; it is blue while that
-    genre is named. At the right end stands the probability in the clip as a whole.
+    genre is named. At the right end is the probability in the clip as a whole.
 
     Args:
-        clip: the video file, for the title.
+        clip: Video file, for the title.
         analysis: Analysis of this clip.
-        names: of the genres by code, in the classifier's order.
-        path: of the PNG file.
+        names: Genre names by code, in the classifier's order.
+        path: Path of the PNG file.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: The file cannot be written.
     """
-    rows = len(names)
-    height = _ROW * rows + 2.15
+    with mpl.rc_context(_STYLE), warnings.catch_warnings():
+        # The font lacks some letters and shows boxes for them.
+        warnings.simplefilter("ignore")
+        _draw(clip, analysis, names).savefig(path, format="png")
+
+
+def _draw(clip: Path, analysis: ClipAnalysis, names: Mapping[str, str]) -> Figure:
+    height = _ROW * len(names) + 2.15
     figure = Figure(figsize=(_WIDTH, height), dpi=_DPI, facecolor="white")
     FigureCanvasAgg(figure)
     longest = max(map(len, names.values()))
     left, right = max(_LEFT, 0.3 + 0.1 * longest) / _WIDTH, 1 - _RIGHT / _WIDTH
-    upper = figure.add_axes((left, 1.25 / height, right - left, _ROW * rows / height))
+    upper = figure.add_axes((left, 1.25 / height, right - left, _ROW * len(names) / height))
     lower = figure.add_axes((left, 0.62 / height, right - left, 0.38 / height))
     ends = _ends(analysis)
     _draw_rows(upper, analysis, names, ends)
-    _draw_band(lower, analysis.predictions, names, ends)
+    _draw_band(lower, analysis, names, ends)
     for axes in (upper, lower):
         axes.set_xlim(ends[0], ends[-1])
-        for spine in axes.spines.values():
-            spine.set_visible(False)
-        for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
-            label.set_fontfamily(_FONT)
+        axes.set_yticks([])
     start = 0.25 / _WIDTH
-    font: dict[str, Any] = {"family": _FONT, "va": "center"}
-    # A file's name may hold dollars.
-    title = {**font, "fontsize": 14, "fontweight": "bold", "color": _INK, "parse_math": False}
+    title: dict[str, Any] = {"fontsize": 14, "fontweight": "bold", "color": _INK, "va": "center"}
     figure.text(start, 1 - 0.3 / height, _title(clip, analysis, names), **title)
-    figure.text(start, 1 - 0.58 / height, _KEY, fontsize=9, color=_QUIET, **font)
-    with warnings.catch_warnings():
-        # The font has not all letters that there are; boxes stand for them.
-        warnings.simplefilter("ignore")
-        figure.savefig(path, format="png")
+    figure.text(start, 1 - 0.58 / height, _CAPTION, fontsize=9, color=_QUIET, va="center")
+    return figure
 
 
 def _title(clip: Path, analysis: ClipAnalysis, names: Mapping[str, str]) -> str:
@@ -107,7 +105,7 @@ def _title(clip: Path, analysis: ClipAnalysis, names: Mapping[str, str]) -> str:
 
 
 def _ends(analysis: ClipAnalysis) -> NDArray[np.float64]:
-    """When each prediction was made, and the end of the clip (P + 1,)."""
+    """Return the time of each prediction, and the end of the clip (P + 1,)."""
     end = max(analysis.track.seconds, float(analysis.track.times[-1]) + 1e-3)
     return np.array([*(prediction.window_end for prediction in analysis.predictions), end])
 
@@ -115,75 +113,61 @@ def _ends(analysis: ClipAnalysis) -> NDArray[np.float64]:
 def _draw_rows(
     axes: Axes, analysis: ClipAnalysis, names: Mapping[str, str], ends: NDArray[np.float64]
 ) -> None:
+    result = analysis.result
     estimates = [prediction.estimate for prediction in analysis.predictions]
     known = np.array([estimate.confidence > 0 for estimate in estimates])
     values = np.array([estimate.probabilities for estimate in estimates])
+    beside = axes.get_yaxis_transform()
     for row, (code, name) in enumerate(names.items()):
-        floor = len(names) - 1.0 - row
+        bottom = len(names) - 1.0 - row
         named = np.array([estimate.genre == code for estimate in estimates])
-        axes.axhspan(floor, floor + _FULL, color=_GROUND, linewidth=0, zorder=0)
+        axes.axhspan(bottom, bottom + _FULL, color=_BACKGROUND, linewidth=0, zorder=0)
         for colour, shown in ((_UNNAMED, known & ~named), (_NAMED, known & named)):
-            tops = floor + _FULL * np.where(shown, values[:, row], 0)
+            tops = bottom + _FULL * np.where(shown, values[:, row], 0)
             # A value holds until the next, the last one until the end.
             tops = np.append(tops, tops[-1])
-            axes.fill_between(ends, floor, tops, step="post", color=colour, linewidth=0)
-        best = code == analysis.result.genre
-        weight, colour = ("bold", _NAMED) if best else ("normal", _INK)
-        font: dict[str, Any] = {
-            "family": _FONT,
-            "fontweight": weight,
-            "va": "center",
-            "parse_math": False,
-        }
-        place = axes.get_yaxis_transform()
-        middle = floor + _FULL / 2
-        axes.text(-0.012, middle, name, transform=place, ha="right", color=colour, **font)
-        if analysis.result.genre is not None:
-            percent = f"{analysis.result.probabilities[row]:.0%}"
-            axes.text(1.008, middle, percent, transform=place, ha="left", color=colour, **font)
+            axes.fill_between(ends, bottom, tops, step="post", color=colour, linewidth=0)
+        font: dict[str, Any] = {"color": _INK, "va": "center", "transform": beside}
+        if code == result.genre:
+            font |= {"color": _NAMED, "fontweight": "bold"}
+        middle = bottom + _FULL / 2
+        axes.text(-0.012, middle, name, ha="right", **font)
+        if result.genre is not None:
+            axes.text(1.008, middle, f"{result.probabilities[row]:.0%}", ha="left", **font)
     axes.set_ylim(-0.05, len(names))
-    axes.set_yticks([])
     axes.tick_params(axis="x", length=0, labelbottom=False)
     axes.grid(axis="x", color=_LINE, linewidth=0.8)
     axes.set_axisbelow(True)
-    if analysis.result.genre is not None:
-        axes.text(
-            1.008, 1.0, "clip", transform=axes.transAxes, color=_QUIET, family=_FONT, fontsize=9
-        )
+    if result.genre is not None:
+        axes.text(1.008, 1.0, "clip", transform=axes.transAxes, color=_QUIET, fontsize=9)
 
 
 def _draw_band(
-    axes: Axes,
-    predictions: tuple[Prediction, ...],
-    names: Mapping[str, str],
-    ends: NDArray[np.float64],
+    axes: Axes, analysis: ClipAnalysis, names: Mapping[str, str], ends: NDArray[np.float64]
 ) -> None:
-    inches = axes.get_position().width * _WIDTH
-    estimates = [prediction.estimate for prediction in predictions]
-    words = [names[each.genre] if each.genre else WORDS[each.status] for each in estimates]
-    starts = [n for n in range(len(words)) if n == 0 or words[n] != words[n - 1]]
+    inches_per_second = axes.get_position().width * _WIDTH / (ends[-1] - ends[0])
+    estimates = [prediction.estimate for prediction in analysis.predictions]
+    texts = [names[each.genre] if each.genre else WORDS[each.status] for each in estimates]
+    starts = [n for n in range(len(texts)) if n == 0 or texts[n] != texts[n - 1]]
     spans: dict[Status, list[tuple[float, float]]] = {status: [] for status in Status}
-    for start, stop in zip(starts, [*starts[1:], len(words)], strict=True):
+    for start, stop in zip(starts, [*starts[1:], len(texts)], strict=True):
         status, first, length = estimates[start].status, ends[start], ends[stop] - ends[start]
         spans[status].append((first, length))
-        if len(words[start]) * _LETTER < length / (ends[-1] - ends[0]) * inches:
-            colour, box = _LETTERING[status]
-            font: dict[str, Any] = {"family": _FONT, "fontsize": 9, "parse_math": False}
-            middle = first + length / 2
-            axes.text(middle, 0.48, words[start], color=colour, bbox=box, **_CENTRED, **font)
+        if len(texts[start]) * _LETTER < length * inches_per_second:
+            axes.text(
+                first + length / 2,
+                0.48,
+                texts[start],
+                ha="center",
+                va="center",
+                color="white" if status is Status.GENRE else _INK,
+                bbox=_TEXT_BOX if "hatch" in _BANDS[status] else None,
+                fontsize=9,
+            )
     for status, found in spans.items():
         axes.broken_barh(found, (0, 1), linewidth=1, **_BANDS[status])
-    axes.text(
-        -0.012,
-        0.48,
-        "said",
-        transform=axes.get_yaxis_transform(),
-        ha="right",
-        va="center",
-        color=_QUIET,
-        family=_FONT,
-    )
+    label: dict[str, Any] = {"ha": "right", "va": "center", "color": _QUIET}
+    axes.text(-0.012, 0.48, "said", transform=axes.get_yaxis_transform(), **label)
     axes.set_ylim(0, 1)
-    axes.set_yticks([])
     axes.tick_params(axis="x", colors=_QUIET)
-    axes.set_xlabel("seconds", color=_QUIET, family=_FONT)
+    axes.set_xlabel("seconds", color=_QUIET)

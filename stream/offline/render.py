@@ -1,5 +1,6 @@
 """Annotated copy of a clip, with the dancer's skeleton and the predictions drawn on it."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from fractions import Fraction
@@ -22,37 +23,33 @@ from dancetype.stream.offline.overlay import Overlay, Picture
 _SoundPacket: TypeAlias = "av.Packet[av.AudioStream]"
 _Codec = Literal["libx264", "mpeg4"]
 
-# Of each codec what makes it quick and good to look at; the second where FFmpeg has no other.
+# Codecs in the order of preference, with options for speed and quality.
 _CODECS: Final[dict[_Codec, dict[str, str]]] = {
     "libx264": {"preset": "superfast", "crf": "21"},
     "mpeg4": {"qmin": "2", "qmax": "6"},
 }
-# All usual frame rates in whole numbers, or within a hundredth of a millisecond; MPEG-4 knows none
-# much finer.
+# Holds all usual frame rates to within 0.01 ms; MPEG-4 allows no much finer one.
 _TICK: Final = Fraction(1, 60_000)
 
 
 class Original:
-    """What a copy takes over from a clip as it lies in the file.
-
-    Args:
-        clip: a video file.
+    """The parts of a clip that an annotated copy takes over as they are.
 
     Attributes:
-        sound: its sound, if there is any.
-        colours: primaries and transfer of its colours, as FFmpeg numbers them; 2 is unknown.
+        sound: Audio stream, if there is one.
+        colours: Primaries and transfer of the colours, as FFmpeg numbers them; 2 is unknown.
     """
 
     def __init__(self, clip: Path) -> None:
         self.sound: av.AudioStream | None = None
-        self.colours = (2, 2)
+        self.colours = 2, 2
         self._container: InputContainer | None = None
         self._start = Fraction(0)
         try:
             # An absolute path is never taken for one of FFmpeg's protocols, such as `concat:`.
-            whole = str(clip.expanduser().resolve())
-            self._container = av.open(whole, metadata_errors="ignore")
-        # OpenCV reads it, or nobody would want a copy; this much is to be had without.
+            path = str(clip.expanduser().resolve())
+            self._container = av.open(path, metadata_errors="ignore")
+        # OpenCV can read its images, so a copy without the rest is possible.
         except (av.FFmpegError, OSError):
             return
         self.sound = next(iter(self._container.streams.audio), None)
@@ -62,8 +59,8 @@ class Original:
             if video.start_time and video.time_base:
                 self._start = video.start_time * video.time_base
 
-    def heard(self) -> Iterator[tuple[float, _SoundPacket]]:
-        """Packets of the sound, each with its time in seconds from the first frame on."""
+    def packets(self) -> Iterator[tuple[float, _SoundPacket]]:
+        """Yield the packets of the sound, each with its time in seconds since the first frame."""
         if self._container is None or self.sound is None:
             return
         try:
@@ -74,32 +71,32 @@ class Original:
                 packet.pts -= shift
                 packet.dts -= shift
                 yield float(packet.dts * packet.time_base), packet
-        # What comes before the damage is kept, as of the video.
+        # As with the images, everything before the damage is kept.
         except av.FFmpegError:
             return
 
     def close(self) -> None:
-        """Closes the file."""
+        """Close the file."""
         if self._container is not None:
             self._container.close()
 
 
 class VideoWriter:
-    """MP4 file that is being written; a context manager.
+    """An MP4 file that is written frame by frame; a context manager.
 
     Args:
-        path: of the file.
-        width: of the frames in pixels; where it is odd, one more is written.
-        height: of the frames in pixels, likewise.
-        rate: about so many frames a second.
-        original: gives the sound, which is copied where MP4 holds such, and the kind of colours.
-        threads: to encode with; as many as there are cores where 0.
+        path: Path of the file.
+        width: Width of the frames in pixels; an odd one is padded.
+        height: Height of the frames in pixels; an odd one is padded.
+        rate: Approximate number of frames per second.
+        original: Source of the sound, which is copied if MP4 holds its codec, and of the colours.
+        threads: Threads that encode; one per core if 0.
 
     Attributes:
-        left_out: codec of the sound, where MP4 does not hold it.
+        left_out: Codec of the sound, if MP4 does not hold it.
 
     Raises:
-        OSError: the file cannot be written.
+        OSError: The file cannot be written.
     """
 
     def __init__(
@@ -110,7 +107,7 @@ class VideoWriter:
         *,
         rate: float,
         original: Original,
-        threads: int = 0,
+        threads: int,
     ) -> None:
         self._stack = ExitStack()
         with _as_os_errors():
@@ -128,33 +125,33 @@ class VideoWriter:
         context.color_primaries, context.color_trc = original.colours
         self._reformatter = VideoReformatter()
         self.left_out: str | None = None
-        self._sound = original.heard()
-        self._copied: av.AudioStream | None = None
+        self._packets: Iterator[tuple[float, _SoundPacket]] = iter(())
         if original.sound is not None:
             if _mp4_holds(original.sound):
-                self._copied = self._container.add_stream_from_template(original.sound)
+                self._sound = self._container.add_stream_from_template(original.sound)
+                self._packets = original.packets()
             else:
                 self.left_out = original.sound.codec_context.name
-        self._heard = self._next_heard()
+        self._next_packet = next(self._packets, None)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Closes the file, which is whole only after `finish`."""
+        """Close the file, which is complete only after `finish`."""
         with _as_os_errors():
             self._stack.close()
 
     def write(self, image: Picture, time: float, duration: float) -> None:
-        """Writes a frame.
+        """Write a frame.
 
         Args:
             image: (H, W, 3) BGR of the size given.
-            time: seconds, rising.
-            duration: for which it is shown, in seconds.
+            time: Seconds since the first frame, rising.
+            duration: Seconds for which it is shown.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: The frame cannot be written.
         """
         picture = av.VideoFrame.from_numpy_buffer(_even(image), format="bgr24")
         frame = self._reformatter.reformat(
@@ -163,28 +160,25 @@ class VideoWriter:
         frame.pts, frame.time_base = round(time / _TICK), _TICK
         frame.duration = round((time + duration) / _TICK) - frame.pts
         with _as_os_errors():
-            self._hear(time)
+            self._copy_sound(until=time)
             self._container.mux(self._stream.encode(frame))
 
     def finish(self) -> None:
-        """Writes what is left.
+        """Write what is still buffered.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: It cannot be written.
         """
         with _as_os_errors():
             self._container.mux(self._stream.encode())
-            self._hear(float("inf"))
+            self._copy_sound(until=math.inf)
 
-    def _hear(self, time: float) -> None:
-        """Copies the sound up to `time`."""
-        while self._copied and self._heard and self._heard[0] <= time:
-            self._heard[1].stream = self._copied
-            self._container.mux(self._heard[1])
-            self._heard = self._next_heard()
-
-    def _next_heard(self) -> tuple[float, _SoundPacket] | None:
-        return None if self._copied is None else next(self._sound, None)
+    def _copy_sound(self, *, until: float) -> None:
+        while self._next_packet and self._next_packet[0] <= until:
+            packet = self._next_packet[1]
+            packet.stream = self._sound
+            self._container.mux(packet)
+            self._next_packet = next(self._packets, None)
 
 
 def render_overlay(
@@ -193,10 +187,10 @@ def render_overlay(
     names: Mapping[str, str],
     path: Path,
     *,
-    on_frame: Callable[[int], None],
+    on_frame: Callable[[int, int], None],
     threads: int = 0,
 ) -> str | None:
-    """Write an MP4 file of the frames analysed, annotated, at their times, with the clip's sound.
+    """Write an annotated copy of a clip: the analyzed frames, at their times, and the sound.
 
     Each frame shows what a live run would have predicted by then.
 
@@ -205,7 +199,7 @@ def render_overlay(
         analysis: Analysis of this clip.
         names: Genre names by code, in the classifier's order.
         path: Path of the MP4 file.
-        on_frame: Called with the number of frames done.
+        on_frame: Called with the number of frames done and the total.
         threads: Threads that encode; one per core if 0.
 
     Returns:
@@ -222,7 +216,7 @@ def render_overlay(
         video = stack.enter_context(Video(clip, fps=analysis.fps))
         original = stack.enter_context(closing(Original(clip)))
         writer: VideoWriter | None = None
-        # A damaged file may give more frames one time than another.
+        # A damaged file may give fewer frames this time.
         for row, (_, frame) in zip(range(len(track.times)), video, strict=False):
             image = np.ascontiguousarray(frame)
             if writer is None:
@@ -232,13 +226,13 @@ def render_overlay(
                     VideoWriter(path, width, height, rate=rate, original=original, threads=threads)
                 )
                 overlay = Overlay(width, height, names, track.image)
-            # In some files frames change their size.
+            # Some files change the size of their frames midway.
             if image.shape[:2] != (height, width):
                 image = cv2.resize(image, (width, height)).astype(np.uint8, copy=False)
             prediction = analysis.predictions[current[row]]
             overlay.draw(image, track.image[row], track.visibility[row], prediction)
             writer.write(image, float(track.times[row]), float(durations[row]))
-            on_frame(row + 1)
+            on_frame(row + 1, len(track.times))
         if writer is None:
             return None
         writer.finish()
@@ -246,13 +240,13 @@ def render_overlay(
 
 
 def _durations(times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how long each frame is shown; the last for the median of the others."""
+    """Return how long each frame is shown; the last one for the median of the others."""
     steps = np.diff(times)
     return np.append(steps, np.median(steps) if len(steps) else 1 / 30)
 
 
 def _even(image: Picture) -> Picture:
-    """H.264 halves the colours' width and height."""
+    """Pad an image to an even width and height, since H.264 halves both for colours."""
     height, width = image.shape[:2]
     if height % 2 == width % 2 == 0:
         return image
@@ -261,7 +255,7 @@ def _even(image: Picture) -> Picture:
 
 
 def _mp4_holds(sound: av.AudioStream) -> bool:
-    """Tried out, since it depends on more than the codec: of MP3 not all sample rates will do."""
+    # It depends on more than the codec: MP4 takes only some sample rates of MP3.
     try:
         with av.open(BytesIO(), "w", format="mp4") as container:
             container.add_stream_from_template(sound)

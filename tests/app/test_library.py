@@ -10,7 +10,7 @@ from queue import Queue
 import pytest
 
 import dancetype
-from dancetype.engine.errors import AssetError, Fault, ModelError, SourceError
+from dancetype.engine.errors import AssetError, Fault, FileError, ModelError, SourceError
 from dancetype.engine.rolling import Status
 from dancetype.library import _put_newest
 from dancetype.stream.pipeline import Event
@@ -133,7 +133,7 @@ def test_a_dance_in_a_file_has_a_genre(sample_clip: Path, pose_model: Path) -> N
 
 
 def test_a_file_that_is_not_there_cannot_be_classified(pose_model: Path) -> None:
-    with pytest.raises(SourceError, match="no such file"):
+    with pytest.raises(FileError, match="no such file"):
         dancetype.classify("/nowhere.mp4")
 
 

@@ -1,6 +1,6 @@
 from typing import Any
 
-from benchmarks.fleet import page_values, per_second
+from benchmarks.fleet import LOAD, PLANNED, SATURATING, per_second
 from benchmarks.pages import render
 
 COST = {
@@ -14,8 +14,10 @@ COST = {
 
 
 def page(*saturated: dict[str, Any]) -> str:
-    results = {"conditions": "a machine", "saturated": saturated, "cost": COST}
-    return render("fleet", page_values(results))
+    plan = {"cameras": SATURATING, "planned": PLANNED, "load": LOAD}
+    return render(
+        "fleet", {"conditions": "a machine", **plan, "saturated": saturated, "cost": COST}
+    )
 
 
 def test_rates_are_by_the_second() -> None:

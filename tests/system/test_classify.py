@@ -151,7 +151,7 @@ def test_an_interrupted_film_ends_at_once_and_leaves_no_half_file(
     (tmp_path / "out").mkdir()
     words = (short, short.parent, "--video-out", tmp_path / "out")
     with at_a_terminal(*words, results=tmp_path / "results") as terminal:
-        terminal.read_until("filming")
+        terminal.read_until("rendering")
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.process.wait(10) == 130
         terminal.read_until(None)
@@ -182,7 +182,7 @@ def test_of_a_process_that_is_killed_only_the_clip_it_looked_at_is_lost(
     out.mkdir()
     words = (three, "--jobs", "2", "--json", "--video-out", out)
     with at_a_terminal(*words, results=tmp_path / "results") as terminal:
-        terminal.read_until("filming")
+        terminal.read_until("rendering")
         lookers(terminal.process)[0].kill()
         terminal.read_until(None)
         assert terminal.process.wait(30) == 1
@@ -201,7 +201,7 @@ def test_an_interrupt_ends_all_that_look_at_clips_and_leaves_no_half_film(
     out.mkdir()
     words = (three, "--jobs", "2", "--video-out", out)
     with at_a_terminal(*words, results=tmp_path / "results") as terminal:
-        terminal.read_until("filming")
+        terminal.read_until("rendering")
         working = lookers(terminal.process)
         assert len(working) == 2
         terminal.process.send_signal(signal.SIGINT)

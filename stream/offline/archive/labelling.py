@@ -5,7 +5,7 @@ import os
 import pickle
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dancetype.engine.errors import ExpectedError, WorkerError, printable
-from dancetype.engine.workers import OpenWorker, Work
+from dancetype.engine.workers import OpenWorker, Work, limit_native_threads
 from dancetype.stream.offline.clip_job import Task
 from dancetype.stream.offline.files import find_clips
 from dancetype.stream.offline.results import Result
@@ -22,8 +22,6 @@ from dancetype.stream.ray_cluster import NOT_INSTALLED
 _ATTEMPTS: Final = 2
 # The next task waits at a core while the result of the last one is fetched.
 _TASKS_PER_CORE: Final = 2
-# OpenCV starts a thread per core unless told otherwise, and each core has its own task.
-_SINGLE_THREADED: Final = ("OMP_NUM_THREADS", "OPENCV_FFMPEG_THREADS", "OPENCV_FOR_THREADS_NUM")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +53,12 @@ def survey(folder: Path) -> Archive:
             continue
         inner = clip.file.relative_to(root)
         name = os.fsencode(inner).decode(errors="backslashreplace")
-        try:
-            stat = clip.file.stat()
-        # A file deleted since, or a dangling link: opening it will report the error.
-        except OSError:
-            size, modified = None, None
-        else:
-            size, modified = stat.st_size, stat.st_mtime_ns
         files[name] = inner
-        stamps[name] = {"file": name, "bytes": size, "modified_ns": modified}
+        stamps[name] = {"file": name, "bytes": None, "modified_ns": None}
+        # A file deleted since, or a dangling link: opening it will report the error.
+        with suppress(OSError):
+            stat = clip.file.stat()
+            stamps[name] |= {"bytes": stat.st_size, "modified_ns": stat.st_mtime_ns}
     return Archive(root, files, stamps, tuple(faults))
 
 
@@ -142,8 +137,7 @@ def label_clip(root: Path, file: Path, opener: bytes) -> Result:
 
 @cache
 def _loaded(opener: bytes) -> Work:
-    for name in _SINGLE_THREADED:
-        os.environ.setdefault(name, "1")
+    limit_native_threads()
     models = ExitStack()
     atexit.register(models.close)
     work: Work = models.enter_context(pickle.loads(opener)())

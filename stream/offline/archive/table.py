@@ -3,6 +3,7 @@
 import fcntl
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -16,7 +17,7 @@ from dancetype.stream.offline.files import output_file
 from dancetype.stream.offline.results import Result
 
 Row = dict[str, Any]
-"""What is known of one clip, by column."""
+"""Values of one clip by column."""
 
 _BEFORE: Final = (
     ("file", pa.string()),
@@ -39,17 +40,17 @@ _AFTER: Final = (
 
 
 def schema(genres: Iterable[str]) -> Any:
-    """Of a table whose model knows these genres, by code; each has a column of probabilities."""
+    """Return the schema of a table, with a column of probabilities for each genre code."""
     return pa.schema([*_BEFORE, *((code, pa.float32()) for code in genres), *_AFTER])
 
 
 def row_of(result: Result, genres: Mapping[str, str], same: Row) -> Row:
-    """A clip's row.
+    """Return a clip's row.
 
     Args:
-        result: what is said of it.
-        genres: names by code, in the classifier's order.
-        same: columns that do not depend on the result, such as `file`.
+        result: Result of the clip.
+        genres: Genre names by code, in the classifier's order.
+        same: Columns that do not depend on the result, such as `file`.
     """
     probabilities = result.get("probabilities", {})
     genre = result.get("genre")
@@ -65,7 +66,7 @@ def row_of(result: Result, genres: Mapping[str, str], same: Row) -> Row:
 
 
 def _status(result: Result) -> str:
-    """What a live run would say of the clip's probabilities."""
+    """Return the status that a live run would report for the clip's probabilities."""
     if "error" in result:
         return "error"
     if result["genre"] is None:
@@ -76,10 +77,10 @@ def _status(result: Result) -> str:
 
 
 def read_table(path: Path) -> list[Row]:
-    """Rows of a table; none where it is not there.
+    """Return the rows of a table, or none if it does not exist.
 
     Raises:
-        FileError: something else has that name.
+        FileError: The file is something else.
     """
     if not path.exists():
         return []
@@ -93,20 +94,19 @@ def read_table(path: Path) -> list[Row]:
 
 
 class Ledger:
-    """Rows of a table: those of an earlier run, and each new one from the moment it is there.
+    """Rows of a table: those of an earlier run, and each new one as soon as it is added.
 
-    New rows go to a file beside the table, a JSON text a line, until all are there. Entered and
-    left; meanwhile nobody else can do the same.
+    Until the table is written, new rows are kept in a file beside it, as JSON lines. A context
+    manager, which locks the table.
 
     Args:
-        out: the table, which may be there from an earlier run.
+        out: Table to write, which may exist from an earlier run.
 
     Attributes:
-        rows: by `file`; of a file that was labelled twice the later.
+        rows: Rows by `file`, the latest one if a file was labelled twice.
 
     Raises:
-        FileError: it cannot be written, or somebody else is writing it.
-        FileError: something else has that name.
+        FileError: The table cannot be written, is no such table, or another process writes it.
     """
 
     def __init__(self, out: Path) -> None:
@@ -123,24 +123,23 @@ class Ledger:
             self._file.close()
             raise FileError(f"{out}: another dancetype label is writing it") from error
         self._file.seek(0)
-        self.rows: dict[str, Row] = {
-            row["file"]: row for row in (*read_table(out), *_rows(self._file))
-        }
-        # Ends a line that a crash has cut short.
+        rows = (*read_table(out), *_complete_rows(self._file))
+        self.rows: dict[str, Row] = {row["file"]: row for row in rows}
+        # End a line that a crash has cut short.
         self._file.write(b"\n")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Lets others at it."""
+        """Release the lock."""
         self._file.close()
 
     def keep(self, row: Row) -> None:
-        """Takes a row.
+        """Keep a row, even if the process crashes later.
 
         Raises:
-            FileError: it cannot be written.
+            FileError: The row cannot be written.
         """
         try:
             self._file.write(json.dumps(row).encode() + b"\n")
@@ -150,14 +149,14 @@ class Ledger:
         self.rows[row["file"]] = row
 
     def finish(self, files: Iterable[str], genres: Iterable[str]) -> None:
-        """Writes the table.
+        """Write the table.
 
         Args:
-            files: that it is to have rows of, in this order.
-            genres: of the model, by code.
+            files: Files that it has rows of, in this order.
+            genres: Genre codes of the model.
 
         Raises:
-            FileError: it cannot be written.
+            FileError: The table cannot be written.
         """
         table = pa.Table.from_pylist([self.rows[file] for file in files], schema(genres))
         with output_file(self._out) as part:
@@ -165,14 +164,11 @@ class Ledger:
         self._path.unlink(missing_ok=True)
 
 
-def _rows(lines: Iterable[bytes]) -> Iterator[Row]:
+def _complete_rows(lines: Iterable[bytes]) -> Iterator[Row]:
     for line in lines:
-        try:
-            row = json.loads(line)
         # The last line before a crash may be cut short.
-        except ValueError:
-            continue
-        yield row
+        with suppress(ValueError):
+            yield json.loads(line)
 
 
 def is_done(row: Row | None, stamp: Row, *, retry_errors: bool) -> bool:

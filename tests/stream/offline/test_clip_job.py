@@ -42,7 +42,7 @@ def test_each_clip_is_looked_at_afresh_the_first_like_all_others(make_video: Mak
     first = work(Task(clip), told.append)
     assert (work(Task(clip), told.append), first["frames"]) == (first, 2)
     assert estimator.calls == ["reset", "look", "look"] * 2
-    assert told[0] == FrameProgress("looking", 1, 4)
+    assert told[0] == FrameProgress("analyzing", 1, 4)
 
 
 def test_what_cannot_be_read_or_written_is_an_error_of_that_clip(
@@ -53,6 +53,6 @@ def test_what_cannot_be_read_or_written_is_an_error_of_that_clip(
     )
     gone = work(Task(tmp_path / "gone.mp4"), lambda note: None)
     assert (set(gone), gone["error"]) == ({"file", "error"}, f"{tmp_path}/gone.mp4: no such file")
-    nowhere = work(Task(make_video(), film=tmp_path / "no" / "film.mp4"), lambda note: None)
+    nowhere = work(Task(make_video(), video=tmp_path / "no" / "film.mp4"), lambda note: None)
     assert (nowhere["frames"], "video" in nowhere) == (10, False)
     assert "film.mp4: cannot be written: No such file" in nowhere["error"]

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from dancetype.engine.errors import FileError, SettingsError
-from dancetype.stream.offline.files import Clip, find_clips, output_file, places
+from dancetype.stream.offline.files import Clip, find_clips, output_file, output_paths
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def placed(given: str | None, *clips: str, suffix: str = ".mp4") -> list[str]:
-    wanted = places("--video-out", given, [Path(clip) for clip in clips], suffix)
+    wanted = output_paths("--video-out", given, [Path(clip) for clip in clips], suffix)
     assert list(wanted) == [Path(clip) for clip in clips] or given is None
     return [str(file) for file in wanted.values()]
 

@@ -67,7 +67,7 @@ def write_clip(
 
 def filmed(clip: Path, out: Path, *, analysis: ClipAnalysis | None = None) -> str | None:
     analysis = analysis or analysis_of(clip)
-    return render_overlay(clip, analysis, GENRES, out, on_frame=lambda done: None)
+    return render_overlay(clip, analysis, GENRES, out, on_frame=lambda done, total: None)
 
 
 def analysis_of(clip: Path) -> ClipAnalysis:
@@ -115,7 +115,13 @@ def test_a_film_has_the_frames_of_its_clip_at_their_times(tmp_path: Path) -> Non
     times = np.cumsum([0, *(0.01, 0.07) * 12, 0.005]).round(3)
     clip = write_clip(tmp_path / "clip.mkv", times)
     done: list[int] = []
-    render_overlay(clip, analysis_of(clip), GENRES, tmp_path / "out.mp4", on_frame=done.append)
+    render_overlay(
+        clip,
+        analysis_of(clip),
+        GENRES,
+        tmp_path / "out.mp4",
+        on_frame=lambda number, total: done.append(number),
+    )
     frames = frames_of(tmp_path / "out.mp4")
     assert [time for time, _ in frames] == pytest.approx(times.tolist(), abs=1e-3)
     assert done == list(range(1, len(times) + 1))
@@ -233,7 +239,7 @@ def test_a_disk_that_is_full_is_told_in_one_line_and_nothing_is_left(tmp_path: P
 
 
 def test_a_film_that_is_interrupted_leaves_nothing(make_video: MakeVideo, tmp_path: Path) -> None:
-    def interrupt(done: int) -> None:
+    def interrupt(done: int, total: int) -> None:
         if done == 5:
             raise KeyboardInterrupt
 
