@@ -92,14 +92,6 @@ def _render(words: Sequence[str]) -> int:
     return 0
 
 
-def _accuracy(words: Sequence[str]) -> int:
-    """Run the package that has options, results and templates of its own."""
-    package = cast(Any, importlib.import_module("benchmarks.accuracy"))
-    if not hasattr(package, "main"):
-        package = cast(Any, importlib.import_module("benchmarks.accuracy.__main__"))
-    return package.main(list(words)) or 0
-
-
 def main(words: Sequence[str]) -> int:
     """Run the benchmark that the first word names; return the exit code."""
     name, *options = words or [""]
@@ -111,12 +103,10 @@ def main(words: Sequence[str]) -> int:
     try:
         if name == "render":
             return _render(options)
-        if name == "accuracy":
-            return _accuracy(options)
         return _run(name, options)
     except (ExpectedError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+        return getattr(error, "exit_code", 1)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ import psutil
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dancetype.engine.errors import ExpectedError
+from dancetype.engine.files import atomic_write
 
 ROOT: Final = Path(__file__).parents[1]
 DOCS: Final = ROOT / "docs"
@@ -30,7 +31,8 @@ _VECTORS: Final = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "as
 def save(results: Results, file: Path) -> Results:
     """Write results as JSON, and return them as they are read back."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(results, default=_plain, indent=1) + "\n", encoding="utf-8")
+    with atomic_write(file) as part:
+        part.write_text(json.dumps(results, default=_plain, indent=1) + "\n", encoding="utf-8")
     return load(file)
 
 
@@ -69,8 +71,8 @@ def cell(text: str) -> str:
     return " ".join(text.split()).replace("|", r"\|")
 
 
-def render(template: str, results: Results) -> str:
-    """Fill a template of `benchmarks/templates` with results."""
+def render(template: str, results: Results, **filters: Callable[..., Any]) -> str:
+    """Fill a template of `benchmarks/templates` with results; `filters` are additional ones."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).with_name("templates")),
         undefined=StrictUndefined,
@@ -78,7 +80,7 @@ def render(template: str, results: Results) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        number=number, share=share, percentile=percentile, mean=np.mean, cell=cell
+        filters, number=number, share=share, percentile=percentile, mean=np.mean, cell=cell
     )
     return environment.get_template(f"{template}.md.j2").render(results)
 

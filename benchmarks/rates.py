@@ -12,14 +12,14 @@ from typing import Final
 
 from benchmarks.accuracy.models import live_classifier
 from benchmarks.accuracy.place import OTHER, Place
-from benchmarks.accuracy.robustness import EVERY, ORDINARY, Filmed, filmed, point
+from benchmarks.accuracy.robustness import EVERY, ORDINARY, CameraClip, point, simulate_clips
 from dancetype.engine.media.sampler import FrameSampler
 
 RATES: Final = (30.0, 20.0, 15.0, 10.0)
 HOP: Final = 0.5
 
 
-def thinned(clip: Filmed, fps: float) -> Filmed:
+def thinned(clip: CameraClip, fps: float) -> CameraClip:
     """Return what is left of a clip at so many frames a second."""
     thinning = FrameSampler(fps)
     kept = [thinning.wants(float(time)) for time in clip.times]
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
     asked = dict.fromkeys(RATES, 0)
     for way in OTHER:
         classifier = live_classifier(place, way)
-        clips = filmed(place.unseen(way)[::EVERY], ORDINARY)
+        clips = simulate_clips(place.unseen(way)[::EVERY], ORDINARY)
         for fps in RATES:
             found = point(classifier, [thinned(clip, fps) for clip in clips], hop=HOP)
             right[fps] += found["window_accuracy"] * found["windows"]

@@ -81,9 +81,9 @@ def live_sinks(
         state=state,
     )
     outlets: list[Sink] = [state, LogSink(state), metrics]
-    takes = _takes(settings, contract, clock)
-    if takes:
-        outlets.append(takes)
+    recording = _recording(settings, contract, clock)
+    if recording:
+        outlets.append(recording)
     preview = _preview(settings, sources, clock)
     page = None
     if settings.serve:
@@ -98,7 +98,7 @@ def live_sinks(
         state.clients = page.counts
         outlets.append(page)
     outlets += _others(settings, state, clock)
-    observing: list[Preview | RecordingSink] = [each for each in (preview, takes) if each]
+    observing: list[Preview | RecordingSink] = [each for each in (preview, recording) if each]
     console = Console()
     return LiveSinks(
         SinkFanOut([*outlets, TerminalSink(console, state)]),
@@ -108,7 +108,7 @@ def live_sinks(
     )
 
 
-def _takes(settings: Settings, contract: Contract, clock: Clock) -> RecordingSink | None:
+def _recording(settings: Settings, contract: Contract, clock: Clock) -> RecordingSink | None:
     if settings.record is None:
         return None
     return RecordingSink(

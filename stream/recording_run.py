@@ -24,13 +24,14 @@ from dancetype.stream.clock import Clock
 from dancetype.stream.messages import Message, SourceMessage, SourceState
 from dancetype.stream.progress_lines import ProgressLines
 from dancetype.stream.session import Session
-from dancetype.stream.sinks.base import Sink, SinkFanOut
+from dancetype.stream.sink import Sink, SinkFanOut
 from dancetype.stream.sinks.recording import SourceRecorder
 from dancetype.stream.sources.base import Source
 from dancetype.stream.sources.uri import SourceKind, SourceUri
 
 if TYPE_CHECKING:
-    from dancetype.stream.pipeline import Estimator, Pipeline
+    from dancetype.engine.pose.base import PoseEstimator
+    from dancetype.stream.pipeline import Pipeline
 
 _REFRESH: Final = 0.1
 # How much longer than asked for a recording may take if a camera starts late or breaks off.
@@ -103,7 +104,7 @@ class RecordingRun(Sink):
         label: Label,
         out: Path,
         *,
-        make_estimator: Callable[[], "Estimator"],
+        make_estimator: Callable[[], "PoseEstimator"],
         seconds: float = math.inf,
         start_delay: float = 0.0,
         open_live: Callable[[SourceUri, int], Source] | None = None,

@@ -1,7 +1,7 @@
-"""What each step towards a real camera brings: the small recipe, from naive to rendered."""
+"""Ablation: what each step from motion capture towards a real camera brings."""
 
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from benchmarks.accuracy.measures import of_tracks, summary
 from benchmarks.accuracy.models import about, small, trained
@@ -19,11 +19,11 @@ STEPS: Final = {
 }
 SEEDS: Final = (0, 1)
 EVERY: Final = 2
-"""Every second sequence of the unseen dancers is tested on."""
+"""Only every second sequence of the unseen dancers is tested."""
 
 
 def jobs() -> list[Job]:
-    """One training for each step, way and seed."""
+    """Return a job for each step, way and seed."""
     return [
         Job(
             f"ablation-{step}-{way}-{seed}",
@@ -37,27 +37,28 @@ def jobs() -> list[Job]:
 
 
 def variant(recipe: Recipe, step: str) -> Recipe:
-    """The recipe as it would be at a step of `STEPS`.
+    """Return a recipe as it would be at a step of `STEPS`.
 
     Raises:
-        ValueError: the recipe has no camera to leave out.
+        ValueError: The recipe has no camera to leave out.
     """
-    camera = recipe.camera
-    if camera is None:
+    if recipe.camera is None:
         raise ValueError(f"recipe {recipe.name} has no camera")
+    update: dict[str, Any] = {}
     if step == "naive":
-        window = recipe.window.model_copy(update={"axes": "xyz", "smooth": False})
-        network = recipe.network.model_copy(update={"mirror": False})
-        update = {"camera": None, "window": window, "network": network}
-        return recipe.model_copy(update=update)
+        update = {
+            "camera": None,
+            "window": recipe.window.model_copy(update={"axes": "xyz", "smooth": False}),
+            "network": recipe.network.model_copy(update={"mirror": False}),
+        }
     if step == "camera":
         perfect = {"noise": (0.0, 0.0), "track_noise": 0.0, "thrown_share": 0.0, "thrown": 0.0}
-        return recipe.model_copy(update={"camera": camera.model_copy(update=perfect)})
-    return recipe
+        update = {"camera": recipe.camera.model_copy(update=perfect)}
+    return recipe.model_copy(update=update)
 
 
-def unpaired(place: Place, way: str) -> str:
-    """A list of half the dancers without the performances that the real tracks show."""
+def _unpaired(place: Place, way: str) -> str:
+    """Write a list of half the dancers without the performances that the real tracks show."""
     shown = {track.sequence for track in place.real_tracks()}
     names = [name for name in place.split(f"dancers:{way}").sequences if name not in shown]
     return place.split_file(f"{way}-unpaired", names)
@@ -67,7 +68,7 @@ def _run(step: str, way: str, seed: int, place: Place) -> Result:
     if step == "rendered" and place.rendered is None:
         raise PlaceError("needs --rendered")
     recipe = variant(small(load_recipe(place.recipe), steps=place.steps), step)
-    split = unpaired(place, way)
+    split = _unpaired(place, way)
     checkpoint = trained(
         place,
         f"ablation-{step}-{way}-{seed}",

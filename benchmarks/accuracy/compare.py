@@ -1,6 +1,5 @@
-"""Other ways to tell genres, beside the LSTM that is shipped, on the same splits."""
+"""Other models on the same splits as the shipped LSTM."""
 
-from collections.abc import Callable
 from functools import partial
 from time import process_time
 from typing import Final
@@ -9,45 +8,39 @@ import numpy as np
 
 from benchmarks.accuracy.measures import of_tracks, summary
 from benchmarks.accuracy.models import about, trained
-from benchmarks.accuracy.place import Job, Place, Result
+from benchmarks.accuracy.place import OTHER, Job, Place, Result
+from benchmarks.baselines.kinematics import KINEMATIC_NAMES, TREES, train_boosted_trees
+from benchmarks.baselines.stgcn import train_stgcn
 from dancetype.engine.contract import Contract
 from dancetype.engine.genres import CODES
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.skeleton import Array
 from dancetype.training.batches import RandomWindows
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
-from dancetype.training.data.splits import Split
 from dancetype.training.evaluate import evaluate_sequences
-from dancetype.training.recipe import Recipe, load_recipe
+from dancetype.training.recipe import load_recipe
 
-BEGUN: Final = ("first-20", "first-30", "even-30", "even-velocity", "even-attention")
-"""The recipes where the project began."""
+FIRST_RECIPES: Final = ("first-20", "first-30", "even-30", "even-velocity", "even-attention")
+"""The recipes that the project began with."""
+
+MODELS: Final = ("live", "small", "stgcn", "trees", *FIRST_RECIPES)
 
 SPLITS: Final = {
     "A": ("dancers:A", "dancers:B"),
     "B": ("dancers:B", "dancers:A"),
     "val": ("pose_train", "pose_val"),
 }
-"""What is trained on and what is tested on; the last pair shares its dancers."""
+"""Training and test data; the last pair shares its dancers."""
 
 _TREE_BATCHES: Final = 300
 _TIMED: Final = 30
 
-Made = tuple[WindowClassifier, Result]
-"""A model, and what there is to say of it."""
-
 
 def jobs() -> list[Job]:
-    """A model and a split each."""
-    ways: dict[str, tuple[str, ...]] = {
-        "small": ("A", "B"),
-        "trees": ("A", "B"),
-        "stgcn": ("A", "B"),
-        "live": ("A", "B"),
-    }
-    ways |= dict.fromkeys(BEGUN, ("A",))
-    asked = [(name, way) for name, its in ways.items() for way in its]
-    asked += [(name, "val") for name in (*BEGUN, "live")]
+    """Return a job for each model and split."""
+    pairs = [(name, way) for name in ("small", "trees", "stgcn", "live") for way in OTHER]
+    pairs += [(name, way) for way in ("A", "val") for name in FIRST_RECIPES]
+    pairs.append(("live", "val"))
     return [
         Job(
             f"compare-{name}-{way}",
@@ -55,19 +48,19 @@ def jobs() -> list[Job]:
             partial(_run, name, way),
             _needs(name, way),
         )
-        for name, way in asked
+        for name, way in pairs
     ]
 
 
 def _needs(name: str, way: str) -> tuple[str, ...]:
-    """Who trains the network, where another job does."""
+    """Return the job that trains the network if it is another one."""
     if way == "val":
         return ()
     return {"live": (f"live-{way}",), "small": (f"ladder-dancers-{way}",)}.get(name, ())
 
 
 def _run(name: str, way: str, place: Place) -> Result:
-    make: Callable[[str, str, Place], Made] = {"trees": _trees, "stgcn": _graph}.get(name, _lstm)
+    make = _baseline if name in ("trees", "stgcn") else _lstm
     classifier, model = make(name, way, place)
     learned, tested = (place.split(split) for split in SPLITS[way])
     evaluation = evaluate_sequences(classifier, place.sequences(tested))
@@ -83,7 +76,7 @@ def _run(name: str, way: str, place: Place) -> Result:
 
 
 def _one_window_ms(classifier: WindowClassifier) -> float:
-    """Processor time for one window: the median of some."""
+    """Return the processor time for one window, the median of several."""
     spec = classifier.contract.window
     window: Array = np.random.default_rng(0).standard_normal(
         (1, spec.length, spec.features), np.float32
@@ -96,7 +89,7 @@ def _one_window_ms(classifier: WindowClassifier) -> float:
     return 1000 * float(np.median(times))
 
 
-def _lstm(name: str, way: str, place: Place) -> Made:
+def _lstm(name: str, way: str, place: Place) -> tuple[WindowClassifier, Result]:
     needs = _needs(name, way)
     if needs:
         checkpoint = Checkpoint.load(place.runs / needs[0] / "checkpoint.pt")
@@ -109,8 +102,10 @@ def _lstm(name: str, way: str, place: Place) -> Made:
     return CheckpointClassifier(checkpoint), about(checkpoint)
 
 
-def _bare(place: Place, learned: Split) -> tuple[Recipe, Contract]:
-    """The shipped recipe's windows for another kind of model, and that model's contract."""
+def _baseline(name: str, way: str, place: Place) -> tuple[WindowClassifier, Result]:
+    """Train another kind of model on the windows of the shipped recipe."""
+    learned = place.split(SPLITS[way][0])
+    sequences = place.sequences(learned)
     recipe = load_recipe(place.recipe)
     # These learn genres alone.
     sampling = recipe.sampling.model_copy(update={"idle": 0.0})
@@ -118,39 +113,13 @@ def _bare(place: Place, learned: Split) -> tuple[Recipe, Contract]:
     contract = Contract(
         CODES, recipe.window.spec(), "camera", recipe.name, learned.name, tuple(learned.dancers)
     )
-    return recipe, contract
-
-
-def _trees(name: str, way: str, place: Place) -> Made:
-    from benchmarks.baselines.kinematics import KINEMATIC_NAMES, TREES, train_boosted_trees
-
-    learned = place.split(SPLITS[way][0])
-    recipe, contract = _bare(place, learned)
-    batches = RandomWindows(place.sequences(learned), recipe)
-    count = min(_TREE_BATCHES, place.steps)
-    trees = train_boosted_trees((batches[step] for step in range(count)), contract)
-    model = {
-        "recipe": name,
-        "split": learned.name,
-        "steps": count,
-        "batch": recipe.optimiser.batch,
-        "features": len(KINEMATIC_NAMES),
-        "trees": TREES * len(CODES),
-    }
-    return trees, model
-
-
-def _graph(name: str, way: str, place: Place) -> Made:
-    from benchmarks.baselines.stgcn import train_stgcn
-
-    learned = place.split(SPLITS[way][0])
-    recipe, contract = _bare(place, learned)
-    classifier = train_stgcn(recipe, place.sequences(learned), contract, steps=place.graph_steps)
-    model = {
-        "recipe": name,
-        "split": learned.name,
-        "steps": place.graph_steps,
-        "batch": recipe.optimiser.batch,
-        "parameters": sum(p.numel() for p in classifier.network.parameters()),
-    }
-    return classifier, model
+    model = {"recipe": name, "split": learned.name, "batch": recipe.optimiser.batch}
+    if name == "trees":
+        batches = RandomWindows(sequences, recipe)
+        count = min(_TREE_BATCHES, place.steps)
+        trees = train_boosted_trees((batches[step] for step in range(count)), contract)
+        size = {"features": len(KINEMATIC_NAMES), "trees": TREES * len(CODES)}
+        return trees, model | size | {"steps": count}
+    graph = train_stgcn(recipe, sequences, contract, steps=place.graph_steps)
+    parameters = sum(weights.numel() for weights in graph.network.parameters())
+    return graph, model | {"steps": place.graph_steps, "parameters": parameters}

@@ -1,4 +1,4 @@
-"""The ladder of splits: how far a split flatters that shares windows, clips, moves or dancers.
+"""Ladder of splits: how far results flatter if windows, clips, moves or dancers are shared.
 
 On each rung the same small recipe learns from one half of the sequences, about 450, both ways.
 """
@@ -22,52 +22,49 @@ RUNGS: Final = {
     "choreography": "other choreography; dancers are shared",
     "dancers": "other dancers",
 }
-"""What is tested on, from the most flattering to the most honest."""
+"""Test data, from the most flattering to the most honest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Halves:
-    """What is learned from and what is tested on, by sequence names."""
+    """Names of the sequences to learn from and to test on."""
 
     learned: list[str]
     tested: list[str]
 
 
 def halves(names: list[str], rung: str, way: str) -> Halves:
-    """Cuts sequences in two.
+    """Cut sequences in two, for a rung other than "dancers", which is a named split.
 
     Args:
-        names: of all sequences.
-        rung: of `RUNGS`, but for "dancers", which is a split by name.
-        way: "A" or "B": which half is learned from.
+        names: Names of all sequences.
+        rung: Key of `RUNGS`.
+        way: Half to learn from, "A" or "B".
     """
-    first = _by_choreography(names) if rung == "choreography" else _at_random(names)
+    if rung == "choreography":
+        # The odd choreographies of all dancers alike, since dancers of a genre may share them.
+        parsed = [SequenceName.parse(name) for name in names]
+        first = {n.text for n in parsed if int(n.choreography.removeprefix("ch")) % 2}
+    else:
+        order = np.random.default_rng(0).permutation(sorted(names))
+        first = {str(name) for name in order[: len(names) // 2]}
     parts = {"A": sorted(first), "B": sorted(set(names) - first)}
     other = way if rung == "windows" else OTHER[way]
     return Halves(parts[way], parts[other])
 
 
-def _at_random(names: list[str]) -> set[str]:
-    order = np.random.default_rng(0).permutation(sorted(names))
-    return {str(name) for name in order[: len(names) // 2]}
-
-
-def _by_choreography(names: list[str]) -> set[str]:
-    """The odd choreographies of each genre, of all dancers alike, since they may share them."""
-    parsed = [SequenceName.parse(name) for name in names]
-    return {name.text for name in parsed if int(name.choreography.removeprefix("ch")) % 2}
-
-
 def jobs() -> list[Job]:
-    """One training a rung and way."""
-    jobs: list[Job] = []
-    for rung, what in RUNGS.items():
-        about = f"small recipe, tested on {what}"
-        jobs += both_ways(f"ladder-{rung}", about, partial(_climb, rung))
-    return jobs
+    """Return a job for each rung and way."""
+    return [
+        job
+        for rung, what in RUNGS.items()
+        for job in both_ways(
+            f"ladder-{rung}", f"small recipe, tested on {what}", partial(_run, rung)
+        )
+    ]
 
 
-def _climb(rung: str, way: str, place: Place) -> Result:
+def _run(rung: str, way: str, place: Place) -> Result:
     if rung == "dancers":
         learned, tested = f"dancers:{way}", f"dancers:{OTHER[way]}"
     else:
@@ -76,11 +73,11 @@ def _climb(rung: str, way: str, place: Place) -> Result:
         tested = place.split_file(f"{rung}-{way}-tested", cut.tested)
     recipe = small(load_recipe(place.recipe), steps=place.steps)
     checkpoint = trained(place, f"ladder-{rung}-{way}", recipe, split=learned, validation=tested)
-    test = place.split(tested)
-    figures = evaluate_sequences(CheckpointClassifier(checkpoint), place.sequences(test)).figures()
+    train, test = place.split(learned), place.split(tested)
+    evaluation = evaluate_sequences(CheckpointClassifier(checkpoint), place.sequences(test))
     return {
         "model": about(checkpoint),
-        "learned": len(place.split(learned).sequences),
-        "figures": figures,
-        "shared_dancers": len(set(test.dancers) & set(place.split(learned).dancers)),
+        "learned": len(train.sequences),
+        "figures": evaluation.figures(),
+        "shared_dancers": len(set(test.dancers) & set(train.dancers)),
     }

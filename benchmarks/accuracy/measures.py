@@ -1,7 +1,8 @@
-"""What is counted, from answers to JSON-ready figures."""
+"""Compute JSON-ready figures from answers."""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,31 +14,30 @@ from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.skeleton import Array
 from dancetype.training.data.aist import SequenceName
 from dancetype.training.data.splits import Split
-from dancetype.training.evaluate import Evaluation
+from dancetype.training.evaluate import Clip, Evaluation
 
-BINS = 15
-PIECE = 2.0
-"""Seconds; most short clips of the web last about as long."""
+ACCURACIES: Final = ("clips", "clip_accuracy", "windows", "window_accuracy")
+
+_BINS: Final = 15
+_PIECE: Final = 2.0  # seconds; most short clips on the web are about as long
 
 
 def by_dancer(evaluation: Evaluation) -> dict[str, Result]:
-    """The accuracies of each dancer of AIST sequences."""
-    clips: dict[str, list[int]] = {}
-    for index, clip in enumerate(evaluation.clips):
-        clips.setdefault(SequenceName.parse(clip.name).dancer, []).append(index)
+    """Return the accuracies of each dancer of AIST sequences."""
+    by_dancer: dict[str, list[Clip]] = {}
+    for clip in evaluation.clips:
+        by_dancer.setdefault(SequenceName.parse(clip.name).dancer, []).append(clip)
     found = {}
-    for dancer, indices in sorted(clips.items()):
-        own = [evaluation.clips[index] for index in indices]
-        figures = Evaluation(evaluation.labels, own).figures()
-        kept = ("clips", "clip_accuracy", "windows", "window_accuracy")
-        found[dancer] = {"genre": own[0].genre} | {name: figures[name] for name in kept}
+    for dancer, clips in sorted(by_dancer.items()):
+        figures = Evaluation(evaluation.labels, clips).figures()
+        found[dancer] = {"genre": clips[0].genre} | {name: figures[name] for name in ACCURACIES}
     return found
 
 
-def reliability(evaluation: Evaluation, *, bins: int = BINS) -> list[Result]:
-    """How often windows are right, by how sure the model is; bins of equal width, empty ones out.
+def reliability(evaluation: Evaluation) -> list[Result]:
+    """Return how often windows are right, by confidence; bins of equal width, empty ones omitted.
 
-    The calibration error follows from it: the mean gap, weighted by windows.
+    The calibration error is the mean gap, weighted by windows.
     """
     pairs = [
         (window.max(), evaluation.labels[int(window.argmax())] == clip.genre)
@@ -46,7 +46,7 @@ def reliability(evaluation: Evaluation, *, bins: int = BINS) -> list[Result]:
     ]
     confidence = np.array([sure for sure, _ in pairs])
     right = np.array([is_right for _, is_right in pairs])
-    index = np.minimum((confidence * bins).astype(int), bins - 1)
+    index = _bins(confidence)
     return [
         {
             "windows": int((index == number).sum()),
@@ -57,24 +57,29 @@ def reliability(evaluation: Evaluation, *, bins: int = BINS) -> list[Result]:
     ]
 
 
-def calibration_gap(rows: list[Result]) -> float:
-    """Expected calibration error of `reliability`'s rows, which may come from several tests."""
-    windows = sum(row["windows"] for row in rows)
-    gaps = [row["windows"] * abs(row["accuracy"] - row["confidence"]) for row in rows]
-    return float(sum(gaps) / max(windows, 1))
+def _bins(confidence: NDArray[np.floating]) -> NDArray[np.int64]:
+    bins: NDArray[np.int64] = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    return bins
 
 
-def merged(tables: Sequence[list[Result]], *, bins: int = BINS) -> list[Result]:
-    """Several tests' `reliability` as that of one."""
-    found: dict[int, Result] = {}
-    for row in (row for table in tables for row in table):
-        number = min(int(row["confidence"] * bins), bins - 1)
-        one = found.setdefault(number, {"windows": 0, "confidence": 0.0, "accuracy": 0.0})
-        windows = one["windows"] + row["windows"]
-        for name in ("confidence", "accuracy"):
-            one[name] = (one[name] * one["windows"] + row[name] * row["windows"]) / windows
-        one["windows"] = windows
-    return [found[number] for number in sorted(found)]
+def calibration_gap(rows: Iterable[Result]) -> float | None:
+    """Return the expected calibration error of `reliability`'s rows."""
+    return pooled((abs(row["accuracy"] - row["confidence"]), row["windows"]) for row in rows)
+
+
+def merged(rows: Sequence[Result]) -> list[Result]:
+    """Return the `reliability` of several tests together, given the rows of all of them."""
+    by_bin: dict[int, list[Result]] = {}
+    for row, index in zip(rows, _bins(np.array([row["confidence"] for row in rows])), strict=True):
+        by_bin.setdefault(index, []).append(row)
+    return [
+        {
+            "windows": sum(row["windows"] for row in each),
+            "confidence": pooled((row["confidence"], row["windows"]) for row in each),
+            "accuracy": pooled((row["accuracy"], row["windows"]) for row in each),
+        }
+        for _, each in sorted(by_bin.items())
+    ]
 
 
 def of_tracks(
@@ -98,7 +103,7 @@ def of_track(
         sequences: Sequences that the model was trained on.
         dancers: Dancers that the model was trained on.
     """
-    parts = pieces(track.times, track.joints, PIECE)
+    parts = pieces(track.times, track.joints, _PIECE)
     return {
         "name": track.name,
         "genre": track.genre,
@@ -113,7 +118,7 @@ def of_track(
 def _answer(
     classifier: WindowClassifier, times: NDArray[np.float64], joints: Array, genre: str
 ) -> Result:
-    """Rank and log-probability of the right genre; where nothing is said, it is a bare guess."""
+    """Return rank and log-probability of the right genre, those of a guess without an answer."""
     labels = classifier.contract.labels
     result = classify_track(times, joints, classifier)
     if result.genre is None:
@@ -129,10 +134,7 @@ def _answer(
 def pieces(
     times: NDArray[np.float64], joints: Array, seconds: float
 ) -> list[tuple[NDArray[np.float64], Array]]:
-    """Cuts a clip into pieces that follow one another; one piece where it is shorter than that.
-
-    What remains at the end is left out.
-    """
+    """Cut a clip into consecutive pieces, without the rest; a shorter clip is one piece."""
     count = max(int((times[-1] - times[0] + 0.1) // seconds), 1)
     bounds = times[0] + seconds * np.arange(count + 1)
     return [
@@ -143,7 +145,7 @@ def pieces(
 
 
 def summary(rows: Sequence[Result]) -> Result:
-    """Answers to tracks or pieces in one line."""
+    """Summarise answers about tracks or pieces."""
     if not rows:
         return {"clips": 0}
     ranks = np.array([row["rank"] for row in rows])

@@ -1,6 +1,7 @@
-"""Trains the networks that are measured, and calls them up again."""
+"""Train the networks that are measured, and load them."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def trained(
     *,
     split: str,
     validation: str,
-    tracks: list[Path] | None = None,
+    tracks: Sequence[Path] = (),
 ) -> Checkpoint:
     """Train into the folder of that name, or continue an interrupted run.
 
@@ -56,13 +57,13 @@ def trained(
         split=split,
         validation=validation,
         out=place.runs / name,
-        tracks=tracks or [],
+        tracks=tracks,
     )
     return Checkpoint.load(place.runs / name / "checkpoint.pt")
 
 
 def about(checkpoint: Checkpoint) -> Result:
-    """What a network is and was trained on."""
+    """Return a network's size and training."""
     optimiser = checkpoint.recipe.optimiser
     random = checkpoint.recipe.sampling.windows == "random"
     return {
@@ -77,10 +78,10 @@ def about(checkpoint: Checkpoint) -> Result:
 
 
 def live_classifier(place: Place, way: str) -> CheckpointClassifier:
-    """The network of `live-A` or `live-B`, its confidence scaled without a look at its test.
+    """Return the network of `live-A` or `live-B`, calibrated without its test data.
 
-    The temperature is the other way's: it was fitted on what that network says of its own unseen
-    dancers, who are those that this one was trained on.
+    Its temperature is the other network's, which was fitted on the dancers that this one was
+    trained on.
     """
     checkpoint = Checkpoint.load(place.runs / f"live-{way}" / "checkpoint.pt")
     other = Checkpoint.load(place.runs / f"live-{OTHER[way]}" / "checkpoint.pt")
@@ -89,7 +90,7 @@ def live_classifier(place: Place, way: str) -> CheckpointClassifier:
 
 
 def answers(classifier: WindowClassifier, each: list[Array]) -> list[NDArray[np.float32]]:
-    """Probabilities (W, K) of each clip's windows (W, L, F), asked for in large batches."""
+    """Return probabilities (W, K) of each clip's windows (W, L, F), computed in large batches."""
     windows = np.concatenate(each)
     if not len(windows):
         return [np.empty((0, len(classifier.contract.labels)), np.float32) for _ in each]

@@ -1,6 +1,6 @@
-"""Where results lie, and the jobs that make them."""
+"""Data and results of the jobs, and how a job runs."""
 
-import json
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -8,34 +8,35 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
+from benchmarks.pages import load, save
 from dancetype.engine.errors import ExpectedError, FileError
 from dancetype.engine.media.track import Track, read_tracks
 from dancetype.training.data.aist import Sequence, read_sequence
 from dancetype.training.data.splits import Split, find_split
 
 OTHER: Final = {"A": "B", "B": "A"}
-"""What is trained on `dancers:A` is tested on `dancers:B`, and the other way round."""
+"""The split `dancers:A` or `dancers:B` that a model trained on the other one is tested on."""
 
 Result = dict[str, Any]
 
 
 class PlaceError(ExpectedError):
-    """Something that a job needs is not there."""
+    """Data that a job needs was not given."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """All that a job may look at.
+    """Data, results and settings of all jobs.
 
     Attributes:
-        data: the AIST++ folder.
-        tracks: folder of what MediaPipe saw in real clips; never trained on.
-        rendered: folder of what it saw in rendered ones, or None.
-        videos: folder with `kicks.mp4`, or None.
-        runs: where results and trained networks go.
-        recipe: name or file of the recipe that is shipped.
-        steps: of each small training.
-        graph_steps: of each training of the graph network.
+        data: AIST++ folder.
+        tracks: Folder of tracks of real clips, which are never trained on.
+        rendered: Folder of tracks of rendered clips, or None.
+        videos: Folder with `kicks.mp4`, or None.
+        runs: Folder for results and trained networks.
+        recipe: Name or file of the shipped recipe.
+        steps: Batches of each small training.
+        graph_steps: Batches of each training of the graph network.
     """
 
     data: Path
@@ -48,26 +49,20 @@ class Place:
     graph_steps: int = 2500
 
     def result(self, job: str) -> Result | None:
-        """What a job found, or None where it has not run yet."""
-        path = self._file(job)
-        if not path.exists():
-            return None
-        found: Result = json.loads(path.read_text(encoding="utf-8"))
-        return found
+        """Return a job's result, or None if it has not run yet."""
+        path = self.runs / f"{job}.json"
+        return dict(load(path)) if path.exists() else None
+
+    def results(self, jobs: Iterable[str]) -> list[Result]:
+        """Return the results that exist."""
+        return [result for job in jobs if (result := self.result(job)) is not None]
 
     def keep(self, job: str, result: Result) -> None:
-        """Writes what a job found, whole or not at all."""
-        path = self._file(job)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-        part.replace(path)
-
-    def _file(self, job: str) -> Path:
-        return self.runs / f"{job}.json"
+        """Write a job's result."""
+        save(result, self.runs / f"{job}.json")
 
     def split_file(self, name: str, sequences: Iterable[str]) -> str:
-        """Writes a list of sequences and returns its path, which `find_split` takes for a name."""
+        """Write a list of sequences; return its path, which `split` takes for a name."""
         path = self.runs / "splits" / f"{name}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         text = "".join(f"{sequence}\n" for sequence in sequences)
@@ -77,31 +72,29 @@ class Place:
         return str(path)
 
     def split(self, name: str) -> Split:
-        """A split of the data at hand."""
+        """Return a split of the data."""
         return find_split(self.data, name)
 
-    def unseen(self, way: str) -> list[Sequence]:
-        """Sequences of the ten dancers whom the model of this way was not trained on."""
-        return self.sequences(self.split(f"dancers:{OTHER[way]}"))
-
     def sequences(self, split: Split) -> list[Sequence]:
-        """All sequences of a split that can be used."""
+        """Return all usable sequences of a split."""
         each = [_read(self.data, name) for name in split.sequences]
         return [sequence for sequence in each if sequence is not None]
 
+    def unseen(self, way: str) -> list[Sequence]:
+        """Return the sequences of the ten dancers that this way's model was not trained on."""
+        return self.sequences(self.split(f"dancers:{OTHER[way]}"))
+
     def real_tracks(self) -> list[Track]:
-        """What MediaPipe saw in real clips."""
+        """Return the tracks of real clips."""
         return read_tracks(self.tracks)
 
     def rendered_tracks(self, split: Split) -> list[Track]:
-        """What it saw in rendered clips of a split's sequences."""
-        if self.rendered is None:
-            return []
-        wanted = set(split.sequences)
-        return [track for track in read_tracks(self.rendered) if track.sequence in wanted]
+        """Return the tracks of rendered clips of a split's sequences."""
+        tracks = [track for folder in self.rendered_folders() for track in read_tracks(folder)]
+        return [track for track in tracks if track.sequence in split.sequences]
 
     def rendered_folders(self) -> list[Path]:
-        """Folders of tracks to train on."""
+        """Return the folders of tracks to train on."""
         return [] if self.rendered is None else [self.rendered]
 
 
@@ -116,13 +109,13 @@ def _read(data: Path, name: str) -> Sequence | None:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Something to find out.
+    """A measurement with a result of its own.
 
     Attributes:
-        name: also of its file of results.
-        about: one line.
-        run: finds it out, as JSON-ready values.
-        needs: jobs whose results or networks it takes up.
+        name: Name of the job and of its result.
+        about: Description in one line.
+        run: Function that measures and returns JSON-ready values.
+        needs: Jobs whose results or networks it uses.
     """
 
     name: str
@@ -141,17 +134,10 @@ def both_ways(
     ]
 
 
-def perform(job: Job, place: Place, *, again: bool, say: Callable[[str], None]) -> bool:
-    """Runs a job unless its result is there.
+def perform(job: Job, place: Place, *, again: bool) -> bool:
+    """Run a job unless its result exists; return whether it exists now.
 
-    Args:
-        job: what to do.
-        place: where.
-        again: whether a result that is there is found anew; trainings of recipes are not repeated.
-        say: takes one line for each thing that happens.
-
-    Returns:
-        Whether its result is there now.
+    With `again` it runs in any case, but trainings that have ended are not repeated.
     """
     if place.result(job.name) is not None and not again:
         say(f"{job.name}: there already")
@@ -165,3 +151,8 @@ def perform(job: Job, place: Place, *, again: bool, say: Callable[[str], None]) 
     place.keep(job.name, job.run(place))
     say(f"{job.name}: done in {perf_counter() - start:.0f} s")
     return True
+
+
+def say(line: str) -> None:
+    """Report progress."""
+    print(line, file=sys.stderr, flush=True)

@@ -1,12 +1,12 @@
-"""How the answer holds as less is seen, and as the camera gets worse.
+"""Accuracy with fewer seconds, with a worse camera and with other bodies.
 
-Asked of `live-A` and `live-B` about the dancers that each has not seen. A curve changes one fault
-of the virtual camera and leaves out all others.
+`live-A` and `live-B` are tested on the dancers that each was not trained on. A curve changes one
+fault of the virtual camera and leaves out all others.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,8 @@ from dancetype.training.data import aist
 from dancetype.training.recipe import CameraSettings
 
 EVERY: Final = 3
-"""Every third sequence of the unseen dancers is asked about, so that a point costs seconds."""
+"""Only every third sequence of the unseen dancers is tested, so that a point takes seconds."""
 
-HOP_OF_CURVES: Final = 1.0
 SECONDS: Final = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0)
 PIECES_START_EVERY: Final = 4.0
 
@@ -42,10 +41,10 @@ CLEAR: Final = CameraSettings(
     limbs=0.0,
     mirror=0.0,
 )
-"""A camera that the dancer faces, without faults."""
+"""A camera in front of the dancer, without faults."""
 
 ORDINARY: Final = CLEAR.model_copy(update={"frame_rate": (30.0, 30.0), "noise": (1.0, 1.0)})
-"""30 frames a second and as much noise as MediaPipe was measured to add."""
+"""A camera with 30 frames per second and as much noise as MediaPipe was measured to add."""
 
 CURVES: Final[dict[str, tuple[float, ...]]] = {
     "frame_rate": (10, 15, 20, 30, 60),
@@ -53,16 +52,16 @@ CURVES: Final[dict[str, tuple[float, ...]]] = {
     "noise": (0.0, 0.5, 1.0, 1.5, 2.0),
     "heading": (0, 15, 30, 45, 60, 90),
 }
-"""Which fault, and how much of it."""
+"""Amounts of each fault."""
 
 
 @dataclass(frozen=True, slots=True)
-class Filmed:
-    """A clip as a camera saw it.
+class CameraClip:
+    """A dance as a camera shows it.
 
     Attributes:
-        genre: code of the truth.
-        advanced: whether it is free choreography.
+        genre: Code of the genre.
+        advanced: Whether it is free choreography.
         times: (T,) seconds.
         joints: (T, 17, 3) metres as in a `Pose`.
     """
@@ -74,7 +73,7 @@ class Filmed:
 
 
 def jobs() -> list[Job]:
-    """What less time, a worse camera and another body do."""
+    """Return the tests with less time, with a worse camera and with other bodies."""
     kinds = {
         "seconds": ("accuracy against seconds seen", _seconds),
         "camera": ("accuracy against the camera's faults", _camera),
@@ -88,9 +87,9 @@ def jobs() -> list[Job]:
 
 
 def settings(fault: str, amount: float) -> CameraSettings:
-    """A camera with so much of one fault alone.
+    """Return a camera with one fault.
 
-    Heading and dropped frames are left to `filmed`: a camera draws both at random.
+    Heading and dropped frames are left to `simulate_clips`, since a camera draws both at random.
     """
     if fault in ("frame_rate", "noise"):
         return CLEAR.model_copy(update={fault: (amount, amount)})
@@ -98,43 +97,50 @@ def settings(fault: str, amount: float) -> CameraSettings:
 
 
 def turned(joints: Array, degrees: float) -> Array:
-    """(T, 17, 3): the dancer turned about the vertical, away from the camera."""
-    angle = np.radians(degrees)
-    x, z = joints[..., 0], joints[..., 2]
-    around = (np.cos(angle) * x + np.sin(angle) * z, np.cos(angle) * z - np.sin(angle) * x)
-    result: Array = np.stack([around[0], joints[..., 1], around[1]], axis=-1).astype(np.float32)
-    return result
+    """Return joints (T, 17, 3) turned about the vertical axis."""
+    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    x, y, z = np.moveaxis(joints, -1, 0)
+    result: Array = np.stack([cosine * x + sine * z, y, cosine * z - sine * x], axis=-1)
+    return result.astype(np.float32)
 
 
-def filmed(
+def simulate_clips(
     sequences: Iterable[aist.Sequence],
     camera: CameraSettings,
     *,
     heading: float = 0.0,
     dropped: float = 0.0,
-) -> list[Filmed]:
-    """Films whole sequences; each is seen by the same chance however often it is asked for.
+    seed: int = 7,
+) -> list[CameraClip]:
+    """Return whole sequences as a virtual camera shows them.
 
     Args:
-        sequences: motion capture.
-        camera: its faults; noise keeps its bias throughout a sequence.
-        heading: degrees that the dancers face past the camera, to the left and right by turns.
-        dropped: share of frames that are lost, one by one.
+        sequences: Motion capture.
+        camera: Faults of the camera; noise keeps its bias throughout a sequence.
+        heading: Degrees that the dancers face past the camera, to the left and right by turns.
+        dropped: Share of frames that are lost, one by one.
+        seed: Random seed; a sequence's number is added to it.
     """
     clips = []
     for number, sequence in enumerate(sequences):
-        rng = np.random.default_rng([7, number])
+        rng = np.random.default_rng([seed, number])
         times, joints = simulate_camera(sequence.times, sequence.joints, camera, rng)
         if heading:
             joints = turned(joints, heading if number % 2 else -heading)
         kept = rng.random(len(times)) >= dropped
         name = sequence.name
-        clips.append(Filmed(name.genre, name.situation == "FM", times[kept], joints[kept]))
+        clips.append(CameraClip(name.genre, name.situation == "FM", times[kept], joints[kept]))
     return clips
 
 
-def point(classifier: WindowClassifier, clips: list[Filmed], *, hop: float) -> Result:
-    """Accuracy of windows and clips, overall and by choreography."""
+def idle_sequences(motions: Iterable[Array]) -> list[aist.Sequence]:
+    """Return motions (T, 17, 3) of people who do not dance, under a meaningless name."""
+    name = aist.SequenceName.parse("gBR_sBM_cAll_d00_mBR0_ch00")
+    return [aist.Sequence(name, joints) for joints in motions]
+
+
+def point(classifier: WindowClassifier, clips: list[CameraClip], *, hop: float = 1.0) -> Result:
+    """Return the accuracy of windows and clips, overall and by choreography."""
     labels = classifier.contract.labels
     each = [clip_windows(clip.times, clip.joints, classifier, hop=hop) for clip in clips]
     rows = [
@@ -147,12 +153,20 @@ def point(classifier: WindowClassifier, clips: list[Filmed], *, hop: float) -> R
     return {
         "clips": len(clips),
         "clip_accuracy": sum(labels[said] == clip.genre for clip, _, said in rows) / len(clips),
-        "windows": len(windows),
-        "basic_windows": int((~advanced).sum()),
-        "advanced_windows": int(advanced.sum()),
         "window_accuracy": _share(windows),
-        "basic": _share(windows[~advanced]),
-        "advanced": _share(windows[advanced]),
+        **_by_choreography(windows, advanced, "windows"),
+    }
+
+
+def _by_choreography(right: NDArray[np.bool_], advanced: NDArray[np.bool_], unit: str) -> Result:
+    """Return the number of answers, and number and share of each kind of choreography."""
+    basic, free = right[~advanced], right[advanced]
+    return {
+        unit: len(right),
+        f"basic_{unit}": len(basic),
+        f"advanced_{unit}": len(free),
+        "basic": _share(basic),
+        "advanced": _share(free),
     }
 
 
@@ -166,11 +180,11 @@ def _camera(way: str, place: Place) -> Result:
     curves: dict[str, list[Result]] = {}
     for fault, amounts in CURVES.items():
         for amount in amounts:
-            past = {fault: amount} if fault in ("heading", "dropped") else {}
-            clips = filmed(sequences, settings(fault, amount), **past)
-            found = point(classifier, clips, hop=HOP_OF_CURVES)
+            more: dict[str, Any] = {fault: amount} if fault in ("heading", "dropped") else {}
+            clips = simulate_clips(sequences, settings(fault, amount), **more)
+            found = point(classifier, clips)
             curves.setdefault(fault, []).append({"amount": amount} | found)
-    return {"sequences": len(sequences), "hop": HOP_OF_CURVES, "curves": curves}
+    return {"sequences": len(sequences), "curves": curves}
 
 
 def _seconds(way: str, place: Place) -> Result:
@@ -178,19 +192,19 @@ def _seconds(way: str, place: Place) -> Result:
     longest = [s for s in place.unseen(way) if s.seconds >= SECONDS[-1]][::EVERY]
     return {
         "sequences": len(longest),
-        "clear": seconds_seen(classifier, filmed(longest, CLEAR)),
-        "ordinary": seconds_seen(classifier, filmed(longest, ORDINARY)),
+        "clear": seconds_seen(classifier, simulate_clips(longest, CLEAR)),
+        "ordinary": seconds_seen(classifier, simulate_clips(longest, ORDINARY)),
     }
 
 
-def seconds_seen(classifier: WindowClassifier, clips: list[Filmed]) -> list[Result]:
-    """Accuracy after so many seconds of the same pieces, by the rule of clips.
+def seconds_seen(classifier: WindowClassifier, clips: list[CameraClip]) -> list[Result]:
+    """Return the accuracy after each of `SECONDS` of the same pieces, classified as clips are.
 
     Args:
-        classifier: the model.
-        clips: of the longest time in `SECONDS` or more, so that all lengths are asked of the same
-            moments.
+        classifier: Model to test.
+        clips: Clips at least as long as the longest of `SECONDS`.
     """
+    labels = classifier.contract.labels
     spec = classifier.contract.window
     starts = [
         (clip, start)
@@ -199,36 +213,29 @@ def seconds_seen(classifier: WindowClassifier, clips: list[Filmed]) -> list[Resu
             clip.times[0], clip.times[-1] - SECONDS[-1] + 0.1, PIECES_START_EVERY
         )
     ]
+    advanced = np.array([clip.advanced for clip, _ in starts])
     rows = []
     for seconds in SECONDS:
         each = [_first(clip, float(start), seconds, spec) for clip, start in starts]
         found = answers(classifier, each)
-        said = [len(windows) > 0 for windows in each]
-        right = np.array(
-            [
-                len(p) > 0 and classifier.contract.labels[p.mean(axis=0).argmax()] == clip.genre
-                for (clip, _), p in zip(starts, found, strict=True)
-            ],
-            bool,
-        )
-        advanced = np.array([clip.advanced for clip, _ in starts], bool)
-        rows.append(
-            {
-                "seconds": seconds,
-                "pieces": len(starts),
-                "basic_pieces": int((~advanced).sum()),
-                "advanced_pieces": int(advanced.sum()),
-                "said": float(np.mean(said)),
-                "accuracy": _share(right) if any(said) else None,
-                "basic": _share(right[~advanced]) if any(said) else None,
-                "advanced": _share(right[advanced]) if any(said) else None,
-            }
-        )
+        right = [
+            len(p) > 0 and labels[p.mean(axis=0).argmax()] == clip.genre
+            for (clip, _), p in zip(starts, found, strict=True)
+        ]
+        row = {
+            "seconds": seconds,
+            "said": np.mean([len(windows) > 0 for windows in each]),
+            "accuracy": np.mean(right),
+            **_by_choreography(np.array(right), advanced, "pieces"),
+        }
+        if not row["said"]:
+            row |= dict.fromkeys(("accuracy", "basic", "advanced"))
+        rows.append(row)
     return rows
 
 
-def _first(clip: Filmed, start: float, seconds: float, spec: WindowSpec) -> Array:
-    """Windows (W, L, F) of a piece; W is 0 where it is too short for one."""
+def _first(clip: CameraClip, start: float, seconds: float, spec: WindowSpec) -> Array:
+    """Return windows (W, L, F) of a piece; W is 0 if it is too short."""
     inside = (clip.times >= start - 1e-6) & (clip.times <= start + seconds + 1e-6)
     times, joints = clip.times[inside], clip.joints[inside]
     ends = start + np.arange(min(seconds, spec.seconds), seconds + 1e-6, HOP)
@@ -251,24 +258,24 @@ def _bodies(way: str, place: Place) -> Result:
 def _same_stretches(
     classifier: WindowClassifier, tracks: list[Track], sequences: dict[str, aist.Sequence]
 ) -> dict[str, Result]:
-    """Tracks, and the motion capture of what they show: without faults, and with fitted noise."""
+    """Test tracks and the motion capture of the same dances, without faults and with noise."""
     known = [t for t in tracks if np.isfinite(t.start) and t.sequence in sequences]
     if not known:
         return {}
-    stretches = [stretch(sequences[track.sequence], track) for track in known]
-    seen = [
-        Filmed(track.genre, "_sFM_" in track.sequence, track.times, track.joints) for track in known
-    ]
+    stretches = [_stretch(sequences[track.sequence], track) for track in known]
     versions = {
-        "motion capture": filmed(stretches, CLEAR),
-        "motion capture with fitted noise": filmed(stretches, ORDINARY),
-        "seen by MediaPipe": seen,
+        "motion capture": simulate_clips(stretches, CLEAR),
+        "motion capture with fitted noise": simulate_clips(stretches, ORDINARY),
+        "seen by MediaPipe": [
+            CameraClip(track.genre, "_sFM_" in track.sequence, track.times, track.joints)
+            for track in known
+        ],
     }
-    return {name: point(classifier, clips, hop=HOP_OF_CURVES) for name, clips in versions.items()}
+    return {name: point(classifier, clips) for name, clips in versions.items()}
 
 
-def stretch(sequence: aist.Sequence, track: Track) -> aist.Sequence:
-    """The part of a sequence that a track shows."""
+def _stretch(sequence: aist.Sequence, track: Track) -> aist.Sequence:
+    """Return the part of a sequence that a track shows."""
     first = round(track.start * aist.FRAMES_PER_SECOND)
     frames = round((track.times[-1] - track.times[0]) * aist.FRAMES_PER_SECOND)
     return aist.Sequence(sequence.name, sequence.joints[first : first + frames + 1])

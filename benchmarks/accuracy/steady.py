@@ -1,31 +1,30 @@
-"""How soon the rolling estimate speaks, how often it changes its mind, and where it is not asked.
+"""Rolling estimates compared: delay, changes of mind, and genres named while nobody dances.
 
-Each model is asked once about windows of dancers that it has not seen; then many rolling estimates
-are replayed on its answers.
+Each model classifies windows of unseen dancers once; then many rolling estimates are replayed on
+its answers.
 """
 
-from dataclasses import asdict
-from inspect import Parameter, signature
+from dataclasses import asdict, replace
+from inspect import signature
 from itertools import pairwise
 from math import isfinite
 from typing import Final
 
 import numpy as np
 
-from benchmarks.accuracy.doubt import FILMED, SEED
+from benchmarks.accuracy.doubt import CAMERA, SEED
 from benchmarks.accuracy.models import live_classifier
 from benchmarks.accuracy.place import Job, Place, Result, both_ways
-from benchmarks.accuracy.robustness import Filmed, filmed
+from benchmarks.accuracy.robustness import CameraClip, idle_sequences, simulate_clips
 from benchmarks.accuracy.unseen import BOTH
-from benchmarks.baselines.steadiness import Steadiness, Take, sweep, watch
+from benchmarks.baselines.steadiness import Steadiness, Take, Watched, sweep, watch
 from dancetype.engine.media.track import NOT_DANCING
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.rolling import RollingEstimate
-from dancetype.training.data import aist
 from dancetype.training.data.idle import HELD_OUT_KINDS, idle_motions
 
 EVERY: Final = 6
-"""Every sixth sequence of the unseen dancers is danced."""
+"""Only every sixth sequence of the unseen dancers is used."""
 
 SWITCHED_AT: Final = 7.0
 """Seconds of one dance before the next one follows without a gap."""
@@ -38,40 +37,32 @@ GRID: Final[dict[str, tuple[float, ...]]] = {
     "leave": (0.3, 0.45),
     "margin": (0.1, 0.25),
 }
-"""What is tried, beside what is shipped."""
+"""Arguments of the rolling estimates that are tried beside the shipped one."""
 
 
 def jobs() -> list[Job]:
-    """One sweep for each way."""
+    """Return a sweep for each way."""
     about = "live-{way}: changes of mind against delay and false accepts"
     return both_ways("steady", about, _steady, BOTH)
 
 
-def shipped_knobs() -> dict[str, float]:
-    """The rolling estimate's own defaults, of those that are numbers."""
-    asked = signature(RollingEstimate).parameters.values()
-    return {
-        one.name: float(one.default)
-        for one in asked
-        if one.default is not Parameter.empty and isinstance(one.default, (int, float))
-    }
-
-
 def _steady(way: str, place: Place) -> Result:
     classifier = live_classifier(place, way)
-    dances = filmed(place.unseen(way)[::EVERY], FILMED)
+    dances = simulate_clips(place.unseen(way)[::EVERY], CAMERA)
+    motions = idle_motions(IDLERS, seed=SEED + 1, kinds=HELD_OUT_KINDS, seconds=12)
+    idlers = simulate_clips(idle_sequences(motion.joints for motion in motions), CAMERA)
     takes = [
-        *(_take(classifier, f"dance {number}", clip) for number, clip in enumerate(dances)),
-        *_switches(classifier, dances),
-        *_idlers(classifier),
+        *(Take(clip.genre, _watch(classifier, clip)) for clip in dances),
+        *(Take(s.genre, _watch(classifier, s), SWITCHED_AT) for s in _switches(dances)),
+        *(Take(NOT_DANCING, _watch(classifier, clip)) for clip in idlers),
     ]
     labels = classifier.contract.labels
-    shipped = shipped_knobs()
+    defaults = signature(RollingEstimate).parameters
+    shipped = {name: float(defaults[name].default) for name in GRID}
     grid = {name: sorted({*values, shipped[name]}) for name, values in GRID.items()}
     return {
-        "dances": len(dances),
-        "minutes": sum(float(clip.times[-1] - clip.times[0]) for clip in dances) / 60,
-        "shipped": {name: shipped[name] for name in GRID},
+        "minutes": sum(clip.times[-1] - clip.times[0] for clip in dances) / 60,
+        "shipped": shipped,
         "points": [
             {"knobs": dict(knobs), "figures": _finite(figures)}
             for knobs, figures in sweep(takes, labels, grid)
@@ -80,44 +71,30 @@ def _steady(way: str, place: Place) -> Result:
 
 
 def _finite(figures: Steadiness) -> dict[str, float | None]:
-    """JSON knows no infinity."""
+    """Return figures with None for what JSON cannot hold: infinity and NaN."""
     return {name: value if isfinite(value) else None for name, value in asdict(figures).items()}
 
 
-def _take(
-    classifier: WindowClassifier, name: str, clip: Filmed, *, since: float | None = None
-) -> Take:
-    return Take(name, clip.genre, watch(classifier, clip.times, clip.joints), since)
+def _watch(classifier: WindowClassifier, clip: CameraClip) -> Watched:
+    return watch(classifier, clip.times, clip.joints)
 
 
-def _switches(classifier: WindowClassifier, dances: list[Filmed]) -> list[Take]:
-    """A few seconds of one dance, and then another genre."""
+def _switches(dances: list[CameraClip]) -> list[CameraClip]:
+    """Join the first seconds of each dance to another dance of another genre, in random order."""
     order = np.random.default_rng(SEED).permutation(len(dances))
-    pairs = [(dances[one], dances[other]) for one, other in pairwise(order)]
     return [
-        _take(classifier, "switch", spliced(one, other), since=SWITCHED_AT)
-        for one, other in pairs
-        if one.genre != other.genre and one.times[-1] - one.times[0] >= SWITCHED_AT
+        _spliced(dances[one], dances[other])
+        for one, other in pairwise(order)
+        if dances[one].genre != dances[other].genre
+        and dances[one].times[-1] - dances[one].times[0] >= SWITCHED_AT
     ]
 
 
-def spliced(one: Filmed, other: Filmed) -> Filmed:
-    """The first seconds of one dance and all of the other."""
+def _spliced(one: CameraClip, other: CameraClip) -> CameraClip:
     times, after = one.times - one.times[0], other.times - other.times[0]
     first = times < SWITCHED_AT
-    return Filmed(
-        other.genre,
-        other.advanced,
-        np.concatenate([times[first], SWITCHED_AT + after]),
-        np.concatenate([one.joints[first], other.joints]),
+    return replace(
+        other,
+        times=np.concatenate([times[first], SWITCHED_AT + after]),
+        joints=np.concatenate([one.joints[first], other.joints]),
     )
-
-
-def _idlers(classifier: WindowClassifier) -> list[Take]:
-    motions = idle_motions(IDLERS, seed=SEED + 1, kinds=HELD_OUT_KINDS, seconds=12)
-    name = aist.SequenceName.parse("gBR_sBM_cAll_d00_mBR0_ch00")
-    people = filmed([aist.Sequence(name, motion.joints) for motion in motions], FILMED)
-    return [
-        Take(motion.name, NOT_DANCING, watch(classifier, clip.times, clip.joints))
-        for motion, clip in zip(motions, people, strict=True)
-    ]

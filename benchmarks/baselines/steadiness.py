@@ -1,4 +1,4 @@
-"""What a viewer sees of the rolling estimate: how soon it speaks, how often it changes its mind.
+"""Measure the rolling estimate: how soon it names a genre, and how often it changes.
 
 Windows are classified once, as the live path cuts them; then any rolling estimate can be replayed
 on their probabilities, which costs next to nothing.
@@ -7,7 +7,6 @@ on their probabilities, which costs next to nothing.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,23 +16,20 @@ from dancetype.engine.recognizer import Prediction, Recognizer, WindowClassifier
 from dancetype.engine.rolling import RollingEstimate, Status
 from dancetype.engine.skeleton import Array, Pose
 
-HOP: Final = 0.25
-"""Seconds between predictions, as a stream has them unless it is told otherwise."""
-
 Knobs = Mapping[str, float]
 """Arguments of a `RollingEstimate` by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """All that a model makes of a clip, before the rolling estimate.
+    """A model's answers about a clip, before the rolling estimate.
 
     Attributes:
-        start: second of the first frame.
+        start: Second of the first frame.
         ends: (W,) seconds at which a prediction is due.
-        probabilities: (W, K) of each window; NaN where there is none.
-        seconds: (W,) length of each window; 0 where there is none.
-        silence: what is said where there is no window, one for each prediction.
+        probabilities: (W, K) for each prediction; NaN without a window.
+        seconds: (W,) lengths of the windows; 0 without a window.
+        silence: Status of each prediction without a window.
     """
 
     start: float
@@ -45,13 +41,7 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What stands on the screen from one prediction to the next.
-
-    Attributes:
-        time: second of the newest frame.
-        status: which answer it is.
-        genre: code, only where `status` is `GENRE`.
-    """
+    """Answer at one prediction: second of the newest frame, status and, if named, the genre."""
 
     time: float
     status: Status
@@ -63,13 +53,11 @@ class Take:
     """A clip and the truth about it.
 
     Attributes:
-        name: of the clip.
-        genre: code of what is danced from `since` on, or `NOT_DANCING`.
-        watched: what the model makes of it.
-        since: second at which that begins, where another dance goes before; None where none does.
+        genre: Code of the genre danced from `since` on, or `NOT_DANCING`.
+        watched: The model's answers about it.
+        since: Second at which the dance begins after another one; None without another one.
     """
 
-    name: str
     genre: str
     watched: Watched
     since: float | None = None
@@ -77,22 +65,19 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class Steadiness:
-    """The figures of some takes; one is NaN where no take says anything about it.
+    """Figures of several takes; NaN if no take is of the kind that a figure is about.
 
-    Time counts from the first window on: warming up belongs to none but the delays.
+    Only the delays include the time of warming up.
 
     Attributes:
-        changes: a minute of one steady dance, how often a genre is named other than the one named
-            last, whatever was said between.
-        turns: a minute of one steady dance, how often the answer becomes another, which counts
-            coming from and going to "not sure" as well.
-        delay: median over takes of the seconds from the first frame until the right genre is named
-            for the first time; infinite where most takes never come to it.
-        late: share of those takes in which that takes over 5 s, or never comes about.
-        switch_delay: median of the seconds from the change to another dance until that is named.
-        named: share of the time of one steady dance that a genre is named.
-        right: share of this named time that it is the right one.
-        false_accepts: share of time that a genre is named where nobody dances.
+        changes: Changes from one named genre to another, per minute of one steady dance.
+        turns: Changes of the answer, including from and to "not sure", per minute.
+        delay: Median seconds until the right genre is named first; infinite if mostly never.
+        late: Share of takes in which that takes over 5 s or never happens.
+        switch_delay: Median seconds from the change to another dance until that is named.
+        named: Share of time of one steady dance in which a genre is named.
+        right: Share of that time in which it is the right one.
+        false_accepts: Share of time in which a genre is named although nobody dances.
     """
 
     changes: float
@@ -106,7 +91,7 @@ class Steadiness:
 
 
 class _Collector:
-    """Stands in for the classifier and keeps the windows, to be classified all at once."""
+    """Stand-in for the classifier that keeps the windows, to classify them in one call."""
 
     def __init__(self, classifier: WindowClassifier) -> None:
         self.contract = classifier.contract
@@ -117,30 +102,26 @@ class _Collector:
         return np.zeros((len(windows), len(self.contract.labels)), np.float32)
 
 
-def watch(
-    classifier: WindowClassifier, times: NDArray[np.float64], joints: Array, *, hop: float = HOP
-) -> Watched:
-    """Cuts and classifies windows as a stream does.
+def watch(classifier: WindowClassifier, times: NDArray[np.float64], joints: Array) -> Watched:
+    """Cut and classify windows as a stream does.
 
     Args:
-        classifier: the model.
+        classifier: Model to ask.
         times: (T,) seconds, rising.
-        joints: (T, 17, 3) metres as in a `Pose`; NaN where nobody was seen.
-        hop: seconds between predictions.
+        joints: (T, 17, 3) metres as in a `Pose`; NaN where nobody was found.
 
     Raises:
-        ValueError: there is no frame.
+        ValueError: There is no frame.
     """
     if not len(times):
         raise ValueError("there is no frame to watch")
     collector = _Collector(classifier)
-    recognizer = Recognizer(collector, hop=hop)
+    recognizer = Recognizer(collector)
     visibility = np.ones(joints.shape[1], np.float32)
     predictions: list[Prediction] = []
     for time, pose in zip(times.tolist(), joints, strict=True):
-        seen = bool(np.isfinite(pose).all())
-        prediction = recognizer.push(time, Pose(pose, visibility) if seen else None)
-        if prediction is not None:
+        found = Pose(pose, visibility) if np.isfinite(pose).all() else None
+        if (prediction := recognizer.push(time, found)) is not None:
             predictions.append(prediction)
     probabilities = np.full((len(predictions), len(classifier.contract.labels)), np.nan, np.float32)
     cut = [prediction.window_probabilities is not None for prediction in predictions]
@@ -156,39 +137,29 @@ def watch(
 
 
 def replay(watched: Watched, rolling: RollingEstimate) -> list[Answer]:
-    """What a stream with this rolling estimate would have said.
-
-    Args:
-        watched: of one clip.
-        rolling: is reset first.
-    """
+    """Return the answers of a stream with this rolling estimate, which is reset first."""
     rolling.reset("another clip")
     answers = []
     for end, probabilities, silence in zip(
         watched.ends.tolist(), watched.probabilities, watched.silence, strict=True
     ):
-        cut = bool(np.isfinite(probabilities).all())
+        cut = np.isfinite(probabilities).all()
         estimate = rolling.update(end, probabilities) if cut else rolling.silent(silence)
         answers.append(Answer(end, estimate.status, estimate.genre))
     return answers
 
 
 def steadiness(takes: Iterable[Take], rolling: RollingEstimate) -> Steadiness:
-    """Measures a rolling estimate.
-
-    Args:
-        takes: dances, changes of dance and people who do not dance, any of each.
-        rolling: is reset for each.
-    """
+    """Measure a rolling estimate on dances, changes of dance and people who do not dance."""
     answered = [(take, replay(take.watched, rolling)) for take in takes]
-    idle = [_spoken(said) for take, said in answered if take.genre == NOT_DANCING]
+    idle = [after_warm_up(said) for take, said in answered if take.genre == NOT_DANCING]
     danced = [(take, said) for take, said in answered if take.genre != NOT_DANCING]
     switches = [
         _delay(said, take.genre, take.since) for take, said in danced if take.since is not None
     ]
     steady = [(take, said) for take, said in danced if take.since is None]
     delays = [_delay(said, take.genre, take.watched.start) for take, said in steady]
-    spoken = [(take.genre, _spoken(said)) for take, said in steady]
+    spoken = [(take.genre, after_warm_up(said)) for take, said in steady]
     minutes = sum(said[-1].time - said[0].time for _, said in spoken if said) / 60
     named = [(genre, answer.genre) for genre, said in spoken for answer in said if answer.genre]
     return Steadiness(
@@ -206,7 +177,8 @@ def steadiness(takes: Iterable[Take], rolling: RollingEstimate) -> Steadiness:
     )
 
 
-def _spoken(answers: list[Answer]) -> list[Answer]:
+def after_warm_up(answers: Iterable[Answer]) -> list[Answer]:
+    """Return the answers without those while warming up."""
     return [answer for answer in answers if answer.status is not Status.WARMING_UP]
 
 
@@ -234,16 +206,14 @@ def _ratio(part: float, whole: float) -> float:
 
 
 def sweep(
-    takes: Sequence[Take],
-    labels: tuple[str, ...],
-    grid: Mapping[str, Sequence[float]],
+    takes: Sequence[Take], labels: tuple[str, ...], grid: Mapping[str, Sequence[float]]
 ) -> list[tuple[Knobs, Steadiness]]:
-    """Measures the rolling estimates of a grid, those that contradict themselves left out.
+    """Measure all valid rolling estimates of a grid.
 
     Args:
-        takes: as for `steadiness`.
-        labels: genre codes in the classifier's order.
-        grid: values to try of each argument of a `RollingEstimate`.
+        takes: Takes as for `steadiness`.
+        labels: Genre codes in the classifier's order.
+        grid: Values of each argument of a `RollingEstimate`.
     """
     points: list[tuple[Knobs, Steadiness]] = []
     for values in product(*grid.values()):

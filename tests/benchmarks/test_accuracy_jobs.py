@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.accuracy.__main__ import all_jobs, chosen
+from benchmarks.accuracy import all_jobs, chosen
 from benchmarks.accuracy.ablation import variant
 from benchmarks.accuracy.models import small
 from benchmarks.accuracy.place import Job, Place, Result, perform
+from dancetype.engine.errors import SettingsError
 from dancetype.training.recipe import Recipe, load_recipe
 
 
@@ -25,15 +26,11 @@ def job(name: str, *, needs: tuple[str, ...] = ()) -> tuple[Job, list[int]]:
     return Job(name, "counts", run, needs), ran
 
 
-def silent(line: str) -> None:
-    del line
-
-
 def test_a_job_runs_once_and_again_only_where_asked(place: Place) -> None:
     counting, ran = job("count")
 
     for again in (False, False, True):
-        assert perform(counting, place, again=again, say=silent)
+        assert perform(counting, place, again=again)
 
     assert ran == [2]
     assert place.result("count") == {"found": 2}
@@ -42,9 +39,9 @@ def test_a_job_runs_once_and_again_only_where_asked(place: Place) -> None:
 def test_a_job_waits_for_what_it_needs(place: Place) -> None:
     later, ran = job("later", needs=("sooner",))
 
-    assert not perform(later, place, again=False, say=silent)
+    assert not perform(later, place, again=False)
     place.keep("sooner", {})
-    assert perform(later, place, again=False, say=silent)
+    assert perform(later, place, again=False)
     assert ran == [1]
 
 
@@ -53,7 +50,7 @@ def test_a_job_that_breaks_off_leaves_no_result(place: Place) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        perform(Job("broken", "", run), place, again=False, say=silent)
+        perform(Job("broken", "", run), place, again=False)
     assert place.result("broken") is None
 
 
@@ -71,7 +68,7 @@ def test_a_pattern_chooses_jobs_and_an_unknown_one_is_refused() -> None:
     assert chosen(names, []) == names
     assert chosen(names, ["page", "live-*"]) == names
     assert chosen(names, ["live-B"]) == ["live-B"]
-    with pytest.raises(ValueError, match="no job 'deaf-A'; there are live-A"):
+    with pytest.raises(SettingsError, match="no job 'deaf-A'; there are live-A"):
         chosen(names, ["deaf-A"])
 
 

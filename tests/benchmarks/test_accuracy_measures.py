@@ -16,10 +16,10 @@ from benchmarks.accuracy.measures import (
 from benchmarks.accuracy.robustness import (
     CLEAR,
     SECONDS,
-    Filmed,
-    filmed,
+    CameraClip,
     seconds_seen,
     settings,
+    simulate_clips,
     turned,
 )
 from dancetype.engine.clip import ClipResult
@@ -74,7 +74,7 @@ def test_the_reliability_table_holds_the_calibration_error(evaluation: Evaluatio
 def test_two_tests_of_one_kind_have_the_reliability_of_one(evaluation: Evaluation) -> None:
     rows = reliability(evaluation)
 
-    twice = merged([rows, rows])
+    twice = merged([*rows, *rows])
 
     assert [row["windows"] for row in twice] == [2 * row["windows"] for row in rows]
     assert calibration_gap(twice) == pytest.approx(calibration_gap(rows))
@@ -125,7 +125,7 @@ def dance(seconds: float) -> Sequence:
 def test_a_camera_without_faults_shows_the_dance_as_it_is() -> None:
     sequence = dance(3)
 
-    [clip] = filmed([sequence], CLEAR)
+    [clip] = simulate_clips([sequence], CLEAR)
 
     true = facing(sequence.joints)[np.rint(60 * clip.times).astype(int)]
     true = true - true[:, 11:13].mean(axis=1, keepdims=True)
@@ -140,7 +140,7 @@ def test_one_fault_leaves_out_the_others() -> None:
 
 
 def test_half_of_the_frames_are_dropped_when_half_are_to_be() -> None:
-    [clip] = filmed([dance(20)], CLEAR, dropped=0.5)
+    [clip] = simulate_clips([dance(20)], CLEAR, dropped=0.5)
 
     assert 0.4 < len(clip.times) / 1201 < 0.6
 
@@ -164,7 +164,7 @@ class Sure:
 
 def test_nothing_is_said_of_less_than_the_shortest_window() -> None:
     sequence = dance(11)
-    whole = Filmed("BR", True, sequence.times, sequence.joints)
+    whole = CameraClip("BR", True, sequence.times, sequence.joints)
 
     rows = {row["seconds"]: row for row in seconds_seen(Sure(), [whole])}
 

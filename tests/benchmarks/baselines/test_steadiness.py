@@ -72,7 +72,7 @@ def figures(*takes: Take) -> Steadiness:
 
 
 def danced(said: str, *, genre: str = "BR", since: float | None = None) -> Take:
-    return Take(said, genre, watched(said), since)
+    return Take(genre, watched(said), since)
 
 
 def test_a_replay_says_what_the_live_path_says() -> None:
@@ -145,7 +145,7 @@ def test_warming_up_is_no_time_in_which_nothing_is_named() -> None:
 
 def test_the_delay_runs_from_the_first_frame_to_the_right_genre() -> None:
     assert figures(danced("----PPB")).delay == pytest.approx(6 * HOP)
-    assert figures(Take("late", "BR", watched("--BB", start=100))).delay == pytest.approx(2 * HOP)
+    assert figures(Take("BR", watched("--BB", start=100))).delay == pytest.approx(2 * HOP)
 
 
 def test_a_take_that_is_never_named_right_is_late_and_infinitely_so() -> None:
