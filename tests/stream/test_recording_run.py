@@ -4,7 +4,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from threading import Event, Semaphore
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from dancetype.engine.errors import SourceError, SourceUnavailableError
 from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.media.recording import Recording
 from dancetype.engine.media.track import Track, read_tracks
+from dancetype.engine.pose.base import PoseEstimator
 from dancetype.stream.recording_run import Label, RecordingRun
 from dancetype.stream.session import Session
 from dancetype.stream.sources.base import Frame, Source
@@ -27,15 +28,12 @@ def frame(time: float, *, index: int = 0, epoch: int = 0, brightness: int = 9) -
     return Frame(np.full((2, 2, 3), brightness, np.uint8), time, index, epoch)
 
 
-class FakeEstimator:
-    """Sees somebody in every frame that is not black."""
+class FakeEstimator(PoseEstimator):
+    """Finds a person in every frame that is not black."""
 
     closed = False
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
+    def close(self) -> None:
         self.closed = True
 
     def people(self, image: NDArray[np.uint8], time: float) -> list[Landmarks]:
