@@ -26,7 +26,7 @@ _UNAUTHORISED: Final = unauthorised("this is")
 
 
 class StatusPage(Collector):
-    """Pages with the state of a supervisor's cameras; `error` returns what is wrong in their file."""
+    """Pages with the state of the cameras; `error` returns what is wrong in their file."""
 
     def __init__(
         self, supervisor: Supervisor, *, error: Callable[[], str | None], version: str
