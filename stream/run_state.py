@@ -30,7 +30,7 @@ _NO_FRAMES: Final = FrameCounts(captured=0, posed=0, dropped=0)
 
 
 class TimedLatency(NamedTuple):
-    """Seconds from capture to sending, and of each step, of a prediction sent at a time."""
+    """Latency of a prediction in seconds, in total and by step, with the Unix time of sending."""
 
     sent: float
     total: float
@@ -38,7 +38,7 @@ class TimedLatency(NamedTuple):
 
 
 class Change(NamedTuple):
-    """From `at` on, predictions have this status, or `SILENT`, and this code of the genre."""
+    """Status, or `SILENT`, and genre code of a source's predictions from a Unix time on."""
 
     at: float
     status: str

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
+from operator import attrgetter
 from typing import Any, Final
 
 from prometheus_client import (
@@ -25,7 +26,7 @@ _UNAUTHORISED: Final = unauthorised("this is")
 
 
 class StatusPage(Collector):
-    """Pages with the state of a supervisor's cameras; `error` returns that of their file."""
+    """Pages with the state of the cameras; `error` returns what is wrong in their file."""
 
     def __init__(
         self, supervisor: Supervisor, *, error: Callable[[], str | None], version: str
@@ -124,13 +125,12 @@ class StatusPage(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics; those of a camera start at 0 with each process."""
         cameras = self._supervisor.cameras
-        for counted, name, about, value in _OF_CAMERAS:
-            kind = CounterMetricFamily if counted else GaugeMetricFamily
+        for kind, name, about, attribute in _OF_CAMERAS:
             family = kind(f"dancetype_fleet_camera_{name}", about, labels=["camera"])
             for state in cameras:
-                number = value(state)
-                if number is not None:
-                    family.add_metric([state.camera.name], number)
+                value = attrgetter(attribute)(state)
+                if value is not None:
+                    family.add_metric([state.camera.name], value)
             yield family
         states = GaugeMetricFamily(
             "dancetype_fleet_cameras", "Cameras by what they do", labels=["state"]
@@ -155,25 +155,20 @@ class StatusPage(Collector):
         )
 
 
-_OF_CAMERAS: Final[tuple[tuple[bool, str, str, Callable[[CameraState], float | None]], ...]] = (
-    (False, "live", "1 while it gives frames", lambda state: float(state.live)),
-    (False, "fps", "Poses a second, lately", lambda state: state.report.fps),
+_OF_CAMERAS: Final = (
+    (GaugeMetricFamily, "live", "1 while it gives frames", "live"),
+    (GaugeMetricFamily, "fps", "Poses a second, lately", "report.fps"),
     (
-        False,
+        GaugeMetricFamily,
         "latency_seconds",
         "From capture to sending, 95th percentile of the last minute",
-        lambda state: state.report.latency,
+        "report.latency",
     ),
-    (
-        False,
-        "mqtt_connected",
-        "1 while connected to the broker",
-        lambda state: float(state.report.connected),
-    ),
-    (True, "restarts", "Processes lost", lambda state: state.restarts),
-    (True, "frames", "Frames read", lambda state: state.report.captured),
-    (True, "frames_posed", "Frames through pose estimation", lambda state: state.report.posed),
-    (True, "frames_dropped", "Frames overtaken by a newer", lambda state: state.report.dropped),
-    (True, "predictions", "Predictions", lambda state: state.report.predictions),
-    (True, "cpu_seconds", "Processor time of its process", lambda state: state.report.cpu_seconds),
+    (GaugeMetricFamily, "mqtt_connected", "1 while connected to the broker", "report.connected"),
+    (CounterMetricFamily, "restarts", "Processes lost", "restarts"),
+    (CounterMetricFamily, "frames", "Frames read", "report.captured"),
+    (CounterMetricFamily, "frames_posed", "Frames through pose estimation", "report.posed"),
+    (CounterMetricFamily, "frames_dropped", "Frames overtaken by a newer", "report.dropped"),
+    (CounterMetricFamily, "predictions", "Predictions", "report.predictions"),
+    (CounterMetricFamily, "cpu_seconds", "Processor time of its process", "report.cpu_seconds"),
 )

@@ -31,7 +31,7 @@ _TASKS: Final = Path("/proc/self/task")
 _UNAUTHORISED: Final = unauthorised("metrics are")
 
 
-class Metrics(Sink):
+class Metrics(Sink, Collector):
     """The page of metrics of a run.
 
     Histograms observe each prediction; everything else is read from the state of the run when
@@ -48,13 +48,14 @@ class Metrics(Sink):
     def __init__(self, *, version: str, recipe: str, provider: str, state: RunState) -> None:
         # A creation time for each histogram would be of no use.
         disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._state = state
         self._registry = CollectorRegistry()
         build = Info("dancetype_build", "Program and genre model", registry=self._registry)
         build.info({"version": version, "model": recipe, "provider": provider})
         self._pose = self._histogram("pose_seconds", "Pose estimation of a prediction's last frame")
         self._classify = self._histogram("classify_seconds", "Classifying, of all dancers")
         self._latency = self._histogram("latency_seconds", "From capture to sending")
-        self._registry.register(_RunCollector(state))
+        self._registry.register(self)
         ProcessCollector(registry=self._registry)
 
     async def send(self, message: Message, text: str) -> None:
@@ -76,14 +77,8 @@ class Metrics(Sink):
             f"dancetype_{name}", about, ("source",), registry=self._registry, buckets=_BUCKETS
         )
 
-
-class _RunCollector(Collector):
-    """Metrics read from the state of a run."""
-
-    def __init__(self, state: RunState) -> None:
-        self._state = state
-
     def collect(self) -> Iterator[Metric]:
+        """Yield the metrics that are read from the state of the run."""
         yield from self._sources()
         if self._state.clients:
             clients, name = self._state.clients(), "dancetype_websocket"
