@@ -135,10 +135,6 @@ class HopTimer:
 class DancerState:
     """Recent poses, rolling estimate and motion of one dancer.
 
-    Args:
-        contract: Contract of the classifier.
-        key: Identity of the dancer.
-
     Attributes:
         id: Identity of the dancer.
         poses: Poses of the last seconds.
@@ -147,8 +143,8 @@ class DancerState:
         seen: Time when the dancer was last found.
     """
 
-    def __init__(self, contract: Contract, key: int = 1) -> None:
-        self.id = key
+    def __init__(self, contract: Contract, identity: int = 1) -> None:
+        self.id = identity
         self.poses = RingBuffer(contract.window.seconds)
         self.rolling = RollingEstimate(contract.labels)
         self.landmarks: Landmarks | None = None
@@ -183,12 +179,9 @@ class DancerState:
     def predict(
         self, time: float, window: Window, probabilities: NDArray[np.float32] | None
     ) -> DancerPrediction:
-        """Update the rolling estimate with the window that ends at `time`.
+        """Update the rolling estimate with the dancer's window that ends at `time`.
 
-        Args:
-            time: Capture time in seconds.
-            window: Window of this dancer.
-            probabilities: (K,) for the window, or None if it has no features.
+        `probabilities` (K,) are None if the window has no features.
         """
         if probabilities is None:
             status = Status.NO_PERSON if window.empty else Status.WARMING_UP
@@ -205,7 +198,7 @@ def predict(
     Args:
         time: Capture time in seconds of the newest frame.
         dancers: One dancer or more, the primary one first.
-        classifier: Turns windows into probabilities.
+        classifier: Classifier of the windows.
     """
     start = perf_counter()
     spec = classifier.contract.window
@@ -232,7 +225,7 @@ class Recognizer:
     """Collects the poses of one dancer and predicts once per hop.
 
     Args:
-        classifier: Turns windows into probabilities; its contract defines a window.
+        classifier: Classifier of the windows; its contract defines a window.
         hop: Seconds between predictions.
     """
 
@@ -268,7 +261,7 @@ class MultiDancerRecognizer:
     """Tracks up to `people` dancers of one source and predicts once per hop.
 
     Args:
-        classifier: Turns windows into probabilities; its contract defines a window.
+        classifier: Classifier of the windows; its contract defines a window.
         people: Maximum number of dancers. A single dancer is tracked by the pose model alone, and
             has the id 1.
         hop: Seconds between predictions.

@@ -92,13 +92,10 @@ class DancerTracker:
         self._started = False
 
     def update(self, time: float, people: Sequence[Landmarks]) -> dict[int, Landmarks | None]:
-        """Assign the people found at `time`, a rising capture time in seconds.
+        """See `Tracker`.
 
         A new person is tracked after a fifth of a second, so that false detections are not; those
         who are present at the start are tracked at once.
-
-        Returns:
-            Landmarks of the tracked dancers by id, oldest first; None for one who was not found.
         """
         self._tracks = [track for track in self._tracks if not track.given_up(time)]
         bodies = [_Body.of(landmarks) for landmarks in people[: self._people]]

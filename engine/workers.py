@@ -48,6 +48,8 @@ _NO_TASK: Final = object()
 class WorkerPool:
     """Processes that execute one task each at a time; a crash fails only the task concerned.
 
+    Leaving its `with` block ends all processes at once, whatever they are doing.
+
     Args:
         open_worker: Called once in each process.
         processes: Number of processes at most.
@@ -64,12 +66,8 @@ class WorkerPool:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End all processes at once, whatever they are doing."""
         for worker in self._workers:
-            worker.kill()
+            worker.process.kill()
         while self._workers:
             self._workers.pop().end()
 
@@ -154,7 +152,8 @@ class _Worker:
     """One process, as seen from the process that started it.
 
     Attributes:
-        pipe: Connection to the process.
+        process: The process.
+        pipe: Connection to it.
         task: Its task, or `_NO_TASK`.
         ready: Whether it has loaded what it needs.
     """
@@ -165,8 +164,8 @@ class _Worker:
         self.ready = False
         # Pickled here, so that the process imports nothing of it before it is set up.
         arguments = (pickle.dumps(open_worker), theirs)
-        self._process = _CONTEXT.Process(target=_serve, args=arguments, daemon=True)
-        self._process.start()
+        self.process = _CONTEXT.Process(target=_serve, args=arguments, daemon=True)
+        self.process.start()
         theirs.close()
 
     def send(self, task: Any) -> None:
@@ -177,11 +176,11 @@ class _Worker:
 
     def end(self) -> str:
         """Wait for a process that is ending, and return how it ended."""
-        self._process.join(_JOIN_TIMEOUT)
-        self._process.kill()
-        self._process.join()
+        self.process.join(_JOIN_TIMEOUT)
+        self.process.kill()
+        self.process.join()
         self.pipe.close()
-        code = self._process.exitcode or 0
+        code = self.process.exitcode or 0
         if code >= 0:
             return f"ended with code {code}"
         with suppress(ValueError):
@@ -190,10 +189,6 @@ class _Worker:
                 return "was killed (SIGKILL), as happens if memory runs out; try fewer jobs"
             return f"crashed ({name})"
         return f"ended of signal {-code}"
-
-    def kill(self) -> None:
-        """End the process at once."""
-        self._process.kill()
 
 
 def limit_native_threads() -> None:

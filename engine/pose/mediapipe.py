@@ -24,13 +24,7 @@ _GAP_MS: Final = 24 * 3600 * 1000
 class MediaPipeEstimator(PoseEstimator):
     """Pose estimator that runs MediaPipe, which hangs if it is closed by the garbage collector.
 
-    Args:
-        model: `.task` file of the Pose Landmarker: lite, full or heavy.
-        people: Maximum number of people to find.
-
-    Raises:
-        ModelError: The file does not exist or is not a pose model.
-        OSError: A system library that MediaPipe needs is missing, such as libEGL.
+    See `open_estimator`.
     """
 
     def __init__(self, model: Path, *, people: int = 1) -> None:

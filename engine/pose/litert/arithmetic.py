@@ -18,7 +18,11 @@ def total(values: Array) -> Array:
     return added
 
 
-def direction(angle: float) -> tuple[np.float32, np.float32]:
-    """Return cosine and sine. Only the complex exponential is left to the C library by numpy."""
-    turned = np.exp(np.complex64(1j * angle))
-    return turned.real, turned.imag
+def rotated(x: Array, y: Array, angle: float) -> Array:
+    """Return points (N, 2), rotated by `angle` in radians.
+
+    Cosine and sine come from a complex exponential: numpy leaves only that to the C library.
+    """
+    turn = np.exp(np.complex64(1j * angle))
+    cos, sin = turn.real, turn.imag
+    return np.column_stack((cos * x - sin * y, sin * x + cos * y))

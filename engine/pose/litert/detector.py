@@ -1,5 +1,6 @@
 """Detection of people in a whole frame."""
 
+from functools import cache
 from typing import Final
 
 import cv2
@@ -18,36 +19,31 @@ _LEAST_SCORE: Final = 0.5
 _LARGEST_OVERLAP: Final = 0.5
 
 
-class PersonDetector:
-    """Single-shot detector of Bazarevsky et al., BlazePose, 2020.
+def find_people(network: Network, image: NDArray[np.uint8]) -> list[Region]:
+    """Return where people are in a BGR frame, the most likely first.
 
     Args:
-        network: Network that returns (2254, 12) boxes with points and (2254, 1) scores.
+        network: Single-shot detector of Bazarevsky et al., BlazePose, 2020. It returns (2254, 12)
+            boxes with points and (2254, 1) scores.
+        image: (H, W, 3).
     """
-
-    def __init__(self, network: Network) -> None:
-        self._network = network
-        self._cells = cells()
-
-    def __call__(self, image: NDArray[np.uint8]) -> list[Region]:
-        """Return where people are in a BGR frame, the most likely first."""
-        size = np.array(image.shape[1::-1], np.float32)
-        whole = Region.of_frame(size)
-        square = whole.cut(image, self._network.pixels, border=cv2.BORDER_CONSTANT)
-        boxes, logits = self._network(square)
-        scores = sigmoid(logits[:, 0])
-        likely = np.flatnonzero(scores >= _LEAST_SCORE)
-        found = boxes[likely] / np.float32(self._network.pixels)
-        found.reshape(-1, 6, 2)[:, [0, 2, 3, 4, 5]] += self._cells[likely, None]
-        # From the square back to the frame, which has margins in it.
-        margin = (1 - size / size.max()) / 2
-        people = []
-        for box in merged(found, scores[likely]):
-            centre, end = (box[4:8].reshape(2, 2) - margin) / (1 - (margin + margin))
-            people.append(Region.of_person(centre, end, size))
-        return people
+    size = np.array(image.shape[1::-1], np.float32)
+    square = Region.of_frame(size).cut(image, network.pixels, border=cv2.BORDER_CONSTANT)
+    boxes, logits = network(square)
+    scores = sigmoid(logits[:, 0])
+    likely = np.flatnonzero(scores >= _LEAST_SCORE)
+    found = boxes[likely] / np.float32(network.pixels)
+    found.reshape(-1, 6, 2)[:, [0, 2, 3, 4, 5]] += cells()[likely, None]
+    # From the square back to the frame, which has margins in it.
+    margin = (1 - size / size.max()) / 2
+    people = []
+    for box in merged(found, scores[likely]):
+        centre, end = (box[4:8].reshape(2, 2) - margin) / (1 - (margin + margin))
+        people.append(Region.of_person(centre, end, size))
+    return people
 
 
+@cache
 def cells() -> Array:
     """Return x and y (2254, 2), from 0 to 1, of the middle of the cell of each box."""
     grids = []

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.pose.base import PoseEstimator, Timestamps, prepared
-from dancetype.engine.pose.litert.detector import PersonDetector
-from dancetype.engine.pose.litert.landmarks import LandmarkFinder
+from dancetype.engine.pose.litert.detector import find_people
+from dancetype.engine.pose.litert.landmarks import find_landmarks
 from dancetype.engine.pose.litert.network import load_networks
 from dancetype.engine.pose.litert.region import Region
 from dancetype.engine.pose.litert.smoothing import PoseSmoothing
@@ -21,21 +21,13 @@ _LARGEST_OVERLAP: Final = 0.5
 class LiteRtEstimator(PoseEstimator):
     """Pose estimator with the same results as MediaPipe's, but without MediaPipe.
 
-    Args:
-        model: `.task` file of the Pose Landmarker: lite, full or heavy.
-        people: Maximum number of people to find.
-        threads: Number of threads; 1 is best for several sources.
-
-    Raises:
-        ModelError: The file does not exist or is not a pose model.
+    See `open_estimator`. One of the `threads` is best if there are several sources.
     """
 
     def __init__(self, model: Path, *, people: int = 1, threads: int = 1) -> None:
         if people < 1 or threads < 1:
             raise ValueError(f"people and threads are 1 or more, not {people} and {threads}")
-        detector, landmarks = load_networks(model, threads=threads)
-        self._detector = PersonDetector(detector)
-        self._finder = LandmarkFinder(landmarks)
+        self._detector, self._landmarker = load_networks(model, threads=threads)
         self._people = people
         self._smoothing = PoseSmoothing()
         self._timestamps = Timestamps()
@@ -47,15 +39,17 @@ class LiteRtEstimator(PoseEstimator):
         milliseconds = self._timestamps.of(time)
         if not frame.size:
             return []
-        candidates = (self._finder(frame, region) for region in self._regions(frame))
+        candidates = [
+            find_landmarks(self._landmarker, frame, region) for region in self._regions(frame)
+        ]
         found = [person for person in candidates if person is not None]
-        self._tracked = [person.region for person in found]
+        self._tracked = [region for _, region in found]
         if not found:
             self._smoothing.lose("nobody")
         elif self._people == 1:
             size = np.array(frame.shape[1::-1], np.float32)
-            return [self._smoothing(found[0], milliseconds / 1000, size)]
-        return [person.landmarks for person in found]
+            return [self._smoothing(*found[0], milliseconds / 1000, size)]
+        return [landmarks for landmarks, _ in found]
 
     def reset(self, reason: str) -> None:
         """See `PoseEstimator`."""
@@ -65,13 +59,13 @@ class LiteRtEstimator(PoseEstimator):
 
     def close(self) -> None:
         """See `PoseEstimator`."""
-        del self._detector, self._finder
+        del self._detector, self._landmarker
 
     def _regions(self, frame: NDArray[np.uint8]) -> list[Region]:
         candidates = list(self._tracked)
         # The whole frame is searched only for people who are not tracked.
         if len(candidates) < self._people:
-            candidates += self._detector(frame)
+            candidates += find_people(self._detector, frame)
         regions: list[Region] = []
         # Of two regions that overlap the later one counts, as it was detected in this frame.
         for region in filter(lambda region: region.sound, candidates):

@@ -1,6 +1,5 @@
 """Landmarks of the person in a region of a frame."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import cv2
@@ -8,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancetype.engine.landmarks import LANDMARKS, Landmarks
-from dancetype.engine.pose.litert.arithmetic import direction, sigmoid, total
+from dancetype.engine.pose.litert.arithmetic import rotated, sigmoid, total
 from dancetype.engine.pose.litert.network import Network
 from dancetype.engine.pose.litert.region import Region
 from dancetype.engine.skeleton import Array
@@ -27,47 +26,35 @@ _STEPS: Final = np.arange(-_REACH, _REACH + 1)
 _AROUND: Final = np.column_stack((np.tile(_STEPS, len(_STEPS)), np.repeat(_STEPS, len(_STEPS))))
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A person in one frame.
-
-    Attributes:
-        landmarks: Landmarks of the person.
-        region: Region in which to look for the person in the next frame.
-    """
-
-    landmarks: Landmarks
-    region: Region
-
-
-class LandmarkFinder:
-    """Landmark network of Bazarevsky et al., BlazePose, 2020.
+def find_landmarks(
+    network: Network, image: NDArray[np.uint8], region: Region
+) -> tuple[Landmarks, Region] | None:
+    """Return the person in a region of a BGR frame, or None.
 
     Args:
-        network: Network that returns (195,) landmarks, (1,) presence, (64, 64, 39) heat maps and
-            (117,) world landmarks.
+        network: Landmark network of Bazarevsky et al., BlazePose, 2020. It returns (195,)
+            landmarks, (1,) presence, (64, 64, 39) heat maps and (117,) world landmarks.
+        image: (H, W, 3).
+        region: Region in which to look.
+
+    Returns:
+        Landmarks, and the region in which to look for the person in the next frame.
     """
-
-    def __init__(self, network: Network) -> None:
-        self._network = network
-
-    def __call__(self, image: NDArray[np.uint8], region: Region) -> Found | None:
-        """Return the person in a region of a BGR frame, or None."""
-        pixels = self._network.pixels
-        square = region.cut(image, pixels, border=cv2.BORDER_REPLICATE)
-        marks, presence, heat, world = self._network(square)
-        if not presence[0] > _LEAST_PRESENCE:
-            return None
-        marks = marks.reshape(-1, 5)
-        places = region.points(refined(marks[:_POINTS, :2] / np.float32(pixels), heat))
-        depths = marks[:LANDMARKS, 2] / np.float32(pixels) * region.sides[0]
-        landmarks = Landmarks(
-            world=turned(world.reshape(-1, 3)[:LANDMARKS], region.turn),
-            image=np.column_stack((places[:LANDMARKS], depths)),
-            visibility=sigmoid(marks[:LANDMARKS, 3]),
-        )
-        size = np.array(image.shape[1::-1], np.float32)
-        return Found(landmarks, Region.of_person(places[-2], places[-1], size))
+    pixels = network.pixels
+    square = region.cut(image, pixels, border=cv2.BORDER_REPLICATE)
+    marks, presence, heat, world = network(square)
+    if not presence[0] > _LEAST_PRESENCE:
+        return None
+    marks = marks.reshape(-1, 5)
+    places = region.points(refined(marks[:_POINTS, :2] / np.float32(pixels), heat))
+    depths = marks[:LANDMARKS, 2] / np.float32(pixels) * region.sides[0]
+    landmarks = Landmarks(
+        world=turned(world.reshape(-1, 3)[:LANDMARKS], region.turn),
+        image=np.column_stack((places[:LANDMARKS], depths)),
+        visibility=sigmoid(marks[:LANDMARKS, 3]),
+    )
+    size = np.array(image.shape[1::-1], np.float32)
+    return landmarks, Region.of_person(places[-2], places[-1], size)
 
 
 def refined(places: Array, heat: Array) -> Array:
@@ -92,9 +79,8 @@ def refined(places: Array, heat: Array) -> Array:
 
 def turned(world: Array, turn: float) -> Array:
     """Rotate world landmarks (N, 3) from the axes of a region to those of its frame."""
-    across, down = direction(turn)
     x, y, z = world.T
-    return np.column_stack((across * x - down * y, down * x + across * y, z))
+    return np.column_stack((rotated(x, y, turn), z))
 
 
 def _within(cells: NDArray[np.int_], size: NDArray[np.int_]) -> NDArray[np.bool_]:

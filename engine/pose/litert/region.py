@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dancetype.engine.pose.litert.arithmetic import direction
+from dancetype.engine.pose.litert.arithmetic import rotated
 from dancetype.engine.skeleton import Array
 
 # Size of a region relative to the person, as BlazePose was trained.
@@ -73,9 +73,7 @@ class Region:
     def points(self, places: Array) -> Array:
         """Convert points (N, 2) from coordinates of the region, 0 to 1, to those of the frame."""
         x, y = (places - _HALF).T
-        across, down = direction(self.turn)
-        turned = np.column_stack((across * x - down * y, down * x + across * y))
-        return turned * self.sides + self.centre
+        return rotated(x, y, self.turn) * self.sides + self.centre
 
     def cut(self, image: NDArray[np.uint8], pixels: int, *, border: int) -> NDArray[np.uint8]:
         """Return the content of the region, (pixels, pixels, 3) RGB.

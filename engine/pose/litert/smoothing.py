@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from dancetype.engine.landmarks import Landmarks
-from dancetype.engine.pose.litert.landmarks import Found
+from dancetype.engine.pose.litert.region import Region
 from dancetype.engine.skeleton import Array
 
 _ONE: Final = np.float32(1)
@@ -33,18 +33,18 @@ class PoseSmoothing:
         """Forget only where a lost person was in the image, as MediaPipe does."""
         self._image.reset(reason)
 
-    def __call__(self, person: Found, seconds: float, size: Array) -> Landmarks:
+    def __call__(self, found: Landmarks, region: Region, seconds: float, size: Array) -> Landmarks:
         """Return the smoothed landmarks at a time later than the last.
 
         Args:
-            person: Person found in the frame.
+            found: Landmarks found in the frame.
+            region: Region of the person in the next frame.
             seconds: Time of the frame.
             size: (2,) width and height of the frame in pixels.
         """
-        found = person.landmarks
         # Speeds are relative to the sides of the region; depths have the scale of x.
         pixels = size[[0, 1, 0]]
-        scale = 2 / (person.region.sides * size).sum()
+        scale = 2 / (region.sides * size).sum()
         return Landmarks(
             world=self._world(found.world, seconds),
             image=self._image(found.image * pixels, seconds, scale=scale) / pixels,
