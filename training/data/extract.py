@@ -78,12 +78,12 @@ def extract_tracks(
             on_done(file, track)
     if missing:
         with WorkerPool(partial(_extractor, model), processes=min(jobs, len(missing))) as pool:
-            for (path, file), error in pool.run(missing.items()):
-                if isinstance(error, FATAL):
-                    raise error
-                if error is None:
+            for (path, file), failure in pool.run(missing.items()):
+                if isinstance(failure, FATAL):
+                    raise failure
+                if failure is None:
                     done[path] = read_track(path)
-                on_done(file, _reason(error, file) if error else done[path])
+                on_done(file, _reason(failure, file) if failure else done[path])
     return [done[path] for path in paths if path in done]
 
 
