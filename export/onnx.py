@@ -1,4 +1,4 @@
-"""Writes a checkpoint as one ONNX file with its contract, and checks it against PyTorch."""
+"""Export of a checkpoint as one ONNX file with its contract, checked against PyTorch."""
 
 import contextlib
 import io
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.contract import Contract
 from dancetype.engine.errors import ModelError
+from dancetype.engine.files import atomic_write
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.export.precision import TOLERANCES, Precision
 from dancetype.export.quantize import pack
@@ -26,7 +27,7 @@ BATCHES: Final = (1, 2, 7)
 
 
 class _Calibrated(nn.Module):
-    """Probabilities rather than logits, so that a device needs nothing but the file."""
+    """Network that returns probabilities, so that a device needs only the file."""
 
     def __init__(self, network: GenreLSTM, temperature: float) -> None:
         super().__init__()
@@ -38,38 +39,24 @@ class _Calibrated(nn.Module):
 
 
 def export(checkpoint: Checkpoint, out: Path, *, precision: Precision = Precision.FP32) -> float:
-    """Writes `out`.
-
-    Args:
-        checkpoint: a trained one.
-        out: the ONNX file to write; it appears only if all checks pass.
-        precision: of its weights.
-
-    Returns:
-        The largest difference from PyTorch that was seen.
+    """Write `out` if all checks pass, and return its largest difference from PyTorch.
 
     Raises:
-        ModelError: the graph fixes its batch or differs from PyTorch.
+        ModelError: The graph fixes its batch or differs from PyTorch.
     """
     model = _graph(checkpoint, checkpoint.contract())
     return _write(model, out, precision, like=CheckpointClassifier(checkpoint))
 
 
 def shrink(file: Path, out: Path, *, precision: Precision) -> float:
-    """Writes `out` with the weights of a model file in fewer bits.
-
-    Args:
-        file: an ONNX file of ours, such as the shipped one.
-        out: the ONNX file to write; it appears only if all checks pass.
-        precision: of its weights.
+    """Write `out` with the weights of an ONNX file in fewer bits, if all checks pass.
 
     Returns:
-        The largest difference from `file` that was seen.
+        The largest difference from `file`.
 
     Raises:
-        ModelError: `file` is no model of ours.
-        ModelError: its weights are in fewer bits already.
-        ModelError: float32 is what it has, or the new one differs too much.
+        ModelError: `file` has no contract or was shrunk before, `precision` is float32, or the new
+            file differs too much.
     """
     like = Classifier(file, device="cpu")
     if precision is Precision.FP32:
@@ -83,18 +70,13 @@ def _write(
     pack(model, precision)
     onnx.checker.check_model(model, full_check=True)
     out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_suffix(".part.onnx")
-    try:
-        onnx.save(model, part)
-        difference = parity(like, part, precision=precision)
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
-    return difference
+    with atomic_write(out) as part:
+        onnx.save(model, part, format="protobuf")
+        return parity(like, part, precision=precision)
 
 
 def _graph(checkpoint: Checkpoint, contract: Contract) -> onnx.ModelProto:
-    # A batch of one would be taken for a constant, and fix the graph to it.
+    # The exporter would take a batch of one for a constant, and fix the graph to it.
     example = torch.zeros(2, contract.window.length, contract.window.features)
     with _quiet():
         program = torch.onnx.export(
@@ -118,7 +100,7 @@ def _graph(checkpoint: Checkpoint, contract: Contract) -> onnx.ModelProto:
 
 
 def _forget_origin(graph: onnx.GraphProto) -> None:
-    """Takes out the exporter's notes: they hold the paths of whoever's machine it ran on."""
+    """Remove the exporter's notes: they contain paths of the machine that it ran on."""
     noted = (*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer)
     for part in (graph, *noted):
         del part.metadata_props[:]
@@ -131,7 +113,7 @@ def _forget_origin(graph: onnx.GraphProto) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter reports its progress and its own deprecations, which are nobody's concern."""
+    """Suppress the exporter's progress and its own deprecations."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with (
         warnings.catch_warnings(),
@@ -143,15 +125,15 @@ def _quiet() -> Iterator[None]:
 
 
 def parity(like: WindowClassifier, file: Path, *, precision: Precision = Precision.FP32) -> float:
-    """Largest difference of probabilities between two models, at several batch sizes.
+    """Return the largest difference of probabilities between two models, at several batch sizes.
 
     Args:
-        like: what the file was made from.
-        file: an ONNX file.
-        precision: of its weights.
+        like: Model that the file was made from.
+        file: ONNX file.
+        precision: Precision of its weights.
 
     Raises:
-        ModelError: it exceeds the tolerance of the precision.
+        ModelError: The difference exceeds the tolerance of the precision.
     """
     in_onnx = Classifier(file, device="cpu")
     spec = in_onnx.contract.window

@@ -1,11 +1,11 @@
-"""In how many bits a model file keeps its weights."""
+"""Precision of the weights of a model file."""
 
 from enum import StrEnum
 from typing import Final
 
 
 class Precision(StrEnum):
-    """How a model file keeps its weights; inputs, outputs and arithmetic are float32 in all."""
+    """Type of the stored weights; inputs, outputs and arithmetic are always float32."""
 
     FP32 = "fp32"
     FP16 = "fp16"
@@ -13,4 +13,4 @@ class Precision(StrEnum):
 
 
 TOLERANCES: Final = {Precision.FP32: 1e-4, Precision.FP16: 5e-3, Precision.INT8: 5e-2}
-"""Largest difference between a probability of the file and of what it was made from."""
+"""Largest difference from a probability of the model that the file was made from."""

@@ -1,4 +1,4 @@
-"""Makes a model smaller: its weights are kept in fewer bits."""
+"""Reduction of a model's size: its weights are stored in fewer bits."""
 
 from typing import Final
 
@@ -15,17 +15,13 @@ _LARGEST: Final = 127
 
 
 def pack(model: onnx.ModelProto, precision: Precision) -> None:
-    """Keeps the weights in fewer bits, and has the model unpack them.
+    """Store the weights in fewer bits in place, with nodes that unpack them.
 
-    What is unpacked is constant, so onnxruntime does it once, when it loads the model: a window
-    takes as long as before. Biases and norms, which are small, stay as they are.
-
-    Args:
-        model: with weights in float32; it is changed.
-        precision: the one wanted.
+    The unpacked weights are constant, so onnxruntime unpacks them once, when it loads the model: a
+    window takes as long as before. Biases and norms are small and stay in float32.
 
     Raises:
-        ModelError: it has none such.
+        ModelError: The model has no weights in float32.
     """
     if precision is Precision.FP32:
         return
@@ -43,7 +39,7 @@ def pack(model: onnx.ModelProto, precision: Precision) -> None:
             unpacking.append(_cast(packed, name))
             continue
         integers, scales = _integers(values)
-        # Not DequantizeLinear: onnxruntime would do that anew for each window.
+        # Not DequantizeLinear: onnxruntime would execute it for each window.
         graph.initializer.append(numpy_helper.from_array(integers, packed))
         graph.initializer.append(numpy_helper.from_array(scales, f"{name}.scale"))
         unpacking.append(_cast(packed, f"{name}.float"))
@@ -54,13 +50,13 @@ def pack(model: onnx.ModelProto, precision: Precision) -> None:
 
 
 def _is_weight(tensor: onnx.TensorProto) -> bool:
-    # Neither a bias, which the exporter lays out as one row, nor a column of scales.
+    # Neither a bias, which the exporter stores as one row, nor a column of scales.
     matrix = sum(size > 1 for size in tensor.dims) > 1
     return matrix and tensor.data_type == onnx.TensorProto.FLOAT
 
 
 def _integers(values: Array) -> tuple[NDArray[np.int8], Array]:
-    """`values` as integers, and what to multiply them by: a scale for each output."""
+    """Return `values` as integers, and a scale for each output to multiply them by."""
     outputs = next(axis for axis, size in enumerate(values.shape) if size > 1)
     others = tuple(axis for axis in range(values.ndim) if axis != outputs)
     scales = np.abs(values).max(axis=others, keepdims=True) / np.float32(_LARGEST)

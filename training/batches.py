@@ -1,4 +1,4 @@
-"""Batches to train on; batch k of a recipe is the same in any process and in any order."""
+"""Batches to train on; batch k of a recipe is the same in every process and order."""
 
 from typing import Final, Literal, TypedDict
 
@@ -19,14 +19,14 @@ from dancetype.training.data.sampling import Dance, chances, idlers, of_sequence
 from dancetype.training.recipe import Recipe
 
 NO_GENRE: Final = -1
-"""Stands among the indices of genres for nobody's dancing."""
+"""Index in place of a genre's if nobody dances."""
 
 
 def first_window(sequence: Sequence, spec: WindowSpec) -> Array:
-    """(L, F): the window at the start of a sequence, or all of it where it is shorter.
+    """Return the window (L, F) at the start of a sequence, or all of a shorter one.
 
     Raises:
-        FileError: the sequence is shorter than the shortest window.
+        FileError: The sequence is shorter than the shortest window.
     """
     end = min(sequence.seconds, spec.seconds) + 1e-6
     features = cut_window(sequence.times, sequence.joints, spec, end=end).features
@@ -41,7 +41,13 @@ def _too_short(sequence: Sequence) -> FileError:
 
 
 class Prepared(TypedDict):
-    """Tensors of `prepare`."""
+    """Content of the file of `dancetype prepare`.
+
+    Attributes:
+        data: [N,T,17,C] float32.
+        labels: [N] int64.
+        genre_to_index: Genre codes and their labels.
+    """
 
     data: Tensor
     labels: Tensor
@@ -59,13 +65,10 @@ def prepare(
 
     Args:
         sequences: N sequences.
-        frames: T, frames per window.
-        select: "first" for the first T of the 60 frames a second, "even" for T frames spread over
-            the whole sequence.
-        velocity: Whether velocities (C = 6) follow the positions (C = 3).
-
-    Returns:
-        `data` [N,T,17,C] float32, `labels` [N] int64 and `genre_to_index`.
+        frames: Frames per window, T.
+        select: "first" for the first T of the 60 frames per second, "even" for T frames spread
+            over the whole sequence.
+        velocity: True for velocities (C = 6) after the positions (C = 3).
 
     Raises:
         FileError: A sequence is too short.
@@ -84,13 +87,7 @@ def prepare(
 
 
 class ClipWindows(Dataset[tuple[Tensor, Tensor]]):
-    """One window a sequence and epoch, as the project began: shuffled, in batches.
-
-    Args:
-        sequences: motion capture, one or more.
-        recipe: with the windows and batches.
-        labels: genre codes, whose order the indices follow.
-    """
+    """Shuffled batches of one window per sequence and epoch; `labels` gives the indices' order."""
 
     def __init__(
         self, sequences: list[Sequence], recipe: Recipe, *, labels: tuple[str, ...] = CODES
@@ -112,22 +109,22 @@ class ClipWindows(Dataset[tuple[Tensor, Tensor]]):
         return len(self._batches)
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
-        """Windows (N, L, F) and the indices (N,) of their genres."""
+        """Return windows (N, L, F) and the indices (N,) of their genres."""
         chosen = self._batches[step]
         return self._windows[chosen], self._labels[chosen]
 
 
 class RandomWindows(Dataset[tuple[Tensor, Tensor]]):
-    """Windows drawn at random from dances, each seen by a camera of its own.
+    """Windows drawn at random from dances, each with its own simulated camera.
 
     Args:
-        sequences: motion capture to draw from.
-        recipe: with random sampling.
-        tracks: folders of tracks to draw from as well.
-        labels: genre codes, whose order the indices follow.
+        sequences: Motion capture to draw from.
+        recipe: Recipe with random sampling.
+        tracks: Folders of tracks to draw from as well.
+        labels: Genre codes in the order of the indices.
 
     Raises:
-        FileError: a sequence is shorter than the shortest window.
+        FileError: A sequence is shorter than the shortest window.
     """
 
     def __init__(
@@ -150,8 +147,8 @@ class RandomWindows(Dataset[tuple[Tensor, Tensor]]):
         shares = [1 - sampling.tracks if tracks else 1.0]
         shares += [sampling.tracks / len(tracks) for _ in tracks]
         if sampling.idle:
-            # Half of them, where the tracks have idlers too: else a model could learn that whoever
-            # a pose estimator saw is dancing.
+            # Half of the idlers come from tracks that have some: otherwise a model could learn
+            # that everybody in a track is dancing.
             groups.append(idlers(recipe.seed))
             shares.append(max(sampling.tracks, 1e-6))
         self._dances = [dance for group in groups for dance in group]
@@ -161,7 +158,7 @@ class RandomWindows(Dataset[tuple[Tensor, Tensor]]):
         return self._recipe.optimiser.epochs * self._recipe.optimiser.steps_per_epoch
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
-        """Windows (N, L, F) and the indices (N,) of their genres, `NO_GENRE` where none danced."""
+        """Return windows (N, L, F) and the indices (N,) of their genres, or `NO_GENRE`."""
         rng = np.random.default_rng([self._recipe.seed, step])
         chosen = rng.choice(len(self._dances), self._recipe.optimiser.batch, p=self._chances)
         dances = [self._dances[index] for index in chosen]
@@ -183,14 +180,14 @@ class RandomWindows(Dataset[tuple[Tensor, Tensor]]):
             shoot = augment_track if dance.filmed else simulate_camera
             times, joints = shoot(times, joints, self._recipe.camera, rng)
         window = cut_window(times, joints, self._spec, end=times[-1])
-        # Now and then the camera drops half a second at once, and too little is left.
+        # The camera may drop half a second in one piece, and leave too little.
         return self._window(dance, rng) if window.features is None else window.features
 
 
 def _stretch(
     dance: Dance, seconds: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], Array]:
-    """A stretch of a dance from a random time on; all of it where it is shorter."""
+    """Cut out a stretch from a random time on, or all of a shorter dance."""
     start = dance.times[0] + rng.uniform(0, max(dance.seconds - seconds, 0))
     first, last = np.searchsorted(dance.times, [start - 1e-6, start + seconds + 1e-6])
     return dance.times[first:last], dance.joints[first:last]

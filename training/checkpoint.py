@@ -1,4 +1,4 @@
-"""A trained network with all that made it, in one file."""
+"""A trained network and everything that made it, in one file."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from dancetype.engine.contract import Contract
 from dancetype.engine.errors import ModelError
+from dancetype.engine.files import atomic_write
 from dancetype.engine.genres import GENRES
 from dancetype.engine.skeleton import Array
 from dancetype.training.model import GenreLSTM
@@ -19,20 +20,19 @@ from dancetype.training.recipe import Recipe
 
 @dataclass(slots=True)
 class Checkpoint:
-    """A training run as it stands.
+    """State of a training run.
 
     Attributes:
-        recipe: the whole recipe.
-        split: what was trained on.
-        dancers: who was trained on, so that an evaluation can say whom it shares.
-        epoch: epochs done.
-        weights: of the network, the averaged ones where the recipe averages.
-        temperature: by which logits are divided, so that confidence is calibrated.
-        figures: results by split.
-        history: one entry an epoch.
-        resume: optimiser, schedule and last weights; empty once training has ended.
-        genres: code and name of each, in the order of the network's output.
-        credit: what it was trained on where that is not AIST++ alone.
+        split: Name of the data that it is trained on.
+        dancers: Dancers that it is trained on, for a comparison with those of a test.
+        epoch: Number of epochs done.
+        weights: Weights of the network; averaged ones if the recipe averages.
+        temperature: Divisor of the logits that calibrates the confidence.
+        figures: Results by split.
+        history: One entry per epoch.
+        resume: Optimiser, schedule and last weights, to continue an interrupted run.
+        genres: Code and name of each genre, in the order of the network's output.
+        credit: Training data if that is not AIST++ alone.
     """
 
     recipe: Recipe
@@ -48,19 +48,18 @@ class Checkpoint:
     credit: str | None = None
 
     def save(self, path: Path) -> None:
-        """Writes the file whole or not at all."""
+        """Write the file completely or not at all."""
         content = {name: getattr(self, name) for name in self.__slots__}
         content["recipe"] = self.recipe.model_dump()
-        part = path.with_suffix(".part")
-        torch.save(content, part)
-        part.replace(path)
+        with atomic_write(path) as part:
+            torch.save(content, part)
 
     @classmethod
     def load(cls, path: Path) -> "Checkpoint":
-        """Reads what `save` wrote.
+        """Read a file that `save` wrote.
 
         Raises:
-            ModelError: no such file, or no checkpoint of ours.
+            ModelError: There is no such file, or it is not a checkpoint.
         """
         try:
             content = torch.load(path, weights_only=True, map_location="cpu")
@@ -74,14 +73,14 @@ class Checkpoint:
             raise ModelError(f"{path}: not a checkpoint of `dancetype train`") from error
 
     def network(self) -> GenreLSTM:
-        """The trained network, ready to evaluate."""
+        """Return the trained network, ready to evaluate."""
         window = self.recipe.window.spec()
         network = GenreLSTM(self.recipe.network, window=window, genres=len(self.genres))
         network.load_state_dict(self.weights)
         return network.eval()
 
     def contract(self) -> Contract:
-        """What the exported model will say of itself."""
+        """Return the contract of the exported model."""
         contract = Contract(
             labels=tuple(self.genres),
             genres=self.genres,
@@ -94,12 +93,12 @@ class Checkpoint:
         )
         if self.credit is None:
             return contract
-        # Whose the clips are, and what may be done with them, only their owner knows.
+        # Only the owner of the clips knows their licence.
         return replace(contract, credit=self.credit, licence="not stated")
 
 
 class CheckpointClassifier:
-    """A checkpoint that answers like `dancetype.engine.classifier.Classifier`."""
+    """A checkpoint with the interface of `dancetype.engine.classifier.Classifier`."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.contract = checkpoint.contract()
@@ -107,7 +106,7 @@ class CheckpointClassifier:
         self._temperature = checkpoint.temperature
 
     def __call__(self, windows: Array) -> NDArray[np.float32]:
-        """Probabilities (N, K) of windows (N, L, F)."""
+        """Return probabilities (N, K) of windows (N, L, F)."""
         with torch.inference_mode():
             logits = self._network(torch.from_numpy(windows)) / self._temperature
             result: NDArray[np.float32] = torch.softmax(logits, dim=-1).numpy()

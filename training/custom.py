@@ -1,4 +1,4 @@
-"""Trains on clips of one's own: videos by genre go in, a tested checkpoint comes out."""
+"""Training on the user's own clips: videos by genre in, a tested checkpoint out."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ from dancetype.training.recipe import Recipe
 from dancetype.training.train import CHECKPOINT, Trainer, check_genres, fit, other_run
 
 TRACKS: Final = "tracks"
-"""Folder of a run in which the tracks of its clips are kept."""
+"""Folder for the tracks of the clips, in the folder of a run."""
 
 _CUSTOM_CREDIT: Final = "Trained on clips of one's own"
 
@@ -42,28 +42,28 @@ def run_custom_training(
     jobs: int,
     test: bool,
 ) -> tuple[Checkpoint, Evaluation | None]:
-    """Looks at the clips, trains into a folder as `run_training` does, and tests.
+    """Extract tracks of clips, train into a folder as `run_training` does, and test.
 
-    What is new is done and what is there is kept: tracks of clips in any case, a training that was
-    broken off where it is of the same clips.
+    Tracks are kept for the next run. An interrupted training is continued if its clips are still
+    the same.
 
     Args:
-        recipe: with random windows.
-        clips: `DIR/GENRE[/DANCER]/FILE`.
-        out: folder of the run.
-        data: AIST++ to learn from as well, or None.
-        split: what to learn of it.
-        validation: what to watch of it.
-        tracks: folders of tracks to learn from as well.
-        pose_model: MediaPipe's; the one in the cache where None.
-        jobs: processes that look at clips.
-        test: whether to hold something out and test on it.
+        recipe: Recipe with random windows.
+        clips: Folder of `GENRE[/DANCER]/FILE`.
+        out: Folder of the run.
+        data: AIST++ folder to train on as well.
+        split: Split of `data` to train on.
+        validation: Split of `data` to validate on.
+        tracks: Folders of tracks to train on as well.
+        pose_model: MediaPipe's pose model; the one in the cache if None.
+        jobs: Number of processes that extract tracks.
+        test: False to train on all clips.
 
     Returns:
-        The checkpoint, which holds the figures, and what they were made of, if anything.
+        The checkpoint with its figures, and the evaluation that they are from, if any.
 
     Raises:
-        ExpectedError: the clips or the data cannot be used.
+        ExpectedError: The clips or the data cannot be used.
     """
     if recipe.sampling.windows != "random":
         raise FileError(f"recipe {recipe.name} learns from no clips: it draws no random windows")
@@ -75,7 +75,7 @@ def run_custom_training(
     _check_material(own, folder.genres, needed, also=() if data is None else CODES)
     held = hold_out(own, needed=needed) if test else HoldOut(own)
     console.print(_table(own, held, folder))
-    for line in _told(held, genres, test=test):
+    for line in _remarks(held, genres, test=test):
         console.print(line)
 
     sequences: list[aist.Sequence] = []
@@ -106,9 +106,13 @@ def run_custom_training(
     checkpoint = trainer.checkpoint
     checkpoint.credit = _CUSTOM_CREDIT if data is None else f"{CREDIT}, and on clips of one's own"
     fit(trainer, out, title=f"{recipe.name}, trained on {name}")
-    # What is held out is too little to fit a temperature on, and is to be tested on.
+    # The clips held out are too few to fit a temperature on, and are needed for the test.
     checkpoint.temperature = recipe.temperature
-    evaluation = _tested(checkpoint, held)
+    evaluation = None
+    if held.tested:
+        tested = [clip.track for clip in held.tested]
+        evaluation = evaluate_tracks(CheckpointClassifier(checkpoint), tested)
+        checkpoint.figures = {held.name: evaluation.figures()}
     checkpoint.save(out / CHECKPOINT)
     return checkpoint, evaluation
 
@@ -124,11 +128,7 @@ def _check_genres(clips: Path, genres: Mapping[str, str]) -> None:
 
 
 def _resumed(out: Path, recipe: Recipe, split: str) -> Checkpoint | None:
-    """The checkpoint to go on from; None where there is none, or one of other clips.
-
-    Raises:
-        FileError: what is there is no run on clips, and not to be written over.
-    """
+    """Return the checkpoint to continue from; None if there is none, or one of other clips."""
     if not (out / CHECKPOINT).exists():
         return None
     resume = Checkpoint.load(out / CHECKPOINT)
@@ -149,18 +149,18 @@ def _usable(
     pose_model: Path | None,
     jobs: int,
 ) -> list[CustomClip]:
-    """What can be learned from, with a line for each clip that had to be left out."""
+    """Return the clips that can be learned from; print a line for each that cannot."""
     if folder.others:
         names = ", ".join(path.name for path in folder.others[:3])
         more = len(folder.others) - 3
         rest = f" and {more} more" if more > 0 else ""
         console.print(f"left out, no videos by their endings: {printable(names)}{rest}")
-    least = recipe.window.min_seconds
+    shortest = recipe.window.min_seconds
     with progress_bar(console) as progress:
         task = progress.add_task("looking at clips", total=len(folder.files))
 
         def done(file: ClipFile, track: Track | str) -> None:
-            reason = track if isinstance(track, str) else _unusable(track, least)
+            reason = track if isinstance(track, str) else _unusable(track, shortest)
             progress.advance(task)
             if reason is not None:
                 name = printable(str(file.path.relative_to(clips)))
@@ -169,14 +169,14 @@ def _usable(
         seen = extract_tracks(
             folder.files, out, model=find_pose_model(pose_model), jobs=jobs, on_done=done
         )
-    each = [CustomClip(track, track.stretches(min_seconds=least)) for track in seen]
+    each = [CustomClip(track, track.stretches(min_seconds=shortest)) for track in seen]
     return [clip for clip in each if clip.parts]
 
 
-def _unusable(track: Track, least: float) -> str | None:
-    if track.longest_stretch >= least:
+def _unusable(track: Track, shortest: float) -> str | None:
+    if track.longest_stretch >= shortest:
         return None
-    return f"nobody is in sight for {least:g} s on end" if track.poses else "it shows nobody"
+    return f"nobody is in sight for {shortest:g} s on end" if track.poses else "it shows nobody"
 
 
 def _check_material(
@@ -203,19 +203,13 @@ def _table(own: Sequence[CustomClip], held: HoldOut, folder: ClipFolder) -> Tabl
         its = [clip for clip in own if clip.track.genre == code]
         tested = [clip for clip in held.tested if clip.track.genre == code]
         dancers = {clip.track.dancer for clip in its} - {""}
-        table.add_row(
-            name,
-            code,
-            str(len(its)),
-            str(len(dancers) or "-"),
-            f"{seconds_of(own, code):.0f}",
-            str(len(tested) or "-"),
-        )
+        counts = (len(its), len(dancers) or "-", f"{seconds_of(own, code):.0f}", len(tested) or "-")
+        table.add_row(name, code, *map(str, counts))
     return table
 
 
-def _told(held: HoldOut, genres: Mapping[str, str], *, test: bool) -> list[str]:
-    """What the figures will be worth."""
+def _remarks(held: HoldOut, genres: Mapping[str, str], *, test: bool) -> list[str]:
+    """Return remarks on how far the figures can be trusted."""
     if not test:
         return ["all clips are learned from: nothing is measured"]
     if not held.tested:
@@ -246,7 +240,7 @@ def _names(codes: Sequence[str], genres: Mapping[str, str]) -> str:
 
 
 def _mark(held: HoldOut, genres: Mapping[str, str]) -> str:
-    """Eight digits that are others where anything else is learned or tested."""
+    """Return eight digits that change with the clips trained and tested on."""
     lines = [
         f"{clip.track.name} {clip.track.genre} {clip.track.dancer}"
         for group in (held.learned, held.tested)
@@ -259,7 +253,7 @@ def _mark(held: HoldOut, genres: Mapping[str, str]) -> str:
 def _others(
     folder: Path, genres: Mapping[str, str], held: HoldOut, sequences: Sequence[str] | None
 ) -> list[Track]:
-    """Tracks from elsewhere of the genres that are learned, by nobody who is held out."""
+    """Return other tracks of the genres to learn, without dancers who are held out."""
     tracks = read_tracks(folder)
     check_genres(folder, tracks, {**genres, **GENRES})
     tested = {plain(dancer) for dancer in held.dancers}
@@ -270,13 +264,3 @@ def _others(
         and plain(track.dancer) not in tested
         and (sequences is None or not track.sequence or track.sequence in sequences)
     ]
-
-
-def _tested(checkpoint: Checkpoint, held: HoldOut) -> Evaluation | None:
-    if not held.tested:
-        return None
-    evaluation = evaluate_tracks(
-        CheckpointClassifier(checkpoint), [clip.track for clip in held.tested]
-    )
-    checkpoint.figures = {held.name: evaluation.figures()}
-    return evaluation

@@ -1,4 +1,4 @@
-"""How often a model is right: by clip, by window, by situation and by genre."""
+"""Accuracy of a model by clip, window, situation and genre."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,19 +21,18 @@ from dancetype.training.augment.camera import facing
 from dancetype.training.data import aist
 from dancetype.training.data.splits import find_split
 
-_BINS = 15
 _SITUATIONS = {"BM": "basic", "FM": "advanced"}
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One clip and what the model made of it.
+    """Result of one clip.
 
     Attributes:
-        name: of the sequence or the track.
-        genre: code of the truth.
-        situation: "basic", "advanced", or "" where that is not known.
-        result: what the model said.
+        name: Name of the sequence or track.
+        genre: Code of the true genre.
+        situation: "basic", "advanced", or "" if unknown.
+        result: Answer of the model.
     """
 
     name: str
@@ -44,15 +43,15 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """All clips of one split, and the figures that follow from them.
+    """Results of the clips of one split.
 
     Attributes:
-        labels: genre codes in the model's order.
-        clips: in the order they were given.
-        names: of the genres, by code.
+        labels: Genre codes in the model's order.
+        clips: Results.
+        names: Names of the genres by code.
 
     Raises:
-        FileError: a clip shows a genre that the model does not know.
+        FileError: A clip shows a genre that the model does not know.
     """
 
     labels: tuple[str, ...]
@@ -65,10 +64,7 @@ class Evaluation:
             raise FileError(f"the model knows {self.labels}, not {', '.join(unknown)}")
 
     def figures(self) -> dict[str, Any]:
-        """The figures as JSON-ready values; shares are from 0 to 1.
-
-        A clip in which no window could be cut counts as wrong.
-        """
+        """Return JSON-ready figures, from 0 to 1; a clip without a window counts as wrong."""
         return self._accuracies(self.clips) | {
             "by_situation": {
                 situation: self._accuracies([c for c in self.clips if c.situation == situation])
@@ -85,7 +81,7 @@ class Evaluation:
         }
 
     def confusion(self) -> NDArray[np.int64]:
-        """(K, K) clips: truth down, answer across."""
+        """Return the number (K, K) of clips: truth down, answer across."""
         counts = np.zeros((len(self.labels), len(self.labels)), np.int64)
         for clip in self.clips:
             if clip.result.genre is not None:
@@ -103,7 +99,7 @@ class Evaluation:
         }
 
     def _windows(self, clips: list[Clip]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Probabilities (W, K) of all windows and the index (W,) of each one's truth."""
+        """Return probabilities (W, K) of all windows, and the index (W,) of their true genres."""
         each = [clip.result.windows for clip in clips]
         truth = [
             np.full(len(windows), self.labels.index(clip.genre), np.int64)
@@ -113,19 +109,17 @@ class Evaluation:
 
 
 def calibration_error(
-    probabilities: NDArray[np.float32], truth: NDArray[np.int64], *, bins: int = _BINS
+    probabilities: NDArray[np.float32], truth: NDArray[np.int64], *, bins: int = 15
 ) -> float | None:
-    """Expected calibration error: mean gap between confidence and accuracy, bins of equal width.
+    """Return the expected calibration error, from 0 to 1; None without windows.
 
-    Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+    It is the mean gap between confidence and accuracy, in bins of equal width. Source: Guo et al.,
+    "On Calibration of Modern Neural Networks", ICML 2017.
 
     Args:
         probabilities: (W, K).
         truth: (W,) indices.
-        bins: how many.
-
-    Returns:
-        A share from 0 to 1, or None without windows.
+        bins: Number of bins.
     """
     if not len(truth):
         return None
@@ -140,7 +134,7 @@ def calibration_error(
 
 
 def model_view(sequence: aist.Sequence, contract: Contract) -> Array:
-    """(T, 17, 3): a sequence's joints as the model knows dancers; see `Contract.view`."""
+    """Return a sequence's joints (T, 17, 3) in the model's view; see `Contract.view`."""
     return facing(sequence.joints) if contract.view == "camera" else sequence.joints
 
 
@@ -150,13 +144,7 @@ def evaluate_sequences(
     *,
     on_clip: Callable[[], None] = lambda: None,
 ) -> Evaluation:
-    """Evaluates a model on motion capture, filmed by a virtual camera without faults.
-
-    Args:
-        classifier: the model.
-        sequences: of one split.
-        on_clip: called after each.
-    """
+    """Evaluate a model on motion capture, seen without faults; `on_clip` is called after each."""
     clips = []
     for sequence in sequences:
         joints = model_view(sequence, classifier.contract)
@@ -168,7 +156,7 @@ def evaluate_sequences(
 
 
 def evaluate_tracks(classifier: WindowClassifier, tracks: Sequence[Track]) -> Evaluation:
-    """Evaluates a model on what MediaPipe saw in real clips."""
+    """Evaluate a model on landmark tracks of clips."""
     clips = [
         Clip(track.name, track.genre, "", classify_track(track.times, track.joints, classifier))
         for track in tracks
@@ -177,12 +165,7 @@ def evaluate_tracks(classifier: WindowClassifier, tracks: Sequence[Track]) -> Ev
 
 
 def shared_dancers(trained: Sequence[str], tested: Sequence[str]) -> str:
-    """Return a line that says whether training and test share dancers.
-
-    Args:
-        trained: Dancers that the model was trained on.
-        tested: Dancers of the test.
-    """
+    """Return a line that says which dancers training and test share."""
     both = sorted(set(trained) & set(tested))
     if not both:
         return "no dancer of the test was trained on"

@@ -1,4 +1,4 @@
-"""The LSTM that reads a window."""
+"""The LSTM that classifies a window."""
 
 import torch
 from torch import Tensor, nn
@@ -11,13 +11,11 @@ _KERNEL = 5  # steps
 
 
 class MirrorAveraged(nn.Module):
-    """A network that, once trained, looks at each window and at its mirror image.
-
-    It answers with the mean: a dance does not change with the side it is danced on.
+    """A network that after training averages over each window and its mirror image.
 
     Args:
-        window: form of the windows, (N, L, F).
-        mirror: False for a network that looks at the window alone.
+        window: Form of the windows, (N, L, F).
+        mirror: False to use the window alone.
     """
 
     reflection: Tensor
@@ -31,7 +29,7 @@ class MirrorAveraged(nn.Module):
         self.register_buffer("sides", sides, persistent=False)
 
     def forward(self, windows: Tensor) -> Tensor:
-        """Logits (N, K) of windows (N, L, F)."""
+        """Return logits (N, K) of windows (N, L, F)."""
         if self.training or not self.mirror:
             return self._logits(windows)
         mirrored = windows[..., self.reflection] * self.sides
@@ -40,20 +38,19 @@ class MirrorAveraged(nn.Module):
         return (both[: windows.shape[0]] + both[windows.shape[0] :]) / 2
 
     def _logits(self, windows: Tensor) -> Tensor:
-        """Logits (N, K) of windows (N, L, F), as they are."""
         raise NotImplementedError
 
 
 class GenreLSTM(MirrorAveraged):
     """An LSTM over the steps of a window, pooled over time, with one linear map on top.
 
-    A stem of convolutions may stand before it: it sees motions of a fraction of a second, and
-    leaves the LSTM fewer steps to go through.
+    A stem of convolutions before it sees motions of a fraction of a second, and leaves the LSTM
+    fewer steps.
 
     Args:
-        settings: its form.
-        window: form of the windows, (N, L, F).
-        genres: how many genres (K) it tells apart.
+        settings: Settings of a recipe.
+        window: Form of the windows, (N, L, F).
+        genres: Number of genres, K.
     """
 
     def __init__(self, settings: NetworkSettings, *, window: WindowSpec, genres: int) -> None:
@@ -92,7 +89,7 @@ class GenreLSTM(MirrorAveraged):
 
 
 def _stem(features: int, settings: NetworkSettings) -> nn.Sequential:
-    """(N, F, L) to (N, `stem_width`, fewer); nothing at all without strides."""
+    """Map (N, F, L) to (N, `stem_width`, fewer); without strides, to itself."""
     layers: list[nn.Module] = []
     width = features
     for stride in settings.stem_strides:
@@ -107,7 +104,7 @@ def _stem(features: int, settings: NetworkSettings) -> nn.Sequential:
 
 
 def _reflection(window: WindowSpec) -> tuple[Tensor, Tensor]:
-    """(F,) which feature stands in a feature's place in the mirror, and (F,) its sign."""
+    """Return the index (F,) of each feature's mirror image, and its sign (F,)."""
     channels = window.channels
     index = torch.tensor(MIRRORED)[:, None] * channels + torch.arange(channels)
     signs = torch.ones(len(MIRRORED), channels)

@@ -1,4 +1,4 @@
-"""What a training run is made of: one TOML file, kept whole in each checkpoint."""
+"""Settings of a training run: one TOML file, stored in each checkpoint."""
 
 import tomllib
 from importlib.resources import files
@@ -19,7 +19,7 @@ class _Settings(BaseModel):
 
 
 class WindowSettings(_Settings):
-    """The window the model wants; see `WindowSpec`."""
+    """Window of the model; see `WindowSpec`."""
 
     seconds: float
     min_seconds: float
@@ -34,27 +34,25 @@ class WindowSettings(_Settings):
         return self
 
     def spec(self) -> WindowSpec:
-        """The same, as the engine knows it."""
+        """Return the window as the engine specifies it."""
         return WindowSpec(**self.model_dump())
 
 
 class CameraSettings(_Settings):
-    """The virtual camera's faults. Each `*` is the upper end of a uniform draw a window.
-
-    Noise is a multiple of what MediaPipe was measured to err by; see `PoseNoise`.
+    """Faults of the simulated camera. Those with `*` are the upper end of a uniform distribution.
 
     Attributes:
-        heading: sd in degrees of the dancer's turn away from the camera.
-        pitch: sd in degrees of the camera's tilt.
-        roll: sd in degrees of the camera's slant.
-        frame_rate: from and to, frames a second.
-        dropped: * share of frames lost.
-        noise: from and to, for motion capture.
-        track_noise: * for tracks, which come with noise of their own.
-        thrown_share: share of joints that are thrown about.
-        thrown: sd in metres of that.
-        limbs: sd of the logarithm of each limb's length.
-        mirror: share of windows seen in a mirror.
+        heading: Sd in degrees of the dancer's turn away from the camera.
+        pitch: Sd in degrees of the camera's pitch.
+        roll: Sd in degrees of the camera's roll.
+        frame_rate: Range in frames per second.
+        dropped: * Share of frames lost.
+        noise: Range for motion capture, in multiples of `mediapipe_noise`.
+        track_noise: * The same for tracks, which have noise already.
+        thrown_share: Share of joints that are thrown about.
+        thrown: Sd in metres of that.
+        limbs: Sd of the logarithm of each limb's length.
+        mirror: Share of windows that are mirrored.
     """
 
     heading: float
@@ -71,16 +69,16 @@ class CameraSettings(_Settings):
 
 
 class SamplingSettings(_Settings):
-    """Which stretches of the sequences are trained on.
+    """Choice of the windows to train on; all but `windows` is for random ones.
 
     Attributes:
-        windows: "clip" takes each sequence's start once an epoch; "random" draws stretches.
-        seconds: for "random", from and to.
-        full: for "random", share of windows of full length instead.
-        advanced: for "random", share of windows from advanced choreography.
-        tempo: for "random", sd of the logarithm of the speed.
-        tracks: for "random", share of windows from tracks, where there are any.
-        idle: for "random", share of windows of people who do not dance.
+        windows: "clip" for each sequence's start once per epoch, "random" for random windows.
+        seconds: Range of their length.
+        full: Share of windows of full length instead.
+        advanced: Share of windows from advanced choreography.
+        tempo: Sd of the logarithm of the speed.
+        tracks: Share of windows from tracks, if there are any.
+        idle: Share of windows of people who do not dance.
     """
 
     windows: Literal["clip", "random"]
@@ -93,13 +91,15 @@ class SamplingSettings(_Settings):
 
 
 class NetworkSettings(_Settings):
-    """The LSTM; dropout stands between layers and before the last linear map.
+    """The LSTM.
 
     Attributes:
-        mirror: whether the trained network also looks at each window's mirror image.
-        stem_strides: of the convolutions before the LSTM, one each; none where empty.
-        stem_width: channels of each.
-        stem_dropout: after each.
+        dropout: Dropout between layers.
+        head_dropout: Dropout before the last linear map.
+        mirror: True to average over each window and its mirror image after training.
+        stem_strides: Stride of each convolution before the LSTM.
+        stem_width: Channels of each convolution.
+        stem_dropout: Dropout after each convolution.
     """
 
     hidden: Count
@@ -116,11 +116,10 @@ class NetworkSettings(_Settings):
 
 
 class OptimiserSettings(_Settings):
-    """How the weights are found; an epoch of random windows has `steps_per_epoch` batches.
+    """Optimiser; an epoch of random windows has `steps_per_epoch` batches.
 
     Attributes:
-        average: decay a step of the moving average of the weights that is kept as the result; 0
-            keeps the last weights.
+        average: Decay per step of the moving average of the weights; 0 to keep the last weights.
     """
 
     kind: Literal["adam", "adamw"]
@@ -135,11 +134,11 @@ class OptimiserSettings(_Settings):
 
 
 class Recipe(_Settings):
-    """A whole training run but for its data and split.
+    """Settings of a training run, without its data and split.
 
     Attributes:
-        camera: the virtual camera; without one, motion capture is taken as it stands.
-        temperature: by which logits are divided where there are no unseen dancers to fit it on.
+        camera: Simulated camera; without one, motion capture is used as it is.
+        temperature: Divisor of the logits if there are no unseen dancers to fit it on.
     """
 
     name: str
@@ -159,7 +158,7 @@ class Recipe(_Settings):
         return self
 
     def changed(self, *, seed: int | None, epochs: int | None) -> "Recipe":
-        """The recipe with another seed or number of epochs, where one is given."""
+        """Return the recipe with another seed or number of epochs."""
         optimiser = self.optimiser
         if epochs is not None:
             optimiser = optimiser.model_copy(update={"epochs": epochs})
@@ -168,16 +167,16 @@ class Recipe(_Settings):
 
 
 def recipe_names() -> list[str]:
-    """Names of the recipes that come along."""
+    """Return the names of the recipes in the package."""
     folder = files("dancetype.training") / "recipes"
     return sorted(Path(item.name).stem for item in folder.iterdir() if item.name.endswith(".toml"))
 
 
 def load_recipe(name: str) -> Recipe:
-    """Reads a recipe that comes along, by name, or any other, by its file.
+    """Read a recipe of the package by name, or any other by its file.
 
     Raises:
-        FileError: there is none, or a setting is missing, unknown or out of range.
+        FileError: There is none, or a setting is missing, unknown or out of range.
     """
     path = Path(name) if name.endswith(".toml") else None
     try:
@@ -189,7 +188,7 @@ def load_recipe(name: str) -> Recipe:
     except ValidationError as error:
         wrong = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
         raise FileError(f"recipe {name!r}: {'; '.join(wrong)}") from error
-    # Besides its own error, tomllib lets through those of long numbers, other encodings and tables
-    # in tables; a path raises one where it holds a null byte.
+    # tomllib raises also those of long numbers, other encodings and nested tables, and a path with
+    # a null byte raises one.
     except (ValueError, RecursionError) as error:
         raise FileError(f"recipe {name!r}: {error}") from error

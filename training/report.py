@@ -1,4 +1,4 @@
-"""Puts an evaluation or a training run into words, a table and a picture."""
+"""Tables and figures of an evaluation or a training run."""
 
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,12 @@ from dancetype.training.evaluate import Evaluation
 
 
 def percent(share: float | None) -> str:
-    """Such as "93.1 %"; a dash for None."""
+    """Format a share, such as "93.1 %"; None gives a dash."""
     return "-" if share is None else f"{100 * share:.1f} %"
 
 
 def table(evaluation: Evaluation, *, title: str) -> Group:
-    """The figures as rich tables: overall, by situation, by genre, and the confusion of clips."""
+    """Return tables of the accuracy overall, by situation and genre, and of the confusion."""
     figures = evaluation.figures()
     overall = Table(title=title, title_justify="left")
     for column in ("", "clips", "clip accuracy", "windows", "window accuracy"):
@@ -42,12 +42,12 @@ def table(evaluation: Evaluation, *, title: str) -> Group:
 
 
 def print_table(evaluation: Evaluation, *, title: str) -> None:
-    """Prints `table` to the terminal."""
+    """Print `table` to the terminal."""
     Console().print(table(evaluation, title=title))
 
 
 def save_confusion(evaluation: Evaluation, path: Path, *, title: str) -> None:
-    """Draws the confusion of clips, each row as shares of its genre."""
+    """Draw the confusion of clips; colours are shares of the true genre."""
     counts = evaluation.confusion()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure, axes = plt.subplots(figsize=(7, 6.4), layout="constrained")
@@ -63,13 +63,7 @@ def save_confusion(evaluation: Evaluation, path: Path, *, title: str) -> None:
 
 
 def save_curves(history: list[dict[str, float]], path: Path, *, title: str) -> None:
-    """Draws loss and accuracy of training and validation over the epochs.
-
-    Args:
-        history: a checkpoint's.
-        path: the PNG to write.
-        title: stands above.
-    """
+    """Draw loss and accuracy of training and validation over the epochs of a checkpoint."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     epochs = [entry["epoch"] for entry in history]
 

@@ -1,8 +1,4 @@
-"""Train a network by a recipe.
-
-`run_training` is the command: it reads the data, trains, and keeps a folder up to date. `Trainer`
-is the loop itself, one epoch at a time.
-"""
+"""Training of a network by a recipe: `run_training` is the command, `Trainer` the loop."""
 
 import csv
 import math
@@ -96,7 +92,7 @@ def fit(trainer: "Trainer", out: Path, *, title: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
     with progress_bar(console) as progress:
         task = progress.add_task(recipe.name, total=trainer.steps_per_epoch)
-        for epoch in trainer.epochs(on_step=lambda _: progress.advance(task)):
+        for epoch in trainer.epochs(on_step=lambda: progress.advance(task)):
             trainer.checkpoint.save(out / CHECKPOINT)
             with (out / "log.csv").open("w", newline="", encoding="utf-8") as file:
                 log = csv.DictWriter(file, fieldnames=list(history[0]))
@@ -221,11 +217,11 @@ class Trainer:
         """Number of batches per epoch."""
         return len(self._data) // self._recipe.optimiser.epochs
 
-    def epochs(self, on_step: Callable[[float], None] = lambda loss: None) -> Iterator[Epoch]:
+    def epochs(self, on_step: Callable[[], object] = lambda: None) -> Iterator[Epoch]:
         """Train, and yield the results of each epoch after updating `checkpoint`.
 
         Args:
-            on_step: Callback for the loss of each batch.
+            on_step: Called after each batch.
         """
         for number in range(self.checkpoint.epoch, self._recipe.optimiser.epochs):
             loss, accuracy = self._train(number, on_step)
@@ -234,7 +230,7 @@ class Trainer:
             self.checkpoint.history.append(asdict(epoch))
             yield epoch
 
-    def _train(self, epoch: int, on_step: Callable[[float], None]) -> tuple[float, float]:
+    def _train(self, epoch: int, on_step: Callable[[], object]) -> tuple[float, float]:
         torch.manual_seed(self._recipe.seed + epoch)
         self._network.train()
         smoothing, first = self._recipe.optimiser.label_smoothing, epoch * self.steps_per_epoch
@@ -259,7 +255,7 @@ class Trainer:
             losses.append(loss.item())
             right += int((logits.argmax(dim=-1) == labels).sum())
             count += int((labels != NO_GENRE).sum())
-            on_step(losses[-1])
+            on_step()
         return float(np.mean(losses)), right / count
 
     def _state(self) -> dict[str, Any]:
@@ -377,7 +373,7 @@ def _validation_windows(
     classifier: CheckpointClassifier,
     recipe: Recipe,
 ) -> tuple[Array, Tensor]:
-    """Return windows (W, L, F) cut as in training, but seen without faults, and labels (W,)."""
+    """Return windows (W, L, F) as in training, but without faults, and labels (W,)."""
     spec, labels = classifier.contract.window, classifier.contract.labels
     if recipe.sampling.windows == "clip":
         each = [first_window(sequence, spec)[None] for sequence in sequences]

@@ -168,10 +168,9 @@ def read_sequence(path: Path) -> Sequence:
 def _filled(joints: Any, path: Path) -> Array:
     """Interpolate non-finite joints over short gaps."""
     bad = ~np.isfinite(joints).all(axis=-1)
-    lasts = len(bad) > _LONGEST_MEND and bool(
-        sliding_window_view(bad, _LONGEST_MEND + 1, axis=0).all(axis=-1).any()
-    )
-    if _too_many(bad) or lasts:
+    gap = _LONGEST_MEND + 1
+    too_long = len(bad) >= gap and sliding_window_view(bad, gap, axis=0).all(axis=-1).any()
+    if _too_many(bad) or too_long:
         raise FileError(f"{path}: {bad.mean():.1%} of the joints are not finite, or for too long")
     return _interpolated(joints, bad) if bad.any() else joints
 

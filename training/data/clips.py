@@ -1,7 +1,7 @@
-"""Reads a folder of clips by genre: `DIR/GENRE[/DANCER]/FILE`."""
+"""Reader of a folder of clips by genre: `DIR/GENRE[/DANCER]/FILE`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -20,10 +20,8 @@ class ClipFile:
     """One video in a folder of clips.
 
     Attributes:
-        path: of the file.
-        genre: code, or `NOT_DANCING`.
-        dancer: name of the folder within the genre's, spelled alike in all of them, or "" where
-            there is none.
+        genre: Code, or `NOT_DANCING`.
+        dancer: Name of the folder within the genre's, spelled alike in all of them, or "".
     """
 
     path: Path
@@ -33,27 +31,27 @@ class ClipFile:
 
 @dataclass(frozen=True, slots=True)
 class ClipFolder:
-    """What lies in a folder of clips.
+    """Content of a folder of clips.
 
     Attributes:
-        genres: code and name of each that is danced: AIST's first, in their order, then by name.
-        files: the videos, by genre, dancer and name.
-        others: files that are no videos by their ending.
+        genres: Code and name of each genre: AIST's first, in their order, then by name.
+        files: Videos, by genre, dancer and name.
+        others: Files that are no videos by their ending.
     """
 
     genres: Mapping[str, str]
     files: list[ClipFile]
-    others: list[Path] = field(default_factory=list)
+    others: list[Path]
 
 
 def read_clips(folder: Path) -> ClipFolder:
-    """Finds the videos of a folder, and what is danced in each by whom.
+    """Find the videos of a folder, and the genre and dancer of each.
 
-    A genre of AIST goes by its code or name in any spelling, `NOT_DANCING` by "none" or "not
-    dancing"; any other name makes a new genre. Hidden files are passed over.
+    A genre of AIST is given by its code or name in any spelling, `NOT_DANCING` by "none" or "not
+    dancing"; any other name is a new genre. Hidden files are ignored.
 
     Raises:
-        FileError: no genres in it, one without a video, or a name that no genre can have.
+        FileError: There are no genres, one has no video, or a name that no genre can have.
     """
     try:
         inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
@@ -70,7 +68,7 @@ def read_clips(folder: Path) -> ClipFolder:
     dancers: dict[str, str] = {}
     others = [path for path in inside if not path.is_dir()]
     for genre in folders:
-        found = [path for path in sorted(genre.rglob("*")) if _is_open_file(path, genre)]
+        found = [path for path in sorted(genre.rglob("*")) if _is_visible_file(path, genre)]
         videos = [path for path in found if path.suffix.lower() in VIDEO_SUFFIXES]
         if not videos:
             suffixes = " ".join(sorted(VIDEO_SUFFIXES))
@@ -81,8 +79,9 @@ def read_clips(folder: Path) -> ClipFolder:
         others += [path for path in found if path not in videos]
         code = codes[plain(genre.name)]
         for path in videos:
-            dancer = _dancer(path.relative_to(genre))
-            # Ann and ann must not be tested on one another.
+            inner = path.relative_to(genre).parts
+            dancer = inner[0] if len(inner) > 1 else ""
+            # Ann and ann are the same dancer.
             files.append(ClipFile(path, code, dancers.setdefault(plain(dancer), dancer)))
     names = {
         code: _shown(folder.name)
@@ -95,8 +94,10 @@ def read_clips(folder: Path) -> ClipFolder:
 
 
 def _codes(names: list[str]) -> dict[str, str]:
-    """Code of each genre's plain name."""
-    codes = {plain(name): _known(name) for name in names}
+    """Return the code of each genre's plain name."""
+    codes = {
+        plain(name): NOT_DANCING if plain(name) in _IDLE else understood(name) for name in names
+    }
     own = [name for name, code in codes.items() if code is None]
     for name in names:
         if plain(name) in own and not is_name(_shown(name)):
@@ -112,18 +113,10 @@ def _codes(names: list[str]) -> dict[str, str]:
     return {name: made[name] if code is None else code for name, code in codes.items()}
 
 
-def _known(name: str) -> str | None:
-    return NOT_DANCING if plain(name) in _IDLE else understood(name)
-
-
 def _shown(name: str) -> str:
     return " ".join(name.replace("_", " ").split())
 
 
-def _is_open_file(path: Path, folder: Path) -> bool:
+def _is_visible_file(path: Path, folder: Path) -> bool:
     hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
     return not hidden and path.is_file()
-
-
-def _dancer(path: Path) -> str:
-    return path.parts[0] if len(path.parts) > 1 else ""

@@ -1,4 +1,4 @@
-"""Landmark tracks of clips, extracted as the live path does it and kept for the next run."""
+"""Landmark tracks of clips, extracted as in a live run and kept for the next training."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -23,10 +23,10 @@ _LONGEST_STEM: Final = 60
 
 
 def find_pose_model(path: Path | None) -> Path:
-    """The file given, or the one in the cache folder.
+    """Return the given file, or the one in the cache folder.
 
     Raises:
-        ModelError: no such file.
+        ModelError: There is no such file.
     """
     if path is None:
         path = cache_folder() / "pose_landmarker_full.task"
@@ -45,22 +45,20 @@ def extract_tracks(
     jobs: int,
     on_done: Callable[[ClipFile, Track | str], None],
 ) -> list[Track]:
-    """Makes the tracks of clips that are not yet in a folder, and reads the others from there.
+    """Return the tracks of clips in their order; extract those that are not yet in a folder.
 
-    A track is kept by what is in the video, so a clip may be renamed or put under another genre.
+    The name of a track's file follows from the video's content, so a clip may be renamed or moved
+    to another genre.
 
     Args:
-        files: the clips.
-        out: folder of the tracks, made where it is not there.
+        files: Clips.
+        out: Folder of the tracks, created if necessary.
         model: MediaPipe's pose model.
-        jobs: processes.
-        on_done: told each clip's track, or why there is none.
-
-    Returns:
-        The tracks in the order of the clips.
+        jobs: Number of processes.
+        on_done: Called with each clip and its track, or the reason why there is none.
 
     Raises:
-        WorkerError: the tracks cannot be kept, or a process died.
+        WorkerError: The tracks cannot be kept, or a process ended.
         ModelError: `model` cannot be used.
     """
     try:
@@ -68,29 +66,35 @@ def extract_tracks(
         seed = sha256(model.read_bytes()).digest()
     except OSError as error:
         raise WorkerError(f"{error.filename}: {error.strerror}") from error
-    orders = _orders(files, out, seed, on_done)
+    paths = _paths(files, out, seed, on_done)
     done: dict[Path, Track] = {}
     missing: dict[Path, ClipFile] = {}
-    for path, file in orders.items():
-        track = _kept(path, file)
+    for path, file in paths.items():
+        track = _kept_track(path, file)
         if track is None:
             missing[path] = file
         else:
             done[path] = track
             on_done(file, track)
     if missing:
-        done |= _extracted(missing, model, min(jobs, len(missing)), on_done)
-    return [done[path] for path in orders if path in done]
+        with WorkerPool(partial(_extractor, model), processes=min(jobs, len(missing))) as pool:
+            for (path, file), failure in pool.run(missing.items()):
+                if isinstance(failure, FATAL):
+                    raise failure
+                if failure is None:
+                    done[path] = read_track(path)
+                on_done(file, _reason(failure, file) if failure else done[path])
+    return [done[path] for path in paths if path in done]
 
 
-def _orders(
+def _paths(
     files: Iterable[ClipFile],
     out: Path,
     seed: bytes,
     on_done: Callable[[ClipFile, Track | str], None],
 ) -> dict[Path, ClipFile]:
-    """Each clip by the file of its track."""
-    orders: dict[str, tuple[Path, ClipFile]] = {}
+    """Return each clip by the path of its track."""
+    found: dict[str, tuple[Path, ClipFile]] = {}
     kept = {path.stem.rpartition("-")[2]: path for path in out.glob("*.npz")}
     for file in files:
         try:
@@ -99,17 +103,17 @@ def _orders(
         except OSError as error:
             on_done(file, f"cannot be read: {error.strerror}")
             continue
-        if digest in orders:
-            # One of them might be held out and the other learned.
-            on_done(file, f"is the same video as {orders[digest][1].path}")
+        if digest in found:
+            # One of them might be held out and the other trained on.
+            on_done(file, f"is the same video as {found[digest][1].path}")
             continue
         stem = re.sub(r"[^\w.]+", "-", file.path.stem, flags=re.ASCII)[:_LONGEST_STEM].strip("-.")
-        orders[digest] = kept.get(digest, out / f"{stem or 'clip'}-{digest}.npz"), file
-    return dict(orders.values())
+        found[digest] = kept.get(digest, out / f"{stem or 'clip'}-{digest}.npz"), file
+    return dict(found.values())
 
 
-def _kept(path: Path, file: ClipFile) -> Track | None:
-    """The track in a file, labelled as its clip is now."""
+def _kept_track(path: Path, file: ClipFile) -> Track | None:
+    """Return the track in a file if there is one, with the current labels of its clip."""
     if not path.exists():
         return None
     try:
@@ -127,23 +131,6 @@ def _save(track: Track, path: Path) -> None:
         track.save(path)
     except OSError as error:
         raise WorkerError(f"{path}: cannot be kept: {error.strerror}") from error
-
-
-def _extracted(
-    missing: dict[Path, ClipFile],
-    model: Path,
-    jobs: int,
-    on_done: Callable[[ClipFile, Track | str], None],
-) -> dict[Path, Track]:
-    done = {}
-    with WorkerPool(partial(_extractor, model), processes=jobs) as pool:
-        for (path, file), error in pool.run(missing.items()):
-            if isinstance(error, FATAL):
-                raise error
-            if error is None:
-                done[path] = read_track(path)
-            on_done(file, _reason(error, file) if error else done[path])
-    return done
 
 
 def _reason(error: Exception, file: ClipFile) -> str:

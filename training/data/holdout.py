@@ -1,5 +1,6 @@
-"""Which clips of one's own are kept out of the training, to be tested on."""
+"""Choice of the custom clips that are held out of the training for a test."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,11 +13,11 @@ _ONE_IN: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class CustomClip:
-    """A clip of one's own.
+    """A clip of the user.
 
     Attributes:
-        track: of the whole clip.
-        parts: stretches of it in which somebody is seen, each long enough for a window.
+        track: Track of the whole clip.
+        parts: Its stretches with somebody in sight, each long enough for a window.
     """
 
     track: Track
@@ -24,20 +25,20 @@ class CustomClip:
 
     @property
     def seconds(self) -> float:
-        """How much of it can be learned from."""
+        """Seconds that can be learned from."""
         return sum(float(part.times[-1] - part.times[0]) for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
 class HoldOut:
-    """What is tested on, and what that is worth.
+    """Clips to train on and clips to test on.
 
     Attributes:
-        learned: clips to learn from.
-        tested: clips to test on; none where there is too little to hold anything out.
-        dancers: of whom nothing is learned.
-        shared: genres whose clips are held out one by one, so that their dancers may be learned.
-        missing: genres of which nothing is tested.
+        learned: Clips to train on.
+        tested: Clips to test on; none if there are too few to hold any out.
+        dancers: Dancers who are held out.
+        shared: Genres whose clips are held out one by one; their dancers may be trained on.
+        missing: Genres without a test.
     """
 
     learned: list[CustomClip]
@@ -48,34 +49,34 @@ class HoldOut:
 
     @property
     def unseen(self) -> bool:
-        """Whether nobody who is tested on was learned from, as far as the folders tell."""
+        """True if training and test share no dancer, as far as the folders tell."""
         danced = [clip.track for clip in self.learned if clip.track.genre != NOT_DANCING]
         return not self.shared and all(track.dancer for track in danced)
 
     @property
     def name(self) -> str:
-        """Of the split that is tested on."""
+        """Name of the split that is tested on."""
         if self.unseen:
             return f"unseen dancers {', '.join(self.dancers)}"
         return "unseen clips, of dancers who may be known"
 
 
 def hold_out(clips: Sequence[CustomClip], *, needed: float) -> HoldOut:
-    """Chooses about a quarter of each genre's dancers, one or more, or else of its clips.
+    """Hold out about a quarter of each genre's dancers, one or more, or else of its clips.
 
-    The same clips give the same choice. Whoever is held out is so in all genres.
+    The same clips give the same choice. A dancer is held out in all genres.
 
     Args:
-        clips: all there are; none is of the same name as another.
-        needed: seconds of each genre that have to be left to learn from.
+        clips: All clips, of different names.
+        needed: Seconds of each genre that have to be left to train on.
     """
     danced = [clip for clip in clips if clip.track.genre != NOT_DANCING]
     genres = sorted({clip.track.genre for clip in danced})
-    dancers = _dancers(danced, genres, needed)
+    dancers = _choose_dancers(danced, genres, needed)
     tested = [clip for clip in danced if clip.track.dancer in dancers]
     shared = []
     for genre in set(genres) - {clip.track.genre for clip in tested}:
-        if chosen := _clips([clip for clip in danced if clip.track.genre == genre], needed):
+        if chosen := _choose_clips([clip for clip in danced if clip.track.genre == genre], needed):
             tested += chosen
             shared.append(genre)
     measured = {clip.track.genre for clip in tested}
@@ -93,7 +94,7 @@ def hold_out(clips: Sequence[CustomClip], *, needed: float) -> HoldOut:
 
 
 def seconds_of(clips: Iterable[CustomClip], genre: str, *, without: Collection[str] = ()) -> float:
-    """Seconds of a genre that can be learned from, but for the clips of some dancers."""
+    """Return the seconds of a genre that can be learned from, without some dancers."""
     return sum(
         clip.seconds
         for clip in clips
@@ -101,20 +102,16 @@ def seconds_of(clips: Iterable[CustomClip], genre: str, *, without: Collection[s
     )
 
 
-def _dancers(clips: list[CustomClip], genres: list[str], needed: float) -> set[str]:
+def _choose_dancers(clips: list[CustomClip], genres: list[str], needed: float) -> set[str]:
     held: set[str] = set()
+    seconds: dict[str, float] = defaultdict(float)
+    for clip in clips:
+        seconds[clip.track.dancer] += clip.seconds
     for genre in genres:
         its = {clip.track.dancer for clip in clips if clip.track.genre == genre} - {""}
         wanted = max(len(its) // _ONE_IN, 1)
-        # Those of whom there is the least, so that most is left to learn from.
-        ranked = sorted(
-            its - held,
-            key=lambda dancer: (
-                sum(clip.seconds for clip in clips if clip.track.dancer == dancer),
-                dancer,
-            ),
-        )
-        for dancer in ranked:
+        # Dancers with the least material first, so that most is left to learn from.
+        for dancer in sorted(its - held, key=lambda dancer: (seconds[dancer], dancer)):
             if len(its & held) >= wanted:
                 break
             without = held | {dancer}
@@ -124,8 +121,8 @@ def _dancers(clips: list[CustomClip], genres: list[str], needed: float) -> set[s
     return held
 
 
-def _clips(clips: list[CustomClip], needed: float) -> list[CustomClip]:
-    """Some clips of one genre: not the first ones filmed, nor the last."""
+def _choose_clips(clips: list[CustomClip], needed: float) -> list[CustomClip]:
+    # By a hash of the name, so not the first ones filmed, nor the last.
     ranked = sorted(clips, key=lambda clip: crc32(clip.track.name.encode()))
     chosen = ranked[: max(len(ranked) // _ONE_IN, 1)]
     left = sum(clip.seconds for clip in ranked[len(chosen) :])

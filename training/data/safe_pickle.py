@@ -1,6 +1,6 @@
-"""Reads pickles of numpy arrays and runs nothing else that a pickle may ask for.
+"""Reader for pickles of numpy arrays that runs nothing else that a pickle may ask for.
 
-Not even numpy's own functions are called: they would set aside memory for any shape without the
+Not even numpy's own functions are called: they would allocate memory for any shape without the
 values to fill it. Small stand-ins take the same arguments, and keep numbers only.
 """
 
@@ -19,7 +19,7 @@ Numbers = np.ndarray[Any, Any]
 
 
 class _Dtype:
-    """Stands in for `numpy.dtype`."""
+    """Stand-in for `numpy.dtype`."""
 
     def __init__(self, code: str, align: object = False, copy: object = False) -> None:
         self.dtype = np.dtype(_text(code))
@@ -31,7 +31,7 @@ class _Dtype:
 
 
 class _Array:
-    """Stands in for `numpy.ndarray`."""
+    """Stand-in for `numpy.ndarray`."""
 
     values: Numbers
 
@@ -62,7 +62,7 @@ def _latin1(text: str, encoding: str) -> bytes:
 
 
 def _text(value: Any) -> str:
-    # To write out tuples in tuples for a message may take for ever.
+    # The representation of nested tuples in a message could take for ever.
     if not isinstance(value, str):
         raise pickle.UnpicklingError(f"a {type(value).__name__} in place of text")
     return value
@@ -70,8 +70,8 @@ def _text(value: Any) -> str:
 
 _NUMPY_FROMBUFFER: Final[Any] = np.empty(1).__reduce_ex__(5)[0]
 
-# numpy 2 moved numpy.core to numpy._core; files of either age are about. Protocol 2 stores bytes as
-# text to encode, and protocol 5 builds arrays from buffers.
+# numpy 2 moved numpy.core to numpy._core, and files of both exist. Protocol 2 stores bytes as text
+# to encode, and protocol 5 builds arrays from buffers.
 _ALLOWED: Final[dict[tuple[str, str], Callable[..., Any]]] = {
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): _Dtype,
@@ -86,13 +86,13 @@ _ALLOWED: Final[dict[tuple[str, str], Callable[..., Any]]] = {
 
 
 class _ArrayUnpickler(pickle._Unpickler):
-    """Python's own unpickler in C cannot be stopped where ten bytes do harm.
+    """Unpickler for plain values and arrays.
 
-    It sets aside a memo of 64 GB (python/cpython#115952), hashes a key of tuples in tuples until
-    the stack or all time is used up, and changes functions that it was allowed to look up.
+    Ten bytes can harm the one written in C: it allocates a memo of 64 GB (python/cpython#115952),
+    hashes nested tuples until the stack or all time is used up, and changes functions that it was
+    allowed to look up. The one written in Python is the same, and its parts can be replaced.
     """
 
-    # The unpickler written in Python is the same, and its parts can be replaced.
     stack: list[Any]
     append: Callable[[Any], None]
     read: Callable[[int], bytes]
@@ -106,27 +106,27 @@ class _ArrayUnpickler(pickle._Unpickler):
             raise pickle.UnpicklingError(f"it asks to call {called}") from None
 
     def load_setitem(self) -> None:
-        """Puts a value into a dictionary."""
+        """Put a value into a dictionary."""
         value, key = self.stack.pop(), self.stack.pop()
         _put(self.stack[-1], [key, value])
 
     def load_setitems(self) -> None:
-        """Puts several values into a dictionary."""
+        """Put several values into a dictionary."""
         items = self.pop_mark()
         _put(self.stack[-1], items)
 
     def load_dict(self) -> None:
-        """Makes a dictionary."""
+        """Make a dictionary."""
         items = self.pop_mark()
         self.append(_put({}, items))
 
     def load_bytearray8(self) -> None:
-        """Takes bytes that are there, where the original first makes room for all that it says."""
+        """Take the bytes that exist; the original first allocates the length stated."""
         (length,) = struct.unpack("<Q", self.read(8))
         self.append(bytearray(self.read(length)))
 
     def load_build(self) -> None:
-        """Fills a stand-in."""
+        """Fill a stand-in."""
         state = self.stack.pop()
         if not isinstance(self.stack[-1], _Array | _Dtype):
             raise pickle.UnpicklingError("it asks to change what is no array")
@@ -157,18 +157,12 @@ def _put(target: Any, items: list[Any]) -> Any:
 
 
 def load_arrays(path: Path) -> dict[str, Numbers]:
-    """Reads the numpy arrays of a pickled dictionary, of any pickle protocol.
-
-    Args:
-        path: a pickle such as AIST++ distributes.
-
-    Returns:
-        The dictionary's entries that are arrays of numbers; they cannot be written to.
+    """Return the arrays of numbers of a pickled dictionary, of any protocol; they are read-only.
 
     Raises:
-        FileError: cut short, damaged, no dictionary, or asking for anything but plain
-            values and arrays of numbers; nothing of it is run. The message names the file.
-        OSError: the file cannot be read.
+        FileError: The pickle is damaged, no dictionary, or asks for anything but plain values and
+            arrays of numbers; nothing of it is run. The message names the file.
+        OSError: The file cannot be read.
     """
     content = path.read_bytes()
     try:

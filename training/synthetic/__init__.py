@@ -1,1 +1,1 @@
-"""Renders motion capture as bodies before a camera, so that MediaPipe can be asked about them."""
+"""Rendering of motion capture as bodies in front of a camera, for tracks of MediaPipe."""

@@ -1,4 +1,4 @@
-"""What is behind a rendered dancer: walls, floors, stages and clutter, all made up."""
+"""Random backdrops of rendered dancers: walls, floors, stages and clutter."""
 
 from typing import Final
 
@@ -14,12 +14,12 @@ _WALLS: Final = ("plain", "gradient", "noise", "bricks", "panels", "street")
 
 
 def random_backdrop(camera: Camera, floor: Floats, rng: np.random.Generator) -> Image:
-    """A picture (H, W, 3) in blue, green, red of 0 to 255 with nobody in it.
+    """Return a picture (H, W, 3) BGR from 0 to 255 without people.
 
     Args:
-        camera: that looks at it.
+        camera: Camera that sees it.
         floor: (3,) metres, the point of the floor below the dancer.
-        rng: where chance comes from.
+        rng: Source of randomness.
     """
     stage = rng.random() < 0.2
     image = _wall(camera, rng) * np.float32(0.25 if stage else 1)
@@ -28,7 +28,7 @@ def random_backdrop(camera: Camera, floor: Floats, rng: np.random.Generator) -> 
         _add_clutter(image, rng, dark=0.4 if stage else 1.0)
     if stage:
         _add_spotlights(image, rng)
-    # A lens is darker towards its edges, and what is far behind is out of focus.
+    # A lens is darker towards its edges, and a distant background is out of focus.
     y, x = np.mgrid[-1 : 1 : image.shape[0] * 1j, -1 : 1 : image.shape[1] * 1j]
     image *= (1 - rng.uniform(0, 0.3) * (x**2 + y**2) / 2)[..., None]
     if rng.random() < 0.5:
@@ -38,7 +38,7 @@ def random_backdrop(camera: Camera, floor: Floats, rng: np.random.Generator) -> 
 
 
 def add_shadow(image: Image, feet: Floats, height: float, strength: float) -> None:
-    """Darkens the floor below both feet (2, 2), pixels, of somebody so many pixels high."""
+    """Darken the floor below both feet (2, 2) of a dancer; `height` in pixels as they are."""
     # Drawn and blurred small, which is as soft and costs a tenth.
     shade = np.zeros((image.shape[0] // 4, image.shape[1] // 4), np.float32)
     for x, y in feet / 4:
@@ -66,7 +66,7 @@ def _colour(rng: np.random.Generator) -> Floats:
 
 
 def _clouds(shape: tuple[int, int], rng: np.random.Generator) -> Image:
-    """(H, W, 1) of noise at several scales, about 0, of about 1."""
+    """(H, W, 1) noise of several scales with mean 0 and sd about 1."""
     clouds = np.zeros(shape, np.float32)
     for cells in (3, 7, 18, 50):
         field = rng.standard_normal((cells, cells), np.float32)

@@ -1,4 +1,4 @@
-"""A body at rest, ready to be posed: the parametric body `anny` cut down to the bones we move.
+"""Bodies at rest: the parametric body `anny`, reduced to the bones that are posed.
 
 Axes are those of a `Pose`: x to the body's left, y up, z to its front; metres.
 
@@ -40,12 +40,11 @@ BONES: Final[tuple[tuple[str, str], ...]] = (
     ("lowerleg01.R", "upperleg01.R"),
     ("foot.R", "lowerleg01.R"),
 )
-"""Bone and the bone it hangs from, parents before children, by anny's names."""
+"""Bone and its parent, parents before children, by anny's names."""
 
 BONE: Final = {name: index for index, (name, _) in enumerate(BONES)}
 
 FACE: Final = JOINTS[:5]
-"""Joints that the head carries."""
 
 _HEADS: Final = {
     "shoulder": "upperarm01",
@@ -55,28 +54,28 @@ _HEADS: Final = {
     "knee": "lowerleg01",
     "ankle": "foot",
 }
-"""For each joint of a limb the bone that begins there."""
+"""Bone that begins at each joint of a limb."""
 
+# From anny's axes, Z up and the face to -Y, to ours.
 _TURN: Final = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float32)
-"""From anny's axes, Z up and the face to -Y, to ours."""
 
 
 def bone_of(joint: str) -> str:
-    """Name of the bone that begins at a joint such as `left_knee`."""
+    """Return the bone that begins at a joint such as `left_knee`."""
     side, limb = joint.split("_")
     return f"{_HEADS[limb]}.{side[0].upper()}"
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """One body in its rest pose.
+    """A body in its rest pose.
 
     Attributes:
         vertices: (V, 3) metres.
         normals: (V, 3) unit vectors.
         faces: (F, 3) indices of vertices.
         heads: (B, 3) metres, where each of `BONES` begins; those of limbs in their COCO joints.
-        weights: (V, B) how much each bone carries each vertex; rows add up to 1.
+        weights: (V, B) skinning weights; rows add up to 1.
         joints: (17, 3) metres, COCO joints.
     """
 
@@ -88,16 +87,16 @@ class Body:
     joints: Array
 
     def head(self, bone: str) -> Array:
-        """(3,) where a bone begins."""
+        """Return where a bone begins, (3,) metres."""
         start: Array = self.heads[BONE[bone]]
         return start
 
 
 class Bodies:
-    """Makes bodies of any build; loading takes seconds, the first time minutes.
+    """Factory of bodies of any build; loading takes seconds, the first time minutes.
 
     Raises:
-        ModuleNotFoundError: the extra `synth` is not installed.
+        ModuleNotFoundError: The extra `synth` is not installed.
     """
 
     def __init__(self) -> None:
@@ -112,11 +111,11 @@ class Bodies:
         self._owner = _owners(self._model.bone_labels, self._model.bone_parents)
 
     def body(self, build: Mapping[str, float], *, curl: float = 0.0) -> Body:
-        """A body of one build.
+        """Return a body.
 
         Args:
             build: anny's phenotypes (gender, age, muscle, weight, height, proportions), 0 to 1.
-            curl: bend of each finger joint in radians.
+            curl: Bend of each finger joint in radians.
         """
         torch = self._torch
         pose = torch.eye(4)[None, None].repeat(1, self._model.bone_count, 1, 1)
@@ -128,8 +127,7 @@ class Bodies:
             joints = self._keypoints(out)[0].numpy().astype(np.float32) @ _TURN.T
         vertices = out["vertices"][0].numpy().astype(np.float32) @ _TURN.T
         heads = out["bone_poses"][0, self._bones, :3, 3].numpy().astype(np.float32) @ _TURN.T
-        # What annotators of COCO, and so AIST++ and MediaPipe, call a hip lies 3 cm away from the
-        # bone's own head.
+        # The hip of COCO, and so of AIST++ and MediaPipe, is 3 cm away from the bone's head.
         for joint, position in zip(JOINTS, joints, strict=True):
             if joint not in FACE:
                 heads[BONE[bone_of(joint)]] = position
@@ -152,7 +150,7 @@ class Bodies:
 
 
 def _owners(labels: list[str], parents: list[int]) -> NDArray[np.intp]:
-    """For each of anny's bones the one of ours that carries it: itself, or an ancestor."""
+    """Return for each of anny's bones the one of `BONES` that carries it: itself or an ancestor."""
 
     def owner(bone: int) -> int:
         while labels[bone] not in BONE:
@@ -163,11 +161,11 @@ def _owners(labels: list[str], parents: list[int]) -> NDArray[np.intp]:
 
 
 def vertex_normals(vertices: Array, faces: NDArray[np.uint32]) -> Array:
-    """(V, 3) unit vectors, the mean over the faces around by their area.
+    """Return (V, 3) unit vectors, the mean over the faces around by their area.
 
     Args:
         vertices: (V, 3).
-        faces: (F, 3) indices, counterclockwise seen from outside.
+        faces: (F, 3) indices, counterclockwise from outside.
     """
     a, b, c = (vertices[faces[:, corner]] for corner in range(3))
     normals = np.zeros_like(vertices)

@@ -1,4 +1,4 @@
-"""Where a rendered dancer is filmed from, and how the camera sees."""
+"""Camera of a rendered clip: its place and its projection."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -20,7 +20,7 @@ _SHOULDER, _OTHER_SHOULDER, _KNEE, _ANKLE = (
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """A pinhole camera that stands still.
+    """A static pinhole camera.
 
     Attributes:
         width: pixels.
@@ -37,7 +37,7 @@ class Camera:
     position: Floats
 
     def pixels(self, points: Array | Floats) -> Floats:
-        """(..., 2) pixels right and down of points (..., 3) in metres before the camera."""
+        """Return pixels (..., 2), right and down, of points (..., 3) in metres."""
         seen = (points - self.position) @ self.rotation.T
         flat = seen[..., :2] / np.maximum(-seen[..., 2:], _NEAR) * self.focal
         pixels: Floats = flat * [1, -1] + [self.width / 2, self.height / 2]
@@ -45,7 +45,7 @@ class Camera:
 
     @property
     def projection(self) -> Array:
-        """(4, 4) from the world to OpenGL's clip space."""
+        """(4, 4) matrix from the world to OpenGL's clip space."""
         view = np.eye(4)
         view[:3, :3] = self.rotation
         view[:3, 3] = -self.rotation @ self.position
@@ -59,11 +59,11 @@ class Camera:
 
 
 def random_camera(joints: Array, rng: np.random.Generator) -> Camera:
-    """A camera that has the whole of a dance, more or less, in its picture.
+    """Return a camera with about the whole of a dance in its picture.
 
     Args:
         joints: (T, 17, 3) metres, Y up, the dancer's front mostly towards +z.
-        rng: where chance comes from.
+        rng: Source of randomness.
     """
     heading = np.radians(rng.uniform(-180, 180) if rng.random() < 0.04 else rng.normal(0, 35))
     turn = rotation_about("y", heading)
@@ -74,7 +74,7 @@ def random_camera(joints: Array, rng: np.random.Generator) -> Camera:
     low, high = joints.min(axis=(0, 1)), joints.max(axis=(0, 1))
     depth = float(high[2] - pelvis[:, 2].mean())
     distance = float(np.exp(rng.uniform(np.log(2.0), np.log(6.0)))) + depth
-    # Zoomed in as far as arms and legs leave room to, at the distance at which they are nearest.
+    # Zoomed in as far as arms and legs allow at their smallest distance.
     span = float(np.percentile(joints[..., 0], 99) - np.percentile(joints[..., 0], 1))
     share = min(float(rng.uniform(0.45, 0.8)), width / height * stature / span * 1.1)
     focal = max(share, 0.36) * height * distance / stature
@@ -91,7 +91,7 @@ def random_camera(joints: Array, rng: np.random.Generator) -> Camera:
 
 
 def _stature(joints: Array) -> float:
-    """How tall the dancer is upright, metres: somebody may stay on the floor for the whole clip."""
+    """Return the dancer's height in metres, also if the whole clip is danced on the floor."""
 
     def length(start: int, end: int) -> float:
         return float(np.median(np.linalg.norm(joints[:, end] - joints[:, start], axis=-1)))
@@ -104,7 +104,7 @@ def _stature(joints: Array) -> float:
 
 
 def kept_in_place(joints: Array, most: float) -> Array:
-    """Takes as much out of a dancer's way over the floor that at most `most` metres are left."""
+    """Reduce a dancer's motion over the floor to at most `most` metres."""
     pelvis = (joints[:, LEFT_HIP] + joints[:, RIGHT_HIP])[:, None] / 2 * [1, 0, 1]
     way = float(np.ptp(pelvis, axis=0).max())
     if way <= most:
@@ -114,7 +114,7 @@ def kept_in_place(joints: Array, most: float) -> Array:
 
 
 def _looking(direction: Floats) -> Floats:
-    """(3, 3) from the world to a camera that looks along a direction with its head up."""
+    """(3, 3) from the world to an upright camera that looks along a direction."""
     back = -direction / np.linalg.norm(direction)
     right = np.cross([0, 1, 0], back)
     right /= np.linalg.norm(right)

@@ -1,4 +1,4 @@
-"""Renders one clip and asks MediaPipe about it, frame by frame, as the live path does."""
+"""Rendering of a clip and extraction of its track with MediaPipe, as in a live run."""
 
 import zlib
 from collections.abc import Iterator
@@ -26,8 +26,7 @@ from dancetype.training.synthetic.renderer import Renderer, random_light
 
 Frame = NDArray[np.uint8]
 
-LARGEST: Final = 640
-"""Pixels of the longer side of a picture."""
+_LONGER_SIDE: Final = 640  # pixels of a picture at most
 
 _ANKLES: Final = [JOINTS.index("left_ankle"), JOINTS.index("right_ankle")]
 
@@ -37,12 +36,12 @@ class Clip:
     """A motion to be rendered.
 
     Attributes:
-        name: of the track's file, without ending.
-        genre: code, or `NOT_DANCING`.
-        joints: (T, 17, 3) metres, Y up, 60 frames a second.
-        dancer: who moves, or "".
-        sequence: the AIST++ sequence it is from, or "".
-        start: second of the sequence at which it begins; NaN without one.
+        name: Name of the track.
+        genre: Code, or `NOT_DANCING`.
+        joints: (T, 17, 3) metres, Y up, 60 frames per second.
+        dancer: Name of the dancer, or "".
+        sequence: AIST++ sequence that it is from, or "".
+        start: Time in the sequence at which it begins; NaN without one.
     """
 
     name: str
@@ -54,27 +53,23 @@ class Clip:
 
 
 class ClipRenderer:
-    """All that is needed to render clips, loaded once per process.
+    """Renderer of clips, loaded once per process.
 
     Args:
         model: MediaPipe's pose model.
 
     Raises:
-        WorkerError: nothing to draw with.
+        WorkerError: Nothing to draw with.
         ModelError: `model` cannot be used.
     """
 
     def __init__(self, model: Path) -> None:
         self._estimator = open_estimator(model)
-        self._renderer = Renderer(LARGEST)
+        self._renderer = Renderer(_LONGER_SIDE)
         self._bodies = Bodies()
 
     def track(self, clip: Clip, seed: int) -> tuple[Track, Frame]:
-        """Renders a clip; the same clip and seed give the same track.
-
-        Returns:
-            the track, and its middle frame with the joints found drawn over.
-        """
+        """Return a clip's track, and its middle frame with the joints found drawn over."""
         rng = np.random.default_rng([seed, zlib.crc32(clip.name.encode())])
         times = frame_times(len(clip.joints), rng)
         middle = len(times) // 2 - 1
@@ -105,7 +100,7 @@ class ClipRenderer:
     def _frames(
         self, clip: Clip, times: NDArray[np.float64], rng: np.random.Generator
     ) -> Iterator[Frame]:
-        """The pictures (H, W, 3) of a clip, BGR."""
+        """Yield the pictures (H, W, 3) of a clip, BGR."""
         rate = 1 / float(np.mean(np.diff(times)))
         joints = kept_in_place(facing(clip.joints), rng.uniform(0.3, 1.2))
         body = self._bodies.body(random_build(rng), curl=rng.uniform(0, 1.0))
@@ -138,7 +133,7 @@ class ClipRenderer:
 
 
 def _paste(picture: Array, figure: NDArray[Any], joints: Floats) -> None:
-    """Puts a figure (H, W, 4) whose joints (17, 2) are known into a picture, with soft edges."""
+    """Paste a figure (H, W, 4) with joints (17, 2) into a picture, with soft edges."""
     margin = 0.25 * float(np.ptp(joints, axis=0).max()) + 10
     left, top = np.maximum(joints.min(axis=0) - margin, 0).astype(int)
     right, bottom = np.maximum(joints.max(axis=0) + margin, 0).astype(int)
@@ -155,7 +150,7 @@ class Skin:
 
     Args:
         body: Body at rest.
-        vertices: (V, 3) metres, the surface that moves: the body's own, or its clothes.
+        vertices: (V, 3) metres, the surface that moves: of the body, or of its clothes.
     """
 
     def __init__(self, body: Body, vertices: Array) -> None:
@@ -179,11 +174,11 @@ class Skin:
 
 
 class Spoiler:
-    """What sensor, shaking hands and compression do to pictures (H, W, 3) of 0 to 255."""
+    """Faults of sensor, shaking hands and compression, for pictures (H, W, 3) from 0 to 255."""
 
     def __init__(self, shape: tuple[int, ...], rng: np.random.Generator) -> None:
         self._rng = rng
-        # Cut from one larger field, since drawing one anew takes longer than drawing the dancer.
+        # Cut from one larger field: new noise would take longer than drawing the dancer.
         larger = (shape[0] + 32, shape[1] + 32, 3)
         self._noise = rng.standard_normal(larger, np.float32) * np.float32(rng.uniform(0, 9))
         self._noise += np.float32(rng.normal(0, 8))
@@ -193,7 +188,7 @@ class Spoiler:
         self._shift = np.zeros(2)
 
     def __call__(self, image: Array) -> Frame:
-        """The picture as a file or a stream would hold it."""
+        """Return the picture as a file or stream would contain it."""
         height, width = image.shape[:2]
         y, x = self._rng.integers(0, 32, 2)
         whole = cv2.add(image, self._noise[y : y + height, x : x + width], dtype=cv2.CV_8U)
@@ -208,7 +203,7 @@ class Spoiler:
 
 
 def frame_times(count: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Seconds from the clip's start at which a camera of 15 to 30 frames a second takes one."""
+    """Return the times of frames of a camera with 15 to 30 frames per second."""
     rate = rng.choice([15.0, 24.0, 25.0, 30.0, *rng.uniform(15, 22, 4)])
     times = np.arange(0, (count - 1) / FRAMES_PER_SECOND, 1 / rate)
     late = rng.uniform(0, 0.15 / rate, len(times))
@@ -217,7 +212,7 @@ def frame_times(count: int, rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def at_times(joints: Array, times: NDArray[np.float64]) -> Array:
-    """Joints between the frames of motion capture, by straight lines."""
+    """Interpolate motion capture linearly."""
     at = np.clip(times * FRAMES_PER_SECOND, 0, len(joints) - 1)
     left = np.minimum(at.astype(int), len(joints) - 2)
     share = (at - left).astype(np.float32)[:, None, None]
@@ -225,8 +220,8 @@ def at_times(joints: Array, times: NDArray[np.float64]) -> Array:
     return between
 
 
-_LINES: Final = ((5, 7), (7, 9), (6, 8), (8, 10), (5, 6), (5, 11), (6, 12), (11, 12), (11, 13))
-_MORE_LINES: Final = ((13, 15), (12, 14), (14, 16))
+_TRUNK: Final = ((5, 6), (5, 11), (6, 12), (11, 12))
+_LIMBS: Final = ((5, 7), (7, 9), (6, 8), (8, 10), (11, 13), (13, 15), (12, 14), (14, 16))
 
 
 def _drawn_over(drawn: Frame, landmarks: Array) -> Frame:
@@ -234,7 +229,7 @@ def _drawn_over(drawn: Frame, landmarks: Array) -> Frame:
     if np.isnan(landmarks).any():
         return drawn
     points = coco_joints(landmarks)[:, :2] * [drawn.shape[1], -drawn.shape[0]]
-    for start, end in _LINES + _MORE_LINES:
+    for start, end in _TRUNK + _LIMBS:
         ends = [tuple(int(v) for v in points[index]) for index in (start, end)]
         cv2.line(drawn, ends[0], ends[1], (60, 220, 60), 2)
     for x, y in points:

@@ -1,4 +1,4 @@
-"""How a rendered dancer looks: build, clothes, hair and skin, all by chance."""
+"""Random looks of a rendered dancer: build, clothes, hair and skin."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ class Outfit:
     """A dressed surface over a body.
 
     Attributes:
-        vertices: (V, 3) metres at rest, moved outwards where cloth or hair lies.
+        vertices: (V, 3) metres at rest, moved outwards by cloth and hair.
         colours: (V, 3) from 0 to 1, red, green, blue.
     """
 
@@ -23,7 +23,7 @@ class Outfit:
 
 
 def random_build(rng: np.random.Generator) -> dict[str, float]:
-    """An adult's phenotypes for `Bodies.body`, men and women alike."""
+    """Return an adult's phenotypes for `Bodies.body`."""
     return {
         "gender": float(rng.choice([rng.uniform(0, 0.25), rng.uniform(0.75, 1)])),
         "age": float(rng.uniform(0.6, 0.8)),
@@ -35,7 +35,7 @@ def random_build(rng: np.random.Generator) -> dict[str, float]:
 
 
 def random_outfit(body: Body, rng: np.random.Generator) -> Outfit:
-    """Dresses a body in a top, trousers, shoes and hair."""
+    """Dress a body in a top, trousers, shoes and hair."""
     height = body.joints[:, 1]
     along = _along_limbs(body)
     owner = np.array([name for name, _ in BONES])[body.weights.argmax(axis=1)]
@@ -73,7 +73,7 @@ def random_outfit(body: Body, rng: np.random.Generator) -> Outfit:
 
 
 def _along_limbs(body: Body) -> Array:
-    """(V,) how far down its limb a vertex is: 0 at shoulder or hip, 1 at elbow or knee, 2 below."""
+    """(V,) position along the limb: 0 at shoulder or hip, 1 at elbow or knee, 2 at its end."""
     along = np.zeros(len(body.vertices), np.float32)
     chains = {
         "upperarm01": ("lowerarm01", 0),
@@ -92,7 +92,6 @@ def _along_limbs(body: Body) -> Array:
 
 
 def _skin_tone(rng: np.random.Generator) -> Floats:
-    """From pale to dark by one number, a little redder or yellower."""
     pale, dark = np.array([0.95, 0.78, 0.68]), np.array([0.26, 0.16, 0.11])
     share = rng.beta(1.2, 1.6)
     tone: Floats = (pale * (1 - share) + dark * share) * rng.normal(1, 0.04, 3)

@@ -1,7 +1,7 @@
-"""Draws a coloured mesh without a screen, in software where there is no graphics card.
+"""Off-screen renderer of a coloured mesh, also without a graphics card.
 
-The context is pyrender's, on OSMesa or EGL; the shader is ours, since a physically based one takes
-four times as long and MediaPipe does not see the difference.
+The context is pyrender's, on OSMesa or EGL; the shader is our own, since a physically based one
+takes four times as long without a difference for MediaPipe.
 """
 
 import os
@@ -45,13 +45,13 @@ void main() {
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """One lamp and the light all around.
+    """One lamp and ambient light, each red, green and blue of about 1.
 
     Attributes:
         towards: (3,) unit vector from the dancer to the lamp.
-        lamp: (3,) its red, green and blue, of about 1.
-        sky: (3,) what falls from above.
-        ground: (3,) what the floor throws back.
+        lamp: (3,) light of the lamp.
+        sky: (3,) ambient light from above.
+        ground: (3,) ambient light from below.
     """
 
     towards: Floats
@@ -61,7 +61,7 @@ class Light:
 
 
 def random_light(rng: np.random.Generator) -> Light:
-    """From any side but mostly from above and the front, warm to cold, hard to soft."""
+    """Return light from any side, but mostly from above and the front."""
     angle, rise = rng.normal(0, 1.0), rng.uniform(0.1, 1.3)
     towards = [np.sin(angle) * np.cos(rise), np.sin(rise), np.cos(angle) * np.cos(rise)]
     tint = 1 + rng.normal(0, 0.08, 3)
@@ -75,11 +75,11 @@ def random_light(rng: np.random.Generator) -> Light:
 
 
 class Renderer:
-    """Draws frames of up to `size` by `size` pixels.
+    """Renderer of frames of up to `size` by `size` pixels.
 
     Raises:
-        WorkerError: neither OSMesa nor EGL can be used here.
-        ModuleNotFoundError: the extra `synth` is not installed.
+        WorkerError: Neither OSMesa nor EGL can be used.
+        ModuleNotFoundError: The extra `synth` is not installed.
     """
 
     def __init__(self, size: int) -> None:
@@ -111,7 +111,7 @@ class Renderer:
         GL.glClearColor(0, 0, 0, 0)
 
     def load(self, faces: NDArray[np.uint32], colours: Array) -> None:
-        """Takes the triangles (F, 3) and colours (V, 3) of the frames that follow."""
+        """Load the triangles (F, 3) and colours (V, 3) of the next frames."""
         gl = self._gl
         self._indices = faces.size
         gl.glBindBuffer(gl.GL_ELEMENT_ARRAY_BUFFER, self._buffers[3])
@@ -121,16 +121,13 @@ class Renderer:
     def draw(
         self, vertices: Array, normals: Array, camera: Camera, light: Light
     ) -> NDArray[np.uint8]:
-        """Draws the mesh loaded.
+        """Return a picture (H, W, 4) BGRA of the mesh on a transparent background.
 
         Args:
             vertices: (V, 3) metres.
             normals: (V, 3) of about unit length.
-            camera: where from; no larger than this renderer.
-            light: as in the room.
-
-        Returns:
-            (H, W, 4) blue, green, red, and 255 where the mesh is.
+            camera: Camera with pictures no larger than this renderer.
+            light: Light on the mesh.
         """
         gl = self._gl
         self._fill(0, vertices)
@@ -151,7 +148,7 @@ class Renderer:
         return image[::-1]
 
     def close(self) -> None:
-        """Gives up the context."""
+        """Delete the drawing context."""
         self._platform.delete_context()
 
     def _uniform(self, name: str) -> int:
@@ -167,12 +164,12 @@ class Renderer:
 
 
 def usable_platform() -> str:
-    """Which of OSMesa and EGL can be used; PYOPENGL_PLATFORM in the environment decides first.
+    """Return the one of OSMesa and EGL that can be used; PYOPENGL_PLATFORM decides first.
 
     PyOpenGL chooses once, on its first import, so this looks for the libraries themselves.
 
     Raises:
-        WorkerError: neither.
+        WorkerError: Neither can be used.
     """
     import ctypes
 
@@ -198,7 +195,7 @@ def _platform(size: int) -> Any:
     os.environ["PYOPENGL_PLATFORM"] = platform
     import OpenGL
 
-    # Asking for errors after every call costs as much as the drawing.
+    # A check for errors after every call costs as much as the drawing.
     OpenGL.ERROR_CHECKING = False
     try:
         if platform == "osmesa":
