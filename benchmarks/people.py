@@ -5,12 +5,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from time import process_time
 from typing import Any, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +19,7 @@ from benchmarks.stage import PATHS, Floats, Scene, scene
 from benchmarks.timer import timer
 from dancetype.engine.errors import ExpectedError
 from dancetype.engine.landmarks import Landmarks
+from dancetype.engine.media.video import Video
 from dancetype.engine.pose.base import PoseEstimator
 from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.skeleton import Array
@@ -183,18 +183,13 @@ class Cost:
 def video_costs(video: Path, most: int, frames: int) -> list[Cost]:
     """Look for 1 to `most` people in one video, frame by frame in turns."""
     costs = [Cost() for _ in range(most)]
-    reader = cv2.VideoCapture(str(video))
-    rate = reader.get(cv2.CAP_PROP_FPS)
     model = pose_model()
-    with ExitStack() as stack:
+    with Video(video) as reader, ExitStack() as stack:
         estimators = [stack.enter_context(open_estimator(model, people=n + 1)) for n in range(most)]
         trackers: list[Tracker] = [SingleTracker(), *(DancerTracker(n + 1) for n in range(1, most))]
-        for index in range(frames):
-            ok, image = reader.read()
-            if not ok:
-                break
+        for time, image in islice(reader, frames):
             for estimator, tracker, cost in zip(estimators, trackers, costs, strict=True):
-                cost.look(image.astype(np.uint8, copy=False), index / rate, estimator, tracker)
+                cost.look(image, time, estimator, tracker)
     return costs
 
 

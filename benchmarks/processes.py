@@ -18,10 +18,10 @@ def cpu_seconds(process: psutil.Process) -> float:
     return 0.0
 
 
-def python_process(module: str, *words: object, **options: Any) -> psutil.Popen:
-    """Start a module of the checkout as a process with unbuffered output."""
+def python_process(*words: object, **options: Any) -> psutil.Popen:
+    """Start `python -m WORDS` in the checkout, with unbuffered output."""
     return psutil.Popen(
-        [sys.executable, "-m", module, *map(str, words)],
+        [sys.executable, "-m", *map(str, words)],
         cwd=ROOT,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         **options,
