@@ -90,9 +90,8 @@ class VideoWriter:
         original: InputContainer | None,
         threads: int,
     ) -> None:
-        self._stack = ExitStack()
         with _as_os_errors():
-            self._container = self._stack.enter_context(av.open(str(path), "w", format="mp4"))
+            self._container = av.open(str(path), "w", format="mp4")
         codec = _codec()
         self._stream = self._container.add_stream(
             codec, rate=Fraction(rate).limit_denominator(1001), options=dict(_CODECS[codec])
@@ -113,10 +112,12 @@ class VideoWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        """Close the file, which is complete only after `finish`."""
-        with _as_os_errors():
-            self._stack.close()
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
+        """Close the file; without an exception, write what is still buffered first."""
+        with _as_os_errors(), self._container:
+            if kind is None:
+                self._container.mux(self._stream.encode())
+                self._copy_sound(until=math.inf)
 
     def write(self, image: Picture, time: float, duration: float) -> None:
         """Write a frame.
@@ -138,16 +139,6 @@ class VideoWriter:
         with _as_os_errors():
             self._copy_sound(until=time)
             self._container.mux(self._stream.encode(frame))
-
-    def finish(self) -> None:
-        """Write what is still buffered.
-
-        Raises:
-            OSError: It cannot be written.
-        """
-        with _as_os_errors():
-            self._container.mux(self._stream.encode())
-            self._copy_sound(until=math.inf)
 
     def _copy_properties(self, original: InputContainer) -> None:
         for video in original.streams.video[:1]:
@@ -222,10 +213,7 @@ def render_overlay(
             overlay.draw(image, track.image[row], track.visibility[row], prediction)
             writer.write(image, float(track.times[row]), float(durations[row]))
             on_frame(row + 1, len(track.times))
-        if writer is None:
-            return None
-        writer.finish()
-        return writer.left_out
+    return None if writer is None else writer.left_out
 
 
 def _durations(times: NDArray[np.float64]) -> NDArray[np.float64]:
