@@ -8,6 +8,7 @@ import urllib.request
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean
 from subprocess import DEVNULL
@@ -54,28 +55,30 @@ def per_second(before: Mapping[str, float], after: Mapping[str, float]) -> dict[
     return {name: (after[name] - before[name]) / seconds for name in after if name != "at"}
 
 
+@dataclass
 class Rig:
-    """A running `dancetype fleet`, observed by its /metrics (port `page`) and its broker."""
+    """A running `dancetype fleet`, observed by its /metrics and its broker."""
 
-    def __init__(self, supervisor: psutil.Popen, page: int, broker: int) -> None:
-        self.broker = broker
-        self._supervisor = supervisor
-        self._page = page
-        self._broker_totals = dict.fromkeys((_MESSAGES, _BYTES), 0.0)
-        self._ray_cpu: dict[int, float] = {}
+    supervisor: psutil.Popen
+    page: int  # port
+    broker: int  # port
+    broker_totals: dict[str, float] = field(
+        default_factory=lambda: dict.fromkeys((_MESSAGES, _BYTES), 0.0)
+    )
+    ray_cpu: dict[int, float] = field(default_factory=dict)  # seconds by process
 
     async def listen(self, client: Client) -> None:
         """Keep the broker's totals up to date."""
         async for message in client.messages:
             name = str(message.topic).removeprefix("$SYS/broker/")
-            if name in self._broker_totals:
-                self._broker_totals[name] = float(text(message))
+            if name in self.broker_totals:
+                self.broker_totals[name] = float(text(message))
 
     def cameras(self) -> Mapping[str, Mapping[str, float]]:
         """Return the metrics by name and camera, or none before the page is up."""
         found: dict[str, dict[str, float]] = defaultdict(dict)
         with suppress(OSError):
-            url = f"http://{HOST}:{self._page}/metrics"
+            url = f"http://{HOST}:{self.page}/metrics"
             with urllib.request.urlopen(url, timeout=5) as answer:
                 families = list(text_string_to_metric_families(answer.read().decode()))
             for sample in (each for family in families for each in family.samples):
@@ -94,15 +97,15 @@ class Rig:
         """Return all totals so far."""
         cameras = self.cameras()
         # The last value of a process that has ended since counts too.
-        self._ray_cpu |= {each.pid: cpu_seconds(each) for each in _processes(_is_ray)}
+        self.ray_cpu |= {each.pid: cpu_seconds(each) for each in _processes(_is_ray)}
         return {
             "at": time.monotonic(),
             "posed": sum(cameras["frames_posed_total"].values()),
             "predictions": sum(cameras["predictions_total"].values()),
             "cameras_cpu": sum(cameras["cpu_seconds_total"].values()),
-            "driver_cpu": cpu_seconds(self._supervisor),
-            "ray_cpu": sum(self._ray_cpu.values()),
-            **self._broker_totals,
+            "driver_cpu": cpu_seconds(self.supervisor),
+            "ray_cpu": sum(self.ray_cpu.values()),
+            **self.broker_totals,
         }
 
     async def rates(self, seconds: float) -> dict[str, float]:

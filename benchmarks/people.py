@@ -1,16 +1,16 @@
 """Count how often dancers who cross lose their ids, and time several people on a real video."""
 
 import argparse
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
+from statistics import mode
 from time import process_time
 from typing import Any, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +20,7 @@ from benchmarks.stage import PATHS, Floats, Scene, scene
 from benchmarks.timer import timer
 from dancetype.engine.errors import ExpectedError
 from dancetype.engine.landmarks import Landmarks
+from dancetype.engine.media.video import Video
 from dancetype.engine.pose.base import PoseEstimator
 from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.skeleton import Array
@@ -79,17 +80,17 @@ def outcome(filmed: Scene, dancers: int, tracker: Tracker) -> Outcome:
     """Track all dancers through a scene."""
     given: list[list[tuple[float, int]]] = [[] for _ in range(dancers)]
     spent: list[float] = []
-    follow = timer(spent, tracker.update)
+    track = timer(spent, tracker.update)
     for time, frame in zip(filmed.times.tolist(), filmed.frames, strict=True):
-        followed = follow(time, [sighting.landmarks for sighting in frame])
         owner = {id(sighting.landmarks): sighting.owner for sighting in frame}
-        for key, landmarks in followed.items():
+        tracked = track(time, [sighting.landmarks for sighting in frame])
+        for key, landmarks in tracked.items():
             dancer = None if landmarks is None else owner[id(landmarks)]
             if dancer is not None:
                 given[dancer].append((time, key))
     end = float(filmed.times[-1])
-    before = [_usual(key for time, key in each if time < filmed.quiet) for each in given]
-    after = [_usual(key for time, key in each if time > end - 1.5) for each in given]
+    before = [mode([key for time, key in each if time < filmed.quiet] or [0]) for each in given]
+    after = [mode([key for time, key in each if time > end - 1.5] or [0]) for each in given]
     # A dancer who was hidden all the time at either end does not count.
     changed = [new for old, new in zip(before, after, strict=True) if old and new not in (0, old)]
     return Outcome(
@@ -98,12 +99,6 @@ def outcome(filmed: Scene, dancers: int, tracker: Tracker) -> Outcome:
         ids=float(np.mean([len({key for _, key in each}) for each in given])),
         seconds=sum(spent) / len(filmed.frames),
     )
-
-
-def _usual(keys: Iterable[int]) -> int:
-    """Return the commonest key, or 0 if there are none."""
-    counts = Counter(keys)
-    return max(counts, key=counts.__getitem__, default=0)
 
 
 def crossings(data: Path, scenes: int) -> list[dict[str, Any]]:
@@ -183,18 +178,13 @@ class Cost:
 def video_costs(video: Path, most: int, frames: int) -> list[Cost]:
     """Look for 1 to `most` people in one video, frame by frame in turns."""
     costs = [Cost() for _ in range(most)]
-    reader = cv2.VideoCapture(str(video))
-    rate = reader.get(cv2.CAP_PROP_FPS)
     model = pose_model()
-    with ExitStack() as stack:
+    with Video(video) as reader, ExitStack() as stack:
         estimators = [stack.enter_context(open_estimator(model, people=n + 1)) for n in range(most)]
         trackers: list[Tracker] = [SingleTracker(), *(DancerTracker(n + 1) for n in range(1, most))]
-        for index in range(frames):
-            ok, image = reader.read()
-            if not ok:
-                break
+        for time, image in islice(reader, frames):
             for estimator, tracker, cost in zip(estimators, trackers, costs, strict=True):
-                cost.look(image.astype(np.uint8, copy=False), index / rate, estimator, tracker)
+                cost.look(image, time, estimator, tracker)
     return costs
 
 

@@ -7,10 +7,9 @@ bit of one value in 500 show how far.
 
 import argparse
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -24,13 +23,13 @@ from benchmarks.clips import pose_model
 from benchmarks.pages import DOCS, Results
 from benchmarks.timer import timer
 from dancetype.engine.classifier import Classifier
-from dancetype.engine.defaults import PoseRuntime
+from dancetype.engine.defaults import DEFAULT_HOP, PoseRuntime
 from dancetype.engine.landmarks import Landmarks
+from dancetype.engine.media.track import Track, stacked
+from dancetype.engine.media.video import Video
 from dancetype.engine.pose.base import PoseEstimator
 from dancetype.engine.pose.opening import open_estimator
-from dancetype.engine.recognizer import Prediction, Recognizer
-from dancetype.stream.sources.base import Frame
-from dancetype.stream.sources.file import FileSource
+from dancetype.stream.offline.analysis import replay_predictions
 from dancetype.stream.system import filter_native_stderr
 
 PAGE: Final = DOCS / "performance.md"
@@ -43,14 +42,13 @@ _WARM_UP_FRAMES: Final = 10
 
 @dataclass
 class Run:
-    """Poses that a runtime found in a clip, frame by frame, and what it took."""
+    """Poses that a runtime found in a clip, and what it took."""
 
-    times: list[float] = field(default_factory=list)
-    found: list[Landmarks | None] = field(default_factory=list)
-    wall: list[float] = field(default_factory=list)  # seconds
-    cpu: list[float] = field(default_factory=list)  # seconds, of all threads
-    start: float = 0.0  # seconds until the first frame was done, loading included
-    memory: int = 0  # bytes by which the process grew
+    track: Track
+    wall: list[float]  # seconds for each frame
+    cpu: list[float]  # seconds for each frame, of all threads
+    start: float  # seconds until the first frame was done, loading included
+    memory: int  # bytes by which the process grew
 
 
 def find_poses(*args: Any) -> Run:
@@ -65,24 +63,28 @@ def _find_poses(
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     process = psutil.Process()
     rng = np.random.default_rng(0)
-    run = Run()
-    first = next(_frames(clip, most))
+    times: list[float] = []
+    found: list[Landmarks | None] = []
+    wall: list[float] = []
+    cpu: list[float] = []
+    with Video(clip) as video:
+        _, first = next(iter(video))
     before = process.memory_info().rss
     start = perf_counter()
     with filter_native_stderr(), _open(model, runtime, cores) as estimator:
-        estimator.landmarks(first.image, 0.0)
-        run.start = perf_counter() - start
+        estimator.landmarks(first, 0.0)
+        started = perf_counter() - start
         estimator.reset("measured")
-        timed = timer(run.wall, timer(run.cpu, estimator.landmarks, clock=process_time))
-        for frame in _frames(clip, most):
-            image = frame.image
-            if noise:
-                noisy = rng.random(image.shape, np.float32) < _NOISY_SHARE
-                image = np.where(noisy, image ^ 1, image)
-            run.found.append(timed(image, frame.time))
-            run.times.append(frame.time)
-        run.memory = process.memory_info().rss - before
-    return run
+        find = timer(wall, timer(cpu, estimator.landmarks, clock=process_time))
+        with Video(clip) as video:
+            for time, image in islice(video, most):
+                if noise:
+                    noisy = rng.random(image.shape, np.float32) < _NOISY_SHARE
+                    image = np.where(noisy, image ^ 1, image)
+                found.append(find(image, time))
+                times.append(time)
+        memory = process.memory_info().rss - before
+    return Run(Track(clip.stem, "", np.array(times), *stacked(found)), wall, cpu, started, memory)
 
 
 def _open(model: Path, runtime: PoseRuntime, threads: int) -> PoseEstimator:
@@ -90,47 +92,39 @@ def _open(model: Path, runtime: PoseRuntime, threads: int) -> PoseEstimator:
         from dancetype.engine.pose.litert import LiteRtEstimator
 
         return LiteRtEstimator(model, threads=threads)
-    # MediaPipe takes no number of threads; the cores are what limits it.
+    # MediaPipe takes no number of threads; the cores limit it.
     return open_estimator(model, runtime=runtime)
 
 
-def _frames(clip: Path, most: int) -> Iterator[Frame]:
-    with closing(FileSource(clip)) as source:
-        yield from islice(filter(None, iter(source.read, None)), most)
+def agreement(clip: str, beside: str, one: Track, other: Track) -> dict[str, Any]:
+    """Compare two tracks of the same frames.
 
-
-def agreement(clip: str, beside: str, one: Run, other: Run) -> dict[str, Any]:
-    """Compare two runs over the same frames.
-
-    `found` is the share of frames in which both or neither found a person, `genres` that of windows
+    `found` is the share of frames in which both or neither have a person, `genres` that of windows
     with the same genre, and the distances are those of a frame's joints on average.
     """
-    pairs = list(zip(one.found, other.found, strict=True))
-    poses = [(a.pose().joints, b.pose().joints) for a, b in pairs if a and b]
-    cm = [float(np.linalg.norm(a - b, axis=1).mean()) * 100 for a, b in poses] or [np.nan]
+    classifier = Classifier(device="cpu")
+    there = [np.isfinite(track.joints).all(axis=(1, 2)) for track in (one, other)]
+    both = there[0] & there[1]
+    apart = np.linalg.norm(one.joints[both] - other.joints[both], axis=2).mean(axis=1)
+    cm = apart * 100 if both.any() else np.array([np.nan])
+    windows = zip(
+        *(replay_predictions(track, classifier, hop=DEFAULT_HOP) for track in (one, other)),
+        strict=True,
+    )
     same = [
         a.window_probabilities.argmax() == b.window_probabilities.argmax()
-        for a, b in zip(_predictions(one), _predictions(other), strict=True)
+        for a, b in windows
         if a.window_probabilities is not None and b.window_probabilities is not None
     ]
     return {
         "clip": clip,
         "beside": beside,
-        "found": float(np.mean([(a is None) == (b is None) for a, b in pairs])),
-        "mean_cm": float(np.mean(cm)),
-        "p95_cm": float(np.percentile(cm, 95)),
-        "genres": float(np.mean(same)) if same else np.nan,
+        "found": np.mean(there[0] == there[1]),
+        "mean_cm": cm.mean(),
+        "p95_cm": np.percentile(cm, 95),
+        "genres": np.mean(same) if same else np.nan,
         "windows": len(same),
     }
-
-
-def _predictions(run: Run) -> list[Prediction]:
-    recognizer = Recognizer(Classifier(device="cpu"))
-    predictions = (
-        recognizer.push(time, None if person is None else person.pose())
-        for time, person in zip(run.times, run.found, strict=True)
-    )
-    return [prediction for prediction in predictions if prediction]
 
 
 def speed(runtime: PoseRuntime, cores: int, runs: Sequence[Run]) -> dict[str, Any]:
@@ -163,8 +157,8 @@ def measure(args: argparse.Namespace) -> Results:
                 runs.setdefault((runtime, cores), []).append(result)
         reference, litert = (runs[runtime, 1][-1] for runtime in _RUNTIMES)
         noisy = find_poses(clip, model, "mediapipe", 1, True, args.frames)
-        agreements.append(agreement(clip.name, "LiteRT", reference, litert))
-        agreements.append(agreement(clip.name, "itself, with noise", reference, noisy))
+        for beside, run in (("LiteRT", litert), ("itself, with noise", noisy)):
+            agreements.append(agreement(clip.name, beside, reference.track, run.track))
     return {
         "speeds": [speed(runtime, cores, found) for (runtime, cores), found in runs.items()],
         "agreements": agreements,

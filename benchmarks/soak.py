@@ -9,7 +9,6 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Event, Thread
@@ -22,7 +21,7 @@ from benchmarks.clips import pose_model, sample_clip
 from benchmarks.pages import save
 from benchmarks.soak_result import FACTOR, Result, Sample, held_to_the_end
 from dancetype.engine.errors import ExpectedError
-from tests.testbed.command import Command, Message, captured_after, is_prediction
+from tests.testbed.command import Command, captured_after, is_prediction
 from tests.testbed.fault_proxy import HOST, Fault, FaultProxyThread
 from tests.testbed.mosquitto import MosquittoProcess
 from tests.testbed.rtsp_server import RtspServer, a_free_port, endless, write_stream
@@ -129,7 +128,7 @@ class Soak:
         """Wait until nothing fails, and sample the resources of the process."""
         self._guests.leave()
         for name in CAMERAS:
-            self._wait_for(name, captured_after(time.time()))
+            self._wait_for_prediction(name)
         self._observe()
         time.sleep(STEADY)
         deadline = time.monotonic() + SETTLING
@@ -144,9 +143,10 @@ class Soak:
         if sample.time > self._result.warm_from:
             checkpoints.append(sample)
 
-    def _wait_for(self, name: str, wanted: Callable[[Message], bool]) -> None:
+    def _wait_for_prediction(self, name: str) -> None:
+        fresh = captured_after(time.time())
         self._command.wait_for(
-            lambda message: message.source == name and wanted(message), within=SETTLING
+            lambda message: message.source == name and fresh(message), within=SETTLING
         )
 
     def _observe(self) -> None:

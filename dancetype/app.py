@@ -52,12 +52,7 @@ _CLIP_SETTINGS: Final = (
 def run_sources(
     settings: Settings, sources: Mapping[str, SourceUri], *, loop: bool = False
 ) -> None:
-    """Classify sources live until all have ended or the run is stopped.
-
-    Args:
-        settings: Settings of the run.
-        sources: Sources by name.
-        loop: Whether a source that has ended starts over.
+    """Classify sources live until all have ended or the run is stopped; with `loop`, forever.
 
     Raises:
         ExpectedError: The run cannot start.
@@ -94,14 +89,7 @@ async def run_session(
     classifier: Classifier,
     clock: Clock,
 ) -> Session:
-    """Run a session to its end.
-
-    Args:
-        settings: Settings of the run.
-        pipelines: Pipeline of each source by the name of the source.
-        sinks: Receivers of the messages, not entered yet.
-        classifier: Classifier that the pipelines use.
-        clock: Clock of the run.
+    """Run the pipelines of all sources, by the source's name, to their end.
 
     Raises:
         SinkError: A sink cannot start.
@@ -123,15 +111,7 @@ def make_pipelines(
     observers: Mapping[str, Sequence[FrameObserver]] | None = None,
     loop: bool = False,
 ) -> dict[str, Pipeline]:
-    """Create the pipeline of each source; none is started.
-
-    Args:
-        settings: Settings of all sources.
-        sources: Sources by name.
-        classifier: Classifier that all pipelines share.
-        clock: Clock of the run.
-        observers: Observers of the frames of each source.
-        loop: Whether a source that has ended starts over.
+    """Create the pipeline of each source; none is started. With `loop`, a source starts over.
 
     Raises:
         AssetError: The pose model does not exist, or cannot be fetched.
@@ -165,15 +145,7 @@ def make_pipelines(
 def load_camera(
     settings: Settings, clock: Clock, *, loop: bool
 ) -> tuple[Mapping[str, str], Mapping[str, EventThreads]]:
-    """Load what the process of a fleet camera runs.
-
-    Args:
-        settings: Settings of the camera, with its source.
-        clock: Clock of the process.
-        loop: Whether a source that has ended starts over.
-
-    Returns:
-        The names of the genres by code, and the pipeline by the name of the source.
+    """Return the genre names by code and the pipeline for the process of a fleet camera.
 
     Raises:
         ExpectedError: A model cannot be loaded.
@@ -187,9 +159,7 @@ def load_camera(
 def estimator_maker(settings: Settings, *, people: int = 1) -> Callable[[], "PoseEstimator"]:
     """Return a function that creates a pose estimator on the thread that calls it.
 
-    Args:
-        settings: Settings of the pose model, which is fetched now if it is missing.
-        people: Maximum number of people to find.
+    A missing pose model is fetched now.
 
     Raises:
         AssetError: The model does not exist, or cannot be fetched.
@@ -220,11 +190,7 @@ def clip_settings(settings: Settings) -> Settings:
 
 @contextmanager
 def clip_worker(settings: Settings, *, threads: int) -> Iterator["Work"]:
-    """Load the models, yield a `ClipJob`, and release them.
-
-    Args:
-        settings: Settings of the models, and the hop.
-        threads: Number of threads that encode a video; one per core if 0.
+    """Yield a `ClipJob` with its models, which encodes videos with `threads` threads.
 
     Raises:
         ExpectedError: A model cannot be loaded.
@@ -247,10 +213,8 @@ def clip_worker(settings: Settings, *, threads: int) -> Iterator["Work"]:
 def exit_process(*, failed: bool, stuck: bool) -> None:
     """Exit with status 1 if something failed; return if not.
 
-    Args:
-        failed: Whether something failed.
-        stuck: Whether a driver or connection still blocks a thread, which would crash when the
-            interpreter shuts down. Everything else must be closed by now.
+    If a driver or connection still blocks a thread (`stuck`), exit without shutting the interpreter
+    down, in which that thread would crash. Everything else must be closed by now.
     """
     if stuck:
         sys.stdout.flush()

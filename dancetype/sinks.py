@@ -52,13 +52,7 @@ class LiveSinks:
 def live_sinks(
     settings: Settings, sources: Collection[str], *, classifier: Classifier, clock: Clock
 ) -> LiveSinks:
-    """Create the sinks that the settings ask for.
-
-    Args:
-        settings: Settings of the run.
-        sources: Names of the sources.
-        classifier: Classifier of the run.
-        clock: Clock of the run.
+    """Create the sinks that the settings ask for, for sources of these names.
 
     Raises:
         SinkError: A sink cannot work with its settings.
@@ -130,17 +124,17 @@ def _preview(settings: Settings, sources: Collection[str], clock: Clock) -> "Pre
             "preview: whoever reaches this machine could watch people: set DANCETYPE_TOKEN, or "
             "leave out --preview"
         )
-    # Brings OpenCV along, which takes its time.
+    # Loads OpenCV, which takes a while.
     from dancetype.stream.web.preview import Preview
 
     return Preview(sources, clock=clock.monotonic)
 
 
 def page_outlet(settings: Settings, routes: Mapping[str, Route], clock: Clock) -> WebSocketSink:
-    """What serves `routes`, to those whom the settings let in.
+    """Return the server of `routes`, with the access control of the settings.
 
     Raises:
-        SinkError: a setting is none that it can work with.
+        SinkError: A setting is invalid.
     """
     token = settings.token.get_secret_value() if settings.token else None
     return WebSocketSink(

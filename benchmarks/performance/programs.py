@@ -2,12 +2,13 @@
 
 import json
 import re
+import shlex
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
 from typing import Any, Final, Self
@@ -62,39 +63,25 @@ class Span:
         }
 
 
+@dataclass(slots=True)
 class Program:
-    """A program that runs while this is entered.
+    """A program that runs while this is entered."""
 
-    Args:
-        words: Module and arguments.
-        receive: Function that yields its predictions, called on a thread of its own.
-        cores: Numbers of the cores it may use; all if empty.
-
-    Attributes:
-        predictions: All predictions so far.
-        started: Start of its process, in seconds since 1970.
-    """
-
-    def __init__(
-        self,
-        words: Sequence[str | Path],
-        receive: Callable[[psutil.Popen], Iterator[Received]],
-        *,
-        cores: Sequence[int] = (),
-    ) -> None:
-        self.predictions: list[Received] = []
-        self.started = 0.0
-        self._words = [str(word) for word in words]
-        self._receive = receive
-        self._cores = list(cores)
+    words: Sequence[str | Path]  # module and arguments
+    receive: Callable[[psutil.Popen], Iterator[Received]]  # called on a thread of its own
+    cores: Sequence[int] = ()  # numbers of the cores it may use; all if empty
+    predictions: list[Received] = field(default_factory=list)  # all so far
+    started: float = field(init=False)  # seconds since 1970
+    _process: psutil.Popen = field(init=False)
+    _reader: Thread = field(init=False)
 
     def __enter__(self) -> Self:
         self.started = time.time()
         self._process = python_process(
-            *self._words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            *self.words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
-        if self._cores:
-            self._process.cpu_affinity(self._cores)
+        if self.cores:
+            self._process.cpu_affinity(list(self.cores))
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
         return self
@@ -119,7 +106,7 @@ class Program:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self._process.kill()
                 output = (self._process.communicate()[0] or "").strip()[-500:]
-                raise ExpectedError(f"{' '.join(self._words)}: no predictions: {output}")
+                raise ExpectedError(f"{shlex.join(map(str, self.words))}: no predictions: {output}")
             time.sleep(_TICK)
 
     def measure(self, seconds: float, *, sources: int = 1) -> Span:
@@ -138,7 +125,7 @@ class Program:
         return Span(used, wall, frames_a_second(predictions) * wall, predictions, memory)
 
     def _read(self) -> None:
-        for each in self._receive(self._process):
+        for each in self.receive(self._process):
             self.predictions.append(each)
 
 

@@ -20,7 +20,7 @@ _CONFIG: Final = Annotated[
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Add the flags of its settings to a command, which receives `Settings` as first argument.
 
-    The settings that the command is named for in `Flag.commands` become flags. A parameter of the
+    Every setting whose `Flag.commands` has the command's name becomes a flag. A parameter of the
     command itself with the name of a setting sets it, too.
 
     Raises:

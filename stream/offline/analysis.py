@@ -18,12 +18,9 @@ from dancetype.engine.skeleton import Pose
 
 @dataclass(frozen=True, slots=True)
 class ClipAnalysis:
-    """An analyzed clip.
+    """An analyzed clip: its track, its genre, and the predictions of a live run.
 
     Attributes:
-        track: Track with a row for each analyzed frame.
-        result: Genre of the whole clip.
-        predictions: Predictions of a live run, hop by hop.
         fps: Frames per second that were analyzed; all frames if None.
     """
 

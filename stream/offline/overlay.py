@@ -52,27 +52,16 @@ _MIN_EM: Final = 4.0  # pixels; below it, there is no panel
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Position of the panel in a picture, in pixels.
+    """Position of the panel in a picture, in pixels."""
 
-    Attributes:
-        em: Size of the text; everything else is in proportion.
-        left: Left edge.
-        top: Top edge.
-        width: Width.
-        height: Height.
-        columns: Columns of genres: one in a wide picture, two in a tall one.
-        names: Genre names by code.
-        short: Whether codes replace the names, which do not fit beside the bars.
-    """
-
-    em: float
+    em: float  # size of the text, to which everything else is in proportion
     left: int
     top: int
     width: int
     height: int
-    columns: int
-    names: Mapping[str, str]
-    short: bool
+    columns: int  # one in a wide picture, two in a tall one
+    names: Mapping[str, str]  # genres by code
+    short: bool  # whether codes replace the names, which do not fit beside the bars
 
     @property
     def shown(self) -> list[str]:
@@ -94,8 +83,8 @@ def lay_out(width: int, height: int, names: Mapping[str, str], joints: Array) ->
     """Return the panel's layout where it hides least of the dancer, or None if there is no room.
 
     Args:
-        width: Width of the picture in pixels.
-        height: Height of the picture in pixels.
+        width: Pixels.
+        height: Pixels.
         names: Genre names by code, in the classifier's order.
         joints: (T, 17, 2) joints in all frames, normalized to the image; NaN without a person.
     """
@@ -172,26 +161,24 @@ def _draw_head(
     draw: ImageDraw.ImageDraw, layout: Layout, prediction: Prediction, best: int | None
 ) -> None:
     estimate, em, pad = prediction.estimate, layout.em, _PAD * layout.em
-    room = layout.width - 2 * pad
+    colour, quiet, detail = _TEXT, _QUIET, ""
     if estimate.genre is not None:
         headline, detail = layout.names[estimate.genre], f"{estimate.confidence:.0%} confidence"
         colour, quiet = _ACCENT, _TEXT
     else:
-        headline, detail = WORDS[estimate.status], ""
-        colour, quiet = _TEXT, _QUIET
+        headline = WORDS[estimate.status]
         if best is not None:
             name = list(layout.names.values())[best]
             detail = f"most likely {name}, {estimate.confidence:.0%}"
+    room, right = layout.width - 2 * pad, layout.width - pad
     # One column is too narrow for both texts in one line.
-    stacked = layout.columns == 1
-    first = pad + (1.1 if stacked else 0.95) * em
-    size = _HEADLINE * em
-    _write(draw, (pad, first), headline, colour, size, room * (1 if stacked else 0.55), bold=True)
-    if stacked:
+    if layout.columns == 1:
+        _write(draw, (pad, pad + 1.1 * em), headline, colour, _HEADLINE * em, room, bold=True)
         _write(draw, (pad, pad + 3.05 * em), detail, quiet, _DETAIL * em, room)
     else:
-        place = (layout.width - pad, first)
-        _write(draw, place, detail, quiet, _DETAIL * em, room * 0.43, anchor="rm")
+        y = pad + 0.95 * em
+        _write(draw, (pad, y), headline, colour, _HEADLINE * em, 0.55 * room, bold=True)
+        _write(draw, (right, y), detail, quiet, _DETAIL * em, 0.43 * room, anchor="rm")
 
 
 def _write(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -32,53 +32,34 @@ _CODECS: Final[dict[_Codec, dict[str, str]]] = {
 _TICK: Final = Fraction(1, 60_000)
 
 
-class Original:
-    """The parts of a clip that an annotated copy takes over as they are.
+def _open(clip: Path) -> InputContainer | None:
+    try:
+        # An absolute path is never taken for one of FFmpeg's protocols, such as `concat:`.
+        return av.open(str(clip.expanduser().resolve()), metadata_errors="ignore")
+    # OpenCV can read its images, so a copy without the rest is possible.
+    except (av.FFmpegError, OSError):
+        return None
 
-    Attributes:
-        sound: Audio stream, if there is one.
-        colours: Primaries and transfer of the colours, as FFmpeg numbers them; 2 is unknown.
-    """
 
-    def __init__(self, clip: Path) -> None:
-        self.sound: av.AudioStream | None = None
-        self.colours = 2, 2
-        self._container: InputContainer | None = None
-        self._start = Fraction(0)
-        try:
-            # An absolute path is never taken for one of FFmpeg's protocols, such as `concat:`.
-            path = str(clip.expanduser().resolve())
-            self._container = av.open(path, metadata_errors="ignore")
-        # OpenCV can read its images, so a copy without the rest is possible.
-        except (av.FFmpegError, OSError):
-            return
-        self.sound = next(iter(self._container.streams.audio), None)
-        for video in self._container.streams.video[:1]:
-            context = video.codec_context
-            self.colours = (int(context.color_primaries), int(context.color_trc))
-            if video.start_time and video.time_base:
-                self._start = video.start_time * video.time_base
-
-    def packets(self) -> Iterator[tuple[float, _SoundPacket]]:
-        """Yield the packets of the sound, each with its time in seconds since the first frame."""
-        if self._container is None or self.sound is None:
-            return
-        try:
-            for packet in self._container.demux(self.sound):
-                if packet.dts is None or packet.pts is None:
-                    continue
-                shift = round(self._start / packet.time_base)
-                packet.pts -= shift
-                packet.dts -= shift
-                yield float(packet.dts * packet.time_base), packet
-        # As with the images, everything before the damage is kept.
-        except av.FFmpegError:
-            return
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._container is not None:
-            self._container.close()
+def _packets(
+    container: InputContainer, sound: av.AudioStream
+) -> Iterator[tuple[float, _SoundPacket]]:
+    """Yield the packets of the sound, each with its time in seconds since the first frame."""
+    start = Fraction(0)
+    for video in container.streams.video[:1]:
+        if video.start_time and video.time_base:
+            start = video.start_time * video.time_base
+    try:
+        for packet in container.demux(sound):
+            if packet.dts is None or packet.pts is None:
+                continue
+            shift = round(start / packet.time_base)
+            packet.pts -= shift
+            packet.dts -= shift
+            yield float(packet.dts * packet.time_base), packet
+    # As with the images, everything before the damage is kept.
+    except av.FFmpegError:
+        return
 
 
 class VideoWriter:
@@ -89,7 +70,7 @@ class VideoWriter:
         width: Width of the frames in pixels; an odd one is padded.
         height: Height of the frames in pixels; an odd one is padded.
         rate: Approximate number of frames per second.
-        original: Source of the sound, which is copied if MP4 holds its codec, and of the colours.
+        original: Clip to copy the sound from, if MP4 holds its codec, and the kind of colours.
         threads: Threads that encode; one per core if 0.
 
     Attributes:
@@ -106,12 +87,11 @@ class VideoWriter:
         height: int,
         *,
         rate: float,
-        original: Original,
+        original: InputContainer | None,
         threads: int,
     ) -> None:
-        self._stack = ExitStack()
         with _as_os_errors():
-            self._container = self._stack.enter_context(av.open(str(path), "w", format="mp4"))
+            self._container = av.open(str(path), "w", format="mp4")
         codec = _codec()
         self._stream = self._container.add_stream(
             codec, rate=Fraction(rate).limit_denominator(1001), options=dict(_CODECS[codec])
@@ -122,25 +102,22 @@ class VideoWriter:
         context.time_base = _TICK
         context.thread_count = threads
         context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
-        context.color_primaries, context.color_trc = original.colours
         self._reformatter = VideoReformatter()
         self.left_out: str | None = None
         self._packets: Iterator[tuple[float, _SoundPacket]] = iter(())
-        if original.sound is not None:
-            if _mp4_holds(original.sound):
-                self._sound = self._container.add_stream_from_template(original.sound)
-                self._packets = original.packets()
-            else:
-                self.left_out = original.sound.codec_context.name
+        if original is not None:
+            self._copy_properties(original)
         self._next_packet = next(self._packets, None)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        """Close the file, which is complete only after `finish`."""
-        with _as_os_errors():
-            self._stack.close()
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
+        """Close the file; without an exception, write what is still buffered first."""
+        with _as_os_errors(), self._container:
+            if kind is None:
+                self._container.mux(self._stream.encode())
+                self._copy_sound(until=math.inf)
 
     def write(self, image: Picture, time: float, duration: float) -> None:
         """Write a frame.
@@ -163,15 +140,17 @@ class VideoWriter:
             self._copy_sound(until=time)
             self._container.mux(self._stream.encode(frame))
 
-    def finish(self) -> None:
-        """Write what is still buffered.
-
-        Raises:
-            OSError: It cannot be written.
-        """
-        with _as_os_errors():
-            self._container.mux(self._stream.encode())
-            self._copy_sound(until=math.inf)
+    def _copy_properties(self, original: InputContainer) -> None:
+        for video in original.streams.video[:1]:
+            context = self._stream.codec_context
+            context.color_primaries = int(video.codec_context.color_primaries)
+            context.color_trc = int(video.codec_context.color_trc)
+        for sound in original.streams.audio[:1]:
+            if _mp4_holds(sound):
+                self._sound = self._container.add_stream_from_template(sound)
+                self._packets = _packets(original, sound)
+            else:
+                self.left_out = sound.codec_context.name
 
     def _copy_sound(self, *, until: float) -> None:
         while self._next_packet and self._next_packet[0] <= until:
@@ -214,7 +193,8 @@ def render_overlay(
     current = latest(analysis.predictions, track.times)
     with ExitStack() as stack:
         video = stack.enter_context(Video(clip, fps=analysis.fps))
-        original = stack.enter_context(closing(Original(clip)))
+        if (original := _open(clip)) is not None:
+            stack.enter_context(original)
         writer: VideoWriter | None = None
         # A damaged file may give fewer frames this time.
         for row, (_, frame) in zip(range(len(track.times)), video, strict=False):
@@ -233,10 +213,7 @@ def render_overlay(
             overlay.draw(image, track.image[row], track.visibility[row], prediction)
             writer.write(image, float(track.times[row]), float(durations[row]))
             on_frame(row + 1, len(track.times))
-        if writer is None:
-            return None
-        writer.finish()
-        return writer.left_out
+    return None if writer is None else writer.left_out
 
 
 def _durations(times: NDArray[np.float64]) -> NDArray[np.float64]:
