@@ -56,7 +56,8 @@ class _Motion:
         slopes = np.gradient(self.positions, axis=1)
         squares = np.einsum("nljd,nljd->n", self.velocities, self.velocities)
         step = np.einsum("nljd,nljd->n", slopes, self.velocities) / np.maximum(squares, _STILL)
-        self.step = np.where(squares > _STILL, step, spec.seconds / (spec.length - 1))
+        step[squares <= _STILL] = spec.seconds / (spec.length - 1)
+        self.step: Array = step
         acceleration = self.change(self.velocities)
         self.speeds = _norm(self.velocities)
         self.accelerations = _norm(acceleration)
@@ -64,10 +65,8 @@ class _Motion:
 
     def change(self, values: Array) -> Array:
         """Return the change per second, (N, L, ...), of values (N, L, ...)."""
-        changes: Array = np.gradient(values, axis=1) / self.step.reshape(
-            -1, *[1] * (values.ndim - 1)
-        )
-        return changes
+        changes: Array = np.gradient(values, axis=1)
+        return changes / self.step.reshape(-1, *[1] * (values.ndim - 1))
 
     def pair(self, joint: str) -> Array:
         """Return positions (N, L, 2, D) of the left and the right joint."""
