@@ -11,6 +11,7 @@ from benchmarks.accuracy.models import about, trained
 from benchmarks.accuracy.place import OTHER, Job, Place, Result
 from benchmarks.baselines.kinematics import KINEMATIC_NAMES, TREES, train_boosted_trees
 from benchmarks.baselines.stgcn import train_stgcn
+from benchmarks.timer import timer
 from dancetype.engine.contract import Contract
 from dancetype.engine.genres import CODES
 from dancetype.engine.recognizer import WindowClassifier
@@ -76,16 +77,15 @@ def _run(name: str, way: str, place: Place) -> Result:
 
 
 def _one_window_ms(classifier: WindowClassifier) -> float:
-    """Return the processor time for one window, the median of several."""
+    """Return the median processor time for one window."""
     spec = classifier.contract.window
     window: Array = np.random.default_rng(0).standard_normal(
         (1, spec.length, spec.features), np.float32
     )
-    times = []
+    times: list[float] = []
+    timed = timer(times, classifier, clock=process_time)
     for _ in range(_TIMED):
-        start = process_time()
-        classifier(window)
-        times.append(process_time() - start)
+        timed(window)
     return 1000 * float(np.median(times))
 
 

@@ -39,19 +39,16 @@ def reliability(evaluation: Evaluation) -> list[Result]:
 
     The calibration error is the mean gap, weighted by windows.
     """
-    pairs = [
-        (window.max(), evaluation.labels[int(window.argmax())] == clip.genre)
-        for clip in evaluation.clips
-        for window in clip.result.windows
-    ]
-    confidence = np.array([sure for sure, _ in pairs])
-    right = np.array([is_right for _, is_right in pairs])
+    windows = np.concatenate([clip.result.windows for clip in evaluation.clips])
+    truth = [clip.genre for clip in evaluation.clips for _ in clip.result.windows]
+    confidence = windows.max(axis=1)
+    right = np.array(evaluation.labels)[windows.argmax(axis=1)] == truth
     index = _bins(confidence)
     return [
         {
-            "windows": int((index == number).sum()),
-            "confidence": float(confidence[index == number].mean()),
-            "accuracy": float(right[index == number].mean()),
+            "windows": (index == number).sum(),
+            "confidence": confidence[index == number].mean(),
+            "accuracy": right[index == number].mean(),
         }
         for number in np.unique(index)
     ]
@@ -85,34 +82,29 @@ def merged(rows: Sequence[Result]) -> list[Result]:
 def of_tracks(
     classifier: WindowClassifier, tracks: Iterable[Track], learned: Split
 ) -> list[Result]:
-    """Return a model's answers about tracks, given what it was trained on."""
-    return [
-        of_track(classifier, track, sequences=learned.sequences, dancers=learned.dancers)
-        for track in tracks
-    ]
-
-
-def of_track(
-    classifier: WindowClassifier, track: Track, *, sequences: Sequence[str], dancers: Sequence[str]
-) -> Result:
-    """Return a model's answers about a track, whole and in pieces of two seconds.
+    """Return a model's answers about tracks, whole and in pieces of two seconds.
 
     Args:
         classifier: Model to ask.
-        track: Track with a genre.
-        sequences: Sequences that the model was trained on.
-        dancers: Dancers that the model was trained on.
+        tracks: Tracks with a genre.
+        learned: Split that the model was trained on.
     """
-    parts = pieces(track.times, track.joints, _PIECE)
-    return {
-        "name": track.name,
-        "genre": track.genre,
-        "dancer": track.dancer,
-        "dancer_known": track.dancer in dancers,
-        "performance_known": track.sequence in sequences,
-        **_answer(classifier, track.times, track.joints, track.genre),
-        "pieces": [_answer(classifier, *part, track.genre) for part in parts],
-    }
+    dancers = learned.dancers
+    return [
+        {
+            "name": track.name,
+            "genre": track.genre,
+            "dancer": track.dancer,
+            "dancer_known": track.dancer in dancers,
+            "performance_known": track.sequence in learned.sequences,
+            **_answer(classifier, track.times, track.joints, track.genre),
+            "pieces": [
+                _answer(classifier, *part, track.genre)
+                for part in pieces(track.times, track.joints, _PIECE)
+            ],
+        }
+        for track in tracks
+    ]
 
 
 def _answer(
@@ -122,12 +114,12 @@ def _answer(
     labels = classifier.contract.labels
     result = classify_track(times, joints, classifier)
     if result.genre is None:
-        return {"answer": None, "rank": len(labels), "log_probability": -float(np.log(len(labels)))}
+        return {"answer": None, "rank": len(labels), "log_probability": -np.log(len(labels))}
     right = result.probabilities[labels.index(genre)]
     return {
         "answer": result.genre,
-        "rank": 1 + int((result.probabilities > right).sum()),
-        "log_probability": float(np.log(max(right, 1e-6))),
+        "rank": 1 + (result.probabilities > right).sum(),
+        "log_probability": np.log(max(right, 1e-6)),
     }
 
 

@@ -150,28 +150,26 @@ def point(classifier: WindowClassifier, clips: list[CameraClip], *, hop: float =
     ]
     windows = np.concatenate([right for _, right, _ in rows])
     advanced = np.concatenate([np.full(len(right), clip.advanced) for clip, right, _ in rows])
-    return {
+    found = _by_choreography(windows, advanced, "windows")
+    right_clips = sum(labels[said] == clip.genre for clip, _, said in rows)
+    return found | {
         "clips": len(clips),
-        "clip_accuracy": sum(labels[said] == clip.genre for clip, _, said in rows) / len(clips),
-        "window_accuracy": _share(windows),
-        **_by_choreography(windows, advanced, "windows"),
+        "clip_accuracy": right_clips / len(clips),
+        "window_accuracy": found["accuracy"],
     }
 
 
 def _by_choreography(right: NDArray[np.bool_], advanced: NDArray[np.bool_], unit: str) -> Result:
-    """Return the number of answers, and number and share of each kind of choreography."""
+    """Return the number of answers and the share of right ones, overall and by choreography."""
     basic, free = right[~advanced], right[advanced]
     return {
         unit: len(right),
         f"basic_{unit}": len(basic),
         f"advanced_{unit}": len(free),
-        "basic": _share(basic),
-        "advanced": _share(free),
+        "accuracy": right.mean() if len(right) else None,
+        "basic": basic.mean() if len(basic) else None,
+        "advanced": free.mean() if len(free) else None,
     }
-
-
-def _share(right: NDArray[np.bool_]) -> float | None:
-    return float(right.mean()) if len(right) else None
 
 
 def _camera(way: str, place: Place) -> Result:
@@ -182,8 +180,7 @@ def _camera(way: str, place: Place) -> Result:
         for amount in amounts:
             more: dict[str, Any] = {fault: amount} if fault in ("heading", "dropped") else {}
             clips = simulate_clips(sequences, settings(fault, amount), **more)
-            found = point(classifier, clips)
-            curves.setdefault(fault, []).append({"amount": amount} | found)
+            curves.setdefault(fault, []).append(point(classifier, clips))
     return {"sequences": len(sequences), "curves": curves}
 
 
@@ -211,24 +208,20 @@ def seconds_seen(classifier: WindowClassifier, clips: list[CameraClip]) -> list[
         for clip in clips
         for start in np.arange(
             clip.times[0], clip.times[-1] - SECONDS[-1] + 0.1, PIECES_START_EVERY
-        )
+        ).tolist()
     ]
-    advanced = np.array([clip.advanced for clip, _ in starts])
+    advanced = np.array([clip.advanced for clip, _ in starts], bool)
     rows = []
     for seconds in SECONDS:
-        each = [_first(clip, float(start), seconds, spec) for clip, start in starts]
-        found = answers(classifier, each)
+        each = [_first(clip, start, seconds, spec) for clip, start in starts]
+        said = [len(windows) > 0 for windows in each]
         right = [
             len(p) > 0 and labels[p.mean(axis=0).argmax()] == clip.genre
-            for (clip, _), p in zip(starts, found, strict=True)
+            for (clip, _), p in zip(starts, answers(classifier, each), strict=True)
         ]
-        row = {
-            "seconds": seconds,
-            "said": np.mean([len(windows) > 0 for windows in each]),
-            "accuracy": np.mean(right),
-            **_by_choreography(np.array(right), advanced, "pieces"),
-        }
-        if not row["said"]:
+        row = {"seconds": seconds, "said": np.mean(said)}
+        row |= _by_choreography(np.array(right, bool), advanced, "pieces")
+        if not any(said):
             row |= dict.fromkeys(("accuracy", "basic", "advanced"))
         rows.append(row)
     return rows

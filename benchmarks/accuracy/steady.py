@@ -5,7 +5,6 @@ its answers.
 """
 
 from dataclasses import asdict, replace
-from inspect import signature
 from itertools import pairwise
 from math import isfinite
 from typing import Final
@@ -57,8 +56,9 @@ def _steady(way: str, place: Place) -> Result:
         *(Take(NOT_DANCING, _watch(classifier, clip)) for clip in idlers),
     ]
     labels = classifier.contract.labels
-    defaults = signature(RollingEstimate).parameters
-    shipped = {name: float(defaults[name].default) for name in GRID}
+    # Not from the signature: the defaults depend on the number of genres.
+    rolling = RollingEstimate(labels)
+    shipped = {name: round(getattr(rolling, f"_{name}"), 6) for name in GRID}
     grid = {name: sorted({*values, shipped[name]}) for name, values in GRID.items()}
     return {
         "minutes": sum(clip.times[-1] - clip.times[0] for clip in dances) / 60,

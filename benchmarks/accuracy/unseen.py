@@ -1,6 +1,6 @@
 """The shipped recipe on dancers that it was not trained on, both ways."""
 
-from benchmarks.accuracy.measures import ACCURACIES, by_dancer, of_track, of_tracks, reliability
+from benchmarks.accuracy.measures import ACCURACIES, by_dancer, of_tracks, reliability
 from benchmarks.accuracy.models import about, live_classifier, trained
 from benchmarks.accuracy.place import OTHER, Job, Place, Result, both_ways
 from dancetype.engine.classifier import Classifier
@@ -55,12 +55,10 @@ def _test(way: str, place: Place) -> Result:
 def _shipped(place: Place) -> Result:
     classifier = Classifier(device="cpu")
     contract = classifier.contract
-    # It learned from all available data, so a known dancer's performance is known, too.
     tracks = place.real_tracks()
+    # It learned from all available data, so a known dancer's performance is known, too.
     known = [track.sequence for track in tracks if track.dancer in contract.dancers]
-    rows = [
-        of_track(classifier, track, sequences=known, dancers=contract.dancers) for track in tracks
-    ]
+    rows = of_tracks(classifier, tracks, Split(contract.split, known))
     return {"recipe": contract.recipe, "split": contract.split, "real": rows}
 
 

@@ -1,4 +1,4 @@
-"""Videos of nobody dancing, as the live path sees them: kept as tracks, so that it looks once."""
+"""Tracks of videos in which nobody dances."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,21 +18,21 @@ from dancetype.stream.system import filter_native_stderr
 Frames = Iterator[tuple[float, NDArray[np.uint8]]]
 
 _RATE: Final = 15.0
-_SECONDS: Final = 10.0
+_FRAMES: Final = 150
 _SIZE: Final = (360, 480, 3)
 
 
 def recorded(videos: Path | None, out: Path) -> list[Track]:
-    """Tracks of the demo's clip, of one still frame of it, of noise, and of `kicks.mp4`.
+    """Return tracks of the demo's clip, of one still frame of it, of noise, and of `kicks.mp4`.
 
     Args:
-        videos: folder with that, or None.
-        out: where tracks are kept; those that are there are not made again.
+        videos: Folder of `kicks.mp4`, or None.
+        out: Folder for the tracks; one that exists is not made again.
     """
     demo = fetch(SAMPLE_CLIP, cache_folder(), say=print)
     clips: dict[str, Callable[[], Frames]] = {
         "demo": lambda: _frames(demo),
-        "still": lambda: _repeated(_middle(demo)),
+        "still": lambda: _still(demo),
         "noise": _noise,
     }
     if videos is not None and (kicks := videos / "kicks.mp4").exists():
@@ -55,17 +55,13 @@ def _frames(file: Path) -> Frames:
         yield from video
 
 
-def _middle(file: Path) -> NDArray[np.uint8]:
+def _still(file: Path) -> Frames:
     images = [image for _, image in _frames(file)]
-    return images[len(images) // 2]
-
-
-def _repeated(image: NDArray[np.uint8]) -> Frames:
-    for index in range(round(_SECONDS * _RATE)):
-        yield index / _RATE, image
+    for index in range(_FRAMES):
+        yield index / _RATE, images[len(images) // 2]
 
 
 def _noise() -> Frames:
     rng = np.random.default_rng(0)
-    for index in range(round(_SECONDS * _RATE)):
+    for index in range(_FRAMES):
         yield index / _RATE, rng.integers(0, 256, _SIZE, np.uint8)

@@ -1,15 +1,14 @@
-"""Boosted trees on kinematic features, the classical way that the LSTM is held against.
+"""Boosted trees on kinematic features, the classical baseline for the LSTM.
 
-The features follow what is usual for dance: how fast, how jerky, how far, how high, how wide, how
-even, how regular. Sources: Aristidou et al., "Folk Dance Evaluation Using Laban Movement Analysis",
-ACM JOCCH 2015, for the kinds; their choice for 17 joints seen by one camera is ours.
+The features measure speed, jerk, distance, height, width, symmetry and rhythm. Source of the kinds:
+Aristidou et al., "Folk Dance Evaluation Using Laban Movement Analysis", ACM JOCCH 2015; they are
+adapted here to 17 joints and one camera.
 
-Lengths are in the window's unit, in which the farthest joint is 1 from the pelvis at the median
-step. No feature tells left from right, so that a dance and its mirror image are alike.
+The unit of length is that of a window: the farthest joint is 1 from the pelvis at the median step.
+No feature distinguishes left from right, so a dance and its mirror image are alike.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -22,11 +21,13 @@ from dancetype.engine.skeleton import JOINTS, MIRRORED, Array
 from dancetype.engine.window import WindowSpec
 from dancetype.training.batches import NO_GENRE
 
-_INDEX: Final = {name: index for index, name in enumerate(JOINTS)}
-_LIMBS: Final = {
-    part: [_INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in joints]
-    for part, joints in (("arms", ("elbow", "wrist")), ("legs", ("knee", "ankle")))
+_NOSE: Final = JOINTS.index("nose")
+_PAIRS: Final = {
+    joint: [JOINTS.index(f"left_{joint}"), JOINTS.index(f"right_{joint}")]
+    for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 }
+_ARMS: Final = _PAIRS["elbow"] + _PAIRS["wrist"]
+_LEGS: Final = _PAIRS["knee"] + _PAIRS["ankle"]
 _SHORTEST_BEAT: Final = 0.25
 _LONGEST_BEAT: Final = 1.5
 _STILL: Final = 1e-6
@@ -34,78 +35,43 @@ _FAINT: Final = 1e-3
 _SLOW: Final = 0.01
 
 
-@dataclass(frozen=True, slots=True)
 class _Motion:
-    """Windows as motion, and what is asked of it most.
+    """Windows as motion.
 
     Attributes:
         positions: (N, L, 17, D).
-        velocities: (N, L, 17, D), a second.
+        velocities: (N, L, 17, D) per second.
         step: (N,) seconds from one step to the next.
+        speeds: (N, L, 17) sizes of the velocities.
+        accelerations: (N, L, 17) sizes.
+        jerks: (N, L, 17) sizes.
     """
 
-    positions: Array
-    velocities: Array
-    step: Array
-
-    @classmethod
-    def of(cls, windows: Array, spec: WindowSpec) -> "_Motion":
+    def __init__(self, windows: Array, spec: WindowSpec) -> None:
         dimensions = len(spec.axes)
         joints = windows.reshape(len(windows), spec.length, len(JOINTS), spec.channels)
-        positions, velocities = joints[..., :dimensions], joints[..., dimensions:]
+        self.positions: Array = joints[..., :dimensions]
+        self.velocities: Array = joints[..., dimensions:]
         # A short dance is stretched over the window; that velocities are slopes tells how far.
-        slopes = np.gradient(positions, axis=1)
-        squares = np.einsum("nljd,nljd->n", velocities, velocities)
-        step = np.einsum("nljd,nljd->n", slopes, velocities) / np.maximum(squares, _STILL)
-        usual = spec.seconds / (spec.length - 1)
-        return cls(positions, velocities, np.where(squares > _STILL, step, usual))
-
-    def at(self, joint: str) -> Array:
-        """(N, L, D) position."""
-        position: Array = self.positions[:, :, _INDEX[joint]]
-        return position
-
-    def middle(self, joint: str) -> Array:
-        """(N, L, D) position between the left and the right one."""
-        return (self.at(f"left_{joint}") + self.at(f"right_{joint}")) / np.float32(2)
-
-    def apart(self, joint: str) -> Array:
-        """(N, L) distance from the left to the right one."""
-        return _norm(self.at(f"left_{joint}") - self.at(f"right_{joint}"))
-
-    def speed(self, joint: str) -> Array:
-        """(N, L) mean of the left and the right one's."""
-        return _of_both(_norm(self.velocities), joint)
-
-    def acceleration(self, joint: str) -> Array:
-        """(N, L) mean of the left and the right one's size."""
-        return _of_both(_norm(self.change(self.velocities)), joint)
-
-    def jerk(self, joint: str) -> Array:
-        """(N, L) mean of the left and the right one's size."""
-        return _of_both(_norm(self.change(self.change(self.velocities))), joint)
+        slopes = np.gradient(self.positions, axis=1)
+        squares = np.einsum("nljd,nljd->n", self.velocities, self.velocities)
+        step = np.einsum("nljd,nljd->n", slopes, self.velocities) / np.maximum(squares, _STILL)
+        step[squares <= _STILL] = spec.seconds / (spec.length - 1)
+        self.step: Array = step
+        acceleration = self.change(self.velocities)
+        self.speeds = _norm(self.velocities)
+        self.accelerations = _norm(acceleration)
+        self.jerks = _norm(self.change(acceleration))
 
     def change(self, values: Array) -> Array:
-        """(N, L, ...) a second, of values (N, L, ...)."""
-        step = self.step.reshape(-1, *(1,) * (values.ndim - 1))
-        changes: Array = np.gradient(values, axis=1) / step
-        return changes
+        """Return the change per second, (N, L, ...), of values (N, L, ...)."""
+        changes: Array = np.gradient(values, axis=1)
+        return changes / self.step.reshape(-1, *[1] * (values.ndim - 1))
 
-    def extent(self, axis: int) -> Array:
-        """(N, L) from the least to the greatest coordinate of any joint."""
-        extent: Array = np.ptp(self.positions[..., axis], axis=-1)
-        return extent
-
-    def straightness(self, upper: str, bend: str, lower: str) -> Array:
-        """(N, L) from 1, a limb stretched out, to -1, folded upon itself; mean of both sides."""
-        cosines = []
-        for side in ("left", "right"):
-            to_bend = self.at(f"{side}_{bend}") - self.at(f"{side}_{upper}")
-            from_bend = self.at(f"{side}_{lower}") - self.at(f"{side}_{bend}")
-            lengths = np.maximum(_norm(to_bend) * _norm(from_bend), _STILL)
-            cosines.append((to_bend * from_bend).sum(axis=-1) / lengths)
-        straightness: Array = (cosines[0] + cosines[1]) / 2
-        return straightness
+    def pair(self, joint: str) -> Array:
+        """Return positions (N, L, 2, D) of the left and the right joint."""
+        pair: Array = self.positions[:, :, _PAIRS[joint]]
+        return pair
 
 
 def _norm(vectors: Array) -> Array:
@@ -113,102 +79,107 @@ def _norm(vectors: Array) -> Array:
     return norm
 
 
-def _of_both(values: Array, joint: str) -> Array:
-    """(N, L) mean of the left and the right joint's values (N, L, 17)."""
-    both: Array = values[..., [_INDEX[f"left_{joint}"], _INDEX[f"right_{joint}"]]].mean(axis=-1)
-    return both
+def _mean(values: Array, joint: str) -> Array:
+    """Return the mean (N, L) of the left and the right joint's values (N, L, 17)."""
+    mean: Array = values[..., _PAIRS[joint]].mean(axis=-1)
+    return mean
 
 
-def _heading(motion: _Motion, joint: str) -> Array:
-    """(N, L) x from the right one to the left: wide facing, 0 sideways, negative from behind."""
-    return motion.at(f"left_{joint}")[..., 0] - motion.at(f"right_{joint}")[..., 0]
+def _middle(motion: _Motion, joint: str) -> Array:
+    """Return the position (N, L, D) between the left and the right joint."""
+    middle: Array = motion.pair(joint).mean(axis=2)
+    return middle
+
+
+def _apart(motion: _Motion, joint: str) -> Array:
+    """Return the distance (N, L) of the left from the right joint."""
+    return _norm(np.diff(motion.pair(joint), axis=2)[:, :, 0])
+
+
+def _straightness(motion: _Motion, upper: str, bend: str, lower: str) -> Array:
+    """Return 1 for a straight limb to -1 for a folded one, (N, L); mean of both sides."""
+    to_bend = motion.pair(bend) - motion.pair(upper)
+    from_bend = motion.pair(lower) - motion.pair(bend)
+    lengths = np.maximum(_norm(to_bend) * _norm(from_bend), _STILL)
+    straightness: Array = ((to_bend * from_bend).sum(axis=-1) / lengths).mean(axis=-1)
+    return straightness
+
+
+def _facing(motion: _Motion, joint: str) -> Array:
+    """Return x (N, L) from right to left: wide in front, 0 sideways, negative from behind."""
+    left_and_right = motion.pair(joint)[..., 0]
+    return left_and_right[..., 0] - left_and_right[..., 1]
 
 
 def _higher(motion: _Motion, joint: str) -> Array:
-    """(N, L) y of the higher of the two."""
-    return np.maximum(motion.at(f"left_{joint}")[..., 1], motion.at(f"right_{joint}")[..., 1])
+    """Return y (N, L) of the higher one."""
+    higher: Array = motion.pair(joint)[..., 1].max(axis=-1)
+    return higher
 
 
 def _stance(motion: _Motion) -> Array:
-    """(N, L) height of the pelvis over the lower ankle: how upright the legs are."""
-    return -np.minimum(motion.at("left_ankle")[..., 1], motion.at("right_ankle")[..., 1])
-
-
-def _hand_to_head(motion: _Motion) -> Array:
-    nose = motion.at("nose")
-    return np.minimum(_norm(motion.at("left_wrist") - nose), _norm(motion.at("right_wrist") - nose))
+    """Return the height (N, L) of the pelvis over the lower ankle: how upright the legs are."""
+    stance: Array = -motion.pair("ankle")[..., 1].min(axis=-1)
+    return stance
 
 
 def _asymmetry(motion: _Motion) -> Array:
-    """(N, L) mean distance of the joints from where their mirror images are."""
+    """Return the mean distance (N, L) of the joints from where their mirror images are."""
     reflected = motion.positions[:, :, MIRRORED].copy()
     reflected[..., 0] *= -1
     asymmetry: Array = _norm(motion.positions - reflected).mean(axis=-1)
     return asymmetry
 
 
-def _one_sidedness(motion: _Motion) -> Array:
-    """(N, L) mean difference of left and right speeds."""
-    speeds = _norm(motion.velocities)
-    difference: Array = np.abs(speeds - speeds[..., MIRRORED]).mean(axis=-1)
-    return difference
-
-
 def _arms_share(motion: _Motion) -> Array:
-    """(N, L) the arms' part in the speed of all limbs; a half where nothing moves."""
-    speeds = _norm(motion.velocities)
-    arms, legs = (speeds[..., joints].sum(axis=-1) for joints in _LIMBS.values())
+    """Return the arms' part (N, L) in the speed of all limbs; a half if nothing moves."""
+    arms, legs = (motion.speeds[..., joints].sum(axis=-1) for joints in (_ARMS, _LEGS))
     share: Array = (arms + _SLOW) / (arms + legs + 2 * _SLOW)
     return share
 
 
-def _upward(motion: _Motion, joint: str) -> Array:
-    """(N, L) size of the vertical velocity, mean of the left and the right one's."""
-    return _of_both(np.abs(motion.velocities[..., 1]), joint)
-
-
 _SERIES: Final[Mapping[str, Callable[[_Motion], Array]]] = {
-    "head_speed": lambda m: _norm(m.velocities[:, :, _INDEX["nose"]]),
-    "shoulder_speed": lambda m: m.speed("shoulder"),
-    "elbow_speed": lambda m: m.speed("elbow"),
-    "hand_speed": lambda m: m.speed("wrist"),
-    "hip_speed": lambda m: m.speed("hip"),
-    "knee_speed": lambda m: m.speed("knee"),
-    "foot_speed": lambda m: m.speed("ankle"),
-    "hand_upward": lambda m: _upward(m, "wrist"),
-    "foot_upward": lambda m: _upward(m, "ankle"),
-    "shoulder_acceleration": lambda m: m.acceleration("shoulder"),
-    "hand_acceleration": lambda m: m.acceleration("wrist"),
-    "foot_acceleration": lambda m: m.acceleration("ankle"),
-    "hand_jerk": lambda m: m.jerk("wrist"),
-    "foot_jerk": lambda m: m.jerk("ankle"),
-    "width": lambda m: m.extent(0),
-    "height": lambda m: m.extent(1),
-    "area": lambda m: m.extent(0) * m.extent(1),
+    "head_speed": lambda m: m.speeds[..., _NOSE],
+    "shoulder_speed": lambda m: _mean(m.speeds, "shoulder"),
+    "elbow_speed": lambda m: _mean(m.speeds, "elbow"),
+    "hand_speed": lambda m: _mean(m.speeds, "wrist"),
+    "hip_speed": lambda m: _mean(m.speeds, "hip"),
+    "knee_speed": lambda m: _mean(m.speeds, "knee"),
+    "foot_speed": lambda m: _mean(m.speeds, "ankle"),
+    "hand_upward": lambda m: _mean(np.abs(m.velocities[..., 1]), "wrist"),
+    "foot_upward": lambda m: _mean(np.abs(m.velocities[..., 1]), "ankle"),
+    "shoulder_acceleration": lambda m: _mean(m.accelerations, "shoulder"),
+    "hand_acceleration": lambda m: _mean(m.accelerations, "wrist"),
+    "foot_acceleration": lambda m: _mean(m.accelerations, "ankle"),
+    "hand_jerk": lambda m: _mean(m.jerks, "wrist"),
+    "foot_jerk": lambda m: _mean(m.jerks, "ankle"),
+    "width": lambda m: np.ptp(m.positions[..., 0], axis=-1),
+    "height": lambda m: np.ptp(m.positions[..., 1], axis=-1),
+    "area": lambda m: np.ptp(m.positions[..., :2], axis=2).prod(axis=-1),
     "expansion": lambda m: _norm(m.positions - m.positions.mean(axis=2, keepdims=True)).mean(-1),
-    "head_height": lambda m: m.at("nose")[..., 1],
-    "hand_height": lambda m: m.middle("wrist")[..., 1] - m.middle("shoulder")[..., 1],
+    "head_height": lambda m: m.positions[:, :, _NOSE, 1],
+    "hand_height": lambda m: (_middle(m, "wrist") - _middle(m, "shoulder"))[..., 1],
     "higher_hand": lambda m: _higher(m, "wrist"),
     "higher_knee": lambda m: _higher(m, "knee"),
     "higher_foot": lambda m: _higher(m, "ankle"),
     "stance": _stance,
     "bounce": lambda m: np.abs(m.change(_stance(m))),
-    "hands_apart": lambda m: m.apart("wrist"),
-    "elbows_apart": lambda m: m.apart("elbow"),
-    "knees_apart": lambda m: m.apart("knee"),
-    "feet_apart": lambda m: m.apart("ankle"),
-    "hand_to_head": _hand_to_head,
-    "hands_to_feet": lambda m: _norm(m.middle("wrist") - m.middle("ankle")),
-    "arms_straight": lambda m: m.straightness("shoulder", "elbow", "wrist"),
-    "legs_straight": lambda m: m.straightness("hip", "knee", "ankle"),
-    "shoulders_facing": lambda m: _heading(m, "shoulder"),
-    "hips_facing": lambda m: _heading(m, "hip"),
-    "lean": lambda m: np.abs(m.middle("shoulder")[..., 0]),
+    "hands_apart": lambda m: _apart(m, "wrist"),
+    "elbows_apart": lambda m: _apart(m, "elbow"),
+    "knees_apart": lambda m: _apart(m, "knee"),
+    "feet_apart": lambda m: _apart(m, "ankle"),
+    "hand_to_head": lambda m: _norm(m.pair("wrist") - m.positions[:, :, [_NOSE]]).min(axis=-1),
+    "hands_to_feet": lambda m: _norm(_middle(m, "wrist") - _middle(m, "ankle")),
+    "arms_straight": lambda m: _straightness(m, "shoulder", "elbow", "wrist"),
+    "legs_straight": lambda m: _straightness(m, "hip", "knee", "ankle"),
+    "shoulders_facing": lambda m: _facing(m, "shoulder"),
+    "hips_facing": lambda m: _facing(m, "hip"),
+    "lean": lambda m: np.abs(_middle(m, "shoulder")[..., 0]),
     "asymmetry": _asymmetry,
-    "one_sidedness": _one_sidedness,
+    "one_sidedness": lambda m: np.abs(m.speeds - m.speeds[..., MIRRORED]).mean(axis=-1),
     "arms_share": _arms_share,
 }
-"""What is measured at each step: motion to (N, L)."""
+"""Values (N, L) at each step."""
 
 _SUMMARIES: Final[Mapping[str, Callable[[Array], Array]]] = {
     "mean": lambda values: values.mean(axis=1),
@@ -218,28 +189,24 @@ _SUMMARIES: Final[Mapping[str, Callable[[Array], Array]]] = {
     "high": lambda values: np.quantile(values, 0.9, axis=1),
     "max": lambda values: values.max(axis=1),
 }
-"""How a measure (N, L) is told by one number a window, (N,)."""
+"""Numbers (N,) that summarise values (N, L), one per window."""
 
 _RHYTHMS: Final = ("stance", "higher_foot", "hand_speed", "foot_speed", "shoulder_speed", "lean")
-"""The measures of which the beat is sought."""
+"""Series in which a beat is looked for."""
 
 KINEMATIC_NAMES: Final[tuple[str, ...]] = (
     *(f"{series}_{summary}" for series in _SERIES for summary in _SUMMARIES),
     *(f"{series}_{what}" for series in _RHYTHMS for what in ("beat", "regularity")),
 )
-"""What each of the M features is."""
+"""Names of the M features."""
 
 
 def kinematic_features(windows: Array, spec: WindowSpec) -> Array:
-    """(N, M) features of windows (N, L, F), named by `KINEMATIC_NAMES`.
-
-    Args:
-        windows: as `cut_window` makes them.
-        spec: their form.
+    """Return features (N, M), named by `KINEMATIC_NAMES`, of windows (N, L, F).
 
     Raises:
-        ValueError: the windows are of another form, or of one without velocities, which alone
-            tell how long a window lasted.
+        ValueError: The windows do not follow `spec`, or have no velocities, which alone show how
+            long a window lasted.
     """
     if not spec.velocity:
         raise ValueError("kinematic features need windows with velocities")
@@ -247,7 +214,7 @@ def kinematic_features(windows: Array, spec: WindowSpec) -> Array:
         raise ValueError(
             f"windows are {windows.shape}, expected (N, {spec.length}, {spec.features})"
         )
-    motion = _Motion.of(windows, spec)
+    motion = _Motion(windows, spec)
     series = {name: measure(motion) for name, measure in _SERIES.items()}
     columns = [summary(values) for values in series.values() for summary in _SUMMARIES.values()]
     for name in _RHYTHMS:
@@ -256,9 +223,9 @@ def kinematic_features(windows: Array, spec: WindowSpec) -> Array:
 
 
 def _rhythm(values: Array, step: Array) -> tuple[Array, Array]:
-    """The beats (N,) a second and how regular they are (N,), from 0 to 1, by autocorrelation.
+    """Return beats (N,) per second and their regularity (N,), from 0 to 1, by autocorrelation.
 
-    Both are 0 where nothing comes back within a second and a half.
+    Both are 0 if nothing repeats within a second and a half.
 
     Args:
         values: (N, L).
@@ -276,12 +243,12 @@ def _rhythm(values: Array, step: Array) -> tuple[Array, Array]:
     best = alike.argmax(axis=1)
     each = np.arange(len(values))
     regularity, lag = alike[each, best], lags[each, best]
-    # What is left of rounding errors is no beat.
+    # Less is a rounding error.
     return np.where(regularity > _FAINT, 1 / np.maximum(lag, _STILL), 0), regularity
 
 
 TREES: Final = 200
-"""Trees per genre, one after the other."""
+"""Number of trees per genre."""
 
 _SETTINGS: Final[Mapping[str, Any]] = {
     "max_iter": TREES,
@@ -298,8 +265,8 @@ class BoostedTrees:
     """Trained trees that answer like `dancetype.engine.classifier.Classifier`.
 
     Args:
-        contract: says what the windows are and what the answers stand for.
-        model: fitted on `kinematic_features` and indices of the contract's labels.
+        contract: Form of the windows and labels of the answers.
+        model: Model fitted on `kinematic_features` and indices of the labels.
     """
 
     def __init__(self, contract: Contract, model: HistGradientBoostingClassifier) -> None:
@@ -307,7 +274,7 @@ class BoostedTrees:
         self._model = model
 
     def __call__(self, windows: Array) -> NDArray[np.float32]:
-        """Probabilities (N, K) of windows (N, L, F); 0 for a genre that it was not shown."""
+        """Return probabilities (N, K) of windows (N, L, F); 0 for a genre not trained on."""
         features = kinematic_features(windows, self.contract.window)
         probabilities = np.zeros((len(windows), len(self.contract.labels)), np.float32)
         if len(windows):

@@ -16,9 +16,6 @@ from dancetype.engine.recognizer import Prediction, Recognizer, WindowClassifier
 from dancetype.engine.rolling import RollingEstimate, Status
 from dancetype.engine.skeleton import Array, Pose
 
-Knobs = Mapping[str, float]
-"""Arguments of a `RollingEstimate` by name."""
-
 
 @dataclass(frozen=True, slots=True)
 class Watched:
@@ -163,8 +160,12 @@ def steadiness(takes: Iterable[Take], rolling: RollingEstimate) -> Steadiness:
     minutes = sum(said[-1].time - said[0].time for _, said in spoken if said) / 60
     named = [(genre, answer.genre) for genre, said in spoken for answer in said if answer.genre]
     return Steadiness(
-        changes=_ratio(sum(_changes(said) for _, said in spoken), minutes),
-        turns=_ratio(sum(_turns(said) for _, said in spoken), minutes),
+        changes=_ratio(
+            sum(_changes(a.genre for a in said if a.genre) for _, said in spoken), minutes
+        ),
+        turns=_ratio(
+            sum(_changes((a.status, a.genre) for a in said) for _, said in spoken), minutes
+        ),
         delay=_median(delays),
         late=_ratio(sum(delay > 5 for delay in delays), len(delays)),
         switch_delay=_median(switches),
@@ -182,14 +183,8 @@ def after_warm_up(answers: Iterable[Answer]) -> list[Answer]:
     return [answer for answer in answers if answer.status is not Status.WARMING_UP]
 
 
-def _changes(answers: list[Answer]) -> int:
-    named = [answer.genre for answer in answers if answer.genre is not None]
-    return sum(one != other for one, other in pairwise(named))
-
-
-def _turns(answers: list[Answer]) -> int:
-    said = [(answer.status, answer.genre) for answer in answers]
-    return sum(one != other for one, other in pairwise(said))
+def _changes(answers: Iterable[object]) -> int:
+    return sum(one != other for one, other in pairwise(answers))
 
 
 def _delay(answers: list[Answer], genre: str, since: float) -> float:
@@ -207,7 +202,7 @@ def _ratio(part: float, whole: float) -> float:
 
 def sweep(
     takes: Sequence[Take], labels: tuple[str, ...], grid: Mapping[str, Sequence[float]]
-) -> list[tuple[Knobs, Steadiness]]:
+) -> list[tuple[dict[str, float], Steadiness]]:
     """Measure all valid rolling estimates of a grid.
 
     Args:
@@ -215,7 +210,7 @@ def sweep(
         labels: Genre codes in the classifier's order.
         grid: Values of each argument of a `RollingEstimate`.
     """
-    points: list[tuple[Knobs, Steadiness]] = []
+    points = []
     for values in product(*grid.values()):
         knobs = dict(zip(grid, values, strict=True))
         try:

@@ -1,4 +1,4 @@
-"""A small ST-GCN++, the graph network that the LSTM is compared with, and its training.
+"""A small ST-GCN++, the graph network that the LSTM is compared with.
 
 Source: Duan et al., "PYSKL: Towards Good Practices for Skeleton Action Recognition", ACM MM 2022;
 Yan et al., "Spatial Temporal Graph Convolutional Networks", AAAI 2018, for the partitions.
@@ -41,21 +41,21 @@ BONES: Final[tuple[tuple[str, str], ...]] = (
     ("left_ear", "left_eye"),
     ("right_ear", "right_eye"),
 )
-"""The edges of the graph: each joint and its neighbour on the way to the nose, the centre."""
+"""Edges of the graph: each joint and its neighbour towards the nose, the centre."""
 
 _PARTITIONS: Final = 3
 _DILATIONS: Final = (1, 2, 3, 4)
 
 
 class STGCNSettings(BaseModel):
-    """The form of a `GenreSTGCN`.
+    """Settings of a `GenreSTGCN`.
 
     Attributes:
-        width: channels of the first block; every second block doubles them. At least one for each
-            of a block's six temporal branches.
-        blocks: how many blocks.
-        dropout: before the last linear map.
-        mirror: whether the trained network also looks at each window's mirror image.
+        width: Channels of the first block, one or more for each of its six temporal branches; every
+            second block doubles them.
+        blocks: Number of blocks.
+        dropout: Dropout before the last linear map.
+        mirror: Whether the trained network averages each window and its mirror image.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -67,16 +67,15 @@ class STGCNSettings(BaseModel):
 
 
 class GenreSTGCN(MirrorAveraged):
-    """Graph and temporal convolutions by turns over a window, then a mean and one linear map.
+    """Graph and temporal convolutions in turn, then a mean over joints and steps and a linear map.
 
-    It is called as `GenreLSTM` is, and once trained looks into the mirror as that does. Unlike the
-    paper's, it takes each two steps of a window as one with twice the channels, which halves its
-    time; of an odd number of steps it leaves out the first.
+    Unlike in the paper, two steps of a window are one with twice the channels, which halves the
+    time; the first of an odd number of steps is left out.
 
     Args:
-        settings: its form.
-        window: form of the windows, (N, L, F).
-        genres: how many genres (K) it tells apart.
+        settings: Settings of the network.
+        window: Form of the windows (N, L, F).
+        genres: Number of genres (K).
     """
 
     def __init__(self, settings: STGCNSettings, *, window: WindowSpec, genres: int) -> None:
@@ -104,7 +103,7 @@ class GenreSTGCN(MirrorAveraged):
 
 
 class _Block(nn.Module):
-    """(N, C, 17, T) to (N, C', 17, T / stride), with a way around it."""
+    """(N, C, 17, T) to (N, C', 17, T / stride), with a residual connection."""
 
     def __init__(self, before: int, after: int, *, stride: int) -> None:
         super().__init__()
@@ -117,10 +116,7 @@ class _Block(nn.Module):
 
 
 class _GraphConvolution(nn.Module):
-    """Each joint hears itself, its neighbours inward and its neighbours outward.
-
-    Who hears whom starts as the skeleton and is learned from there.
-    """
+    """Convolution over each joint and its neighbours, with a learned adjacency."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
@@ -131,18 +127,18 @@ class _GraphConvolution(nn.Module):
 
     def forward(self, joints: Tensor) -> Tensor:
         # As a convolution whose channels are the joints, three times as fast as a product on a CPU.
-        heard = torch.conv1d(joints.flatten(0, 1), self.adjacency.flatten(0, 1)[..., None])
+        gathered = torch.conv1d(joints.flatten(0, 1), self.adjacency.flatten(0, 1)[..., None])
         # (N C, 3 17, T) is (N, C 3, 17, T): a channel's three partitions lie side by side.
         channels = _PARTITIONS * joints.shape[1]
-        spread = heard.reshape(-1, channels, len(JOINTS), joints.shape[-1])
-        mixed = self.norm(self.mix(spread))
+        partitions = gathered.reshape(-1, channels, len(JOINTS), joints.shape[-1])
+        mixed = self.norm(self.mix(partitions))
         return torch.relu(mixed + self.around(joints))
 
 
 class _TemporalConvolution(nn.Module):
     """Six branches over time: four dilations, the maximum of three steps, and the step itself.
 
-    One 1x1 convolution enters all branches, where the paper's code has one for each.
+    All branches share one 1x1 convolution, unlike in the paper's code.
     """
 
     def __init__(self, width: int, *, stride: int) -> None:
@@ -183,10 +179,9 @@ def _around(before: int, after: int, *, stride: int) -> nn.Module:
 
 
 def adjacency() -> Tensor:
-    """(3, 17, 17): how much a joint (row) hears of each joint; rows sum to 1, or to 0 at an end.
+    """Return weights (3, 17, 17) of each joint (column) for a joint (row); rows sum to 1 or 0.
 
-    The three partitions are the joint itself, its neighbours towards the centre and those away
-    from it.
+    The partitions are the joint itself, its neighbours towards the centre and those away from it.
     """
     inward = torch.zeros(len(JOINTS), len(JOINTS))
     for joint, neighbour in BONES:
@@ -213,14 +208,7 @@ class GraphClassifier:
 def train_stgcn(
     recipe: Recipe, sequences: list[Sequence], contract: Contract, *, steps: int
 ) -> GraphClassifier:
-    """Train on the recipe's windows with its optimiser.
-
-    Args:
-        recipe: Recipe with random windows.
-        sequences: Motion capture to learn from.
-        contract: Contract of the resulting classifier.
-        steps: Number of batches.
-    """
+    """Train on `steps` batches of the recipe's random windows, with its optimiser."""
     torch.manual_seed(recipe.seed)
     genres, settings = len(contract.labels), recipe.optimiser
     network = GenreSTGCN(STGCNSettings(), window=contract.window, genres=genres)
