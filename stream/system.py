@@ -25,7 +25,8 @@ _M_ARENA_MAX: Final = -8
 # Lines that MediaPipe 0.10.33 prints whenever a pose is found, and Ray 2.60 for faults it recovers
 # from; no variable or option turns them off.
 _NOISE: Final = re.compile(
-    rb"INFO: Created TensorFlow Lite XNNPACK delegate"
+    # Level and text are written separately, so those of two worker processes may interleave.
+    rb"(INFO: )*Created TensorFlow Lite XNNPACK delegate"
     rb"|WARNING: All log messages before absl::InitializeLog\(\)"
     rb"|[IW]\d{4} .*(inference_feedback_manager|landmark_projection_calculator|gl_context)"
     rb"|\[[-\d :,]+ [IWE] \d+ \d+\] \w+\.cc:"

@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from typing import Final, Self
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,6 +63,9 @@ def prepared(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if scale >= 1:
         return image
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    # Programs that only replay recordings import this module too, and need no OpenCV.
+    import cv2
+
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
