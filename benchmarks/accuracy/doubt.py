@@ -4,7 +4,9 @@ A share of time is a share of answers, one each hop, of the shipped rolling esti
 time of warming up.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -15,12 +17,17 @@ from benchmarks.accuracy.models import live_classifier
 from benchmarks.accuracy.place import OTHER, Job, Place, Result, both_ways
 from benchmarks.accuracy.robustness import ORDINARY, CameraClip, idle_sequences, simulate_clips
 from benchmarks.accuracy.unseen import BOTH
-from benchmarks.accuracy.videos import recorded
 from benchmarks.baselines.steadiness import Answer, after_warm_up, replay, watch
 from dancetype.engine.classifier import Classifier
+from dancetype.engine.media.extraction import extract_track
+from dancetype.engine.media.track import NOT_DANCING, Track, read_track
+from dancetype.engine.media.video import Video
+from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.rolling import RollingEstimate
 from dancetype.engine.skeleton import Array
+from dancetype.stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
+from dancetype.stream.system import filter_native_stderr
 from dancetype.training.data.idle import HELD_OUT_KINDS, KINDS, frozen, idle_motions
 
 SEED: Final = 20_000
@@ -34,6 +41,12 @@ EVERY: Final = 10
 """Only every tenth sequence of the unseen dancers is used."""
 
 CAMERA: Final = ORDINARY.model_copy(update={"heading": 20.0, "pitch": 5.0, "roll": 2.0})
+
+_RATE: Final = 15.0
+_FRAMES: Final = 150  # of a made-up video
+_SIZE: Final = (360, 480, 3)
+
+_Frames = Iterator[tuple[float, NDArray[np.uint8]]]
 
 
 def jobs() -> list[Job]:
@@ -117,5 +130,50 @@ def _videos(place: Place) -> Result:
             name: _shares(_answers(model, track.times, track.joints))
             for name, model in models.items()
         }
-        for track in recorded(place.videos, place.runs / "videos")
+        for track in _video_tracks(place.videos, place.runs / "videos")
     }
+
+
+def _video_tracks(videos: Path | None, out: Path) -> list[Track]:
+    """Return tracks of the demo's clip, of one still frame of it, of noise, and of `kicks.mp4`.
+
+    Args:
+        videos: Folder of `kicks.mp4`, or None.
+        out: Folder for the tracks; one that exists is not made again.
+    """
+    demo = fetch(SAMPLE_CLIP, cache_folder(), say=print)
+    clips: dict[str, Callable[[], _Frames]] = {
+        "demo": lambda: _frames(demo),
+        "still": lambda: _still(demo),
+        "noise": _noise,
+    }
+    if videos is not None and (kicks := videos / "kicks.mp4").exists():
+        clips["kicks"] = lambda: _frames(kicks)
+    return [_track(out / f"{name}.npz", frames) for name, frames in clips.items()]
+
+
+def _track(path: Path, frames: Callable[[], _Frames]) -> Track:
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        model = fetch(POSE_MODELS["full"], cache_folder(), say=print)
+        with filter_native_stderr(), open_estimator(model) as estimator:
+            track = extract_track(frames(), estimator, name=path.stem)
+        replace(track, genre=NOT_DANCING).save(path)
+    return read_track(path)
+
+
+def _frames(file: Path) -> _Frames:
+    with Video(file) as video:
+        yield from video
+
+
+def _still(file: Path) -> _Frames:
+    images = [image for _, image in _frames(file)]
+    for index in range(_FRAMES):
+        yield index / _RATE, images[len(images) // 2]
+
+
+def _noise() -> _Frames:
+    rng = np.random.default_rng(0)
+    for index in range(_FRAMES):
+        yield index / _RATE, rng.integers(0, 256, _SIZE, np.uint8)

@@ -34,13 +34,7 @@ class Halves:
 
 
 def halves(names: list[str], rung: str, way: str) -> Halves:
-    """Cut sequences in two, for a rung other than "dancers", which is a named split.
-
-    Args:
-        names: Names of all sequences.
-        rung: Key of `RUNGS`.
-        way: Half to learn from, "A" or "B".
-    """
+    """Cut sequences in two and learn from half `way`; not for "dancers", which is a named split."""
     if rung == "choreography":
         # The odd choreographies of all dancers alike, since dancers of a genre may share them.
         parsed = [SequenceName.parse(name) for name in names]

@@ -82,13 +82,7 @@ def merged(rows: Sequence[Result]) -> list[Result]:
 def of_tracks(
     classifier: WindowClassifier, tracks: Iterable[Track], learned: Split
 ) -> list[Result]:
-    """Return a model's answers about tracks, whole and in pieces of two seconds.
-
-    Args:
-        classifier: Model to ask.
-        tracks: Tracks with a genre.
-        learned: Split that the model was trained on.
-    """
+    """Return answers about tracks, whole and in pieces, of a model trained on `learned`."""
     dancers = learned.dancers
     return [
         {

@@ -174,12 +174,9 @@ def _compared(place: Place) -> dict[str, list[Result | None]]:
 
 
 def _curves(ways: Iterable[list[Result]], share: str, count: str) -> plots.Curves:
-    """Return curves over all points, over basic and over advanced choreography.
+    """Return curves over the points of both ways: all, basic and advanced choreography.
 
-    Args:
-        ways: Points of each of the two ways.
-        share: Field of a point's overall accuracy.
-        count: Field of the number that it is a share of.
+    The field `share` of a point is its accuracy, `count` the number that it is a share of.
     """
     kinds = {"all": (share, count)} | {k: (k, f"{k}_{count}") for k in ("basic", "advanced")}
     each = list(zip(*ways, strict=True))

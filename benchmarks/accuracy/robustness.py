@@ -197,9 +197,7 @@ def _seconds(way: str, place: Place) -> Result:
 def seconds_seen(classifier: WindowClassifier, clips: list[CameraClip]) -> list[Result]:
     """Return the accuracy after each of `SECONDS` of the same pieces, classified as clips are.
 
-    Args:
-        classifier: Model to test.
-        clips: Clips at least as long as the longest of `SECONDS`.
+    All clips are at least as long as the longest of `SECONDS`.
     """
     labels = classifier.contract.labels
     spec = classifier.contract.window

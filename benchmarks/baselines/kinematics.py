@@ -262,12 +262,7 @@ _SETTINGS: Final[Mapping[str, Any]] = {
 
 
 class BoostedTrees:
-    """Trained trees that answer like `dancetype.engine.classifier.Classifier`.
-
-    Args:
-        contract: Form of the windows and labels of the answers.
-        model: Model fitted on `kinematic_features` and indices of the labels.
-    """
+    """Trained trees that answer like `dancetype.engine.classifier.Classifier`."""
 
     def __init__(self, contract: Contract, model: HistGradientBoostingClassifier) -> None:
         self.contract = contract
@@ -293,11 +288,11 @@ def train_boosted_trees(
     Args:
         batches: Windows (N, L, F) and indices (N,) of their genres. Windows of no genre are left
             out: trees cannot be taught to be unsure.
-        contract: Contract of the resulting classifier; its labels are the genres.
-        **changes: Arguments of scikit-learn's model that differ from `_SETTINGS`.
+        contract: Contract of the resulting classifier.
+        **changes: Changes to `_SETTINGS`.
 
     Raises:
-        ValueError: There is no batch, there are not two genres in them, or a setting is invalid.
+        ValueError: There are fewer than two genres, or a setting is invalid.
     """
     pairs = [
         (kinematic_features(windows.numpy(), contract.window), labels.numpy())

@@ -159,13 +159,11 @@ def steadiness(takes: Iterable[Take], rolling: RollingEstimate) -> Steadiness:
     spoken = [(take.genre, after_warm_up(said)) for take, said in steady]
     minutes = sum(said[-1].time - said[0].time for _, said in spoken if said) / 60
     named = [(genre, answer.genre) for genre, said in spoken for answer in said if answer.genre]
+    changes = sum(_changes(a.genre for a in said if a.genre) for _, said in spoken)
+    turns = sum(_changes((a.status, a.genre) for a in said) for _, said in spoken)
     return Steadiness(
-        changes=_ratio(
-            sum(_changes(a.genre for a in said if a.genre) for _, said in spoken), minutes
-        ),
-        turns=_ratio(
-            sum(_changes((a.status, a.genre) for a in said) for _, said in spoken), minutes
-        ),
+        changes=_ratio(changes, minutes),
+        turns=_ratio(turns, minutes),
         delay=_median(delays),
         late=_ratio(sum(delay > 5 for delay in delays), len(delays)),
         switch_delay=_median(switches),
@@ -203,13 +201,7 @@ def _ratio(part: float, whole: float) -> float:
 def sweep(
     takes: Sequence[Take], labels: tuple[str, ...], grid: Mapping[str, Sequence[float]]
 ) -> list[tuple[dict[str, float], Steadiness]]:
-    """Measure all valid rolling estimates of a grid.
-
-    Args:
-        takes: Takes as for `steadiness`.
-        labels: Genre codes in the classifier's order.
-        grid: Values of each argument of a `RollingEstimate`.
-    """
+    """Measure all valid rolling estimates of a grid of their arguments."""
     points = []
     for values in product(*grid.values()):
         knobs = dict(zip(grid, values, strict=True))
