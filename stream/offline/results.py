@@ -1,7 +1,6 @@
 """Results of clips, printed as a table, as JSON lines or as CSV."""
 
 import csv
-import io
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ from dancetype.stream.offline.analysis import ClipAnalysis
 Result = dict[str, Any]
 """Result of one clip, under the keys of `--json`."""
 
-# A spreadsheet takes these for the start of a formula.
+# Spreadsheets take these for the start of a formula.
 _FORMULA: Final = frozenset("=+-@\t\r")
 
 
@@ -50,36 +49,25 @@ def print_json(results: Iterable[Result]) -> None:
 def print_csv(results: Iterable[Result], genres: Mapping[str, str]) -> None:
     """Print each result as a line of comma-separated values, as soon as there is one.
 
-    Args:
-        results: Results.
-        genres: Genre names by code, in the order of their columns.
+    Each genre code has a column, in the order of `genres`, the names by code.
     """
-    figures = ("seconds", "frames", "poses")
-    _print(_csv_line(["file", "genre", "name", "confidence", *genres, *figures, "error"]))
+    columns = ["file", "genre", "name", "confidence", *genres]
+    columns += ["seconds", "frames", "poses", "error"]
+    writer = csv.DictWriter(_Stdout(), columns, extrasaction="ignore", lineterminator="")
+    writer.writeheader()
     for result in results:
-        probabilities = result.get("probabilities", {})
-        values = [
-            _no_formula(result["file"]),
-            result.get("genre"),
-            genres.get(result.get("genre", "")),
-            result.get("confidence"),
-            *(probabilities.get(code) for code in genres),
-            *(result.get(key) for key in figures),
-            _no_formula(result.get("error", "")),
-        ]
-        _print(_csv_line(values))
+        row = {**result, **result.get("probabilities", {})}
+        row["name"] = genres.get(result.get("genre", ""))
+        row |= {key: _no_formula(result.get(key, "")) for key in ("file", "error")}
+        writer.writerow(row)
 
 
 def print_table(
     results: Iterable[Result], genres: Mapping[str, str], out: Console, err: Console
 ) -> None:
-    """Print all results as a table, once the last one is there.
+    """Print all results as a table on `out`, once the last one is there.
 
-    Args:
-        results: Results.
-        genres: Genre names by code.
-        out: Console for the table.
-        err: Console for errors and the names of written files.
+    Errors and the names of written files are printed on `err`.
     """
     table = Table(Column("file", overflow="fold"), "genre", box=SIMPLE)
     for name in ("next", "seconds", "poses"):
@@ -113,10 +101,9 @@ def _print(text: str) -> None:
     print(text.encode(errors="backslashreplace").decode(), flush=True)
 
 
-def _csv_line(values: list[Any]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(values)
-    return line.getvalue()
+class _Stdout:
+    def write(self, text: str) -> None:
+        _print(text)
 
 
 def _no_formula(text: str) -> str:
