@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
@@ -25,7 +25,7 @@ from dancetype.stream.capture.watchdog import patience
 from dancetype.stream.clock import Clock
 from dancetype.stream.pipeline import FrameObserver, Pipeline
 from dancetype.stream.session import EventThreads, Session
-from dancetype.stream.settings import Settings
+from dancetype.stream.settings import Settings, settings_of
 from dancetype.stream.sources.uri import SourceUri
 from dancetype.stream.system import (
     explain_missing_libraries,
@@ -37,16 +37,6 @@ if TYPE_CHECKING:
     from dancetype.engine.pose.base import PoseEstimator
     from dancetype.engine.workers import Work
     from dancetype.sinks import LiveSinks
-
-_CLIP_SETTINGS: Final = (
-    "model",
-    "device",
-    "variant",
-    "pose_model",
-    "pose_runtime",
-    "pose_fps",
-    "hop",
-)
 
 
 def run_sources(
@@ -182,7 +172,7 @@ def estimator_maker(settings: Settings, *, people: int = 1) -> Callable[[], "Pos
 
 def clip_settings(settings: Settings) -> Settings:
     """Return the settings that classify a clip, for other processes: no secrets."""
-    given = {name: getattr(settings, name) for name in _CLIP_SETTINGS}
+    given = {name: getattr(settings, name) for name in (*settings_of("classify"), "hop")}
     # The other process may have another working directory.
     paths = {name: each.absolute() for name, each in given.items() if isinstance(each, Path)}
     return Settings.model_construct(**{**given, **paths})

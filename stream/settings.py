@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import from_json
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict
 
@@ -37,10 +38,10 @@ class Flag:
     metavar: str | None = None
 
 
-_INPUT: Final = "Sources and predictions"
-_SERVER: Final = "Page and WebSocket"
-_OUTPUT: Final = "MQTT, OSC and files"
-_MODELS: Final = "Models"
+INPUT_PANEL: Final = "Sources and predictions"
+SERVER_PANEL: Final = "Page and WebSocket"
+OUTPUT_PANEL: Final = "MQTT, OSC and files"
+MODELS_PANEL: Final = "Models"
 
 _HERE: Final = frozenset({"run", "demo"})
 _WITH_SINKS: Final = _HERE | {"replay"}
@@ -100,73 +101,88 @@ class Settings(BaseSettings):
         dict[str, SourceUri],
         NoDecode,
         BeforeValidator(name_sources),
-        Flag(_INPUT, frozenset({"run"}), "[NAME=]URI"),
+        Flag(INPUT_PANEL, frozenset({"run"}), "[NAME=]URI"),
     ] = {}
     """Source: 0 (a webcam), rtsp://..., a file or test:; repeat for more."""
-    host: Annotated[str, Flag(_SERVER, _LIVE | {"doctor"})] = "127.0.0.1"
+    host: Annotated[str, Flag(SERVER_PANEL, _LIVE | {"doctor"})] = "127.0.0.1"
     """Address of the page and the WebSocket."""
-    port: Annotated[int, Field(ge=0, le=65535), Flag(_SERVER, _LIVE | {"doctor"})] = 8765
+    port: Annotated[int, Field(ge=0, le=65535), Flag(SERVER_PANEL, _LIVE | {"doctor"})] = 8765
     """Port of the page and the WebSocket; 0 picks a free one."""
-    serve: Annotated[bool, Flag(_SERVER, _LIVE)] = True
+    serve: Annotated[bool, Flag(SERVER_PANEL, _LIVE)] = True
     """Serve the page and the WebSocket, or not."""
-    token: Annotated[SecretStr | None, Flag(_SERVER, _LIVE)] = None
+    token: Annotated[SecretStr | None, Flag(SERVER_PANEL, _LIVE)] = None
     """Token that clients must send, at least 16 characters. Safer in the environment:
     DANCETYPE_TOKEN."""
-    insecure: Annotated[bool, Flag(_SERVER, _LIVE)] = False
+    insecure: Annotated[bool, Flag(SERVER_PANEL, _LIVE)] = False
     """Allow unauthenticated clients on a non-local --host."""
     allow_origin: Annotated[
         tuple[str, ...],
         NoDecode,
         BeforeValidator(_split_at_commas),
-        Flag(_SERVER, _LIVE, "http://HOST"),
+        Flag(SERVER_PANEL, _LIVE, "http://HOST"),
     ] = ()
     """Origin of other web pages that may connect; repeat for more."""
-    max_clients: Annotated[int, Field(ge=1, le=10_000), Flag(_SERVER, _WITH_SINKS)] = 256
+    max_clients: Annotated[int, Field(ge=1, le=10_000), Flag(SERVER_PANEL, _WITH_SINKS)] = 256
     """Maximum number of WebSocket clients."""
-    tls_cert: Annotated[Path | None, Flag(_SERVER, _LIVE, "PEM")] = None
+    tls_cert: Annotated[Path | None, Flag(SERVER_PANEL, _LIVE, "PEM")] = None
     """Certificate chain of the page and the WebSocket."""
-    tls_key: Annotated[Path | None, Flag(_SERVER, _LIVE, "PEM")] = None
+    tls_key: Annotated[Path | None, Flag(SERVER_PANEL, _LIVE, "PEM")] = None
     """Private key of --tls-cert, if it is in a file of its own."""
-    preview: Annotated[bool, Flag(_SERVER, _HERE)] = False
+    preview: Annotated[bool, Flag(SERVER_PANEL, _HERE)] = False
     """Show small pictures of the sources on the page."""
-    mqtt: Annotated[str | None, Field(repr=False), Flag(_OUTPUT, _LIVE, "URL")] = None
+    mqtt: Annotated[str | None, Field(repr=False), Flag(OUTPUT_PANEL, _LIVE, "URL")] = None
     """MQTT broker: mqtt://user:pass@host."""
-    mqtt_ca: Annotated[Path | None, Flag(_OUTPUT, _LIVE, "PEM")] = None
+    mqtt_ca: Annotated[Path | None, Flag(OUTPUT_PANEL, _LIVE, "PEM")] = None
     """CA certificate file for mqtts:// (default: the system's certificates)."""
     mqtt_client_id: Annotated[
-        str | None, Field(min_length=1, max_length=64), Flag(_OUTPUT, _LIVE, "NAME")
+        str | None, Field(min_length=1, max_length=64), Flag(OUTPUT_PANEL, _LIVE, "NAME")
     ] = None
     """MQTT client name; the name of each source is appended."""
-    homeassistant: Annotated[bool, Flag(_OUTPUT, _LIVE)] = False
+    homeassistant: Annotated[bool, Flag(OUTPUT_PANEL, _LIVE)] = False
     """Announce the sources to Home Assistant over MQTT."""
-    osc: Annotated[str | None, Flag(_OUTPUT, _WITH_SINKS, "HOST:PORT")] = None
+    osc: Annotated[str | None, Flag(OUTPUT_PANEL, _WITH_SINKS, "HOST:PORT")] = None
     """Receiver of OSC messages."""
-    jsonl: Annotated[Path | None, Flag(_OUTPUT, _WITH_SINKS, "FILE")] = None
+    jsonl: Annotated[Path | None, Flag(OUTPUT_PANEL, _WITH_SINKS, "FILE")] = None
     """File to append messages to."""
-    record: Annotated[Path | None, Flag(_OUTPUT, _HERE, "DIR")] = None
+    record: Annotated[Path | None, Flag(OUTPUT_PANEL, _HERE, "DIR")] = None
     """Folder to record joints and predictions in, never images."""
-    people: Annotated[int, Field(ge=1, le=6), Flag(_INPUT, _LIVE)] = 1
+    people: Annotated[int, Field(ge=1, le=6), Flag(INPUT_PANEL, _LIVE)] = 1
     """Number of dancers to follow in each source."""
-    stall: Annotated[float, Field(ge=0.5, le=60), Flag(_INPUT, _WITH_SOURCES)] = 2.0
+    stall: Annotated[float, Field(ge=0.5, le=60), Flag(INPUT_PANEL, _WITH_SOURCES)] = 2.0
     """Seconds without a frame after which a live source counts as stalled."""
-    hop: Annotated[float, Field(ge=0.02, le=10), Flag(_INPUT, _LIVE)] = DEFAULT_HOP
+    hop: Annotated[float, Field(ge=0.02, le=10), Flag(INPUT_PANEL, _LIVE)] = DEFAULT_HOP
     """Seconds between predictions."""
-    model: Annotated[Path | None, Flag(_MODELS, _WITH_CLASSIFIER, "FILE")] = None
+    model: Annotated[Path | None, Flag(MODELS_PANEL, _WITH_CLASSIFIER, "FILE")] = None
     """Genre model, an ONNX file (default: the one in the package)."""
-    device: Annotated[Device, Flag(_MODELS, _WITH_CLASSIFIER)] = "auto"
+    device: Annotated[Device, Flag(MODELS_PANEL, _WITH_CLASSIFIER)] = "auto"
     """Processor of the genre model."""
-    variant: Annotated[Variant, Flag(_MODELS, _WITH_POSES | {"pull"})] = "full"
+    variant: Annotated[Variant, Flag(MODELS_PANEL, _WITH_POSES | {"pull"})] = "full"
     """Pose model."""
-    pose_runtime: Annotated[PoseRuntime, Flag(_MODELS, _WITH_POSES)] = DEFAULT_RUNTIME
+    pose_runtime: Annotated[PoseRuntime, Flag(MODELS_PANEL, _WITH_POSES)] = DEFAULT_RUNTIME
     """Library that runs the pose model."""
     pose_fps: Annotated[
-        float | None, Field(ge=1, le=240), Flag(_INPUT, _WITH_SOURCES | _FROM_FILES)
+        float | None, Field(ge=1, le=240), Flag(INPUT_PANEL, _WITH_SOURCES | _FROM_FILES)
     ] = None
     """Frames per second to find poses in (default: all)."""
-    pose_model: Annotated[Path | None, Flag(_MODELS, _WITH_POSES, "FILE")] = None
+    pose_model: Annotated[Path | None, Flag(MODELS_PANEL, _WITH_POSES, "FILE")] = None
     """File of another pose model, in place of --variant."""
-    seconds: Annotated[float | None, Field(gt=0), Flag(_INPUT, _LIVE | {"record"})] = None
+    seconds: Annotated[float | None, Field(gt=0), Flag(INPUT_PANEL, _LIVE | {"record"})] = None
     """Seconds to run (default: no limit)."""
+
+
+def flag_of(field: FieldInfo) -> Flag:
+    """Return how a setting appears on the command line."""
+    return next(each for each in field.metadata if isinstance(each, Flag))
+
+
+def settings_of(command: str, *panels: str) -> tuple[str, ...]:
+    """Return the names of a command's settings; those of the given panels only, if any."""
+    flags = {name: flag_of(field) for name, field in Settings.model_fields.items()}
+    return tuple(
+        name
+        for name, flag in flags.items()
+        if command in flag.commands and (not panels or flag.panel in panels)
+    )
 
 
 def load_settings(flags: Mapping[str, Any], *, config: Path | None = None) -> Settings:

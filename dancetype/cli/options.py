@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
-from dancetype.stream.settings import Flag, Settings, load_settings
+from dancetype.stream.settings import Flag, Settings, flag_of, load_settings, settings_of
 
 _CONFIG: Final = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Settings as a TOML file.")
@@ -44,12 +44,11 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _flags(command: str, *, besides: list[str]) -> Iterator[Parameter]:
-    for name, field in Settings.model_fields.items():
-        flag = next(each for each in field.metadata if isinstance(each, Flag))
-        if command in flag.commands and name not in besides:
-            yield _parameter(
-                name, Annotated[_type(field.annotation) | None, _option(name, field, flag)]
-            )
+    for name in settings_of(command):
+        field = Settings.model_fields[name]
+        if name not in besides:
+            option = _option(name, field, flag_of(field))
+            yield _parameter(name, Annotated[_type(field.annotation) | None, option])
 
 
 def _parameter(name: str, annotation: Any) -> Parameter:

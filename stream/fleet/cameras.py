@@ -10,22 +10,22 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from dancetype.engine.errors import SettingsError, SourceError
-from dancetype.stream.settings import Settings, explained
+from dancetype.stream.settings import (
+    INPUT_PANEL,
+    MODELS_PANEL,
+    OUTPUT_PANEL,
+    Settings,
+    explained,
+    settings_of,
+)
 from dancetype.stream.sources.uri import SourceKind
 
+_BROKER: Final = settings_of("fleet", OUTPUT_PANEL)
+# A camera runs until the fleet ends.
 _SETTINGS: Final = (
     "source",
-    "people",
-    "hop",
-    "stall",
-    "model",
-    "device",
-    "variant",
-    "pose_model",
-    "pose_runtime",
-    "pose_fps",
+    *(name for name in settings_of("fleet", INPUT_PANEL, MODELS_PANEL) if name != "seconds"),
 )
-_BROKER: Final = ("mqtt", "mqtt_ca", "mqtt_client_id", "homeassistant")
 # Frames per second of pose estimation on one core, and the share of a core that decodes 30 of them.
 _POSES_PER_CORE: Final = 30
 _DECODING: Final = 0.25
