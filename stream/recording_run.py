@@ -20,9 +20,9 @@ from dancetype.engine.errors import SettingsError
 from dancetype.engine.genres import GENRES, plain, understood
 from dancetype.engine.media.recording import Header, full_body
 from dancetype.engine.media.track import NOT_DANCING, Track
+from dancetype.engine.progress import ProgressLines
 from dancetype.stream.clock import Clock
 from dancetype.stream.messages import Message, SourceMessage, SourceState
-from dancetype.stream.progress_lines import ProgressLines
 from dancetype.stream.session import Session
 from dancetype.stream.sink import Sink, SinkFanOut
 from dancetype.stream.sinks.recording import SourceRecorder

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from dancetype.cli.options import with_settings
 from dancetype.engine.errors import ExpectedError, SettingsError
-from dancetype.stream.progress_lines import ProgressLines
+from dancetype.engine.progress import ProgressLines
 from dancetype.stream.settings import Settings
 from dancetype.stream.system import explain_missing_libraries, filter_native_stderr
 

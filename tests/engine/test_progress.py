@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from dancetype.stream.progress_lines import ProgressLines
+from dancetype.engine.progress import ProgressLines
 
 
 class Clock:
