@@ -133,6 +133,7 @@ class SourceWatchdog:
 
     def _watch(self, reader: Reader) -> bool:
         """Watch a reader until it ends; return True if it reached the end of the source."""
+        reader.join(_TICK)
         while reader.is_alive():
             if self.wait(0):
                 return False
