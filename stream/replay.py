@@ -212,7 +212,7 @@ class Replay:
         self._recognizer = make_recognizer(self._header)
         self._pace = pace
         self._agreement = agreement
-        self._tell: Callable[[Event], None]
+        self._on_event: Callable[[Event], None]
         self._loop = loop
         self._stop = Flag()
         self._wait = wait or self._stop.wait
@@ -222,7 +222,7 @@ class Replay:
 
     def start(self, on_event: Callable[[Event], None]) -> None:
         """Start the thread; `on_event` receives events on it, in order, and must not block."""
-        self._tell = on_event
+        self._on_event = on_event
         self._pace.begin()
         self._thread.start()
 
@@ -242,16 +242,16 @@ class Replay:
         Raises:
             FileError: A recording can no longer be read.
         """
-        self._say(SourceState.CONNECTING)
+        self._report(SourceState.CONNECTING)
         for lap in count() if self._loop else range(1):
             for index, part in enumerate(self._parts):
                 if (lap or index) and not part.continues:
-                    self._say(SourceState.ENDED, "the recording has ended", Fault.ENDED)
+                    self._report(SourceState.ENDED, "the recording has ended", Fault.ENDED)
                     self._epoch += 1
-                    self._say(SourceState.CONNECTING)
+                    self._report(SourceState.CONNECTING)
                 if not self._play(part, lap):
                     return
-        self._say(SourceState.ENDED, "the last recording has ended", Fault.ENDED, final=True)
+        self._report(SourceState.ENDED, "the last recording has ended", Fault.ENDED, final=True)
 
     def _play(self, part: Part, lap: int) -> bool:
         """Replay one recording; return False if the replay is to stop."""
@@ -265,13 +265,13 @@ class Replay:
             if self._wait(max(due - self._pace.clock(), 0.0)):
                 return False
             if not self._frames:
-                self._say(SourceState.RUNNING)
+                self._report(SourceState.RUNNING)
             self._frames += 1
             # The recorded time, so that predictions do not depend on the speed.
             prediction = self._recognizer.push(time, people)
             if prediction is not None:
                 self._agreement.compare(prediction, recorded.get(index))
-                self._tell(self._predicted(prediction, recording, index, due))
+                self._on_event(self._predicted(prediction, recording, index, due))
         return True
 
     def _reset_recognizer(self, header: Header) -> None:
@@ -295,7 +295,7 @@ class Replay:
             image_size=recording.header.image_size,
         )
 
-    def _say(
+    def _report(
         self,
         state: SourceState,
         reason: str | None = None,
@@ -303,16 +303,18 @@ class Replay:
         *,
         final: bool = False,
     ) -> None:
-        self._tell(StateChanged(state, self._epoch, reason, fault, final))
+        self._on_event(StateChanged(state, self._epoch, reason, fault, final))
 
     def _guarded(self) -> None:
         try:
             self._play_all()
         except FileError as error:
-            self._say(SourceState.FAILED, str(error), Fault.OTHER, final=True)
+            self._report(SourceState.FAILED, str(error), Fault.OTHER, final=True)
         except Exception as error:
             _log.exception("source %s: its replay crashed", self._name)
-            self._say(SourceState.FAILED, f"its replay crashed: {error!r}", Fault.OTHER, final=True)
+            self._report(
+                SourceState.FAILED, f"its replay crashed: {error!r}", Fault.OTHER, final=True
+            )
 
 
 def _by_frame(
