@@ -14,11 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.text import Text
-
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.errors import AssetError
+from dancetype.engine.progress import say
 from dancetype.engine.recognizer import MultiDancerRecognizer
 from dancetype.stream.assets import POSE_MODELS, cache_folder, fetch
 from dancetype.stream.capture.watchdog import patience
@@ -212,8 +210,3 @@ def exit_process(*, failed: bool, stuck: bool) -> None:
         os._exit(int(failed))
     if failed:
         sys.exit(1)
-
-
-def say(line: str) -> None:
-    """Print progress for the user on stderr."""
-    Console(stderr=True).print(Text(line), soft_wrap=True)

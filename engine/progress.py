@@ -22,6 +22,11 @@ console: Final = Console(stderr=True, highlight=False, markup=False)
 """The terminal that long commands report to."""
 
 
+def say(line: str) -> None:
+    """Print progress for the user on stderr."""
+    Console(stderr=True).print(Text(line), soft_wrap=True)
+
+
 def progress_bar(console: Console, *, unit: str = "") -> Progress:
     """Return a display with a bar per task, which disappears at the end.
 

@@ -7,7 +7,8 @@ from dancetype.stream.settings import Settings
 @with_settings
 def demo(settings: Settings) -> None:
     """Classify a sample clip live, without a camera."""
-    from dancetype.app import run_sources, say
+    from dancetype.app import run_sources
+    from dancetype.engine.progress import say
     from dancetype.stream.assets import SAMPLE_CLIP, cache_folder, fetch
     from dancetype.stream.sources.uri import parse_uri
 

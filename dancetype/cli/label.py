@@ -14,7 +14,7 @@ from rich.text import Text
 
 from dancetype.cli.options import with_settings
 from dancetype.engine.errors import ExpectedError, SettingsError
-from dancetype.engine.progress import ProgressLines
+from dancetype.engine.progress import ProgressLines, say
 from dancetype.stream.settings import Settings
 from dancetype.stream.system import explain_missing_libraries, filter_native_stderr
 
@@ -49,7 +49,7 @@ def label(
     if not folder.is_dir():
         raise SettingsError(f"{folder}: no such folder")
     with filter_native_stderr(), explain_missing_libraries():
-        from dancetype.app import estimator_maker, say
+        from dancetype.app import estimator_maker
         from dancetype.engine.classifier import Classifier
         from dancetype.stream.offline.archive.labelling import survey
         from dancetype.stream.offline.archive.table import Ledger, is_done
@@ -92,7 +92,7 @@ def _label(
     address: str | None,
 ) -> None:
     """Classify the clips that `stamps` names, and keep their rows in the ledger."""
-    from dancetype.app import clip_settings, clip_worker, say
+    from dancetype.app import clip_settings, clip_worker
     from dancetype.stream.offline.archive.labelling import label_clips
     from dancetype.stream.offline.archive.table import row_of
     from dancetype.stream.ray_cluster import attached
