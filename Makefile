@@ -1,17 +1,17 @@
 # make demo    see it work: no camera, broker or account needed      (ARGS="--seconds 20" ends it)
 # make test    every test                                            (ARGS="-k window" some)
 # make unit    the tests that need no broker, server, browser or Ray: the same as a bare pytest
-# make check   ruff, mypy and the import rules of docs/design.md
-# make bench [VIDEOS=folder]   how fast it is, and docs/performance.md of it (ARGS=--quick)
+# make check   ruff, mypy and the import rules of docs/explanation/design.md
+# make bench [VIDEOS=folder]   how fast it is, and docs/explanation/performance.md of it (ARGS=--quick)
 #              (python -m benchmarks lists what else can be measured)
 # make docs    the documentation as pages: build/site/index.html
 # make pictures    the pictures of README and docs, of the real pages in a real browser
 # make soak    two hours of a show full of faults, in 48 minutes     (ARGS="--minutes 5")
 # make container   the steps of the container image in a clean Debian made by debootstrap, and the
 #              service there: two to eight minutes, as root
-# make reliability   every fault tried, and docs/reliability.md made of it
+# make reliability   every fault tried, and docs/explanation/reliability.md made of it
 # make accuracy DATA=aist TRACKS=tracks [RENDERED=synth] [RUNS=runs/accuracy]
-#              docs/accuracy.md: hours from nothing, minutes where its networks are trained; some
+#              docs/explanation/accuracy.md: hours from nothing, minutes where its networks are trained; some
 #              of it with ARGS="--only 'ladder-*' page", what there is with ARGS=--list
 
 PYTHON ?= python3
@@ -49,6 +49,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python docs/check_style.py
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks performance $(if $(VIDEOS),--videos "$(VIDEOS)") $(ARGS)

@@ -14,20 +14,20 @@ from typing import Any, Final, cast
 from dancetype.engine.errors import ExpectedError
 
 BENCHMARKS: Final = {
-    "accuracy": "how often the product is right; writes docs/accuracy.md",
-    "fleet": "a fleet of cameras on Ray nodes of this machine; part of docs/scaling.md",
-    "gpu": "the genre model on the processor and on CUDA; part of docs/performance.md",
-    "label": "`dancetype label` on 1, 2 and 4 Ray nodes; part of docs/scaling.md",
-    "offline": "`dancetype classify` on one core and on all; part of docs/performance.md",
+    "accuracy": "how often the product is right; writes accuracy.md",
+    "fleet": "a fleet of cameras on Ray nodes of this machine; part of fleet.md",
+    "gpu": "the genre model on the processor and on CUDA; part of performance.md",
+    "label": "`dancetype label` on 1, 2 and 4 Ray nodes; part of fleet.md",
+    "offline": "`dancetype classify` on one core and on all; part of performance.md",
     "path": "each step between a frame and a prediction, in one process; printed",
-    "people": "dancers who cross, and several people on a video; printed, for docs/people.md",
-    "performance": "the product beside a plain loop; part of docs/performance.md",
+    "people": "dancers who cross, and several people on a video; printed",
+    "performance": "the product beside a plain loop; part of performance.md",
     "pictures": "screenshots of the real pages; writes docs/pictures",
     "pose_noise": "fits the virtual camera's noise; writes training/mediapipe_full.json",
-    "pose_runtimes": "MediaPipe and LiteRT; part of docs/performance.md",
-    "precision": "the genre model in each precision; part of docs/edge.md",
-    "rates": "accuracy with fewer poses a second; printed, for docs/performance.md",
-    "reliability": "every fault tried; writes docs/reliability.md",
+    "pose_runtimes": "MediaPipe and LiteRT; part of performance.md",
+    "precision": "the genre model in each precision; part of edge.md",
+    "rates": "accuracy with fewer poses a second; printed, for performance.md",
+    "reliability": "every fault tried; writes reliability.md",
     "soak": "a long run with faults all the time; printed",
 }
 """What each benchmark measures, and where its figures go. The names are those of the modules."""

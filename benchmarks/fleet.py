@@ -33,7 +33,7 @@ from tests.testbed.mosquitto import HOST, mosquitto, subscriber, text
 from tests.testbed.ray_nodes import kill_node, ray_nodes
 from tests.testbed.rtsp_server import a_free_port
 
-PAGE: Final = DOCS / "scaling.md"
+PAGE: Final = DOCS / "guides" / "fleet.md"
 PART: Final = "fleet"
 
 NODES: Final = (1, 2, 4)

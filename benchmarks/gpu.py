@@ -1,6 +1,6 @@
 """Compare the genre model on the processor and on CUDA.
 
-It needs a GPU and the packages of docs/gpu.md; without them the page says that nothing was
+It needs a GPU and the packages of docs/guides/gpu.md; without them the page says that nothing was
 measured.
 """
 
@@ -18,7 +18,7 @@ from dancetype.engine.errors import ExpectedError
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.skeleton import Array
 
-PAGE: Final = DOCS / "performance.md"
+PAGE: Final = DOCS / "explanation" / "performance.md"
 PART: Final = "gpu"
 
 BATCHES: Final = (1, 8, 64, 512)

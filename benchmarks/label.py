@@ -17,7 +17,7 @@ from benchmarks.pages import DOCS, ROOT, Results
 from dancetype.engine.errors import ExpectedError
 from tests.testbed.ray_nodes import ray_nodes
 
-PAGE: Final = DOCS / "scaling.md"
+PAGE: Final = DOCS / "guides" / "fleet.md"
 PART: Final = "label"
 NODES: Final = (1, 2, 4)
 

@@ -20,7 +20,7 @@ from benchmarks.pages import DOCS, ROOT, Results
 from dancetype.engine.cores import available_cores
 from dancetype.engine.errors import ExpectedError
 
-PAGE: Final = DOCS / "performance.md"
+PAGE: Final = DOCS / "explanation" / "performance.md"
 PART: Final = "offline"
 _TARGET: Final = 0.9  # speed-up per core
 

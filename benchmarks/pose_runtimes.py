@@ -32,7 +32,7 @@ from dancetype.engine.pose.opening import open_estimator
 from dancetype.stream.offline.analysis import replay_predictions
 from dancetype.stream.system import filter_native_stderr
 
-PAGE: Final = DOCS / "performance.md"
+PAGE: Final = DOCS / "explanation" / "performance.md"
 PART: Final = "pose-runtimes"
 CORES: Final = (1, 2)
 _RUNTIMES: Final[tuple[PoseRuntime, ...]] = ("mediapipe", "litert")

@@ -23,7 +23,7 @@ from dancetype.export.precision import Precision
 from dancetype.training.checkpoint import Checkpoint
 from dancetype.training.evaluate import Evaluation, evaluate_sequences, evaluate_tracks
 
-PAGE: Final = DOCS / "edge.md"
+PAGE: Final = DOCS / "guides" / "edge.md"
 PART: Final = "precision"
 SHIPPED: Final = ROOT / "engine" / "models" / "live.onnx"
 ARITHMETIC: Final = "int8 arithmetic"  # onnxruntime's own quantization, for comparison

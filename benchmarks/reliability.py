@@ -19,7 +19,7 @@ from benchmarks.pages import DOCS, ROOT, Results
 from benchmarks.soak import CUT_SECONDS
 from dancetype.engine.errors import ExpectedError
 
-PAGE: Final = DOCS / "reliability.md"
+PAGE: Final = DOCS / "explanation" / "reliability.md"
 ROWS: Final[Mapping[str, Mapping[str, str]]] = tomllib.loads(
     Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
 )

@@ -10,7 +10,7 @@ FACTOR: Final = 2.5  # minutes of show in a minute: ten predictions a second in 
 WARM_UP: Final = 0.15  # share of the time after which figures count
 LEAST_WARM_UP: Final = 90.0
 MEMORY_GROWTH: Final = 0.05
-LONGEST_GAP: Final = 1.5  # what docs/protocol.md calls stale
+LONGEST_GAP: Final = 1.5  # what docs/reference/protocol.md calls stale
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from mkdocs.structure.pages import Page
 
 _ROOT: Final = Path(__file__).parents[1]
 _BORROWED: Final = {
-    "engine/models/README.md": "model-card.md",
-    "examples/README.md": "examples.md",
+    "engine/models/README.md": "explanation/model-card.md",
+    "examples/README.md": "guides/examples.md",
 }
 # Where files that are no pages go to.
 _FILES: Final = "files"

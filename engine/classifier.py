@@ -81,7 +81,7 @@ class Classifier:
     def _open_on_cuda(self, file: Path) -> str:
         """Open the model on a GPU; return the reason if that failed, else ""."""
         if not has_cuda():
-            return "this onnxruntime has no CUDA; docs/gpu.md says how to install one that has"
+            return "this onnxruntime has no CUDA; install onnxruntime-gpu (docs/guides/gpu.md)"
         missing = preload_cuda()
         # If a provider does not start, onnxruntime prints a page about it.
         ort.set_default_logger_severity(_SILENT)
@@ -95,7 +95,7 @@ class Classifier:
         if self.provider == CUDA:
             return ""
         if missing:
-            return f"{missing}; docs/gpu.md says what to install"
+            return f"{missing}; install it (docs/guides/gpu.md)"
         return "CUDA does not start; does nvidia-smi show a GPU, and a driver that is new enough?"
 
     def _open(self, file: Path, providers: Providers) -> None:

@@ -1,4 +1,4 @@
-"""Schema of the outgoing messages, the same for every sink; described in `docs/protocol.md`."""
+"""Schema of the outgoing messages, the same for every sink: docs/reference/protocol.md."""
 
 import json
 from typing import Annotated, Any, Final, Literal, Self

@@ -1,4 +1,4 @@
-"""Measure how often the product is right, and write docs/accuracy.md with the figures.
+"""Measure how often the product is right, and write docs/explanation/accuracy.md with the figures.
 
 Jobs run one after the other, and each leaves RUNS/<job>.json behind. A job whose result is there is
 skipped, so that two processes can take different jobs and an interrupted run continues. From
@@ -47,7 +47,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     folder("--rendered", help="tracks of rendered clips, by `dancetype synth`")
     folder("--videos", help="folder with kicks.mp4")
     folder("--runs", default=Path("runs/accuracy"), help="where results and networks go")
-    folder("--docs", default=DOCS, help="where accuracy.md goes")
+    folder("--docs", default=DOCS / "explanation", help="where accuracy.md goes")
     parser.add_argument("--recipe", default="live", help="what is shipped: a name or a .toml file")
     parser.add_argument("--steps", type=int, default=1000, help="of each small training")
     parser.add_argument("--graph-steps", type=int, default=2500, help="of each ST-GCN++")

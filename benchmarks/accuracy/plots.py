@@ -1,4 +1,4 @@
-"""Pictures of docs/accuracy.md."""
+"""Pictures of docs/explanation/accuracy.md."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -19,7 +19,7 @@ from benchmarks.performance.trials import RUNTIMES, Pace
 from dancetype.engine.defaults import DEFAULT_RUNTIME
 from tests.testbed.rtsp_server import RtspServer, endless
 
-PAGE: Final = DOCS / "performance.md"
+PAGE: Final = DOCS / "explanation" / "performance.md"
 PART: Final = "live"
 _QUICK: Final = Pace(seconds=3.0, rounds=1, starts=1, calls=500, stream=False)
 _LONGEST: Final = 60.0  # seconds for which a program reads one file
@@ -76,7 +76,7 @@ def _measure(clips: Sequence[Path], folder: Path, pace: Pace) -> dict[str, Any]:
 
 def page_values(results: Results) -> dict[str, Any]:
     """Add the goals to the results."""
-    accuracy = (DOCS / "accuracy.md").read_text(encoding="utf-8")
+    accuracy = (DOCS / "explanation" / "accuracy.md").read_text(encoding="utf-8")
     return {
         **results,
         "goals": goals(results, accuracy),

@@ -27,7 +27,7 @@ class Goal:
 def goals(found: Results, accuracy: str) -> dict[str, Goal]:
     """Return the goals of the default pose runtime by their names in the template.
 
-    `accuracy` is the text of docs/accuracy.md.
+    `accuracy` is the text of docs/explanation/accuracy.md.
     """
     beside = {name: each[DEFAULT_RUNTIME] for name, each in found["beside"].items()}
     parts = [each[DEFAULT_RUNTIME] for each in found["parts"].values()]

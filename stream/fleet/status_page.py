@@ -51,7 +51,7 @@ class StatusPage(Collector):
         }
 
     def status(self, authorised: bool) -> Page:
-        """Return the current state; docs/scaling.md describes the fields."""
+        """Return the current state; docs/guides/fleet.md describes the fields."""
         if not authorised:
             return _UNAUTHORISED
         taken = self._supervisor.taken()

@@ -1,7 +1,7 @@
 """Decide when each camera's process starts and ends, without side effects.
 
 Where it runs is up to Ray, which takes the cores and GPUs of a camera as resources and spreads the
-processes. Ray's own restarts stay off: they cannot meet the fault table of docs/scaling.md. With
+processes. Ray's own restarts stay off: they cannot meet the fault table of guides/fleet.md. With
 Ray 2.60 and four nodes, a node that is killed is declared dead after 14 s. Its actors are restarted
 only then, which with the time to load the models takes more than 15 s, and until then Ray places
 new actors there, too. Nor does Ray notice a process that hangs, or wait before it restarts one that

@@ -35,7 +35,7 @@ class Overview:
     state: RunState
 
     def page(self, authorised: bool) -> Page:
-        """Return the fields that docs/protocol.md describes, if the request may see everything."""
+        """Return the fields of docs/reference/protocol.md, if the request is authorised."""
         if not authorised:
             return _UNAUTHORISED
         state, now = self.state, self.state.now

@@ -190,7 +190,9 @@ def test_the_file_allows_clients_to_say_just_what_they_may(request_: dict[str, A
 
 
 def test_the_examples_in_the_protocol_are_valid() -> None:
-    blocks = re.findall(r"```json\n(.*?)```", (DOCS / "protocol.md").read_text(), re.DOTALL)
+    blocks = re.findall(
+        r"```json\n(.*?)```", (DOCS / "reference/protocol.md").read_text(), re.DOTALL
+    )
     messages = [message for block in blocks if "type" in (message := json.loads(block))]
     assert messages
     assert all(is_valid(message, message["type"]) for message in messages)

@@ -282,7 +282,9 @@ def test_parsing_deep_nesting_raises_only_the_documented_error() -> None:
 
 
 def test_the_examples_in_the_protocol_are_valid_messages() -> None:
-    blocks = re.findall(r"```json\n(.*?)```", (DOCS / "protocol.md").read_text(), re.DOTALL)
+    blocks = re.findall(
+        r"```json\n(.*?)```", (DOCS / "reference/protocol.md").read_text(), re.DOTALL
+    )
     messages = [json.loads(block) for block in blocks]
     ours = [each for each in messages if each["type"] in ("prediction", "source", "heartbeat")]
     for message in ours:
@@ -291,7 +293,7 @@ def test_the_examples_in_the_protocol_are_valid_messages() -> None:
 
 
 def test_the_protocol_explains_every_field_and_every_value() -> None:
-    text = (DOCS / "protocol.md").read_text()
+    text = (DOCS / "reference/protocol.md").read_text()
     for definition in schema()["$defs"].values():
         for word in [*definition.get("properties", {}), *definition.get("enum", [])]:
             assert re.search(rf"`(\w+\.)?{word}[`.]", text), word

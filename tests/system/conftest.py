@@ -13,7 +13,7 @@ Figure = Callable[[str, str], None]
 
 @pytest.fixture
 def figure(request: pytest.FixtureRequest) -> Figure:
-    """Records what was measured, `text`, for a `row` of docs/reliability.md."""
+    """Records what was measured, `text`, for a `row` of docs/explanation/reliability.md."""
 
     def record(row: str, text: str) -> None:
         test = request.node.nodeid

@@ -15,7 +15,7 @@ from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.metrics import Metrics
 from tests.messages import changed, predicted
 
-DOCS = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
+DOCS = (Path(__file__).parents[3] / "docs/guides/operations.md").read_text()
 
 
 class Watch:
