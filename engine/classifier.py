@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from dancetype.engine.contract import Contract, contract_error
 from dancetype.engine.defaults import Device
 from dancetype.engine.errors import ModelError, first_line
+from dancetype.engine.log_event import LogEvent
 from dancetype.engine.onnx import CPU, CUDA, has_cuda, ort, preload_cuda
 from dancetype.engine.skeleton import Array
 
@@ -56,7 +57,7 @@ class Classifier:
                 self._open(file, [CPU])
         if self.fallback:
             level = logging.WARNING if device == "cuda" else logging.INFO
-            _log.log(level, "the genre model runs on the CPU: %s", self.fallback)
+            _log.log(level, LogEvent("genre_model_on_cpu", reason=self.fallback))
 
     @property
     def provider(self) -> str:

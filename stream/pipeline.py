@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from dancetype.engine.errors import ExpectedError, Fault
 from dancetype.engine.landmarks import Landmarks
+from dancetype.engine.log_event import LogEvent
 from dancetype.engine.pose.base import PoseEstimator
 from dancetype.engine.recognizer import MultiDancerRecognizer, Prediction
 from dancetype.stream.capture.frame_slot import FrameSlot
@@ -140,7 +141,7 @@ class Pipeline:
         except ExpectedError as error:
             self._fail(str(error))
         except Exception as error:
-            _log.exception("source %s: %s crashed", self._name, what)
+            _log.exception(LogEvent("source_crashed", source=self._name, part=what))
             self._fail(f"{what} crashed: {error!r}")
         finally:
             # Neither thread is of use without the other.
@@ -198,7 +199,7 @@ class Pipeline:
             self._failures += 1
             if self._failures > _MAX_FAILURES:
                 raise
-            _log.exception("source %s: pose estimation failed and is reset", self._name)
+            _log.exception(LogEvent("pose_estimation_failed", source=self._name))
             estimator.reset("it failed")
             return ()
         self._failures = 0

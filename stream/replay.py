@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import BaseModel, FiniteFloat, ValidationError
 
 from dancetype.engine.errors import Fault, FileError, first_line
+from dancetype.engine.log_event import LogEvent
 from dancetype.engine.media.recording import Header, Recording, read_recording
 from dancetype.engine.recognizer import MultiDancerRecognizer, Prediction
 from dancetype.stream.pipeline import Event, Predicted
@@ -311,7 +312,7 @@ class Replay:
         except FileError as error:
             self._report(SourceState.FAILED, str(error), Fault.OTHER, final=True)
         except Exception as error:
-            _log.exception("source %s: its replay crashed", self._name)
+            _log.exception(LogEvent("replay_crashed", source=self._name))
             self._report(
                 SourceState.FAILED, f"its replay crashed: {error!r}", Fault.OTHER, final=True
             )

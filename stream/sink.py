@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Protocol, Self
 
+from dancetype.engine.log_event import LogEvent
 from dancetype.stream.messages import Message
 
 _log = logging.getLogger(__name__)
@@ -72,4 +73,4 @@ class SinkFanOut:
         kind = (sink, type(error))
         if kind not in self._reported:
             self._reported.add(kind)
-            _log.error("%s: %s (said once)", type(sink).__name__, error)
+            _log.error(LogEvent("sink_failed", sink=type(sink).__name__, error=str(error)))

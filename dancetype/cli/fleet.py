@@ -13,6 +13,7 @@ from rich.console import Console
 
 from dancetype.cli.options import with_settings
 from dancetype.engine.errors import SettingsError
+from dancetype.engine.log_event import LogEvent
 from dancetype.stream.fleet.cameras import CamerasFile
 from dancetype.stream.ray_cluster import attached
 from dancetype.stream.settings import Settings
@@ -44,9 +45,8 @@ def fleet(
     broker = parse_broker(settings.mqtt)
     tls_context(broker, settings.mqtt_ca)
     if address and is_loopback(broker.host):
-        _log.warning(
-            "cameras look for the broker on their own machine: %s is another one on each", broker
-        )
+        advice = "every node connects to its own loopback address: use the broker's host name"
+        _log.warning(LogEvent("broker_is_loopback", broker=str(broker), advice=advice))
     file = CamerasFile(cameras, settings)
     # What is wrong with the file is to be told before Ray takes its seconds to start.
     file.load()

@@ -6,6 +6,7 @@ from contextlib import closing
 from threading import Thread
 
 from dancetype.engine.errors import SourceError, SourceUnavailableError
+from dancetype.engine.log_event import LogEvent
 from dancetype.stream.capture.frame_slot import FrameSlot
 from dancetype.stream.sources.base import Frame, Source
 
@@ -68,7 +69,7 @@ class Reader(Thread):
             # Without its traceback, which would keep the source and its decoder's threads alive.
             self.error = type(error)(str(error), error.fault)
         except Exception as error:
-            _log.exception("%s crashed", self.name)
+            _log.exception(LogEvent("reader_crashed", thread=self.name))
             # What was read before may be read again.
             kind = SourceUnavailableError if self.live else SourceError
             self.error = kind(f"reading crashed: {error!r}")

@@ -8,6 +8,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from dancetype.engine.errors import WorkerError
+from dancetype.engine.log_event import LogEvent
 from dancetype.stream.fleet.cameras import Assignment, CamerasFile
 from dancetype.stream.fleet.cluster import Node, RayCluster, RayProcess
 from dancetype.stream.fleet.supervisor import POLL_INTERVAL, Kill, Start, Stop, Supervisor
@@ -57,7 +58,7 @@ class Fleet:
         if self.file.error != self._reported_error:
             self._reported_error = self.file.error
             if self.file.error:
-                _log.error("%s; the cameras stay as they are", self.file.error)
+                _log.error(LogEvent("cameras_file_rejected", error=self.file.error))
 
     async def _step(self, stop: asyncio.Event | None) -> None:
         """Update the machines, carry out orders, and wait for the next second or for news."""
@@ -69,7 +70,7 @@ class Fleet:
             try:
                 self.supervisor.set_nodes(self._nodes.result())
             except Exception as error:
-                _log.warning("the cluster does not say which machines there are: %s", error)
+                _log.warning(LogEvent("cluster_unavailable", error=str(error)))
             self._nodes = None
         for order in self.supervisor.orders():
             match order:
@@ -101,7 +102,7 @@ class Fleet:
         except WorkerError as error:
             self.supervisor.on_lost(assignment, str(error))
         except Exception as error:
-            _log.exception("camera %s: cannot be started", assignment.name)
+            _log.exception(LogEvent("camera_start_failed", camera=assignment.name))
             self.supervisor.on_lost(assignment, f"cannot be started: {error!r}")
         finally:
             self._news.set()

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from dancetype.engine.log_event import LogEvent
 from dancetype.stream.capture.backoff import Backoff
 from dancetype.stream.fleet.cameras import Assignment, Camera
 from dancetype.stream.fleet.cluster import Node, Resources
@@ -208,17 +209,17 @@ class Supervisor:
         removed = {name: state for name, state in self._cameras.items() if name not in cameras}
         for name, state in removed.items():
             state.wanted = None
-            _log.info("camera %s: no longer wanted", name)
+            _log.info(LogEvent("camera_removed", camera=name))
         kept = {name: self._wanted(name, camera, now) for name, camera in cameras.items()}
         self._cameras = {**kept, **removed}
 
     def _wanted(self, name: str, camera: Camera, now: float) -> CameraState:
         state = self._cameras.get(name)
         if state is None:
-            _log.info("camera %s: new, %s", name, camera.shown)
+            _log.info(LogEvent("camera_added", camera=name, source=camera.shown))
             return CameraState(camera, camera, Backoff(self._clock, draw=self._draw), now)
         if state.wanted != camera:
-            _log.info("camera %s: changed, %s", name, camera.shown)
+            _log.info(LogEvent("camera_changed", camera=name, source=camera.shown))
             state.wanted = camera
         return state
 
@@ -227,10 +228,10 @@ class Supervisor:
         alive = {node.id: node for node in nodes}
         for node in nodes:
             if node.id not in self._nodes:
-                _log.info("node %s: there, with %g cores", node.name, node.resources.cpus)
+                _log.info(LogEvent("node_joined", node=node.name, cores=node.resources.cpus))
         for id_, node in self._nodes.items():
             if id_ not in alive:
-                _log.warning("node %s: gone", node.name)
+                _log.warning(LogEvent("node_lost", node=node.name))
         self._nodes = alive
 
     def on_report(self, assignment: Assignment, report: Report) -> None:
@@ -244,8 +245,15 @@ class Supervisor:
         self._doubts.pop(report.node, None)
         if (report.state, report.fault) != (before.state, before.fault):
             level = logging.WARNING if report.fault else logging.INFO
-            text = f"{report.state}, {report.reason}" if report.reason else f"{report.state}"
-            _log.log(level, "camera %s: %s", assignment.name, state.located(text))
+            event = LogEvent(
+                "camera_state_changed",
+                camera=assignment.name,
+                node=state.node and state.node.name,
+                state=report.state,
+                fault=report.fault,
+                reason=report.reason,
+            )
+            _log.log(level, event)
         if state.phase in _UNANSWERED:
             state.enter(Phase.RUNNING, now)
             state.error = state.error if state.restarts else None
@@ -288,7 +296,7 @@ class Supervisor:
         state.retry_at = now if state.settled else now + delay
         state.settled = False
         state.vacate(Phase.RETRYING, now)
-        _log.warning("camera %s: lost: %s", assignment.name, state.error)
+        _log.warning(LogEvent("camera_lost", camera=assignment.name, error=state.error))
 
     def orders(self) -> list[Order]:
         """Return what has to be done now; to be called every second."""
@@ -343,7 +351,9 @@ class Supervisor:
         elif not room and state.phase is Phase.STARTING:
             state.enter(Phase.WAITING, now)
             state.error = state.error or _no_room(needs)
-            _log.warning("camera %s: waiting: %s", state.camera.name, _no_room(needs))
+            _log.warning(
+                LogEvent("camera_waiting", camera=state.camera.name, reason=_no_room(needs))
+            )
 
     def _loss(self, state: CameraState, now: float) -> str | None:
         """Return why a process has to be given up, if it has to be."""
@@ -368,7 +378,7 @@ class Supervisor:
         state.last_epoch = max(state.last_epoch + 1, math.floor(self._unix()))
         state.assignment = Assignment(wanted, state.last_epoch, self._to_avoid(wanted, now))
         state.enter(Phase.STARTING, now)
-        _log.info("camera %s: starting", wanted.name)
+        _log.info(LogEvent("camera_starting", camera=wanted.name))
         yield Start(state.assignment)
 
     def _to_avoid(self, camera: Camera, now: float) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import structlog
 from structlog.typing import Processor
 
 from dancetype.engine.errors import printable
+from dancetype.engine.log_event import LogEvent
 from dancetype.stream.messages import Message, SourceMessage, SourceState
 from dancetype.stream.run_state import RunState
 from dancetype.stream.sink import Sink
@@ -19,8 +20,6 @@ from dancetype.stream.sink import Sink
 _log = logging.getLogger(__name__)
 
 _OUR_PACKAGE: Final = "dancetype"
-# Libraries attach other fields to their records, such as whole connections of websockets.
-_FIELDS: Final = ("source", "state", "fault", "epoch", "reason", "status", "genre")
 _LEVELS: Final = {
     SourceState.STALLED: logging.WARNING,
     SourceState.RECONNECTING: logging.WARNING,
@@ -75,10 +74,10 @@ class LogSink(Sink):
         if isinstance(message, SourceMessage):
             fields |= {"state": message.state, "fault": message.fault, "reason": message.reason}
             level = _LEVELS.get(message.state, logging.INFO) if changed else logging.DEBUG
-            _log.log(level, "source state", extra=fields)
+            _log.log(level, LogEvent("source_state_changed", **fields))
         elif changed:
             fields |= {"status": message.status, "genre": message.genre}
-            _log.debug("genre", extra=fields)
+            _log.debug(LogEvent("prediction_changed", **fields))
 
 
 class _StderrHandler(logging.Handler):
@@ -112,7 +111,7 @@ def _formatter(*, terminal: bool) -> logging.Formatter:
     first: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
-        structlog.stdlib.ExtraAdder(allow=_FIELDS),
+        _event_fields,
     ]
     last: list[Processor]
     if terminal:
@@ -139,6 +138,16 @@ def _formatter(*, terminal: bool) -> logging.Formatter:
             *last,
         ],
     )
+
+
+def _event_fields(
+    logger: object, method: str, fields: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    # Other attributes of records are left out: libraries attach whole connections to theirs.
+    event = fields["_record"].msg
+    if isinstance(event, LogEvent):
+        fields.update(event.fields, event=event.name)
+    return fields
 
 
 def _without_credentials(

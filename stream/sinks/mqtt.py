@@ -17,6 +17,7 @@ from aiomqtt import Will
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from dancetype.engine.log_event import LogEvent
 from dancetype.stream.capture.backoff import Backoff
 from dancetype.stream.latest_queue import LatestQueue
 from dancetype.stream.messages import Message, PredictionMessage, SourceMessage, SourceState
@@ -234,7 +235,7 @@ class _Link:
                 async with client.session():
                     since = options.clock()
                     self.connected = True
-                    _log.info("MQTT broker %s: publishing to %s", broker, self._base)
+                    _log.info(LogEvent("mqtt_connected", broker=str(broker), topic=self._base))
                     await self._publish(client)
                     return
             # Whatever it is, the next attempt may succeed.
@@ -253,7 +254,8 @@ class _Link:
     def _report(self, problem: str) -> None:
         level = logging.DEBUG if problem in self._options.reported else logging.WARNING
         self._options.reported.add(problem)
-        _log.log(level, "MQTT broker %s: %s", self._options.broker, problem)
+        broker = str(self._options.broker)
+        _log.log(level, LogEvent("mqtt_connection_failed", broker=broker, error=problem))
 
     async def _publish(self, client: MqttClient) -> None:
         # What waited for the connection is old. The broker holds our last will in place of the

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from dancetype.engine.errors import SinkError
+from dancetype.engine.log_event import LogEvent
 from dancetype.engine.rolling import Status
 from dancetype.stream.messages import (
     DancerAnswer,
@@ -210,8 +211,8 @@ class OscSink(Sink):
         if error.errno not in self._reported:
             self._reported.add(error.errno)
             refused = error.errno == errno.ECONNREFUSED
-            why = "nobody listens there" if refused else os.strerror(error.errno or 0)
-            _log.warning("OSC to %s: %s; going on (said once)", self._target, why)
+            reason = "connection refused" if refused else os.strerror(error.errno or 0)
+            _log.warning(LogEvent("osc_send_failed", target=self._target, error=reason))
 
 
 def datagram(address: str, value: Value) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Condition, Thread
 from typing import Final
 
+from dancetype.engine.log_event import LogEvent
 from dancetype.engine.media.recording import Header, Recording
 
 _log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class RecordingWriter:
             self._changed.notify_all()
         self._thread.join(timeout)
         if lost := len(self._waiting) + self._thread.is_alive():
-            _log.error("%s: recordings that could not be written: %d", self._folder, lost)
+            _log.error(LogEvent("recordings_lost", folder=str(self._folder), count=lost))
 
     def _run(self) -> None:
         closed = False
@@ -78,9 +79,9 @@ class RecordingWriter:
         except OSError as error:
             if not self._failing:
                 _log.error(
-                    "%s: recordings cannot be written: %s (logged once)",
-                    self._folder,
-                    error.strerror,
+                    LogEvent(
+                        "recording_write_failed", folder=str(self._folder), error=error.strerror
+                    )
                 )
             self._failing = True
             with self._changed:
@@ -88,16 +89,16 @@ class RecordingWriter:
                 self._drop_oldest()
             return False
         except Exception:
-            _log.exception("%s: a recording could not be made and is lost", self._folder)
+            _log.exception(LogEvent("recording_failed", folder=str(self._folder)))
             return True
-        _log.info("recorded %s", path)
+        _log.info(LogEvent("recording_written", path=str(path)))
         self._failing = False
         return True
 
     def _drop_oldest(self) -> None:
         if len(self._waiting) > MAX_WAITING:
             self._waiting.popleft()
-            _log.error("%s: the oldest unwritten recording is dropped", self._folder)
+            _log.error(LogEvent("recording_dropped", folder=str(self._folder)))
 
 
 def _free_path(folder: Path, header: Header) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from dancetype.engine.errors import SinkError
+from dancetype.engine.log_event import LogEvent
 
 _log = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ def access_for(
                 f"whoever reaches {host or 'this machine'} could watch: set DANCETYPE_TOKEN (make "
                 f"one with {_ADVICE}), or say --insecure to let everyone in"
             )
-        _log.warning("listening on %s without a token: whoever reaches it can watch", host)
+        _log.warning(LogEvent("access_without_token", host=host, advice="set DANCETYPE_TOKEN"))
     return Access(token, origins, host)
 
 

@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 from websockets.protocol import State
 
+from dancetype.engine.log_event import LogEvent
 from dancetype.stream.clock import Clock
 from dancetype.stream.latest_queue import LatestQueue
 from dancetype.stream.messages import Heartbeat, SourceTimes
@@ -186,7 +187,7 @@ class Client:
         except* CloseClient as group:
             reason = _first(group)
             ending = Ending.NO_TOKEN if reason.code == NO_TOKEN else Ending.CLOSED
-            _log.debug("closing a client: %s", reason)
+            _log.debug(LogEvent("client_rejected", reason=str(reason)))
             # A close frame waits behind full buffers, and its own time-out with it.
             with suppress(TimeoutError):
                 async with asyncio.timeout(_CLOSE_TIMEOUT):

@@ -15,6 +15,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from dancetype.engine.errors import SinkError
+from dancetype.engine.log_event import LogEvent
 from dancetype.stream.clock import Clock
 from dancetype.stream.messages import Message
 from dancetype.stream.sink import Sink
@@ -183,7 +184,7 @@ class WebSocketSink(Sink):
             self._cut_off += 1
             address = connection.remote_address
             peer = address[0] if address else "unknown"
-            _log.warning("client %s does not read and is cut off", peer)
+            _log.warning(LogEvent("client_disconnected", client=peer, reason="does not read"))
         elif ending is Ending.NO_TOKEN:
             self._refused += 1
 
@@ -232,7 +233,7 @@ class WebSocketSink(Sink):
         origin = origin[:100]
         if origin not in self._origins_logged and len(self._origins_logged) < _MAX_ORIGINS_LOGGED:
             self._origins_logged.add(origin)
-            _log.warning("a page of %r may not connect; --allow-origin would let it", origin)
+            _log.warning(LogEvent("origin_rejected", origin=origin, advice="see --allow-origin"))
 
 
 def _header(request: Request, name: str) -> str | None:

@@ -62,8 +62,8 @@ async def test_a_fault_is_logged_once_for_its_kind(caplog: pytest.LogCaptureFixt
             for _ in range(3):
                 await outlets.send(MESSAGE)
     assert [record.getMessage() for record in caplog.records] == [
-        "Recorder: disk full (said once)",
-        "Recorder: odd (said once)",
+        "sink_failed sink='Recorder' error='disk full'",
+        "sink_failed sink='Recorder' error='odd'",
     ]
 
 
@@ -91,7 +91,7 @@ async def test_an_outlet_that_cannot_stop_keeps_no_other_from_stopping(
     async with SinkFanOut([last, Stuck(), Recorder()]):
         pass
     assert not last.running
-    assert "Stuck: still full (said once)" in caplog.text
+    assert "sink_failed sink='Stuck' error='still full'" in caplog.text
 
 
 async def test_where_one_outlet_cannot_start_none_stays_running() -> None:

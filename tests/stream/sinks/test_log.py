@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.live import Live
 
 from dancetype.engine.errors import Fault
+from dancetype.engine.log_event import LogEvent
 from dancetype.engine.rolling import Status
 from dancetype.stream.clock import Clock
 from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceState
@@ -193,7 +194,7 @@ def test_no_credentials_get_out_by_text_field_or_traceback(hear: Hear, terminal:
         except OSError as error:
             raise ValueError(f"nothing from {url}") from error
     except ValueError:
-        OURS.exception("gave up on %s", url, extra={"reason": f"{url} is gone"})
+        OURS.exception(LogEvent(f"gave up on {url}", reason=f"{url} is gone"))
     text = out.getvalue()
     assert text.count("***@cam/live") == 4
     assert PASSWORD not in text
@@ -202,7 +203,7 @@ def test_no_credentials_get_out_by_text_field_or_traceback(hear: Hear, terminal:
 
 def test_a_text_from_outside_cannot_steer_the_terminal(hear: Hear) -> None:
     terminal = hear(terminal=True)
-    OURS.warning("camera says \x1b[2J\r\x07hello", extra={"reason": "\x1b]0;title\x07"})
+    OURS.warning(LogEvent("camera says \x1b[2J\r\x07hello", reason="\x1b]0;title\x07"))
     assert not set("\x1b\r\x07") & set(terminal.getvalue())
     assert "hello" in terminal.getvalue()
 
@@ -279,7 +280,7 @@ async def test_each_state_of_a_source_is_one_record(
     [record] = stderr.records
     assert record.pop("timestamp")
     assert record == {
-        "event": "source state",
+        "event": "source_state_changed",
         "level": level,
         "logger": "dancetype.stream.sinks.log",
         "source": "stage",
@@ -294,7 +295,7 @@ async def test_on_a_terminal_a_state_is_told_with_what_is_known_of_it(hear: Hear
     terminal = hear(terminal=True)
     await say(changed(SourceState.RUNNING))
     [line] = terminal.lines
-    assert line.endswith("] source state source=stage state=running epoch=0")
+    assert line.endswith("] source_state_changed source=stage epoch=0 state=running")
     assert len(line) < 80
 
 

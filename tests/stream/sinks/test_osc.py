@@ -236,7 +236,7 @@ async def test_a_missing_receiver_is_told_once_and_heard_again_when_it_is_there(
                 await outlets.send(a_state(SourceState.RUNNING))
                 assert OscMessage(back.recv(1000)).params == ["running"]
     assert [record.getMessage() for record in caplog.records] == [
-        f"OSC to 127.0.0.1:{port}: nobody listens there; going on (said once)"
+        f"osc_send_failed target='127.0.0.1:{port}' error='connection refused'"
     ]
 
 
@@ -256,7 +256,7 @@ async def test_a_network_that_is_away_is_told_once_and_used_when_it_is_back(
                 await outlets.send(a_state(SourceState.RUNNING))
                 await until(heard, f"{BASE}/state")
     assert [record.getMessage() for record in caplog.records] == [
-        f"OSC to 127.0.0.1:{port}: Network is unreachable; going on (said once)"
+        f"osc_send_failed target='127.0.0.1:{port}' error='Network is unreachable'"
     ]
 
 

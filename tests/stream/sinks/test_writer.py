@@ -77,9 +77,9 @@ def test_a_full_disk_is_told_once_and_what_waited_is_written_when_it_has_room(
     assert kept(tmp_path) == [0, 300, 600]
     first, *rest = (record.getMessage() for record in caplog.records)
     assert (
-        first == f"{tmp_path}: recordings cannot be written: No space left on device (logged once)"
+        first == f"recording_write_failed folder={str(tmp_path)!r} error='No space left on device'"
     )
-    assert rest == [f"recorded {path}" for path in sorted(tmp_path.iterdir())]
+    assert rest == [f"recording_written path={str(path)!r}" for path in sorted(tmp_path.iterdir())]
 
 
 def test_a_folder_that_comes_back_gets_what_it_missed(tmp_path: Path) -> None:
@@ -100,8 +100,8 @@ def test_of_too_many_that_wait_the_oldest_is_dropped_and_that_is_told(
     with caplog.at_level(logging.ERROR):
         keep(tmp_path, disk, range(MAX_WAITING + 2))
     told = [record.getMessage() for record in caplog.records]
-    assert sum("the oldest unwritten recording is dropped" in each for each in told) == 2
-    assert told[-1] == f"{tmp_path}: recordings that could not be written: {MAX_WAITING}"
+    assert sum("recording_dropped" in each for each in told) == 2
+    assert told[-1] == f"recordings_lost folder={str(tmp_path)!r} count={MAX_WAITING}"
     assert disk.asked[-1] == 2
     assert list(tmp_path.iterdir()) == []
 
@@ -125,7 +125,7 @@ def test_a_disk_that_hangs_holds_up_neither_who_puts_nor_the_end(
         closing.start()
         closing.join(5)
         assert not closing.is_alive()
-    assert "recordings that could not be written: 2" in caplog.text
+    assert "count=2" in caplog.text
     let_go.set()
 
 

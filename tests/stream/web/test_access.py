@@ -44,7 +44,7 @@ def test_whoever_insists_goes_without_a_token_and_is_warned(
 ) -> None:
     assert access_for("0.0.0.0", None, insecure=True).open
     assert [(record.levelno, record.message) for record in caplog.records] == [
-        (logging.WARNING, "listening on 0.0.0.0 without a token: whoever reaches it can watch")
+        (logging.WARNING, "access_without_token host='0.0.0.0' advice='set DANCETYPE_TOKEN'")
     ]
 
 

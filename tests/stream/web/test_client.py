@@ -31,7 +31,7 @@ def nothing_said_in_secret(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """No client gets an exception or the token into the log, whatever it does."""
     with caplog.at_level(logging.DEBUG):
         yield
-    ours = [record for record in caplog.records if record.name.startswith("stream")]
+    ours = [record for record in caplog.records if record.name.startswith("dancetype")]
     assert [record for record in caplog.records if record.exc_info] == []
     assert [record for record in ours if TOKEN in record.getMessage()] == []
     assert [record for record in caplog.records if record.levelno > logging.WARNING] == []
@@ -107,7 +107,10 @@ async def test_who_does_not_read_is_cut_off_counted_and_delays_nobody() -> None:
             await send(outlet, prediction(1))
             while (await receive(quick)).get("seq") != 1:
                 pass
-            assert await lines.next() == "client 127.0.0.1 does not read and is cut off"
+            assert (
+                await lines.next()
+                == "client_disconnected client='127.0.0.1' reason='does not read'"
+            )
         assert (outlet.counts()["cut_off"], outlet.counts()["connected"]) == (1, 1)
 
 
