@@ -1,18 +1,19 @@
-# make demo    see it work: no camera, broker or account needed      (ARGS="--seconds 20" ends it)
-# make test    every test                                            (ARGS="-k window" some)
-# make unit    the tests that need no broker, server, browser or Ray: the same as a bare pytest
-# make check   ruff, mypy and the import rules of docs/explanation/design.md
-# make bench [VIDEOS=folder]   how fast it is, and docs/explanation/performance.md of it (ARGS=--quick)
-#              (python -m benchmarks lists what else can be measured)
-# make docs    the documentation as pages: build/site/index.html
-# make pictures    the pictures of README and docs, of the real pages in a real browser
-# make soak    two hours of a show full of faults, in 48 minutes     (ARGS="--minutes 5")
-# make container   the steps of the container image in a clean Debian made by debootstrap, and the
-#              service there: two to eight minutes, as root
-# make reliability   every fault tried, and docs/explanation/reliability.md made of it
+# make demo    classify a sample clip live; needs no camera, broker or account (ARGS="--seconds 20")
+# make test    run all tests (ARGS="-k window" selects some)
+# make unit    run the tests that need no broker, server, browser or Ray, as a bare pytest does
+# make check   run ruff, mypy, the import rules of docs/explanation/design.md and the writing rules of
+#              CONTRIBUTING.md
+# make bench [VIDEOS=folder]   measure speed and write docs/explanation/performance.md (ARGS=--quick);
+#              `python -m benchmarks` lists all benchmarks
+# make docs    build the documentation: build/site/index.html
+# make pictures    take the screenshots of README and docs in a real browser
+# make soak    simulate two hours of a show with constant faults, in 48 minutes (ARGS="--minutes 5")
+# make container   run the steps of the container image in a clean Debian made by debootstrap, and
+#              start the service there: two to eight minutes, as root
+# make reliability   run all fault tests and write docs/explanation/reliability.md
 # make accuracy DATA=aist TRACKS=tracks [RENDERED=synth] [RUNS=runs/accuracy]
-#              docs/explanation/accuracy.md: hours from nothing, minutes where its networks are trained; some
-#              of it with ARGS="--only 'ladder-*' page", what there is with ARGS=--list
+#              measure accuracy and write docs/explanation/accuracy.md: hours from scratch, minutes
+#              with trained networks (ARGS="--only 'ladder-*' page" selects jobs, ARGS=--list lists them)
 
 PYTHON ?= python3
 export PYTHON
@@ -25,8 +26,8 @@ BIN := $(VENV)/bin
 demo: $(VENV)/installed
 	$(BIN)/dancetype demo $(ARGS)
 
-# What only computes shares the cores. Of what waits for cameras and brokers to come back, two go on
-# at a time, the longest first. What keeps time has the machine alone.
+# Tests that only compute run on all cores. Tests that mostly wait for cameras and brokers run two at
+# a time, the longest first. Tests that measure time run alone.
 UNIT := $(addprefix tests/,app benchmarks cli engine export fuzz stream training)
 COMPUTING := $(UNIT) tests/docker
 WAITING := $(patsubst %,tests/system/test_%.py,soak fault_proxy mosquitto mosquitto_access \
@@ -75,7 +76,7 @@ reliability: $(VENV)/installed-dev
 RUNS ?= runs/accuracy
 accuracy: $(VENV)/installed-dev
 	@[ -n "$(DATA)" ] && [ -n "$(TRACKS)" ] || \
-		{ echo "say where the data is: make accuracy DATA=aist TRACKS=tracks" >&2; exit 1; }
+		{ echo "DATA or TRACKS is missing: make accuracy DATA=aist TRACKS=tracks" >&2; exit 1; }
 	$(BIN)/python -m benchmarks accuracy --data "$(DATA)" --tracks "$(TRACKS)" --runs "$(RUNS)" \
 		$(if $(RENDERED),--rendered "$(RENDERED)") $(if $(VIDEOS),--videos "$(VIDEOS)") $(ARGS)
 
