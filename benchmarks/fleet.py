@@ -29,9 +29,9 @@ from dancetype.stream.fleet.supervisor import Start, Supervisor
 from dancetype.stream.messages import SourceState
 from dancetype.stream.ray_cluster import attached
 from dancetype.stream.settings import load_settings
-from tests.testbed.mosquitto import HOST, mosquitto, subscriber, text
+from tests.testbed.mosquitto import HOST, mosquitto, payload_text, subscriber
 from tests.testbed.ray_nodes import kill_node, ray_nodes
-from tests.testbed.rtsp_server import a_free_port
+from tests.testbed.rtsp_server import find_free_port
 
 PAGE: Final = DOCS / "guides" / "fleet.md"
 PART: Final = "fleet"
@@ -72,7 +72,7 @@ class Rig:
         async for message in client.messages:
             name = str(message.topic).removeprefix("$SYS/broker/")
             if name in self.broker_totals:
-                self.broker_totals[name] = float(text(message))
+                self.broker_totals[name] = float(payload_text(message))
 
     def cameras(self) -> Mapping[str, Mapping[str, float]]:
         """Return the metrics by name and camera, or none before the page is up."""
@@ -145,7 +145,7 @@ def _is_ray(command: str) -> bool:
 async def run_fleet(address: str, cameras: str, folder: Path) -> AsyncIterator[Rig]:
     file = folder / "cameras.toml"
     file.write_text(cameras, encoding="utf-8")
-    broker, page = a_free_port(), a_free_port()
+    broker, page = find_free_port(), find_free_port()
     words = ["fleet", "--cameras", file, "--address", address, "--port", page]
     words += ["--mqtt", f"mqtt://{HOST}:{broker}"]
     async with (

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.pages import DOCS
 from tests.testbed.command import Command
-from tests.testbed.served import TOKEN, ServedDemo, chromium
+from tests.testbed.demo_server import TOKEN, DemoServer, chromium
 
 _THEMES: Final = ("stage", "paper", "neon")
 _LAYOUTS: Final = ("bar", "corner", "full")
@@ -40,8 +40,8 @@ def run(args: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as scratch, chromium() as browser:
         sources = ("--source", "stage=test:", "--source", "wings=rtsp://127.0.0.1:9/wings")
         with Command(*sources, "--hop", "0.1", "--preview", folder=Path(scratch)) as command:
-            _dashboards(browser, f"http://{command.page}", args.out)
-        with ServedDemo("--hop", "0.1", "--token", TOKEN) as demo:
+            _dashboards(browser, f"http://{command.address}", args.out)
+        with DemoServer("--hop", "0.1", "--token", TOKEN) as demo:
             _overlays(browser, demo, args.out)
 
 
@@ -54,7 +54,7 @@ def _dashboards(browser: Browser, server: str, out: Path) -> None:
             page.screenshot(path=out / f"{name}.png")
 
 
-def _overlays(browser: Browser, demo: ServedDemo, out: Path) -> None:
+def _overlays(browser: Browser, demo: DemoServer, out: Path) -> None:
     for theme in _THEMES:
         for layout in _LAYOUTS:
             url = demo.url("/overlay", theme=theme, layout=layout)

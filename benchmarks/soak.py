@@ -24,8 +24,8 @@ from dancetype.engine.errors import ExpectedError
 from tests.testbed.command import Command, captured_after, is_prediction
 from tests.testbed.fault_proxy import HOST, Fault, FaultProxyThread
 from tests.testbed.mosquitto import MosquittoProcess
-from tests.testbed.rtsp_server import RtspServer, a_free_port, endless, write_stream
-from tests.testbed.websocket_crowd import Guests
+from tests.testbed.rtsp_server import RtspServer, find_free_port, looping_url, write_stream
+from tests.testbed.websocket_clients import ClientPool
 
 SHOW_MINUTES: Final = 120.0
 HOP: Final = 0.1
@@ -60,7 +60,7 @@ class Soak:
         pose_model()
         write_stream(sample_clip(), shows / "left.mp4", width=320, height=180, fps=FPS)
         shutil.copy(shows / "left.mp4", shows / "right.mp4")
-        self._broker = MosquittoProcess(a_free_port(), self._folder)
+        self._broker = MosquittoProcess(find_free_port(), self._folder)
         self._broker.start()
         with ExitStack() as stack:
             stack.callback(lambda: self._broker.kill())
@@ -72,15 +72,15 @@ class Soak:
             }
             words = [
                 *(
-                    f"--source={name}={endless(f'{name}.mp4', self._proxies[name].port)}"
+                    f"--source={name}={looping_url(f'{name}.mp4', self._proxies[name].port)}"
                     for name in CAMERAS
                 ),
                 *(f"--source={CALM}=test:?fps={FPS / 2:g}", "--hop", str(HOP)),
                 *("--mqtt", f"mqtt://{HOST}:{self._proxies['broker'].port}"),
             ]
             self._command = stack.enter_context(Command(*words, folder=self._folder))
-            self._guests = Guests(int(self._command.page.rpartition(":")[2]))
-            stack.callback(self._guests.leave)
+            self._guests = ClientPool(int(self._command.address.rpartition(":")[2]))
+            stack.callback(self._guests.disconnect)
             self._soak()
             self._command.stop()
         self._observe()
@@ -109,7 +109,7 @@ class Soak:
         guests = self._random.randint(1, 4)
         seconds = self._random.uniform(0.5, 5.0)
         for _ in range(guests):
-            self._guests.join(stuck=self._random.random() < 0.3)
+            self._guests.connect(stalled=self._random.random() < 0.3)
         if target == "broker" and self._random.random() < 0.5:
             self._result.faults["broker killed"] += 1
             self._broker.kill()
@@ -121,12 +121,12 @@ class Soak:
             self._proxies[target].set(fault)
             time.sleep(seconds)
             self._proxies[target].set(Fault.NONE)
-        self._guests.leave(self._random.randint(0, guests))
+        self._guests.disconnect(self._random.randint(0, guests))
         time.sleep(self._random.uniform(0.5, 2.0))
 
     def _check(self) -> None:
         """Wait until nothing fails, and sample the resources of the process."""
-        self._guests.leave()
+        self._guests.disconnect()
         for name in CAMERAS:
             self._wait_for_prediction(name)
         self._observe()
@@ -151,7 +151,7 @@ class Soak:
 
     def _observe(self) -> None:
         """Count new messages, and look for gaps."""
-        for message in self._command.take():
+        for message in self._command.pop_messages():
             expected = self._last_seq.get(message.source, -1) + 1
             if message.seq != expected:
                 self._result.problems.append(f"{message.source}: no message {expected}")
@@ -169,16 +169,16 @@ class Soak:
     def _sample(self) -> Sample:
         command, seconds = self._command, time.monotonic() - self._start
         return Sample(
-            seconds, command.resident, command.threads, command.descriptors, command.sockets
+            seconds, command.memory_bytes, command.threads, command.descriptors, command.sockets
         )
 
     def _judge(self) -> None:
         problems = self._result.problems
         problems += held_to_the_end(self._result)
-        crashes = [line for line in self._command.said.splitlines() if "Traceback" in line]
+        crashes = [line for line in self._command.output.splitlines() if "Traceback" in line]
         problems += [f"something crashed: {line}" for line in crashes]
-        if self._command.code != 0:
-            problems.append(f"it ended with code {self._command.code}")
+        if self._command.exit_code != 0:
+            problems.append(f"it ended with code {self._command.exit_code}")
 
 
 def soak(folder: Path, *, seconds: float, seed: int = 1) -> Result:

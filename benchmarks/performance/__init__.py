@@ -17,7 +17,7 @@ from benchmarks.performance import trials
 from benchmarks.performance.goals import goals
 from benchmarks.performance.trials import RUNTIMES, Pace
 from dancetype.engine.defaults import DEFAULT_RUNTIME
-from tests.testbed.rtsp_server import RtspServer, endless
+from tests.testbed.rtsp_server import RtspServer, looping_url
 
 PAGE: Final = DOCS / "explanation" / "performance.md"
 PART: Final = "live"
@@ -50,7 +50,7 @@ def _measure(clips: Sequence[Path], folder: Path, pace: Pace) -> dict[str, Any]:
     beside, parts, thinned = {}, {}, {}
     with RtspServer(folder) as server:
         if pace.stream:
-            sources[_CAMERA] = endless(camera_clip(clips[-1], folder).name, server.port)
+            sources[_CAMERA] = looping_url(camera_clip(clips[-1], folder).name, server.port)
         for name, source in sources.items():
             print(name)
             beside[name] = trials.beside(source, pose_model(), pace)

@@ -14,7 +14,7 @@ from aiomqtt import Client, MqttError, ProtocolVersion
 
 from dancetype.stream.settings import load_settings
 from dancetype.stream.sinks.broker import parse_broker
-from tests.testbed.mosquitto import HOST, PATH, WITHIN, hear, text
+from tests.testbed.mosquitto import HOST, PATH, TIMEOUT, next_message, payload_text
 
 DOCKER: Final = Path(__file__).parents[2] / "docker"
 
@@ -44,7 +44,7 @@ async def broker(secrets: Path, port: int) -> AsyncIterator[dict[str, str]]:
     )
     assert process.stderr
     try:
-        async with asyncio.timeout(WITHIN):
+        async with asyncio.timeout(TIMEOUT):
             while b"running" not in (line := await process.stderr.readline()):
                 assert line, "the broker ended"
         yield environment
@@ -76,7 +76,7 @@ async def test_only_dancetype_may_say_something_and_only_who_knows_a_password_he
             # It would come back before what dancetype says.
             await reader.publish("dancetype/stage/genre", "forged", qos=1)
             await dancetype.publish("dancetype/stage/genre", "house", qos=1)
-            assert text(await hear(reader, "dancetype/#")) == "house"
+            assert payload_text(await next_message(reader, "dancetype/#")) == "house"
         checked = subprocess.run([DOCKER / "mosquitto" / "healthcheck"], env=environment)
         assert checked.returncode == 0
     checked = subprocess.run([DOCKER / "mosquitto" / "healthcheck"], env=environment)

@@ -19,7 +19,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from tests.docker.clean_root import CleanRoot, why_not
-from tests.testbed.rtsp_server import a_free_port
+from tests.testbed.rtsp_server import find_free_port
 
 _DOCKERFILE: Final = (Path(__file__).parents[2] / "docker" / "Dockerfile").read_text()
 _TOKEN: Final = "a-token-for-a-container"
@@ -49,9 +49,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CleanRoot]:
 @contextmanager
 def camera(root: CleanRoot) -> Iterator[str]:
     """The stand-in for a camera, and its address."""
-    port = str(a_free_port())
+    port = str(find_free_port())
     (entry,) = re.findall(r"^ENTRYPOINT (.*rtsp-server.*)$", _DOCKERFILE, re.MULTILINE)
-    words = (*json.loads(entry), "-p", port, "-cp", str(a_free_port()))
+    words = (*json.loads(entry), "-p", port, "-cp", str(find_free_port()))
     process = root.popen(*words, environment={})
     assert process.stdout
     while "listening on" not in (line := process.stdout.readline()):
@@ -93,7 +93,7 @@ async def prediction(port: str) -> dict[str, Any]:
 async def test_an_image_predicts_without_rights_and_writes_nothing_of_its_own(
     root: CleanRoot,
 ) -> None:
-    port = str(a_free_port())
+    port = str(find_free_port())
     environment = {"DANCETYPE_PORT": port, "DANCETYPE_TOKEN": _TOKEN}
 
     def health() -> tuple[int, str]:

@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.examples.script import EXAMPLES, Script, load
+from tests.testbed.demo_server import TOKEN, DemoServer, biased_model, chromium
 from tests.testbed.mosquitto import HOST, MOSQUITTO
-from tests.testbed.rtsp_server import a_free_port
-from tests.testbed.served import TOKEN, ServedDemo, chromium, sure_of
+from tests.testbed.rtsp_server import find_free_port
 
 # Seconds in which a busy machine gets to a genre, and an example back to a server.
 WITHIN: Final = 30.0
@@ -23,7 +23,7 @@ WITHIN: Final = 30.0
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a Mosquitto."""
     assert MOSQUITTO, "these tests need a broker: apt-get install mosquitto"
-    port = a_free_port()
+    port = find_free_port()
     file = tmp_path_factory.mktemp("broker") / "mosquitto.conf"
     file.write_text(f"listener {port} {HOST}\nuser root\nallow_anonymous true\n")
     process = subprocess.Popen([MOSQUITTO, "-c", str(file)], stderr=subprocess.DEVNULL)
@@ -35,11 +35,11 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 @pytest.fixture(scope="module")
 def demo(
     pose_model: Path, sample_clip: Path, broker: int, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ServedDemo]:
+) -> Iterator[DemoServer]:
     """A demo that is sure of house."""
-    model = sure_of("HO", tmp_path_factory.mktemp("model") / "house.onnx")
+    model = biased_model("HO", tmp_path_factory.mktemp("model") / "house.onnx")
     words = ("--token", TOKEN, "--allow-origin", "null", "--mqtt", f"mqtt://{HOST}:{broker}")
-    with ServedDemo("--model", model, *words) as served:
+    with DemoServer("--model", model, *words) as served:
         yield served
 
 
@@ -49,7 +49,7 @@ def page() -> Iterator[Page]:
         yield browser.new_page(viewport={"width": 1280, "height": 720})
 
 
-def socket_of(demo: ServedDemo) -> str:
+def socket_of(demo: DemoServer) -> str:
     return f"ws://{demo.host}/ws"
 
 
@@ -58,13 +58,13 @@ def overlay(page: Page, url: str, token: str = TOKEN) -> None:
 
 
 def test_the_overlay_shows_the_genre_while_it_is_live_and_fades_when_it_is_not(
-    demo: ServedDemo, page: Page
+    demo: DemoServer, page: Page
 ) -> None:
     overlay(page, socket_of(demo))
     label = page.locator("#genre")
     expect(label).to_have_text("house", timeout=WITHIN * 1000)
     expect(label).to_have_css("opacity", "1", timeout=WITHIN * 1000)
-    with demo.frozen():
+    with demo.suspended():
         # Before it gives the connection up, which takes three seconds.
         page.wait_for_function("label.classList.contains('old')", timeout=2700)
         page.wait_for_function("predictions === 0", timeout=8000)
@@ -91,27 +91,27 @@ def test_the_overlay_believes_neither_the_first_prediction_nor_one_of_a_stopped_
     expect(label).to_have_class("old", timeout=1000)
 
 
-def test_the_subscriber_says_what_is_danced_and_that_there_is_nothing_new(demo: ServedDemo) -> None:
+def test_the_subscriber_says_what_is_danced_and_that_there_is_nothing_new(demo: DemoServer) -> None:
     with Script(EXAMPLES / "subscriber.py", socket_of(demo), DANCETYPE_TOKEN=TOKEN) as script:
         script.line("demo: house", within=WITHIN)
-        with demo.frozen():
+        with demo.suspended():
             script.line("demo: nothing new", within=4)
         script.line("demo: house", within=WITHIN)
 
 
-def test_the_subscriber_ends_with_a_line_where_it_may_not_connect(demo: ServedDemo) -> None:
+def test_the_subscriber_ends_with_a_line_where_it_may_not_connect(demo: DemoServer) -> None:
     with Script(EXAMPLES / "subscriber.py", socket_of(demo), DANCETYPE_TOKEN="x" * 16) as script:
         script.line("dancetype wants another token", within=WITHIN)
         assert script.popen.wait(10) == 1
 
 
-def test_the_mqtt_subscriber_says_what_is_danced(demo: ServedDemo, broker: int) -> None:
+def test_the_mqtt_subscriber_says_what_is_danced(demo: DemoServer, broker: int) -> None:
     with Script(EXAMPLES / "mqtt_subscriber.py", HOST, str(broker)) as script:
         script.line("demo: house", within=WITHIN)
 
 
 def test_the_game_gives_points_for_what_is_danced_now_and_stops_its_clock_when_nothing_is_known(
-    demo: ServedDemo, monkeypatch: pytest.MonkeyPatch
+    demo: DemoServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     game = load("game")
@@ -134,7 +134,7 @@ def test_the_game_gives_points_for_what_is_danced_now_and_stops_its_clock_when_n
     # So that it need not be drawn by lot.
     rounds.score.wanted = "HO"
     play(lambda: rounds.score.points > 50, 10.0)
-    with demo.frozen():
+    with demo.suspended():
         deadline = time.monotonic() + 6
         while listener.now()[0] is not None:
             assert time.monotonic() < deadline
@@ -143,7 +143,7 @@ def test_the_game_gives_points_for_what_is_danced_now_and_stops_its_clock_when_n
         assert rounds.score.left == left
 
 
-def test_the_game_starts_and_ends(demo: ServedDemo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_game_starts_and_ends(demo: DemoServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     monkeypatch.setenv("DANCETYPE_TOKEN", TOKEN)
     game = load("game")

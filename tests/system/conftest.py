@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.testbed.rtsp_server import RtspServer, a_free_port, write_stream
+from tests.testbed.rtsp_server import RtspServer, find_free_port, write_stream
 
 Figure = Callable[[str, str], None]
 
@@ -28,7 +28,7 @@ def figure(request: pytest.FixtureRequest) -> Figure:
 @pytest.fixture
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on."""
-    return a_free_port()
+    return find_free_port()
 
 
 @pytest.fixture(scope="session")

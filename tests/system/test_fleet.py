@@ -20,9 +20,16 @@ from dancetype.stream.messages import PredictionMessage, SourceMessage, parse_me
 from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.mqtt import MqttSink
 from tests.testbed.command import CHECKOUT
-from tests.testbed.mosquitto import HOST, a_state, hear, mosquitto, subscriber, text
+from tests.testbed.mosquitto import (
+    HOST,
+    mosquitto,
+    next_message,
+    payload_text,
+    source_message,
+    subscriber,
+)
 from tests.testbed.ray_nodes import kill_node, kill_tree, ray_head
-from tests.testbed.rtsp_server import a_free_port
+from tests.testbed.rtsp_server import find_free_port
 
 CAMERAS: Final = [f"cam-{number}" for number in range(8)]
 NODES: Final = 4
@@ -44,7 +51,7 @@ class Ear:
     async def listen(self, port: int) -> None:
         async with subscriber(port, max_queued_incoming_messages=0) as client:
             async for message in client.messages:
-                said = text(message)
+                said = payload_text(message)
                 if said.startswith("{"):
                     async with self._came:
                         self.messages.append((monotonic(), parse_message(said)))
@@ -121,7 +128,7 @@ def command(*words: str, said: Path, broker: int) -> "Iterator[subprocess.Popen[
 async def test_when_a_node_of_four_is_killed_all_eight_cameras_publish_again_and_none_twice(
     pose_model: Path, tmp_path: Path
 ) -> None:
-    broker, page = a_free_port(), a_free_port()
+    broker, page = find_free_port(), find_free_port()
     file, said = tmp_path / "cameras.toml", tmp_path / "said"
     file.write_text(tables(CAMERAS[:1]))
     async with mosquitto(broker, tmp_path), heard(broker) as ear:
@@ -158,7 +165,7 @@ async def test_when_a_node_of_four_is_killed_all_eight_cameras_publish_again_and
 async def test_a_process_that_was_replaced_cannot_come_back_and_the_one_in_office_can(
     tmp_path: Path,
 ) -> None:
-    port = a_free_port()
+    port = find_free_port()
     leases = [Lease(monotonic), Lease(monotonic)]
     async with mosquitto(port, tmp_path), subscriber(port, "dancetype/clip/status") as ear:
         old, new = (
@@ -168,29 +175,29 @@ async def test_a_process_that_was_replaced_cannot_come_back_and_the_one_in_offic
             for lease in leases
         )
         async with old, new:
-            await old.send(a_state().model_copy(update={"epoch": 1}))
+            await old.send(source_message().model_copy(update={"epoch": 1}))
             async with asking(leases[0]):
-                assert spoken(await hear(ear)) == 1
+                assert spoken(await next_message(ear)) == 1
             # From here on nobody asks for the old one, which the broker puts out.
-            await new.send(a_state().model_copy(update={"epoch": 2}))
+            await new.send(source_message().model_copy(update={"epoch": 2}))
             async with asking(leases[1]):
-                assert spoken(await hear(ear)) == "offline"
-                assert spoken(await hear(ear)) == 2
-                await old.send(a_state().model_copy(update={"epoch": 1}))
-                await new.send(a_state().model_copy(update={"epoch": 3}))
-                assert spoken(await hear(ear)) == 3
+                assert spoken(await next_message(ear)) == "offline"
+                assert spoken(await next_message(ear)) == 2
+                await old.send(source_message().model_copy(update={"epoch": 1}))
+                await new.send(source_message().model_copy(update={"epoch": 3}))
+                assert spoken(await next_message(ear)) == 3
             # Had it been asked for by mistake, the new one would have the last word all the same.
             async with asking(leases[0]):
-                assert spoken(await hear(ear)) == "offline"
-                assert spoken(await hear(ear)) == 1
+                assert spoken(await next_message(ear)) == "offline"
+                assert spoken(await next_message(ear)) == 1
             async with asking(leases[1]):
-                assert spoken(await hear(ear)) == "offline"
-                assert spoken(await hear(ear)) == 3
+                assert spoken(await next_message(ear)) == "offline"
+                assert spoken(await next_message(ear)) == 3
 
 
 def spoken(message: Message) -> int | str:
     """The epoch of a source message, or the word in its place."""
-    said = text(message)
+    said = payload_text(message)
     return parse_message(said).epoch if said.startswith("{") else said
 
 

@@ -16,31 +16,31 @@ from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.mqtt import MqttSink
 from tests.testbed.mosquitto import (
     HOST,
-    WITHIN,
-    a_prediction,
-    a_state,
-    an_outlet,
-    hear,
+    TIMEOUT,
+    capture_warnings,
     mosquitto,
+    mqtt_sink,
+    next_message,
+    payload_text,
+    payload_texts,
+    prediction_message,
+    source_message,
     subscriber,
-    text,
-    texts,
-    warnings_of,
 )
 
 ROOT = Path(__file__).parents[2]
-RUNNING = a_state()
+RUNNING = source_message()
 
 PUBLISHER = """
 import asyncio, sys
 from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.mqtt import MqttSink
-from tests.testbed.mosquitto import a_state
+from tests.testbed.mosquitto import source_message
 
 async def main():
     async with SinkFanOut([MqttSink(sys.argv[1])]) as outlets:
         for source in ("left", "right"):
-            await outlets.send(a_state(source=source))
+            await outlets.send(source_message(source=source))
         await asyncio.Event().wait()
 
 asyncio.run(main())
@@ -55,7 +55,7 @@ async def nothing_more(ear: Client, topic: str, port: int) -> None:
     """Nothing was said on a topic before what is said now on another."""
     async with Client(HOST, port) as client:
         await client.publish("dancetype/end", qos=1)
-    async with asyncio.timeout(WITHIN):
+    async with asyncio.timeout(TIMEOUT):
         async for message in ear.messages:
             assert not message.topic.matches(topic)
             if message.topic.value == "dancetype/end":
@@ -68,18 +68,18 @@ async def test_a_subscriber_hears_messages_that_are_valid_against_the_schema(
     async with (
         mosquitto(free_port, tmp_path),
         subscriber(free_port) as ear,
-        an_outlet(free_port) as outlets,
+        mqtt_sink(free_port) as outlets,
     ):
         await outlets.send(RUNNING)
-        status = await hear(ear)
+        status = await next_message(ear)
         assert (status.topic.value, status.qos) == ("dancetype/clip/status", 1)
-        assert parse_message(text(status)) == RUNNING
+        assert parse_message(payload_text(status)) == RUNNING
         for seq in range(1, 4):
-            await outlets.send(a_prediction(seq))
-            said = await hear(ear, "dancetype/clip/prediction")
-            assert parse_message(text(said)) == a_prediction(seq)
+            await outlets.send(prediction_message(seq))
+            said = await next_message(ear, "dancetype/clip/prediction")
+            assert parse_message(payload_text(said)) == prediction_message(seq)
             assert (said.qos, said.retain, expiry(said)) == (0, False, 2)
-            jsonschema.validate(json.loads(text(said)), schema())
+            jsonschema.validate(json.loads(payload_text(said)), schema())
 
 
 async def test_who_subscribes_late_hears_status_and_genre_but_no_old_prediction(
@@ -88,20 +88,23 @@ async def test_who_subscribes_late_hears_status_and_genre_but_no_old_prediction(
     async with (
         mosquitto(free_port, tmp_path),
         subscriber(free_port) as early,
-        an_outlet(free_port) as outlets,
+        mqtt_sink(free_port) as outlets,
     ):
         await outlets.send(RUNNING)
-        await hear(early, "dancetype/clip/status")
-        await outlets.send(a_prediction(1))
-        await hear(early, "dancetype/clip/genre")
+        await next_message(early, "dancetype/clip/status")
+        await outlets.send(prediction_message(1))
+        await next_message(early, "dancetype/clip/genre")
         async with subscriber(free_port) as late:
-            held = {(one.topic.value, text(one)) for one in [await hear(late), await hear(late)]}
+            held = {
+                (one.topic.value, payload_text(one))
+                for one in [await next_message(late), await next_message(late)]
+            }
             assert held == {
                 ("dancetype/clip/status", RUNNING.model_dump_json()),
                 ("dancetype/clip/genre", "house"),
             }
-            await outlets.send(a_prediction(2))
-            assert parse_message(text(await hear(late))).seq == 2
+            await outlets.send(prediction_message(2))
+            assert parse_message(payload_text(await next_message(late))).seq == 2
 
 
 async def test_the_genre_is_said_on_change_alone_expires_and_goes_with_the_source(
@@ -110,46 +113,46 @@ async def test_the_genre_is_said_on_change_alone_expires_and_goes_with_the_sourc
     async with (
         mosquitto(free_port, tmp_path),
         subscriber(free_port) as ear,
-        an_outlet(free_port) as outlets,
+        mqtt_sink(free_port) as outlets,
     ):
         await outlets.send(RUNNING)
-        await hear(ear, "dancetype/clip/genre")  # Whatever there was before is cleared.
-        await outlets.send(a_prediction(1))
-        assert text(await hear(ear, "dancetype/clip/genre")) == "house"
-        await outlets.send(a_prediction(2))
-        await outlets.send(a_prediction(3, genre=None, status=Status.NO_PERSON))
-        changed = await hear(ear, "dancetype/clip/genre")
-        assert (text(changed), changed.qos, expiry(changed)) == ("no_person", 1, 300)
-        await outlets.send(a_state(SourceState.STALLED))
-        assert text(await hear(ear, "dancetype/clip/genre")) == ""
-        await outlets.send(a_state())
-        await hear(ear, "dancetype/clip/status")
+        await next_message(ear, "dancetype/clip/genre")  # Whatever there was before is cleared.
+        await outlets.send(prediction_message(1))
+        assert payload_text(await next_message(ear, "dancetype/clip/genre")) == "house"
+        await outlets.send(prediction_message(2))
+        await outlets.send(prediction_message(3, genre=None, status=Status.NO_PERSON))
+        changed = await next_message(ear, "dancetype/clip/genre")
+        assert (payload_text(changed), changed.qos, expiry(changed)) == ("no_person", 1, 300)
+        await outlets.send(source_message(SourceState.STALLED))
+        assert payload_text(await next_message(ear, "dancetype/clip/genre")) == ""
+        await outlets.send(source_message())
+        await next_message(ear, "dancetype/clip/status")
         async with subscriber(free_port, "dancetype/clip/genre") as late:
             await nothing_more(ear, "dancetype/clip/genre", free_port)
             assert len(late.messages) == 0
 
 
 async def test_a_broker_that_starts_late_is_published_to(free_port: int, tmp_path: Path) -> None:
-    with warnings_of("dancetype.stream.sinks.mqtt") as warnings:
-        async with an_outlet(free_port) as outlets:
+    with capture_warnings("dancetype.stream.sinks.mqtt") as warnings:
+        async with mqtt_sink(free_port) as outlets:
             await outlets.send(RUNNING)
-            async with asyncio.timeout(WITHIN):
+            async with asyncio.timeout(TIMEOUT):
                 assert "nobody listens there" in await warnings.get()
             async with mosquitto(free_port, tmp_path), subscriber(free_port) as ear:
-                assert parse_message(text(await hear(ear, "+/+/status"))) == RUNNING
-                await outlets.send(a_prediction(1))
-                said = await hear(ear, "+/+/prediction")
-                assert parse_message(text(said)) == a_prediction(1)
+                assert parse_message(payload_text(await next_message(ear, "+/+/status"))) == RUNNING
+                await outlets.send(prediction_message(1))
+                said = await next_message(ear, "+/+/prediction")
+                assert parse_message(payload_text(said)) == prediction_message(1)
 
 
 async def test_stopping_clears_the_genre_and_says_stopped(free_port: int, tmp_path: Path) -> None:
     async with mosquitto(free_port, tmp_path), subscriber(free_port) as ear:
-        async with an_outlet(free_port) as outlets:
+        async with mqtt_sink(free_port) as outlets:
             await outlets.send(RUNNING)
-            await hear(ear, "dancetype/clip/genre")
-            await outlets.send(a_prediction(1))
-            assert text(await hear(ear, "dancetype/clip/genre")) == "house"
-        assert await texts(ear, "dancetype/clip/#", 2) == ["", "stopped"]
+            await next_message(ear, "dancetype/clip/genre")
+            await outlets.send(prediction_message(1))
+            assert payload_text(await next_message(ear, "dancetype/clip/genre")) == "house"
+        assert await payload_texts(ear, "dancetype/clip/#", 2) == ["", "stopped"]
         # A connection that is closed without a goodbye would have the broker say `offline`.
         await nothing_more(ear, "dancetype/clip/status", free_port)
 
@@ -161,12 +164,12 @@ async def test_when_the_process_dies_each_source_is_said_to_be_offline(
         publisher = await asyncio.create_subprocess_exec(
             sys.executable, "-c", PUBLISHER, f"mqtt://{HOST}:{free_port}", cwd=ROOT, stdout=DEVNULL
         )
-        await texts(ear, "dancetype/+/status", 2)
+        await payload_texts(ear, "dancetype/+/status", 2)
         publisher.kill()
         await publisher.wait()
-        assert await texts(ear, "dancetype/left/status", 1) == ["offline"]
+        assert await payload_texts(ear, "dancetype/left/status", 1) == ["offline"]
         async with subscriber(free_port, "dancetype/right/status") as late:
-            assert text(await hear(late, "#")) == "offline"
+            assert payload_text(await next_message(late, "#")) == "offline"
 
 
 async def test_names_that_are_no_topic_levels_have_topics_all_the_same(
@@ -175,12 +178,12 @@ async def test_names_that_are_no_topic_levels_have_topics_all_the_same(
     async with (
         mosquitto(free_port, tmp_path),
         subscriber(free_port) as ear,
-        an_outlet(free_port) as outlets,
+        mqtt_sink(free_port) as outlets,
     ):
-        await outlets.send(a_state(source="stage/left #1+"))
-        said = await hear(ear, "#")
+        await outlets.send(source_message(source="stage/left #1+"))
+        said = await next_message(ear, "#")
     assert said.topic.value == "dancetype/stage%2Fleft %231%2B/status"
-    assert parse_message(text(said)).source == "stage/left #1+"
+    assert parse_message(payload_text(said)).source == "stage/left #1+"
 
 
 async def test_a_genre_left_behind_by_a_run_that_died_is_cleared(
@@ -189,10 +192,10 @@ async def test_a_genre_left_behind_by_a_run_that_died_is_cleared(
     async with mosquitto(free_port, tmp_path), subscriber(free_port) as ear:
         async with Client(HOST, free_port) as dead:
             await dead.publish("dancetype/clip/genre", "krump", qos=1, retain=True)
-        assert text(await hear(ear)) == "krump"
-        async with an_outlet(free_port) as outlets:
-            await outlets.send(a_state(SourceState.CONNECTING))
-            assert text(await hear(ear, "dancetype/clip/genre")) == ""
+        assert payload_text(await next_message(ear)) == "krump"
+        async with mqtt_sink(free_port) as outlets:
+            await outlets.send(source_message(SourceState.CONNECTING))
+            assert payload_text(await next_message(ear, "dancetype/clip/genre")) == ""
 
 
 async def test_two_clients_without_an_id_do_not_put_each_other_out(
@@ -207,7 +210,7 @@ async def test_two_clients_without_an_id_do_not_put_each_other_out(
     ):
         for outlets in (first, second, first, second):
             await outlets.send(RUNNING)
-            await hear(ear, "dancetype/clip/status")
+            await next_message(ear, "dancetype/clip/status")
         assert all(one.links.values())
         assert all(other.links.values())
 
@@ -223,28 +226,28 @@ async def test_home_assistant_is_told_at_once_and_again_when_it_has_started(
     async with (
         mosquitto(free_port, tmp_path),
         subscriber(free_port, "#") as ear,
-        an_outlet(free_port, homeassistant=True) as outlets,
+        mqtt_sink(free_port, homeassistant=True) as outlets,
     ):
         await outlets.send(RUNNING)
-        first = await hear(ear, discovery)
+        first = await next_message(ear, discovery)
         async with subscriber(free_port, discovery) as late:
-            assert text(await hear(late, discovery)) == text(first)
+            assert payload_text(await next_message(late, discovery)) == payload_text(first)
         async with Client(HOST, free_port) as assistant:
             await assistant.publish("homeassistant/status", "offline", qos=1)
             await assistant.publish("homeassistant/status", "online", qos=1)
-        assert text(await hear(ear, discovery)) == text(first)
-        await outlets.send(a_prediction(1))
-        assert text(await hear(ear, "dancetype/clip/confidence")) == "90"
+        assert payload_text(await next_message(ear, discovery)) == payload_text(first)
+        await outlets.send(prediction_message(1))
+        assert payload_text(await next_message(ear, "dancetype/clip/confidence")) == "90"
         for topic in ("genre", "status", "confidence"):
-            assert f'"dancetype/clip/{topic}"' in text(first)
+            assert f'"dancetype/clip/{topic}"' in payload_text(first)
 
 
 async def test_home_assistant_is_told_nothing_unless_asked_for(
     free_port: int, tmp_path: Path
 ) -> None:
     async with mosquitto(free_port, tmp_path), subscriber(free_port, "#") as ear:
-        async with an_outlet(free_port) as outlets:
+        async with mqtt_sink(free_port) as outlets:
             await outlets.send(RUNNING)
-            await outlets.send(a_prediction(1))
-            await hear(ear, "dancetype/clip/genre")
+            await outlets.send(prediction_message(1))
+            await next_message(ear, "dancetype/clip/genre")
         await nothing_more(ear, "homeassistant/#", free_port)

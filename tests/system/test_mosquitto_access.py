@@ -11,33 +11,33 @@ import pytest
 from dancetype.stream.messages import parse_message
 from tests.testbed.mosquitto import (
     MOSQUITTO_PASSWD,
-    WITHIN,
+    TIMEOUT,
     Certificates,
-    a_state,
-    an_outlet,
-    certificates,
-    hear,
+    capture_warnings,
+    create_certificates,
     mosquitto,
+    mqtt_sink,
+    next_message,
+    payload_text,
+    source_message,
     subscriber,
-    text,
     tls_settings,
-    warnings_of,
 )
 
-RUNNING = a_state()
+RUNNING = source_message()
 
 
 @pytest.fixture(scope="module")
 def ours(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return certificates(tmp_path_factory.mktemp("ours"))
+    return create_certificates(tmp_path_factory.mktemp("ours"))
 
 
 async def complaint(port: int, **options: Any) -> str:
     """The first that is said of a broker."""
-    with warnings_of("dancetype.stream.sinks.mqtt") as warnings:
-        async with an_outlet(port, **options) as outlets:
+    with capture_warnings("dancetype.stream.sinks.mqtt") as warnings:
+        async with mqtt_sink(port, **options) as outlets:
             await outlets.send(RUNNING)
-            async with asyncio.timeout(WITHIN):
+            async with asyncio.timeout(TIMEOUT):
                 return await warnings.get()
 
 
@@ -47,18 +47,18 @@ async def test_a_broker_with_a_certificate_of_our_own_is_published_to(
     settings = tls_settings(ours)
     async with (
         mosquitto(free_port, tmp_path, settings),
-        an_outlet(free_port, scheme="mqtts", ca=ours.ca) as outlets,
-        subscriber(free_port, tls_context=ours.trusted()) as ear,
+        mqtt_sink(free_port, scheme="mqtts", ca=ours.ca) as outlets,
+        subscriber(free_port, tls_context=ours.client_context()) as ear,
     ):
         await outlets.send(RUNNING)
-        assert parse_message(text(await hear(ear))) == RUNNING
+        assert parse_message(payload_text(await next_message(ear))) == RUNNING
 
 
 async def test_a_certificate_of_somebody_else_is_not_trusted(
     free_port: int, tmp_path: Path, ours: Certificates
 ) -> None:
     (tmp_path / "other").mkdir()
-    theirs = certificates(tmp_path / "other")
+    theirs = create_certificates(tmp_path / "other")
     async with mosquitto(free_port, tmp_path, tls_settings(theirs)):
         for ca in (ours.ca, None):
             said = await complaint(free_port, scheme="mqtts", ca=ca)
@@ -69,7 +69,7 @@ async def test_a_certificate_of_somebody_else_is_not_trusted(
 async def test_a_certificate_for_another_name_is_told_as_such(
     free_port: int, tmp_path: Path
 ) -> None:
-    elsewhere = certificates(tmp_path, name="DNS:broker.example")
+    elsewhere = create_certificates(tmp_path, name="DNS:broker.example")
     async with mosquitto(free_port, tmp_path, tls_settings(elsewhere)):
         said = await complaint(free_port, scheme="mqtts", ca=elsewhere.ca)
     assert "certificate is for other names than 127.0.0.1" in said
@@ -102,11 +102,11 @@ async def test_a_login_is_used_and_its_password_shown_nowhere(
     login = f"dancer:{quote('s3cret/', safe='')}@"
     async with (
         mosquitto(free_port, tmp_path, access),
-        an_outlet(free_port, login=login) as outlets,
+        mqtt_sink(free_port, login=login) as outlets,
         subscriber(free_port, login=("dancer", "s3cret/")) as ear,
     ):
         await outlets.send(RUNNING)
-        assert parse_message(text(await hear(ear))) == RUNNING
+        assert parse_message(payload_text(await next_message(ear))) == RUNNING
     assert "s3cret" not in caplog.text
 
 

@@ -13,51 +13,51 @@ from tests.system.conftest import Figure
 from tests.testbed.fault_proxy import Fault, FaultProxy
 from tests.testbed.mosquitto import (
     HOST,
-    Camera,
-    an_outlet,
-    hear,
+    PredictionSender,
+    capture_warnings,
     mosquitto,
+    mqtt_sink,
+    next_message,
+    payload_text,
     subscriber,
-    text,
-    warnings_of,
 )
 
 AWAY = 13.0
 HELD_UP = 0.05
 
 
-async def published_again(ear: Client, camera: Camera, *, within: float) -> float:
+async def published_again(ear: Client, camera: PredictionSender, *, within: float) -> float:
     """Seconds until a prediction comes that was made after this was called."""
     began, newest = monotonic(), camera.seq
     while True:
         left = within - (monotonic() - began)
-        message = await hear(ear, "dancetype/clip/prediction", within=left)
-        if parse_message(text(message)).seq > newest:
+        message = await next_message(ear, "dancetype/clip/prediction", within=left)
+        if parse_message(payload_text(message)).seq > newest:
             return monotonic() - began
 
 
 async def test_a_broker_that_is_killed_and_started_again_is_published_to_within_five_seconds(
     free_port: int, tmp_path: Path, figure: Figure
 ) -> None:
-    with warnings_of("dancetype.stream.sinks.mqtt") as warnings:
-        async with an_outlet(free_port) as outlets, Camera(outlets) as camera:
+    with capture_warnings("dancetype.stream.sinks.mqtt") as warnings:
+        async with mqtt_sink(free_port) as outlets, PredictionSender(outlets) as camera:
             async with mosquitto(free_port, tmp_path), subscriber(free_port) as ear:
-                await hear(ear, "dancetype/clip/prediction")
+                await next_message(ear, "dancetype/clip/prediction")
             async with asyncio.timeout(5):
                 assert "trying again" in await warnings.get()
             await asyncio.sleep(3)  # The time that the broker is away.
             async with mosquitto(free_port, tmp_path), subscriber(free_port) as ear:
                 took = await published_again(ear, camera, within=5)
                 async with subscriber(free_port, "dancetype/clip/+") as late:
-                    held = {text(await hear(late)) for _ in range(2)}
+                    held = {payload_text(await next_message(late)) for _ in range(2)}
     figure(
         "mosquitto restarted",
-        f"publishing again {took:.2f} s after its return; `send` took {camera.longest * 1e3:.1f} ms"
-        " at most",
+        f"publishing again {took:.2f} s after its return; "
+        f"`send` took {camera.longest_send * 1e3:.1f} ms at most",
     )
     assert {"house"} < held
     assert any('"running"' in one for one in held)
-    assert camera.longest < HELD_UP
+    assert camera.longest_send < HELD_UP
 
 
 async def test_a_connection_cut_without_a_close_is_noticed_by_both_sides_and_made_again(
@@ -69,12 +69,15 @@ async def test_a_connection_cut_without_a_close_is_noticed_by_both_sides_and_mad
         FaultProxy(HOST, free_port) as proxy,
     ):
         outlet = MqttSink(f"mqtt://{HOST}:{proxy.port}")
-        async with SinkFanOut([outlet]) as outlets, Camera(outlets) as camera:
-            await hear(ear, "dancetype/clip/prediction")
+        async with SinkFanOut([outlet]) as outlets, PredictionSender(outlets) as camera:
+            await next_message(ear, "dancetype/clip/prediction")
             assert all(outlet.links.values())
             await proxy.set(Fault.FREEZE)
             cut = monotonic()
-            while text(await hear(ear, "dancetype/clip/status", within=20)) != "offline":
+            while (
+                payload_text(await next_message(ear, "dancetype/clip/status", within=20))
+                != "offline"
+            ):
                 pass
             offline = monotonic() - cut
             async with asyncio.timeout(20):
@@ -85,14 +88,14 @@ async def test_a_connection_cut_without_a_close_is_noticed_by_both_sides_and_mad
             await proxy.set(Fault.NONE)
             took = await published_again(ear, camera, within=5)
             async with subscriber(free_port, "dancetype/clip/status") as late:
-                assert '"running"' in text(await hear(late))
+                assert '"running"' in payload_text(await next_message(late))
             assert outlet.links == {"clip": True}
     figure(
         "mosquitto cut off",
         f"`offline` after {offline:.1f} s, noticed after {noticed:.1f} s, publishing again "
-        f"{took:.2f} s after healing; `send` took {camera.longest * 1e3:.1f} ms at most",
+        f"{took:.2f} s after healing; `send` took {camera.longest_send * 1e3:.1f} ms at most",
     )
-    assert camera.longest < HELD_UP
+    assert camera.longest_send < HELD_UP
 
 
 async def test_a_broker_that_never_answers_holds_up_neither_messages_nor_the_end(
@@ -100,13 +103,13 @@ async def test_a_broker_that_never_answers_holds_up_neither_messages_nor_the_end
 ) -> None:
     async with FaultProxy(HOST, free_port) as proxy:
         await proxy.set(Fault.SILENT)
-        with warnings_of("dancetype.stream.sinks.mqtt") as warnings:
-            async with an_outlet(proxy.port) as outlets, Camera(outlets) as camera:
+        with capture_warnings("dancetype.stream.sinks.mqtt") as warnings:
+            async with mqtt_sink(proxy.port) as outlets, PredictionSender(outlets) as camera:
                 async with asyncio.timeout(5):
                     assert "no answer" in await warnings.get()
                 stopping = monotonic()
     assert monotonic() - stopping < 1.5
-    assert camera.longest < HELD_UP
+    assert camera.longest_send < HELD_UP
 
 
 async def test_an_end_while_the_connection_is_frozen_takes_no_longer_than_any(
@@ -117,11 +120,13 @@ async def test_an_end_while_the_connection_is_frozen_takes_no_longer_than_any(
         subscriber(free_port) as ear,
         FaultProxy(HOST, free_port) as proxy,
     ):
-        async with an_outlet(proxy.port) as outlets, Camera(outlets):
-            await hear(ear, "dancetype/clip/prediction")
+        async with mqtt_sink(proxy.port) as outlets, PredictionSender(outlets):
+            await next_message(ear, "dancetype/clip/prediction")
             await proxy.set(Fault.FREEZE)
             stopping = monotonic()
         assert monotonic() - stopping < 1.5
         # We could not say goodbye, so the broker says that we are gone.
-        while text(await hear(ear, "dancetype/clip/status", within=12)) != "offline":
+        while (
+            payload_text(await next_message(ear, "dancetype/clip/status", within=12)) != "offline"
+        ):
             pass

@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.testbed.served import TOKEN, ServedDemo, chromium, sure_of
+from tests.testbed.demo_server import TOKEN, DemoServer, biased_model, chromium
 
 THEMES: Final = ("stage", "paper", "neon")
 LAYOUTS: Final = ("bar", "corner", "full")
@@ -33,11 +33,11 @@ FRAMES_A_SECOND: Final = """seconds => new Promise(done => {
 @pytest.fixture(scope="module")
 def demo(
     pose_model: Path, sample_clip: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ServedDemo]:
+) -> Iterator[DemoServer]:
     """A demo that is sure of house and says so ten times a second."""
-    model = sure_of("HO", tmp_path_factory.mktemp("model") / "house.onnx")
+    model = biased_model("HO", tmp_path_factory.mktemp("model") / "house.onnx")
     words = ("--model", model, "--hop", "0.1", "--preview", "--token", TOKEN)
-    with ServedDemo(*words) as served:
+    with DemoServer(*words) as served:
         yield served
 
 
@@ -77,7 +77,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def watched(context: BrowserContext, demo: ServedDemo) -> Iterator[Watched]:
+def watched(context: BrowserContext, demo: DemoServer) -> Iterator[Watched]:
     """A page that is to log no error and to call nobody but its own server."""
     watched = Watched(context.new_page(), demo.host)
     yield watched
@@ -102,7 +102,7 @@ def overlay_becomes(page: Page, state: str) -> None:
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("theme", THEMES)
 def test_each_theme_and_layout_shows_the_genre_on_a_transparent_ground(
-    demo: ServedDemo, watched: Watched, theme: str, layout: str, pictures: Path
+    demo: DemoServer, watched: Watched, theme: str, layout: str, pictures: Path
 ) -> None:
     page = watched.page
     page.goto(demo.url("/overlay", theme=theme, layout=layout))
@@ -114,7 +114,7 @@ def test_each_theme_and_layout_shows_the_genre_on_a_transparent_ground(
     assert serious_faults(page) == []
 
 
-def test_the_overlay_shows_what_the_newest_message_says(demo: ServedDemo, watched: Watched) -> None:
+def test_the_overlay_shows_what_the_newest_message_says(demo: DemoServer, watched: Watched) -> None:
     """With bars for every probability, and a skeleton that is drawn and moves."""
     page = watched.page
     page.goto(demo.url("/overlay", layout="full"))
@@ -125,19 +125,19 @@ def test_the_overlay_shows_what_the_newest_message_says(demo: ServedDemo, watche
 
 
 def test_what_is_old_is_stale_within_two_seconds_and_live_again_by_itself(
-    demo: ServedDemo, watched: Watched
+    demo: DemoServer, watched: Watched
 ) -> None:
     page = watched.page
     page.goto(demo.url("/overlay"))
     overlay_says(page, "house")
-    with demo.frozen():
+    with demo.suspended():
         overlay_becomes(page, "stale")
         page.wait_for_timeout(1000)  # The fading.
         assert not shows_anything(page)
     overlay_says(page, "house")
 
 
-def test_pages_outlive_their_server(demo: ServedDemo, context: BrowserContext) -> None:
+def test_pages_outlive_their_server(demo: DemoServer, context: BrowserContext) -> None:
     overlay, dashboard = (Watched(context.new_page(), demo.host) for _ in range(2))
     overlay.page.goto(demo.url("/overlay"))
     dashboard.page.goto(demo.url("/"))
@@ -153,7 +153,7 @@ def test_pages_outlive_their_server(demo: ServedDemo, context: BrowserContext) -
 
 
 def test_the_overlay_paints_as_often_as_an_empty_page_with_ten_messages_a_second(
-    demo: ServedDemo, watched: Watched, context: BrowserContext
+    demo: DemoServer, watched: Watched, context: BrowserContext
 ) -> None:
     empty = context.new_page()
     page = watched.page
@@ -171,7 +171,7 @@ def test_the_overlay_paints_as_often_as_an_empty_page_with_ten_messages_a_second
     assert shares[-1] > 0.95, shares
 
 
-def test_who_wants_less_motion_gets_none(demo: ServedDemo, browser: Browser) -> None:
+def test_who_wants_less_motion_gets_none(demo: DemoServer, browser: Browser) -> None:
     context = browser.new_context(reduced_motion="reduce")
     page = context.new_page()
     page.goto(demo.url("/overlay", layout="full"))
@@ -183,7 +183,7 @@ def test_who_wants_less_motion_gets_none(demo: ServedDemo, browser: Browser) -> 
 
 
 def test_without_the_token_the_overlay_shows_no_genre_and_says_what_is_wrong(
-    demo: ServedDemo, context: BrowserContext
+    demo: DemoServer, context: BrowserContext
 ) -> None:
     page = context.new_page()
     page.goto(f"http://{demo.host}/overlay")
@@ -192,14 +192,14 @@ def test_without_the_token_the_overlay_shows_no_genre_and_says_what_is_wrong(
 
 
 def test_unknown_words_in_the_address_are_answered_with_the_usual_overlay(
-    demo: ServedDemo, watched: Watched
+    demo: DemoServer, watched: Watched
 ) -> None:
     watched.page.goto(demo.url("/overlay", theme="<script>", layout="2", show="all,,genre"))
     overlay_says(watched.page, "house")
 
 
 def test_what_greets_a_page_is_not_live_and_neither_is_what_comes_late(
-    demo: ServedDemo, watched: Watched
+    demo: DemoServer, watched: Watched
 ) -> None:
     watched.page.goto(demo.url("/overlay"))
     live = watched.page.evaluate("""async () => {
@@ -226,7 +226,7 @@ def test_what_greets_a_page_is_not_live_and_neither_is_what_comes_late(
 
 
 def test_of_several_sources_the_overlay_shows_those_that_are_asked_for_in_their_order(
-    demo: ServedDemo, watched: Watched
+    demo: DemoServer, watched: Watched
 ) -> None:
     watched.page.goto(demo.url("/overlay"))
     chosen = watched.page.evaluate("""async () => {
@@ -244,7 +244,7 @@ def test_of_several_sources_the_overlay_shows_those_that_are_asked_for_in_their_
 
 
 def test_the_dashboard_shows_picture_figures_and_history_of_a_source(
-    demo: ServedDemo, watched: Watched, pictures: Path
+    demo: DemoServer, watched: Watched, pictures: Path
 ) -> None:
     page = watched.page
     page.goto(demo.url("/"))
@@ -261,7 +261,7 @@ def test_the_dashboard_shows_picture_figures_and_history_of_a_source(
 
 
 def test_the_dashboard_makes_the_address_of_an_overlay_and_copies_it(
-    demo: ServedDemo, watched: Watched
+    demo: DemoServer, watched: Watched
 ) -> None:
     page = watched.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -282,7 +282,7 @@ def test_the_dashboard_makes_the_address_of_an_overlay_and_copies_it(
     overlay_says(page, "house")
 
 
-def test_the_dashboard_fits_a_phone(demo: ServedDemo, browser: Browser, pictures: Path) -> None:
+def test_the_dashboard_fits_a_phone(demo: DemoServer, browser: Browser, pictures: Path) -> None:
     context = browser.new_context(viewport={"width": 360, "height": 740})
     page = context.new_page()
     page.goto(demo.url("/"))
@@ -293,7 +293,7 @@ def test_the_dashboard_fits_a_phone(demo: ServedDemo, browser: Browser, pictures
 
 
 def test_the_dashboard_takes_the_token_from_who_types_it_in(
-    demo: ServedDemo, context: BrowserContext
+    demo: DemoServer, context: BrowserContext
 ) -> None:
     page = context.new_page()
     page.goto(f"http://{demo.host}/")

@@ -14,8 +14,8 @@ from websockets.sync.client import connect
 from dancetype.stream.assets import cache_folder
 from tests.system.conftest import Figure
 from tests.testbed.command import Command, is_prediction
-from tests.testbed.mosquitto import hear, mosquitto, subscriber
-from tests.testbed.rtsp_server import HOST, RtspServer, endless
+from tests.testbed.mosquitto import mosquitto, next_message, subscriber
+from tests.testbed.rtsp_server import HOST, RtspServer, looping_url
 
 STRACE: Final = shutil.which("strace")
 CALLS: Final = (
@@ -79,28 +79,33 @@ async def test_a_run_talks_to_nobody_but_its_camera_and_its_broker_and_writes_no
         "PATH": str(home),
     }
     words = (
-        *("--source", f"cam={endless('show.mp4', camera.port)}", "--source", "drawn=test:?fps=5"),
+        *(
+            "--source",
+            f"cam={looping_url('show.mp4', camera.port)}",
+            "--source",
+            "drawn=test:?fps=5",
+        ),
         *("--mqtt", f"mqtt://{HOST}:{free_port}"),
     )
     tracer = (STRACE, "-f", "--seccomp-bpf", "-s", "4096", "-o", str(trace), "-e", CALLS)
 
     def run() -> Command:
-        with Command(*words, folder=out, environment=environment, before=tracer) as command:
-            with connect(f"ws://{command.page}/ws") as client:
+        with Command(*words, folder=out, environment=environment, prefix=tracer) as command:
+            with connect(f"ws://{command.address}/ws") as client:
                 command.get("/")
                 command.get("/metrics")
                 command.wait_for(is_prediction, within=60)
                 end = command.messages[-1].times.sent + LASTING
                 command.wait_for(lambda message: message.times.sent > end, within=60)
                 assert client.recv()
-            assert command.listening == {command.page}
+            assert command.listening_addresses == {command.address}
             command.stop()
         return command
 
     async with mosquitto(free_port, tmp_path), subscriber(free_port) as ear:
         command = await asyncio.to_thread(run)
-        assert (await hear(ear, "dancetype/cam/prediction")).payload
-    assert command.code == 0
+        assert (await next_message(ear, "dancetype/cam/prediction")).payload
+    assert command.exit_code == 0
     lines = trace.read_text(errors="replace").splitlines()
 
     allowed = {f"{HOST}:{camera.port}", f"{HOST}:{free_port}"}

@@ -47,7 +47,7 @@ def test_a_run_that_was_recorded_and_stopped_is_replayed_with_the_same_answers(
             within=60,
         )
         command.stop()
-        assert command.code == 0
+        assert command.exit_code == 0
     live = predictions(command.messages)
     (file,) = takes.iterdir()
     take = read_recording(file)

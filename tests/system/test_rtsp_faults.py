@@ -14,7 +14,7 @@ from dancetype.stream.messages import SourceState
 from tests.system.conftest import Figure
 from tests.testbed.command import Command, Message, captured_after, is_prediction, is_state
 from tests.testbed.fault_proxy import HOST, Fault, FaultProxyThread
-from tests.testbed.rtsp_server import Doorkeeper, RtspServer, endless
+from tests.testbed.rtsp_server import RejectingCamera, RtspServer, looping_url
 
 STALLED, RECONNECTING = SourceState.STALLED, SourceState.RECONNECTING
 
@@ -49,7 +49,7 @@ def stage(
 ) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("stage")
     with FaultProxyThread(HOST, camera.port) as proxy:
-        source = f"cam={endless('show.mp4', proxy.port)}"
+        source = f"cam={looping_url('show.mp4', proxy.port)}"
         with Command("--source", source, folder=folder) as command:
             command.wait_for(is_prediction, within=30)
             yield Stage(camera, proxy, command, command.threads)
@@ -66,7 +66,7 @@ def survive(
     command, proxy = stage.command, stage.proxy
     running = [message for message in command.messages if is_running(message)][-1]
     command.wait_for(captured_after(running.times.sent + STEADY), within=STEADY + BACK_WITHIN)
-    before, start = command.mark(), time.time()
+    before, start = len(command.messages), time.time()
     for fault in faults:
         proxy.set(fault)
 
@@ -82,7 +82,7 @@ def survive(
     healed = time.time()
     fresh = command.wait_for(captured_after(healed), within=BACK_WITHIN, after=before)
     command.wait_until(lambda: command.threads <= stage.threads, within=THREADS_WITHIN)
-    assert "Traceback" not in command.said
+    assert "Traceback" not in command.output
     return (
         f"`{state.value}` ({told.value}) after {first.times.sent - start:.1f} s; a fresh "
         f"prediction {fresh.times.sent - healed:.1f} s after the return; no thread left behind"
@@ -134,7 +134,7 @@ def test_through_all_faults_no_message_was_lost_and_each_return_was_an_epoch(sta
 def test_a_wrong_password_is_told_once_and_neither_shown_nor_tried_again(
     scheme: str, pose_model: Path, tmp_path: Path, figure: Figure
 ) -> None:
-    with Doorkeeper(scheme) as camera:
+    with RejectingCamera(scheme) as camera:
         address = f"rtsp://dancer:{PASSWORD}@{HOST}:{camera.port}/live"
         # The other one keeps the command running.
         words = ("--source", f"cam={address}", "--source", "test:?fps=2")
@@ -146,12 +146,13 @@ def test_a_wrong_password_is_told_once_and_neither_shown_nor_tried_again(
             assert camera.requests == requests
             shown = [command.get(path) for path in ("/", "/healthz", "/metrics")]
             command.stop()
-        shown += [command.said, (tmp_path / "messages.jsonl").read_text()]
+        shown += [command.output, (tmp_path / "messages.jsonl").read_text()]
         assert not [text for text in shown if PASSWORD in text]
-        assert camera.logins == 1
+        assert camera.login_attempts == 1
         assert camera.requests <= 3
         figure(
             "rtsp password",
-            f"{scheme}: {camera.requests} requests, {camera.logins} of them with the password, "
+            f"{scheme}: {camera.requests} requests, "
+            f"{camera.login_attempts} of them with the password, "
             f"and none in the {LASTING:g} s after; it is shown nowhere",
         )

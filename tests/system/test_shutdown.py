@@ -17,8 +17,8 @@ from dancetype.stream.messages import SourceState
 from tests.system.conftest import Figure
 from tests.testbed.command import Command, is_prediction, is_state
 from tests.testbed.fault_proxy import HOST, Fault, FaultProxyThread
-from tests.testbed.rtsp_server import RtspServer, endless
-from tests.testbed.websocket_crowd import finish_handshake, join
+from tests.testbed.rtsp_server import RtspServer, looping_url
+from tests.testbed.websocket_clients import finish_handshake, open_client
 
 WITHIN: Final = 2.0
 CLIENTS: Final = 5
@@ -51,7 +51,7 @@ def test_a_signal_ends_it_under_load_with_its_camera_frozen_and_its_broker_away(
 ) -> None:
     with FaultProxyThread(HOST, camera.port) as proxy, ExitStack() as stack:
         words = [
-            *("--source", f"cam={endless('show.mp4', proxy.port)}", "--source", "drawn=test:"),
+            *("--source", f"cam={looping_url('show.mp4', proxy.port)}", "--source", "drawn=test:"),
             *("--mqtt", f"mqtt://{HOST}:{free_port}", "--hop", "0.05"),
         ]
         command = stack.enter_context(Command(*words, folder=tmp_path))
@@ -62,24 +62,24 @@ def test_a_signal_ends_it_under_load_with_its_camera_frozen_and_its_broker_away(
             )
         pool = stack.enter_context(ThreadPoolExecutor(CLIENTS))
         goodbyes = [
-            pool.submit(goodbye, stack.enter_context(connect(f"ws://{command.page}/ws")))
+            pool.submit(goodbye, stack.enter_context(connect(f"ws://{command.address}/ws")))
             for _ in range(CLIENTS)
         ]
         deaf = stack.enter_context(
-            closing(join(int(command.page.rpartition(":")[2]), receive_buffer=2048))
+            closing(open_client(int(command.address.rpartition(":")[2]), receive_buffer=2048))
         )
         finish_handshake(deaf)
-        command.wait_for(is_prediction, within=5, after=command.mark() + 20)
+        command.wait_for(is_prediction, within=5, after=len(command.messages) + 20)
         proxy.set(Fault.FREEZE)
         seconds = command.stop(number)
     assert seconds < WITHIN
-    assert command.code == 0
+    assert command.exit_code == 0
     for source in ("cam", "drawn"):
         last = [message for message in command.messages if message.source == source][-1]
         assert is_state(last)
         assert (last.state, last.reason) == (SourceState.ENDED, "stopped")
     assert {each.result(10) for each in goodbyes} == {1001}
-    assert "Traceback" not in command.said
+    assert "Traceback" not in command.output
     figure("sigterm", f"{number.name}: ended after {seconds:.1f} s with code 0")
 
 
@@ -88,16 +88,16 @@ def test_a_full_disk_is_told_once_and_nothing_else_stops(
 ) -> None:
     words = ("--source", "drawn=test:?fps=10")
     with Command(*words, folder=tmp_path, jsonl=Path("/dev/full")) as command:
-        with connect(f"ws://{command.page}/ws") as client:
+        with connect(f"ws://{command.address}/ws") as client:
             came = predictions(client)
             for _ in range(20):
                 next(came)
             health = json.loads(command.get("/healthz"))
         command.stop()
     assert health["sources"] == {"drawn": "running"}
-    assert command.said.count("No space left on device") == 1
-    assert "Traceback" not in command.said
-    assert command.code == 0
+    assert command.output.count("No space left on device") == 1
+    assert "Traceback" not in command.output
+    assert command.exit_code == 0
     figure("disk full", "told once; 20 predictions in a row went out by WebSocket all the same")
 
 
@@ -108,7 +108,7 @@ def test_a_webcam_that_is_not_there_is_told_and_the_other_source_goes_on(
     with Command(*words, folder=tmp_path) as command:
         failed = command.wait_for_state(SourceState.FAILED, within=30)
         assert (failed.source, failed.fault) == ("cam", Told.NOT_FOUND)
-        command.wait_for(is_prediction, within=20, after=command.mark() + 20)
+        command.wait_for(is_prediction, within=20, after=len(command.messages) + 20)
         command.stop()
-    assert "Traceback" not in command.said
+    assert "Traceback" not in command.output
     figure("camera unplugged", "`failed` (not_found); the other source went on")

@@ -28,9 +28,9 @@ from dancetype.stream.web.client import Limits
 from dancetype.stream.web.server import WebSocketSink
 from tests.messages import predicted
 from tests.system.conftest import Figure
-from tests.testbed import websocket_crowd
+from tests.testbed import websocket_clients
 
-CROWD: Final = Path(websocket_crowd.__file__)
+CROWD: Final = Path(websocket_clients.__file__)
 TOKEN: Final = "correct-horse-battery"
 READERS, SLEEPERS = 180, 20
 SECONDS, RATE = 20, 10

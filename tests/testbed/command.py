@@ -1,4 +1,4 @@
-"""The real command as a process, watched from outside."""
+"""The real `dancetype run` as a subprocess, whose messages and resources tests can read."""
 
 import os
 import re
@@ -19,65 +19,69 @@ from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceSt
 Message = PredictionMessage | SourceMessage
 
 CHECKOUT: Final = Path(__file__).parents[2]
-# A slow machine with other tests beside takes its time to load MediaPipe.
-STARTING: Final = 60.0
-_TICK: Final = 0.02
+# Loading MediaPipe takes long on a slow machine that runs other tests at the same time.
+START_TIMEOUT: Final = 60.0
+_POLL_INTERVAL: Final = 0.02
 
 
 class Command:
-    """`dancetype run`, which writes its messages to a file that is read along.
+    """`dancetype run`, with a JSON lines file from which its messages are read.
 
-    Entered, it has said where its page is (or, with `--no-serve`, that its first source connects);
-    left, it is killed where it still runs.
+    Entering waits until the command has printed the address of its page (or, with `--no-serve`,
+    until the first message). Leaving kills the process if it is still running.
 
     Args:
-        words: of the command, after `run`.
-        folder: for the messages, and for what the command says.
-        environment: variables, besides those of this process.
-        before: words that start it, such as those of a tracer.
-        jsonl: where messages are to go instead; they cannot be read along then.
+        arguments: Arguments after `run`.
+        folder: Folder for the messages and the output of the command.
+        environment: Variables to add to the environment of this process.
+        prefix: Command line that starts the command, such as that of a tracer.
+        jsonl: Another file for the messages, from which they are not read.
 
     Attributes:
-        messages: all there were so far, in their order.
+        messages: All messages so far, oldest first.
     """
 
     def __init__(
         self,
-        *words: str | Path,
+        *arguments: str | Path,
         folder: Path,
         environment: dict[str, str] | None = None,
-        before: tuple[str, ...] = (),
+        prefix: tuple[str, ...] = (),
         jsonl: Path | None = None,
     ) -> None:
         self.messages: list[Message] = []
-        self._file = jsonl or folder / "messages.jsonl"
-        self._read_along = jsonl is None
-        self._said = folder / "said"
-        served = () if "--no-serve" in words or "--port" in words else ("--port", "0")
-        self._line = [
-            *(*before, sys.executable, "-m", "dancetype", "run", *map(str, words), *served),
-            *("--jsonl", str(self._file)),
+        self._message_file = jsonl or folder / "messages.jsonl"
+        self._reads_messages = jsonl is None
+        self._output_file = folder / "output.txt"
+        port = () if "--no-serve" in arguments or "--port" in arguments else ("--port", "0")
+        self._command_line = [
+            *(*prefix, sys.executable, "-m", "dancetype", "run", *map(str, arguments), *port),
+            *("--jsonl", str(self._message_file)),
         ]
         self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
-        self._came = Condition()
+        self._new_messages = Condition()
         self._closed = False
 
     def __enter__(self) -> Self:
-        with self._said.open("wb") as said:
+        with self._output_file.open("wb") as output:
             self._popen = subprocess.Popen(
-                self._line, stdout=said, stderr=said, cwd=CHECKOUT, env=self._environment
+                self._command_line,
+                stdout=output,
+                stderr=output,
+                cwd=CHECKOUT,
+                env=self._environment,
             )
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
-            self._until(lambda: "page: " in self.said or bool(self.messages), STARTING)
+            self._wait(lambda: "page: " in self.output or bool(self.messages), START_TIMEOUT)
         except BaseException:
             self.__exit__()
             raise
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self.runs:
+        if self.running:
             for child in (*self._process.children(recursive=True), self._process):
                 child.kill()
         self._popen.wait(10)
@@ -85,101 +89,103 @@ class Command:
         self._reader.join(10)
 
     @property
-    def said(self) -> str:
-        """Everything on its stdout and stderr so far."""
-        return self._said.read_text(errors="replace")
+    def output(self) -> str:
+        """Text on stdout and stderr so far."""
+        return self._output_file.read_text(errors="replace")
 
     @property
-    def page(self) -> str:
-        """Where it serves, as `host:port`."""
-        found = re.search(r"page: https?://(\S+?)/", self.said)
-        assert found, self.said
+    def address(self) -> str:
+        """Address of the web server, as `host:port`."""
+        found = re.search(r"page: https?://(\S+?)/", self.output)
+        assert found, self.output
         return found[1]
 
     @property
-    def runs(self) -> bool:
-        """Whether it has not ended yet."""
+    def running(self) -> bool:
+        """Whether the process is still running."""
         return self._popen.poll() is None
 
     @property
-    def code(self) -> int | None:
-        """What it has ended with."""
+    def exit_code(self) -> int | None:
+        """Exit code, or None while the process is running."""
         return self._popen.poll()
 
     @property
     def threads(self) -> int:
-        """How many threads it has."""
+        """Number of threads."""
         return int(self._process.num_threads())
 
     @property
     def descriptors(self) -> int:
-        """How many files, sockets and the like it holds open."""
+        """Number of open file descriptors."""
         return int(self._process.num_fds())
 
     @property
     def sockets(self) -> int:
-        """How many of these are TCP sockets."""
+        """Number of open TCP sockets."""
         return len(self._process.net_connections("tcp"))
 
     @property
-    def listening(self) -> set[str]:
-        """Where it takes connections, as `host:port`."""
-        found = self._process.net_connections("tcp")
-        return {f"{each.laddr[0]}:{each.laddr[1]}" for each in found if each.status == "LISTEN"}
+    def listening_addresses(self) -> set[str]:
+        """Addresses of the listening TCP sockets, as `host:port`."""
+        return {
+            f"{connection.laddr[0]}:{connection.laddr[1]}"
+            for connection in self._process.net_connections("tcp")
+            if connection.status == "LISTEN"
+        }
 
     @property
-    def resident(self) -> int:
-        """Bytes of memory that it holds."""
+    def memory_bytes(self) -> int:
+        """Resident memory in bytes."""
         return int(self._process.memory_info().rss)
 
     def get(self, path: str) -> str:
-        """What it answers to an HTTP request."""
-        with urllib.request.urlopen(f"http://{self.page}{path}", timeout=5) as answer:
-            return str(answer.read().decode())
+        """Return the body of the response to an HTTP GET request."""
+        with urllib.request.urlopen(f"http://{self.address}{path}", timeout=5) as response:
+            return str(response.read().decode())
 
-    def mark(self) -> int:
-        """How many messages there were so far; what comes `after` it is new."""
-        return len(self.messages)
-
-    def take(self) -> list[Message]:
-        """The messages so far, which are then forgotten: a long run would fill the memory."""
-        taken = self.messages[:]
-        del self.messages[: len(taken)]
-        return taken
+    def pop_messages(self) -> list[Message]:
+        """Return and remove the messages so far, so that a long run does not fill the memory."""
+        messages = self.messages[:]
+        del self.messages[: len(messages)]
+        return messages
 
     def wait_for(
-        self, wanted: Callable[[Message], bool], *, within: float, after: int = 0
+        self, matches: Callable[[Message], bool], *, within: float, after: int = 0
     ) -> Message:
-        """The first message that is `wanted`, of those from `after` on."""
-        seen = after
+        """Wait for a matching message; return the first one from index `after` on."""
+        index = after
 
-        def there() -> bool:
-            nonlocal seen
-            while seen < len(self.messages) and not wanted(self.messages[seen]):
-                seen += 1
-            return seen < len(self.messages)
+        def found() -> bool:
+            nonlocal index
+            while index < len(self.messages) and not matches(self.messages[index]):
+                index += 1
+            return index < len(self.messages)
 
-        self._until(there, within)
-        return self.messages[seen]
+        self._wait(found, within)
+        return self.messages[index]
 
     def wait_for_state(self, *states: SourceState, within: float, after: int = 0) -> SourceMessage:
-        """The first message that says one of these states, of those from `after` on."""
-        found = self.wait_for(
+        """Wait for a source in one of the states; return the first message from `after` on."""
+        message = self.wait_for(
             lambda message: is_state(message) and message.state in states,
             within=within,
             after=after,
         )
-        assert isinstance(found, SourceMessage)
-        return found
+        assert isinstance(message, SourceMessage)
+        return message
 
-    def wait_until(self, holds: Callable[[], bool], *, within: float) -> float:
-        """Seconds until something holds that no message tells."""
+    def wait_until(self, condition: Callable[[], bool], *, within: float) -> float:
+        """Wait until a condition holds that no message reports; return the seconds it took."""
         start = time.monotonic()
-        self._until(holds, within)
+        self._wait(condition, within)
         return time.monotonic() - start
 
     def stop(self, number: int = signal.SIGTERM) -> float:
-        """Seconds from the signal to the end of the process; its messages are all read then."""
+        """Send a signal and wait for the process to end; return the seconds it took.
+
+        All messages have been read when this returns.
+        """
         start = time.monotonic()
         self._process.send_signal(number)
         self._popen.wait(20)
@@ -190,53 +196,53 @@ class Command:
 
     @property
     def _process(self) -> psutil.Process:
-        """The command itself, be it under a tracer."""
+        """The process of the command; the child of the tracer if `prefix` starts one."""
         process = psutil.Process(self._popen.pid)
         children = process.children()
-        return children[0] if self._line[0] != sys.executable and children else process
+        return children[0] if self._command_line[0] != sys.executable and children else process
 
-    def _until(self, holds: Callable[[], bool], within: float) -> None:
+    def _wait(self, condition: Callable[[], bool], within: float) -> None:
         deadline = time.monotonic() + within
-        while not holds():
+        while not condition():
             last = self.messages[-4:]
-            assert self.runs, f"it has ended with code {self.code}: {self.said}"
-            assert time.monotonic() < deadline, f"not within {within:g} s; last: {last}"
-            with self._came:
-                self._came.wait(0.1)
+            assert self.running, f"the command ended with code {self.exit_code}: {self.output}"
+            assert time.monotonic() < deadline, f"not within {within:g} s; last messages: {last}"
+            with self._new_messages:
+                self._new_messages.wait(0.1)
 
     def _read(self) -> None:
-        """Reads the file of messages along with the one who writes it."""
-        while self._read_along and not self._file.exists() and not self._closed:
-            time.sleep(_TICK)
-        if not self._file.exists() or not self._read_along:
+        """Read the messages while the command writes them."""
+        while self._reads_messages and not self._message_file.exists() and not self._closed:
+            time.sleep(_POLL_INTERVAL)
+        if not self._message_file.exists() or not self._reads_messages:
             return
-        with self._file.open(encoding="utf-8") as file:
+        with self._message_file.open(encoding="utf-8") as file:
             rest = ""
             while True:
-                # Asked before the reading: what is written until the end is read.
+                # Checked before reading, so that everything written before the end is read.
                 closed = self._closed
                 rest += file.read()
                 *lines, rest = rest.split("\n")
                 if lines:
                     self.messages += [parse_message(line) for line in lines]
-                    with self._came:
-                        self._came.notify_all()
+                    with self._new_messages:
+                        self._new_messages.notify_all()
                 elif closed:
                     return
                 else:
-                    time.sleep(_TICK)
+                    time.sleep(_POLL_INTERVAL)
 
 
 def is_prediction(message: Message) -> TypeGuard[PredictionMessage]:
-    """Whether it is a prediction and not a state."""
+    """Return whether the message is a prediction."""
     return isinstance(message, PredictionMessage)
 
 
 def is_state(message: Message) -> TypeGuard[SourceMessage]:
-    """Whether it says what a source is doing."""
+    """Return whether the message reports the state of a source."""
     return isinstance(message, SourceMessage)
 
 
 def captured_after(moment: float) -> Callable[[Message], bool]:
-    """Tells predictions whose newest frame was captured after `moment` (seconds since 1970)."""
+    """Return a test for predictions whose newest frame was captured after `moment` (Unix time)."""
     return lambda message: is_prediction(message) and message.times.capture > moment

@@ -1,4 +1,4 @@
-"""A TCP proxy that breaks on command, the way networks do."""
+"""A TCP proxy that simulates network faults on command."""
 
 import asyncio
 import socket
@@ -11,39 +11,39 @@ from typing import Any, Final, Self, TypeVar
 
 HOST: Final = "127.0.0.1"
 _CHUNK: Final = 65536
-_DRIP: Final = 1.0
-# Closing a socket that lingers for no time sends a reset.
+_DRIP_INTERVAL: Final = 1.0
+# Closing a socket with a linger time of zero sends a reset.
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 _T = TypeVar("_T")
 
 
 class Fault(StrEnum):
-    """What is wrong with the way to the server."""
+    """A fault between clients and the server."""
 
     NONE = "none"
-    """Nothing."""
+    """No fault."""
     REFUSE = "refuse"
-    """Nobody listens; connections that there were are reset."""
+    """New connections are refused; existing ones are reset."""
     SILENT = "silent"
-    """New connections are taken and never answered; those that there were stand still."""
+    """New connections are accepted but never answered; existing ones transfer nothing."""
     FREEZE = "freeze"
-    """All bytes are held back and nothing is closed, as with a pulled cable; later they go on."""
+    """Nothing is transferred or closed, as with an unplugged cable; transfer resumes afterwards."""
     RESET = "reset"
-    """All connections are reset, new ones at once."""
+    """New and existing connections are reset."""
     DRIP = "drip"
-    """One byte a second goes through, in each direction of each connection."""
+    """One byte per second passes in each direction of each connection."""
 
 
-# What connects during one of these cannot be carried on by a server that comes back.
-_LOST: Final = {Fault.SILENT, Fault.DRIP}
+# Connections opened during these faults are reset when the fault ends.
+_RESET_AFTERWARDS: Final = {Fault.SILENT, Fault.DRIP}
 
 
-class _Link:
-    """One connection: the client's side, and the server's once it is there."""
+class _Connection:
+    """A client connection, and its connection to the server once that is open."""
 
-    def __init__(self, born: Fault) -> None:
-        self.born = born
+    def __init__(self, fault: Fault) -> None:
+        self.initial_fault = fault
         self.writers: list[asyncio.StreamWriter] = []
         self.task: asyncio.Task[None] | None = None
 
@@ -59,14 +59,14 @@ class _Link:
 
 
 class FaultProxy:
-    """Stands between clients and one server.
+    """Proxy between clients and one server.
 
     Args:
-        host: of the server.
-        port: of the server.
+        host: Host of the server.
+        port: Port of the server.
 
     Attributes:
-        accepted: connections that were ever taken.
+        accepted: Number of connections accepted since the start.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -74,104 +74,110 @@ class FaultProxy:
         self._server_address = host, port
         self._fault = Fault.NONE
         self._changed = asyncio.Event()
-        self._links: set[_Link] = set()
+        self._connections: set[_Connection] = set()
         self._listener: asyncio.Server | None = None
         self._port = 0
 
     @property
     def port(self) -> int:
-        """Where it listens on 127.0.0.1; stays the same through all faults."""
+        """Port on 127.0.0.1, which stays the same through all faults."""
         return self._port
 
     @property
     def connections(self) -> int:
-        """How many connections there are now."""
-        return len(self._links)
+        """Number of open connections."""
+        return len(self._connections)
 
     async def __aenter__(self) -> Self:
         await self._listen()
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        await self._refuse()
+        await self._stop_listening()
 
     async def set(self, fault: Fault) -> None:
-        """Breaks the way, or heals it with `Fault.NONE`."""
+        """Start a fault; `Fault.NONE` ends it."""
         self._fault = fault
         if fault is Fault.REFUSE:
-            await self._refuse()
+            await self._stop_listening()
         elif self._listener is None:
             await self._listen()
-        for link in tuple(self._links):
-            if fault is Fault.RESET or (fault is Fault.NONE and link.born in _LOST):
-                link.reset()
+        for connection in tuple(self._connections):
+            if fault is Fault.RESET or (
+                fault is Fault.NONE and connection.initial_fault in _RESET_AFTERWARDS
+            ):
+                connection.reset()
         self._changed.set()
         self._changed = asyncio.Event()
 
     async def _listen(self) -> None:
-        self._listener = await asyncio.start_server(self._take, HOST, self._port)
+        self._listener = await asyncio.start_server(self._accept, HOST, self._port)
         self._port = self._listener.sockets[0].getsockname()[1]
 
-    async def _refuse(self) -> None:
+    async def _stop_listening(self) -> None:
+        """Close the listening socket and reset all connections."""
         if self._listener:
             self._listener.close()
             self._listener = None
-        tasks = [link.task for link in self._links if link.task]
-        for link in tuple(self._links):
-            link.reset()
+        tasks = [connection.task for connection in self._connections if connection.task]
+        for connection in tuple(self._connections):
+            connection.reset()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
-        link = _Link(self._fault)
-        link.writers.append(writer)
+        connection = _Connection(self._fault)
+        connection.writers.append(writer)
         if self._fault is Fault.RESET:
-            link.reset()
+            connection.reset()
             return
-        self._links.add(link)
-        link.task = asyncio.create_task(self._join(link, reader))
-        link.task.add_done_callback(lambda _: self._links.discard(link))
+        self._connections.add(connection)
+        connection.task = asyncio.create_task(self._forward(connection, reader))
+        connection.task.add_done_callback(lambda _: self._connections.discard(connection))
 
-    async def _join(self, link: _Link, reader: asyncio.StreamReader) -> None:
-        """Carries both directions of a connection until it ends."""
+    async def _forward(self, connection: _Connection, reader: asyncio.StreamReader) -> None:
+        """Forward both directions of a connection until it ends."""
         try:
             while self._fault in (Fault.FREEZE, Fault.SILENT):
                 await self._changed.wait()
-            answers, server = await asyncio.open_connection(*self._server_address)
-            link.writers.append(server)
-            await asyncio.gather(self._carry(reader, server), self._carry(answers, link.writers[0]))
-            for writer in link.writers:
+            server_reader, server_writer = await asyncio.open_connection(*self._server_address)
+            connection.writers.append(server_writer)
+            await asyncio.gather(
+                self._copy(reader, server_writer), self._copy(server_reader, connection.writers[0])
+            )
+            for writer in connection.writers:
                 writer.close()
         except OSError:
-            link.reset()
+            connection.reset()
 
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(_CHUNK):
             while data:
-                share = await self._share(len(data))
-                writer.write(data[:share])
+                allowed = await self._wait_for_allowance(len(data))
+                writer.write(data[:allowed])
                 await writer.drain()
-                data = data[share:]
-        await self._share(0)
+                data = data[allowed:]
+        await self._wait_for_allowance(0)
         writer.write_eof()
 
-    async def _share(self, size: int) -> int:
-        """How much of `size` bytes may go now; waits until some may."""
+    async def _wait_for_allowance(self, size: int) -> int:
+        """Wait until the fault allows a transfer; return how many of `size` bytes may pass."""
         while self._fault is not Fault.NONE:
             changed = self._changed
+            timeout = _DRIP_INTERVAL if self._fault is Fault.DRIP else None
             with suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), _DRIP if self._fault is Fault.DRIP else None)
+                await asyncio.wait_for(changed.wait(), timeout)
             if self._fault is Fault.DRIP:
                 return min(size, 1)
         return size
 
 
 class FaultProxyThread:
-    """A `FaultProxy` for tests that are not asynchronous, on a thread of its own.
+    """A `FaultProxy` on its thread, for tests without an event loop.
 
     Args:
-        host: of the server.
-        port: of the server.
+        host: Host of the server.
+        port: Port of the server.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -181,7 +187,7 @@ class FaultProxyThread:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._proxy = self._call(self._make())
+        self._proxy = self._call(self._start_proxy())
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -192,25 +198,25 @@ class FaultProxyThread:
 
     @property
     def port(self) -> int:
-        """Where it listens on 127.0.0.1."""
+        """Port on 127.0.0.1."""
         return self._proxy.port
 
     @property
     def accepted(self) -> int:
-        """Connections that were ever taken."""
+        """Number of connections accepted since the start."""
         return self._proxy.accepted
 
     @property
     def connections(self) -> int:
-        """How many connections there are now."""
+        """Number of open connections."""
         return self._proxy.connections
 
     def set(self, fault: Fault) -> None:
-        """Breaks the way, or heals it with `Fault.NONE`."""
+        """Start a fault; `Fault.NONE` ends it."""
         self._call(self._proxy.set(fault))
 
-    async def _make(self) -> FaultProxy:
+    async def _start_proxy(self) -> FaultProxy:
         return await FaultProxy(*self._address).__aenter__()
 
-    def _call(self, work: Coroutine[Any, Any, _T]) -> _T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+    def _call(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)

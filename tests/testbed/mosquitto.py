@@ -1,4 +1,4 @@
-"""A real Mosquitto on this machine, who listens to it, and whom it trusts."""
+"""A real Mosquitto broker on this machine, with MQTT clients, certificates and a sink for it."""
 
 import asyncio
 import logging
@@ -22,70 +22,73 @@ from dancetype.stream.sinks.mqtt import MqttSink
 from tests.messages import changed, predicted
 
 HOST = "127.0.0.1"
-# Debian puts the broker where only root's PATH leads.
+# Debian installs the broker in a folder that is only in the PATH of root.
 PATH = f"{os.environ['PATH']}:/usr/sbin"
 MOSQUITTO = shutil.which("mosquitto", path=PATH)
 MOSQUITTO_PASSWD = shutil.which("mosquitto_passwd", path=PATH)
 OPENSSL = shutil.which("openssl", path=PATH)
-WITHIN = 8.0
+TIMEOUT = 8.0
 
 
 @dataclass(frozen=True)
 class Certificates:
-    """A certificate authority of one's own, and what it has signed for a server."""
+    """Files of a private certificate authority, and of a server certificate that it signed."""
 
     ca: Path
     certificate: Path
     key: Path
 
-    def trusted(self) -> ssl.SSLContext:
+    def client_context(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self.ca)
 
 
-def certificates(folder: Path, *, name: str = f"IP:{HOST}") -> Certificates:
-    """New ones; the server's is for `name`."""
+def create_certificates(folder: Path, *, name: str = f"IP:{HOST}") -> Certificates:
+    """Create an authority and a server certificate with the subject alternative name `name`."""
     assert OPENSSL, "these tests need openssl: apt-get install openssl"
-    made = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server.key")
+    files = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server.key")
     ca_key = folder / "ca.key"
-    own = f"-subj /CN=own -keyout {ca_key} -out {made.ca} -addext keyUsage=critical,keyCertSign"
-    signed = (
-        f"-subj /CN=server -keyout {made.key} -out {made.certificate} -CA {made.ca} -CAkey {ca_key}"
+    authority = (
+        f"-subj /CN=own -keyout {ca_key} -out {files.ca} -addext keyUsage=critical,keyCertSign"
+    )
+    server = (
+        f"-subj /CN=server -keyout {files.key} -out {files.certificate}"
+        f" -CA {files.ca} -CAkey {ca_key}"
         f" -addext subjectAltName={name} -addext basicConstraints=critical,CA:false"
     )
-    new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
-    for words in (own, signed):
-        command = [OPENSSL, *new.split(), *words.split()]
+    request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
+    for options in (authority, server):
+        command = [OPENSSL, *request.split(), *options.split()]
         subprocess.run(command, check=True, capture_output=True)
-    return made
+    return files
 
 
 def _command(port: int, folder: Path, settings: str) -> list[str]:
-    """Writes the settings of a broker to a folder; the command that starts it."""
+    """Write the settings of a broker to a folder; return the command that starts it."""
     assert MOSQUITTO, "these tests need a broker: apt-get install mosquitto"
     file = folder / "mosquitto.conf"
-    # Started by root it would change to a user who may not read the folders of tests.
+    # If root starts it, it would switch to a user that cannot read the folders of tests.
     file.write_text(f"listener {port} {HOST}\nuser root\n{settings}\n")
     return [MOSQUITTO, "-c", str(file)]
 
 
 class MosquittoProcess:
-    """A broker without users that can be killed and started again.
+    """Broker without authentication that can be killed and restarted.
 
     Args:
-        port: where it listens.
-        folder: for its settings.
+        port: Port to listen on.
+        folder: Folder for its settings.
     """
 
     def __init__(self, port: int, folder: Path) -> None:
         self.port = port
-        self._words = _command(port, folder, "allow_anonymous true")
+        self._command = _command(port, folder, "allow_anonymous true")
 
     def start(self) -> None:
-        """Starts it."""
-        self._process = subprocess.Popen(self._words, stderr=subprocess.DEVNULL)
+        """Start the broker."""
+        self._process = subprocess.Popen(self._command, stderr=subprocess.DEVNULL)
 
     def kill(self) -> None:
-        """Ends it without a goodbye."""
+        """Kill the broker, so that it closes no connection properly."""
         self._process.kill()
         self._process.wait()
 
@@ -94,11 +97,11 @@ class MosquittoProcess:
 async def mosquitto(
     port: int, folder: Path, settings: str = "allow_anonymous true"
 ) -> AsyncIterator[None]:
-    """A broker that takes connections while this is entered, and is killed thereafter."""
+    """Run a broker that is ready when this is entered and killed when it is left."""
     broker = await asyncio.create_subprocess_exec(*_command(port, folder, settings), stderr=PIPE)
     assert broker.stderr
     try:
-        async with asyncio.timeout(WITHIN):
+        async with asyncio.timeout(TIMEOUT):
             while b"running" not in (line := await broker.stderr.readline()):
                 assert line, "mosquitto ended"
         yield
@@ -107,8 +110,8 @@ async def mosquitto(
         await broker.communicate()
 
 
-def tls_settings(made: Certificates) -> str:
-    return f"allow_anonymous true\ncertfile {made.certificate}\nkeyfile {made.key}"
+def tls_settings(certificates: Certificates) -> str:
+    return f"allow_anonymous true\ncertfile {certificates.certificate}\nkeyfile {certificates.key}"
 
 
 @asynccontextmanager
@@ -119,7 +122,7 @@ async def subscriber(
     login: tuple[str | None, str | None] = (None, None),
     **options: Any,
 ) -> AsyncIterator[Client]:
-    """A client that hears what is said under a topic."""
+    """Connect a client that is subscribed to a topic."""
     async with Client(
         HOST, port, username=login[0], password=login[1], protocol=ProtocolVersion.V5, **options
     ) as client:
@@ -127,29 +130,29 @@ async def subscriber(
         yield client
 
 
-async def hear(
-    client: Client, topic: str = "dancetype/clip/#", *, within: float = WITHIN
+async def next_message(
+    client: Client, topic: str = "dancetype/clip/#", *, within: float = TIMEOUT
 ) -> Message:
-    """The next message on a topic; those on others are left out."""
+    """Return the next message on a topic; skip those on other topics."""
     async with asyncio.timeout(within):
         async for message in client.messages:
             if message.topic.matches(topic):
                 return message
-    raise AssertionError("the broker went away")
+    raise AssertionError("the broker closed the connection")
 
 
-def text(message: Message) -> str:
+def payload_text(message: Message) -> str:
     assert isinstance(message.payload, bytes)
     return message.payload.decode()
 
 
-async def texts(client: Client, topic: str, count: int) -> list[str]:
-    return [text(await hear(client, topic)) for _ in range(count)]
+async def payload_texts(client: Client, topic: str, count: int) -> list[str]:
+    return [payload_text(await next_message(client, topic)) for _ in range(count)]
 
 
 @contextmanager
-def warnings_of(name: str) -> Iterator[asyncio.Queue[str]]:
-    """What is logged under `name` from level WARNING on, as it comes."""
+def capture_warnings(name: str) -> Iterator[asyncio.Queue[str]]:
+    """Put the messages that a logger emits at level WARNING or above into a queue."""
     queue = asyncio.Queue[str]()
     handler = logging.Handler(logging.WARNING)
     handler.emit = lambda record: queue.put_nowait(record.getMessage())  # type: ignore[method-assign]
@@ -160,31 +163,36 @@ def warnings_of(name: str) -> Iterator[asyncio.Queue[str]]:
         logging.getLogger(name).removeHandler(handler)
 
 
-def a_state(
+def source_message(
     state: SourceState = SourceState.RUNNING, *, source: str = "clip", **fields: Any
 ) -> SourceMessage:
     return changed(state, source, **fields)
 
 
-def a_prediction(
+def prediction_message(
     seq: int, *, source: str = "clip", genre: str | None = "HO", **fields: Any
 ) -> PredictionMessage:
     return predicted(source, seq=seq, genre=genre, **fields)
 
 
-def an_outlet(port: int, *, scheme: str = "mqtt", login: str = "", **options: Any) -> SinkFanOut:
+def mqtt_sink(port: int, *, scheme: str = "mqtt", login: str = "", **options: Any) -> SinkFanOut:
     return SinkFanOut([MqttSink(f"{scheme}://{login}{HOST}:{port}", **options)])
 
 
-class Camera:
-    """Sends predictions four times a second, and notes the longest that it was held up."""
+class PredictionSender:
+    """Task that sends four predictions a second.
 
-    def __init__(self, outlets: SinkFanOut) -> None:
-        self._outlets = outlets
+    Attributes:
+        seq: Sequence number of the newest prediction.
+        longest_send: Longest duration of a `send` call in seconds.
+    """
+
+    def __init__(self, sinks: SinkFanOut) -> None:
+        self._sinks = sinks
         self.seq = 0
-        self.longest = 0.0
+        self.longest_send = 0.0
 
-    async def __aenter__(self) -> "Camera":
+    async def __aenter__(self) -> "PredictionSender":
         self._task = asyncio.create_task(self._run())
         return self
 
@@ -193,10 +201,10 @@ class Camera:
         await asyncio.wait({self._task})
 
     async def _run(self) -> None:
-        await self._outlets.send(a_state())
+        await self._sinks.send(source_message())
         while True:
             self.seq += 1
-            began = monotonic()
-            await self._outlets.send(a_prediction(self.seq))
-            self.longest = max(self.longest, monotonic() - began)
+            start = monotonic()
+            await self._sinks.send(prediction_message(self.seq))
+            self.longest_send = max(self.longest_send, monotonic() - start)
             await asyncio.sleep(0.25)

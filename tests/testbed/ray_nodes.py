@@ -1,4 +1,4 @@
-"""Several Ray nodes on this machine, which can be killed as a whole."""
+"""Several Ray nodes on this machine, each of which can be killed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,42 +10,43 @@ from ray.cluster_utils import Cluster
 
 @contextmanager
 def ray_head(*, cores: float) -> Iterator[Cluster]:
-    """A cluster of one node so far; all of its nodes are killed in the end."""
+    """Start a cluster with a head node only; kill all of its nodes at the end."""
     cluster = Cluster(
         initialize_head=True,
         head_node_args={"num_cpus": cores, "include_dashboard": False},
-        # Its hooks for that can only be set on the main thread, which may have to listen.
+        # The signal handlers for this can be set on the main thread only.
         shutdown_at_exit=False,
     )
     try:
         yield cluster
     finally:
         for node in (*cluster.worker_nodes, cluster.head_node):
-            for info in (each for kind in node.all_processes.values() for each in kind):
-                kill_tree(info.process.pid)
+            for processes in node.all_processes.values():
+                for info in processes:
+                    kill_tree(info.process.pid)
 
 
 def kill_tree(pid: int) -> None:
-    """Kills a process and all that it has started, at once."""
+    """Kill a process and all of its descendants."""
     try:
         process = psutil.Process(pid)
-        family = [process, *process.children(recursive=True)]
+        processes = [process, *process.children(recursive=True)]
     except psutil.NoSuchProcess:
         return
-    for each in family:
-        each.kill()
-    psutil.wait_procs(family, 5)
+    for process in processes:
+        process.kill()
+    psutil.wait_procs(processes, 5)
 
 
 def kill_node(node: Any) -> None:
-    """Kills a node with all the processes on it, as a power cut would."""
+    """Kill all processes of a node, as a power failure would."""
     (raylet,) = node.all_processes["raylet"]
     kill_tree(raylet.process.pid)
 
 
 @contextmanager
 def ray_nodes(count: int, *, cores: float) -> Iterator[tuple[Cluster, list[Any]]]:
-    """A cluster whose head has no cores, and its `count` nodes with so many cores each."""
+    """Start a cluster of a head without cores and `count` nodes with `cores` each."""
     with ray_head(cores=0) as cluster:
         yield (
             cluster,

@@ -1,4 +1,4 @@
-"""A real RTSP server whose streams never end, and a camera that lets nobody in."""
+"""A real RTSP server with endless streams, and a camera that rejects every login."""
 
 import socket
 import socketserver
@@ -19,8 +19,8 @@ from dancetype.stream.sources.file import FileSource
 HOST: Final = "127.0.0.1"
 
 
-def a_free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
+def find_free_port() -> int:
+    """Return a free port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
@@ -29,38 +29,37 @@ def a_free_port() -> int:
 def write_stream(
     clip: Path, path: Path, *, width: int, height: int, fps: int = 10, seconds: float = 7.0
 ) -> None:
-    """Writes a clip (of 30 frames a second) as small cameras send it: in H.264."""
+    """Write a clip of 30 frames a second as an IP camera would send it: smaller, in H.264."""
     with closing(FileSource(clip)) as source:
-        frames = [frame.image for frame in iter(source.read, None) if frame]
-    wanted = frames[: int(30 * seconds) : 30 // fps]
+        images = [frame.image for frame in iter(source.read, None) if frame]
     with av.open(str(path), "w") as file:
         video = file.add_stream("libx264", rate=Fraction(fps), options={"preset": "ultrafast"})
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
-        for image in wanted:
+        for image in images[: int(30 * seconds) : 30 // fps]:
             small = cv2.resize(image, (width, height)).astype(np.uint8)
             file.mux(video.encode(av.VideoFrame.from_ndarray(small, format="bgr24")))
         file.mux(video.encode())
 
 
 class RtspServer:
-    """Serves the videos of a folder at their own pace, each time from the beginning.
+    """RTSP server that streams the videos of a folder in real time, each client from the start.
 
     Args:
-        folder: of the videos.
+        folder: Folder with the videos.
 
     Attributes:
-        folder: of the videos.
-        port: where it listens on 127.0.0.1.
+        folder: Folder with the videos.
+        port: Port on 127.0.0.1.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.port = a_free_port()
+        self.port = find_free_port()
         self.folder = folder
 
     def __enter__(self) -> Self:
         command = [
             *(str(Path(sys.executable).with_name("rtsp-server")), "-d", str(self.folder)),
-            *("-H", HOST, "-p", str(self.port), "-cp", str(a_free_port())),
+            *("-H", HOST, "-p", str(self.port), "-cp", str(find_free_port())),
         ]
         self._process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -68,7 +67,7 @@ class RtspServer:
         assert self._process.stdout is not None
         while "listening on" not in (line := self._process.stdout.readline()):
             assert line, "the RTSP server did not start"
-        # A full pipe would hold it up.
+        # A full pipe would block the server.
         self._drain = Thread(target=self._process.stdout.read, daemon=True)
         self._drain.start()
         return self
@@ -79,47 +78,47 @@ class RtspServer:
         self._drain.join(10)
 
 
-def endless(name: str, port: int) -> str:
-    """The address of a video that is served over and over."""
+def looping_url(name: str, port: int) -> str:
+    """Return the URL at which `RtspServer` streams a video in an endless loop."""
     return f"rtsp://{HOST}:{port}/{name}/play_count_0"
 
 
-class Doorkeeper:
-    """A camera that refuses every user and password, by one `scheme` or the other.
+class RejectingCamera:
+    """RTSP server that rejects every username and password.
 
     Args:
-        scheme: `Basic` or `Digest`.
+        scheme: Authentication scheme, `Basic` or `Digest`.
 
     Attributes:
-        requests: how often it was asked for anything.
-        logins: how often with a user and a password.
+        requests: Number of requests so far.
+        login_attempts: Number of requests with a username and password.
     """
 
     def __init__(self, scheme: str) -> None:
         self.requests = 0
-        self.logins = 0
-        keeper = self
+        self.login_attempts = 0
+        camera = self
         challenge = f'{scheme} realm="stage", nonce="0123456789abcdef"'
 
-        class Refusing(socketserver.StreamRequestHandler):
+        class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
                 lines: list[str] = []
                 for line in self.rfile:
                     lines.append(line.decode().strip())
                     if not lines[-1]:
-                        keeper._count(lines)
+                        camera._count(lines)
                         self.wfile.write(_unauthorized(lines, challenge))
                         lines = []
 
         class Server(socketserver.ThreadingTCPServer):
             daemon_threads = True
 
-        self._server = Server((HOST, 0), Refusing)
+        self._server = Server((HOST, 0), Handler)
         self._thread = Thread(target=self._server.serve_forever, daemon=True)
 
     @property
     def port(self) -> int:
-        """Where it listens on 127.0.0.1."""
+        """Port on 127.0.0.1."""
         return int(self._server.server_address[1])
 
     def __enter__(self) -> Self:
@@ -132,10 +131,10 @@ class Doorkeeper:
 
     def _count(self, lines: list[str]) -> None:
         self.requests += 1
-        self.logins += any(line.startswith("Authorization:") for line in lines)
+        self.login_attempts += any(line.startswith("Authorization:") for line in lines)
 
 
-def _unauthorized(lines: list[str], challenge: str) -> bytes:
-    number = next((line for line in lines if line.startswith("CSeq:")), "CSeq: 0")
-    answer = ("RTSP/1.0 401 Unauthorized", number, f"WWW-Authenticate: {challenge}", "", "")
-    return "\r\n".join(answer).encode()
+def _unauthorized(request: list[str], challenge: str) -> bytes:
+    sequence = next((line for line in request if line.startswith("CSeq:")), "CSeq: 0")
+    response = ("RTSP/1.0 401 Unauthorized", sequence, f"WWW-Authenticate: {challenge}", "", "")
+    return "\r\n".join(response).encode()

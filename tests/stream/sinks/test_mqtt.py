@@ -7,7 +7,7 @@ from dancetype.engine.rolling import Status
 from dancetype.stream.messages import SourceState
 from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.mqtt import GENRE_EXPIRY, GenreTopic, MqttSink, topic_level
-from tests.testbed.mosquitto import a_prediction, a_state
+from tests.testbed.mosquitto import prediction_message, source_message
 
 
 class Now:
@@ -42,22 +42,22 @@ def test_different_names_never_share_a_topic(one: str, other: str) -> None:
 
 def test_a_genre_is_said_once_and_then_what_replaces_it() -> None:
     genre = GenreTopic(Now())
-    assert genre.update(a_prediction(1))
+    assert genre.update(prediction_message(1))
     assert genre.text == "house"
-    assert not genre.update(a_prediction(2))
-    assert genre.update(a_prediction(3, genre=None, status=Status.NOT_SURE))
+    assert not genre.update(prediction_message(2))
+    assert genre.update(prediction_message(3, genre=None, status=Status.NOT_SURE))
     assert genre.text == "not_sure"
 
 
 def test_a_genre_that_lasts_is_said_again_before_the_broker_forgets_it() -> None:
     now = Now()
     genre = GenreTopic(now)
-    genre.update(a_prediction(1))
+    genre.update(prediction_message(1))
     now.seconds += GENRE_EXPIRY / 2 - 1
-    assert not genre.update(a_prediction(2))
+    assert not genre.update(prediction_message(2))
     now.seconds += 1
-    assert genre.update(a_prediction(3))
-    assert not genre.update(a_prediction(4))
+    assert genre.update(prediction_message(3))
+    assert not genre.update(prediction_message(4))
 
 
 @pytest.mark.parametrize(
@@ -66,19 +66,19 @@ def test_a_genre_that_lasts_is_said_again_before_the_broker_forgets_it() -> None
 def test_a_source_that_does_not_run_has_no_genre(state: SourceState) -> None:
     now = Now()
     genre = GenreTopic(now)
-    genre.update(a_prediction(1))
-    assert genre.update(a_state(state))
+    genre.update(prediction_message(1))
+    assert genre.update(source_message(state))
     assert genre.text == ""
     now.seconds += GENRE_EXPIRY
-    assert not genre.update(a_state(state))
-    assert not genre.update(a_state())
-    assert genre.update(a_prediction(2))
+    assert not genre.update(source_message(state))
+    assert not genre.update(source_message())
+    assert genre.update(prediction_message(2))
 
 
 def test_a_source_that_goes_on_running_keeps_its_genre() -> None:
     genre = GenreTopic(Now())
-    genre.update(a_prediction(1))
-    assert not genre.update(a_state())
+    genre.update(prediction_message(1))
+    assert not genre.update(source_message())
     assert genre.text == "house"
 
 
@@ -91,7 +91,7 @@ async def test_links_are_told_by_source_and_none_stands_without_a_broker() -> No
     outlet = MqttSink("mqtt://127.0.0.1:1")
     async with SinkFanOut([outlet]) as outlets:
         assert all(outlet.links.values())
-        await outlets.send(a_state(source="left"))
-        await outlets.send(a_state(source="right"))
+        await outlets.send(source_message(source="left"))
+        await outlets.send(source_message(source="right"))
         assert outlet.links == {"left": False, "right": False}
         assert not all(outlet.links.values())

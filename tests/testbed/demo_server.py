@@ -1,4 +1,4 @@
-"""The real `dancetype demo` for tests that look at its pages, and the browser they look with."""
+"""The real `dancetype demo` and a browser, for tests of its pages."""
 
 import re
 import shutil
@@ -16,37 +16,28 @@ from playwright.sync_api import Browser, sync_playwright
 
 import dancetype.engine
 from dancetype.engine.genres import CODES
-from tests.testbed.rtsp_server import a_free_port
+from tests.testbed.rtsp_server import find_free_port
 
 TOKEN: Final = "a-token-for-the-pages"
 _BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
-_SHIPPED: Final = Path(dancetype.engine.__file__).with_name("models") / "live.onnx"
+_LIVE_MODEL: Final = Path(dancetype.engine.__file__).with_name("models") / "live.onnx"
 _CHECKOUT: Final = Path(__file__).parents[2]
 
 
-class ServedDemo:
-    """A demo that runs while this is entered; it may be stopped and started again on its port.
+class DemoServer:
+    """`dancetype demo` as a subprocess, which can be restarted on the same port.
 
     Args:
-        words: of the command.
+        arguments: Arguments after `demo --port PORT`.
     """
 
-    def __init__(self, *words: str | Path) -> None:
-        self.host = f"127.0.0.1:{a_free_port()}"
-        self._line = [
-            # The browser before the poses, so that a small machine still shows what pages can do.
-            *(
-                "nice",
-                "-n",
-                "5",
-                sys.executable,
-                "-m",
-                "dancetype",
-                "demo",
-                "--port",
-                self.host.partition(":")[2],
-            ),
-            *map(str, words),
+    def __init__(self, *arguments: str | Path) -> None:
+        port = find_free_port()
+        self.host = f"127.0.0.1:{port}"
+        # A lower priority than that of the browser keeps the pages responsive on a small machine.
+        self._command_line = [
+            *("nice", "-n", "5", sys.executable, "-m", "dancetype", "demo", "--port", str(port)),
+            *map(str, arguments),
         ]
 
     def __enter__(self) -> Self:
@@ -57,15 +48,16 @@ class ServedDemo:
         self._process.kill()
         self._process.communicate()
 
-    def url(self, path: str, **asked: str) -> str:
-        """The address of a page; a token goes with it."""
-        query = "&".join(f"{name}={value}" for name, value in {"token": TOKEN, **asked}.items())
+    def url(self, path: str, **parameters: str) -> str:
+        """Return the URL of a page, with the token and further parameters."""
+        parameters = {"token": TOKEN, **parameters}
+        query = "&".join(f"{name}={value}" for name, value in parameters.items())
         return f"http://{self.host}{path}?{query}"
 
     def start(self) -> None:
-        """Starts it, and waits until it listens."""
+        """Start the process and wait until it listens."""
         self._process = subprocess.Popen(
-            self._line,
+            self._command_line,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=_CHECKOUT,
@@ -76,13 +68,13 @@ class ServedDemo:
         assert re.search(r"page: http://", line), line
 
     def stop(self) -> None:
-        """Ends it as a person would."""
+        """Stop the process with SIGTERM and wait for its end."""
         self._process.send_signal(signal.SIGTERM)
         self._process.communicate(timeout=20)
 
     @contextmanager
-    def frozen(self) -> Iterator[None]:
-        """It stands still, with its connections open, while this is entered."""
+    def suspended(self) -> Iterator[None]:
+        """Suspend the process, with its connections open, while this is entered."""
         self._process.send_signal(signal.SIGSTOP)
         try:
             yield
@@ -92,12 +84,12 @@ class ServedDemo:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A headless Chromium that the system has."""
+    """Start the Chromium that is installed on the system, without a window."""
     path = next(filter(None, map(shutil.which, _BROWSERS)), None)
     assert path, "these tests need a browser: apt-get install chromium"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            # Root has no sandbox, and containers have little shared memory.
+            # The sandbox does not work for root, and containers have little shared memory.
             executable_path=path,
             args=["--no-sandbox", "--disable-dev-shm-usage"],
         )
@@ -105,10 +97,10 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def sure_of(genre: str, file: Path) -> Path:
-    """Writes the shipped model, made sure that everything is `genre`."""
-    model = onnx.load(_SHIPPED)
-    (bias,) = (each for each in model.graph.initializer if each.name.endswith("head.bias"))
+def biased_model(genre: str, file: Path) -> Path:
+    """Write a copy of the live model that always predicts `genre`; return its path."""
+    model = onnx.load(_LIVE_MODEL)
+    (bias,) = (tensor for tensor in model.graph.initializer if tensor.name.endswith("head.bias"))
     values = numpy_helper.to_array(bias).copy()
     values[CODES.index(genre)] += 10
     bias.CopyFrom(numpy_helper.from_array(values, bias.name))
