@@ -13,7 +13,7 @@ Figure = Callable[[str, str], None]
 
 @pytest.fixture
 def figure(request: pytest.FixtureRequest) -> Figure:
-    """Records what was measured, `text`, for a `row` of docs/explanation/reliability.md."""
+    """Function that records a measured figure, `text`, for a row of reliability.md."""
 
     def record(row: str, text: str) -> None:
         test = request.node.nodeid
@@ -27,13 +27,13 @@ def figure(request: pytest.FixtureRequest) -> Figure:
 
 @pytest.fixture
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
+    """An unused port of 127.0.0.1."""
     return find_free_port()
 
 
 @pytest.fixture(scope="session")
 def shows(sample_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a real person on video, in two small frame sizes."""
+    """A folder with a video of a real person in two small frame sizes."""
     folder = tmp_path_factory.mktemp("shows")
     write_stream(sample_clip, folder / "small.mp4", width=320, height=180)
     write_stream(sample_clip, folder / "other.mp4", width=256, height=144)
@@ -42,7 +42,7 @@ def shows(sample_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def camera(shows: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtspServer]:
-    """A real RTSP server; `show.mp4` is what it shows, and may be replaced by another."""
+    """A real RTSP server that streams `show.mp4`, which a test may replace."""
     folder = tmp_path_factory.mktemp("camera")
     shutil.copy(shows / "small.mp4", folder / "show.mp4")
     with RtspServer(folder) as server:
@@ -51,7 +51,7 @@ def camera(shows: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rt
 
 @pytest.fixture(scope="session")
 def pictures() -> Path:
-    """A folder for pictures of pages, which stay there to be looked at."""
+    """A folder for screenshots, which are kept for inspection."""
     folder = Path(
         os.environ.get("DANCETYPE_PICTURES", Path(__file__).parents[2] / "build/pictures")
     )

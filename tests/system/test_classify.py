@@ -19,37 +19,37 @@ from dancetype.engine.genres import CODES
 from dancetype.stream.sources.file import FileSource
 
 
-def classify(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "dancetype", "classify", *map(str, words)]
+def classify(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "dancetype", "classify", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
-def test_a_real_clip_gets_a_genre_from_every_frame_without_native_chatter(
+def test_classifies_a_real_clip_from_all_frames_with_nothing_on_stderr(
     sample_clip: Path, pose_model: Path
 ) -> None:
     run = classify(sample_clip, "--json")
-    answer = json.loads(run.stdout)
+    result = json.loads(run.stdout)
     assert (run.returncode, run.stderr) == (0, "")
-    assert answer["file"] == str(sample_clip)
-    assert answer["frames"] == 230
-    assert 150 < answer["poses"] <= 230
-    assert answer["seconds"] == pytest.approx(230 / 30, abs=0.01)
-    assert set(answer["probabilities"]) == set(CODES)
-    assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=0.01)
-    assert answer["genre"] == max(answer["probabilities"], key=answer["probabilities"].get)
-    assert answer["confidence"] == answer["probabilities"][answer["genre"]]
+    assert result["file"] == str(sample_clip)
+    assert result["frames"] == 230
+    assert 150 < result["poses"] <= 230
+    assert result["seconds"] == pytest.approx(230 / 30, abs=0.01)
+    assert set(result["probabilities"]) == set(CODES)
+    assert sum(result["probabilities"].values()) == pytest.approx(1, abs=0.01)
+    assert result["genre"] == max(result["probabilities"], key=result["probabilities"].get)
+    assert result["confidence"] == result["probabilities"][result["genre"]]
 
 
-def test_a_real_dance_on_a_phone_gets_a_genre(shared: Path, pose_model: Path) -> None:
+def test_classifies_a_portrait_video_of_a_phone(shared: Path, pose_model: Path) -> None:
     run = classify(shared / "data" / "videos" / "solo_portrait_24fps.mp4", "--json")
-    answer = json.loads(run.stdout)
+    result = json.loads(run.stdout)
     assert run.returncode == 0
-    assert answer["genre"] in CODES
-    assert (answer["frames"], answer["seconds"]) == (288, 12.0)
-    assert answer["poses"] > 280
+    assert result["genre"] in CODES
+    assert (result["frames"], result["seconds"]) == (288, 12.0)
+    assert result["poses"] > 280
 
 
-def test_a_bad_file_is_one_plain_line(tmp_path: Path, pose_model: Path) -> None:
+def test_unreadable_file_is_reported_in_one_line(tmp_path: Path, pose_model: Path) -> None:
     (tmp_path / "text.mp4").write_text("hello")
     run = classify(tmp_path / "text.mp4")
     assert run.returncode == 1
@@ -59,8 +59,8 @@ def test_a_bad_file_is_one_plain_line(tmp_path: Path, pose_model: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def short(sample_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two seconds of a real person."""
+def short_clip(sample_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video with two seconds of a real person."""
     path = tmp_path_factory.mktemp("short") / "short.mp4"
     source = FileSource(sample_clip)
     with av.open(str(path), "w") as container:
@@ -69,7 +69,7 @@ def short(sample_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for index in range(130):
             frame = source.read()
             assert frame is not None
-            # Nobody is in sight at first.
+            # The first 70 frames show no person.
             if index >= 70:
                 small = cv2.resize(frame.image, (640, 360)).astype(np.uint8)
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(small, format="bgr24")))
@@ -78,12 +78,12 @@ def short(sample_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_of_a_folder_each_clip_gets_a_line_a_film_and_a_plot(
-    short: Path, tmp_path: Path, pose_model: Path
+def test_each_clip_of_a_folder_gets_a_result_an_overlay_video_and_a_plot(
+    short_clip: Path, tmp_path: Path, pose_model: Path
 ) -> None:
     (tmp_path / "clips").mkdir()
     (tmp_path / "clips" / "bad.mp4").write_text("hello")
-    (tmp_path / "clips" / "good.mp4").write_bytes(short.read_bytes())
+    (tmp_path / "clips" / "good.mp4").write_bytes(short_clip.read_bytes())
     out = f"{tmp_path / 'out'}{os.sep}"
     run = classify(tmp_path / "clips", "--csv", "--video-out", out, "--plot", out)
     bad, good = csv.DictReader(run.stdout.splitlines())
@@ -93,118 +93,118 @@ def test_of_a_folder_each_clip_gets_a_line_a_film_and_a_plot(
     assert (good["file"], good["frames"]) == (str(tmp_path / "clips" / "good.mp4"), "60")
     assert good["genre"] in CODES
     assert {path.name for path in Path(out).iterdir()} == {"good.mp4", "good.png"}
-    with av.open(f"{out}good.mp4") as film, av.open(str(short)) as clip:
-        assert sum(1 for _ in film.decode(video=0)) == 60
-        assert film.streams.video[0].width == clip.streams.video[0].width
+    with av.open(f"{out}good.mp4") as video, av.open(str(short_clip)) as clip:
+        assert sum(1 for _ in video.decode(video=0)) == 60
+        assert video.streams.video[0].width == clip.streams.video[0].width
 
 
 class Terminal:
-    """The command with its errors on a terminal, and its results in a file."""
+    """The command with stderr on a pseudo-terminal and stdout in a file."""
 
     def __init__(self, process: subprocess.Popen[bytes], terminal: int) -> None:
         self.process = process
-        self.said = ""
+        self.output = ""
         self._terminal = terminal
 
     def read_until(self, word: str | None) -> None:
-        """Reads along until `word` is said, or to the end."""
-        while word is None or word not in self.said:
+        """Read until the output contains `word`, or to the end."""
+        while word is None or word not in self.output:
             try:
-                said = os.read(self._terminal, 4096)
-            # What Linux says at a terminal's end.
+                data = os.read(self._terminal, 4096)
+            # Linux raises EIO at the end of a terminal's output.
             except OSError:
                 return
-            self.said += said.decode(errors="replace")
+            self.output += data.decode(errors="replace")
 
 
 @contextmanager
-def at_a_terminal(*words: str | Path, results: Path) -> Iterator[Terminal]:
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "dancetype", "classify", *map(str, words)]
+def run_in_terminal(*arguments: str | Path, results: Path) -> Iterator[Terminal]:
+    controller, terminal_device = pty.openpty()
+    command = [sys.executable, "-m", "dancetype", "classify", *map(str, arguments)]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
     with results.open("wb") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=theirs, env=environment)
-    os.close(theirs)
+        process = subprocess.Popen(command, stdout=file, stderr=terminal_device, env=environment)
+    os.close(terminal_device)
     try:
-        yield Terminal(process, ours)
+        yield Terminal(process, controller)
     finally:
         process.kill()
         process.wait(10)
-        os.close(ours)
+        os.close(controller)
 
 
-def test_on_a_terminal_it_says_how_far_it_is_and_results_go_where_they_are_sent(
-    short: Path, tmp_path: Path, pose_model: Path
+def test_terminal_shows_progress_and_results_go_to_stdout(
+    short_clip: Path, tmp_path: Path, pose_model: Path
 ) -> None:
-    with at_a_terminal(short, "--json", results=tmp_path / "results") as terminal:
+    with run_in_terminal(short_clip, "--json", results=tmp_path / "results") as terminal:
         terminal.read_until(None)
         assert terminal.process.wait(30) == 0
     assert json.loads((tmp_path / "results").read_text())["frames"] == 60
-    assert "1 of 1" in terminal.said
-    assert "/60" in terminal.said
-    assert "probabilities" not in terminal.said
+    assert "1 of 1" in terminal.output
+    assert "/60" in terminal.output
+    assert "probabilities" not in terminal.output
 
 
-def test_an_interrupted_film_ends_at_once_and_leaves_no_half_file(
-    short: Path, tmp_path: Path, pose_model: Path
+def test_interrupt_while_rendering_leaves_no_partial_file(
+    short_clip: Path, tmp_path: Path, pose_model: Path
 ) -> None:
     (tmp_path / "out").mkdir()
-    words = (short, short.parent, "--video-out", tmp_path / "out")
-    with at_a_terminal(*words, results=tmp_path / "results") as terminal:
+    arguments = (short_clip, short_clip.parent, "--video-out", tmp_path / "out")
+    with run_in_terminal(*arguments, results=tmp_path / "results") as terminal:
         terminal.read_until("rendering")
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.process.wait(10) == 130
         terminal.read_until(None)
-    assert "Traceback" not in terminal.said
+    assert "Traceback" not in terminal.output
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def lookers(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """The processes that look at its clips."""
-    every = psutil.Process(process.pid).children(recursive=True)
-    return [each for each in every if "spawn_main" in " ".join(each.cmdline())]
+def worker_processes(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """Return the worker processes of the command."""
+    children = psutil.Process(process.pid).children(recursive=True)
+    return [each for each in children if "spawn_main" in " ".join(each.cmdline())]
 
 
 @pytest.fixture
-def three(short: Path, tmp_path: Path) -> Path:
+def three_clips(short_clip: Path, tmp_path: Path) -> Path:
     """A folder of three clips."""
     folder = tmp_path / "clips"
     folder.mkdir()
     for name in ("a.mp4", "b.mp4", "c.mp4"):
-        (folder / name).write_bytes(short.read_bytes())
+        (folder / name).write_bytes(short_clip.read_bytes())
     return folder
 
 
-def test_of_a_process_that_is_killed_only_the_clip_it_looked_at_is_lost(
-    three: Path, tmp_path: Path, pose_model: Path
+def test_killed_worker_fails_only_its_clip(
+    three_clips: Path, tmp_path: Path, pose_model: Path
 ) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    words = (three, "--jobs", "2", "--json", "--video-out", out)
-    with at_a_terminal(*words, results=tmp_path / "results") as terminal:
+    arguments = (three_clips, "--jobs", "2", "--json", "--video-out", out)
+    with run_in_terminal(*arguments, results=tmp_path / "results") as terminal:
         terminal.read_until("rendering")
-        lookers(terminal.process)[0].kill()
+        worker_processes(terminal.process)[0].kill()
         terminal.read_until(None)
         assert terminal.process.wait(30) == 1
     results = [json.loads(line) for line in (tmp_path / "results").read_text().splitlines()]
     assert [Path(each["file"]).name for each in results] == ["a.mp4", "b.mp4", "c.mp4"]
-    (lost,) = [each for each in results if "error" in each]
-    assert "was killed (SIGKILL)" in lost["error"]
-    whole = {Path(each["file"]).name for each in results if "error" not in each}
-    assert {path.name for path in out.iterdir()} == whole
+    (failed,) = [each for each in results if "error" in each]
+    assert "was killed (SIGKILL)" in failed["error"]
+    complete = {Path(each["file"]).name for each in results if "error" not in each}
+    assert {path.name for path in out.iterdir()} == complete
 
 
-def test_an_interrupt_ends_all_that_look_at_clips_and_leaves_no_half_film(
-    three: Path, tmp_path: Path, pose_model: Path
+def test_interrupt_stops_all_workers_and_leaves_no_partial_video(
+    three_clips: Path, tmp_path: Path, pose_model: Path
 ) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    words = (three, "--jobs", "2", "--video-out", out)
-    with at_a_terminal(*words, results=tmp_path / "results") as terminal:
+    arguments = (three_clips, "--jobs", "2", "--video-out", out)
+    with run_in_terminal(*arguments, results=tmp_path / "results") as terminal:
         terminal.read_until("rendering")
-        working = lookers(terminal.process)
-        assert len(working) == 2
+        workers = worker_processes(terminal.process)
+        assert len(workers) == 2
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.process.wait(10) == 130
-        assert not any(each.is_running() for each in working)
+        assert not any(each.is_running() for each in workers)
     assert list(out.glob("*.part")) == []

@@ -11,8 +11,8 @@ Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @asynccontextmanager
-async def an_echo() -> AsyncIterator[FaultProxy]:
-    """A server that says everything back, behind a proxy."""
+async def echo_server_behind_proxy() -> AsyncIterator[FaultProxy]:
+    """Run an echo server and yield the proxy in front of it."""
 
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(100):
@@ -25,23 +25,23 @@ async def an_echo() -> AsyncIterator[FaultProxy]:
     server.close()
 
 
-async def a_client(proxy: FaultProxy) -> Stream:
+async def connect(proxy: FaultProxy) -> Stream:
     return await asyncio.open_connection(HOST, proxy.port)
 
 
-async def says_back(stream: Stream, text: bytes) -> bool:
+async def is_echoed(stream: Stream, text: bytes) -> bool:
     stream[1].write(text)
     return await stream[0].readexactly(len(text)) == text
 
 
-async def the_first_byte(proxy: FaultProxy) -> bytes:
-    # A writer that nobody holds closes its connection.
-    reader, _writer = await a_client(proxy)
+async def read_first_byte(proxy: FaultProxy) -> bytes:
+    # The writer must stay referenced: it closes the connection when it is collected.
+    reader, _writer = await connect(proxy)
     return await reader.read(1)
 
 
-async def is_still(stream: Stream) -> bool:
-    """Nothing comes for a while; the one thing here that only time can tell."""
+async def receives_nothing(stream: Stream) -> bool:
+    """Return whether nothing arrives within 0.3 s."""
     try:
         await asyncio.wait_for(stream[0].read(1), 0.3)
     except TimeoutError:
@@ -49,76 +49,76 @@ async def is_still(stream: Stream) -> bool:
     return False
 
 
-async def test_without_a_fault_all_goes_through() -> None:
-    async with asyncio.timeout(5), an_echo() as proxy:
-        stream = await a_client(proxy)
-        assert await says_back(stream, b"hello" * 100_000)
+async def test_forwards_everything_without_a_fault() -> None:
+    async with asyncio.timeout(5), echo_server_behind_proxy() as proxy:
+        stream = await connect(proxy)
+        assert await is_echoed(stream, b"hello" * 100_000)
         assert (proxy.accepted, proxy.connections) == (1, 1)
         stream[1].write_eof()
         assert await stream[0].read() == b""
 
 
-async def test_refusing_resets_what_there_is_and_lets_nobody_in() -> None:
-    async with asyncio.timeout(5), an_echo() as proxy:
-        old = await a_client(proxy)
-        assert await says_back(old, b"hello")
+async def test_refuse_resets_open_connections_and_refuses_new_ones() -> None:
+    async with asyncio.timeout(5), echo_server_behind_proxy() as proxy:
+        old = await connect(proxy)
+        assert await is_echoed(old, b"hello")
         await proxy.set(Fault.REFUSE)
         with pytest.raises(ConnectionResetError):
             await old[0].read(1)
         with pytest.raises(ConnectionRefusedError):
-            await a_client(proxy)
+            await connect(proxy)
         await proxy.set(Fault.NONE)
-        assert await says_back(await a_client(proxy), b"hello")
+        assert await is_echoed(await connect(proxy), b"hello")
 
 
-async def test_frozen_bytes_flow_on_later_and_nothing_is_closed() -> None:
-    async with asyncio.timeout(5), an_echo() as proxy:
-        old = await a_client(proxy)
-        assert await says_back(old, b"hello")
+async def test_freeze_delays_bytes_and_closes_nothing() -> None:
+    async with asyncio.timeout(5), echo_server_behind_proxy() as proxy:
+        old = await connect(proxy)
+        assert await is_echoed(old, b"hello")
         await proxy.set(Fault.FREEZE)
-        new = await a_client(proxy)
+        new = await connect(proxy)
         for stream in (old, new):
             stream[1].write(b"?")
-            assert await is_still(stream)
+            assert await receives_nothing(stream)
         await proxy.set(Fault.NONE)
         for stream in (old, new):
             assert await stream[0].readexactly(1) == b"?"
 
 
-async def test_silence_freezes_what_there_is_and_resets_who_came_during_it() -> None:
-    async with asyncio.timeout(5), an_echo() as proxy:
-        old = await a_client(proxy)
-        assert await says_back(old, b"hello")
+async def test_silent_freezes_open_connections_and_later_resets_new_ones() -> None:
+    async with asyncio.timeout(5), echo_server_behind_proxy() as proxy:
+        old = await connect(proxy)
+        assert await is_echoed(old, b"hello")
         await proxy.set(Fault.SILENT)
-        new = await a_client(proxy)
+        new = await connect(proxy)
         for stream in (old, new):
             stream[1].write(b"?")
-            assert await is_still(stream)
+            assert await receives_nothing(stream)
         await proxy.set(Fault.NONE)
         assert await old[0].readexactly(1) == b"?"
         with pytest.raises(ConnectionResetError):
             await new[0].read(1)
 
 
-async def test_resetting_resets_what_there_is_and_who_comes() -> None:
-    async with asyncio.timeout(5), an_echo() as proxy:
-        old = await a_client(proxy)
-        assert await says_back(old, b"hello")
+async def test_reset_resets_open_and_new_connections() -> None:
+    async with asyncio.timeout(5), echo_server_behind_proxy() as proxy:
+        old = await connect(proxy)
+        assert await is_echoed(old, b"hello")
         await proxy.set(Fault.RESET)
         with pytest.raises(ConnectionResetError):
             await old[0].read(1)
         with pytest.raises(ConnectionResetError):
-            await the_first_byte(proxy)
+            await read_first_byte(proxy)
         await proxy.set(Fault.NONE)
-        assert await says_back(await a_client(proxy), b"hello")
+        assert await is_echoed(await connect(proxy), b"hello")
 
 
-async def test_dripping_lets_one_byte_a_second_through() -> None:
-    async with asyncio.timeout(9), an_echo() as proxy:
-        old = await a_client(proxy)
-        assert await says_back(old, b"hello")
+async def test_drip_forwards_one_byte_per_second() -> None:
+    async with asyncio.timeout(9), echo_server_behind_proxy() as proxy:
+        old = await connect(proxy)
+        assert await is_echoed(old, b"hello")
         await proxy.set(Fault.DRIP)
-        new = await a_client(proxy)
+        new = await connect(proxy)
         start = monotonic()
         old[1].write(b"abcd")
         assert await old[0].readexactly(2) == b"ab"
@@ -129,18 +129,18 @@ async def test_dripping_lets_one_byte_a_second_through() -> None:
             await new[0].read(1)
 
 
-async def test_a_server_that_is_away_resets_its_clients() -> None:
+async def test_clients_are_reset_if_the_server_is_down() -> None:
     server = await asyncio.start_server(lambda *_: None, HOST, 0)
     port = server.sockets[0].getsockname()[1]
     server.close()
     async with asyncio.timeout(5), FaultProxy(HOST, port) as proxy:
         with pytest.raises(ConnectionResetError):
-            await the_first_byte(proxy)
+            await read_first_byte(proxy)
         while proxy.connections:
             await asyncio.sleep(0)
 
 
-def test_the_proxy_on_a_thread_does_the_same() -> None:
+def test_proxy_on_a_thread_injects_faults() -> None:
     with FaultProxyThread(HOST, 1) as proxy:
         proxy.set(Fault.REFUSE)
         with pytest.raises(ConnectionRefusedError):

@@ -1,4 +1,4 @@
-"""A fleet on several Ray nodes of this machine, with a real broker, one of which is killed."""
+"""A fleet on several Ray nodes of this machine, with a real broker; one node is killed."""
 
 import asyncio
 import json
@@ -33,34 +33,36 @@ from tests.testbed.rtsp_server import find_free_port
 
 CAMERAS: Final = [f"cam-{number}" for number in range(8)]
 NODES: Final = 4
-# Room for all eight on three nodes.
+# Three nodes have room for all eight cameras.
 CORES: Final = 3
-# Ray takes its time on a machine that has other things to do.
-UP_WITHIN: Final = 120.0
-BACK_WITHIN: Final = 15.0
-PASSWORD: Final = "not-to-be-seen"
+# Ray starts slowly on a busy machine.
+STARTED_WITHIN: Final = 120.0
+RECOVERED_WITHIN: Final = 15.0
+PASSWORD: Final = "never-logged"
 
 
-class Ear:
-    """Hears every message at the broker, in their order."""
+class MessageLog:
+    """All messages at the broker, in order."""
 
     def __init__(self) -> None:
         self.messages: list[tuple[float, PredictionMessage | SourceMessage]] = []
-        self._came = asyncio.Condition()
+        self._changed = asyncio.Condition()
 
-    async def listen(self, port: int) -> None:
+    async def record(self, port: int) -> None:
         async with subscriber(port, max_queued_incoming_messages=0) as client:
             async for message in client.messages:
-                said = payload_text(message)
-                if said.startswith("{"):
-                    async with self._came:
-                        self.messages.append((monotonic(), parse_message(said)))
-                        self._came.notify_all()
+                text = payload_text(message)
+                if text.startswith("{"):
+                    async with self._changed:
+                        self.messages.append((monotonic(), parse_message(text)))
+                        self._changed.notify_all()
 
-    async def predicts(self, cameras: set[str], *, since: float, within: float) -> float:
-        """Seconds from `since` until each of these has sent a prediction."""
+    async def wait_for_predictions(
+        self, cameras: set[str], *, since: float, within: float
+    ) -> float:
+        """Wait until each camera has sent a prediction; return the seconds from `since`."""
 
-        def there() -> bool:
+        def all_predicting() -> bool:
             fresh = {
                 message.source
                 for at, message in self.messages
@@ -68,31 +70,31 @@ class Ear:
             }
             return cameras <= fresh
 
-        async with asyncio.timeout(within + since - monotonic()), self._came:
-            await self._came.wait_for(there)
+        async with asyncio.timeout(within + since - monotonic()), self._changed:
+            await self._changed.wait_for(all_predicting)
         return monotonic() - since
 
     def epochs(self, camera: str) -> list[int]:
-        """First epochs of the processes that spoke, in the order in which they did."""
-        spoken = [message.epoch for _, message in self.messages if message.source == camera]
-        return [now for before, now in zip([-1, *spoken], spoken, strict=False) if now != before]
+        """Return the epochs in the order of their first message."""
+        epochs = [message.epoch for _, message in self.messages if message.source == camera]
+        return [now for before, now in zip([-1, *epochs], epochs, strict=False) if now != before]
 
 
-def tables(cameras: Sequence[str]) -> str:
-    """A file of cameras."""
+def cameras_toml(cameras: Sequence[str]) -> str:
+    """Return the content of a cameras file."""
     each = "".join(f'[cameras.{name}]\nsource = "test:?fps=2"\n' for name in cameras)
     return f"[defaults]\ncpus = 1\npose_fps = 2\n{each}"
 
 
 def status(port: int) -> dict[str, Any]:
-    """What the page knows of each camera."""
+    """Return the state of each camera from the status page."""
     with urllib.request.urlopen(f"http://{HOST}:{port}/status", timeout=5) as answer:
         found: dict[str, Any] = json.load(answer)["cameras"]
     return found
 
 
-async def live(port: int) -> dict[str, Any]:
-    """The same, once it knows that all of them are live; it is told of that once a second."""
+async def wait_until_live(port: int) -> dict[str, Any]:
+    """Return the status as soon as all cameras are live; it is updated once a second."""
     async with asyncio.timeout(10):
         while True:
             cameras = status(port)
@@ -102,72 +104,75 @@ async def live(port: int) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def heard(port: int) -> AsyncIterator[Ear]:
-    ear = Ear()
-    listening = asyncio.create_task(ear.listen(port))
+async def message_log(port: int) -> AsyncIterator[MessageLog]:
+    log = MessageLog()
+    recording = asyncio.create_task(log.record(port))
     try:
-        yield ear
+        yield log
     finally:
-        listening.cancel()
-        await asyncio.wait({listening})
+        recording.cancel()
+        await asyncio.wait({recording})
 
 
 @contextmanager
-def command(*words: str, said: Path, broker: int) -> "Iterator[subprocess.Popen[bytes]]":
-    """`dancetype fleet` as a process."""
+def fleet_process(*options: str, output: Path, broker: int) -> "Iterator[subprocess.Popen[bytes]]":
+    """Run `dancetype fleet` as a process."""
     environment = {**os.environ, "DANCETYPE_MQTT": f"mqtt://user:{PASSWORD}@{HOST}:{broker}"}
-    line = [sys.executable, "-m", "dancetype", "fleet", *words]
-    with said.open("wb") as file:
-        process = subprocess.Popen(line, stdout=file, stderr=file, cwd=CHECKOUT, env=environment)
+    command = [sys.executable, "-m", "dancetype", "fleet", *options]
+    with output.open("wb") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file, cwd=CHECKOUT, env=environment)
     try:
         yield process
     finally:
         kill_tree(process.pid)
 
 
-async def test_when_a_node_of_four_is_killed_all_eight_cameras_publish_again_and_none_twice(
+async def test_cameras_of_a_killed_node_move_and_no_camera_runs_twice(
     pose_model: Path, tmp_path: Path
 ) -> None:
-    broker, page = find_free_port(), find_free_port()
-    file, said = tmp_path / "cameras.toml", tmp_path / "said"
-    file.write_text(tables(CAMERAS[:1]))
-    async with mosquitto(broker, tmp_path), heard(broker) as ear:
+    broker, page_port = find_free_port(), find_free_port()
+    cameras_file, output = tmp_path / "cameras.toml", tmp_path / "output"
+    cameras_file.write_text(cameras_toml(CAMERAS[:1]))
+    async with mosquitto(broker, tmp_path), message_log(broker) as log:
         with ray_head(cores=CORES) as cluster:
-            words = ["--cameras", str(file), "--address", cluster.address, "--port", str(page)]
-            with command(*words, said=said, broker=broker) as process:
+            options = ["--cameras", str(cameras_file), "--address", cluster.address]
+            options += ["--port", str(page_port)]
+            with fleet_process(*options, output=output, broker=broker) as process:
                 start = monotonic()
                 nodes = [
                     await asyncio.to_thread(cluster.add_node, num_cpus=CORES)
                     for _ in range(NODES - 1)
                 ]
-                await ear.predicts({CAMERAS[0]}, since=start, within=UP_WITHIN)
-                file.write_text(tables(CAMERAS))
-                await ear.predicts(set(CAMERAS), since=start, within=UP_WITHIN)
-                before = status(page)
-                killed = monotonic()
+                await log.wait_for_predictions({CAMERAS[0]}, since=start, within=STARTED_WITHIN)
+                cameras_file.write_text(cameras_toml(CAMERAS))
+                await log.wait_for_predictions(set(CAMERAS), since=start, within=STARTED_WITHIN)
+                before = status(page_port)
+                killed_at = monotonic()
                 kill_node(nodes[0])
-                # What had been sent before may still be on its way.
-                took = await ear.predicts(set(CAMERAS), since=killed + 1, within=BACK_WITHIN - 1)
-                after = await live(page)
+                # Messages sent before the kill may still be in transit.
+                recovery = await log.wait_for_predictions(
+                    set(CAMERAS), since=killed_at + 1, within=RECOVERED_WITHIN - 1
+                )
+                after = await wait_until_live(page_port)
                 moved = {name for name in CAMERAS if after[name]["epoch"] != before[name]["epoch"]}
                 process.send_signal(signal.SIGTERM)
                 await asyncio.to_thread(process.wait, 20)
-    print(f"{len(moved)} cameras were on it; all published again after {took + 1:.1f} s")
+    print(f"{len(moved)} cameras ran on it; all published again after {recovery + 1:.1f} s")
     assert moved
     for name in CAMERAS:
-        epochs = ear.epochs(name)
-        assert epochs == sorted(set(epochs)), f"{name}: two processes took turns: {epochs}"
+        epochs = log.epochs(name)
+        assert epochs == sorted(set(epochs)), f"{name}: two processes alternated: {epochs}"
         assert len(epochs) == 1 + (name in moved)
-    assert process.returncode == 0, said.read_text()
-    assert PASSWORD not in said.read_text()
+    assert process.returncode == 0, output.read_text()
+    assert PASSWORD not in output.read_text()
 
 
-async def test_a_process_that_was_replaced_cannot_come_back_and_the_one_in_office_can(
+async def test_replaced_process_stays_disconnected_and_current_one_reconnects(
     tmp_path: Path,
 ) -> None:
     port = find_free_port()
     leases = [Lease(monotonic), Lease(monotonic)]
-    async with mosquitto(port, tmp_path), subscriber(port, "dancetype/clip/status") as ear:
+    async with mosquitto(port, tmp_path), subscriber(port, "dancetype/clip/status") as client:
         old, new = (
             SinkFanOut(
                 [MqttSink(f"mqtt://{HOST}:{port}", client_id="fleet", may_connect=lease.confirmed)]
@@ -176,41 +181,41 @@ async def test_a_process_that_was_replaced_cannot_come_back_and_the_one_in_offic
         )
         async with old, new:
             await old.send(source_message().model_copy(update={"epoch": 1}))
-            async with asking(leases[0]):
-                assert spoken(await next_message(ear)) == 1
-            # From here on nobody asks for the old one, which the broker puts out.
+            async with supervised(leases[0]):
+                assert published(await next_message(client)) == 1
+            # The old process's lease is no longer renewed, and the broker disconnects it.
             await new.send(source_message().model_copy(update={"epoch": 2}))
-            async with asking(leases[1]):
-                assert spoken(await next_message(ear)) == "offline"
-                assert spoken(await next_message(ear)) == 2
+            async with supervised(leases[1]):
+                assert published(await next_message(client)) == "offline"
+                assert published(await next_message(client)) == 2
                 await old.send(source_message().model_copy(update={"epoch": 1}))
                 await new.send(source_message().model_copy(update={"epoch": 3}))
-                assert spoken(await next_message(ear)) == 3
-            # Had it been asked for by mistake, the new one would have the last word all the same.
-            async with asking(leases[0]):
-                assert spoken(await next_message(ear)) == "offline"
-                assert spoken(await next_message(ear)) == 1
-            async with asking(leases[1]):
-                assert spoken(await next_message(ear)) == "offline"
-                assert spoken(await next_message(ear)) == 3
+                assert published(await next_message(client)) == 3
+            # Even if the old lease were renewed by mistake, the new process would win in the end.
+            async with supervised(leases[0]):
+                assert published(await next_message(client)) == "offline"
+                assert published(await next_message(client)) == 1
+            async with supervised(leases[1]):
+                assert published(await next_message(client)) == "offline"
+                assert published(await next_message(client)) == 3
 
 
-def spoken(message: Message) -> int | str:
-    """The epoch of a source message, or the word in its place."""
-    said = payload_text(message)
-    return parse_message(said).epoch if said.startswith("{") else said
+def published(message: Message) -> int | str:
+    """Return the epoch of a source message, or the text published instead."""
+    text = payload_text(message)
+    return parse_message(text).epoch if text.startswith("{") else text
 
 
 @asynccontextmanager
-async def asking(lease: Lease) -> AsyncIterator[None]:
-    """A supervisor who asks over and over."""
+async def supervised(lease: Lease) -> AsyncIterator[None]:
+    """Renew a lease continuously, as a supervisor does."""
 
-    async def ask() -> None:
+    async def renew() -> None:
         while True:
             await lease.renew()
             await asyncio.sleep(0.02)
 
-    task = asyncio.create_task(ask())
+    task = asyncio.create_task(renew())
     try:
         yield
     finally:

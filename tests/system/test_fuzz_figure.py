@@ -7,12 +7,12 @@ PARSERS = 22
 
 
 def test_every_parser_was_fuzzed(figure: Figure) -> None:
-    """After the fuzzers, which come before in the order of the folders."""
+    """Check the counts of the fuzz tests, which run earlier because of the folder order."""
     if len(EXAMPLES) < PARSERS:
         pytest.skip("only after all of tests/fuzz")
     assert min(EXAMPLES.values()) >= fuzzed_less.max_examples
     figure(
         "fuzzing",
-        f"{len(EXAMPLES)} parsers given {EXAMPLES.total()} made-up and damaged inputs: "
-        "none but documented errors",
+        f"{len(EXAMPLES)} parsers given {EXAMPLES.total()} random and damaged inputs: "
+        "only documented errors",
     )

@@ -1,4 +1,4 @@
-"""Installing dancetype: what goes into site-packages, and what works without PyTorch."""
+"""Installation of dancetype: files in site-packages, and commands without PyTorch."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ LINKS = ("engine", "stream", "training", "export")
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The `bin` folder of an environment with `pip install .` and nothing else in it."""
+    """The `bin` folder of an environment after nothing but `pip install .`."""
     environment = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
     pip = environment / "bin" / "pip"
@@ -38,7 +38,7 @@ def wheel_names(checkout: Path, out: Path) -> set[str]:
 
 @pytest.fixture(scope="module")
 def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the tracked files and symbolic links of the checkout, without what was built."""
+    """A copy of the tracked files and symbolic links of the checkout."""
     folder = tmp_path_factory.mktemp("checkout")
     tracked = subprocess.run(
         ("git", "ls-files", "-z"), cwd=CHECKOUT, check=True, capture_output=True, text=True
@@ -50,7 +50,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_site_packages_get_one_package(installed: Path, tmp_path: Path) -> None:
+def test_only_one_package_is_installed(installed: Path, tmp_path: Path) -> None:
     listed = run(
         installed / "python",
         "-c",
@@ -62,7 +62,7 @@ def test_site_packages_get_one_package(installed: Path, tmp_path: Path) -> None:
     assert {name for name in top_level if not name.endswith(".dist-info")} == {"dancetype"}
 
 
-def test_the_wheel_of_a_checkout_without_symbolic_links_is_the_same(
+def test_wheel_is_the_same_from_a_checkout_without_symbolic_links(
     copied: Path, tmp_path: Path
 ) -> None:
     names = wheel_names(copied, tmp_path / "with-links")
@@ -79,12 +79,12 @@ def test_the_wheel_of_a_checkout_without_symbolic_links_is_the_same(
     shutil.copytree(copied, windows, symlinks=True)
     for link in LINKS:
         (windows / "dancetype" / link).unlink()
-        # What git writes where it cannot make a link.
+        # Git writes a text file if it cannot create a link.
         (windows / "dancetype" / link).write_text(f"../{link}")
     assert wheel_names(windows, tmp_path / "without-links") == names
 
 
-def test_an_editable_installation_imports_the_checkout(copied: Path, tmp_path: Path) -> None:
+def test_editable_installation_imports_the_checkout(copied: Path, tmp_path: Path) -> None:
     environment = tmp_path / "environment"
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
     pip = environment / "bin" / "pip"
@@ -94,7 +94,7 @@ def test_an_editable_installation_imports_the_checkout(copied: Path, tmp_path: P
     assert Path(imported.stdout.strip()).resolve() == copied / "engine" / "errors.py"
 
 
-def test_modules_of_a_user_with_the_names_of_our_folders_break_nothing(
+def test_user_modules_named_like_our_folders_are_not_imported(
     installed: Path, tmp_path: Path
 ) -> None:
     for name in LINKS:
@@ -123,16 +123,14 @@ def test_classify_needs_no_torch(
     assert json.loads(result.stdout)["poses"] > 0
 
 
-def test_evaluation_of_the_shipped_model_needs_no_torch(
-    installed: Path, shared: Path, tmp_path: Path
-) -> None:
+def test_evaluate_needs_no_torch(installed: Path, shared: Path, tmp_path: Path) -> None:
     tracks = shared / "data" / "tracks"
     result = run(installed / "dancetype", "evaluate", "--tracks", tracks, "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["clips"] == 12
 
 
-def test_training_without_torch_says_what_to_install(installed: Path, tmp_path: Path) -> None:
+def test_train_without_torch_names_the_extra_to_install(installed: Path, tmp_path: Path) -> None:
     result = run(
         installed / "dancetype",
         *("train", "--data", ".", "--recipe", "live", "--out", "out"),

@@ -33,7 +33,7 @@ WITHIN: Final = 120.0
 
 @pytest.fixture(scope="module")
 def archive(sample_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """200 clips in two folders: of a real person, but for those that are broken."""
+    """A folder and a subfolder with 200 clips: 195 of a real person, 5 unreadable."""
     folder = tmp_path_factory.mktemp("archive")
     with Video(sample_clip) as video:
         images = [cv2.resize(image, (320, 180)) for _, image in video]
@@ -58,47 +58,47 @@ def archive(sample_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
-    """Address of a Ray cluster, which outlives who uses it."""
+    """Address of a Ray cluster, which outlives its drivers."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_worker_niceness", "0")
         with ray_head(cores=2) as head:
             yield str(head.address)
 
 
-class Labelling:
+class LabelProcess:
     """`dancetype label` as a process."""
 
-    def __init__(self, archive: Path, out: Path, *words: str) -> None:
+    def __init__(self, archive: Path, out: Path, *options: str) -> None:
         self._rows = out.with_name(f"{out.name}.rows")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "dancetype", "label", str(archive), "--out", str(out), *words],
+            [sys.executable, "-m", "dancetype", "label", str(archive), "--out", str(out), *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
     @property
-    def kept(self) -> int:
-        """How many clips are labelled and kept so far."""
+    def written(self) -> int:
+        """Number of clips whose rows are written."""
         lines = self._rows.read_text().splitlines() if self._rows.exists() else []
         return sum(line.startswith("{") for line in lines)
 
-    def until_kept(self, clips: int) -> None:
+    def wait_until_written(self, clips: int) -> None:
         deadline = time.monotonic() + WITHIN
-        while self.kept < clips:
+        while self.written < clips:
             assert self.process.poll() is None, self.process.communicate()
-            assert time.monotonic() < deadline, f"{self.kept} clips are kept"
+            assert time.monotonic() < deadline, f"{self.written} clips are done"
             time.sleep(0.05)
 
-    def end(self) -> tuple[str, str]:
+    def finish(self) -> tuple[str, str]:
         out, err = self.process.communicate(timeout=WITHIN)
         assert self.process.returncode == 0, err
         return out, err
 
 
 @contextmanager
-def labelling(archive: Path, out: Path, *words: str) -> Iterator[Labelling]:
-    run = Labelling(archive, out, *words)
+def run_label(archive: Path, out: Path, *options: str) -> Iterator[LabelProcess]:
+    run = LabelProcess(archive, out, *options)
     try:
         yield run
     finally:
@@ -106,8 +106,8 @@ def labelling(archive: Path, out: Path, *words: str) -> Iterator[Labelling]:
         run.process.communicate()
 
 
-def a_worker() -> psutil.Process:
-    """A process of Ray that is labelling a clip; between two clips it has another name."""
+def find_worker() -> psutil.Process:
+    """Return a Ray process that is labelling a clip; between clips it has another name."""
     deadline = time.monotonic() + WITHIN
     while time.monotonic() < deadline:
         for process in psutil.process_iter(["cmdline"]):
@@ -116,50 +116,50 @@ def a_worker() -> psutil.Process:
     raise AssertionError("no clip is being labelled")
 
 
-def test_each_clip_is_labelled_once_though_a_worker_and_then_the_driver_is_killed(
+def test_each_clip_is_labelled_once_after_worker_and_driver_are_killed(
     archive: Path, cluster: str, tmp_path: Path, pose_model: Path
 ) -> None:
     out = tmp_path / "predictions.parquet"
-    with labelling(archive, out, "--address", cluster) as run:
-        run.until_kept(20)
-        a_worker().kill()
-        run.until_kept(60)
+    with run_label(archive, out, "--address", cluster) as run:
+        run.wait_until_written(20)
+        find_worker().kill()
+        run.wait_until_written(60)
         run.process.kill()
         run.process.communicate()
-        kept = run.kept
+        written = run.written
     assert not out.exists()
 
-    with labelling(archive, out, "--address", cluster) as run:
-        said, told = run.end()
-    assert f"{CLIPS - kept} of {CLIPS} clips to label" in told
-    assert f"{CLIPS} clips, {BROKEN} with errors, {CLIPS - kept} labelled now" in said
-    # Neither Ray nor MediaPipe have a word to say.
-    assert all("clips" in line for line in told.splitlines()), told
+    with run_label(archive, out, "--address", cluster) as run:
+        output, errors = run.finish()
+    assert f"{CLIPS - written} of {CLIPS} clips to label" in errors
+    assert f"{CLIPS} clips, {BROKEN} with errors, {CLIPS - written} labelled now" in output
+    # Neither Ray nor MediaPipe print anything.
+    assert all("clips" in line for line in errors.splitlines()), errors
     rows = pq.read_table(out).to_pylist()
     assert [row["file"] for row in rows] == sorted(
         str(path.relative_to(archive)) for path in archive.rglob("*.mp4")
     )
-    bad = [row for row in rows if row["status"] == "error"]
-    assert len(bad) == BROKEN
-    assert all("no video that can be read" in row["error"] for row in bad)
+    failed = [row for row in rows if row["status"] == "error"]
+    assert len(failed) == BROKEN
+    assert all("no video that can be read" in row["error"] for row in failed)
     good = [row for row in rows if row["error"] is None]
     assert {row["frames"] for row in good} == {FRAMES}
-    named = [row for row in good if row["status"] != "no_person"]
-    assert len(named) > CLIPS / 4
-    assert all(sum(row[code] for code in CODES) == pytest.approx(1, abs=0.01) for row in named)
+    classified = [row for row in good if row["status"] != "no_person"]
+    assert len(classified) > CLIPS / 4
+    assert all(sum(row[code] for code in CODES) == pytest.approx(1, abs=0.01) for row in classified)
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
 
     before = out.read_bytes()
-    with labelling(archive, out) as run:
-        said, told = run.end()
-    assert (told, "0 labelled now" in said, out.read_bytes()) == ("", True, before)
+    with run_label(archive, out) as run:
+        output, errors = run.finish()
+    assert (errors, "0 labelled now" in output, out.read_bytes()) == ("", True, before)
 
 
-def _look(task: Task, report: ReportProgress, *, tries: Path) -> dict[str, Any]:
-    with tries.open("a") as file:
+def _analyze(task: Task, report: ReportProgress, *, attempts: Path) -> dict[str, Any]:
+    with attempts.open("a") as file:
         file.write(f"{task.file.name}\n")
     crashes = task.file.name == "poison.mp4"
-    if crashes or (task.file.name == "unlucky.mp4" and tries.read_text().count("unlucky") == 1):
+    if crashes or (task.file.name == "unlucky.mp4" and attempts.read_text().count("unlucky") == 1):
         os.kill(os.getpid(), signal.SIGKILL)
     if task.file.name == "bug.mp4":
         raise ValueError("no such thing")
@@ -167,32 +167,32 @@ def _look(task: Task, report: ReportProgress, *, tries: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def looking(tries: Path, opened: Path) -> Iterator[Work]:
+def open_analyzer(attempts: Path, opened: Path) -> Iterator[Work]:
     with opened.open("a") as file:
         file.write("x")
-    yield partial(_look, tries=tries)
+    yield partial(_analyze, attempts=attempts)
 
 
-def test_a_clip_that_kills_who_looks_at_it_has_two_tries_and_no_other_suffers(
-    cluster: str, tmp_path: Path
-) -> None:
-    tries, opened, folder = tmp_path / "tries", tmp_path / "opened", tmp_path / "clips"
+def test_crashing_clip_gets_two_attempts_and_affects_no_other(cluster: str, tmp_path: Path) -> None:
+    attempts, opened, folder = tmp_path / "attempts", tmp_path / "opened", tmp_path / "clips"
     folder.mkdir()
     good = [f"good{number}.mp4" for number in range(10)]
     for name in (*good, "poison.mp4", "unlucky.mp4", "bug.mp4"):
         (folder / name).touch()
     with attached(cluster) as ray:
         archive = survey(folder)
-        worker = partial(looking, tries, opened)
-        found = dict(label_clips(ray, archive, list(archive.files), worker))
+        worker = partial(open_analyzer, attempts, opened)
+        results = dict(label_clips(ray, archive, list(archive.files), worker))
         shutil.rmtree(folder)
         with pytest.raises(WorkerError, match=f"there is no folder {folder}"):
             list(label_clips(ray, archive, list(archive.files), worker))
-    assert found["good0.mp4"] == {"file": str(folder / "good0.mp4"), "genre": "HO"}
-    assert {found[name]["genre"] for name in (*good, "unlucky.mp4")} == {"HO"}
-    assert "poison.mp4: the process that analyzed it crashed or was" in found["poison.mp4"]["error"]
-    assert "bug.mp4: ValueError: no such thing; tried 2 times" in found["bug.mp4"]["error"]
-    assert sorted(tries.read_text().split()) == sorted(
+    assert results["good0.mp4"] == {"file": str(folder / "good0.mp4"), "genre": "HO"}
+    assert {results[name]["genre"] for name in (*good, "unlucky.mp4")} == {"HO"}
+    assert (
+        "poison.mp4: the process that analyzed it crashed or was" in results["poison.mp4"]["error"]
+    )
+    assert "bug.mp4: ValueError: no such thing; tried 2 times" in results["bug.mp4"]["error"]
+    assert sorted(attempts.read_text().split()) == sorted(
         [*good, *("poison.mp4", "unlucky.mp4", "bug.mp4") * 2]
     )
     # Each crash costs one process; the others keep their models.

@@ -1,4 +1,4 @@
-"""Whom a broker lets in, and whom we take for the broker."""
+"""Authentication: TLS certificates of the broker, and password_file of the client."""
 
 import asyncio
 import logging
@@ -28,94 +28,94 @@ RUNNING = source_message()
 
 
 @pytest.fixture(scope="module")
-def ours(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return create_certificates(tmp_path_factory.mktemp("ours"))
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return create_certificates(tmp_path_factory.mktemp("certificates"))
 
 
-async def complaint(port: int, **options: Any) -> str:
-    """The first that is said of a broker."""
+async def first_warning(port: int, **options: Any) -> str:
+    """Return the first warning about the connection."""
     with capture_warnings("dancetype.stream.sinks.mqtt") as warnings:
-        async with mqtt_sink(port, **options) as outlets:
-            await outlets.send(RUNNING)
+        async with mqtt_sink(port, **options) as sinks:
+            await sinks.send(RUNNING)
             async with asyncio.timeout(TIMEOUT):
                 return await warnings.get()
 
 
-async def test_a_broker_with_a_certificate_of_our_own_is_published_to(
-    free_port: int, tmp_path: Path, ours: Certificates
+async def test_publishes_to_a_broker_with_a_private_ca(
+    free_port: int, tmp_path: Path, certificates: Certificates
 ) -> None:
-    settings = tls_settings(ours)
+    settings = tls_settings(certificates)
     async with (
         mosquitto(free_port, tmp_path, settings),
-        mqtt_sink(free_port, scheme="mqtts", ca=ours.ca) as outlets,
-        subscriber(free_port, tls_context=ours.client_context()) as ear,
+        mqtt_sink(free_port, scheme="mqtts", ca=certificates.ca) as sinks,
+        subscriber(free_port, tls_context=certificates.client_context()) as client,
     ):
-        await outlets.send(RUNNING)
-        assert parse_message(payload_text(await next_message(ear))) == RUNNING
+        await sinks.send(RUNNING)
+        assert parse_message(payload_text(await next_message(client))) == RUNNING
 
 
-async def test_a_certificate_of_somebody_else_is_not_trusted(
-    free_port: int, tmp_path: Path, ours: Certificates
+async def test_certificate_of_an_unknown_ca_is_rejected(
+    free_port: int, tmp_path: Path, certificates: Certificates
 ) -> None:
     (tmp_path / "other").mkdir()
-    theirs = create_certificates(tmp_path / "other")
-    async with mosquitto(free_port, tmp_path, tls_settings(theirs)):
-        for ca in (ours.ca, None):
-            said = await complaint(free_port, scheme="mqtts", ca=ca)
-            assert "certificate is not trusted" in said
-            assert "--mqtt-ca" in said
+    other = create_certificates(tmp_path / "other")
+    async with mosquitto(free_port, tmp_path, tls_settings(other)):
+        for ca in (certificates.ca, None):
+            warning = await first_warning(free_port, scheme="mqtts", ca=ca)
+            assert "certificate is not trusted" in warning
+            assert "--mqtt-ca" in warning
 
 
-async def test_a_certificate_for_another_name_is_told_as_such(
+async def test_certificate_for_another_host_name_is_rejected(
     free_port: int, tmp_path: Path
 ) -> None:
-    elsewhere = create_certificates(tmp_path, name="DNS:broker.example")
-    async with mosquitto(free_port, tmp_path, tls_settings(elsewhere)):
-        said = await complaint(free_port, scheme="mqtts", ca=elsewhere.ca)
-    assert "certificate is for other names than 127.0.0.1" in said
+    other_host = create_certificates(tmp_path, name="DNS:broker.example")
+    async with mosquitto(free_port, tmp_path, tls_settings(other_host)):
+        warning = await first_warning(free_port, scheme="mqtts", ca=other_host.ca)
+    assert "certificate is for other names than 127.0.0.1" in warning
 
 
-async def test_tls_with_a_broker_that_speaks_none_is_told_as_such(
-    free_port: int, tmp_path: Path, ours: Certificates
+async def test_tls_with_a_plain_broker_is_reported(
+    free_port: int, tmp_path: Path, certificates: Certificates
 ) -> None:
     async with mosquitto(free_port, tmp_path):
-        assert "TLS could not be agreed on" in await complaint(
-            free_port, scheme="mqtts", ca=ours.ca
+        assert "TLS could not be agreed on" in await first_warning(
+            free_port, scheme="mqtts", ca=certificates.ca
         )
 
 
 @pytest.fixture
 async def access(tmp_path: Path) -> str:
-    """Settings of a broker that lets in `dancer` with the password `s3cret/`."""
+    """Broker settings that accept the user `dancer` with the password `s3cret/`."""
     assert MOSQUITTO_PASSWD
-    logins = tmp_path / "logins"
-    words = (MOSQUITTO_PASSWD, "-b", "-c", str(logins), "dancer", "s3cret/")
-    making = await asyncio.create_subprocess_exec(*words)
-    assert await making.wait() == 0
-    return f"allow_anonymous false\npassword_file {logins}"
+    password_file = tmp_path / "password_file"
+    command = (MOSQUITTO_PASSWD, "-b", "-c", str(password_file), "dancer", "s3cret/")
+    process = await asyncio.create_subprocess_exec(*command)
+    assert await process.wait() == 0
+    return f"allow_anonymous false\npassword_file {password_file}"
 
 
-async def test_a_login_is_used_and_its_password_shown_nowhere(
+async def test_login_is_used_and_its_password_is_not_logged(
     free_port: int, tmp_path: Path, access: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     login = f"dancer:{quote('s3cret/', safe='')}@"
     async with (
         mosquitto(free_port, tmp_path, access),
-        mqtt_sink(free_port, login=login) as outlets,
-        subscriber(free_port, login=("dancer", "s3cret/")) as ear,
+        mqtt_sink(free_port, login=login) as sinks,
+        subscriber(free_port, login=("dancer", "s3cret/")) as client,
     ):
-        await outlets.send(RUNNING)
-        assert parse_message(payload_text(await next_message(ear))) == RUNNING
+        await sinks.send(RUNNING)
+        assert parse_message(payload_text(await next_message(client))) == RUNNING
     assert "s3cret" not in caplog.text
 
 
-async def test_a_wrong_password_is_told_and_not_tried_again_soon(
+async def test_wrong_password_is_reported_and_retried_after_30_s(
     free_port: int, tmp_path: Path, access: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     async with mosquitto(free_port, tmp_path, access):
-        said = await complaint(free_port, login="dancer:wr0ng@")
-    assert "does not take the user or the password" in said
-    assert "trying again in 30 s" in said
+        warning = await first_warning(free_port, login="dancer:wr0ng@")
+    assert "does not take the user or the password" in warning
+    assert "trying again in 30 s" in warning
     assert "wr0ng" not in caplog.text

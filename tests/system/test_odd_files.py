@@ -37,7 +37,7 @@ SIZE: Final = (320, 240)
 EIGHT_K: Final = (7680, 4320)
 MEBIBYTE: Final = 2**20
 
-# What the times of a file's frames may be, in milliseconds.
+# Presentation times of the frames of three files, in milliseconds.
 VARYING: Final = tuple(np.cumsum([0, *(10, 70) * 14, 5]).tolist())
 REPEATED: Final = tuple(40 * (index // 3) for index in range(FRAMES))
 REVERSED: Final = tuple(40 * (FRAMES - 1 - index) for index in range(FRAMES))
@@ -55,10 +55,10 @@ BROKEN: Final = {
     "not-\udcff.mp4": "the name is not UTF-8",
     "x" * 300 + ".mp4": "File name too long",
 }
-"""Name of the file to what is said of it."""
+"""Expected reason by file name."""
 
 
-def dance(frames: int, fps: float, size: tuple[int, int] = SIZE) -> list[Image]:
+def frames_of_figure(frames: int, fps: float, size: tuple[int, int] = SIZE) -> list[Image]:
     return [cv2.resize(drawn_figure(n / fps), size).astype(np.uint8) for n in range(frames)]
 
 
@@ -73,13 +73,13 @@ def write(path: Path, images: Sequence[Image], *, fps: int = 25, pixels: str = "
 
 
 def write_with_times(path: Path, images: Sequence[Image], times: Iterable[int]) -> None:
-    """A Matroska file of any times, which no library would write."""
+    """Write a Matroska file with arbitrary frame times, which libraries refuse to write."""
     packets = []
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=25)
         stream.height, stream.width = images[0].shape[:2]
         stream.pix_fmt = "yuv420p"
-        # With one key frame there is one cluster, from whose time those of its blocks count.
+        # One key frame makes one cluster, and block times are relative to its time.
         stream.codec_context.gop_size = len(images)
         for image in images:
             for packet in stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")):
@@ -88,7 +88,7 @@ def write_with_times(path: Path, images: Sequence[Image], times: Iterable[int]) 
     content = bytearray(path.read_bytes())
     start = 0
     for block, time in zip(packets, times, strict=True):
-        # Before its content a block has 16 bits of time and 8 of flags.
+        # A block has 16 bits of time and 8 bits of flags before its content.
         start = content.index(block, start)
         content[start - 3 : start - 1] = time.to_bytes(2, "big", signed=True)
         start += len(block)
@@ -106,15 +106,15 @@ def write_sound(path: Path) -> None:
 
 
 def write_all(folder: Path) -> list[Path]:
-    """Odd files, with a good one among them and one at the end."""
-    dancing = dance(FRAMES, 25)
-    write(folder / "good.mp4", dancing)
-    write(folder / "good.mkv", dancing)
+    """Write unusual files, with a good file among them and one at the end."""
+    images = frames_of_figure(FRAMES, 25)
+    write(folder / "good.mp4", images)
+    write(folder / "good.mkv", images)
     content = (folder / "good.mp4").read_bytes()
     (folder / "empty.mp4").touch()
     (folder / "noise.mp4").write_bytes(random.Random(0).randbytes(5000))
     (folder / "cut.mp4").write_bytes(content[: len(content) // 2])
-    # Where its table says that the frames are, there are none.
+    # The table points to offsets that contain no frames.
     table = content.index(b"stco") + 12
     (folder / "index.mp4").write_bytes(content[:table] + b"\x7f\xff\xff\xff" + content[table + 4 :])
     matroska = (folder / "good.mkv").read_bytes()
@@ -126,18 +126,18 @@ def write_all(folder: Path) -> list[Path]:
     for name in ("sound.mp4", "sound.mkv"):
         write_sound(folder / name)
     (folder / "folder.mp4").mkdir()
-    write_with_times(folder / "varying.mkv", dancing, VARYING)
-    write_with_times(folder / "repeated.mkv", dancing, REPEATED)
-    write_with_times(folder / "reversed.mkv", dancing, REVERSED)
-    write(folder / "grey.mkv", dancing[:3], pixels="gray")
+    write_with_times(folder / "varying.mkv", images, VARYING)
+    write_with_times(folder / "repeated.mkv", images, REPEATED)
+    write_with_times(folder / "reversed.mkv", images, REVERSED)
+    write(folder / "grey.mkv", images[:3], pixels="gray")
     write(folder / "one.mp4", [np.zeros((1, 1, 3), np.uint8)] * 3)
-    write(folder / "fast.mp4", dance(48, 240), fps=240)
-    write(folder / "8k.mp4", dance(2, 25, EIGHT_K))
+    write(folder / "fast.mp4", frames_of_figure(48, 240), fps=240)
+    write(folder / "8k.mp4", frames_of_figure(2, 25, EIGHT_K))
     for name in ("not-\udcff.mp4", "[red]new\nline.mp4", "last.mp4"):
         (folder / name).write_bytes(content)
     first = ["good.mp4", *BROKEN]
-    rest = sorted({path.name for path in folder.iterdir()} - {*first, "last.mp4"})
-    return [folder / name for name in (*first, *rest, "last.mp4")]
+    others = sorted({path.name for path in folder.iterdir()} - {*first, "last.mp4"})
+    return [folder / name for name in (*first, *others, "last.mp4")]
 
 
 @pytest.fixture(scope="module")
@@ -147,25 +147,25 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def results(folder: Path, pose_model: Path) -> dict[str, dict[str, Any]]:
-    """What `dancetype classify` says of each file, all given at once."""
+    """Results of `dancetype classify` by file name, from one call for all files."""
     files = write_all(folder)
     command = [sys.executable, "-m", "dancetype", "classify", *map(str, files), "--json"]
     run = subprocess.run(
         command,
         capture_output=True,
         timeout=300,
-        # Not the one of a container, in which Python lets any bytes through.
+        # In the POSIX locale of a container, Python would let any bytes through.
         env={**os.environ, "LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "utf-8:strict"},
     )
     assert run.stderr == b""
     assert run.returncode == 1
-    said = [json.loads(line) for line in run.stdout.decode().splitlines()]
-    assert [result["file"] for result in said] == list(map(str, files))
-    return {Path(result["file"]).name: result for result in said}
+    lines = [json.loads(line) for line in run.stdout.decode().splitlines()]
+    assert [result["file"] for result in lines] == list(map(str, files))
+    return {Path(result["file"]).name: result for result in lines}
 
 
 @pytest.mark.parametrize(("name", "reason"), BROKEN.items(), ids=lambda text: ascii(text)[:20])
-def test_a_broken_file_gets_a_reason_and_no_genre(
+def test_broken_file_gets_a_reason_and_no_genre(
     results: dict[str, dict[str, Any]], name: str, reason: str
 ) -> None:
     assert reason in results[name]["error"]
@@ -173,7 +173,7 @@ def test_a_broken_file_gets_a_reason_and_no_genre(
 
 
 @pytest.mark.parametrize("name", ["good.mp4", "good.mkv", "last.mp4", "[red]new\nline.mp4"])
-def test_a_good_file_among_broken_ones_gets_its_answer(
+def test_good_file_among_broken_ones_is_classified(
     results: dict[str, dict[str, Any]], name: str
 ) -> None:
     result = results[name]
@@ -183,12 +183,12 @@ def test_a_good_file_among_broken_ones_gets_its_answer(
     assert result["probabilities"] == results["good.mp4"]["probabilities"] or name == "good.mkv"
 
 
-def test_of_a_file_that_breaks_off_the_start_is_used(results: dict[str, dict[str, Any]]) -> None:
+def test_readable_start_of_a_truncated_file_is_used(results: dict[str, dict[str, Any]]) -> None:
     assert 5 < results["cut.mkv"]["frames"] < FRAMES
     assert results["cut.mkv"]["poses"] > 0
 
 
-def test_frames_at_varying_times_count_by_their_times(results: dict[str, dict[str, Any]]) -> None:
+def test_variable_frame_rate_uses_frame_times(results: dict[str, dict[str, Any]]) -> None:
     result = results["varying.mkv"]
     assert result["frames"] == FRAMES
     assert result["seconds"] == pytest.approx(VARYING[-1] / 1000 * FRAMES / (FRAMES - 1), abs=0.002)
@@ -196,7 +196,7 @@ def test_frames_at_varying_times_count_by_their_times(results: dict[str, dict[st
 
 
 @pytest.mark.parametrize("name", ["repeated.mkv", "reversed.mkv"])
-def test_frames_whose_times_do_not_rise_follow_at_the_rate_of_the_file(
+def test_frames_without_increasing_times_use_the_nominal_rate(
     results: dict[str, dict[str, Any]], name: str
 ) -> None:
     assert results[name]["frames"] == FRAMES
@@ -204,35 +204,37 @@ def test_frames_whose_times_do_not_rise_follow_at_the_rate_of_the_file(
     assert results[name]["genre"] in CODES
 
 
-def test_frames_without_colour_are_frames(results: dict[str, dict[str, Any]]) -> None:
+def test_grey_frames_are_read(results: dict[str, dict[str, Any]]) -> None:
     assert (results["grey.mkv"]["frames"], results["grey.mkv"]["poses"]) == (3, 3)
 
 
-def test_nobody_is_in_a_picture_of_one_pixel(results: dict[str, dict[str, Any]]) -> None:
+def test_no_pose_in_frames_of_one_pixel(results: dict[str, dict[str, Any]]) -> None:
     assert (results["one.mp4"]["frames"], results["one.mp4"]["poses"]) == (3, 0)
     assert "nobody was in sight" in results["one.mp4"]["reason"]
 
 
-def test_a_file_of_240_frames_a_second_keeps_its_time(results: dict[str, dict[str, Any]]) -> None:
+def test_file_with_240_frames_per_second_keeps_its_duration(
+    results: dict[str, dict[str, Any]],
+) -> None:
     assert results["fast.mp4"]["seconds"] == pytest.approx(0.2, abs=0.001)
     assert results["fast.mp4"]["poses"] > 40
     assert "nobody was in sight for 1 s" in results["fast.mp4"]["reason"]
 
 
-def test_somebody_is_seen_in_8k(results: dict[str, dict[str, Any]]) -> None:
+def test_8k_file_is_analysed(results: dict[str, dict[str, Any]]) -> None:
     assert (results["8k.mp4"]["frames"], results["8k.mp4"]["genre"]) == (2, None)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 4000), (4000, 1)])
-def test_a_frame_of_hardly_any_pixels_shows_nobody(
-    pose_model: Path, shape: tuple[int, int]
-) -> None:
+def test_no_pose_in_tiny_frames(pose_model: Path, shape: tuple[int, int]) -> None:
     with open_estimator(pose_model) as estimator:
         assert estimator.people(np.zeros((*shape, 3), np.uint8), 0.0) == []
 
 
-def test_an_8k_frame_is_seen_through_without_much_memory(pose_model: Path, figure: Figure) -> None:
-    """In a process of its own, whose peak is not that of other tests."""
+def test_pose_estimation_of_an_8k_frame_needs_little_memory(
+    pose_model: Path, figure: Figure
+) -> None:
+    """The estimator runs in a separate process, so that the peak excludes other tests."""
     program = f"""
 import sys
 from pathlib import Path
@@ -266,50 +268,50 @@ print(min(people), status[status.index("VmHWM:") + 1])
         lambda n: 7.0,
         lambda n: 100 - n / 25,
     ],
-    ids=["240 a second", "five in a millisecond", "standing still", "backwards"],
+    ids=["240 per second", "5000 per second", "constant", "decreasing"],
 )
-def test_a_person_is_followed_whatever_the_times_of_the_frames(
+def test_person_is_tracked_whatever_the_frame_times(
     pose_model: Path, time: Callable[[int], float]
 ) -> None:
     with open_estimator(pose_model) as estimator:
-        found = [estimator.people(drawn_figure(n / 240), time(n)) for n in range(12)]
-    assert [len(people) for people in found] == [1] * 12
+        detected = [estimator.people(drawn_figure(n / 240), time(n)) for n in range(12)]
+    assert [len(people) for people in detected] == [1] * 12
 
 
 @pytest.mark.parametrize("people", [1, 2])
-def test_predictions_go_forward_whatever_the_times_of_the_frames(people: int) -> None:
+def test_window_ends_increase_whatever_the_frame_times(people: int) -> None:
     generator = np.random.default_rng(0)
     shape = generator.normal(0, 0.5, (LANDMARKS, 3)).astype(np.float32)
     recognizer = MultiDancerRecognizer(Classifier(device="cpu"), people=people)
-    rising = np.arange(0, 3, 1 / 30)
-    odd = generator.permutation(np.repeat([*rising, -5.0], 2))
-    ends = []
-    for time in [*rising, *odd, *(3 + rising)]:
-        moved = shape + generator.normal(0, 0.02, shape.shape).astype(np.float32)
-        seen = [Landmarks(moved, moved, np.ones(LANDMARKS, np.float32))]
-        if (prediction := recognizer.push(float(time), seen)) is not None:
-            ends.append(prediction.window_end)
+    regular = np.arange(0, 3, 1 / 30)
+    irregular = generator.permutation(np.repeat([*regular, -5.0], 2))
+    window_ends = []
+    for time in [*regular, *irregular, *(3 + regular)]:
+        noisy = shape + generator.normal(0, 0.02, shape.shape).astype(np.float32)
+        detected = [Landmarks(noisy, noisy, np.ones(LANDMARKS, np.float32))]
+        if (prediction := recognizer.push(float(time), detected)) is not None:
+            window_ends.append(prediction.window_end)
             assert np.isfinite(prediction.estimate.probabilities).all()
-    assert all(one < other for one, other in pairwise(ends))
-    assert len(ends) == pytest.approx(6 / 0.25, abs=2)
+    assert all(earlier < later for earlier, later in pairwise(window_ends))
+    assert len(window_ends) == pytest.approx(6 / 0.25, abs=2)
 
 
-def messages_of(run: Sequence[str], out: Path, **environment: str) -> tuple[int, list[Message]]:
+def run_sources(run: Sequence[str], out: Path, **environment: str) -> tuple[int, list[Message]]:
     command = [sys.executable, "-m", "dancetype", "run", "--no-serve", "--jsonl", str(out), *run]
-    done = subprocess.run(
+    process = subprocess.run(
         command, capture_output=True, text=True, timeout=120, env={**os.environ, **environment}
     )
-    assert "Traceback" not in done.stderr
-    return done.returncode, [parse_message(line) for line in out.read_text().splitlines()]
+    assert "Traceback" not in process.stderr
+    return process.returncode, [parse_message(line) for line in out.read_text().splitlines()]
 
 
-def test_a_broken_file_beside_a_good_one_fails_alone(
+def test_broken_sources_fail_without_affecting_a_good_one(
     results: dict[str, dict[str, Any]], folder: Path, tmp_path: Path
 ) -> None:
     broken = ["sound.mkv", "index.mp4", "gone.mp4"]
     names = {f"broken-{number}": name for number, name in enumerate(broken)} | {"good": "last.mp4"}
     sources = [f"--source={name}={folder / file}" for name, file in names.items()]
-    code, messages = messages_of(sources, tmp_path / "out.jsonl")
+    code, messages = run_sources(sources, tmp_path / "out.jsonl")
     last = {message.source: message for message in messages}
     assert code == 1
     for name, fault in zip(names, [Fault.CODEC, Fault.CODEC, Fault.NOT_FOUND], strict=False):
@@ -324,28 +326,28 @@ def test_a_broken_file_beside_a_good_one_fails_alone(
     assert predictions[-1].window > 0.9
 
 
-def test_240_frames_a_second_live_are_thinned_out_and_their_times_rise(
+def test_240_live_frames_per_second_are_thinned_and_times_increase(
     pose_model: Path, tmp_path: Path, figure: Figure
 ) -> None:
     source = "test:?fps=240&seconds=3"
-    code, messages = messages_of([f"--source={source}"], tmp_path / "out.jsonl")
+    code, messages = run_sources([f"--source={source}"], tmp_path / "out.jsonl")
     predictions = [message for message in messages if isinstance(message, PredictionMessage)]
     assert code == 0
     assert len(predictions) > 5
     frames = predictions[-1].frames
-    # The last frame may lie there still.
+    # The last frame may still be in the slot.
     assert frames.captured - frames.posed - frames.dropped in (0, 1)
     assert frames.dropped > 0
     captured = [message.times.capture for message in predictions]
-    assert all(one < other for one, other in pairwise(captured))
+    assert all(earlier < later for earlier, later in pairwise(captured))
     figure(
         "odd files and frames",
-        f"240 frames a second live: {frames.captured} frames, of which the newest "
-        f"{frames.posed} were looked at",
+        f"240 frames a second live: {frames.captured} frames, pose estimation on the newest "
+        f"{frames.posed}",
     )
 
 
-def test_a_wall_clock_that_jumps_does_not_shake_the_times(pose_model: Path, tmp_path: Path) -> None:
+def test_wall_clock_jumps_do_not_affect_message_times(pose_model: Path, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         """
 import itertools, time
@@ -354,7 +356,7 @@ time.time = lambda: wall() + 3600 * (-1) ** next(jumps)
 """
     )
     source = "test:?fps=20&seconds=2"
-    code, messages = messages_of(
+    code, messages = run_sources(
         [f"--source={source}"],
         tmp_path / "out.jsonl",
         PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]),

@@ -1,4 +1,4 @@
-"""Clips of one's own, by the real command: videos go in, a model comes out."""
+"""Training on custom clips with the real command, from videos to a model."""
 
 import json
 import subprocess
@@ -44,7 +44,7 @@ steps_per_epoch = 4
 
 
 @pytest.mark.usefixtures("pose_model")
-def test_a_folder_of_clips_becomes_a_model_that_names_their_genres(
+def test_train_on_a_folder_of_clips_makes_a_model_with_their_genres(
     sample_clip: Path, tmp_path: Path
 ) -> None:
     clips, run = tmp_path / "clips", tmp_path / "run"
@@ -54,14 +54,14 @@ def test_a_folder_of_clips_becomes_a_model_that_names_their_genres(
         cut(sample_clip, folder / "one.mp4", first=110 * number, frames=40)
     (clips / "House" / "broken.mp4").write_text("hello")
     (tmp_path / "hasty.toml").write_text(RECIPE)
-    words = ["--clips", clips, "--out", run, "--recipe", tmp_path / "hasty.toml", "--jobs", 1]
+    arguments = ["--clips", clips, "--out", run, "--recipe", tmp_path / "hasty.toml", "--jobs", 1]
 
-    # Not a process of its own, which would load torch once more.
-    trained = CliRunner().invoke(app, ["train", *map(str, words)])
+    # A separate process would have to load torch again.
+    trained = CliRunner().invoke(app, ["train", *map(str, arguments)])
     assert trained.exit_code == 0, trained.output
-    said = " ".join(trained.stderr.split())
-    assert "left out House/broken.mp4: no video that can be read" in said
-    assert "nothing is measured" in said
+    errors = " ".join(trained.stderr.split())
+    assert "left out House/broken.mp4: no video that can be read" in errors
+    assert "nothing is measured" in errors
     contract = Classifier(run / "model.onnx", device="cpu").contract
     assert contract.genres == {"HO": "house", "WCS": "west coast swing"}
     assert {path.name for path in run.iterdir()} == {
@@ -73,18 +73,18 @@ def test_a_folder_of_clips_becomes_a_model_that_names_their_genres(
     }
     assert len(list((run / "tracks").iterdir())) == 2
 
-    one = clips / "House" / "ann" / "one.mp4"
-    words = ["classify", "--json", one, "--model", run / "model.onnx"]
-    line = [sys.executable, "-m", "dancetype", *map(str, words)]
-    told = subprocess.run(line, capture_output=True, text=True, cwd=CHECKOUT, check=False)
-    assert told.returncode == 0, told.stderr
-    answer = json.loads(told.stdout)
-    assert answer["genre"] in contract.genres
-    assert answer["probabilities"].keys() == contract.genres.keys()
+    clip = clips / "House" / "ann" / "one.mp4"
+    arguments = ["classify", "--json", clip, "--model", run / "model.onnx"]
+    command = [sys.executable, "-m", "dancetype", *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=CHECKOUT, check=False)
+    assert result.returncode == 0, result.stderr
+    classified = json.loads(result.stdout)
+    assert classified["genre"] in contract.genres
+    assert classified["probabilities"].keys() == contract.genres.keys()
 
 
-def test_train_without_anything_to_learn_from_is_wrong_use(tmp_path: Path) -> None:
-    told = CliRunner().invoke(app, ["train", "--out", str(tmp_path)])
-    assert isinstance(told.exception, SettingsError)
-    assert told.exception.exit_code == 2
-    assert "give --data, --clips, or both" in str(told.exception)
+def test_train_without_data_is_a_usage_error(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["train", "--out", str(tmp_path)])
+    assert isinstance(result.exception, SettingsError)
+    assert result.exception.exit_code == 2
+    assert "give --data, --clips, or both" in str(result.exception)

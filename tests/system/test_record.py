@@ -8,17 +8,17 @@ import pytest
 from dancetype.engine.media.track import read_tracks
 
 
-def command(*words: str | Path, out: Path, genre: str = "none") -> list[str]:
+def command(*arguments: str | Path, out: Path, genre: str = "none") -> list[str]:
     label = ["--genre", genre, "--dancer", "Ann", "--out", str(out)]
-    return [sys.executable, "-m", "dancetype", "record", *map(str, words), *label]
+    return [sys.executable, "-m", "dancetype", "record", *map(str, arguments), *label]
 
 
-def test_a_real_clip_becomes_a_track_and_the_terminal_is_kept_free_of_native_chatter(
+def test_records_a_real_clip_without_output_of_native_libraries(
     shared: Path, pose_model: Path, tmp_path: Path
 ) -> None:
     clip = shared / "data" / "videos" / "kicks.mp4"
-    words = command(clip, "--seconds", "2", out=tmp_path / "new" / "tracks")
-    run = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    arguments = command(clip, "--seconds", "2", out=tmp_path / "new" / "tracks")
+    run = subprocess.run(arguments, capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr
     (track,) = read_tracks(tmp_path / "new" / "tracks")
     assert (track.name, track.genre, track.dancer) == ("kicks-none-Ann", "none", "Ann")
@@ -30,19 +30,19 @@ def test_a_real_clip_becomes_a_track_and_the_terminal_is_kept_free_of_native_cha
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_a_live_recording_and_what_was_seen_is_kept(
+def test_signal_stops_a_live_recording_and_keeps_it(
     pose_model: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    words = command("test:", out=tmp_path, genre="house")
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    arguments = command("test:", out=tmp_path, genre="house")
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     for line in process.stderr:
         if "somebody in sight" in line:
             break
     process.send_signal(number)
-    said, errors = process.communicate(timeout=10)
+    output, errors = process.communicate(timeout=10)
     assert process.returncode == 0, errors
     (track,) = read_tracks(tmp_path)
     assert track.genre == "HO"
     assert track.seconds > 1
-    assert said.count("kept") == 1
+    assert output.count("kept") == 1

@@ -13,11 +13,12 @@ from tests.testbed.command import CHECKOUT, Command, Message, is_prediction
 HEAVY = {"cv2", "mediapipe"}
 
 
-def replay(*words: str | Path, messages: Path) -> tuple[str, list[Message]]:
-    """What the command says, and the messages that it sends."""
+def replay(*arguments: str | Path, messages: Path) -> tuple[str, list[Message]]:
+    """Run `dancetype replay`; return its standard output and the messages."""
     run = subprocess.run(
         [
-            *(sys.executable, "-X", "importtime", "-m", "dancetype", "replay", *map(str, words)),
+            *(sys.executable, "-X", "importtime", "-m", "dancetype", "replay"),
+            *map(str, arguments),
             *("--no-serve", "--jsonl", str(messages)),
         ],
         capture_output=True,
@@ -36,11 +37,11 @@ def predictions(messages: list[Message]) -> list[PredictionMessage]:
     return [message for message in messages if is_prediction(message)]
 
 
-def test_a_run_that_was_recorded_and_stopped_is_replayed_with_the_same_answers(
+def test_replay_of_a_recorded_run_gives_the_same_predictions(
     sample_clip: Path, pose_model: Path, tmp_path: Path
 ) -> None:
-    takes = tmp_path / "takes"
-    source = ("--source", f"clip={sample_clip}", "--no-serve", "--record", takes)
+    recordings = tmp_path / "recordings"
+    source = ("--source", f"clip={sample_clip}", "--no-serve", "--record", recordings)
     with Command(*source, folder=tmp_path) as command:
         command.wait_for(
             lambda message: is_prediction(message) and message.window > 2 and bool(message.dancers),
@@ -48,51 +49,55 @@ def test_a_run_that_was_recorded_and_stopped_is_replayed_with_the_same_answers(
         )
         command.stop()
         assert command.exit_code == 0
-    live = predictions(command.messages)
-    (file,) = takes.iterdir()
-    take = read_recording(file)
-    assert len(take.messages) == len(command.messages)
+    live_predictions = predictions(command.messages)
+    (file,) = recordings.iterdir()
+    recording = read_recording(file)
+    assert len(recording.messages) == len(command.messages)
     assert file.stat().st_size < 2**17
 
-    said, messages = replay(takes, "--speed", "0", messages=tmp_path / "replay.jsonl")
-    again = predictions(messages)
-    assert [(each.status, each.genre) for each in again] == [
-        (each.status, each.genre) for each in live
+    output, messages = replay(recordings, "--speed", "0", messages=tmp_path / "replay.jsonl")
+    replayed_predictions = predictions(messages)
+    assert [(each.status, each.genre) for each in replayed_predictions] == [
+        (each.status, each.genre) for each in live_predictions
     ]
-    for one, other in zip(again, live, strict=True):
-        assert one.probabilities == pytest.approx(other.probabilities, abs=2e-3)
-        assert one.window == pytest.approx(other.window, abs=1e-6)
-        assert (one.latency.capture, one.latency.pose) == (0, 0)
-        assert one.times.capture > other.times.sent
-    seen, drawn = (each[-1].dancers[0].joints for each in (live, again))
-    assert seen is not None
-    np.testing.assert_allclose(np.array(drawn), np.array(seen), atol=3e-3)
-    assert said.endswith(
-        f"clip: {len(live)} of {len(live)} predictions are as they were recorded\n"
+    for replayed, recorded in zip(replayed_predictions, live_predictions, strict=True):
+        assert replayed.probabilities == pytest.approx(recorded.probabilities, abs=2e-3)
+        assert replayed.window == pytest.approx(recorded.window, abs=1e-6)
+        assert (replayed.latency.capture, replayed.latency.pose) == (0, 0)
+        assert replayed.times.capture > recorded.times.sent
+    recorded_joints, replayed_joints = (
+        each[-1].dancers[0].joints for each in (live_predictions, replayed_predictions)
     )
+    assert recorded_joints is not None
+    np.testing.assert_allclose(np.array(replayed_joints), np.array(recorded_joints), atol=3e-3)
+    count = len(live_predictions)
+    assert output.endswith(f"clip: {count} of {count} predictions are as they were recorded\n")
 
 
-def test_two_sources_are_replayed_side_by_side_at_the_pace_asked_for(tmp_path: Path) -> None:
+def test_two_sources_are_replayed_in_parallel_at_the_given_speed(tmp_path: Path) -> None:
     walk(header("left"), seconds=4).save(tmp_path / "a.npz")
     walk(header("right", started=STARTED + 2), seconds=4).save(tmp_path / "b.npz")
-    said, messages = replay(tmp_path, "--speed", "8", messages=tmp_path / "replay.jsonl")
-    first = {
+    output, messages = replay(tmp_path, "--speed", "8", messages=tmp_path / "replay.jsonl")
+    first_predictions = {
         name: next(each for each in predictions(messages) if each.source == name)
         for name in ("left", "right")
     }
-    distance = first["right"].times.capture - first["left"].times.capture
+    distance = first_predictions["right"].times.capture - first_predictions["left"].times.capture
     assert distance == pytest.approx(2 / 8, abs=1e-5)
     states = [message.state.value for message in messages if isinstance(message, SourceMessage)]
     assert sorted(states) == sorted(["connecting", "running", "ended"] * 2)
-    assert "left: no prediction is of a frame that one was recorded of" in said
+    assert "left: no prediction is of a frame that one was recorded of" in output
 
 
-def test_what_record_has_recorded_is_replayed_and_classified(
+def test_labelled_recording_is_replayed_and_classified(
     sample_clip: Path, pose_model: Path, tmp_path: Path
 ) -> None:
-    words = (f"clip={sample_clip}", "--genre", "HO", "--dancer", "Ann", "--seconds", "3")
+    arguments = (f"clip={sample_clip}", "--genre", "HO", "--dancer", "Ann", "--seconds", "3")
     subprocess.run(
-        [sys.executable, "-m", "dancetype", "record", *words, "--out", str(tmp_path / "tracks")],
+        [
+            *(sys.executable, "-m", "dancetype", "record", *arguments),
+            *("--out", str(tmp_path / "tracks")),
+        ],
         check=True,
         timeout=120,
         cwd=CHECKOUT,

@@ -22,9 +22,9 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def served(sample_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the sample clip, and with two seconds of it, as cameras send: in H.264."""
-    folder = tmp_path_factory.mktemp("served")
+def video_folder(sample_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the sample clip and its first two seconds, in H.264 as cameras send it."""
+    folder = tmp_path_factory.mktemp("videos")
     with closing(FileSource(sample_clip)) as source:
         frames = [frame for frame in iter(source.read, None) if frame]
     images = [cv2.resize(frame.image, (640, 360)).astype(np.uint8) for frame in frames]
@@ -39,11 +39,11 @@ def served(sample_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(served: Path) -> Iterator[str]:
-    """A real RTSP server; it plays a file once, at real-time pace, and hangs up."""
+def server_url(video_folder: Path) -> Iterator[str]:
+    """A real RTSP server, which plays a file once in real time and closes the connection."""
     port = free_port()
     command = [
-        *(str(Path(sys.executable).with_name("rtsp-server")), "-d", str(served)),
+        *(str(Path(sys.executable).with_name("rtsp-server")), "-d", str(video_folder)),
         *("-H", "127.0.0.1", "-p", str(port), "-cp", str(free_port())),
     ]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -55,17 +55,17 @@ def address(served: Path) -> Iterator[str]:
     server.communicate(timeout=10)
 
 
-def run(address: str, out: Path, seconds: float) -> list[PredictionMessage | SourceMessage]:
+def run(server_url: str, out: Path, seconds: float) -> list[PredictionMessage | SourceMessage]:
     command = [
-        *(sys.executable, "-m", "dancetype", "run", "--no-serve", "--source", f"cam={address}"),
+        *(sys.executable, "-m", "dancetype", "run", "--no-serve", "--source", f"cam={server_url}"),
         *("--seconds", str(seconds), "--jsonl", str(out)),
     ]
     subprocess.run(command, timeout=60, stdout=subprocess.DEVNULL)
     return [parse_message(line) for line in out.read_text().splitlines()]
 
 
-def test_a_real_rtsp_camera_is_read_live(address: str, tmp_path: Path, pose_model: Path) -> None:
-    messages = run(f"{address}/long.mp4", tmp_path / "messages.jsonl", seconds=6)
+def test_reads_rtsp_camera_live(server_url: str, tmp_path: Path, pose_model: Path) -> None:
+    messages = run(f"{server_url}/long.mp4", tmp_path / "messages.jsonl", seconds=6)
     states = [message.state for message in messages if isinstance(message, SourceMessage)]
     assert states == [SourceState.CONNECTING, SourceState.RUNNING, SourceState.ENDED]
     predictions = [message for message in messages if isinstance(message, PredictionMessage)]
@@ -73,14 +73,14 @@ def test_a_real_rtsp_camera_is_read_live(address: str, tmp_path: Path, pose_mode
     last = predictions[-1]
     assert last.window > 1
     assert last.frames.captured >= last.frames.posed + last.frames.dropped
-    # A live source is never far behind, however busy the machine.
+    # A live source never lags far behind, even on a busy machine.
     assert last.latency.capture < 0.5
 
 
-def test_a_camera_that_breaks_off_is_told_and_found_again(
-    address: str, tmp_path: Path, pose_model: Path
+def test_reconnects_after_camera_ends_the_stream(
+    server_url: str, tmp_path: Path, pose_model: Path
 ) -> None:
-    messages = run(f"{address}/short.mp4", tmp_path / "messages.jsonl", seconds=9)
+    messages = run(f"{server_url}/short.mp4", tmp_path / "messages.jsonl", seconds=9)
     states = [
         (message.state, message.epoch) for message in messages if isinstance(message, SourceMessage)
     ]
@@ -92,11 +92,11 @@ def test_a_camera_that_breaks_off_is_told_and_found_again(
     assert "broken off; trying again in 0." in str(reasons[2])
 
 
-def test_a_camera_that_breaks_off_is_recorded_in_one_track(
-    address: str, tmp_path: Path, pose_model: Path
+def test_record_continues_one_track_across_a_reconnect(
+    server_url: str, tmp_path: Path, pose_model: Path
 ) -> None:
     command = [
-        *(sys.executable, "-m", "dancetype", "record", f"cam={address}/short.mp4"),
+        *(sys.executable, "-m", "dancetype", "record", f"cam={server_url}/short.mp4"),
         *("--genre", "none", "--dancer", "Ann", "--out", str(tmp_path), "--seconds", "5"),
     ]
     run = subprocess.run(command, timeout=60, capture_output=True, text=True)
@@ -106,5 +106,5 @@ def test_a_camera_that_breaks_off_is_recorded_in_one_track(
     gaps = np.diff(track.times)
     assert track.name.endswith("-cam-none-Ann")
     assert 2 < track.times[-1] < 5
-    # While the camera is away there are no frames, and so no dance.
+    # There are no frames while the camera is disconnected.
     assert gaps.max() > 0.2

@@ -5,7 +5,7 @@ from benchmarks.soak import CUT_SECONDS, soak
 from tests.system.conftest import Figure
 
 
-def test_through_faults_of_all_kinds_nothing_grows_and_nothing_is_left_behind(
+def test_memory_threads_and_sockets_are_stable_through_all_faults(
     pose_model: Path, sample_clip: Path, tmp_path: Path, figure: Figure
 ) -> None:
     seconds = float(os.environ.get("DANCETYPE_SOAK_SECONDS", CUT_SECONDS))

@@ -1,4 +1,4 @@
-"""Many clients at once, some of them idle and some of them hostile, on real sockets."""
+"""The WebSocket server with many real clients, some stalled and some hostile."""
 
 import asyncio
 import gc
@@ -30,16 +30,16 @@ from tests.messages import predicted
 from tests.system.conftest import Figure
 from tests.testbed import websocket_clients
 
-CROWD: Final = Path(websocket_clients.__file__)
+CLIENTS_SCRIPT: Final = Path(websocket_clients.__file__)
 TOKEN: Final = "correct-horse-battery"
-READERS, SLEEPERS = 180, 20
+READING, STALLED = 180, 20
 SECONDS, RATE = 20, 10
-LONGEST_MS: Final = 50.0
-# The same for the server and its clients, so that they can tell how long a message took.
+MAX_LATENCY_MS: Final = 50.0
+# Shared by the server and the clients, so that clients can compute latencies.
 CLOCK: Final = Clock(monotonic, offset=0.0)
 
 
-def a_prediction(seq: int) -> PredictionMessage:
+def prediction_message(seq: int) -> PredictionMessage:
     now = monotonic()
     return predicted(
         "stage-left",
@@ -66,13 +66,13 @@ def no_exception_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Served:
-    """How a crowd was served.
+class LoadResult:
+    """Result of a load test.
 
     Attributes:
-        report: what it says: each reader's delays in seconds, and how many connections were lost.
-        cut_off: clients that were.
-        growth: of resident memory, in megabytes, after the first quarter.
+        report: Delays of each reading client in seconds, and the number of lost connections.
+        cut_off: Number of clients that the server disconnected.
+        growth: Growth of resident memory after the first quarter, in megabytes.
     """
 
     report: dict[str, Any]
@@ -80,58 +80,58 @@ class Served:
     growth: float
 
     def percentile(self, percent: float) -> float:
-        """Milliseconds from `send` to a reader."""
+        """Return a percentile of the latency from `send` to a reading client, in milliseconds."""
         return float(np.percentile(np.concatenate(self.report["delays"]), percent)) * 1000
 
 
-async def serve_a_crowd() -> Served:
+async def serve_clients() -> LoadResult:
     resident = []
-    async with WebSocketSink(port=0, clock=CLOCK) as outlet:
-        numbers = [str(number) for number in (outlet.port, READERS, SLEEPERS, SECONDS)]
-        crowd = await asyncio.create_subprocess_exec(
-            sys.executable, CROWD, *numbers, stdout=PIPE, limit=1 << 26
+    async with WebSocketSink(port=0, clock=CLOCK) as sink:
+        numbers = [str(number) for number in (sink.port, READING, STALLED, SECONDS)]
+        clients = await asyncio.create_subprocess_exec(
+            sys.executable, CLIENTS_SCRIPT, *numbers, stdout=PIPE, limit=1 << 26
         )
-        assert crowd.stdout is not None
-        assert await crowd.stdout.readline() == b"ready\n"
+        assert clients.stdout is not None
+        assert await clients.stdout.readline() == b"ready\n"
         for seq, due in enumerate(np.arange(monotonic(), monotonic() + SECONDS, 1 / RATE)):
-            message = a_prediction(seq)
-            await outlet.send(message, message.model_dump_json())
+            message = prediction_message(seq)
+            await sink.send(message, message.model_dump_json())
             resident.append(resident_mb())
             await asyncio.sleep(due + 1 / RATE - monotonic())
-        report = json.loads(await crowd.stdout.readline())
-        await crowd.wait()
-    return Served(report, outlet.counts()["cut_off"], resident[-1] - resident[len(resident) // 4])
+        report = json.loads(await clients.stdout.readline())
+        await clients.wait()
+    return LoadResult(report, sink.counts()["cut_off"], resident[-1] - resident[len(resident) // 4])
 
 
-async def test_clients_that_never_read_cost_the_others_nothing_and_are_cut_off(
+async def test_stalled_clients_are_disconnected_and_do_not_delay_others(
     figure: Figure,
 ) -> None:
-    served = await serve_a_crowd()
-    if served.percentile(99) >= LONGEST_MS:
-        # Of two runs in a row, one may be another program's fault.
-        served = await serve_a_crowd()
+    result = await serve_clients()
+    if result.percentile(99) >= MAX_LATENCY_MS:
+        # Another program may have slowed down the first run.
+        result = await serve_clients()
     figure(
         "websocket clients",
-        f"{READERS + SLEEPERS} clients, {SLEEPERS} of which never read, {RATE} messages a second: "
-        f"{served.percentile(50):.0f} ms in the median and {served.percentile(99):.0f} ms at the "
-        f"99th percentile from `send` to the other {READERS}, {served.cut_off} cut off, memory "
-        f"{served.growth:+.1f} MB in {SECONDS} s",
+        f"{READING + STALLED} clients, {STALLED} of which never read, {RATE} messages a second: "
+        f"{result.percentile(50):.0f} ms in the median and {result.percentile(99):.0f} ms at the "
+        f"99th percentile from `send` to the other {READING}, {result.cut_off} disconnected, "
+        f"memory {result.growth:+.1f} MB in {SECONDS} s",
     )
-    assert served.report["lost"] == 0
-    assert served.cut_off == SLEEPERS
-    assert min(map(len, served.report["delays"])) >= SECONDS * RATE - 2
-    assert served.percentile(99) < LONGEST_MS
-    assert served.growth < 3
+    assert result.report["lost"] == 0
+    assert result.cut_off == STALLED
+    assert min(map(len, result.report["delays"])) >= SECONDS * RATE - 2
+    assert result.percentile(99) < MAX_LATENCY_MS
+    assert result.growth < 3
 
 
-def a_frame(payload: bytes, *, opcode: int = 1, last: bool = True) -> bytes:
-    """A frame as clients send it, masked with zeros."""
+def frame(payload: bytes, *, opcode: int = 1, last: bool = True) -> bytes:
+    """Return a WebSocket frame of a client, masked with zeros."""
     size = len(payload)
     long = struct.pack("!BH", 0x80 | 126, size) if size > 125 else bytes([0x80 | size])
     return bytes([opcode | (0x80 if last else 0)]) + long + bytes(4) + payload
 
 
-def a_request(token: str | None) -> bytes:
+def handshake(token: str | None) -> bytes:
     authorization = "" if token is None else f"Authorization: Bearer {token}\r\n"
     return (
         "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -140,32 +140,32 @@ def a_request(token: str | None) -> bytes:
     ).encode()
 
 
-HELLO: Final = a_frame(json.dumps({"type": "subscribe"}).encode())
-UNENDED: Final = a_frame(b"", last=False)
-# What is sent after the handshake, without the token and with it, and the code it ends in.
-ABUSES: Final[dict[str, tuple[bytes, int, int]]] = {
-    "malformed text": (a_frame(b"{"), 1007, 1007),
-    "bytes that are no UTF-8": (a_frame(b"\xff\xfe"), 1007, 1007),
-    "another message": (a_frame(b'{"type":"prediction"}'), 4400, 4400),
-    "binary": (a_frame(b"{}", opcode=2), 1003, 1003),
-    "oversized": (a_frame(b"x" * 5000), 1009, 1009),
-    "before its hello": (HELLO, 4401, 0),
-    "too many": (HELLO * 30, 4401, 1008),
-    "without end": (UNENDED + a_frame(b"", opcode=0, last=False) * 6000, 1008, 1008),
-    "unended": (UNENDED, 4401, 0),
-    "a flood of pings": (a_frame(b"", opcode=9) * 10_000, 1008, 1008),
-    "no frame": (b"\xff" * 100, 1002, 1002),
+HELLO: Final = frame(json.dumps({"type": "subscribe"}).encode())
+UNFINISHED: Final = frame(b"", last=False)
+# Data after the handshake, and the close codes without and with the token; 0 is no close.
+INVALID_INPUTS: Final[dict[str, tuple[bytes, int, int]]] = {
+    "malformed text": (frame(b"{"), 1007, 1007),
+    "invalid UTF-8": (frame(b"\xff\xfe"), 1007, 1007),
+    "message of another type": (frame(b'{"type":"prediction"}'), 4400, 4400),
+    "binary": (frame(b"{}", opcode=2), 1003, 1003),
+    "oversized": (frame(b"x" * 5000), 1009, 1009),
+    "subscribe before hello": (HELLO, 4401, 0),
+    "too many messages": (HELLO * 30, 4401, 1008),
+    "endless fragments": (UNFINISHED + frame(b"", opcode=0, last=False) * 6000, 1008, 1008),
+    "unfinished message": (UNFINISHED, 4401, 0),
+    "a flood of pings": (frame(b"", opcode=9) * 10_000, 1008, 1008),
+    "no WebSocket frame": (b"\xff" * 100, 1002, 1002),
     "nothing": (b"", 4401, 0),
 }
 
 
-async def code_of(port: int, token: str | None, said: bytes) -> int:
-    """The code the server closes with; 0 where it does not."""
+async def close_code(port: int, token: str | None, data: bytes) -> int:
+    """Return the close code of the server; 0 if it does not close."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
-        writer.write(a_request(token))
+        writer.write(handshake(token))
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(said)
+        writer.write(data)
         with suppress(TimeoutError):
             async with asyncio.timeout(2):
                 while True:
@@ -181,80 +181,89 @@ async def code_of(port: int, token: str | None, said: bytes) -> int:
         writer.transport.abort()
 
 
-async def test_whatever_clients_say_ends_in_a_clear_code_and_the_others_are_served(
+async def test_invalid_input_gets_a_close_code_and_others_are_served(
     figure: Figure,
 ) -> None:
-    outlet = WebSocketSink(port=0, access=Access(TOKEN), limits=Limits(hello=0.5, heartbeat=60.0))
-    async with outlet:
-        talks = [
-            code_of(outlet.port, token, said)
-            for said, _, _ in ABUSES.values()
+    sink = WebSocketSink(port=0, access=Access(TOKEN), limits=Limits(hello=0.5, heartbeat=60.0))
+    async with sink:
+        connections = [
+            close_code(sink.port, token, data)
+            for data, _, _ in INVALID_INPUTS.values()
             for token in (None, TOKEN)
         ]
-        codes = await asyncio.gather(*talks)
-        message = a_prediction(0)
-        await outlet.send(message, message.model_dump_json())
-        _, writer, heard = await a_listener(outlet.port)
-        assert b'"seq":0' in heard
+        codes = await asyncio.gather(*connections)
+        message = prediction_message(0)
+        await sink.send(message, message.model_dump_json())
+        _, writer, received = await listen(sink.port)
+        assert b'"seq":0' in received
         writer.close()
     figure(
         "websocket abuse",
-        f"{len(ABUSES)} kinds, with the token and without: a code for each",
+        f"{len(INVALID_INPUTS)} inputs, with and without the token: a close code for each",
     )
-    got = dict(zip(ABUSES, zip(codes[::2], codes[1::2], strict=True), strict=True))
-    assert got == {name: (without, known) for name, (_, without, known) in ABUSES.items()}
+    actual = dict(zip(INVALID_INPUTS, zip(codes[::2], codes[1::2], strict=True), strict=True))
+    assert actual == {
+        name: (without_token, with_token)
+        for name, (_, without_token, with_token) in INVALID_INPUTS.items()
+    }
 
 
-async def a_listener(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]:
+async def listen(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(a_request(TOKEN))
+    writer.write(handshake(TOKEN))
     await reader.readuntil(b"\r\n\r\n")
     return reader, writer, await reader.readuntil(b"}")
 
 
-async def test_a_thousand_clients_that_come_and_go_leave_nothing_behind(figure: Figure) -> None:
-    chance = random.Random(7)
+async def test_a_thousand_short_connections_leak_nothing(figure: Figure) -> None:
+    rng = random.Random(7)
     gc.collect()
     tasks, files = len(asyncio.all_tasks()), psutil.Process().num_fds()
-    async with WebSocketSink(port=0) as outlet:
+    async with WebSocketSink(port=0) as sink:
         for number in range(1000):
-            await come_and_go(outlet.port, chance)
-            message = a_prediction(number)
-            await outlet.send(message, message.model_dump_json())
+            await connect_and_drop(sink.port, rng)
+            message = prediction_message(number)
+            await sink.send(message, message.model_dump_json())
             if number == 200:
                 before = resident_mb()
         growth = resident_mb() - before
-    figure("websocket abuse", f"1,000 connects and drops: memory {growth:+.1f} MB, no task or file")
-    assert outlet.counts()["connected"] == 0
+    figure(
+        "websocket abuse",
+        f"1,000 connects and drops: memory {growth:+.1f} MB, no task or file leaked",
+    )
+    assert sink.counts()["connected"] == 0
     assert (len(asyncio.all_tasks()), psutil.Process().num_fds()) == (tasks, files)
     assert growth < 3
 
 
-async def come_and_go(port: int, chance: random.Random) -> None:
-    """Connects and drops, anywhere between the TCP connection and the first message."""
-    request = a_request(None)
+async def connect_and_drop(port: int, rng: random.Random) -> None:
+    """Connect, and drop at any point between the TCP connection and the first message."""
+    request = handshake(None)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(request[: chance.choice([0, 30, len(request), len(request)])])
-    if chance.random() < 0.3:
+    writer.write(request[: rng.choice([0, 30, len(request), len(request)])])
+    if rng.random() < 0.3:
         with suppress(TimeoutError):
             async with asyncio.timeout(0.02):
                 await reader.read(10)
-    writer.transport.abort() if chance.random() < 0.5 else writer.close()
+    writer.transport.abort() if rng.random() < 0.5 else writer.close()
 
 
-async def test_who_is_slow_to_ask_keeps_nobody_out(figure: Figure) -> None:
+async def test_slow_handshakes_do_not_block_other_clients(figure: Figure) -> None:
     limits = Limits(opening=1.0, heartbeat=0.05)
-    async with WebSocketSink(port=0, access=Access(TOKEN), limits=limits) as outlet:
-        slow = [await asyncio.open_connection("127.0.0.1", outlet.port) for _ in range(100)]
+    async with WebSocketSink(port=0, access=Access(TOKEN), limits=limits) as sink:
+        slow = [await asyncio.open_connection("127.0.0.1", sink.port) for _ in range(100)]
         for _, writer in slow:
             writer.write(b"GET /ws HTTP/1.1\r\n")
-        began = monotonic()
-        _, listening, heard = await a_listener(outlet.port)
-        took = monotonic() - began
-        ends = await asyncio.gather(*(reader.read() for reader, _ in slow))
+        start = monotonic()
+        _, listening, received = await listen(sink.port)
+        seconds = monotonic() - start
+        replies = await asyncio.gather(*(reader.read() for reader, _ in slow))
         for writer in (listening, *(writer for _, writer in slow)):
             writer.close()
-    figure("websocket abuse", f"100 handshakes that never end: the next is done in {took:.2f} s")
-    assert b"heartbeat" in heard
-    assert set(ends) == {b""}
-    assert took < 1
+    figure(
+        "websocket abuse",
+        f"100 unfinished handshakes: the next client is connected in {seconds:.2f} s",
+    )
+    assert b"heartbeat" in received
+    assert set(replies) == {b""}
+    assert seconds < 1
