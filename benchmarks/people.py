@@ -197,7 +197,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print the tables of docs/guides/several-dancers.md."""
+    """Print the tables of docs/explanation/tracking.md."""
     if args.data is None and not args.video:
         raise ExpectedError("nothing to look at: give --data AIST, --video FILE, or both")
     crossing = crossings(args.data, args.scenes) if args.data else []
