@@ -25,7 +25,7 @@ from dancetype.stream.sources.base import SourceState, StateChanged
 
 
 class MessageBuilder:
-    """Builds the messages of one source, with consecutive numbers and the time of sending.
+    """Builder of one source's messages, with consecutive numbers and times of sending.
 
     Args:
         source: Name of the source.

@@ -76,7 +76,7 @@ class FrameCounts(_Model):
     posed: NonNegativeInt
     """Frames processed by pose estimation, with or without a person."""
     dropped: NonNegativeInt
-    """Frames replaced by a newer one before pose estimation was free."""
+    """Frames replaced by a newer one before pose estimation could process them."""
 
 
 class ImageSize(_Model):
@@ -124,7 +124,7 @@ class _Result(_Model):
 
 
 Joint = tuple[float, float, float]
-"""x (to the right) and y (down), from 0 to 1 within the image, and visibility from 0 to 1."""
+"""Coordinates x (to the right) and y (down), from 0 to 1 within the image, and visibility."""
 
 
 class DancerResult(_Result):
@@ -139,7 +139,7 @@ class DancerResult(_Result):
 
 
 class PredictionMessage(_Result, _Message):
-    """Prediction for a source: the result for its primary dancer, and for each dancer."""
+    """Prediction for a source; its own result is that of the primary dancer."""
 
     type: Literal["prediction"] = "prediction"
     """Type of the message."""

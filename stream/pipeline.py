@@ -54,7 +54,7 @@ Event = StateChanged | Predicted
 
 
 class FrameObserver(Protocol):
-    """Receives all frames of a pipeline."""
+    """Receiver of all frames of a pipeline."""
 
     def on_frame(self, frame: Frame, people: Sequence[Landmarks]) -> None:
         """Process a frame and the people in it, who are in no particular order.
@@ -64,7 +64,7 @@ class FrameObserver(Protocol):
 
 
 class Pipeline:
-    """Captures one source, estimates poses and predicts genres, on two threads.
+    """Capture, pose estimation and recognition for one source, on threads.
 
     The threads are daemons: a thread that a camera blocks cannot be interrupted, and must not keep
     the process alive.
@@ -111,8 +111,8 @@ class Pipeline:
             stall=stall,
             name=name,
         )
-        self._pose_thread = self._thread("pose", self._process)
-        self._capture_thread = self._thread("capture", self._watchdog.run)
+        self._pose_thread = self._make_thread("pose", self._process)
+        self._capture_thread = self._make_thread("capture", self._watchdog.run)
 
     def start(self, on_event: Callable[[Event], None]) -> None:
         """Start the threads; they call `on_event`, which must not block, with each event."""
@@ -135,11 +135,12 @@ class Pipeline:
             self._pose_thread.is_alive() or self._capture_thread.is_alive()
         )
 
-    def _thread(self, what: str, work: Callable[[], None]) -> Thread:
+    def _make_thread(self, what: str, work: Callable[[], None]) -> Thread:
         name = f"{what} {self._name}"
-        return Thread(target=self._guarded, args=(what, work), name=name, daemon=True)
+        return Thread(target=self._run_guarded, args=(what, work), name=name, daemon=True)
 
-    def _guarded(self, what: str, work: Callable[[], None]) -> None:
+    def _run_guarded(self, what: str, work: Callable[[], None]) -> None:
+        """Run the work of a thread; an error in it fails the source."""
         try:
             work()
         except ExpectedError as error:
@@ -196,7 +197,7 @@ class Pipeline:
                 )
 
     def _estimate(self, estimator: PoseEstimator, frame: Frame) -> Sequence[Landmarks]:
-        """Return the people in a frame; none if pose estimation fails occasionally."""
+        """Return the people in a frame; none if pose estimation fails, up to a limit."""
         try:
             people = estimator.people(frame.image, frame.time)
         except Exception:

@@ -74,7 +74,8 @@ class Label:
         if code is None:
             known = ", ".join(f"{code} ({name})" for code, name in GENRES.items())
             raise SettingsError(
-                f"genre: unknown genre {genre!r}; use {known}, and {NOT_DANCING} (not dancing)"
+                f"genre: unknown genre {genre!r}; choose from {known}, and {NOT_DANCING} "
+                "(not dancing)"
             )
         return cls(code, dancer)
 
@@ -86,7 +87,7 @@ class Label:
 
 
 class RecordingRun(Sink):
-    """Records sources under one label; the failure of one source does not affect the others.
+    """Recording of sources under one label; the failure of one does not affect the others.
 
     Args:
         label: Label of all recordings.

@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 from threading import Event as ThreadEvent
 from threading import Thread
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, FiniteFloat, ValidationError
@@ -25,8 +25,19 @@ _MAX_GAP: Final = 1.0  # seconds within a run; less than a restart of the progra
 _TIME_TOLERANCE: Final = 1e-3  # seconds
 _RATE_SPAN: Final = 2.0
 
-RecordedPrediction = tuple[float, str, str | None]
-"""Capture time of the frame in seconds since 1970, status and genre."""
+
+class RecordedPrediction(NamedTuple):
+    """Prediction in a recording.
+
+    Attributes:
+        capture: Capture time of the frame, in seconds since 1970.
+        status: Kind of result.
+        genre: Code of the genre, if the status is `genre`.
+    """
+
+    capture: float
+    status: str
+    genre: str | None
 
 
 # Only the fields needed here: another version of dancetype may have written other fields.
@@ -49,7 +60,7 @@ def recorded_predictions(recording: Recording) -> list[RecordedPrediction]:
     """
     messages = [_RecordedMessage.model_validate_json(text) for text in recording.messages]
     return [
-        (message.times.capture, message.status, message.genre)
+        RecordedPrediction(message.times.capture, message.status, message.genre)
         for message in messages
         if message.status is not None and message.times.capture is not None
     ]
@@ -153,14 +164,19 @@ class ReplayClock:
             self._start = self.monotonic()
 
     def due(self, loop: int, seconds: float) -> float:
-        """Return the monotonic time that is `seconds` after the start of a loop, from 0."""
+        """Return the monotonic time that corresponds to a time in the schedule.
+
+        Args:
+            loop: Number of the loop, from 0.
+            seconds: Seconds from the start of the loop, at normal speed.
+        """
         if self.speed == 0 or self._start is None:
             return self.monotonic()
         return self._start + (loop * self._loop_seconds + seconds) / self.speed
 
 
 class Agreement:
-    """Counts predictions that agree with the recorded ones in status and genre.
+    """Comparison of predictions with the recorded ones, by status and genre.
 
     Attributes:
         same: Number of predictions that agree with the recorded prediction.
@@ -175,11 +191,11 @@ class Agreement:
         if recorded is not None:
             estimate = prediction.estimate
             self.compared += 1
-            self.same += (estimate.status, estimate.genre) == recorded[1:]
+            self.same += (estimate.status, estimate.genre) == (recorded.status, recorded.genre)
 
 
 class Replay:
-    """Replays the recordings of one source on a thread.
+    """Replay of one source's recordings on a thread.
 
     Each recording is a new epoch, unless it continues the previous one.
 
@@ -215,7 +231,7 @@ class Replay:
         self._loop = loop
         self._stop = ThreadEvent()
         self._wait = wait or self._stop.wait
-        self._thread = Thread(target=self._guarded, name=f"replay {name}", daemon=True)
+        self._thread = Thread(target=self._run, name=f"replay {name}", daemon=True)
         self._epoch = 0
         self._frames = 0
 
@@ -270,16 +286,16 @@ class Replay:
             prediction = self._recognizer.push(time, people)
             if prediction is not None:
                 self._agreement.compare(prediction, recorded.get(index))
-                self._on_event(self._event(prediction, recording, index, due))
+                self._on_event(self._make_event(prediction, recording, index, due))
         return True
 
     def _reset_recognizer(self, header: Header) -> None:
-        before, self._header = self._header, header
-        if (header.people_followed, header.hop) != (before.people_followed, before.hop):
+        previous, self._header = self._header, header
+        if (header.people_followed, header.hop) != (previous.people_followed, previous.hop):
             self._recognizer = self._make_recognizer(header)
         self._recognizer.reset("a new recording")
 
-    def _event(
+    def _make_event(
         self, prediction: Prediction, recording: Recording, index: int, due: float
     ) -> Predicted:
         return Predicted(
@@ -304,7 +320,7 @@ class Replay:
     ) -> None:
         self._on_event(StateChanged(state, self._epoch, reason, fault, final))
 
-    def _guarded(self) -> None:
+    def _run(self) -> None:
         try:
             self._play_all()
         except FileError as error:
@@ -323,8 +339,8 @@ def _predictions_by_frame(
     times = recording.header.started + recording.times
     by_frame = {}
     for prediction in predictions:
-        index = int(np.abs(times - prediction[0]).argmin())
-        if abs(times[index] - prediction[0]) < _TIME_TOLERANCE:
+        index = int(np.abs(times - prediction.capture).argmin())
+        if abs(times[index] - prediction.capture) < _TIME_TOLERANCE:
             by_frame[index] = prediction
     return by_frame
 

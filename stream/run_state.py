@@ -108,12 +108,15 @@ class SourceRun:
             self.history.popleft()
 
     def _update_state(self, message: SourceMessage) -> None:
-        before, self.state = self.state, message
+        previous, self.state = self.state, message
         state, sent = message.state, message.times.sent
-        if before is None or before.state is not state:
+        if previous is None or previous.state is not state:
             self.since = sent
             self.states[state] += 1
-        self.changed = before is None or (before.state, before.fault) != (state, message.fault)
+        self.changed = previous is None or (previous.state, previous.fault) != (
+            state,
+            message.fault,
+        )
         if message.fault is not None:
             self.faults[message.fault] += 1
         if state is SourceState.RUNNING:
@@ -125,14 +128,14 @@ class SourceRun:
         self._add_change(sent, SILENT)
 
     def _update_prediction(self, message: PredictionMessage) -> None:
-        before, times = self.prediction, message.times
+        previous, times = self.prediction, message.times
         self.prediction = self.current = message
-        self.changed = before is None or (
-            (before.status, before.genre) != (message.status, message.genre)
+        self.changed = previous is None or (
+            (previous.status, previous.genre) != (message.status, message.genre)
         )
         # Each epoch counts from 0. Counts may also decrease within an epoch: if its last frame is
         # processed after the next epoch has begun, its message has the counts of that epoch.
-        old = before.frames if before and before.epoch == message.epoch else _NO_FRAMES
+        old = previous.frames if previous and previous.epoch == message.epoch else _NO_FRAMES
         new, total = message.frames, self.frames
         self.frames = FrameCounts(
             captured=total.captured + max(new.captured - old.captured, 0),
@@ -153,7 +156,7 @@ class SourceRun:
 class RunState(Sink):
     """Sink that updates the state of each source.
 
-    It must precede the sinks that read it.
+    It must precede the sinks that read the state.
 
     Attributes:
         sources: State of each source that has sent a message, by name.

@@ -1,4 +1,4 @@
-"""Live run: start all pipelines, and send their messages until the run ends."""
+"""Live run of all sources: starts their pipelines, and sends their messages."""
 
 import asyncio
 import signal
@@ -21,7 +21,7 @@ class EventThreads(Protocol):
     """Threads that produce the events of one source, such as a `Pipeline` or a `Replay`."""
 
     def start(self, on_event: Callable[[Event], None]) -> None:
-        """Start the threads; they call `on_event` with each event, in order."""
+        """Start the threads; any of them may call `on_event`, with the events in order."""
 
     def stop(self) -> None:
         """Tell the threads to end; return without waiting for them."""

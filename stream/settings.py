@@ -1,4 +1,4 @@
-"""Settings of a run, read from flags, environment variables and a TOML file, in that order."""
+"""Settings of a run, from flags, environment variables and a TOML file."""
 
 import itertools
 import re
@@ -53,8 +53,8 @@ _WITH_CLASSIFIER: Final = _LIVE | _WITH_CLIPS | {"doctor"}
 _WITH_POSES: Final = _WITH_SOURCES | _WITH_CLIPS | {"record", "doctor"}
 
 
-def name_sources(value: Any) -> dict[str, SourceUri]:
-    """Return the sources in user input, by name.
+def parse_sources(value: Any) -> dict[str, SourceUri]:
+    """Parse the sources that a user has listed; return them by name.
 
     Args:
         value: `name=URI` or a bare URI, a list or JSON list of these, or a table of names and URIs.
@@ -64,18 +64,20 @@ def name_sources(value: Any) -> dict[str, SourceUri]:
         ValueError: The value has another form, or two sources have the same name.
         SourceError: A URI is invalid.
     """
-    pairs = _pairs(value)
+    pairs = _name_uri_pairs(value)
     used_names = {name for name, _ in pairs if name}
     if len(used_names) < sum(name is not None for name, _ in pairs):
         raise ValueError("two sources have the same name")
     sources: dict[str, SourceUri] = {}
     for name, text in pairs:
         uri = parse_uri(text)
-        short = uri.short_name
-        candidates = itertools.chain([short], (f"{short}-{n}" for n in itertools.count(2)))
-        unique_name = name or next(each for each in candidates if each not in used_names)
-        used_names.add(unique_name)
-        sources[unique_name] = uri
+        base = uri.short_name
+        numbered = (f"{base}-{number}" for number in itertools.count(2))
+        candidates = itertools.chain([base], numbered)
+        unused = itertools.filterfalse(used_names.__contains__, candidates)
+        source_name = name or next(unused)
+        used_names.add(source_name)
+        sources[source_name] = uri
     return sources
 
 
@@ -101,7 +103,7 @@ class Settings(BaseSettings):
     source: Annotated[
         dict[str, SourceUri],
         NoDecode,
-        BeforeValidator(name_sources),
+        BeforeValidator(parse_sources),
         Flag(INPUT_PANEL, frozenset({"run"}), "[NAME=]URI"),
     ] = {}
     """Webcam number, rtsp:// URL, video file, or test: for a test pattern. Repeatable."""
@@ -204,9 +206,9 @@ def load_settings(flags: Mapping[str, Any], *, config: Path | None = None) -> Se
         SettingsError: The file cannot be read, a key is unknown, or a value is invalid.
     """
     table = {} if config is None else _read(config)
-    given = {name: value for name, value in flags.items() if value not in (None, [], ())}
+    set_flags = {name: value for name, value in flags.items() if value not in (None, [], ())}
     try:
-        return Settings(**{**table, **EnvSettingsSource(Settings)(), **given})
+        return Settings(**{**table, **EnvSettingsSource(Settings)(), **set_flags})
     except SourceError as error:
         raise SettingsError(f"source: {error}") from error
     except ValidationError as error:
@@ -235,7 +237,7 @@ def describe_error(error: ValidationError, config: Path | None = None) -> str:
     return f"{key}: {first['msg'].removeprefix('Value error, ')}"
 
 
-def _pairs(value: Any) -> list[tuple[str | None, str]]:
+def _name_uri_pairs(value: Any) -> list[tuple[str | None, str]]:
     """Return pairs of a name and a URI; the name of a bare URI is None."""
     if isinstance(value, Mapping):
         for name in value:
@@ -247,9 +249,9 @@ def _pairs(value: Any) -> list[tuple[str | None, str]]:
     elif isinstance(value, str):
         # An environment variable holds one source, or several as a JSON list.
         is_list = value.lstrip().startswith("[")
-        return _pairs(from_json(value)) if is_list else [_split(value)]
+        return _name_uri_pairs(from_json(value)) if is_list else [_split_name(value)]
     elif isinstance(value, list | tuple):
-        pairs = [_split(text) if isinstance(text, str) else (None, text) for text in value]
+        pairs = [_split_name(text) if isinstance(text, str) else (None, text) for text in value]
     else:
         pairs = [(None, value)]
     if not all(isinstance(uri, str) for _, uri in pairs):
@@ -257,6 +259,7 @@ def _pairs(value: Any) -> list[tuple[str | None, str]]:
     return pairs
 
 
-def _split(text: str) -> tuple[str | None, str]:
+def _split_name(text: str) -> tuple[str | None, str]:
+    """Split `NAME=URI`; the name is None if `text` is a bare URI."""
     name, equals, uri = text.partition("=")
     return (name, uri) if equals and _NAME.fullmatch(name) else (None, text)

@@ -12,7 +12,7 @@ _log = logging.getLogger(__name__)
 
 
 class Sink(Protocol):
-    """Delivers messages to one kind of receiver, between `__aenter__` and `__aexit__`."""
+    """Destination of messages, active between `__aenter__` and `__aexit__`."""
 
     async def __aenter__(self) -> Self:
         """Start; by default, do nothing.
@@ -34,7 +34,7 @@ class Sink(Protocol):
 
 
 class SinkFanOut:
-    """Sends each message to all sinks; an error in one sink does not affect the others."""
+    """Group of sinks that receive the same messages; an error in one does not affect the others."""
 
     def __init__(self, sinks: Sequence[Sink]) -> None:
         self._sinks = tuple(sinks)

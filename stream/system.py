@@ -70,25 +70,25 @@ def filter_native_stderr() -> Iterator[None]:
     incoming, outgoing = os.pipe()
     os.dup2(outgoing, 2)
     os.close(outgoing)
-    python = sys.stderr
-    if _writes_to_stderr(python):
+    original = sys.stderr
+    if _writes_to_stderr(original):
         # Text that the terminal cannot show must not raise.
         sys.stderr = os.fdopen(
             os.dup(terminal),
             "w",
             buffering=1,
-            encoding=python.encoding,
+            encoding=original.encoding,
             errors="backslashreplace",
         )
-    filtering = Thread(target=_filter, args=(incoming, terminal), name="stderr", daemon=True)
-    filtering.start()
+    filter_thread = Thread(target=_filter, args=(incoming, terminal), name="stderr", daemon=True)
+    filter_thread.start()
     try:
         yield
     finally:
-        sys.stderr = python
+        sys.stderr = original
         # This closes the last write end of the pipe; the thread ends once it has read everything.
         os.dup2(terminal, 2)
-        filtering.join(timeout=1)
+        filter_thread.join(timeout=1)
 
 
 def _writes_to_stderr(stream: object) -> bool:

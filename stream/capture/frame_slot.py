@@ -6,7 +6,7 @@ from dancetype.stream.sources.base import Frame
 
 
 class FrameSlot:
-    """Passes frames of one epoch from one thread to another, one at a time."""
+    """One-frame queue that only accepts frames of the current epoch."""
 
     def __init__(self) -> None:
         self._changed = Condition()
@@ -42,7 +42,7 @@ class FrameSlot:
                 self._changed.wait_for(lambda: self._frame is None or not self._accepts(frame))
             if not self._accepts(frame):
                 return False
-            # Counts the frames that the source skipped, too.
+            # The index also counts frames that the source skipped.
             self._captured = frame.index + 1
             self._dropped += self._frame is not None
             self._frame = frame
@@ -52,7 +52,7 @@ class FrameSlot:
     def take(self) -> Frame | None:
         """Wait for the next frame and return it; return None if the slot is closed.
 
-        The call reports that the previous frame has been processed.
+        A call also signals that the previous frame has been processed.
         """
         with self._changed:
             self._processing = False

@@ -13,7 +13,9 @@ _log = logging.getLogger(__name__)
 
 
 class Reader(Thread):
-    """Thread that opens a source and puts its frames into a slot until one is rejected.
+    """Thread that opens a source and puts its frames into a slot.
+
+    It ends at the end of the source, or when the slot rejects a frame.
 
     A driver or network can block the thread indefinitely, and nothing can interrupt it. The caller
     then abandons it: once the slot has begun another epoch, the thread ends as soon as it is
@@ -23,7 +25,7 @@ class Reader(Thread):
         epoch: Epoch to read.
         open_source: Function that opens the source for an epoch.
         slot: Slot that receives the frames.
-        on_first: Function that is called before the first frame is put.
+        on_first_frame: Function that is called before the first frame is put.
         wait: Function that waits for some seconds; it returns True if the thread must end.
         clock: Monotonic clock in seconds; each frame of a file is put at its capture time.
         name: Name of the thread.
@@ -40,12 +42,12 @@ class Reader(Thread):
         open_source: Callable[[int], Source],
         slot: FrameSlot,
         *,
-        on_first: Callable[[], None],
+        on_first_frame: Callable[[], None],
         wait: Callable[[float], bool],
         clock: Callable[[], float],
         name: str = "read",
     ) -> None:
-        # A daemon: a thread that waits for a camera must not keep the program alive.
+        # A daemon: a thread that a camera blocks must not keep the process alive.
         super().__init__(name=name, daemon=True)
         self.live = False
         self.ended = False
@@ -53,7 +55,7 @@ class Reader(Thread):
         self._epoch = epoch
         self._open_source = open_source
         self._slot = slot
-        self._on_first = on_first
+        self._on_first_frame = on_first_frame
         self._wait = wait
         self._clock = clock
         self._waiting_since: float | None = clock()
@@ -85,7 +87,7 @@ class Reader(Thread):
             if not source.live and self._wait(max(frame.time - self._clock(), 0.0)):
                 return
             if frame.index == 0:
-                self._on_first()
+                self._on_first_frame()
             if not self._slot.put(frame, replace=source.live):
                 return
         self.ended = True

@@ -15,7 +15,7 @@ from dancetype.stream.sources.base import Source, SourceState, StateChanged
 STALL: Final = 2.0
 """Default number of seconds without a frame after which a live source counts as stalled."""
 
-# Generous, since a camera can only start with a key frame.
+# Long, since a camera's next key frame may be seconds away.
 _FIRST_FRAME_TIMEOUT: Final = 12.0
 _GRACE: Final = 1.0  # seconds in which a stalled source may recover before it is restarted
 _TICK: Final = 0.1  # seconds between two checks
@@ -30,7 +30,7 @@ def source_timeout(stall: float) -> float:
 
 @dataclass(eq=False)
 class SourceWatchdog:
-    """Starts a reader thread for each epoch of a source, and watches it.
+    """Supervisor of a source's reader threads, one for each epoch.
 
     A file is read once, or repeatedly with `loop`. A live source that disconnects, stalls or is
     unavailable is retried forever, each time in a new epoch, unless its fault is permanent, such as
@@ -65,7 +65,7 @@ class SourceWatchdog:
         self._backoff = self.backoff or Backoff(self.clock)
         self.epoch = 0
         self._readers: list[Reader] = []
-        self._reporting = Lock()
+        self._report_lock = Lock()
         self._state = SourceState.CONNECTING
         # Epoch of the reader that is being watched; None if it has been abandoned.
         self._watched_epoch: int | None = None
@@ -114,7 +114,7 @@ class SourceWatchdog:
             self.epoch,
             self.open_source,
             self.slot,
-            on_first=partial(self._report_running, self.epoch),
+            on_first_frame=partial(self._report_running, self.epoch),
             wait=self.wait,
             clock=self.clock,
             name=f"read {self.name}",
@@ -125,7 +125,7 @@ class SourceWatchdog:
 
     def _report_running(self, epoch: int) -> None:
         """Report that an epoch has its first frame, unless its reader has been abandoned."""
-        with self._reporting:
+        with self._report_lock:
             if epoch == self._watched_epoch:
                 self._first_frame_at = self.clock()
                 self._report(SourceState.RUNNING)
@@ -165,7 +165,7 @@ class SourceWatchdog:
     ) -> None:
         """Report how the epoch ended, after all its frames have been processed."""
         self.slot.drain()
-        with self._reporting:
+        with self._report_lock:
             # Ignore an abandoned reader that is unblocked from now on.
             self._watched_epoch = None
             self.slot.begin(self.epoch + 1)

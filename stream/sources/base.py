@@ -19,8 +19,8 @@ class Frame:
 
     Attributes:
         image: (H, W, 3) uint8, BGR, upright.
-        time: Capture time in seconds on the monotonic clock. In a file, the time of opening plus
-            the frame's position in seconds.
+        time: Capture time in seconds on the monotonic clock. For a file, the time of opening plus
+            the position in the file.
         index: Number of the frame in its epoch, from 0; skipped frames are counted too.
         epoch: Epoch of the source.
     """
@@ -32,7 +32,7 @@ class Frame:
 
 
 class Source(Protocol):
-    """Open source that returns its frames in order."""
+    """Opened camera, stream or file that returns its frames in order."""
 
     live: bool
     """Whether the source sets the pace and only its newest frame matters; if False, every frame is
@@ -64,7 +64,7 @@ class SourceState(StrEnum):
     RECONNECTING = "reconnecting"
     """The source is unavailable; connecting is retried until it succeeds."""
     ENDED = "ended"
-    """The source has reached its end, such as that of a file."""
+    """The source has reached its end, or the run has been stopped."""
     FAILED = "failed"
     """The source cannot be read, and retrying would not help."""
 

@@ -1,4 +1,4 @@
-"""Opening of sources of all kinds."""
+"""Factory of sources of all kinds."""
 
 import time
 from collections.abc import Callable

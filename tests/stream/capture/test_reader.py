@@ -32,7 +32,7 @@ def test_disconnected_source_is_released_immediately() -> None:
         0,
         open_source,
         FrameSlot(),
-        on_first=lambda: None,
+        on_first_frame=lambda: None,
         wait=lambda seconds: False,
         clock=time.monotonic,
     )

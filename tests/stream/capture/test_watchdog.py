@@ -235,7 +235,7 @@ def test_camera_that_blocks_every_attempt_does_not_accumulate_threads() -> None:
     assert len(reasons) > 4
 
 
-def test_long_pause_between_frames_of_a_file_is_no_stall() -> None:
+def test_long_pause_between_frames_of_a_file_is_not_a_stall() -> None:
     harness = Harness()
     slow = FakeSource([frame(0, time=0), frame(1, time=60), frame(2, time=61)])
     harness.run(slow)
@@ -283,11 +283,11 @@ def test_frame_of_another_epoch_is_rejected() -> None:
 def test_new_epoch_wakes_up_a_waiting_put() -> None:
     slot = FrameSlot()
     slot.put(frame(0), replace=False)
-    put: list[bool] = []
-    waiting = in_background(lambda: put.append(slot.put(frame(1), replace=False)))
+    results: list[bool] = []
+    thread = in_background(lambda: results.append(slot.put(frame(1), replace=False)))
     slot.begin(1)
-    waiting.join(timeout=5)
-    assert put == [False]
+    thread.join(timeout=5)
+    assert results == [False]
 
 
 def in_background(work: Callable[[], object]) -> Thread:
@@ -299,9 +299,9 @@ def in_background(work: Callable[[], object]) -> Thread:
 def test_put_without_replace_waits_until_the_previous_frame_is_taken() -> None:
     slot = FrameSlot()
     slot.put(frame(0), replace=False)
-    putting = in_background(lambda: slot.put(frame(1), replace=False))
+    thread = in_background(lambda: slot.put(frame(1), replace=False))
     indices = [taken.index for _ in range(2) if (taken := slot.take())]
-    putting.join(timeout=5)
+    thread.join(timeout=5)
     assert indices == [0, 1]
     assert slot.counts == (2, 0)
 
@@ -316,10 +316,10 @@ def test_drain_waits_until_the_last_frame_has_been_processed() -> None:
         slot.drain()
         steps.append("drained")
 
-    draining = in_background(drain)
+    thread = in_background(drain)
     steps.append("processed")
     in_background(slot.take)
-    draining.join(timeout=5)
+    thread.join(timeout=5)
     assert steps == ["processed", "drained"]
 
 
@@ -333,9 +333,9 @@ def test_closing_the_slot_wakes_up_waiting_calls(method: str) -> None:
         "take": slot.take,
         "drain": slot.drain,
     }
-    waiting = in_background(calls[method])
+    thread = in_background(calls[method])
     slot.close()
-    waiting.join(timeout=5)
-    assert not waiting.is_alive()
+    thread.join(timeout=5)
+    assert not thread.is_alive()
     assert slot.take() is None
     assert not slot.put(frame(2), replace=True)
