@@ -11,8 +11,8 @@ Value = TypeVar("Value")
 class LatestQueue(Generic[Key, Value]):
     """Queue on one event loop that holds only the newest value of each key.
 
-    At most one value per key is waiting, however slow the consumer is. A new value takes the place
-    of the one it replaces in the queue, so that a busy key cannot starve the others.
+    A new value replaces the waiting value of its key and keeps its place in the queue, so that a
+    busy key cannot starve the others.
     """
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class LatestQueue(Generic[Key, Value]):
         self._filled = asyncio.Event()
 
     def __bool__(self) -> bool:
-        """Whether the queue holds anything."""
+        """Return whether the queue is not empty."""
         return bool(self._values)
 
     def get(self, key: Key) -> Value | None:
@@ -33,7 +33,7 @@ class LatestQueue(Generic[Key, Value]):
         self._filled.set()
 
     def keep(self, keys: Collection[Key]) -> None:
-        """Drop the values of all other keys."""
+        """Drop all values except those of `keys`."""
         self._values = {key: value for key, value in self._values.items() if key in keys}
         if not self._values:
             self._filled.clear()

@@ -47,6 +47,7 @@ MODELS_PANEL: Final = "Models"
 _LOCAL: Final = frozenset({"run", "demo"})
 _WITH_SINKS: Final = _LOCAL | {"replay"}
 _LIVE: Final = _WITH_SINKS | {"fleet"}
+_WITH_SERVER: Final = _LIVE | {"doctor"}
 _WITH_SOURCES: Final = _LOCAL | {"fleet"}
 _WITH_CLIPS: Final = frozenset({"classify", "label"})
 _WITH_CLASSIFIER: Final = _LIVE | _WITH_CLIPS | {"doctor"}
@@ -107,11 +108,9 @@ class Settings(BaseSettings):
         Flag(INPUT_PANEL, frozenset({"run"}), "[NAME=]URI"),
     ] = {}
     """Webcam number, rtsp:// URL, video file, or test: for a test pattern. Repeatable."""
-    host: Annotated[str, Flag(SERVER_PANEL, _LIVE | {"doctor"}, "ADDRESS")] = "127.0.0.1"
+    host: Annotated[str, Flag(SERVER_PANEL, _WITH_SERVER, "ADDRESS")] = "127.0.0.1"
     """Address to listen on."""
-    port: Annotated[int, Field(ge=0, le=65535), Flag(SERVER_PANEL, _LIVE | {"doctor"}, "PORT")] = (
-        8765
-    )
+    port: Annotated[int, Field(ge=0, le=65535), Flag(SERVER_PANEL, _WITH_SERVER, "PORT")] = 8765
     """Port to listen on; 0 picks a free one."""
     serve: Annotated[bool, Flag(SERVER_PANEL, _LIVE)] = True
     """Serve the web page and the WebSocket (default: --serve)."""
@@ -163,9 +162,7 @@ class Settings(BaseSettings):
     """Device that runs the genre model."""
     variant: Annotated[Variant, Flag(MODELS_PANEL, _WITH_POSES | {"pull"}, "SIZE")] = "full"
     """Size of the pose model."""
-    pose_runtime: Annotated[PoseRuntime, Flag(MODELS_PANEL, _WITH_POSES, "LIBRARY")] = (
-        DEFAULT_RUNTIME
-    )
+    pose_runtime: Annotated[PoseRuntime, Flag(MODELS_PANEL, _WITH_POSES, "NAME")] = DEFAULT_RUNTIME
     """Library that runs the pose model."""
     pose_fps: Annotated[
         float | None, Field(ge=1, le=240), Flag(INPUT_PANEL, _WITH_SOURCES | _WITH_CLIPS, "FPS")

@@ -150,17 +150,17 @@ def test_statuses_of_a_file_go_from_warming_up_to_genre() -> None:
 
 
 def test_observer_receives_every_frame_with_the_people_in_it() -> None:
-    run = Harness(FakeFile)
-    first = predictions(run.run_to_end())[0]
-    assert [frame.index for frame, _ in run.observer.observed] == list(range(40))
-    assert {people for _, people in run.observer.observed} == {1}
+    harness = Harness(FakeFile)
+    first = predictions(harness.run_to_end())[0]
+    assert [frame.index for frame, _ in harness.observer.observed] == list(range(40))
+    assert {people for _, people in harness.observer.observed} == {1}
     assert first.image_size == (2, 2)
 
 
 def test_pipeline_without_a_recognizer_makes_no_predictions() -> None:
-    run = Harness(FakeFile, with_recognizer=False)
-    assert predictions(run.run_to_end()) == []
-    assert len(run.observer.observed) == 40
+    harness = Harness(FakeFile, with_recognizer=False)
+    assert predictions(harness.run_to_end()) == []
+    assert len(harness.observer.observed) == 40
 
 
 def test_every_frame_of_a_file_is_counted_and_none_is_dropped() -> None:
@@ -194,11 +194,11 @@ def test_predictions_come_between_the_first_and_the_last_state_of_the_source() -
 
 
 def test_new_epoch_starts_with_an_empty_buffer() -> None:
-    run = Harness(FakeFile, loop=True)
-    events = run.run_until(lambda event: isinstance(event, Predicted) and event.epoch == 1)
+    harness = Harness(FakeFile, loop=True)
+    events = harness.run_until(lambda event: isinstance(event, Predicted) and event.epoch == 1)
     assert predictions(events)[-1].prediction.estimate.status is Status.WARMING_UP
     assert predictions(events)[-1].frame_counts[1] == 1
-    assert run.estimator.resets == ["a new epoch"]
+    assert harness.estimator.resets == ["a new epoch"]
 
 
 def test_source_without_a_person_has_status_no_person() -> None:
@@ -218,34 +218,36 @@ def test_source_that_cannot_be_opened_fails_with_the_reason() -> None:
 def test_occasional_failure_of_pose_estimation_is_logged_and_the_run_continues(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    run = Harness(lambda epoch: FakeFile(epoch, bright={7, 8, 20}), estimator=FailingEstimator())
+    harness = Harness(
+        lambda epoch: FakeFile(epoch, bright={7, 8, 20}), estimator=FailingEstimator()
+    )
     with caplog.at_level(logging.ERROR):
-        events = run.run_to_end()
+        events = harness.run_to_end()
     assert predictions(events)[-1].prediction.estimate.status is Status.GENRE
-    assert run.estimator.resets == ["pose estimation failed"] * 3
+    assert harness.estimator.resets == ["pose estimation failed"] * 3
     assert "a bug" in caplog.text
 
 
 def test_constant_failure_of_pose_estimation_is_logged_and_fails_the_source(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    run = Harness(lambda epoch: FakeFile(epoch, brightness=200), estimator=FailingEstimator())
+    harness = Harness(lambda epoch: FakeFile(epoch, brightness=200), estimator=FailingEstimator())
     with caplog.at_level(logging.ERROR):
-        last = run.run_to_end()[-1]
+        last = harness.run_to_end()[-1]
     assert last == StateChanged(
         SourceState.FAILED, 0, "pose thread crashed: RuntimeError('a bug')", Fault.OTHER, final=True
     )
     assert "a bug" in caplog.text
-    assert run.estimator.closed
+    assert harness.estimator.closed
 
 
 def test_crash_of_a_source_is_logged_and_fails_the_source(caplog: pytest.LogCaptureFixture) -> None:
     def crash(epoch: int) -> Source:
         raise RuntimeError("a bug")
 
-    run = Harness(crash)
+    harness = Harness(crash)
     with caplog.at_level(logging.ERROR):
-        last = run.run_to_end()[-1]
+        last = harness.run_to_end()[-1]
     assert last == StateChanged(
         SourceState.FAILED, 0, "reading crashed: RuntimeError('a bug')", Fault.OTHER, final=True
     )
@@ -262,6 +264,6 @@ def test_unusable_pose_model_fails_the_source_with_the_reason() -> None:
 
 
 def test_stop_ends_both_threads_and_closes_the_estimator() -> None:
-    run = Harness(FakeFile, loop=True)
-    run.run_until(lambda event: isinstance(event, Predicted))
-    assert run.estimator.closed
+    harness = Harness(FakeFile, loop=True)
+    harness.run_until(lambda event: isinstance(event, Predicted))
+    assert harness.estimator.closed
