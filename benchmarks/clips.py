@@ -15,12 +15,12 @@ from tests.testbed.rtsp_server import write_stream
 
 def sample_clip() -> Path:
     """Return the demo's clip, from the cache or fetched into it."""
-    return fetch(SAMPLE_CLIP, cache_folder(), say=print)
+    return fetch(SAMPLE_CLIP, cache_folder(), report=print)
 
 
 def pose_model() -> Path:
     """Return the full pose model, from the cache or fetched into it."""
-    return fetch(POSE_MODELS["full"], cache_folder(), say=print)
+    return fetch(POSE_MODELS["full"], cache_folder(), report=print)
 
 
 def add_copies_options(parser: argparse.ArgumentParser) -> None:

@@ -27,7 +27,7 @@ from dancetype.stream.fleet.cluster import Node, Resources
 from dancetype.stream.fleet.report import Report
 from dancetype.stream.fleet.supervisor import Start, Supervisor
 from dancetype.stream.messages import SourceState
-from dancetype.stream.ray_cluster import attached
+from dancetype.stream.ray_cluster import connect_ray
 from dancetype.stream.settings import load_settings
 from tests.testbed.mosquitto import HOST, mosquitto, payload_text, subscriber
 from tests.testbed.ray_nodes import kill_node, ray_nodes
@@ -216,7 +216,7 @@ async def costs(folder: Path, seconds: float) -> dict[str, Any]:
 
 async def _call_seconds(address: str) -> float:
     """Return the supervisor's CPU time for asking one camera, with an actor in its place."""
-    with attached(address) as ray:
+    with connect_ray(address) as ray:
 
         class Camera:
             def report(self) -> Report:

@@ -19,7 +19,7 @@ from dancetype.engine.errors import AssetError
 from dancetype.engine.progress import say
 from dancetype.engine.recognizer import MultiDancerRecognizer
 from dancetype.stream.assets import POSE_MODELS, cache_folder, fetch
-from dancetype.stream.capture.watchdog import patience
+from dancetype.stream.capture.watchdog import source_timeout
 from dancetype.stream.clock import Clock
 from dancetype.stream.pipeline import FrameObserver, Pipeline
 from dancetype.stream.session import EventThreads, Session
@@ -115,7 +115,7 @@ def make_pipelines(
                 open_source,
                 uri,
                 clock=clock.monotonic,
-                patience=patience(settings.stall),
+                timeout=source_timeout(settings.stall),
                 fps=settings.pose_fps,
             ),
             make_estimator=make_estimator,
@@ -154,7 +154,7 @@ def estimator_maker(settings: Settings, *, people: int = 1) -> Callable[[], "Pos
     """
     model = settings.pose_model
     if model is None:
-        model = fetch(POSE_MODELS[settings.variant], cache_folder(), say=say)
+        model = fetch(POSE_MODELS[settings.variant], cache_folder(), report=say)
     elif not model.is_file():
         raise AssetError(f"no such pose model: {model}")
 

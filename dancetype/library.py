@@ -112,7 +112,7 @@ def watch(
     events: Queue[Event] = Queue(_MAX_WAITING)
     try:
         pipeline.start(partial(_put_newest, events))
-        while not builder.over:
+        while not builder.finished:
             message = builder.build(events.get())
             if isinstance(message, PredictionMessage):
                 yield message

@@ -1,4 +1,4 @@
-"""The clock of a run: monotonic time that can be shown as Unix time."""
+"""Clock of a run: monotonic time that can be converted to Unix time."""
 
 import time
 from collections.abc import Callable
@@ -8,13 +8,13 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Monotonic time and the offset that turns it into Unix time.
+    """Monotonic time with the offset that converts it to Unix time.
 
-    The offset is taken once, so a wall clock that jumps later cannot reorder messages.
+    The offset is measured once, so a wall clock that jumps later cannot reorder messages.
 
     Attributes:
-        monotonic: Returns seconds on a clock that never goes back.
-        offset: Seconds to add for the time since 1970.
+        monotonic: Function that returns seconds on a clock that never goes back.
+        offset: Seconds to add to get the time since 1970.
     """
 
     monotonic: Callable[[], float]
@@ -26,9 +26,9 @@ class Clock:
         monotonic: Callable[[], float] = time.monotonic,
         unix: Callable[[], float] = time.time,
     ) -> Self:
-        """Return a clock with the offset as it is now."""
+        """Return a clock with the current offset."""
         return cls(monotonic, unix() - monotonic())
 
     def unix(self, monotonic: float) -> float:
-        """Return seconds since 1970 for `monotonic` seconds."""
+        """Convert `monotonic` seconds to seconds since 1970."""
         return monotonic + self.offset

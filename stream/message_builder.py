@@ -1,4 +1,4 @@
-"""Builds the outgoing messages of a source from its events."""
+"""Conversion of a source's events to outgoing messages."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from dancetype.engine.landmarks import Landmarks, coco_image, coco_visibility
 from dancetype.engine.recognizer import DancerPrediction, Prediction
 from dancetype.stream.clock import Clock
 from dancetype.stream.messages import (
-    DancerAnswer,
+    DancerResult,
     FrameCounts,
     ImageSize,
     Joint,
@@ -25,16 +25,16 @@ from dancetype.stream.sources.base import SourceState, StateChanged
 
 
 class MessageBuilder:
-    """Numbers and times the messages of one source, and keeps its last state.
+    """Builder of one source's messages, with consecutive numbers and times of sending.
 
     Args:
         source: Name of the source.
         genres: Names of the K genres by code, in the classifier's order.
         clock: Clock of the run.
-        first_epoch: Epoch of the source's first start.
+        first_epoch: Number to add to the epochs of the events.
 
     Attributes:
-        failed: Whether the source is unavailable or has failed for good.
+        failed: Whether the source is currently unavailable or has failed permanently.
     """
 
     def __init__(
@@ -45,16 +45,16 @@ class MessageBuilder:
         self._clock = clock
         self._first_epoch = first_epoch
         self._seq = 0
-        self._last = StateChanged(SourceState.CONNECTING, epoch=0)
+        self._last_change = StateChanged(SourceState.CONNECTING, epoch=0)
         self.failed = False
 
     @property
-    def over(self) -> bool:
-        """Whether the source has sent its last message."""
-        return self._last.final
+    def finished(self) -> bool:
+        """Whether the last message of the source has been built."""
+        return self._last_change.final
 
     def build(self, event: Event) -> Message:
-        """Build the message for an event that is sent now."""
+        """Build the message for an event, with the current time as time of sending."""
         sent = self._clock.monotonic()
         header: dict[str, Any] = {
             "source": self._source,
@@ -63,8 +63,8 @@ class MessageBuilder:
         }
         self._seq += 1
         if isinstance(event, Predicted):
-            return self._prediction(event, header, sent)
-        self._last = event
+            return self._build_prediction(event, header, sent)
+        self._last_change = event
         if event.state in (SourceState.RUNNING, SourceState.FAILED, SourceState.RECONNECTING):
             self.failed = event.state is not SourceState.RUNNING
         return SourceMessage(
@@ -75,11 +75,12 @@ class MessageBuilder:
             times=SourceTimes(sent=self._clock.unix(sent)),
         )
 
-    def stopped(self, reason: str) -> Message:
-        """Build the last message of a source that is stopped from outside."""
-        return self.build(StateChanged(SourceState.ENDED, self._last.epoch, reason, final=True))
+    def build_final(self, reason: str) -> Message:
+        """Build the last message of a source that the caller has stopped for `reason`."""
+        epoch = self._last_change.epoch
+        return self.build(StateChanged(SourceState.ENDED, epoch, reason, final=True))
 
-    def _prediction(
+    def _build_prediction(
         self, event: Predicted, header: Mapping[str, Any], sent: float
     ) -> PredictionMessage:
         prediction, unix = event.prediction, self._clock.unix
@@ -87,24 +88,24 @@ class MessageBuilder:
         width, height = event.image_size
         return PredictionMessage(
             **header,
-            **_answer(prediction, self._genres),
+            **_result_fields(prediction, self._genres),
             dancers=tuple(
-                DancerAnswer(
+                DancerResult(
                     id=dancer.id,
-                    **_answer(dancer, self._genres),
+                    **_result_fields(dancer, self._genres),
                     joints=None if dancer.landmarks is None else _joints(dancer.landmarks),
                 )
                 for dancer in prediction.dancers
             ),
             times=PredictionTimes(
                 capture=unix(event.capture),
-                pose=unix(event.posed),
+                pose=unix(event.pose_ended),
                 window_end=unix(prediction.window_end),
                 sent=unix(sent),
             ),
             latency=Latency(
-                capture=event.taken - event.capture,
-                pose=event.posed - event.taken,
+                capture=event.pose_started - event.capture,
+                pose=event.pose_ended - event.pose_started,
                 classify=prediction.classify_seconds,
                 send=sent - event.predicted,
             ),
@@ -120,7 +121,10 @@ def _joints(landmarks: Landmarks) -> tuple[Joint, ...]:
     return tuple((x, y, visibility) for x, y, visibility in rounded)
 
 
-def _answer(prediction: Prediction | DancerPrediction, genres: Mapping[str, str]) -> dict[str, Any]:
+def _result_fields(
+    prediction: Prediction | DancerPrediction, genres: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the fields that a `PredictionMessage` and a `DancerResult` have in common."""
     estimate = prediction.estimate
     return {
         "status": estimate.status,
@@ -136,5 +140,5 @@ def _answer(prediction: Prediction | DancerPrediction, genres: Mapping[str, str]
 
 
 def _probability(value: float) -> float:
-    """Return `value` as a Python float from 0 to 1; float32 sums may be a hair over 1."""
+    """Return `value` as a Python float from 0 to 1; float32 sums may be slightly over 1."""
     return min(max(float(value), 0.0), 1.0)

@@ -18,10 +18,10 @@ from pydantic import (
 from dancetype.engine.errors import Fault, MessageError
 from dancetype.engine.rolling import Status
 
-# Part of the schema, so clients import it from here.
+# Part of the schema, so other modules import it from here.
 from dancetype.stream.sources.base import SourceState as SourceState
 
-# More digits would be noise that every client has to read.
+# Rounded, since more digits would be noise in every message.
 Seconds = Annotated[float, AfterValidator(lambda value: round(value, 6))]
 Probability = Annotated[float, Field(ge=0, le=1), AfterValidator(lambda value: round(value, 4))]
 SourceName = Annotated[str, Field(min_length=1, max_length=100)]
@@ -38,45 +38,45 @@ class _Model(BaseModel):
 
 
 class SourceTimes(_Model):
-    """When things happened, in seconds since 1970 on a clock that never jumps."""
+    """Times in seconds since 1970, on a clock that never jumps."""
 
     sent: Seconds
-    """When the message was handed to the outlets."""
+    """Time when the message was passed to the sinks."""
 
 
 class PredictionTimes(SourceTimes):
-    """When things happened, in seconds since 1970 on a clock that never jumps."""
+    """Times in seconds since 1970, on a clock that never jumps."""
 
     capture: Seconds
-    """When the newest frame was captured."""
+    """Capture time of the newest frame."""
     pose: Seconds
-    """When the pose of that frame was there."""
+    """Time when the pose in that frame was ready."""
     window_end: Seconds
     """Capture time at which the window ends."""
 
 
 class Latency(_Model):
-    """How long each step took, in seconds."""
+    """Duration of each processing step, in seconds."""
 
     capture: Seconds
-    """From the frame's capture until pose estimation took it up."""
+    """From the capture of the newest frame to the start of pose estimation."""
     pose: Seconds
     """Pose estimation."""
     classify: Seconds
-    """Cutting the window and classifying it."""
+    """Cutting and classifying the windows of all dancers."""
     send: Seconds
-    """From the prediction until it was handed to the outlets."""
+    """From the prediction until the message was passed to the sinks."""
 
 
 class FrameCounts(_Model):
-    """Frames since the epoch began."""
+    """Numbers of frames since the start of the epoch."""
 
     captured: NonNegativeInt
-    """Read from the source."""
+    """Frames read from the source."""
     posed: NonNegativeInt
-    """Through pose estimation, with a person or without."""
+    """Frames processed by pose estimation, with or without a person."""
     dropped: NonNegativeInt
-    """Overtaken by a newer frame before pose estimation was free."""
+    """Frames replaced by a newer one before pose estimation could process them."""
 
 
 class ImageSize(_Model):
@@ -88,93 +88,96 @@ class ImageSize(_Model):
 
 class _Message(_Model):
     version: Literal[1] = 1
-    """Of this schema."""
+    """Version of this schema."""
     source: SourceName
     """Name of the source."""
     epoch: NonNegativeInt
-    """Grows by one each time the source starts again."""
+    """Number of the source's current start; increases each time the source restarts."""
     seq: NonNegativeInt
-    """Grows by one with each message of the source, of either type, over all epochs."""
+    """Number of the message; increases by one with each message of the source, regardless of type
+    and epoch."""
 
 
-class _Answer(_Model):
-    """What is said of a dancer."""
+class _Result(_Model):
+    """Classification result for one dancer."""
 
     status: Status
-    """Whether a genre can be named, and why not."""
+    """Kind of result: a genre, or the reason why none is named."""
     genre: str | None
-    """Code of the genre, only with status `genre`."""
+    """Code of the genre; null unless the status is `genre`."""
     name: str | None
-    """Name of the genre, only with status `genre`."""
+    """Name of the genre; null unless the status is `genre`."""
     confidence: Probability
-    """Of the likeliest genre; 0 without a window."""
+    """Probability of the likeliest genre; 0 without a window."""
     probabilities: dict[str, Probability]
-    """Genre code to probability, smoothed over the last windows; all 0 without a window."""
+    """Probability of each genre by its code, smoothed over the last windows; all 0 without a
+    window."""
     window: Annotated[float, Field(ge=0), AfterValidator(lambda value: round(value, 6))]
-    """Seconds of dance that the window held; 0 without one."""
+    """Seconds of dance in the window; 0 without a window."""
 
     @model_validator(mode="after")
-    def _names_a_genre_or_does_not(self) -> Self:
-        named = self.status is Status.GENRE
-        if (self.genre is not None) is not named or (self.name is not None) is not named:
-            raise ValueError("genre and name go with status 'genre', and only with it")
+    def _check_genre_matches_status(self) -> Self:
+        has_genre = self.status is Status.GENRE
+        if (self.genre is not None) is not has_genre or (self.name is not None) is not has_genre:
+            raise ValueError("genre and name must be set if the status is 'genre', and only then")
         return self
 
 
 Joint = tuple[float, float, float]
-"""x (to the right) and y (down), from 0 to 1 within the image, and visibility from 0 to 1."""
+"""Coordinates x (to the right) and y (down), from 0 to 1 within the image, and visibility."""
 
 
-class DancerAnswer(_Answer):
-    """What one dancer of a source is dancing."""
+class DancerResult(_Result):
+    """Classification result for one dancer of a source."""
 
     id: PositiveInt
-    """Stays with the dancer while he or she is followed."""
+    """Identity of the dancer; unchanged while the dancer is tracked."""
     joints: tuple[Joint, ...] | None = Field(default=None, strict=False)
-    """COCO's 17 joints as seen in the newest frame; null where not seen in it. x (to the right) and
-    y (down) go from 0 to 1 within the image, visibility from 0 (guessed) to 1 (seen)."""
+    """COCO's 17 joints in the newest frame; null if the dancer was not detected in it. x (to the
+    right) and y (down) are from 0 to 1 within the image, visibility from 0 (guessed) to 1
+    (visible)."""
 
 
-class PredictionMessage(_Answer, _Message):
-    """What is being danced in front of one source, by the first of its dancers."""
+class PredictionMessage(_Result, _Message):
+    """Prediction for a source; its own result is that of the primary dancer."""
 
     type: Literal["prediction"] = "prediction"
-    """Tells the messages apart."""
-    dancers: tuple[DancerAnswer, ...] = Field(default=(), strict=False)
-    """Everybody who is followed, the first one too: who moves before who stands still, then
-    oldest id first."""
+    """Type of the message."""
+    dancers: tuple[DancerResult, ...] = Field(default=(), strict=False)
+    """All tracked dancers, the primary one first: moving before standing, then by ascending id."""
     times: PredictionTimes
     latency: Latency
     frames: FrameCounts
     fps: Annotated[float, Field(ge=0), AfterValidator(lambda value: round(value, 2))]
-    """Poses a second, lately."""
+    """Recent number of poses per second."""
     image: ImageSize | None = None
-    """Size of the newest frame, which tells the form of what joints are normalised to."""
+    """Size of the newest frame, to which the coordinates of the joints are relative."""
 
 
 class SourceMessage(_Message):
-    """What a source is doing, sent whenever that changes."""
+    """State of a source, sent whenever it changes."""
 
     type: Literal["source"] = "source"
-    """Tells the messages apart."""
+    """Type of the message."""
     state: SourceState
-    """What the source is doing now."""
+    """Current state of the source."""
     reason: str | None = None
-    """Why, for people to read."""
+    """Cause of the state, for people to read."""
     fault: Fault | None = None
-    """Why, for programs, where it is not as it should be."""
+    """Cause of the state, for programs; null if nothing is wrong."""
     times: SourceTimes
 
 
 class Heartbeat(_Model):
-    """Says each second, to each client of the WebSocket, that the connection is alive."""
+    """Sign that the connection is alive, sent to each WebSocket client every second."""
 
     version: Literal[1] = 1
-    """Of this schema."""
+    """Version of this schema."""
     type: Literal["heartbeat"] = "heartbeat"
-    """Tells the messages apart."""
+    """Type of the message."""
     dropped: dict[SourceName, NonNegativeInt]
-    """Messages of each source that this client was too slow for, since it connected."""
+    """Number of messages of each source that this client missed since it connected, because it was
+    too slow."""
     times: SourceTimes
 
 
@@ -187,23 +190,23 @@ _WITH_HEARTBEAT: Final[TypeAdapter[Message | Heartbeat]] = TypeAdapter(
 
 
 def parse_message(text: str | bytes) -> Message:
-    """Parse a message as the sinks write it.
+    """Parse the JSON text of a message.
 
     Raises:
-        MessageError: It is not JSON, or not of this schema; nothing else is raised.
+        MessageError: The text is not JSON, or does not follow this schema.
     """
     try:
         return _ADAPTER.validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise MessageError(f"no message: {where}: {first['msg']}") from None
+        field = ".".join(str(part) for part in first["loc"])
+        raise MessageError(f"invalid message: {field}: {first['msg']}") from None
 
 
 def schema() -> dict[str, Any]:
-    """Return the JSON schema (draft 2020-12) of every message.
+    """Return the JSON schema (draft 2020-12) of all messages.
 
-    `docs/protocol.schema.json` is what `python -m dancetype.stream.messages` prints.
+    `python -m dancetype.stream.messages` prints it, for `docs/protocol.schema.json`.
     """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -1,10 +1,10 @@
-"""The pipeline of one source: frames in, predictions out."""
+"""Pipeline of one source: frames in, predictions out."""
 
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from threading import Event as Flag
+from threading import Event as ThreadEvent
 from threading import Thread
 from typing import Final, Protocol
 
@@ -20,31 +20,31 @@ from dancetype.stream.sources.base import Frame, Source, SourceState, StateChang
 _log = logging.getLogger(__name__)
 
 _RATE_SPAN: Final = 2.0
-# In a row: one bad frame must not end a run, and a run must not continue without any pose.
+# Consecutive failures: one bad frame must not end a run, but constant failures must.
 _MAX_FAILURES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Predicted:
-    """Event: a prediction was made. Times are in seconds of the monotonic clock.
+    """Event: a prediction was made. Times are in seconds on the monotonic clock.
 
     Attributes:
         prediction: The prediction.
         epoch: Epoch of the source.
-        capture: Time when the newest frame in the window was captured.
-        taken: Time when pose estimation started on it.
-        posed: Time when its pose was ready.
+        capture: Capture time of the newest frame in the window.
+        pose_started: Time when pose estimation of that frame started.
+        pose_ended: Time when pose estimation of that frame ended.
         predicted: Time when the prediction was made.
-        frame_counts: Frames of this epoch: captured, through pose estimation, dropped.
-        fps: Recent poses per second.
+        frame_counts: Frames captured, processed by pose estimation and dropped in this epoch.
+        fps: Recent number of poses per second.
         image_size: Width and height of the newest frame in pixels.
     """
 
     prediction: Prediction
     epoch: int
     capture: float
-    taken: float
-    posed: float
+    pose_started: float
+    pose_ended: float
     predicted: float
     frame_counts: tuple[int, int, int]
     fps: float
@@ -55,25 +55,28 @@ Event = StateChanged | Predicted
 
 
 class FrameObserver(Protocol):
-    """Receives all frames of a pipeline."""
+    """Receiver of all frames of a pipeline."""
 
     def on_frame(self, frame: Frame, people: Sequence[Landmarks]) -> None:
-        """Observe a frame and the people in it, in any order; called on the pose thread."""
+        """Process a frame and the people in it, who are in no particular order.
+
+        The pose thread calls this, so it must not block.
+        """
 
 
 class Pipeline:
-    """Captures one source, estimates poses and recognizes the dance, on threads of its own.
+    """Capture, pose estimation and recognition for one source, on threads.
 
-    The threads are daemons: one that waits for a camera cannot be interrupted, and must not keep
-    the program alive.
+    The threads are daemons: a thread that a camera blocks cannot be interrupted, and must not keep
+    the process alive.
 
     Args:
-        name: Name of the source, for logs.
-        open_source: Opens the source for the given epoch.
-        make_estimator: Makes the pose estimator; called on the thread that uses and closes it.
-        recognizer: Recognizer for this source alone; None if the frames are only observed.
+        name: Name of the source.
+        open_source: Function that opens the source for an epoch.
+        make_estimator: Factory of the pose estimator; called on the thread that uses it.
+        recognizer: Recognizer for this source only; if None, no predictions are made.
         clock: Monotonic clock in seconds.
-        loop: Whether a source that has ended starts over.
+        loop: Whether to restart the source at its end.
         stall: Seconds without a frame after which a live source counts as stalled.
         observers: Observers of all frames.
     """
@@ -97,7 +100,7 @@ class Pipeline:
         self._observers = tuple(observers)
         self._failures = 0
         self._on_event: Callable[[Event], None]
-        self._stop = Flag()
+        self._stop = ThreadEvent()
         self._slot = FrameSlot()
         self._watchdog = SourceWatchdog(
             open_source,
@@ -109,42 +112,45 @@ class Pipeline:
             stall=stall,
             name=name,
         )
-        self._pose_thread = self._thread("pose", self._process)
-        self._capture_thread = self._thread("capture", self._watchdog.run)
+        self._pose_thread = self._make_thread("pose", self._process)
+        self._capture_thread = self._make_thread("capture", self._watchdog.run)
 
     def start(self, on_event: Callable[[Event], None]) -> None:
-        """Start the threads, which call `on_event`, in order; it must not block."""
+        """Start the threads; they call `on_event`, which must not block, with each event."""
         self._on_event = on_event
         self._pose_thread.start()
 
     def stop(self) -> None:
-        """Request all threads to end; return at once."""
+        """Tell all threads to end; return without waiting for them."""
         self._stop.set()
         self._slot.close()
 
     def join(self, timeout: float) -> bool:
-        """Wait for all threads up to `timeout` seconds; return False if one still runs."""
-        # In this order: once a thread has ended, it is known whether it started the next one.
+        """Wait for all threads up to `timeout` seconds; return False if one is still running."""
+        # Each thread starts the next one, so join them in this order.
         for thread in (self._pose_thread, self._capture_thread):
             if thread.ident is not None:
                 thread.join(timeout / 3)
-        read = self._watchdog.join(timeout / 3)
-        return read and not (self._pose_thread.is_alive() or self._capture_thread.is_alive())
+        readers_ended = self._watchdog.join(timeout / 3)
+        return readers_ended and not (
+            self._pose_thread.is_alive() or self._capture_thread.is_alive()
+        )
 
-    def _thread(self, what: str, work: Callable[[], None]) -> Thread:
-        name = f"{what} {self._name}"
-        return Thread(target=self._guarded, args=(what, work), name=name, daemon=True)
+    def _make_thread(self, part: str, work: Callable[[], None]) -> Thread:
+        name = f"{part} {self._name}"
+        return Thread(target=self._run_guarded, args=(part, work), name=name, daemon=True)
 
-    def _guarded(self, what: str, work: Callable[[], None]) -> None:
+    def _run_guarded(self, part: str, work: Callable[[], None]) -> None:
+        """Run the work of a thread; an error in it fails the source."""
         try:
             work()
         except ExpectedError as error:
             self._fail(str(error))
         except Exception as error:
-            _log.exception(LogEvent("source_crashed", source=self._name, part=what))
-            self._fail(f"{what} crashed: {error!r}")
+            _log.exception(LogEvent("source_crashed", source=self._name, part=part))
+            self._fail(f"{part} thread crashed: {error!r}")
         finally:
-            # Neither thread is of use without the other.
+            # Neither thread can work without the other.
             self.stop()
 
     def _fail(self, reason: str) -> None:
@@ -155,7 +161,7 @@ class Pipeline:
     def _process(self) -> None:
         """Process frames until the slot is closed; runs on the pose thread."""
         with self._make_estimator() as estimator:
-            # Not earlier, or a file would start with a delay.
+            # Not earlier: the start of a file would be delayed while the estimator loads.
             if not self._stop.is_set():
                 self._capture_thread.start()
             epoch: int | None = None
@@ -166,11 +172,11 @@ class Pipeline:
                         if self._recognizer:
                             self._recognizer.reset("a new epoch")
                     epoch, posed, rate = frame.epoch, 0, _Rate()
-                taken = self._clock()
-                people = self._people(estimator, frame)
-                done = self._clock()
+                pose_started = self._clock()
+                people = self._estimate(estimator, frame)
+                pose_ended = self._clock()
                 posed += 1
-                rate.count(done)
+                rate.add(pose_ended)
                 for observer in self._observers:
                     observer.on_frame(frame, people)
                 prediction = self._recognizer.push(frame.time, people) if self._recognizer else None
@@ -182,8 +188,8 @@ class Pipeline:
                         prediction,
                         frame.epoch,
                         capture=frame.time,
-                        taken=taken,
-                        posed=done,
+                        pose_started=pose_started,
+                        pose_ended=pose_ended,
                         predicted=self._clock(),
                         frame_counts=(captured, posed, dropped),
                         fps=rate.value,
@@ -191,8 +197,8 @@ class Pipeline:
                     )
                 )
 
-    def _people(self, estimator: PoseEstimator, frame: Frame) -> Sequence[Landmarks]:
-        """Return the people in a frame, or nobody if pose estimation fails for once."""
+    def _estimate(self, estimator: PoseEstimator, frame: Frame) -> Sequence[Landmarks]:
+        """Return the people in a frame; none if pose estimation fails, up to a limit."""
         try:
             people = estimator.people(frame.image, frame.time)
         except Exception:
@@ -200,14 +206,14 @@ class Pipeline:
             if self._failures > _MAX_FAILURES:
                 raise
             _log.exception(LogEvent("pose_estimation_failed", source=self._name))
-            estimator.reset("it failed")
+            estimator.reset("pose estimation failed")
             return ()
         self._failures = 0
         return people
 
 
 class _Rate:
-    """Events per second over the last two seconds."""
+    """Number of events per second over the last two seconds."""
 
     def __init__(self) -> None:
         self._times: deque[float] = deque()
@@ -217,7 +223,7 @@ class _Rate:
         span = self._times[-1] - self._times[0]
         return (len(self._times) - 1) / span if span else 0.0
 
-    def count(self, time: float) -> None:
+    def add(self, time: float) -> None:
         self._times.append(time)
         while time - self._times[0] > _RATE_SPAN:
             self._times.popleft()

@@ -1,4 +1,4 @@
-"""Runs that record labelled landmarks to train on, without any image."""
+"""Recording of labelled landmarks for training; images are never recorded."""
 
 import asyncio
 import math
@@ -34,15 +34,14 @@ if TYPE_CHECKING:
     from dancetype.stream.pipeline import Pipeline
 
 _REFRESH: Final = 0.1
-# How much longer than asked for a recording may take if a camera starts late or breaks off.
-_PATIENCE: Final = 10.0
-# The shortest window to train on, and the tolerance that `dancetype.engine.window` allows.
+_EXTRA_SECONDS: Final = 10.0  # for a camera that starts late or disconnects
+# The shortest window for training, and the tolerance that `dancetype.engine.window` allows.
 _WINDOW: Final = 1.0
 _TOLERANCE: Final = 0.05
-# A time at which every frame of a file is due, so that it is read as fast as possible.
+# A clock time at which every frame of a file is due, so that the file is read at full speed.
 _ALL_DUE: Final = 1e9
 _MAX_NAME: Final = 64
-# Most disks allow 255 bytes per file name; a letter takes up to four, and the source needs some.
+# Most file systems allow 255 bytes per name; a letter takes up to four, and the source needs some.
 _MAX_NAME_BYTES: Final = 120
 
 
@@ -60,19 +59,23 @@ class Label:
 
     @classmethod
     def parse(cls, genre: str, dancer: str) -> Self:
-        """Parse user input; genres may be codes or names, in any case.
+        """Parse user input; `genre` may be a code or a name, in any case.
 
         Raises:
-            SettingsError: There is no such genre, or `dancer` is not a name.
+            SettingsError: The genre is unknown, or `dancer` is not a valid name.
         """
         dancer = " ".join(dancer.split())
         if not (re.search(r"\w", dancer) and dancer.isprintable() and len(dancer) <= _MAX_NAME):
-            raise SettingsError(f"dancer: takes a name of 1 to {_MAX_NAME} letters or digits")
+            raise SettingsError(
+                f"dancer: {dancer!r} is not a name; use 1 to {_MAX_NAME} printable characters, at "
+                "least one of them a letter or digit"
+            )
         code = NOT_DANCING if plain(genre) == NOT_DANCING else understood(genre)
         if code is None:
             known = ", ".join(f"{code} ({name})" for code, name in GENRES.items())
             raise SettingsError(
-                f"genre: {genre!r} is none; there are {known}, and {NOT_DANCING} (not dancing)"
+                f"genre: unknown genre {genre!r}; choose from {known}, and {NOT_DANCING} "
+                "(not dancing)"
             )
         return cls(code, dancer)
 
@@ -84,19 +87,20 @@ class Label:
 
 
 class RecordingRun(Sink):
-    """Runs that record sources under one label; the failure of one does not affect the others.
+    """Recording of sources under one label; the failure of one does not affect the others.
 
     Args:
         label: Label of all recordings.
         out: Folder for the recordings.
         make_estimator: Factory of pose estimators; called on the thread that uses the estimator.
-        seconds: Duration of each recording.
-        start_delay: Seconds from a source's first frame on that are left out.
+        seconds: Maximum duration of each recording.
+        start_delay: Seconds to skip after a source's first frame.
         open_live: Function that opens a live source for an epoch; `open_source` if None.
 
     Attributes:
-        failed: Whether a source could not be recorded, or not completely.
-        stuck: Whether a thread is still waiting for a camera that does not answer.
+        failed: Whether a source could not be recorded completely.
+        stuck: Whether a thread was still running at the end, blocked by a camera that does not
+            answer.
     """
 
     def __init__(
@@ -115,57 +119,57 @@ class RecordingRun(Sink):
         self._out = out
         self._make_estimator = make_estimator
         self._seconds = seconds
-        self._delay = start_delay
+        self._start_delay = start_delay
         self._open_live = open_live
         self._interrupted = False
         self._session: Session | None = None
         self._recorders: dict[str, SourceRecorder] = {}
-        self._reasons: dict[str, str] = {}
+        self._fail_reasons: dict[str, str] = {}
         self._file_frames: int | None = None
         self._stdout = Console(highlight=False)
         self._stderr = Console(stderr=True, highlight=False)
 
     async def run(self, sources: Mapping[str, SourceUri]) -> None:
-        """Record until all sources have ended, their time is over, or the user interrupts.
+        """Record until all sources have ended, their duration is over, or the user interrupts.
 
-        What live sources have shown until then is kept. Of an interrupted file nothing is kept,
-        since it can be recorded again.
+        On an interrupt, the recordings of live sources are saved. That of a file is not, since the
+        file can be recorded again.
         """
         for number in (signal.SIGINT, signal.SIGTERM):
-            # To the end: another Ctrl-C must not prevent the recordings from being written.
+            # Never removed: a second Ctrl-C must not prevent the recordings from being written.
             asyncio.get_running_loop().add_signal_handler(number, self._interrupt)
         files = {name: uri for name, uri in sources.items() if uri.kind is SourceKind.FILE}
         live = {name: uri for name, uri in sources.items() if name not in files}
         if live:
-            begun = f"{datetime.now():%Y%m%d-%H%M%S}"
-            longest = self._delay + self._seconds + _PATIENCE
+            timestamp = f"{datetime.now():%Y%m%d-%H%M%S}"
+            limit = self._start_delay + self._seconds + _EXTRA_SECONDS
             try:
-                await self._record(live, Clock.start(), None if math.isinf(longest) else longest)
+                await self._record(live, Clock.start(), None if math.isinf(limit) else limit)
             finally:
                 for name, recorder in self._recorders.items():
-                    path = self._path(f"{begun}-{name}")
-                    self._keep(name, recorder, path, self._reasons.get(name))
+                    path = self._path(f"{timestamp}-{name}")
+                    self._save(name, recorder, path, self._fail_reasons.get(name))
         for name, uri in files.items():
             await self._record_file(name, uri)
 
     async def _record_file(self, name: str, uri: SourceUri) -> None:
         path = self._path(name)
         if path.exists() and not self._interrupted:
-            self._fail(f"{path} is there already; remove it, or name this one: NAME={uri}")
+            self._fail(f"{path} already exists; remove it, or choose another name: NAME={uri}")
             return
         if not self._interrupted:
             await self._record({name: uri}, Clock(lambda: _ALL_DUE, time.time()))
         if self._interrupted:
-            self._fail(f"{uri}: stopped before its end; nothing of it is kept")
-        elif name in self._reasons:
-            self._fail(self._reasons[name])
+            self._fail(f"{uri}: interrupted; nothing saved")
+        elif name in self._fail_reasons:
+            self._fail(self._fail_reasons[name])
         else:
-            self._keep(str(uri), self._recorders[name], path)
+            self._save(str(uri), self._recorders[name], path)
 
     async def _record(
         self, sources: Mapping[str, SourceUri], clock: Clock, seconds: float | None = None
     ) -> None:
-        """Run until all recordings are over, or for `seconds`."""
+        """Record sources until all recordings are over or `seconds` have passed."""
         header = Header(
             "", program=version("dancetype"), genre=self._label.genre, dancer=self._label.dancer
         )
@@ -174,7 +178,7 @@ class RecordingRun(Sink):
                 replace(header, source=name),
                 clock,
                 encode=full_body,
-                delay=self._delay,
+                delay=self._start_delay,
                 seconds=self._seconds,
                 in_parts=False,
             )
@@ -186,31 +190,31 @@ class RecordingRun(Sink):
             genres={},
             clock=clock,
         )
-        watch = asyncio.create_task(self._watch(self._session, sources))
+        progress = asyncio.create_task(self._show_progress(self._session, sources))
         try:
             await self._session.run(seconds=seconds, signals=())
         finally:
-            watch.cancel()
-            await asyncio.gather(watch, return_exceptions=True)
+            progress.cancel()
+            await asyncio.gather(progress, return_exceptions=True)
         self.stuck = self.stuck or self._session.stuck
 
-    async def _watch(self, session: Session, sources: Mapping[str, SourceUri]) -> None:
-        """Show the progress, and stop the run when all recordings are over."""
-        titles = {
+    async def _show_progress(self, session: Session, sources: Mapping[str, SourceUri]) -> None:
+        """Show the progress, and stop the session when all recordings are over."""
+        recorders = {
             str(uri) if uri.kind is SourceKind.FILE else name: self._recorders[name]
             for name, uri in sources.items()
         }
-        with ProgressLines(self._stderr, clock=time.monotonic) as progress:
-            while not all(recorder.is_over for recorder in titles.values()):
-                progress.show(
-                    f"{title}: {_summary(each, self._file_frames)}"
-                    for title, each in titles.items()
+        with ProgressLines(self._stderr, clock=time.monotonic) as lines:
+            while not all(recorder.is_over for recorder in recorders.values()):
+                lines.show(
+                    f"{title}: {_summary(recorder, self._file_frames)}"
+                    for title, recorder in recorders.items()
                 )
                 await asyncio.sleep(_REFRESH)
         session.stop("recorded")
 
     def _pipeline(self, name: str, uri: SourceUri, clock: Clock) -> "Pipeline":
-        # These take seconds to load.
+        # These imports take seconds.
         from dancetype.stream.pipeline import Pipeline
         from dancetype.stream.sources.opening import open_source
 
@@ -235,7 +239,7 @@ class RecordingRun(Sink):
             self._session.stop("stopped")
 
     async def send(self, message: Message, text: str) -> None:
-        """Report a fault of a source."""
+        """Show a fault of a source to the user."""
         del text
         if not isinstance(message, SourceMessage):
             return
@@ -243,35 +247,35 @@ class RecordingRun(Sink):
         if message.state in (SourceState.ENDED, SourceState.FAILED):
             self._recorders[message.source].is_over = True
         if message.state is SourceState.FAILED:
-            self._reasons[message.source] = reason
+            self._fail_reasons[message.source] = reason
         elif message.state in (SourceState.STALLED, SourceState.RECONNECTING):
             self._warn(f"{message.source}: {reason}")
 
-    def _keep(
-        self, name: str, recorder: SourceRecorder, path: Path, reason: str | None = None
+    def _save(
+        self, name: str, recorder: SourceRecorder, path: Path, fail_reason: str | None = None
     ) -> None:
-        """Write a recording; `reason` is why the source failed, if it did."""
+        """Write a recording; `fail_reason` is the reason if the source has failed."""
         draft = recorder.draft
         if draft is None or not draft.poses:
-            nobody = "nobody was in sight" if draft else "there was no frame to keep"
-            self._fail(f"{name}: {reason or f'{nobody}; nothing is kept'}")
+            missing = "no person detected" if draft else "no frames received"
+            self._fail(f"{name}: {fail_reason or f'{missing}; nothing saved'}")
             return
-        if reason:
-            self._fail(f"{name}: {reason}; what came before is kept")
+        if fail_reason:
+            self._fail(f"{name}: {fail_reason}; saving the recording up to then")
         recording = draft.recording()
         try:
             recording.save(path)
         except OSError as error:
             self._fail(f"{path}: cannot be written: {error.strerror}")
             return
-        self._stdout.print(Text(f"kept {path}: {_summary(recorder)}"), soft_wrap=True)
+        self._stdout.print(Text(f"saved {path}: {_summary(recorder)}"), soft_wrap=True)
         if 2 * draft.poses < draft.frames:
-            self._warn(f"{name}: nobody was in sight in most frames")
+            self._warn(f"{name}: no person detected in most frames")
         longest = Track.of(path.stem, recording).longest_stretch
         if longest < _WINDOW - _TOLERANCE:
             self._warn(
-                f"{name}: somebody was in sight for {longest:.1f} s on end, less than a window "
-                f"({_WINDOW:g} s); nothing can be learned from that"
+                f"{name}: the longest stretch with a person is {longest:.1f} s, less than a window "
+                f"({_WINDOW:g} s); it cannot be used for training"
             )
 
     def _path(self, source: str) -> Path:
@@ -286,12 +290,12 @@ class RecordingRun(Sink):
 
 
 def _summary(recorder: SourceRecorder, total: int | None = None) -> str:
-    """Return how far a recording is, of a file with `total` frames also as a share of them."""
+    """Return the progress of a recording; for a file with `total` frames, also in per cent."""
     draft = recorder.draft
     done = f", {recorder.index / total:.0%} done" if total else ""
     if recorder.lead:
         return f"starts in {math.ceil(recorder.lead)} s{done}"
     if draft is None:
         return f"no frame yet{done}"
-    seen = f"somebody in sight in {draft.poses / draft.frames:.0%} of {draft.frames} frames"
-    return f"{draft.seconds:.1f} s, {seen}{done}"
+    share = f"{draft.poses / draft.frames:.0%} of {draft.frames} frames"
+    return f"{draft.seconds:.1f} s, person detected in {share}{done}"

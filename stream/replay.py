@@ -1,13 +1,13 @@
-"""Replay recordings as if their sources were live."""
+"""Replay of recordings as if their sources were live."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from threading import Event as Flag
+from threading import Event as ThreadEvent
 from threading import Thread
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, FiniteFloat, ValidationError
@@ -21,18 +21,27 @@ from dancetype.stream.sources.base import SourceState, StateChanged
 
 _log = logging.getLogger(__name__)
 
-_MAX_PAUSE: Final = 2.0  # seconds without any recording, in which nothing would be shown
-# Less than it takes to restart the program.
-_MAX_GAP: Final = 1.0
-_SAME: Final = 1e-3  # seconds
+_MAX_PAUSE: Final = 2.0  # seconds without any recording; longer pauses are shortened
+_MAX_GAP: Final = 1.0  # seconds within a run; less than a restart of the program takes
+_TIME_TOLERANCE: Final = 1e-3  # seconds
 _RATE_SPAN: Final = 2.0
 
 
-RecordedPrediction = tuple[float, str, str | None]
-"""Capture time of the frame in seconds since 1970, status and genre."""
+class RecordedPrediction(NamedTuple):
+    """Prediction in a recording.
+
+    Attributes:
+        capture: Capture time of the frame, in seconds since 1970.
+        status: Kind of result.
+        genre: Code of the genre, if the status is `genre`.
+    """
+
+    capture: float
+    status: str
+    genre: str | None
 
 
-# Only the fields needed here, as another version of dancetype may have sent others.
+# Only the fields needed here: another version of dancetype may have written other fields.
 class _Times(BaseModel):
     capture: FiniteFloat | None = None
 
@@ -52,14 +61,14 @@ def recorded_predictions(recording: Recording) -> list[RecordedPrediction]:
     """
     messages = [_RecordedMessage.model_validate_json(text) for text in recording.messages]
     return [
-        (each.times.capture, each.status, each.genre)
-        for each in messages
-        if each.status is not None and each.times.capture is not None
+        RecordedPrediction(message.times.capture, message.status, message.genre)
+        for message in messages
+        if message.status is not None and message.times.capture is not None
     ]
 
 
 def open_recording(path: Path) -> tuple[Recording, list[RecordedPrediction]]:
-    """Read a recording and the predictions in it.
+    """Return a recording and the predictions in it.
 
     Raises:
         FileError: The file is not a recording, or its messages are not valid.
@@ -72,15 +81,15 @@ def open_recording(path: Path) -> tuple[Recording, list[RecordedPrediction]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A recording and its place in the schedule.
+class ScheduledRecording:
+    """Recording with its place in the schedule of a replay.
 
     Attributes:
-        path: File, which is read when it is due.
+        path: File of the recording, read when it is due.
         header: Header of the recording.
-        seconds: Length.
-        begin: Time at which it begins, in seconds from the beginning of the replay.
-        continues: Whether it continues where the previous one of the same source ends.
+        seconds: Duration of the recording.
+        begin: Time of the first frame, in seconds from the start of the replay.
+        continues: Whether it continues the previous recording of the same source.
     """
 
     path: Path
@@ -91,208 +100,214 @@ class Part:
 
     @property
     def end(self) -> float:
-        """Time of the last frame, in seconds from the beginning of the replay."""
+        """Time of the last frame, in seconds from the start of the replay."""
         return self.begin + self.seconds
 
-    def is_continued_by(self, later: "Part") -> bool:
-        """Return whether `later` is of the same run and epoch and follows at once."""
-        offsets = [part.header.started - part.header.clock for part in (self, later)]
+    def is_continued_by(self, later: "ScheduledRecording") -> bool:
+        """Return whether `later` directly follows, in the same run and epoch."""
+        offsets = [header.started - header.clock for header in (self.header, later.header)]
         gap = later.header.clock - self.header.clock - self.seconds
         return (
             later.header.epoch == self.header.epoch
-            and abs(offsets[1] - offsets[0]) < _SAME
+            and abs(offsets[1] - offsets[0]) < _TIME_TOLERANCE
             and 0 < gap < _MAX_GAP
         )
 
 
-def schedule(parts: Sequence[Part]) -> dict[str, list[Part]]:
-    """Return the recordings by source, each with the time at which it begins.
+def schedule(recordings: Sequence[ScheduledRecording]) -> dict[str, list[ScheduledRecording]]:
+    """Set `begin` and `continues` of recordings, and return them by source.
 
-    Sources keep their distances in time, but times without any recording are shortened. Recordings
-    of one source do not overlap.
+    Intervals between recordings stay as they were, across sources, but long pauses without any
+    recording are shortened. Recordings of one source do not overlap.
     """
-    scheduled: dict[str, list[Part]] = {}
-    cut, end = 0.0, -np.inf
-    for part in sorted(parts, key=lambda part: part.header.started):
-        started = part.header.started
+    scheduled: dict[str, list[ScheduledRecording]] = {}
+    # `offset` converts Unix time to replay time; it grows when a pause is shortened.
+    offset, end = 0.0, -np.inf
+    for recording in sorted(recordings, key=lambda recording: recording.header.started):
+        started = recording.header.started
         if end == -np.inf:
-            cut = started
+            offset = started
         elif started - end > _MAX_PAUSE:
-            cut += started - end - _MAX_PAUSE
-        end = max(end, started + part.seconds)
-        before = scheduled.setdefault(part.header.source, [])
-        begin = max(started - cut, before[-1].end if before else 0.0)
-        continues = bool(before) and before[-1].is_continued_by(part)
-        before.append(replace(part, begin=begin, continues=continues))
+            offset += started - end - _MAX_PAUSE
+        end = max(end, started + recording.seconds)
+        earlier = scheduled.setdefault(recording.header.source, [])
+        begin = max(started - offset, earlier[-1].end if earlier else 0.0)
+        continues = bool(earlier) and earlier[-1].is_continued_by(recording)
+        earlier.append(replace(recording, begin=begin, continues=continues))
     return scheduled
 
 
-def length(scheduled: Mapping[str, Sequence[Part]]) -> float:
-    """Return the seconds from the beginning until the replay may start over."""
-    return max(part.end for parts in scheduled.values() for part in parts) + _MAX_PAUSE
+def loop_duration(scheduled: Mapping[str, Sequence[ScheduledRecording]]) -> float:
+    """Return the duration in seconds of one loop of the replay, with a pause at the end."""
+    return max(recordings[-1].end for recordings in scheduled.values()) + _MAX_PAUSE
 
 
-class Pace:
-    """Clock that determines when frames are due, for all sources together.
+class ReplayClock:
+    """Clock that determines when the frames of all sources are due.
 
     Args:
         clock: Monotonic clock in seconds.
-        speed: Seconds of a recording per second; 0 is as fast as possible.
-        lap: Seconds after which the replay starts over.
+        speed: Speed factor; 0 replays as fast as possible.
+        loop_seconds: Duration of one loop of the replay.
     """
 
-    def __init__(self, clock: Callable[[], float], *, speed: float, lap: float) -> None:
+    def __init__(self, clock: Callable[[], float], *, speed: float, loop_seconds: float) -> None:
         if not (np.isfinite(speed) and speed >= 0):
-            raise ValueError(f"a speed is 0 or more, not {speed}")
-        self.clock = clock
+            raise ValueError(f"speed must be 0 or more, not {speed}")
+        self.monotonic = clock
         self.speed = speed
-        self._lap = lap
+        self._loop_seconds = loop_seconds
         self._start: float | None = None
 
     def begin(self) -> None:
-        """Start the clock; of several calls, the first counts."""
+        """Start the clock, unless it is already running."""
         if self._start is None:
-            self._start = self.clock()
+            self._start = self.monotonic()
 
-    def due(self, lap: int, seconds: float) -> float:
-        """Return the time on the clock of what is `seconds` after the beginning of a lap."""
+    def due(self, loop: int, seconds: float) -> float:
+        """Return the monotonic time that corresponds to a time in the schedule.
+
+        Args:
+            loop: Number of the loop, from 0.
+            seconds: Seconds from the start of the loop, at normal speed.
+        """
         if self.speed == 0 or self._start is None:
-            return self.clock()
-        return self._start + (lap * self._lap + seconds) / self.speed
+            return self.monotonic()
+        return self._start + (loop * self._loop_seconds + seconds) / self.speed
 
 
 class Agreement:
-    """Count of predictions that agree with the recorded ones in status and genre.
+    """Comparison of predictions with the recorded ones, by status and genre.
 
     Attributes:
-        same: Number of predictions that agree.
-        compared: Number of predictions about a frame with a recorded one.
+        same: Number of predictions that agree with the recorded prediction.
+        compared: Number of predictions for a frame that has a recorded prediction.
     """
 
     def __init__(self) -> None:
         self.same = self.compared = 0
 
     def compare(self, prediction: Prediction, recorded: RecordedPrediction | None) -> None:
-        """Compare a prediction with the one recorded for its frame, if there is one."""
+        """Compare a prediction with the recorded one for its frame, if there is one."""
         if recorded is not None:
             estimate = prediction.estimate
             self.compared += 1
-            self.same += (estimate.status, estimate.genre) == recorded[1:]
+            self.same += (estimate.status, estimate.genre) == (recorded.status, recorded.genre)
 
 
 class Replay:
     """Replay of one source's recordings on a thread.
 
-    Each recording is a new epoch, unless it continues where the one before ends.
+    Each recording is a new epoch, unless it continues the previous one.
 
     Args:
-        name: Name of the source, for logs.
-        parts: Scheduled recordings, one or more.
+        name: Name of the source.
+        recordings: Scheduled recordings, one or more.
         make_recognizer: Factory of the recognizer; called again if a recording has other settings.
-        pace: Clock of all sources.
-        agreement: Count of predictions that agree with the recorded ones.
+        clock: Clock of all sources.
+        agreement: Counter of predictions that agree with the recorded ones.
         loop: Whether to start over at the end.
-        wait: Function that waits some seconds and returns True if the replay is to stop.
+        wait: Function that waits for some seconds; it returns True if the replay must stop.
     """
 
     def __init__(
         self,
         name: str,
-        parts: Sequence[Part],
+        recordings: Sequence[ScheduledRecording],
         *,
         make_recognizer: Callable[[Header], MultiDancerRecognizer],
-        pace: Pace,
+        clock: ReplayClock,
         agreement: Agreement,
         loop: bool = False,
         wait: Callable[[float], bool] | None = None,
     ) -> None:
         self._name = name
-        self._parts = parts
+        self._recordings = recordings
         self._make_recognizer = make_recognizer
-        self._header = parts[0].header
+        self._header = recordings[0].header
         self._recognizer = make_recognizer(self._header)
-        self._pace = pace
+        self._clock = clock
         self._agreement = agreement
         self._on_event: Callable[[Event], None]
         self._loop = loop
-        self._stop = Flag()
+        self._stop = ThreadEvent()
         self._wait = wait or self._stop.wait
-        self._thread = Thread(target=self._guarded, name=f"replay {name}", daemon=True)
+        self._thread = Thread(target=self._run, name=f"replay {name}", daemon=True)
         self._epoch = 0
         self._frames = 0
 
     def start(self, on_event: Callable[[Event], None]) -> None:
-        """Start the thread; `on_event` receives events on it, in order, and must not block."""
+        """Start the thread; it calls `on_event`, which must not block, with each event."""
         self._on_event = on_event
-        self._pace.begin()
+        self._clock.begin()
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask the thread to end, without waiting for it."""
+        """Tell the thread to end; return without waiting for it."""
         self._stop.set()
 
     def join(self, timeout: float) -> bool:
-        """Wait for the thread up to `timeout` seconds; return False if it still runs."""
+        """Wait for the thread up to `timeout` seconds; return False if it is still running."""
         if self._thread.ident is not None:
             self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def _play_all(self) -> None:
-        """Replay everything, to the end or until stopped.
+        """Replay all recordings, until the end or until stopped.
 
         Raises:
             FileError: A recording can no longer be read.
         """
         self._report(SourceState.CONNECTING)
-        for lap in count() if self._loop else range(1):
-            for index, part in enumerate(self._parts):
-                if (lap or index) and not part.continues:
+        for loop in count() if self._loop else range(1):
+            for index, recording in enumerate(self._recordings):
+                if (loop or index) and not recording.continues:
                     self._report(SourceState.ENDED, "the recording has ended", Fault.ENDED)
                     self._epoch += 1
                     self._report(SourceState.CONNECTING)
-                if not self._play(part, lap):
+                if not self._play(recording, loop):
                     return
         self._report(SourceState.ENDED, "the last recording has ended", Fault.ENDED, final=True)
 
-    def _play(self, part: Part, lap: int) -> bool:
-        """Replay one recording; return False if the replay is to stop."""
-        recording, predictions = open_recording(part.path)
-        recorded = _by_frame(recording, predictions)
-        if not part.continues:
+    def _play(self, scheduled: ScheduledRecording, loop: int) -> bool:
+        """Replay one recording; return False if the replay must stop."""
+        recording, predictions = open_recording(scheduled.path)
+        recorded = _predictions_by_frame(recording, predictions)
+        if not scheduled.continues:
             self._frames = 0
-            self._reset_recognizer(part.header)
+            self._reset_recognizer(scheduled.header)
         for index, (time, people) in enumerate(recording.frames()):
-            due = self._pace.due(lap, part.begin + float(recording.times[index]))
-            if self._wait(max(due - self._pace.clock(), 0.0)):
+            due = self._clock.due(loop, scheduled.begin + float(recording.times[index]))
+            if self._wait(max(due - self._clock.monotonic(), 0.0)):
                 return False
             if not self._frames:
                 self._report(SourceState.RUNNING)
             self._frames += 1
-            # The recorded time, so that predictions do not depend on the speed.
+            # With the recorded time, so that predictions do not depend on the speed.
             prediction = self._recognizer.push(time, people)
             if prediction is not None:
                 self._agreement.compare(prediction, recorded.get(index))
-                self._on_event(self._predicted(prediction, recording, index, due))
+                self._on_event(self._make_event(prediction, recording, index, due))
         return True
 
     def _reset_recognizer(self, header: Header) -> None:
-        before, self._header = self._header, header
-        if (header.people_followed, header.hop) != (before.people_followed, before.hop):
+        previous, self._header = self._header, header
+        if (header.people_followed, header.hop) != (previous.people_followed, previous.hop):
             self._recognizer = self._make_recognizer(header)
         self._recognizer.reset("a new recording")
 
-    def _predicted(
+    def _make_event(
         self, prediction: Prediction, recording: Recording, index: int, due: float
     ) -> Predicted:
         return Predicted(
             replace(prediction, window_end=due),
             self._epoch,
             capture=due,
-            taken=due,
-            posed=due,
-            predicted=self._pace.clock(),
+            pose_started=due,
+            pose_ended=due,
+            predicted=self._clock.monotonic(),
             frame_counts=(self._frames, self._frames, 0),
-            fps=_rate(recording, index) * (self._pace.speed or 1.0),
+            fps=_rate(recording, index) * (self._clock.speed or 1.0),
             image_size=recording.header.image_size,
         )
 
@@ -306,7 +321,7 @@ class Replay:
     ) -> None:
         self._on_event(StateChanged(state, self._epoch, reason, fault, final))
 
-    def _guarded(self) -> None:
+    def _run(self) -> None:
         try:
             self._play_all()
         except FileError as error:
@@ -314,25 +329,25 @@ class Replay:
         except Exception as error:
             _log.exception(LogEvent("replay_crashed", source=self._name))
             self._report(
-                SourceState.FAILED, f"its replay crashed: {error!r}", Fault.OTHER, final=True
+                SourceState.FAILED, f"the replay crashed: {error!r}", Fault.OTHER, final=True
             )
 
 
-def _by_frame(
+def _predictions_by_frame(
     recording: Recording, predictions: Sequence[RecordedPrediction]
 ) -> dict[int, RecordedPrediction]:
     """Return the recorded predictions by the index of their frame."""
     times = recording.header.started + recording.times
-    found = {}
+    by_frame = {}
     for prediction in predictions:
-        index = int(np.abs(times - prediction[0]).argmin())
-        if abs(times[index] - prediction[0]) < _SAME:
-            found[index] = prediction
-    return found
+        index = int(np.abs(times - prediction.capture).argmin())
+        if abs(times[index] - prediction.capture) < _TIME_TOLERANCE:
+            by_frame[index] = prediction
+    return by_frame
 
 
 def _rate(recording: Recording, index: int) -> float:
-    """Return the frames per second up to a frame."""
+    """Return the number of frames per second in the seconds before a frame."""
     times = recording.times
     first = int(np.searchsorted(times, times[index] - _RATE_SPAN))
     span = float(times[index] - times[first])

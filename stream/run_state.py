@@ -1,4 +1,4 @@
-"""The state of a run: the one place that remembers the messages of each source."""
+"""State of a run, collected from the messages of each source."""
 
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
@@ -18,19 +18,17 @@ from dancetype.stream.messages import (
 from dancetype.stream.sink import Sink
 
 SILENT: Final = "silent"
-"""Status in the history of a source from which no predictions come."""
+"""Status in the history of a source that sends no predictions."""
 
-_LATENCIES_KEPT: Final = 60.0
-_HISTORY_KEPT: Final = 600.0
-# Bounds the history of a source whose status flickers.
-_MOST_CHANGES: Final = 600
-# The protocol has clients consider a source silent after the same time.
-_SILENT_AFTER: Final = 1.5
+_LATENCIES_SPAN: Final = 60.0
+_HISTORY_SPAN: Final = 600.0
+_MAX_CHANGES: Final = 600  # limits the history of a source whose status changes rapidly
+_SILENT_AFTER: Final = 1.5  # seconds after which clients consider a source silent, too
 _NO_FRAMES: Final = FrameCounts(captured=0, posed=0, dropped=0)
 
 
 class TimedLatency(NamedTuple):
-    """Latency of a prediction in seconds, in total and by step, with the Unix time of sending."""
+    """Latency of a prediction in seconds, in total and by step, and the Unix time of sending."""
 
     sent: float
     total: float
@@ -38,7 +36,7 @@ class TimedLatency(NamedTuple):
 
 
 class Change(NamedTuple):
-    """Status, or `SILENT`, and genre code of a source's predictions from a Unix time on."""
+    """Change of a source's predictions: Unix time, new status or `SILENT`, new genre code."""
 
     at: float
     status: str
@@ -46,26 +44,26 @@ class Change(NamedTuple):
 
 
 class SourceRun:
-    """Everything known of one source. Times are in seconds since 1970.
+    """State and statistics of one source in a run. Times are in seconds since 1970.
 
     Attributes:
         latest: Newest message.
-        previous: Message before that; None at first.
+        previous: Message before the newest one.
         state: Newest source message.
         since: Time at which the source entered its state.
         prediction: Newest prediction.
-        current: The same, or None once the source has stopped giving frames.
-        changed: Whether the newest message says something new. Of two source messages in a row
-            this compares state and fault; of two predictions, status and genre.
-        reconnects: Number of times the source came back after it was lost.
-        frames: Frames over all epochs, up to the newest prediction.
+        current: Newest prediction, or None if the source has stopped delivering frames since.
+        changed: Whether the newest message differs from the previous one of its type: in state or
+            fault, or in status or genre.
+        reconnects: Number of successful reconnects.
+        frames: Frames in all epochs, up to the newest prediction.
         statuses: Number of predictions by status.
-        genres: Number of predictions by code of the genre.
-        states: Number of changes to each state.
-        faults: Number of source messages that name each fault.
+        genres: Number of predictions by genre code.
+        states: Number of times that the source entered each state.
+        faults: Number of source messages by fault.
         latencies: Latencies of the last minute, oldest first.
-        history: Changes of status and genre in the last ten minutes, oldest first, and the one
-            that was in force when they began.
+        history: Changes of status and genre in the last ten minutes, oldest first, preceded by the
+            last earlier change.
     """
 
     def __init__(self) -> None:
@@ -83,7 +81,7 @@ class SourceRun:
         self.states: Counter[SourceState] = Counter()
         self.faults: Counter[Fault] = Counter()
         self.latencies: deque[TimedLatency] = deque()
-        self.history: deque[Change] = deque(maxlen=_MOST_CHANGES)
+        self.history: deque[Change] = deque(maxlen=_MAX_CHANGES)
         self._lost = False
 
     @property
@@ -92,7 +90,7 @@ class SourceRun:
         return self.state is not None and self.state.state is SourceState.RUNNING
 
     def update(self, message: Message) -> None:
-        """Take account of a message."""
+        """Update the state with a message."""
         self.advance(message.times.sent)
         self.previous, self.latest = self.latest, message
         if isinstance(message, SourceMessage):
@@ -101,21 +99,24 @@ class SourceRun:
             self._update_prediction(message)
 
     def advance(self, now: float) -> None:
-        """Note a silence that has begun by `now`, and drop what has become too old."""
+        """Add a silence that began before `now` to the history, and drop outdated entries."""
         if self.prediction and now - self.prediction.times.sent > _SILENT_AFTER:
-            self._note(self.prediction.times.sent + _SILENT_AFTER, SILENT)
-        while self.latencies and now - self.latencies[0].sent > _LATENCIES_KEPT:
+            self._add_change(self.prediction.times.sent + _SILENT_AFTER, SILENT)
+        while self.latencies and now - self.latencies[0].sent > _LATENCIES_SPAN:
             self.latencies.popleft()
-        while len(self.history) > 1 and now - self.history[1].at > _HISTORY_KEPT:
+        while len(self.history) > 1 and now - self.history[1].at > _HISTORY_SPAN:
             self.history.popleft()
 
     def _update_state(self, message: SourceMessage) -> None:
-        before, self.state = self.state, message
+        previous, self.state = self.state, message
         state, sent = message.state, message.times.sent
-        if before is None or before.state is not state:
+        if previous is None or previous.state is not state:
             self.since = sent
             self.states[state] += 1
-        self.changed = before is None or (before.state, before.fault) != (state, message.fault)
+        self.changed = previous is None or (previous.state, previous.fault) != (
+            state,
+            message.fault,
+        )
         if message.fault is not None:
             self.faults[message.fault] += 1
         if state is SourceState.RUNNING:
@@ -124,44 +125,44 @@ class SourceRun:
             return
         self._lost = self._lost or state is SourceState.RECONNECTING
         self.current = None
-        self._note(sent, SILENT)
+        self._add_change(sent, SILENT)
 
     def _update_prediction(self, message: PredictionMessage) -> None:
-        before, times = self.prediction, message.times
+        previous, times = self.prediction, message.times
         self.prediction = self.current = message
-        self.changed = before is None or (
-            (before.status, before.genre) != (message.status, message.genre)
+        self.changed = previous is None or (
+            (previous.status, previous.genre) != (message.status, message.genre)
         )
-        # Each epoch counts from 0. A last frame that outlives its epoch finds the counts of the
-        # next one, so that a count may also fall within an epoch.
-        counted = before.frames if before and before.epoch == message.epoch else _NO_FRAMES
-        now, total = message.frames, self.frames
+        # Each epoch counts from 0. Counts may also decrease within an epoch: if its last frame is
+        # processed after the next epoch has begun, its message has the counts of that epoch.
+        old = previous.frames if previous and previous.epoch == message.epoch else _NO_FRAMES
+        new, total = message.frames, self.frames
         self.frames = FrameCounts(
-            captured=total.captured + max(now.captured - counted.captured, 0),
-            posed=total.posed + max(now.posed - counted.posed, 0),
-            dropped=total.dropped + max(now.dropped - counted.dropped, 0),
+            captured=total.captured + max(new.captured - old.captured, 0),
+            posed=total.posed + max(new.posed - old.posed, 0),
+            dropped=total.dropped + max(new.dropped - old.dropped, 0),
         )
         self.statuses[message.status] += 1
         if message.genre is not None:
             self.genres[message.genre] += 1
         self.latencies.append(TimedLatency(times.sent, times.sent - times.capture, message.latency))
-        self._note(times.sent, message.status.value, message.genre)
+        self._add_change(times.sent, message.status.value, message.genre)
 
-    def _note(self, at: float, status: str, genre: str | None = None) -> None:
+    def _add_change(self, at: float, status: str, genre: str | None = None) -> None:
         if not self.history or self.history[-1][1:] != (status, genre):
             self.history.append(Change(round(at, 3), status, genre))
 
 
 class RunState(Sink):
-    """Keeps the state of each source up to date.
+    """Sink that updates the state of each source.
 
-    It is a sink that has to come before those that read it.
+    It must precede the sinks that read the state.
 
     Attributes:
-        sources: Name of each source that has sent a message, and what is known of it.
-        clients: Returns counts of the WebSocket's clients; None if there is no WebSocket.
-        broker_links: Returns, by source, whether its connection to the MQTT broker stands; None
-            without a broker.
+        sources: State of each source that has sent a message, by name.
+        clients: Function that returns counts of WebSocket clients; None without a WebSocket.
+        broker_links: Function that returns, by source, whether it is connected to the MQTT broker;
+            None without a broker.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -172,9 +173,9 @@ class RunState(Sink):
 
     @property
     def now(self) -> float:
-        """Seconds since 1970, on the clock of the messages."""
+        """Current time in seconds since 1970, on the clock of the messages."""
         return self._clock.unix(self._clock.monotonic())
 
     async def send(self, message: Message, text: str) -> None:
-        """Take account of a message."""
+        """Update the state of the message's source."""
         self.sources.setdefault(message.source, SourceRun()).update(message)

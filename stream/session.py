@@ -1,4 +1,4 @@
-"""One live run: starts all pipelines and sends their messages until it is time to stop."""
+"""Live run of all sources: starts their pipelines, and sends their messages."""
 
 import asyncio
 import signal
@@ -18,44 +18,45 @@ _Events = asyncio.Queue[tuple[MessageBuilder, Event]]
 
 
 class EventThreads(Protocol):
-    """Threads that produce the events of one source: a `Pipeline` or a `Replay`."""
+    """Threads that produce the events of one source, such as a `Pipeline` or a `Replay`."""
 
     def start(self, on_event: Callable[[Event], None]) -> None:
-        """Start the threads; `on_event` receives events, in order, on any thread."""
+        """Start the threads; any of them may call `on_event`, with the events in order."""
 
     def stop(self) -> None:
-        """Request the threads to end; return at once."""
+        """Tell the threads to end; return without waiting for them."""
 
     def join(self, timeout: float) -> bool:
-        """Wait for the threads up to `timeout` seconds; return False if one still runs."""
+        """Wait for the threads up to `timeout` seconds; return False if one is still running."""
         ...
 
 
 class Session:
-    """All sources of one run; created and run on one event loop.
+    """Run of all sources; created and run on one event loop.
 
     Args:
-        pipelines: Pipeline of each source by the name of the source.
-        outlets: Receivers of the messages; entered and left by the caller.
+        pipelines: Pipeline of each source, by name of the source.
+        sinks: Receivers of the messages; the caller enters and exits them.
         genres: Names of the K genres by code, in the classifier's order.
         clock: Clock of the run.
-        first_epoch: Epoch in which each source starts.
+        first_epoch: Number of each source's first epoch.
 
     Attributes:
-        stuck: Whether a thread is still running, waiting for a camera that does not answer.
+        stuck: Whether a thread was still running at the end, blocked by a camera that does not
+            answer.
     """
 
     def __init__(
         self,
         pipelines: Mapping[str, EventThreads],
-        outlets: SinkFanOut,
+        sinks: SinkFanOut,
         *,
         genres: Mapping[str, str],
         clock: Clock,
         first_epoch: int = 0,
     ) -> None:
         self._pipelines = pipelines
-        self._outlets = outlets
+        self._sinks = sinks
         self._builders = {
             name: MessageBuilder(name, genres=genres, clock=clock, first_epoch=first_epoch)
             for name in pipelines
@@ -65,20 +66,22 @@ class Session:
 
     @property
     def failed(self) -> bool:
-        """Whether a source ended in failure."""
+        """Whether a source has failed or was unavailable at the end."""
         return any(builder.failed for builder in self._builders.values())
 
     def stop(self, reason: str) -> None:
-        """End the run, or keep it from starting; the last messages carry `reason`."""
+        """End the run, or prevent it from starting; the last messages contain `reason`."""
         if not self._stop.done():
             self._stop.set_result(reason)
 
     async def run(
         self, *, seconds: float | None = None, signals: Collection[signal.Signals] = _SIGNALS
     ) -> None:
-        """Run until all sources have ended, for at most `seconds`, or until it is stopped.
+        """Run until all sources have ended, `seconds` have passed, or `stop` is called.
 
-        Signals can only stop it if it runs on the main thread of a process.
+        Args:
+            seconds: Maximum duration; unlimited if None.
+            signals: Signals that stop the run; pass none unless this is the main thread.
         """
         loop = asyncio.get_running_loop()
         events: _Events = asyncio.Queue()
@@ -89,7 +92,7 @@ class Session:
         sending = asyncio.create_task(self._send(events))
         try:
             for name, pipeline in self._pipelines.items():
-                pipeline.start(_poster(loop, events, self._builders[name]))
+                pipeline.start(_event_poster(loop, events, self._builders[name]))
             await asyncio.wait((self._stop, sending), return_when=asyncio.FIRST_COMPLETED)
         finally:
             for pipeline in self._pipelines.values():
@@ -98,30 +101,35 @@ class Session:
             for number in signals:
                 loop.remove_signal_handler(number)
         joined = await asyncio.gather(
-            *(asyncio.to_thread(each.join, _JOIN_TIMEOUT) for each in self._pipelines.values())
+            *(
+                asyncio.to_thread(pipeline.join, _JOIN_TIMEOUT)
+                for pipeline in self._pipelines.values()
+            )
         )
         self.stuck = not all(joined)
         if self._stop.done():
             for builder in self._builders.values():
-                if not builder.over:
-                    await self._outlets.send(builder.stopped(self._stop.result()))
+                if not builder.finished:
+                    await self._sinks.send(builder.build_final(self._stop.result()))
         else:
-            # Raises what ended it, unless that was the end of all sources.
+            # Re-raise the error of the task, if it has one.
             await sending
 
     async def _send(self, events: _Events) -> None:
-        while not all(builder.over for builder in self._builders.values()):
+        while not all(builder.finished for builder in self._builders.values()):
             builder, event = await events.get()
-            # A source that crashed may still deliver an event after its final one.
-            if not builder.over:
-                await self._outlets.send(builder.build(event))
+            # One thread of a source may still send events after another has crashed.
+            if not builder.finished:
+                await self._sinks.send(builder.build(event))
 
 
-def _poster(
+def _event_poster(
     loop: asyncio.AbstractEventLoop, events: _Events, builder: MessageBuilder
 ) -> Callable[[Event], None]:
+    """Return a function that adds an event to the queue from any thread."""
+
     def post(event: Event) -> None:
-        # A thread that was waiting for its camera may return after the loop has been closed.
+        # A thread that a camera has blocked may continue after the loop has been closed.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(events.put_nowait, (builder, event))
 

@@ -1,4 +1,4 @@
-"""Settings of a run, read from flags, environment variables and a TOML file, in that order."""
+"""Settings of a run, from flags, environment variables and a TOML file."""
 
 import itertools
 import re
@@ -39,54 +39,58 @@ class Flag:
 
 
 INPUT_PANEL: Final = "Sources and predictions"
-SERVER_PANEL: Final = "Page and WebSocket"
+SERVER_PANEL: Final = "Web page and WebSocket"
 OUTPUT_PANEL: Final = "MQTT, OSC and files"
 MODELS_PANEL: Final = "Models"
 
-_HERE: Final = frozenset({"run", "demo"})
-_WITH_SINKS: Final = _HERE | {"replay"}
+# Commands by the settings that they need.
+_LOCAL: Final = frozenset({"run", "demo"})
+_WITH_SINKS: Final = _LOCAL | {"replay"}
 _LIVE: Final = _WITH_SINKS | {"fleet"}
-_WITH_SOURCES: Final = _HERE | {"fleet"}
-_FROM_FILES: Final = frozenset({"classify", "label"})
-_WITH_CLASSIFIER: Final = _LIVE | _FROM_FILES | {"doctor"}
-_WITH_POSES: Final = _WITH_SOURCES | _FROM_FILES | {"record", "doctor"}
+_WITH_SERVER: Final = _LIVE | {"doctor"}
+_WITH_SOURCES: Final = _LOCAL | {"fleet"}
+_WITH_CLIPS: Final = frozenset({"classify", "label"})
+_WITH_CLASSIFIER: Final = _LIVE | _WITH_CLIPS | {"doctor"}
+_WITH_POSES: Final = _WITH_SOURCES | _WITH_CLIPS | {"record", "doctor"}
 
 
-def name_sources(value: Any) -> dict[str, SourceUri]:
-    """Return the sources that a user listed, by name.
+def parse_sources(value: Any) -> dict[str, SourceUri]:
+    """Parse the sources that a user has listed; return them by name.
 
     Args:
-        value: `name=URI` or a bare URI, several of them in a list or as a JSON list, or a table of
-            names and URIs. A bare URI gets a name that describes it.
+        value: `name=URI` or a bare URI, a list or JSON list of these, or a table of names and URIs.
+            A bare URI gets a name that describes it.
 
     Raises:
         ValueError: The value has another form, or two sources have the same name.
         SourceError: A URI is invalid.
     """
-    pairs = _pairs(value)
-    taken = {name for name, _ in pairs if name}
-    if len(taken) < sum(name is not None for name, _ in pairs):
+    pairs = _name_uri_pairs(value)
+    used_names = {name for name, _ in pairs if name}
+    if len(used_names) < sum(name is not None for name, _ in pairs):
         raise ValueError("two sources have the same name")
     sources: dict[str, SourceUri] = {}
     for name, text in pairs:
         uri = parse_uri(text)
-        short = uri.short_name
-        candidates = itertools.chain([short], (f"{short}-{n}" for n in itertools.count(2)))
-        free = name or next(each for each in candidates if each not in taken)
-        taken.add(free)
-        sources[free] = uri
+        base = uri.short_name
+        numbered = (f"{base}-{number}" for number in itertools.count(2))
+        candidates = itertools.chain([base], numbered)
+        unused = itertools.filterfalse(used_names.__contains__, candidates)
+        source_name = name or next(unused)
+        used_names.add(source_name)
+        sources[source_name] = uri
     return sources
 
 
 def _split_at_commas(value: Any) -> Any:
-    """Return the items of an environment variable; other values stay as they are."""
+    """Split the text of an environment variable into items; return other values unchanged."""
     return (
         tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
     )
 
 
 class Settings(BaseSettings):
-    """All settings of `dancetype run` and `demo`; other commands take some of them."""
+    """All settings of `dancetype run`; other commands have some of them."""
 
     model_config = SettingsConfigDict(
         env_prefix="DANCETYPE_",
@@ -100,83 +104,85 @@ class Settings(BaseSettings):
     source: Annotated[
         dict[str, SourceUri],
         NoDecode,
-        BeforeValidator(name_sources),
+        BeforeValidator(parse_sources),
         Flag(INPUT_PANEL, frozenset({"run"}), "[NAME=]URI"),
     ] = {}
-    """Source: 0 (a webcam), rtsp://..., a file or test:; repeat for more."""
-    host: Annotated[str, Flag(SERVER_PANEL, _LIVE | {"doctor"})] = "127.0.0.1"
-    """Address of the page and the WebSocket."""
-    port: Annotated[int, Field(ge=0, le=65535), Flag(SERVER_PANEL, _LIVE | {"doctor"})] = 8765
-    """Port of the page and the WebSocket; 0 picks a free one."""
+    """Webcam number, rtsp:// URL, video file, or test: for a test pattern. Repeatable."""
+    host: Annotated[str, Flag(SERVER_PANEL, _WITH_SERVER, "ADDRESS")] = "127.0.0.1"
+    """Address to listen on."""
+    port: Annotated[int, Field(ge=0, le=65535), Flag(SERVER_PANEL, _WITH_SERVER, "PORT")] = 8765
+    """Port to listen on; 0 picks a free one."""
     serve: Annotated[bool, Flag(SERVER_PANEL, _LIVE)] = True
-    """Serve the page and the WebSocket, or not."""
-    token: Annotated[SecretStr | None, Flag(SERVER_PANEL, _LIVE)] = None
-    """Token that clients must send, at least 16 characters. Safer in the environment:
-    DANCETYPE_TOKEN."""
+    """Serve the web page and the WebSocket (default: --serve)."""
+    token: Annotated[SecretStr | None, Flag(SERVER_PANEL, _LIVE, "TOKEN")] = None
+    """Token required from clients, at least 16 characters. Prefer the environment variable
+    DANCETYPE_TOKEN: other users can see the command line."""
     insecure: Annotated[bool, Flag(SERVER_PANEL, _LIVE)] = False
     """Allow unauthenticated clients on a non-local --host."""
     allow_origin: Annotated[
         tuple[str, ...],
         NoDecode,
         BeforeValidator(_split_at_commas),
-        Flag(SERVER_PANEL, _LIVE, "http://HOST"),
+        Flag(SERVER_PANEL, _LIVE, "ORIGIN"),
     ] = ()
-    """Origin of other web pages that may connect; repeat for more."""
-    max_clients: Annotated[int, Field(ge=1, le=10_000), Flag(SERVER_PANEL, _WITH_SINKS)] = 256
+    """Origin of a website whose pages may connect, such as https://desk.example. Repeatable."""
+    max_clients: Annotated[int, Field(ge=1, le=10_000), Flag(SERVER_PANEL, _WITH_SINKS, "N")] = 256
     """Maximum number of WebSocket clients."""
     tls_cert: Annotated[Path | None, Flag(SERVER_PANEL, _LIVE, "PEM")] = None
-    """Certificate chain of the page and the WebSocket."""
+    """Certificate chain file, to serve https and wss."""
     tls_key: Annotated[Path | None, Flag(SERVER_PANEL, _LIVE, "PEM")] = None
-    """Private key of --tls-cert, if it is in a file of its own."""
-    preview: Annotated[bool, Flag(SERVER_PANEL, _HERE)] = False
-    """Show small pictures of the sources on the page."""
+    """Private key file, unless --tls-cert contains the key."""
+    preview: Annotated[bool, Flag(SERVER_PANEL, _LOCAL)] = False
+    """Show small live images of the sources on the web page."""
     mqtt: Annotated[str | None, Field(repr=False), Flag(OUTPUT_PANEL, _LIVE, "URL")] = None
-    """MQTT broker: mqtt://user:pass@host."""
+    """MQTT broker, such as mqtt://user:password@host."""
     mqtt_ca: Annotated[Path | None, Flag(OUTPUT_PANEL, _LIVE, "PEM")] = None
     """CA certificate file for mqtts:// (default: the system's certificates)."""
     mqtt_client_id: Annotated[
         str | None, Field(min_length=1, max_length=64), Flag(OUTPUT_PANEL, _LIVE, "NAME")
     ] = None
-    """MQTT client name; the name of each source is appended."""
+    """Prefix of the MQTT client IDs; the name of each source is appended."""
     homeassistant: Annotated[bool, Flag(OUTPUT_PANEL, _LIVE)] = False
-    """Announce the sources to Home Assistant over MQTT."""
+    """Announce the sources to Home Assistant; requires --mqtt."""
     osc: Annotated[str | None, Flag(OUTPUT_PANEL, _WITH_SINKS, "HOST:PORT")] = None
-    """Receiver of OSC messages."""
+    """Host and UDP port to send OSC messages to."""
     jsonl: Annotated[Path | None, Flag(OUTPUT_PANEL, _WITH_SINKS, "FILE")] = None
-    """File to append messages to."""
-    record: Annotated[Path | None, Flag(OUTPUT_PANEL, _HERE, "DIR")] = None
-    """Folder to record joints and predictions in, never images."""
-    people: Annotated[int, Field(ge=1, le=6), Flag(INPUT_PANEL, _LIVE)] = 1
-    """Number of dancers to follow in each source."""
-    stall: Annotated[float, Field(ge=0.5, le=60), Flag(INPUT_PANEL, _WITH_SOURCES)] = 2.0
+    """File to append messages to, one JSON object per line."""
+    record: Annotated[Path | None, Flag(OUTPUT_PANEL, _LOCAL, "DIR")] = None
+    """Folder for recordings of joints and predictions; images are never recorded."""
+    people: Annotated[int, Field(ge=1, le=6), Flag(INPUT_PANEL, _LIVE, "N")] = 1
+    """Maximum number of dancers to track in each source."""
+    stall: Annotated[float, Field(ge=0.5, le=60), Flag(INPUT_PANEL, _WITH_SOURCES, "SECONDS")] = 2.0
     """Seconds without a frame after which a live source counts as stalled."""
-    hop: Annotated[float, Field(ge=0.02, le=10), Flag(INPUT_PANEL, _LIVE)] = DEFAULT_HOP
+    hop: Annotated[float, Field(ge=0.02, le=10), Flag(INPUT_PANEL, _LIVE, "SECONDS")] = DEFAULT_HOP
     """Seconds between predictions."""
     model: Annotated[Path | None, Flag(MODELS_PANEL, _WITH_CLASSIFIER, "FILE")] = None
     """Genre model, an ONNX file (default: the one in the package)."""
-    device: Annotated[Device, Flag(MODELS_PANEL, _WITH_CLASSIFIER)] = "auto"
-    """Processor of the genre model."""
-    variant: Annotated[Variant, Flag(MODELS_PANEL, _WITH_POSES | {"pull"})] = "full"
-    """Pose model."""
-    pose_runtime: Annotated[PoseRuntime, Flag(MODELS_PANEL, _WITH_POSES)] = DEFAULT_RUNTIME
+    device: Annotated[Device, Flag(MODELS_PANEL, _WITH_CLASSIFIER, "DEVICE")] = "auto"
+    """Device that runs the genre model."""
+    variant: Annotated[Variant, Flag(MODELS_PANEL, _WITH_POSES | {"pull"}, "SIZE")] = "full"
+    """Size of the pose model."""
+    pose_runtime: Annotated[PoseRuntime, Flag(MODELS_PANEL, _WITH_POSES, "NAME")] = DEFAULT_RUNTIME
     """Library that runs the pose model."""
     pose_fps: Annotated[
-        float | None, Field(ge=1, le=240), Flag(INPUT_PANEL, _WITH_SOURCES | _FROM_FILES)
+        float | None, Field(ge=1, le=240), Flag(INPUT_PANEL, _WITH_SOURCES | _WITH_CLIPS, "FPS")
     ] = None
-    """Frames per second to find poses in (default: all)."""
+    """Maximum frames per second to estimate poses in (default: all frames)."""
     pose_model: Annotated[Path | None, Flag(MODELS_PANEL, _WITH_POSES, "FILE")] = None
-    """File of another pose model, in place of --variant."""
-    seconds: Annotated[float | None, Field(gt=0), Flag(INPUT_PANEL, _LIVE | {"record"})] = None
-    """Seconds to run (default: no limit)."""
+    """Custom pose model file, used instead of --variant."""
+    seconds: Annotated[
+        float | None, Field(gt=0), Flag(INPUT_PANEL, _LIVE | {"record"}, "SECONDS")
+    ] = None
+    """Duration in seconds (default: no limit)."""
 
 
 def flag_of(field: FieldInfo) -> Flag:
-    """Return how a setting appears on the command line."""
-    return next(each for each in field.metadata if isinstance(each, Flag))
+    """Return the command-line flag of a setting."""
+    return next(item for item in field.metadata if isinstance(item, Flag))
 
 
 def settings_of(command: str, *panels: str) -> tuple[str, ...]:
-    """Return the names of a command's settings; those of the given panels only, if any."""
+    """Return the names of a command's settings, limited to `panels` if any are given."""
     flags = {name: flag_of(field) for name, field in Settings.model_fields.items()}
     return tuple(
         name
@@ -186,24 +192,24 @@ def settings_of(command: str, *panels: str) -> tuple[str, ...]:
 
 
 def load_settings(flags: Mapping[str, Any], *, config: Path | None = None) -> Settings:
-    """Merge flags, environment variables and a TOML file; the first that has a setting counts.
+    """Merge flags, environment variables and a TOML file, in this order of precedence.
 
     Args:
-        flags: Values by setting. A flag that was not given is None, or an empty sequence if it may
-            be repeated.
-        config: TOML file, if there is one.
+        flags: Values by setting. The value of an omitted flag is None, or an empty sequence if it
+            is repeatable.
+        config: Path of the TOML file; none is read if None.
 
     Raises:
-        SettingsError: A key is unknown, or a value is invalid.
+        SettingsError: The file cannot be read, a key is unknown, or a value is invalid.
     """
     table = {} if config is None else _read(config)
-    given = {name: value for name, value in flags.items() if value not in (None, [], ())}
+    set_flags = {name: value for name, value in flags.items() if value not in (None, [], ())}
     try:
-        return Settings(**{**table, **EnvSettingsSource(Settings)(), **given})
+        return Settings(**{**table, **EnvSettingsSource(Settings)(), **set_flags})
     except SourceError as error:
         raise SettingsError(f"source: {error}") from error
     except ValidationError as error:
-        raise SettingsError(explained(error, config)) from error
+        raise SettingsError(describe_error(error, config)) from error
 
 
 def _read(config: Path) -> dict[str, Any]:
@@ -213,42 +219,44 @@ def _read(config: Path) -> dict[str, Any]:
         raise SettingsError(f"{config}: no such file") from None
     except OSError as error:
         raise SettingsError(f"{config}: cannot be read: {error.strerror}") from error
-    # tomllib also raises errors of its own making for long numbers and deeply nested tables.
+    # For long numbers and deeply nested tables, tomllib raises more than TOMLDecodeError.
     except (ValueError, RecursionError) as error:
         raise SettingsError(f"{config}: not TOML: {error}") from error
 
 
-def explained(error: ValidationError, config: Path | None = None) -> str:
+def describe_error(error: ValidationError, config: Path | None = None) -> str:
     """Return the first problem in one line, without values, which may be passwords."""
     first = error.errors(include_url=False, include_input=False)[0]
     key = ".".join(str(part) for part in first["loc"])
+    # Only a file can have an unknown key.
     if first["type"] == "extra_forbidden":
-        return (
-            f"{config}: there is no setting {key!r}; there are {', '.join(Settings.model_fields)}"
-        )
+        return f"{config}: unknown setting {key!r}; known are {', '.join(Settings.model_fields)}"
     return f"{key}: {first['msg'].removeprefix('Value error, ')}"
 
 
-def _pairs(value: Any) -> list[tuple[str | None, str]]:
-    """Return pairs of a name, or None, and a URI."""
+def _name_uri_pairs(value: Any) -> list[tuple[str | None, str]]:
+    """Return pairs of a name and a URI; the name of a bare URI is None."""
     if isinstance(value, Mapping):
         for name in value:
             if not _NAME.fullmatch(name):
-                raise ValueError(f"{name!r} is no name: letters, digits, '_', '.' and '-' make one")
+                raise ValueError(
+                    f"{name!r} is not a valid name; use letters, digits, '_', '.' and '-'"
+                )
         pairs: list[tuple[str | None, Any]] = list(value.items())
     elif isinstance(value, str):
         # An environment variable holds one source, or several as a JSON list.
         is_list = value.lstrip().startswith("[")
-        return _pairs(from_json(value)) if is_list else [_split(value)]
+        return _name_uri_pairs(from_json(value)) if is_list else [_split_name(value)]
     elif isinstance(value, list | tuple):
-        pairs = [_split(text) if isinstance(text, str) else (None, text) for text in value]
+        pairs = [_split_name(text) if isinstance(text, str) else (None, text) for text in value]
     else:
         pairs = [(None, value)]
     if not all(isinstance(uri, str) for _, uri in pairs):
-        raise ValueError("takes name=URI, a list of such texts, or a table of names and URIs")
+        raise ValueError("expected NAME=URI, a list of these, or a table of names and URIs")
     return pairs
 
 
-def _split(text: str) -> tuple[str | None, str]:
+def _split_name(text: str) -> tuple[str | None, str]:
+    """Split `NAME=URI`; the name is None if `text` is a bare URI."""
     name, equals, uri = text.partition("=")
     return (name, uri) if equals and _NAME.fullmatch(name) else (None, text)

@@ -1,4 +1,4 @@
-"""The interface of a sink, and the fan-out to all sinks of a run."""
+"""Interface of a sink, and the fan-out to all sinks of a run."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 
 
 class Sink(Protocol):
-    """Carries messages to one kind of receiver while it is entered."""
+    """Destination of messages, active between `__aenter__` and `__aexit__`."""
 
     async def __aenter__(self) -> Self:
         """Start; by default, do nothing.
@@ -24,25 +24,25 @@ class Sink(Protocol):
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        """Stop within a second or so, whatever the receivers do; by default, do nothing."""
+        """Stop within about a second, whatever the receivers do; by default, do nothing."""
         return
 
     async def send(self, message: Message, text: str) -> None:
-        """Take over a message and `text`, its JSON, and return at once.
+        """Accept a message and its JSON `text` without waiting for receivers.
 
-        Slow or absent receivers lose messages rather than hold up the caller.
+        Slow or absent receivers lose messages.
         """
 
 
 class SinkFanOut:
-    """Sends each message to all sinks; an error in one does not affect the others."""
+    """Group of sinks that receive the same messages; an error in one does not affect the others."""
 
     def __init__(self, sinks: Sequence[Sink]) -> None:
         self._sinks = tuple(sinks)
         self._reported: set[tuple[Sink, type[Exception]]] = set()
 
     async def __aenter__(self) -> Self:
-        """Start all sinks in their order, or none."""
+        """Start all sinks in order; if one cannot start, stop those already started."""
         async with AsyncExitStack() as stack:
             for sink in self._sinks:
                 await stack.enter_async_context(sink)
@@ -50,8 +50,8 @@ class SinkFanOut:
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        """Stop all sinks at the same time, and log the errors they raise."""
-        # Each may wait for receivers that do not answer.
+        """Stop all sinks concurrently, and log the errors they raise."""
+        # A sink may have to wait for receivers that do not answer.
         results = await asyncio.gather(
             *(sink.__aexit__(*exception) for sink in self._sinks), return_exceptions=True
         )
@@ -69,7 +69,7 @@ class SinkFanOut:
                 self._report(sink, error)
 
     def _report(self, sink: Sink, error: Exception) -> None:
-        # Once of each kind: a full disk would otherwise fill the log as well.
+        # Once for each type of error: a full disk would otherwise fill the log as well.
         kind = (sink, type(error))
         if kind not in self._reported:
             self._reported.add(kind)

@@ -1,4 +1,4 @@
-"""Native libraries in the process: their memory, their output and what they need installed."""
+"""Native libraries in the process: their memory, output and missing dependencies."""
 
 import ctypes
 import os
@@ -22,10 +22,10 @@ MEDIAPIPE_LIBRARIES: Final = {"libEGL.so.1": "libegl1", "libGLESv2.so.2": "libgl
 
 _M_ARENA_MAX: Final = -8
 
-# Lines that MediaPipe 0.10.33 prints whenever a pose is found, and Ray 2.60 for faults it recovers
-# from; no variable or option turns them off.
+# Lines that MediaPipe 0.10.33 prints whenever it finds a pose, and that Ray 2.60 prints for faults
+# that it recovers from. No variable or option turns them off.
 _NOISE: Final = re.compile(
-    # Level and text are written separately, so those of two worker processes may interleave.
+    # Level and text are written separately, so the output of two processes may interleave.
     rb"(INFO: )*Created TensorFlow Lite XNNPACK delegate"
     rb"|WARNING: All log messages before absl::InitializeLog\(\)"
     rb"|[IW]\d{4} .*(inference_feedback_manager|landmark_projection_calculator|gl_context)"
@@ -61,34 +61,34 @@ def explain_missing_libraries() -> Iterator[None]:
 
 @contextmanager
 def filter_native_stderr() -> Iterator[None]:
-    """Filter known noise of native libraries out of file descriptor 2.
+    """Remove known noise of native libraries from file descriptor 2.
 
-    Python's own `sys.stderr` bypasses the filter, so that it remains a terminal if it was one, and
-    nothing written to it can be lost.
+    `sys.stderr` bypasses the filter, so it remains a terminal if it was one, and nothing that
+    Python writes can be lost.
     """
     terminal = os.dup(2)
     incoming, outgoing = os.pipe()
     os.dup2(outgoing, 2)
     os.close(outgoing)
-    python = sys.stderr
-    if _writes_to_stderr(python):
+    original = sys.stderr
+    if _writes_to_stderr(original):
         # Text that the terminal cannot show must not raise.
         sys.stderr = os.fdopen(
             os.dup(terminal),
             "w",
             buffering=1,
-            encoding=python.encoding,
+            encoding=original.encoding,
             errors="backslashreplace",
         )
-    filtering = Thread(target=_filter, args=(incoming, terminal), name="stderr", daemon=True)
-    filtering.start()
+    filter_thread = Thread(target=_filter, args=(incoming, terminal), name="stderr", daemon=True)
+    filter_thread.start()
     try:
         yield
     finally:
-        sys.stderr = python
-        # Closes the last write end, which ends the thread after it has read everything.
+        sys.stderr = original
+        # This closes the last write end of the pipe; the thread ends once it has read everything.
         os.dup2(terminal, 2)
-        filtering.join(timeout=1)
+        filter_thread.join(timeout=1)
 
 
 def _writes_to_stderr(stream: object) -> bool:

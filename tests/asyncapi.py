@@ -1,6 +1,6 @@
-"""The message schemas in `docs/asyncapi.yaml`, which is otherwise written by hand.
+"""Message schemas in `docs/asyncapi.yaml`, the rest of which is written by hand.
 
-`python -m tests.asyncapi docs/asyncapi.yaml` brings them up to date.
+`python -m tests.asyncapi docs/asyncapi.yaml` updates them.
 """
 
 import sys
@@ -25,23 +25,23 @@ _MODELS: Final[list[tuple[type[BaseModel], JsonSchemaMode]]] = [
 
 
 def schemas() -> dict[str, Any]:
-    """Return the JSON schema of each message that is sent or received, by name."""
+    """Return the JSON schema of each outgoing and incoming message, by name."""
     _, generated = models_json_schema(
-        _MODELS, ref_template="#/components/schemas/{model}", schema_generator=_Untitled
+        _MODELS, ref_template="#/components/schemas/{model}", schema_generator=_SchemaWithoutTitles
     )
-    joined: dict[str, Any] = _join_lines(generated["$defs"])
-    return joined
+    single_line: dict[str, Any] = _join_lines(generated["$defs"])
+    return single_line
 
 
-class _Untitled(GenerateJsonSchema):
-    """Leaves out titles, which only repeat the names of the fields."""
+class _SchemaWithoutTitles(GenerateJsonSchema):
+    """Schema generator that omits titles, which only repeat the names of the fields."""
 
     def field_title_should_be_set(self, schema: CoreSchema) -> bool:
         return False
 
 
 def _join_lines(value: Any) -> Any:
-    """Return `value` without the line breaks of docstrings in any of its texts."""
+    """Replace line breaks by spaces in all texts in `value`."""
     match value:
         case dict():
             return {key: _join_lines(inner) for key, inner in value.items()}

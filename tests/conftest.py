@@ -12,28 +12,28 @@ MakeVideo = Callable[..., Path]
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of real data beside the checkout."""
+    """Folder with real data, next to the checkout."""
     folder = Path(__file__).parents[2] / "shared"
     if not folder.is_dir():
-        pytest.skip(f"needs the real data of {folder}, which is not there")
+        pytest.skip(f"needs real data in {folder}, which does not exist")
     return folder
 
 
 @pytest.fixture(scope="session")
 def pose_model() -> Path:
-    """MediaPipe's full pose model, out of the user's cache or fetched into it."""
-    return fetch(POSE_MODELS["full"], cache_folder(), say=print)
+    """MediaPipe's full pose model from the user's cache, downloaded if it is missing."""
+    return fetch(POSE_MODELS["full"], cache_folder(), report=print)
 
 
 @pytest.fixture(scope="session")
 def sample_clip() -> Path:
-    """The demo's clip: a real person, 230 frames at 30 a second."""
-    return fetch(SAMPLE_CLIP, cache_folder(), say=print)
+    """Clip of the demo: a real person, 230 frames at 30 frames per second."""
+    return fetch(SAMPLE_CLIP, cache_folder(), report=print)
 
 
 @pytest.fixture
 def make_video(tmp_path: Path) -> MakeVideo:
-    """Makes a video whose frames get brighter, with a red corner at the top left."""
+    """Return a function that makes a video of ever brighter frames with a red top left corner."""
 
     def make(name: str = "clip.mp4", *, frames: int = 10, fps: float = 25.0) -> Path:
         path = tmp_path / name

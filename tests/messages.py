@@ -1,4 +1,4 @@
-"""Messages for tests: every field has a default and can be given by its name."""
+"""Messages for tests; every field has a default and can be set by its name."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from dancetype.engine.genres import CODES, GENRES
 from dancetype.engine.rolling import Status
 from dancetype.stream.messages import (
-    DancerAnswer,
+    DancerResult,
     FrameCounts,
     Latency,
     PredictionMessage,
@@ -17,7 +17,7 @@ from dancetype.stream.messages import (
 )
 
 
-def _answer(status: Status | None, genre: str | None) -> dict[str, Any]:
+def _result_fields(status: Status | None, genre: str | None) -> dict[str, Any]:
     return {
         "status": status or (Status.GENRE if genre else Status.NO_PERSON),
         "genre": genre,
@@ -30,9 +30,9 @@ def _answer(status: Status | None, genre: str | None) -> dict[str, Any]:
 
 def dancer(
     number: int, genre: str | None = None, *, status: Status | None = None, **fields: Any
-) -> DancerAnswer:
-    """Return what a message says of one dancer: a genre, or else a status without one."""
-    return DancerAnswer(id=number, **_answer(status, genre) | fields)
+) -> DancerResult:
+    """Return the result for one dancer."""
+    return DancerResult(id=number, **_result_fields(status, genre) | fields)
 
 
 def predicted(
@@ -43,20 +43,20 @@ def predicted(
     capture: float = 1000.0,
     latency: float | Latency = 0.0,
     frames: tuple[int, int, int] = (0, 0, 0),
-    dancers: int | Sequence[DancerAnswer] = 0,
+    dancers: int | Sequence[DancerResult] = 0,
     **fields: Any,
 ) -> PredictionMessage:
-    """Return a prediction.
+    """Return a prediction message.
 
     Args:
         source: Name of the source.
         genre: Code of the genre.
-        status: Status; by default `genre`, or `no_person` without one.
+        status: Status; if None, `genre`, or `no_person` without a genre.
         capture: Capture time of the frame, in seconds since 1970.
-        latency: Time until the message is sent, or its parts.
-        frames: Frames captured, posed and dropped.
-        dancers: The dancers, or how many there are who dance the same.
-        fields: Further fields of the message.
+        latency: Seconds from capture to sending, in total or by step.
+        frames: Numbers of frames captured, posed and dropped.
+        dancers: Results for the dancers, or number of dancers with the same result.
+        fields: Other fields of the message.
     """
     if not isinstance(latency, Latency):
         sent = capture + latency
@@ -66,18 +66,18 @@ def predicted(
     if isinstance(dancers, int):
         dancers = [dancer(number, genre, status=status) for number in range(1, dancers + 1)]
     captured, posed, dropped = frames
-    made = {
+    defaults = {
         "source": source,
         "epoch": 0,
         "seq": 0,
-        **_answer(status, genre),
+        **_result_fields(status, genre),
         "dancers": tuple(dancers),
         "times": PredictionTimes(sent=sent, capture=capture, pose=capture, window_end=capture),
         "latency": latency,
         "frames": FrameCounts(captured=captured, posed=posed, dropped=dropped),
         "fps": 25.0,
     }
-    return PredictionMessage(**made | fields)
+    return PredictionMessage(**defaults | fields)
 
 
 def changed(
@@ -87,12 +87,12 @@ def changed(
     sent: float = 1000.0,
     **fields: Any,
 ) -> SourceMessage:
-    """Return the message that a source is in `state` since `sent` seconds since 1970."""
-    made: dict[str, Any] = {
+    """Return a source message for `state`, sent `sent` seconds after 1970."""
+    defaults: dict[str, Any] = {
         "source": source,
         "epoch": 0,
         "seq": 0,
         "state": state,
         "times": SourceTimes(sent=sent),
     }
-    return SourceMessage(**made | fields)
+    return SourceMessage(**defaults | fields)

@@ -141,7 +141,7 @@ def _video_tracks(videos: Path | None, out: Path) -> list[Track]:
         videos: Folder of `kicks.mp4`, or None.
         out: Folder for the tracks; one that exists is not made again.
     """
-    demo = fetch(SAMPLE_CLIP, cache_folder(), say=print)
+    demo = fetch(SAMPLE_CLIP, cache_folder(), report=print)
     clips: dict[str, Callable[[], _Frames]] = {
         "demo": lambda: _frames(demo),
         "still": lambda: _still(demo),
@@ -155,7 +155,7 @@ def _video_tracks(videos: Path | None, out: Path) -> list[Track]:
 def _track(path: Path, frames: Callable[[], _Frames]) -> Track:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        model = fetch(POSE_MODELS["full"], cache_folder(), say=print)
+        model = fetch(POSE_MODELS["full"], cache_folder(), report=print)
         with filter_native_stderr(), open_estimator(model) as estimator:
             track = extract_track(frames(), estimator, name=path.stem)
         replace(track, genre=NOT_DANCING).save(path)

@@ -12,5 +12,5 @@ def demo(settings: Settings) -> None:
     from dancetype.stream.assets import SAMPLE_CLIP, cache_folder, fetch
     from dancetype.stream.sources.uri import parse_uri
 
-    clip = fetch(SAMPLE_CLIP, cache_folder(), say=say)
+    clip = fetch(SAMPLE_CLIP, cache_folder(), report=say)
     run_sources(settings, {"demo": parse_uri(str(clip))}, loop=True)

@@ -15,7 +15,7 @@ from dancetype.cli.options import with_settings
 from dancetype.engine.errors import SettingsError
 from dancetype.engine.log_event import LogEvent
 from dancetype.stream.fleet.cameras import CamerasFile
-from dancetype.stream.ray_cluster import attached
+from dancetype.stream.ray_cluster import connect_ray
 from dancetype.stream.settings import Settings
 from dancetype.stream.sinks.broker import parse_broker, tls_context
 from dancetype.stream.web.access import is_loopback
@@ -50,7 +50,7 @@ def fleet(
     file = CamerasFile(cameras, settings)
     # What is wrong with the file is to be told before Ray takes its seconds to start.
     file.load()
-    with attached(address) as ray:
+    with connect_ray(address) as ray:
         asyncio.run(_run(settings, file, ray))
 
 

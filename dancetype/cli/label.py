@@ -95,7 +95,7 @@ def _label(
     from dancetype.app import clip_settings, clip_worker
     from dancetype.stream.offline.archive.labelling import label_clips
     from dancetype.stream.offline.archive.table import row_of
-    from dancetype.stream.ray_cluster import attached
+    from dancetype.stream.ray_cluster import connect_ray
 
     worker = partial(clip_worker, clip_settings(settings), threads=1)
     tally = Tally(len(stamps), clock=time.monotonic)
@@ -103,7 +103,7 @@ def _label(
     try:
         say(f"{len(stamps)} of {len(archive.files)} clips to label; starting Ray")
         with (
-            attached(address) as ray,
+            connect_ray(address) as ray,
             ProgressLines(console, clock=time.monotonic) as progress,
         ):
             for name, result in label_clips(ray, archive, list(stamps), worker):

@@ -19,4 +19,4 @@ def pull(settings: Settings) -> None:
     from dancetype.engine.progress import say
     from dancetype.stream.assets import POSE_MODELS, cache_folder, fetch
 
-    print(fetch(POSE_MODELS[settings.variant], cache_folder(), say=say))
+    print(fetch(POSE_MODELS[settings.variant], cache_folder(), report=say))

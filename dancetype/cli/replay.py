@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dancetype.engine.classifier import Classifier
     from dancetype.engine.media.recording import Header
     from dancetype.engine.recognizer import MultiDancerRecognizer
-    from dancetype.stream.replay import Agreement, Part
+    from dancetype.stream.replay import Agreement, ScheduledRecording
     from dancetype.stream.session import Session
 
 
@@ -58,13 +58,13 @@ def replay(
     exit_process(failed=session.failed, stuck=session.stuck)
 
 
-def _parts(files: Sequence[Path]) -> "list[Part]":
+def _parts(files: Sequence[Path]) -> "list[ScheduledRecording]":
     """Return each recording among `files`, or in a folder among them, once.
 
     Raises:
         FileError: One of them is not a recording, or a folder has none.
     """
-    from dancetype.stream.replay import Part, open_recording
+    from dancetype.stream.replay import ScheduledRecording, open_recording
 
     paths: dict[Path, Path] = {}
     for file in files:
@@ -75,12 +75,15 @@ def _parts(files: Sequence[Path]) -> "list[Part]":
     # Halfway through a rehearsal would be too late to find a damaged one. Only one at a time is in
     # memory, as there may be days of them.
     recordings = ((path, open_recording(path)[0]) for path in paths.values())
-    return [Part(path, recording.header, recording.seconds) for path, recording in recordings]
+    return [
+        ScheduledRecording(path, recording.header, recording.seconds)
+        for path, recording in recordings
+    ]
 
 
 async def _session(
     settings: Settings,
-    parts: "Sequence[Part]",
+    parts: "Sequence[ScheduledRecording]",
     agreements: "Mapping[str, Agreement]",
     *,
     speed: float,
@@ -90,7 +93,7 @@ async def _session(
     from dancetype.engine.classifier import Classifier
     from dancetype.sinks import live_sinks
     from dancetype.stream.clock import Clock
-    from dancetype.stream.replay import Pace, Replay, length, schedule
+    from dancetype.stream.replay import Replay, ReplayClock, loop_duration, schedule
 
     clock = Clock.start()
     classifier = Classifier(settings.model, device=settings.device)
@@ -98,13 +101,13 @@ async def _session(
     # There are no images to show, and the poses are recorded already.
     settings = settings.model_copy(update={"preview": False, "record": None})
     sinks = live_sinks(settings, scheduled, classifier=classifier, clock=clock)
-    pace = Pace(clock.monotonic, speed=speed, lap=length(scheduled))
+    replay_clock = ReplayClock(clock.monotonic, speed=speed, loop_seconds=loop_duration(scheduled))
     replays = {
         name: Replay(
             name,
             of_source,
             make_recognizer=partial(_recognizer, settings, classifier),
-            pace=pace,
+            clock=replay_clock,
             agreement=agreements[name],
             loop=loop,
         )

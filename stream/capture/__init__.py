@@ -1,1 +1,1 @@
-"""Reading a source: threads, stalls, and coming back after a fault."""
+"""Capture of a source: reader threads, watchdog and reconnection."""

@@ -6,20 +6,19 @@ from typing import Final
 
 _MIN_DELAY: Final = 0.5
 _MAX_DELAY: Final = 30.0
-# Delay as a fraction of the time since the failure.
-_SHARE: Final = 0.25
+_DELAY_FRACTION: Final = 0.25  # maximum delay relative to the time since the failure
 
 
 class Backoff:
-    """Delays that grow with the time since the failure, up to half a minute.
+    """Random delays whose maximum grows with the time since the failure, up to half a minute.
 
-    Each delay is drawn evenly between 0 and a quarter of that time (full jitter: Brooker,
+    Each delay is drawn uniformly between 0 and a quarter of that time (full jitter: Brooker,
     "Exponential Backoff And Jitter", 2015), so that many clients of one server do not all
     reconnect at once.
 
     Args:
         clock: Monotonic clock in seconds.
-        draw: Returns random numbers from 0 to 1.
+        draw: Function that returns random numbers from 0 to 1.
     """
 
     def __init__(
@@ -27,15 +26,19 @@ class Backoff:
     ) -> None:
         self._clock = clock
         self._draw = draw
-        self._since: float | None = None
+        self._failed_at: float | None = None
 
     def reset(self) -> None:
         """Reset after a successful reconnect."""
-        self._since = None
+        self._failed_at = None
 
     def wait(self) -> float:
-        """Return the seconds to wait before the next attempt; the first call marks the failure."""
+        """Return the seconds to wait before the next attempt.
+
+        The first call after a reset marks the time of the failure.
+        """
         now = self._clock()
-        if self._since is None:
-            self._since = now
-        return self._draw() * min(max(_SHARE * (now - self._since), _MIN_DELAY), _MAX_DELAY)
+        if self._failed_at is None:
+            self._failed_at = now
+        limit = min(max(_DELAY_FRACTION * (now - self._failed_at), _MIN_DELAY), _MAX_DELAY)
+        return self._draw() * limit

@@ -1,4 +1,4 @@
-"""A one-frame queue between the thread that reads and the thread that estimates poses."""
+"""One-frame queue between the reader thread and the pose thread."""
 
 from threading import Condition
 
@@ -6,12 +6,12 @@ from dancetype.stream.sources.base import Frame
 
 
 class FrameSlot:
-    """Passes frames from one thread to another, one at a time."""
+    """One-frame queue that only accepts frames of the current epoch."""
 
     def __init__(self) -> None:
         self._changed = Condition()
         self._frame: Frame | None = None
-        self._in_work = False
+        self._processing = False
         self._closed = False
         self._epoch = 0
         self._captured = 0
@@ -19,30 +19,30 @@ class FrameSlot:
 
     @property
     def counts(self) -> tuple[int, int]:
-        """Frames of this epoch: those captured up to the newest one, and those replaced."""
+        """Numbers of frames captured and dropped in this epoch."""
         with self._changed:
             return self._captured, self._dropped
 
     def begin(self, epoch: int) -> None:
-        """Accept only frames of `epoch` from now on."""
+        """Begin an epoch: drop the waiting frame, and accept only frames of `epoch` from now on."""
         with self._changed:
             self._epoch, self._captured, self._dropped = epoch, 0, 0
             self._frame = None
             self._changed.notify_all()
 
-    def put(self, frame: Frame, *, overtake: bool) -> bool:
-        """Put a frame; return False if it is of another epoch or the slot is closed.
+    def put(self, frame: Frame, *, replace: bool) -> bool:
+        """Put a frame; return False if it is from another epoch or the slot is closed.
 
         Args:
             frame: Next frame.
-            overtake: Whether it replaces a frame that is still in the slot, or waits for its turn.
+            replace: Whether to replace a waiting frame; if False, wait until it has been taken.
         """
         with self._changed:
-            if not overtake:
-                self._changed.wait_for(lambda: self._frame is None or not self._wants(frame))
-            if not self._wants(frame):
+            if not replace:
+                self._changed.wait_for(lambda: self._frame is None or not self._accepts(frame))
+            if not self._accepts(frame):
                 return False
-            # A source may have left frames out.
+            # The index also counts frames that the source skipped.
             self._captured = frame.index + 1
             self._dropped += self._frame is not None
             self._frame = frame
@@ -50,31 +50,34 @@ class FrameSlot:
             return True
 
     def take(self) -> Frame | None:
-        """Wait for a frame, once the one before is processed; return None if the slot is closed."""
+        """Wait for the next frame and return it; return None if the slot is closed.
+
+        A call also signals that the previous frame has been processed.
+        """
         with self._changed:
-            self._in_work = False
+            self._processing = False
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._closed or self._frame is not None)
             if self._closed:
                 return None
             frame, self._frame = self._frame, None
-            self._in_work = True
+            self._processing = True
             self._changed.notify_all()
             return frame
 
     def drain(self) -> None:
-        """Wait until the last frame is processed, or the slot closed."""
+        """Wait until the last frame has been processed or the slot is closed."""
         with self._changed:
             self._changed.wait_for(
-                lambda: self._closed or (self._frame is None and not self._in_work)
+                lambda: self._closed or (self._frame is None and not self._processing)
             )
 
     def close(self) -> None:
-        """Drop the frame, and release both threads."""
+        """Drop the waiting frame, and wake up all waiting threads."""
         with self._changed:
             self._closed = True
             self._frame = None
             self._changed.notify_all()
 
-    def _wants(self, frame: Frame) -> bool:
+    def _accepts(self, frame: Frame) -> bool:
         return frame.epoch == self._epoch and not self._closed

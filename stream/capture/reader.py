@@ -1,4 +1,4 @@
-"""Reads one epoch of a source, on a thread of its own that may be abandoned."""
+"""Thread that reads one epoch of a source, and that can be abandoned."""
 
 import logging
 from collections.abc import Callable
@@ -14,19 +14,27 @@ _log = logging.getLogger(__name__)
 
 
 class Reader(Thread):
-    """Opens a source and puts its frames into a slot, until it ends or they are not wanted.
+    """Thread that opens a source and puts its frames into a slot.
 
-    A driver or a network can block the thread for any time, and nothing can interrupt it. A caller
-    that has waited long enough abandons it: once the slot has begun another epoch, the thread ends
-    by itself as soon as it is unblocked.
+    It ends at the end of the source, or when the slot rejects a frame.
 
-    Before the first frame is put, the thread calls `on_first`. `SourceWatchdog` describes the other
-    parameters.
+    A driver or network can block the thread indefinitely, and nothing can interrupt it. The caller
+    then abandons it: once the slot has begun another epoch, the thread ends as soon as it is
+    unblocked.
+
+    Args:
+        epoch: Epoch to read.
+        open_source: Function that opens the source for an epoch.
+        slot: Slot that receives the frames.
+        on_first_frame: Function that is called before the first frame is put.
+        wait: Function that waits for some seconds; it returns True if the thread must end.
+        clock: Monotonic clock in seconds; each frame of a file is put at its capture time.
+        name: Name of the thread.
 
     Attributes:
-        live: Whether the source is a live one; False until it is open.
+        live: Whether the source is live; False until it is open.
         ended: Whether the end of the source was reached.
-        error: Why the source cannot be read, or no longer.
+        error: Error that ended the thread, if any.
     """
 
     def __init__(
@@ -35,12 +43,12 @@ class Reader(Thread):
         open_source: Callable[[int], Source],
         slot: FrameSlot,
         *,
-        on_first: Callable[[], None],
+        on_first_frame: Callable[[], None],
         wait: Callable[[float], bool],
         clock: Callable[[], float],
         name: str = "read",
     ) -> None:
-        # A daemon: a thread that waits for a camera must not keep the program alive.
+        # A daemon: a thread that a camera blocks must not keep the process alive.
         super().__init__(name=name, daemon=True)
         self.live = False
         self.ended = False
@@ -48,14 +56,14 @@ class Reader(Thread):
         self._epoch = epoch
         self._open_source = open_source
         self._slot = slot
-        self._on_first = on_first
+        self._on_first_frame = on_first_frame
         self._wait = wait
         self._clock = clock
         self._waiting_since: float | None = clock()
 
     @property
     def silence(self) -> float:
-        """Seconds for which the thread has been waiting for the source or its next frame."""
+        """Seconds since the thread began to wait for the source or its next frame."""
         since = self._waiting_since
         return 0.0 if since is None else self._clock() - since
 
@@ -66,26 +74,26 @@ class Reader(Thread):
                 self.live = source.live
                 self._read(source)
         except SourceError as error:
-            # Without its traceback, which would keep the source and its decoder's threads alive.
+            # A copy without the traceback, which would keep the source and its decoder alive.
             self.error = type(error)(str(error), error.fault)
         except Exception as error:
             _log.exception(LogEvent("reader_crashed", thread=self.name))
-            # What was read before may be read again.
-            kind = SourceUnavailableError if self.live else SourceError
-            self.error = kind(f"reading crashed: {error!r}")
+            # A live source that could be opened is worth another attempt.
+            error_type = SourceUnavailableError if self.live else SourceError
+            self.error = error_type(f"reading crashed: {error!r}")
 
     def _read(self, source: Source) -> None:
-        while frame := self._next(source):
-            # A file has every frame at once; each waits for its time.
+        while frame := self._read_frame(source):
+            # A file can be read faster than in real time, so wait until the frame is due.
             if not source.live and self._wait(max(frame.time - self._clock(), 0.0)):
                 return
             if frame.index == 0:
-                self._on_first()
-            if not self._slot.put(frame, overtake=source.live):
+                self._on_first_frame()
+            if not self._slot.put(frame, replace=source.live):
                 return
         self.ended = True
 
-    def _next(self, source: Source) -> Frame | None:
+    def _read_frame(self, source: Source) -> Frame | None:
         self._waiting_since = self._clock()
         frame = source.read()
         self._waiting_since = None

@@ -1,4 +1,4 @@
-"""The watchdog of a source: watches its frames and restarts it when they stop."""
+"""Watchdog of a source: restarts the source when its frames stop."""
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
@@ -13,43 +13,41 @@ from dancetype.stream.capture.reader import Reader
 from dancetype.stream.sources.base import Source, SourceState, StateChanged
 
 STALL: Final = 2.0
-"""Default seconds without a frame after which a live source counts as stalled."""
+"""Default number of seconds without a frame after which a live source counts as stalled."""
 
-# The first picture of a camera may be a key frame away.
-_LONGEST_OPENING: Final = 12.0
-# Seconds in which a stalled source may continue without a restart.
-_GRACE: Final = 1.0
-_TICK: Final = 0.1
-# Seconds after which a source counts as recovered; one that fails at once does not.
-_STEADY: Final = 5.0
-# Reader threads that a driver may block; more would not help.
-_MAX_BLOCKED: Final = 3
+# Long, since a camera's next key frame may be seconds away.
+_FIRST_FRAME_TIMEOUT: Final = 12.0
+_GRACE: Final = 1.0  # seconds in which a stalled source may recover before it is restarted
+_TICK: Final = 0.1  # seconds between two checks
+_RECOVERED_AFTER: Final = 5.0  # seconds of running after which the backoff starts over
+_MAX_BLOCKED_READERS: Final = 3
 
 
-def patience(stall: float) -> float:
-    """Return for how many seconds a source may wait for its camera before it is abandoned."""
+def source_timeout(stall: float) -> float:
+    """Return a source's time-out for its camera: slightly longer than the watchdog waits."""
     return stall + 1.5 * _GRACE
 
 
 @dataclass(eq=False)
 class SourceWatchdog:
-    """The work of a capture thread: starts readers and watches them.
+    """Supervisor of a source's reader threads, one for each epoch.
 
-    A file ends, or starts over if it loops. A live source that breaks off, stalls or is not
-    available yet is retried forever, each time in a new epoch, unless its fault is permanent, such
-    as a wrong password.
+    A file is read once, or repeatedly with `loop`. A live source that disconnects, stalls or is
+    unavailable is retried forever, each time in a new epoch, unless its fault is permanent, such as
+    a wrong password.
 
     Attributes:
-        open_source: Opens the source for the given epoch.
+        open_source: Function that opens the source for an epoch.
         slot: Slot that receives the frames.
-        on_event: Receives each change of state, after the frames before it have been processed.
-        wait: Waits for seconds; returns True if it is time to stop.
-        clock: Monotonic clock in seconds; each frame of a file is due at its time.
-        backoff: Delays between retries; one on `clock` if None.
-        loop: Whether a source that has ended starts over.
+        on_event: Function that receives each change of state, after the frames before it have been
+            processed.
+        wait: Function that waits for some seconds; it returns True if the watchdog must stop.
+        clock: Monotonic clock in seconds; each frame of a file is put at its capture time.
+        backoff: Delays between retries; a new `Backoff` if None.
+        loop: Whether to restart the source at its end.
         stall: Seconds without a frame after which a live source counts as stalled.
-        name: Name of the source, for its threads.
-        epoch: Number of the current start of the source, from 0.
+        name: Name of the source, for the names of its threads.
+        epoch: Current epoch, from 0.
     """
 
     open_source: Callable[[int], Source]
@@ -67,55 +65,56 @@ class SourceWatchdog:
         self._backoff = self.backoff or Backoff(self.clock)
         self.epoch = 0
         self._readers: list[Reader] = []
-        self._reporting = Lock()
+        self._report_lock = Lock()
         self._state = SourceState.CONNECTING
-        self._watched: int | None = None
-        self._begun: float | None = None
+        # Epoch of the reader that is being watched; None if it has been abandoned.
+        self._watched_epoch: int | None = None
+        self._first_frame_at: float | None = None
 
     def run(self) -> None:
-        """Keep the source running until its end or until it is time to stop."""
-        while self._start():
+        """Keep the source running until its end, or until `wait` returns True."""
+        while self._run_epoch():
             self.epoch += 1
 
     def join(self, timeout: float) -> bool:
-        """Wait up to `timeout` seconds for all readers; return False if a thread still runs."""
+        """Wait for all readers up to `timeout` seconds; return False if one is still running."""
         for reader in self._readers:
             reader.join(timeout / len(self._readers))
         return not any(reader.is_alive() for reader in self._readers)
 
-    def _start(self) -> bool:
+    def _run_epoch(self) -> bool:
         """Run one epoch of the source; return False if it was the last."""
-        # During a reconnect, another try is not a change of state.
+        # While reconnecting, another attempt is not a change of state.
         if self._state is not SourceState.RECONNECTING:
             self._report(SourceState.CONNECTING)
         try:
-            ended = self._watch(self._reader())
+            ended = self._watch(self._start_reader())
         except SourceUnavailableError as error:
             delay = self._backoff.wait()
-            again = f"{error}; trying again in {delay:.1f} s"
-            self._leave(SourceState.RECONNECTING, again, error.fault)
+            reason = f"{error}; retrying in {delay:.1f} s"
+            self._end_epoch(SourceState.RECONNECTING, reason, error.fault)
             return not self.wait(delay)
         except SourceError as error:
-            self._leave(SourceState.FAILED, str(error), error.fault, final=True)
+            self._end_epoch(SourceState.FAILED, str(error), error.fault, final=True)
             return False
         if ended:
-            reason = "the source is at its end"
-            self._leave(SourceState.ENDED, reason, Fault.ENDED, final=not self.loop)
+            reason = "the source has ended"
+            self._end_epoch(SourceState.ENDED, reason, Fault.ENDED, final=not self.loop)
         return ended and self.loop
 
-    def _reader(self) -> Reader:
+    def _start_reader(self) -> Reader:
         self._readers = [reader for reader in self._readers if reader.is_alive()]
-        if len(self._readers) >= _MAX_BLOCKED:
+        if len(self._readers) >= _MAX_BLOCKED_READERS:
             raise SourceUnavailableError(
-                "it holds on to every try and answers none; unplug it or restart it",
+                "earlier attempts to open it are still blocked; unplug or restart the device",
                 Fault.TIMED_OUT,
             )
-        self._watched, self._begun = self.epoch, None
+        self._watched_epoch, self._first_frame_at = self.epoch, None
         reader = Reader(
             self.epoch,
             self.open_source,
             self.slot,
-            on_first=partial(self._begin, self.epoch),
+            on_first_frame=partial(self._report_running, self.epoch),
             wait=self.wait,
             clock=self.clock,
             name=f"read {self.name}",
@@ -124,31 +123,31 @@ class SourceWatchdog:
         reader.start()
         return reader
 
-    def _begin(self, epoch: int) -> None:
-        """Report the first frame of an epoch, unless its reader has been abandoned."""
-        with self._reporting:
-            if epoch == self._watched:
-                self._begun = self.clock()
+    def _report_running(self, epoch: int) -> None:
+        """Report that an epoch has its first frame, unless its reader has been abandoned."""
+        with self._report_lock:
+            if epoch == self._watched_epoch:
+                self._first_frame_at = self.clock()
                 self._report(SourceState.RUNNING)
 
     def _watch(self, reader: Reader) -> bool:
-        """Watch a reader until it ends; return True if it reached the end of the source."""
+        """Watch a reader until it ends; return True if it has reached the end of the source."""
         reader.join(_TICK)
         while reader.is_alive():
             if self.wait(0):
                 return False
-            if self._begun is not None:
-                self._watch_frames(reader, self._begun)
-            elif reader.silence > _LONGEST_OPENING:
+            if self._first_frame_at is not None:
+                self._check_frames(reader, self._first_frame_at)
+            elif reader.silence > _FIRST_FRAME_TIMEOUT:
                 raise SourceUnavailableError(
-                    f"no picture within {_LONGEST_OPENING:g} s", Fault.TIMED_OUT
+                    f"no frame within {_FIRST_FRAME_TIMEOUT:g} s", Fault.TIMED_OUT
                 )
             reader.join(_TICK)
         if reader.error:
             raise reader.error
         return reader.ended
 
-    def _watch_frames(self, reader: Reader, begun: float) -> None:
+    def _check_frames(self, reader: Reader, first_frame_at: float) -> None:
         silence = reader.silence if reader.live else 0.0
         if silence > self.stall + _GRACE:
             raise SourceUnavailableError(f"no frame for {silence:.0f} s", Fault.TIMED_OUT)
@@ -158,15 +157,17 @@ class SourceWatchdog:
                 self._report(SourceState.STALLED, reason, Fault.TIMED_OUT)
         elif self._state is SourceState.STALLED:
             self._report(SourceState.RUNNING)
-        if self.clock() - begun > _STEADY:
+        if self.clock() - first_frame_at > _RECOVERED_AFTER:
             self._backoff.reset()
 
-    def _leave(self, state: SourceState, reason: str, fault: Fault, *, final: bool = False) -> None:
+    def _end_epoch(
+        self, state: SourceState, reason: str, fault: Fault, *, final: bool = False
+    ) -> None:
         """Report how the epoch ended, after all its frames have been processed."""
         self.slot.drain()
-        with self._reporting:
-            # A reader that was abandoned and returns only now is ignored.
-            self._watched = None
+        with self._report_lock:
+            # Ignore an abandoned reader that is unblocked from now on.
+            self._watched_epoch = None
             self.slot.begin(self.epoch + 1)
             self._report(state, reason, fault, final=final)
 

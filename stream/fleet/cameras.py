@@ -15,7 +15,7 @@ from dancetype.stream.settings import (
     MODELS_PANEL,
     OUTPUT_PANEL,
     Settings,
-    explained,
+    describe_error,
     settings_of,
 )
 from dancetype.stream.sources.uri import SourceKind
@@ -144,7 +144,7 @@ def _camera(name: str, table: Any, defaults: Mapping[str, Any], base: Settings) 
     except SourceError as error:
         raise SettingsError(f"{where}.source: {error}") from error
     except ValidationError as error:
-        raise SettingsError(f"{where}.{explained(error)}") from error
+        raise SettingsError(f"{where}.{describe_error(error)}") from error
     cpus = extras.cpus or cores_for(settings.pose_fps)
     return Camera(name, settings, cpus=cpus, gpus=extras.gpus, loop=extras.loop)
 

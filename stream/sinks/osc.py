@@ -14,7 +14,7 @@ from dancetype.engine.errors import SinkError
 from dancetype.engine.log_event import LogEvent
 from dancetype.engine.rolling import Status
 from dancetype.stream.messages import (
-    DancerAnswer,
+    DancerResult,
     Message,
     PredictionMessage,
     SourceMessage,
@@ -111,7 +111,7 @@ class OscSource:
                 yield f"{self._base}/on/{address_part(name)}", value
         self._on = on
 
-    def _dancers(self, dancers: tuple[DancerAnswer, ...]) -> Iterator[Packet]:
+    def _dancers(self, dancers: tuple[DancerResult, ...]) -> Iterator[Packet]:
         if self._most_dancers < 2:
             return  # The only dancer's answer is that of the source.
         for rank in range(1, self._most_dancers + 1):
@@ -127,7 +127,7 @@ class OscSource:
         return _values(base, status, "", 0.0, dict.fromkeys(self._codes, 0.0))
 
 
-def _answer(base: str, answer: PredictionMessage | DancerAnswer) -> Iterator[Packet]:
+def _answer(base: str, answer: PredictionMessage | DancerResult) -> Iterator[Packet]:
     return _values(
         base, answer.status.value, answer.name or "", answer.confidence, answer.probabilities
     )

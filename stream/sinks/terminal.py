@@ -12,7 +12,7 @@ from rich.text import Text
 
 from dancetype.engine.rolling import Status
 from dancetype.stream.messages import (
-    DancerAnswer,
+    DancerResult,
     Message,
     PredictionMessage,
     SourceMessage,
@@ -94,7 +94,7 @@ def headline(message: Message) -> str:
     return _word(message)
 
 
-def _word(answer: PredictionMessage | DancerAnswer) -> str:
+def _word(answer: PredictionMessage | DancerResult) -> str:
     return answer.name or _WORDS[answer.status]
 
 
@@ -120,10 +120,10 @@ def _state(message: SourceMessage | None) -> Text:
 def _cells(message: PredictionMessage) -> tuple[RenderableType, ...]:
     """Return the columns from `frames/s` on, with a line for each of several dancers."""
     several = len(message.dancers) > 1
-    answers: Sequence[PredictionMessage | DancerAnswer] = message.dancers if several else [message]
+    answers: Sequence[PredictionMessage | DancerResult] = message.dancers if several else [message]
     words = [
         Text(
-            f"{answer.id} {_word(answer)}" if isinstance(answer, DancerAnswer) else _word(answer),
+            f"{answer.id} {_word(answer)}" if isinstance(answer, DancerResult) else _word(answer),
             "bold" if answer.genre else "dim",
         )
         for answer in answers

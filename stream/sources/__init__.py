@@ -1,1 +1,1 @@
-"""Where frames come from: webcams, RTSP cameras, video files and a drawn test pattern."""
+"""Sources of frames: webcams, RTSP cameras, video files and a generated test pattern."""

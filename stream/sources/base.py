@@ -1,4 +1,4 @@
-"""The interface of a source, its frames and its states."""
+"""Interface of a source, its frames and its states."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from dancetype.engine.errors import Fault
 
-PATIENCE: Final = 3.5
-"""Default seconds that a network camera may take for one answer or its next packet."""
+DEFAULT_TIMEOUT: Final = 3.5
+"""Default number of seconds to wait for a network camera's response or next packet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +19,10 @@ class Frame:
 
     Attributes:
         image: (H, W, 3) uint8, BGR, upright.
-        time: Capture time in seconds on the monotonic clock. The frames of a file keep the
-            intervals that the file gives them, starting when it is opened.
-        index: Number of the frame in its epoch, from 0; frames that the source skips count too.
-        epoch: Which start of the source this frame belongs to.
+        time: Capture time in seconds on the monotonic clock. For a file, the time of opening plus
+            the position in the file.
+        index: Number of the frame in its epoch, from 0; skipped frames are counted too.
+        epoch: Epoch of the source.
     """
 
     image: NDArray[np.uint8]
@@ -32,16 +32,17 @@ class Frame:
 
 
 class Source(Protocol):
-    """Frames in order, from opening to the end of the source."""
+    """Opened camera, stream or file that returns its frames in order."""
 
     live: bool
-    """Whether frames come at their own pace and only the newest counts; else every frame counts."""
+    """Whether the source sets the pace and only its newest frame matters; if False, every frame is
+    processed."""
 
     def read(self) -> Frame | None:
-        """Return the next frame, or None at the end; wait for it up to a time-out.
+        """Wait for the next frame up to a time-out, and return it; return None at the end.
 
         Raises:
-            SourceUnavailableError: No frame came in time, or the connection is lost.
+            SourceUnavailableError: No frame arrived in time, or the connection is lost.
             SourceError: The source cannot be read, and retrying would not help.
         """
         ...
@@ -51,29 +52,33 @@ class Source(Protocol):
         ...
 
 
-# The docstrings below are part of the published schema.
 class SourceState(StrEnum):
-    """What a source is doing."""
+    """State of a source."""
 
     CONNECTING = "connecting"
-    """It is opened for the first time."""
+    """The source is being opened for the first time, or again after its end."""
     RUNNING = "running"
-    """It gives frames."""
+    """The source delivers frames."""
     STALLED = "stalled"
-    """It is open and gives no frames."""
+    """The source is open, but has stopped delivering frames."""
     RECONNECTING = "reconnecting"
-    """It is tried again, for as long as it takes."""
+    """The source is unavailable; connecting is retried until it succeeds."""
     ENDED = "ended"
-    """It is over, as a file is."""
+    """The source has reached its end, or the run has been stopped."""
     FAILED = "failed"
-    """It is given up: trying again would not help."""
+    """The source cannot be read, and retrying would not help."""
 
 
 @dataclass(frozen=True, slots=True)
 class StateChanged:
-    """Event: the state of a source has changed; `final` if it is the last event of the source.
+    """Event: the state of a source has changed.
 
-    The cause is in `reason` for people, and in `fault` for programs if something is wrong.
+    Attributes:
+        state: New state.
+        epoch: Epoch of the source.
+        reason: Cause, for people to read.
+        fault: Cause, for programs, if something is wrong.
+        final: Whether this is the last event of the source.
     """
 
     state: SourceState

@@ -1,4 +1,4 @@
-"""Video files as a source: every frame, at the times the file gives them."""
+"""Video files as a source: every frame, with the times from the file."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,13 +10,16 @@ from dancetype.stream.sources.base import Frame
 
 
 class FileSource:
-    """A video file.
+    """Source that reads a video file.
 
-    The first frame has the capture time `start`, in seconds. `open_source` describes the other
-    parameters.
+    Args:
+        path: Path of the file.
+        epoch: Epoch of the source.
+        start: Capture time of the first frame, in seconds.
+        fps: Maximum number of frames per second to return; all frames if None.
 
     Raises:
-        SourceError: The file does not exist, or has no video that can be read.
+        SourceError: The file does not exist, or contains no readable video.
     """
 
     live = False
@@ -36,16 +39,16 @@ class FileSource:
 
     @property
     def frames(self) -> int | None:
-        """Number of frames by the file's header, which may be a few off, if it has it."""
+        """Approximate number of frames from the file's header; None if the header lacks it."""
         return self._video.frames
 
     def read(self) -> Frame | None:
         """Return the next frame, or None at the end."""
         with _as_source_errors():
-            read = self._video.read()
-        if read is None:
+            timed_image = self._video.read()
+        if timed_image is None:
             return None
-        time, image = read
+        time, image = timed_image
         return Frame(image, self._start + time, self._video.position - 1, self._epoch)
 
     def close(self) -> None:

@@ -1,9 +1,9 @@
-"""Opening a source of any kind."""
+"""Factory of sources of all kinds."""
 
 import time
 from collections.abc import Callable
 
-from dancetype.stream.sources.base import PATIENCE, Source
+from dancetype.stream.sources.base import DEFAULT_TIMEOUT, Source
 from dancetype.stream.sources.file import FileSource
 from dancetype.stream.sources.pattern import PatternOptions, PatternSource
 from dancetype.stream.sources.uri import SourceKind, SourceUri
@@ -15,17 +15,17 @@ def open_source(
     epoch: int = 0,
     *,
     clock: Callable[[], float] = time.monotonic,
-    patience: float = PATIENCE,
+    timeout: float = DEFAULT_TIMEOUT,
     fps: float | None = None,
 ) -> Source:
-    """Open the source that `uri` names.
+    """Open the source with the given URI.
 
     Args:
         uri: URI of the source.
         epoch: Epoch of the source.
-        clock: Monotonic clock in seconds, which gives the capture times.
-        patience: Seconds that a network camera may take for one answer or its next packet.
-        fps: Largest number of frames per second to return; all frames if None.
+        clock: Monotonic clock in seconds, for the capture times.
+        timeout: Seconds to wait for a network camera's response or next packet.
+        fps: Maximum number of frames per second to return; all frames if None.
 
     Raises:
         SourceError: The source cannot be opened.
@@ -34,10 +34,10 @@ def open_source(
         case SourceKind.WEBCAM:
             return WebcamSource(int(uri.address), epoch=epoch, clock=clock, fps=fps)
         case SourceKind.RTSP:
-            # Loads FFmpeg, which the other kinds do not need.
+            # The import loads FFmpeg, which the other kinds do not need.
             from dancetype.stream.sources.rtsp import RtspSource
 
-            return RtspSource(uri.address, epoch=epoch, clock=clock, patience=patience, fps=fps)
+            return RtspSource(uri.address, epoch=epoch, clock=clock, timeout=timeout, fps=fps)
         case SourceKind.FILE:
             return FileSource(uri.address, epoch=epoch, start=clock(), fps=fps)
         case SourceKind.TEST:

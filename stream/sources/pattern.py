@@ -1,4 +1,4 @@
-"""A test pattern: a drawn figure that moves its arms and legs."""
+"""Test pattern: a drawn figure that moves its arms and legs."""
 
 import math
 import time
@@ -21,20 +21,20 @@ _WIDTH: Final = 640
 _SKIN: Final = (150, 180, 225)
 _SHIRT: Final = (150, 90, 40)
 _TROUSERS: Final = (70, 60, 60)
-_SLOWEST: Final = 0.1
-_FASTEST: Final = 1000.0
+_MIN_FPS: Final = 0.1
+_MAX_FPS: Final = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
 class PatternOptions:
-    """Frames per second and duration of a pattern."""
+    """Frames per second and duration of a test pattern."""
 
     fps: float = 30.0
     seconds: float = math.inf
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Parse `?fps=60&seconds=5`, of which each part is optional.
+        """Parse options such as `?fps=60&seconds=5`, or an empty text.
 
         Raises:
             SourceError: An option is unknown, not a number or out of range.
@@ -44,16 +44,24 @@ class PatternOptions:
             options = cls(**{name: float(value) for name, value in values})
         except (TypeError, ValueError):
             options = cls(fps=0)
-        if not _SLOWEST <= options.fps <= _FASTEST or not options.seconds > 0:
+        if not _MIN_FPS <= options.fps <= _MAX_FPS or not options.seconds > 0:
             raise SourceError(
-                f"test:{text}: its options are fps and seconds: fps from {_SLOWEST:g} to "
-                f"{_FASTEST:g}, seconds over 0"
+                f"test:{text}: invalid options; use fps={_MIN_FPS:g} to {_MAX_FPS:g} and seconds "
+                "above 0, such as test:?fps=30&seconds=5"
             )
         return options
 
 
 class PatternSource:
-    """A live source that draws its frames; `open_source` describes the parameters."""
+    """Live source that draws its frames.
+
+    Args:
+        options: Frames per second and duration.
+        epoch: Epoch of the source.
+        clock: Monotonic clock in seconds.
+        sleep: Function that waits for some seconds.
+        fps: Maximum number of frames per second to return; all frames if None.
+    """
 
     live = True
 
@@ -75,24 +83,24 @@ class PatternSource:
         self._index = -1
 
     def read(self) -> Frame | None:
-        """Return the next frame, once it is due; None at the end."""
-        step = 1 / self._options.fps
-        while self._due - self._start <= self._options.seconds - step / 2:
+        """Wait for the next frame and return it, or None at the end."""
+        interval = 1 / self._options.fps
+        while self._due - self._start <= self._options.seconds - interval / 2:
             self._sleep(max(self._due - self._clock(), 0.0))
             now = self._clock()
-            # Like a camera, it skips frames that it has no time for.
-            self._due = (self._due if now - self._due < step else now) + step
+            # Like a camera, skip the frames that were not read in time.
+            self._due = (self._due if now - self._due < interval else now) + interval
             self._index += 1
             if self._sampler.wants(now):
-                return Frame(drawn_figure(now - self._start), now, self._index, self._epoch)
+                return Frame(draw_figure(now - self._start), now, self._index, self._epoch)
         return None
 
     def close(self) -> None:
         """Do nothing."""
 
 
-def drawn_figure(age: float) -> NDArray[np.uint8]:
-    """Return an image (480, 640, 3) BGR of the figure, `age` seconds into its dance."""
+def draw_figure(age: float) -> NDArray[np.uint8]:
+    """Return a BGR image (480, 640, 3) of the figure `age` seconds after its start."""
     image = np.full((_HEIGHT, _WIDTH, 3), (225, 230, 235), np.uint8)
     swing = math.sin(2 * math.pi * age)
     bounce = round(8 * abs(math.cos(2 * math.pi * age)))

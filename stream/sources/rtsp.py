@@ -1,4 +1,4 @@
-"""Network cameras that speak RTSP."""
+"""Network cameras that support RTSP."""
 
 import errno
 import socket
@@ -16,33 +16,40 @@ from av.video.reformatter import VideoReformatter
 
 from dancetype.engine.errors import Fault, SourceError, SourceUnavailableError
 from dancetype.engine.media.sampler import FrameSampler
-from dancetype.stream.sources.base import PATIENCE, Frame
-from dancetype.stream.sources.uri import masked
+from dancetype.stream.sources.base import DEFAULT_TIMEOUT, Frame
+from dancetype.stream.sources.uri import mask_credentials
 
-# Time-outs in units of the time for one answer: for all of the handshake, and for a packet, which
-# a camera may otherwise send byte by byte.
-_OPEN_TIMEOUT: Final = 2
-_READ_TIMEOUT: Final = 1.2
+# Time-outs of the whole handshake and of a whole packet, as multiples of the time-out of one
+# response. That one alone would not catch a camera that sends a packet byte by byte.
+_OPEN_TIMEOUT_FACTOR: Final = 2
+_READ_TIMEOUT_FACTOR: Final = 1.2
 _PORT: Final = 554
 
 _OPTIONS: Final = {
     # UDP loses parts of pictures, and firewalls block it.
     "rtsp_transport": "tcp",
     "allowed_media_types": "video",
-    # FFmpeg would analyze the first seconds of the video; the camera's description is enough.
+    # By default FFmpeg analyzes the first seconds of the video; the camera's description suffices.
     "analyzeduration": str(int(1e6)),
     "fpsprobesize": "0",
 }
 
-_CHECK: Final = "check that the camera is on, and its address"
+_ADVICE: Final = "check that the camera is on, and its address"
 
 
 class RtspSource:
-    """A network camera, read over TCP; `open_source` describes the parameters.
+    """Network camera, read over TCP.
+
+    Args:
+        url: URL of the camera, with credentials if it needs any.
+        epoch: Epoch of the source.
+        clock: Monotonic clock in seconds, for the capture times.
+        timeout: Seconds to wait for a response or the next packet.
+        fps: Maximum number of frames per second to return; all frames if None.
 
     Raises:
-        SourceUnavailableError: The camera does not answer, or sends nothing now.
-        SourceError: The camera refuses the user or password, or its video cannot be decoded.
+        SourceUnavailableError: The camera does not respond, or sends nothing at the moment.
+        SourceError: The camera rejects the credentials, or its video cannot be decoded.
     """
 
     live = True
@@ -53,19 +60,19 @@ class RtspSource:
         *,
         epoch: int,
         clock: Callable[[], float] = time.monotonic,
-        patience: float = PATIENCE,
+        timeout: float = DEFAULT_TIMEOUT,
         fps: float | None = None,
     ) -> None:
-        self._name = masked(url)
+        self._name = mask_credentials(url)
         self._epoch = epoch
         self._clock = clock
-        self._patience = patience
+        self._timeout = timeout
         self._sampler = FrameSampler(fps)
         self._index = -1
-        # Shared, since a frame's own would be set up for each frame.
-        self._colours = VideoReformatter()
-        self._container = self._opened(url)
-        self._frames = self._decoded()
+        # Shared, since a frame's own reformatter would be set up for each frame.
+        self._reformatter = VideoReformatter()
+        self._container = self._open(url)
+        self._frames = self._decode()
 
     def read(self) -> Frame:
         """Return the next frame."""
@@ -74,82 +81,86 @@ class RtspSource:
             return next(self._frames)
         except StopIteration:
             raise SourceUnavailableError(
-                f"{self._name}: the stream has ended or broken off", Fault.ENDED
+                f"{self._name}: the stream has ended", Fault.ENDED
             ) from None
         except av.error.FFmpegError as error:
-            raise self._explained(error, self._clock() - start) from None
+            raise self._source_error(error, self._clock() - start) from None
 
     def close(self) -> None:
         """Close the connection."""
         self._frames.close()
         self._container.close()
 
-    def _opened(self, url: str) -> InputContainer:
-        self._find_host(url)
+    def _open(self, url: str) -> InputContainer:
+        self._check_host(url)
         start = self._clock()
-        options = _OPTIONS | {"timeout": str(int(self._patience * 1e6))}
-        timeouts = (_OPEN_TIMEOUT * self._patience, _READ_TIMEOUT * self._patience)
+        options = _OPTIONS | {"timeout": str(int(self._timeout * 1e6))}
+        timeouts = (_OPEN_TIMEOUT_FACTOR * self._timeout, _READ_TIMEOUT_FACTOR * self._timeout)
         try:
             container = av.open(url, options=options, timeout=timeouts)
         # FFmpeg's error contains the URL with the password, so it must not be chained.
         except av.error.FFmpegError as error:
-            raise self._explained(error, self._clock() - start) from None
+            raise self._source_error(error, self._clock() - start) from None
         if not container.streams.video or not container.streams.video[0].codec_context:
             container.close()
-            raise SourceError(f"{self._name}: sends no video that can be decoded", Fault.CODEC)
+            raise SourceError(
+                f"{self._name}: sends no video that can be decoded; set the camera to H.264",
+                Fault.CODEC,
+            )
         return container
 
-    def _find_host(self, url: str) -> None:
-        # FFmpeg reports an unknown host like any other error.
+    def _check_host(self, url: str) -> None:
+        # FFmpeg does not distinguish an unknown host from other errors.
         parts = urlsplit(url)
         try:
             socket.getaddrinfo(parts.hostname, parts.port or _PORT, type=socket.SOCK_STREAM)
         except OSError as error:
             raise SourceUnavailableError(
-                f"{self._name}: no machine by this name: {error.strerror}", Fault.NOT_FOUND
+                f"{self._name}: unknown host: {error.strerror}; check the address", Fault.NOT_FOUND
             ) from None
 
-    def _decoded(self) -> Generator[Frame]:
-        """Yield the wanted frames, each with the time of its last packet."""
+    def _decode(self) -> Generator[Frame]:
+        """Yield the sampled frames, each with the arrival time of its last packet."""
         for packet in self._container.demux(video=0):
-            came = self._clock()
-            # A damaged packet spoils one picture, not the stream.
+            received_at = self._clock()
+            # A damaged packet must not end the stream.
             with suppress(av.error.InvalidDataError):
                 for picture in packet.decode():
                     self._index += 1
-                    if self._sampler.wants(came):
-                        image = self._colours.reformat(picture, format="bgr24").to_ndarray()
-                        yield Frame(
-                            image.astype(np.uint8, copy=False), came, self._index, self._epoch
-                        )
+                    if self._sampler.wants(received_at):
+                        image = self._reformatter.reformat(picture, format="bgr24").to_ndarray()
+                        image = image.astype(np.uint8, copy=False)
+                        yield Frame(image, received_at, self._index, self._epoch)
 
-    def _explained(self, error: av.error.FFmpegError, seconds: float) -> SourceError:
-        """Return the error to raise, without credentials, for one that took `seconds`."""
+    def _source_error(self, error: av.error.FFmpegError, seconds: float) -> SourceError:
+        """Return the `SourceError` for an FFmpeg error after `seconds`, without credentials."""
         match error:
             case av.error.HTTPUnauthorizedError() | av.error.HTTPForbiddenError():
                 return SourceError(
-                    f"{self._name}: refuses the user or the password; not tried again, as many "
-                    "cameras lock out who tries too often",
+                    f"{self._name}: the camera rejects the user name or password; not retrying, "
+                    "since many cameras lock an account after failed logins",
                     Fault.AUTHENTICATION,
                 )
             case av.error.HTTPNotFoundError():
-                what, fault = "the camera has no such path", Fault.NOT_FOUND
+                reason, fault = "the camera has no such path; check the URL", Fault.NOT_FOUND
             case av.error.ConnectionRefusedError():
-                what, fault = f"refused; {_CHECK} and port", Fault.REFUSED
+                reason, fault = f"connection refused; {_ADVICE} and port", Fault.REFUSED
             case av.error.DecoderNotFoundError():
-                return SourceError(f"{self._name}: sends a video of unknown form", Fault.CODEC)
-            case _ if seconds >= self._patience or _timed_out(error):
-                what, fault = f"no answer within {seconds:.0f} s; {_CHECK}", Fault.TIMED_OUT
-            # The peer closed the connection within an answer, or does not speak RTSP.
+                return SourceError(
+                    f"{self._name}: unsupported video format; set the camera to H.264", Fault.CODEC
+                )
+            case _ if seconds >= self._timeout or _timed_out(error):
+                reason, fault = f"no response within {seconds:.0f} s; {_ADVICE}", Fault.TIMED_OUT
+            # The peer closed the connection within a response, or does not support RTSP.
             case av.error.InvalidDataError() | av.error.EOFError() | ConnectionError():
-                what, fault = "hung up, or is no RTSP camera", Fault.ENDED
+                reason, fault = "connection closed, or not an RTSP camera", Fault.ENDED
             case _:
-                what, fault = str(error.strerror), Fault.OTHER
-        return SourceUnavailableError(f"{self._name}: {what}", fault)
+                reason, fault = str(error.strerror), Fault.OTHER
+        return SourceUnavailableError(f"{self._name}: {reason}", fault)
 
 
 def _timed_out(error: av.error.FFmpegError) -> bool:
-    # FFmpeg reports a missing answer in several ways.
+    # FFmpeg reports a missing response in several ways.
     return isinstance(error, av.error.TimeoutError | av.error.ExitError) or error.errno in (
         errno.EHOSTUNREACH,
         errno.ENETUNREACH,

@@ -11,19 +11,19 @@ from dancetype.engine.errors import SourceError
 
 _WEBCAM: Final = re.compile(r"(?:webcam:|/dev/video)?(\d{1,3})", re.ASCII)
 _SCHEME: Final = re.compile(r"\s*([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
-# With a slash missing, or after an invalid name.
-_NEARLY_RTSP: Final = re.compile(r"(?<!\w)rtsps?:", re.IGNORECASE)
-# A password may contain a / ? or # that should have been encoded, so it extends to the last @.
+# An RTSP URL with a missing slash, or after an invalid name.
+_MALFORMED_RTSP: Final = re.compile(r"(?<!\w)rtsps?:", re.IGNORECASE)
+# A password may contain unencoded / ? or #, so the match extends to the last @.
 _USER: Final = re.compile(r"(?<=://)(?:[^/?#]*:.*|[^/?#]*)(?=@)", re.DOTALL)
-# Many cameras have these in the path, such as /user=admin_password=12345_channel=1.
+# Many cameras expect credentials in the path, as in /user=admin_password=12345_channel=1.
 _SECRET: Final = re.compile(
     r"(?:user|login|pass|pwd|token|key|auth|secret|cred)[^?&/=]*=([^&]*)", re.IGNORECASE
 )
-_FORMS: Final = "a source is 0 (a webcam), rtsp://..., a video file or test:"
+_FORMS: Final = "a source is a webcam number such as 0, rtsp://..., a video file or test:"
 
 
 class SourceKind(StrEnum):
-    """The four kinds of sources."""
+    """Kind of a source."""
 
     WEBCAM = "webcam"
     RTSP = "rtsp"
@@ -33,18 +33,18 @@ class SourceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceUri:
-    """A parsed source URI; `str()` and `repr()` show no credentials.
+    """Parsed source URI; `str()` and `repr()` mask credentials.
 
     Attributes:
         kind: Kind of the source.
-        address: Number of a webcam, path of a file, options of a test pattern, or URL.
+        address: Webcam number, URL, path of a file, or options of a test pattern.
     """
 
     kind: SourceKind
     address: str
 
     def __str__(self) -> str:
-        return self.address if self.kind is SourceKind.FILE else masked(self.address)
+        return self.address if self.kind is SourceKind.FILE else mask_credentials(self.address)
 
     def __repr__(self) -> str:
         return f"SourceUri({self.kind.value}, {str(self)!r})"
@@ -68,31 +68,33 @@ def parse_uri(text: str) -> SourceUri:
     """Parse a source URI.
 
     Raises:
-        SourceError: It is of none of the four kinds, or incomplete.
+        SourceError: The text is not a valid source URI.
     """
     if webcam := _WEBCAM.fullmatch(text):
         return SourceUri(SourceKind.WEBCAM, str(int(webcam[1])))
     if text.startswith("webcam:"):
-        raise SourceError(f"{text}: a webcam has a number, such as webcam:0")
+        raise SourceError(f"{text}: invalid webcam number; write webcam:0, for example")
     if text.startswith("test:"):
         return SourceUri(SourceKind.TEST, text.removeprefix("test:"))
     if scheme := _SCHEME.match(text):
         if scheme[1].lower() not in ("rtsp", "rtsps"):
-            raise SourceError(f"{masked(text)}: {scheme[1]}:// is not supported; {_FORMS}")
+            raise SourceError(
+                f"{mask_credentials(text)}: {scheme[1]}:// is not supported; {_FORMS}"
+            )
         return SourceUri(SourceKind.RTSP, _checked_url(text.strip()))
-    if _NEARLY_RTSP.search(text):
-        # The text is not shown, since it may contain a password anywhere.
+    if _MALFORMED_RTSP.search(text):
+        # The message omits the text, which may contain a password anywhere.
         raise SourceError(
-            "not an address; write rtsp://host[:port]/path, or name=rtsp://... where the name has "
-            "letters, digits, '_', '.' and '-'"
+            "invalid RTSP URL; write rtsp://host[:port]/path, or NAME=rtsp://... with letters, "
+            "digits, '_', '.' and '-' in the name"
         )
     if not text or "\0" in text:
-        raise SourceError(f"{text!r} names no source; {_FORMS}")
+        raise SourceError(f"{text!r} is not a source; {_FORMS}")
     return SourceUri(SourceKind.FILE, text)
 
 
-def masked(url: str) -> str:
-    """Return `url` without credentials, for logs and messages."""
+def mask_credentials(url: str) -> str:
+    """Return `url` with credentials replaced by `***`, for logs and messages."""
     spans = [match.span() for match in _USER.finditer(url)]
     # Spans may overlap, so all are found before any is replaced.
     spans += [match.span(1) for match in _SECRET.finditer(url)]
@@ -107,10 +109,10 @@ def masked(url: str) -> str:
 def _checked_url(url: str) -> str:
     try:
         parts = urlsplit(url)
-        # Reading the port checks it.
+        # `parts.port` raises a ValueError if it is not a number.
         complete = bool(parts.hostname) and parts.port != 0
     except ValueError:
         complete = False
     if not complete:
-        raise SourceError(f"{masked(url)}: not an address; write rtsp://host[:port]/path")
+        raise SourceError(f"{mask_credentials(url)}: invalid URL; write rtsp://host[:port]/path")
     return url

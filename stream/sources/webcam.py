@@ -1,4 +1,4 @@
-"""Webcams."""
+"""Webcams of this machine."""
 
 import sys
 import time
@@ -18,11 +18,17 @@ _MAX_WEBCAMS: Final = 4
 
 
 class WebcamSource:
-    """A camera of this machine, numbered from 0; `open_source` describes the parameters.
+    """Webcam as a source.
+
+    Args:
+        number: Number of the camera, from 0.
+        epoch: Epoch of the source.
+        clock: Monotonic clock in seconds, for the capture times.
+        fps: Maximum number of frames per second to return; all frames if None.
 
     Raises:
         SourceError: The camera cannot be opened in epoch 0.
-        SourceUnavailableError: The camera cannot be opened later; it may be plugged in again.
+        SourceUnavailableError: The camera cannot be opened in a later epoch.
     """
 
     live = True
@@ -35,14 +41,14 @@ class WebcamSource:
         clock: Callable[[], float],
         fps: float | None = None,
     ) -> None:
-        # The other backends of OpenCV on Linux only add noise and take time.
+        # On Linux, OpenCV's other backends only add delay and log noise.
         backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
         self._reader = cv2.VideoCapture(number, backend)
         if not self._reader.isOpened():
-            # A camera that was never there is a wrong number; one that was may come back.
+            # In epoch 0 the number is probably wrong; later, the camera may be plugged in again.
             error = SourceUnavailableError if epoch else SourceError
-            raise error(*_no_camera(number))
-        # Drivers queue frames; only the newest counts.
+            raise error(*_opening_fault(number))
+        # Drivers queue frames, but only the newest is needed.
         self._reader.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         self._number = number
         self._epoch = epoch
@@ -52,31 +58,32 @@ class WebcamSource:
 
     def read(self) -> Frame:
         """Return the next frame."""
-        wanted = False
-        while not wanted and self._reader.grab():
-            came = self._clock()
+        sampled = False
+        while not sampled and self._reader.grab():
+            captured_at = self._clock()
             self._index += 1
-            wanted = self._sampler.wants(came)
-        image = self._reader.retrieve()[1] if wanted else None
+            sampled = self._sampler.wants(captured_at)
+        image = self._reader.retrieve()[1] if sampled else None
         if image is None:
             raise SourceUnavailableError(
-                f"webcam {self._number} gives no frames; is it unplugged, or used by another "
-                "program?",
+                f"webcam {self._number} delivers no frames; check that it is plugged in and that "
+                "no other program uses it",
                 Fault.ENDED,
             )
-        return Frame(image.astype(np.uint8, copy=False), came, self._index, self._epoch)
+        return Frame(image.astype(np.uint8, copy=False), captured_at, self._index, self._epoch)
 
     def close(self) -> None:
         """Release the camera."""
         self._reader.release()
 
 
-def _no_camera(number: int) -> tuple[str, Fault]:
+def _opening_fault(number: int) -> tuple[str, Fault]:
+    """Return reason and fault for a camera that cannot be opened."""
     device = Path(f"/dev/video{number}")
     if device.exists():
         return (
-            f"webcam {number} cannot be opened; is another program using it, and are you in the "
-            f"group of {device} (often `video`)?",
+            f"webcam {number} cannot be opened; check that no other program uses it and that you "
+            f"are in the group of {device} (often `video`)",
             Fault.REFUSED,
         )
     reason = f"no webcam {number} on this machine; `dancetype doctor` lists cameras"
@@ -84,16 +91,16 @@ def _no_camera(number: int) -> tuple[str, Fault]:
 
 
 def list_webcams() -> list[int]:
-    """Return the numbers of the cameras that deliver a picture now."""
+    """Return the numbers of the cameras that currently deliver frames."""
     if sys.platform == "linux":
         devices = Path("/dev").glob("video*")
         numbers = sorted(int(name) for device in devices if (name := device.name[5:]).isdecimal())
     else:
         numbers = list(range(_MAX_WEBCAMS))
-    return [number for number in numbers if _gives_a_picture(number)]
+    return [number for number in numbers if _delivers_frames(number)]
 
 
-def _gives_a_picture(number: int) -> bool:
+def _delivers_frames(number: int) -> bool:
     try:
         with closing(WebcamSource(number, epoch=0, clock=time.monotonic)) as source:
             source.read()

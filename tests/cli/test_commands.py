@@ -182,7 +182,7 @@ def test_a_recording_in_which_nobody_is_seen_is_not_kept(
     label = ["--genre", "BR", "--dancer", "Ann", "--out", str(tmp_path / "tracks")]
     result = CliRunner().invoke(app, ["record", str(make_video()), *label])
     assert result.exit_code == 1
-    assert "nobody was in sight" in result.stderr
+    assert "no person detected" in result.stderr
     assert list((tmp_path / "tracks").iterdir()) == []
 
 

@@ -123,7 +123,7 @@ async def test_an_image_predicts_without_rights_and_writes_nothing_of_its_own(
             process.send_signal(signal.SIGTERM)
             said, _ = process.communicate(timeout=20)
             assert process.returncode == 0, said
-    assert not re.search("Traceback|Read-only|Permission denied|fetching", said), said
+    assert not re.search("Traceback|Read-only|Permission denied|downloading", said), said
 
 
 def test_an_image_has_no_compiler(root: CleanRoot) -> None:

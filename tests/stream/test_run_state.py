@@ -9,7 +9,7 @@ from tests.messages import changed, predicted
 
 HOUSE = predicted(genre="HO")
 RUNNING = changed(SourceState.RUNNING)
-AWAY = changed(SourceState.RECONNECTING, fault=Fault.REFUSED)
+LOST = changed(SourceState.RECONNECTING, fault=Fault.REFUSED)
 
 
 def run_of(*messages: Message) -> SourceRun:
@@ -19,7 +19,7 @@ def run_of(*messages: Message) -> SourceRun:
     return run
 
 
-async def test_each_source_has_a_state_of_its_own_in_the_order_of_first_messages() -> None:
+async def test_each_source_has_a_state_in_the_order_of_first_messages() -> None:
     state = RunState(Clock(lambda: 5.0, 1000.0))
     for message in (changed(source="left"), predicted("right"), predicted("left")):
         await state.send(message, "")
@@ -30,13 +30,17 @@ async def test_each_source_has_a_state_of_its_own_in_the_order_of_first_messages
 
 
 @pytest.mark.parametrize(
-    ("before", "message", "new"),
+    ("before", "message", "is_change"),
     [
         ([], RUNNING, True),
         ([RUNNING], RUNNING, False),
         ([RUNNING, HOUSE], changed(SourceState.RUNNING, epoch=1), False),
-        ([AWAY], changed(SourceState.RECONNECTING, fault=Fault.TIMED_OUT), True),
-        ([AWAY], changed(SourceState.RECONNECTING, fault=Fault.REFUSED, reason="again"), False),
+        ([LOST], changed(SourceState.RECONNECTING, fault=Fault.TIMED_OUT), True),
+        (
+            [LOST],
+            changed(SourceState.RECONNECTING, fault=Fault.REFUSED, reason="again"),
+            False,
+        ),
         ([RUNNING], HOUSE, True),
         ([HOUSE], predicted(genre="HO", confidence=0.1), False),
         ([HOUSE, RUNNING], HOUSE, False),
@@ -44,31 +48,34 @@ async def test_each_source_has_a_state_of_its_own_in_the_order_of_first_messages
         ([predicted()], predicted(status=Status.NOT_SURE), True),
     ],
 )
-def test_news_are_another_state_or_fault_and_another_status_or_genre(
-    before: list[Message], message: Message, new: bool
+def test_message_is_a_change_if_state_fault_status_or_genre_differs(
+    before: list[Message], message: Message, is_change: bool
 ) -> None:
     run = run_of(*before, message)
-    assert run.changed is new
+    assert run.changed is is_change
     assert (run.previous, run.latest) == (before[-1] if before else None, message)
 
 
-def test_a_prediction_is_current_until_the_source_gives_no_frames() -> None:
+def test_prediction_is_current_until_the_source_stops_delivering_frames() -> None:
     assert run_of(RUNNING, HOUSE).current == HOUSE
-    for lost in (run_of(RUNNING, HOUSE, AWAY), run_of(RUNNING, HOUSE, AWAY, RUNNING)):
+    for lost in (
+        run_of(RUNNING, HOUSE, LOST),
+        run_of(RUNNING, HOUSE, LOST, RUNNING),
+    ):
         assert (lost.current, lost.prediction) == (None, HOUSE)
-    assert run_of(AWAY, HOUSE).current == HOUSE
+    assert run_of(LOST, HOUSE).current == HOUSE
 
 
-def test_frames_add_up_over_epochs_and_never_become_fewer() -> None:
+def test_frame_counts_add_up_over_epochs_and_never_decrease() -> None:
     frames = [(0, (10, 8, 1)), (0, (20, 15, 4)), (1, (3, 3, 0)), (1, (0, 4, 0))]
     run = run_of(*(predicted(epoch=epoch, frames=counts) for epoch, counts in frames))
     assert tuple(run.frames.model_dump().values()) == (23, 19, 4)
 
 
-def test_what_is_old_is_forgotten_and_a_silence_is_noted() -> None:
+def test_outdated_entries_are_dropped_and_silence_is_added_to_the_history() -> None:
     run = run_of(predicted(genre="HO", capture=1000.0), predicted(genre="WA", capture=1001.0))
     run.advance(1060.5)
-    assert [each.sent for each in run.latencies] == [1001.0]
-    assert [each.status for each in run.history] == ["genre", "genre", SILENT]
+    assert [latency.sent for latency in run.latencies] == [1001.0]
+    assert [change.status for change in run.history] == ["genre", "genre", SILENT]
     run.advance(1601.5)
-    assert [(each.at, each.genre) for each in run.history] == [(1001.0, "WA"), (1002.5, None)]
+    assert [(change.at, change.genre) for change in run.history] == [(1001.0, "WA"), (1002.5, None)]

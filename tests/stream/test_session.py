@@ -15,12 +15,12 @@ from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sources.base import StateChanged
 
 RUNNING = StateChanged(SourceState.RUNNING, 0)
-ENDED = StateChanged(SourceState.ENDED, 0, "at its end", final=True)
+ENDED = StateChanged(SourceState.ENDED, 0, "the source has ended", final=True)
 FAILED = StateChanged(SourceState.FAILED, 0, "no such file", final=True)
 
 
-class Listener:
-    """An outlet that writes down what it gets."""
+class FakeSink:
+    """Sink that records messages."""
 
     def __init__(self) -> None:
         self.messages: list[PredictionMessage | SourceMessage] = []
@@ -34,7 +34,7 @@ class Listener:
     async def send(self, message: PredictionMessage | SourceMessage, text: str) -> None:
         self.messages.append(message)
 
-    def said(self, source: str) -> list[str]:
+    def states(self, source: str) -> list[str]:
         return [
             message.state.value
             for message in self.messages
@@ -43,7 +43,10 @@ class Listener:
 
 
 class FakePipeline:
-    """Says what it is given as soon as it starts, and does what it is given after that."""
+    """Pipeline that sends `events` on start, and then calls `then`.
+
+    Its threads end on `stop`, unless `ends` is False.
+    """
 
     def __init__(
         self,
@@ -72,119 +75,119 @@ class FakePipeline:
 
 
 @pytest.fixture
-def listener() -> Listener:
-    return Listener()
+def sink() -> FakeSink:
+    return FakeSink()
 
 
-def session(listener: Listener, **pipelines: FakePipeline) -> Session:
+def make_session(sink: FakeSink, **pipelines: FakePipeline) -> Session:
     clock = Clock(lambda: 5.0, 1000.0)
-    return Session(pipelines, SinkFanOut([listener]), genres=GENRES, clock=clock)
+    return Session(pipelines, SinkFanOut([sink]), genres=GENRES, clock=clock)
 
 
-def kill(number: signal.Signals) -> Callable[[], object]:
+def send_signal(number: signal.Signals) -> Callable[[], object]:
     return lambda: os.kill(os.getpid(), number)
 
 
-async def test_a_session_ends_when_all_sources_have(listener: Listener) -> None:
-    one = session(
-        listener,
+async def test_session_ends_when_all_sources_have_ended(sink: FakeSink) -> None:
+    session = make_session(
+        sink,
         a=FakePipeline([RUNNING, ENDED]),
         b=FakePipeline([RUNNING, ENDED]),
     )
-    await one.run()
-    assert listener.said("a") == listener.said("b") == ["running", "ended"]
-    assert not one.failed
-    assert not one.stuck
+    await session.run()
+    assert sink.states("a") == sink.states("b") == ["running", "ended"]
+    assert not session.failed
+    assert not session.stuck
 
 
-async def test_a_failed_source_does_not_stop_the_others(listener: Listener) -> None:
-    one = session(
-        listener,
+async def test_failed_source_does_not_stop_the_others(sink: FakeSink) -> None:
+    session = make_session(
+        sink,
         bad=FakePipeline([FAILED]),
         good=FakePipeline([RUNNING, ENDED]),
     )
-    await one.run()
-    assert listener.said("good") == ["running", "ended"]
-    assert one.failed
+    await session.run()
+    assert sink.states("good") == ["running", "ended"]
+    assert session.failed
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_signal_ends_the_session_and_says_so(
-    listener: Listener, number: signal.Signals
+async def test_signal_stops_the_session_and_is_the_reason_of_the_last_message(
+    sink: FakeSink, number: signal.Signals
 ) -> None:
-    one = session(listener, cam=FakePipeline([RUNNING], kill(number)))
-    await one.run()
-    last = listener.messages[-1]
+    session = make_session(sink, cam=FakePipeline([RUNNING], send_signal(number)))
+    await session.run()
+    last = sink.messages[-1]
     assert isinstance(last, SourceMessage)
     assert (last.state, last.reason) == (SourceState.ENDED, "stopped")
-    assert not one.failed
+    assert not session.failed
 
 
-async def test_a_session_ends_after_its_seconds(listener: Listener) -> None:
-    await session(listener, cam=FakePipeline([RUNNING])).run(seconds=0.01)
-    last = listener.messages[-1]
+async def test_session_ends_after_its_duration(sink: FakeSink) -> None:
+    await make_session(sink, cam=FakePipeline([RUNNING])).run(seconds=0.01)
+    last = sink.messages[-1]
     assert isinstance(last, SourceMessage)
     assert last.reason == "stopped after 0.01 s"
 
 
-async def test_a_session_on_another_thread_hears_no_signal_and_ends_when_it_is_told_to(
-    listener: Listener,
+async def test_session_on_another_thread_can_be_stopped_without_signals(
+    sink: FakeSink,
 ) -> None:
     async def run() -> None:
-        one = session(listener, cam=FakePipeline([RUNNING]))
-        asyncio.get_running_loop().call_later(0.01, one.stop, "enough")
-        await one.run(signals=())
+        session = make_session(sink, cam=FakePipeline([RUNNING]))
+        asyncio.get_running_loop().call_later(0.01, session.stop, "enough")
+        await session.run(signals=())
 
     await asyncio.to_thread(lambda: asyncio.run(run()))
-    last = listener.messages[-1]
+    last = sink.messages[-1]
     assert isinstance(last, SourceMessage)
     assert (last.state, last.reason) == (SourceState.ENDED, "enough")
 
 
-async def test_a_thread_that_does_not_end_is_left_behind(listener: Listener) -> None:
-    one = session(listener, cam=FakePipeline([RUNNING], ends=False))
-    await one.run(seconds=0.01)
-    assert one.stuck
+async def test_session_with_a_thread_that_does_not_end_is_stuck(sink: FakeSink) -> None:
+    session = make_session(sink, cam=FakePipeline([RUNNING], ends=False))
+    await session.run(seconds=0.01)
+    assert session.stuck
 
 
-async def test_a_source_that_was_failing_when_stopped_has_failed(listener: Listener) -> None:
-    failing = StateChanged(SourceState.FAILED, 0, "refused; trying again")
-    one = session(listener, cam=FakePipeline([failing], kill(signal.SIGTERM)))
-    await one.run()
-    assert one.failed
+async def test_source_that_is_failing_when_stopped_counts_as_failed(sink: FakeSink) -> None:
+    failing = StateChanged(SourceState.FAILED, 0, "refused; retrying")
+    session = make_session(sink, cam=FakePipeline([failing], send_signal(signal.SIGTERM)))
+    await session.run()
+    assert session.failed
 
 
-async def test_a_source_that_came_back_has_not_failed(listener: Listener) -> None:
-    failing = StateChanged(SourceState.FAILED, 0, "refused; trying again")
-    back = StateChanged(SourceState.RUNNING, 1)
-    one = session(listener, cam=FakePipeline([failing, back], kill(signal.SIGTERM)))
-    await one.run()
-    assert not one.failed
+async def test_source_that_has_recovered_does_not_count_as_failed(sink: FakeSink) -> None:
+    failing = StateChanged(SourceState.FAILED, 0, "refused; retrying")
+    recovered = StateChanged(SourceState.RUNNING, 1)
+    session = make_session(
+        sink, cam=FakePipeline([failing, recovered], send_signal(signal.SIGTERM))
+    )
+    await session.run()
+    assert not session.failed
 
 
-async def test_nothing_follows_the_end_of_a_source(listener: Listener) -> None:
-    await session(listener, cam=FakePipeline([FAILED, RUNNING, ENDED])).run()
-    assert listener.said("cam") == ["failed"]
+async def test_events_after_the_final_one_are_ignored(sink: FakeSink) -> None:
+    await make_session(sink, cam=FakePipeline([FAILED, RUNNING, ENDED])).run()
+    assert sink.states("cam") == ["failed"]
 
 
-async def test_messages_of_a_source_are_numbered_and_timed(listener: Listener) -> None:
-    await session(listener, cam=FakePipeline([RUNNING, ENDED])).run()
-    assert [message.seq for message in listener.messages] == [0, 1]
-    assert {message.times.sent for message in listener.messages} == {1005.0}
+async def test_messages_have_consecutive_numbers_and_the_time_of_sending(sink: FakeSink) -> None:
+    await make_session(sink, cam=FakePipeline([RUNNING, ENDED])).run()
+    assert [message.seq for message in sink.messages] == [0, 1]
+    assert {message.times.sent for message in sink.messages} == {1005.0}
 
 
-async def test_an_event_after_the_session_disturbs_nobody(listener: Listener) -> None:
+async def test_event_after_the_end_of_the_session_is_ignored(sink: FakeSink) -> None:
     pipeline = FakePipeline([ENDED])
-    await session(listener, cam=pipeline).run()
+    await make_session(sink, cam=pipeline).run()
     pipeline.on_event(RUNNING)
-    assert listener.said("cam") == ["ended"]
+    assert sink.states("cam") == ["ended"]
 
 
-async def test_the_epochs_of_a_later_process_go_on_from_its_first(listener: Listener) -> None:
-    ended = StateChanged(SourceState.ENDED, 1, "at its end", final=True)
+async def test_epochs_start_with_the_given_first_epoch(sink: FakeSink) -> None:
+    ended = StateChanged(SourceState.ENDED, 1, "the source has ended", final=True)
     clock = Clock(lambda: 5.0, 1000.0)
     pipelines = {"cam": FakePipeline([RUNNING, ended])}
-    await Session(
-        pipelines, SinkFanOut([listener]), genres=GENRES, clock=clock, first_epoch=3
-    ).run()
-    assert [message.epoch for message in listener.messages] == [3, 4]
+    await Session(pipelines, SinkFanOut([sink]), genres=GENRES, clock=clock, first_epoch=3).run()
+    assert [message.epoch for message in sink.messages] == [3, 4]

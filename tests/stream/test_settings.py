@@ -12,14 +12,14 @@ def config(tmp_path: Path) -> Path:
     return tmp_path / "dancetype.toml"
 
 
-def test_without_a_word_from_the_user_the_defaults_hold() -> None:
+def test_settings_have_defaults() -> None:
     settings = load_settings({})
     assert (settings.host, settings.port, settings.hop) == ("127.0.0.1", 8765, 0.25)
     assert settings.serve
     assert settings.source == {}
 
 
-def test_flags_come_before_the_environment_and_that_before_the_file(
+def test_flags_override_the_environment_which_overrides_the_file(
     config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config.write_text('host = "file"\nport = 1\nhop = 1.0\n')
@@ -29,12 +29,12 @@ def test_flags_come_before_the_environment_and_that_before_the_file(
     assert (settings.host, settings.port, settings.hop) == ("file", 2, 3.0)
 
 
-def test_a_flag_that_was_not_given_hides_nothing(config: Path) -> None:
+def test_omitted_flag_does_not_override_the_file(config: Path) -> None:
     config.write_text("port = 1\n")
     assert load_settings({"port": None}, config=config).port == 1
 
 
-def test_an_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_environment_variable_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DANCETYPE_PORT", "")
     assert load_settings({}).port == 8765
 
@@ -51,7 +51,7 @@ TEST = SourceUri(SourceKind.TEST, "")
     ],
     ids=["list", "table"],
 )
-def test_a_file_names_sources_in_a_list_or_a_table(config: Path, text: str) -> None:
+def test_sources_in_a_file_may_be_a_list_or_a_table(config: Path, text: str) -> None:
     config.write_text(text)
     assert load_settings({}, config=config).source == {"cam": CAM, "test": TEST}
 
@@ -64,53 +64,53 @@ def test_a_file_names_sources_in_a_list_or_a_table(config: Path, text: str) -> N
         ('["cam=0", "test:"]', {"cam": CAM, "test": TEST}),
     ],
 )
-def test_a_variable_names_one_source_or_a_json_list(
+def test_sources_in_the_environment_may_be_one_or_a_json_list(
     monkeypatch: pytest.MonkeyPatch, text: str, sources: dict[str, SourceUri]
 ) -> None:
     monkeypatch.setenv("DANCETYPE_SOURCE", text)
     assert load_settings({}).source == sources
 
 
-def test_bare_sources_get_names_of_their_own() -> None:
-    given = ["rtsp://cam/1", "rtsp://cam/2", "cam-2=0", "rtsp://cam/3"]
-    assert list(load_settings({"source": given}).source) == ["cam", "cam-3", "cam-2", "cam-4"]
+def test_sources_without_a_name_get_unique_names() -> None:
+    sources = ["rtsp://cam/1", "rtsp://cam/2", "cam-2=0", "rtsp://cam/3"]
+    assert list(load_settings({"source": sources}).source) == ["cam", "cam-3", "cam-2", "cam-4"]
 
 
-def test_an_equals_sign_in_an_address_makes_no_name() -> None:
+def test_equals_sign_in_a_url_does_not_separate_a_name() -> None:
     source = load_settings({"source": ["rtsp://cam/?channel=1"]}).source
     assert source["cam"].address == "rtsp://cam/?channel=1"
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "reason"),
     [
-        ("colour = 1", r"dancetype\.toml: there is no setting 'colour'; there are source, host"),
-        ("[outlet]\nport = 1", "there is no setting 'outlet'"),
+        ("colour = 1", r"dancetype\.toml: unknown setting 'colour'; known are source, host"),
+        ("[server]\nport = 1", "unknown setting 'server'"),
         ("port = 70000", "port: .*65535"),
         ('port = "x"', "port: .*integer"),
         ("hop = 0", r"hop: .*0\.02"),
         ("seconds = -1", "seconds: "),
         ('device = "gpu"', "device: .*'auto', 'cpu' or 'cuda'"),
         ('variant = "tiny"', "variant: .*'lite', 'full' or 'heavy'"),
-        ("source = 3", "source: takes name=URI"),
-        ("source = [3]", "source: takes name=URI"),
+        ("source = 3", "source: expected NAME=URI"),
+        ("source = [3]", "source: expected NAME=URI"),
         ('source = ["a=0", "a=1"]', "source: two sources have the same name"),
-        ('[source]\n"a/b" = "0"', "source: 'a/b' is no name"),
+        ('[source]\n"a/b" = "0"', "source: 'a/b' is not a valid name"),
         ('source = "http://x/"', "source: .*not supported"),
         ("port", r"dancetype\.toml: not TOML"),
     ],
 )
-def test_a_file_that_makes_no_sense_is_refused_with_its_key(
-    config: Path, text: str, says: str
+def test_invalid_file_is_rejected_with_the_key_and_the_reason(
+    config: Path, text: str, reason: str
 ) -> None:
     config.write_text(text)
-    with pytest.raises(SettingsError, match=says) as caught:
+    with pytest.raises(SettingsError, match=reason) as caught:
         load_settings({}, config=config)
     assert caught.value.exit_code == 2
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_not_there_is_named(config: Path) -> None:
+def test_missing_file_is_reported_with_its_name(config: Path) -> None:
     with pytest.raises(SettingsError, match=r"dancetype\.toml: no such file"):
         load_settings({}, config=config)
 
@@ -123,12 +123,12 @@ def test_a_file_that_is_not_there_is_named(config: Path) -> None:
         {"mqtt": ["mqtt://me:secret@host"]},
     ],
 )
-def test_no_refusal_shows_credentials(flags: dict[str, object]) -> None:
+def test_error_messages_contain_no_credentials(flags: dict[str, object]) -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings(flags)
     assert "secret" not in str(caught.value)
 
 
-def test_printed_settings_show_no_credentials() -> None:
+def test_printed_settings_contain_no_credentials() -> None:
     flags = {"source": ["rtsp://me:secret@cam/"], "mqtt": "mqtt://me:secret@host"}
     assert "secret" not in repr(load_settings(flags))

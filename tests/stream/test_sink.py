@@ -13,18 +13,23 @@ from tests.messages import changed
 MESSAGE = changed()
 
 
-class Recorder:
-    """An outlet that notes what it is asked to do, and raises `faults` one by one on sending."""
+class FakeSink:
+    """Sink that records texts; `send` raises the errors one by one first.
 
-    def __init__(self, *faults: Exception, refuses: bool = False) -> None:
-        self.faults = list(faults)
-        self.refuses = refuses
+    Args:
+        errors: Errors that `send` raises.
+        cannot_start: Whether starting fails.
+    """
+
+    def __init__(self, *errors: Exception, cannot_start: bool = False) -> None:
+        self.errors = list(errors)
+        self.cannot_start = cannot_start
         self.texts: list[str] = []
         self.running = False
 
     async def __aenter__(self) -> Self:
-        if self.refuses:
-            raise SinkError("no room; make some")
+        if self.cannot_start:
+            raise SinkError("disk full")
         self.running = True
         return self
 
@@ -32,71 +37,71 @@ class Recorder:
         self.running = False
 
     async def send(self, message: PredictionMessage | SourceMessage, text: str) -> None:
-        if self.faults:
-            raise self.faults.pop(0)
+        if self.errors:
+            raise self.errors.pop(0)
         self.texts.append(text)
 
 
-async def test_every_outlet_gets_the_same_json() -> None:
-    recorders = [Recorder(), Recorder()]
-    async with SinkFanOut(recorders) as outlets:
-        await outlets.send(MESSAGE)
-    assert [recorder.texts for recorder in recorders] == [[MESSAGE.model_dump_json()]] * 2
-    assert parse_message(recorders[0].texts[0]) == MESSAGE
-    assert json.loads(recorders[0].texts[0])["state"] == "running"
+async def test_every_sink_receives_the_same_json() -> None:
+    sinks = [FakeSink(), FakeSink()]
+    async with SinkFanOut(sinks) as fan_out:
+        await fan_out.send(MESSAGE)
+    assert [sink.texts for sink in sinks] == [[MESSAGE.model_dump_json()]] * 2
+    assert parse_message(sinks[0].texts[0]) == MESSAGE
+    assert json.loads(sinks[0].texts[0])["state"] == "running"
 
 
-async def test_an_outlet_that_raises_does_not_stop_the_others() -> None:
-    broken, whole = Recorder(OSError("disk full")), Recorder()
-    async with SinkFanOut([broken, whole]) as outlets:
-        await outlets.send(MESSAGE)
-        await outlets.send(MESSAGE)
-    assert len(whole.texts) == 2
-    assert len(broken.texts) == 1
+async def test_error_in_a_sink_does_not_affect_the_others() -> None:
+    failing, working = FakeSink(OSError("disk full")), FakeSink()
+    async with SinkFanOut([failing, working]) as fan_out:
+        await fan_out.send(MESSAGE)
+        await fan_out.send(MESSAGE)
+    assert len(working.texts) == 2
+    assert len(failing.texts) == 1
 
 
-async def test_a_fault_is_logged_once_for_its_kind(caplog: pytest.LogCaptureFixture) -> None:
-    broken = Recorder(OSError("disk full"), OSError("disk full"), ValueError("odd"))
+async def test_each_type_of_error_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    failing = FakeSink(OSError("disk full"), OSError("disk full"), ValueError("odd"))
     with caplog.at_level(logging.WARNING):
-        async with SinkFanOut([broken]) as outlets:
+        async with SinkFanOut([failing]) as fan_out:
             for _ in range(3):
-                await outlets.send(MESSAGE)
+                await fan_out.send(MESSAGE)
     assert [record.getMessage() for record in caplog.records] == [
-        "sink_failed sink='Recorder' error='disk full'",
-        "sink_failed sink='Recorder' error='odd'",
+        "sink_failed sink='FakeSink' error='disk full'",
+        "sink_failed sink='FakeSink' error='odd'",
     ]
 
 
-async def test_outlets_run_while_entered_and_no_longer() -> None:
-    recorder = Recorder()
-    async with SinkFanOut([recorder]):
-        assert recorder.running
-    assert not recorder.running
+async def test_sinks_run_between_enter_and_exit() -> None:
+    sink = FakeSink()
+    async with SinkFanOut([sink]):
+        assert sink.running
+    assert not sink.running
 
 
-async def test_an_outlet_that_cannot_stop_keeps_no_other_from_stopping(
+async def test_sink_that_cannot_stop_does_not_prevent_others_from_stopping(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    class Stuck(Recorder):
+    class WaitingSink(FakeSink):
         async def __aexit__(self, *exception: object) -> None:
-            await others.wait()
+            await other_stopped.wait()
             raise OSError("still full")
 
-    class Last(Recorder):
+    class OtherSink(FakeSink):
         async def __aexit__(self, *exception: object) -> None:
             await super().__aexit__()
-            others.set()
+            other_stopped.set()
 
-    others, last = asyncio.Event(), Last()
-    async with SinkFanOut([last, Stuck(), Recorder()]):
+    other_stopped, other = asyncio.Event(), OtherSink()
+    async with SinkFanOut([other, WaitingSink(), FakeSink()]):
         pass
-    assert not last.running
-    assert "sink_failed sink='Stuck' error='still full'" in caplog.text
+    assert not other.running
+    assert "sink_failed sink='WaitingSink' error='still full'" in caplog.text
 
 
-async def test_where_one_outlet_cannot_start_none_stays_running() -> None:
-    first = Recorder()
-    with pytest.raises(SinkError, match="no room"):
-        async with SinkFanOut([first, Recorder(refuses=True)]):
+async def test_sinks_are_stopped_if_one_cannot_start() -> None:
+    first = FakeSink()
+    with pytest.raises(SinkError, match="disk full"):
+        async with SinkFanOut([first, FakeSink(cannot_start=True)]):
             pytest.fail("entered")
     assert not first.running

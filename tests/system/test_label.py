@@ -21,7 +21,7 @@ from dancetype.engine.media.video import Video
 from dancetype.engine.workers import ReportProgress, Work
 from dancetype.stream.offline.archive.labelling import label_clips, survey
 from dancetype.stream.offline.clip_job import Task
-from dancetype.stream.ray_cluster import attached
+from dancetype.stream.ray_cluster import connect_ray
 from tests.testbed.ray_nodes import ray_head
 
 CLIPS: Final = 200
@@ -179,7 +179,7 @@ def test_crashing_clip_gets_two_attempts_and_affects_no_other(cluster: str, tmp_
     good = [f"good{number}.mp4" for number in range(10)]
     for name in (*good, "poison.mp4", "unlucky.mp4", "bug.mp4"):
         (folder / name).touch()
-    with attached(cluster) as ray:
+    with connect_ray(cluster) as ray:
         archive = survey(folder)
         worker = partial(open_analyzer, attempts, opened)
         results = dict(label_clips(ray, archive, list(archive.files), worker))

@@ -27,7 +27,7 @@ from dancetype.stream.messages import (
     SourceState,
     parse_message,
 )
-from dancetype.stream.sources.pattern import drawn_figure
+from dancetype.stream.sources.pattern import draw_figure
 from tests.system.conftest import Figure
 
 Image = NDArray[np.uint8]
@@ -59,7 +59,7 @@ BROKEN: Final = {
 
 
 def frames_of_figure(frames: int, fps: float, size: tuple[int, int] = SIZE) -> list[Image]:
-    return [cv2.resize(drawn_figure(n / fps), size).astype(np.uint8) for n in range(frames)]
+    return [cv2.resize(draw_figure(n / fps), size).astype(np.uint8) for n in range(frames)]
 
 
 def write(path: Path, images: Sequence[Image], *, fps: int = 25, pixels: str = "yuv420p") -> None:
@@ -240,9 +240,9 @@ import sys
 from pathlib import Path
 import cv2, numpy as np
 from dancetype.engine.pose.opening import open_estimator
-from dancetype.stream.sources.pattern import drawn_figure
+from dancetype.stream.sources.pattern import draw_figure
 image = np.zeros(({EIGHT_K[1]}, {EIGHT_K[0]}, 3), np.uint8)
-image[:, 960:6720] = cv2.resize(drawn_figure(0.2), (5760, 4320))
+image[:, 960:6720] = cv2.resize(draw_figure(0.2), (5760, 4320))
 with open_estimator(Path(sys.argv[1])) as estimator:
     people = [len(estimator.people(image, n / 25)) for n in range(5)]
 status = Path("/proc/self/status").read_text().split()
@@ -274,7 +274,7 @@ def test_person_is_tracked_whatever_the_frame_times(
     pose_model: Path, time: Callable[[int], float]
 ) -> None:
     with open_estimator(pose_model) as estimator:
-        detected = [estimator.people(drawn_figure(n / 240), time(n)) for n in range(12)]
+        detected = [estimator.people(draw_figure(n / 240), time(n)) for n in range(12)]
     assert [len(people) for people in detected] == [1] * 12
 
 

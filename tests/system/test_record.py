@@ -24,7 +24,7 @@ def test_records_a_real_clip_without_output_of_native_libraries(
     assert (track.name, track.genre, track.dancer) == ("kicks-none-Ann", "none", "Ann")
     assert len(track.times) == 60
     assert track.poses > 50
-    assert run.stdout.startswith(f"kept {tmp_path}/new/tracks/kicks-none-Ann.npz: 2.0 s, ")
+    assert run.stdout.startswith(f"saved {tmp_path}/new/tracks/kicks-none-Ann.npz: 2.0 s, ")
     assert "warning" not in run.stderr
     assert "mediapipe" not in run.stderr
 
@@ -37,7 +37,7 @@ def test_signal_stops_a_live_recording_and_keeps_it(
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     for line in process.stderr:
-        if "somebody in sight" in line:
+        if "person detected" in line:
             break
     process.send_signal(number)
     output, errors = process.communicate(timeout=10)
@@ -45,4 +45,4 @@ def test_signal_stops_a_live_recording_and_keeps_it(
     (track,) = read_tracks(tmp_path)
     assert track.genre == "HO"
     assert track.seconds > 1
-    assert output.count("kept") == 1
+    assert output.count("saved") == 1

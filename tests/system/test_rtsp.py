@@ -89,7 +89,7 @@ def test_reconnects_after_camera_ends_the_stream(
         *((SourceState.RECONNECTING, 0), (SourceState.RUNNING, 1)),
     ]
     reasons = [message.reason for message in messages if isinstance(message, SourceMessage)]
-    assert "broken off; trying again in 0." in str(reasons[2])
+    assert "the stream has ended; retrying in 0." in str(reasons[2])
 
 
 def test_record_continues_one_track_across_a_reconnect(
@@ -101,7 +101,7 @@ def test_record_continues_one_track_across_a_reconnect(
     ]
     run = subprocess.run(command, timeout=60, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    assert "broken off; trying again in 0." in run.stderr
+    assert "the stream has ended; retrying in 0." in run.stderr
     (track,) = read_tracks(tmp_path)
     gaps = np.diff(track.times)
     assert track.name.endswith("-cam-none-Ann")

@@ -14,7 +14,7 @@ from dancetype.engine.errors import ModelError
 from dancetype.engine.pose.base import PoseEstimator
 from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.skeleton import JOINTS, Pose
-from dancetype.stream.sources.pattern import drawn_figure
+from dancetype.stream.sources.pattern import draw_figure
 
 Image = NDArray[np.uint8]
 
@@ -88,7 +88,7 @@ def test_the_pelvis_is_the_origin(estimator: PoseEstimator, images: list[Image])
 
 def test_x_points_to_the_right_of_the_image_and_y_up(estimator: PoseEstimator) -> None:
     # The drawn figure raises the hand at the right of the image.
-    pose = pose_in(estimator, drawn_figure(0.2), 0.0)
+    pose = pose_in(estimator, draw_figure(0.2), 0.0)
     left, right = sorted((joint(pose, "left_wrist"), joint(pose, "right_wrist")), key=itemgetter(0))
     assert left[0] < -0.2 < 0.2 < right[0]
     assert left[1] + 0.2 < right[1]

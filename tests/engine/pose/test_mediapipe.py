@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from dancetype.engine.pose.opening import open_estimator
-from dancetype.stream.sources.pattern import drawn_figure
+from dancetype.stream.sources.pattern import draw_figure
 
 
 def test_a_reset_brings_back_an_estimator_that_takes_nothing_more(pose_model: Path) -> None:
-    figure = drawn_figure(0.2)
+    figure = draw_figure(0.2)
     with open_estimator(pose_model, runtime="mediapipe") as estimator:
         assert estimator.landmarks(figure, 0.0) is not None
         with pytest.raises(ValueError, match="timestamp"):

@@ -3,8 +3,8 @@ import pytest
 from dancetype.stream.capture.backoff import Backoff
 
 
-class Away:
-    """Something that is away, on a virtual clock; every wait is as long as it can be."""
+class Outage:
+    """Backoff during an outage, on a virtual clock; by default every delay is the maximum."""
 
     def __init__(self, draw: float = 1.0) -> None:
         self.now = 7.0
@@ -16,28 +16,28 @@ class Away:
         return delay
 
 
-def test_waits_grow_with_the_time_away_up_to_half_a_minute() -> None:
-    away = Away()
-    waits = [away.wait() for _ in range(40)]
-    assert waits[0] == 0.5
-    assert waits == sorted(waits)
-    assert waits[-1] == 30
+def test_delays_grow_with_the_outage_up_to_half_a_minute() -> None:
+    outage = Outage()
+    delays = [outage.wait() for _ in range(40)]
+    assert delays[0] == 0.5
+    assert delays == sorted(delays)
+    assert delays[-1] == 30
 
 
-def test_what_was_away_for_a_short_time_is_found_again_within_a_short_time() -> None:
-    away = Away()
-    while away.now < 17:
-        assert away.wait() <= max(0.5, (away.now - 7) / 4)
+def test_delay_is_at_most_a_quarter_of_the_outage() -> None:
+    outage = Outage()
+    while outage.now < 17:
+        assert outage.wait() <= max(0.5, (outage.now - 7) / 4)
 
 
-def test_a_wait_is_drawn_from_nothing_on() -> None:
-    assert Away(draw=0.0).wait() == 0
-    assert Away(draw=0.5).wait() == 0.25
+def test_delay_is_a_random_fraction_of_the_maximum() -> None:
+    assert Outage(draw=0.0).wait() == 0
+    assert Outage(draw=0.5).wait() == 0.25
 
 
-def test_what_was_back_is_waited_for_a_short_time_again() -> None:
-    away = Away()
+def test_delays_are_short_again_after_a_reset() -> None:
+    outage = Outage()
     for _ in range(20):
-        away.wait()
-    away.backoff.reset()
-    assert away.wait() == pytest.approx(0.5)
+        outage.wait()
+    outage.backoff.reset()
+    assert outage.wait() == pytest.approx(0.5)

@@ -8,23 +8,23 @@ from dancetype.stream.capture.reader import Reader
 from dancetype.stream.sources.base import Source
 
 
-class Broken:
-    """A source that breaks off at once."""
+class DisconnectingSource:
+    """Source that disconnects immediately."""
 
     live = True
 
     def read(self) -> None:
-        raise SourceUnavailableError("broken off", Fault.ENDED)
+        raise SourceUnavailableError("disconnected", Fault.ENDED)
 
     def close(self) -> None:
         pass
 
 
-def test_a_source_that_broke_off_is_let_go_of_at_once() -> None:
-    sources: list[weakref.ref[Broken]] = []
+def test_disconnected_source_is_released_immediately() -> None:
+    sources: list[weakref.ref[DisconnectingSource]] = []
 
     def open_source(epoch: int) -> Source:
-        source = Broken()
+        source = DisconnectingSource()
         sources.append(weakref.ref(source))
         return source
 
@@ -32,7 +32,7 @@ def test_a_source_that_broke_off_is_let_go_of_at_once() -> None:
         0,
         open_source,
         FrameSlot(),
-        on_first=lambda: None,
+        on_first_frame=lambda: None,
         wait=lambda seconds: False,
         clock=time.monotonic,
     )
@@ -41,7 +41,7 @@ def test_a_source_that_broke_off_is_let_go_of_at_once() -> None:
         reader.start()
         reader.join(timeout=5)
         assert not reader.is_alive()
-        # A decoder has threads of its own, which end with it.
+        # A decoder has threads, which end only when it is released.
         assert sources[0]() is None
     finally:
         gc.enable()

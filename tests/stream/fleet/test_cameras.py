@@ -62,7 +62,7 @@ def test_cores_that_are_given_count_and_a_gpu_is_used_where_one_is_asked_for() -
         (f"{STAGE}gpus = 1.5", "cameras.stage.gpus: takes a share"),
         (f"{STAGE}cpus = 0", "cameras.stage.cpus: "),
         ('[cameras.a]\nsource = "http://x"', "cameras.a.source: http://x: http:// is not"),
-        ('[cameras."a/b"]\nsource = "test:"', "'a/b' is no name"),
+        ('[cameras."a/b"]\nsource = "test:"', "'a/b' is not a valid name"),
         ('[cameras.a]\nsource = "rtsp://user:secret@"', "cameras.a.source: "),
     ],
 )

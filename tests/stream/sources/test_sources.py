@@ -32,7 +32,7 @@ def frames_of(source: Source) -> Iterator[Frame]:
 
 
 def rotate_by_metadata(video: Path, degrees: int) -> None:
-    """Does what a phone does that is held upright: leaves the pixels and says how to turn them."""
+    """Rotate a video as a phone does: keep the pixels, and write the rotation to the header."""
     content = bytearray(video.read_bytes())
     # Type, version and flags, five times and ids of 4 bytes, 8 reserved, layer, group, volume.
     matrix = content.index(b"tkhd") + 4 + 4 + 20 + 16
@@ -42,13 +42,13 @@ def rotate_by_metadata(video: Path, degrees: int) -> None:
 
 
 def red_corner(frame: Frame) -> tuple[bool, bool]:
-    """Whether the red corner is at the bottom, and whether it is at the right."""
+    """Return whether the red corner is at the bottom, and whether it is on the right."""
     red = frame.image[..., 2].astype(int) - frame.image[..., 1]
     row, column = np.unravel_index(int(red.argmax()), red.shape)
     return bool(row >= red.shape[0] // 2), bool(column >= red.shape[1] // 2)
 
 
-def test_a_file_gives_every_frame_at_the_times_it_says(make_video: MakeVideo) -> None:
+def test_file_source_returns_every_frame_with_the_time_from_the_file(make_video: MakeVideo) -> None:
     frames = list(frames_of(FileSource(make_video(frames=10, fps=25), epoch=3, start=100.0)))
     assert [frame.index for frame in frames] == list(range(10))
     assert {frame.epoch for frame in frames} == {3}
@@ -57,7 +57,7 @@ def test_a_file_gives_every_frame_at_the_times_it_says(make_video: MakeVideo) ->
     assert frames[0].image.dtype == np.uint8
 
 
-def test_of_a_file_that_gives_more_than_is_wanted_frames_are_left_out_and_counted(
+def test_file_frames_above_the_maximum_rate_are_skipped_and_counted(
     make_video: MakeVideo,
 ) -> None:
     uri = parse_uri(str(make_video(frames=10, fps=30)))
@@ -66,14 +66,14 @@ def test_of_a_file_that_gives_more_than_is_wanted_frames_are_left_out_and_counte
     assert np.allclose([frame.time for frame in frames], 100 + np.arange(0, 10, 2) / 30)
 
 
-def test_each_start_of_a_source_is_thinned_from_its_first_frame_on(make_video: MakeVideo) -> None:
+def test_sampling_restarts_with_the_first_frame_of_each_epoch(make_video: MakeVideo) -> None:
     uri = parse_uri(str(make_video(frames=4, fps=30)))
     for epoch in (0, 1):
         frames = frames_of(open_source(uri, epoch, clock=lambda: 100.0, fps=15))
         assert [frame.index for frame in frames] == [0, 2]
 
 
-def test_a_file_says_how_many_frames_it_has(make_video: MakeVideo) -> None:
+def test_file_source_knows_its_number_of_frames(make_video: MakeVideo) -> None:
     with closing(FileSource(make_video(frames=7))) as source:
         assert source.frames == 7
 
@@ -81,7 +81,7 @@ def test_a_file_says_how_many_frames_it_has(make_video: MakeVideo) -> None:
 @pytest.mark.parametrize(
     ("degrees", "corner"), [(90, (False, True)), (180, (True, True)), (270, (True, False))]
 )
-def test_a_file_that_is_to_be_shown_turned_is_turned(
+def test_rotation_in_the_file_header_is_applied(
     make_video: MakeVideo, degrees: int, corner: tuple[bool, bool]
 ) -> None:
     video = make_video(frames=2)
@@ -91,68 +91,68 @@ def test_a_file_that_is_to_be_shown_turned_is_turned(
     assert red_corner(first) == corner
 
 
-def test_a_real_clip_is_read_to_its_end(sample_clip: Path) -> None:
+def test_real_clip_is_read_to_its_end(sample_clip: Path) -> None:
     times = [frame.time for frame in frames_of(FileSource(sample_clip))]
     assert len(times) == 230
-    assert all(one < other for one, other in pairwise(times))
+    assert all(earlier < later for earlier, later in pairwise(times))
     assert times[-1] == pytest.approx(229 / 30, abs=0.01)
 
 
-def audio_only(path: Path) -> None:
-    with wave.open(str(path), "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(2)
-        sound.setframerate(8000)
-        sound.writeframes(bytes(8000))
+def write_audio(path: Path) -> None:
+    with wave.open(str(path), "wb") as audio:
+        audio.setnchannels(1)
+        audio.setsampwidth(2)
+        audio.setframerate(8000)
+        audio.writeframes(bytes(8000))
 
 
 @pytest.mark.parametrize(
-    ("make", "says"),
+    ("make", "reason"),
     [
         (lambda path: None, "no such file"),
         (lambda path: path.mkdir(), "a folder"),
         (lambda path: path.touch(), "empty"),
         (lambda path: path.write_text("hello"), "no video that can be read"),
-        (audio_only, "sound only"),
+        (write_audio, "sound only"),
     ],
     ids=["missing", "folder", "empty", "text", "sound"],
 )
-def test_what_is_no_video_is_refused_with_the_reason(
-    tmp_path: Path, make: Callable[[Path], object], says: str
+def test_path_that_is_no_video_is_rejected_with_the_reason(
+    tmp_path: Path, make: Callable[[Path], object], reason: str
 ) -> None:
     path = tmp_path / "dance.mp4"
     make(path)
-    with pytest.raises(SourceError, match=f"dance.mp4: .*{says}"):
+    with pytest.raises(SourceError, match=f"dance.mp4: .*{reason}"):
         open_source(parse_uri(str(path)))
 
 
 @pytest.mark.parametrize(
-    ("name", "says"),
+    ("name", "reason"),
     [
-        ("~nobody-by-that-name/dance.mp4", "cannot be opened"),
+        ("~no-such-user/dance.mp4", "cannot be opened"),
         ("x" * 300, "File name too long"),
         ("a\0b", "no such file"),
     ],
 )
-def test_a_name_that_no_file_can_have_is_refused(name: str, says: str) -> None:
-    with pytest.raises(SourceError, match=says):
+def test_impossible_file_name_is_rejected(name: str, reason: str) -> None:
+    with pytest.raises(SourceError, match=reason):
         FileSource(name)
 
 
-def test_a_file_whose_name_is_not_utf_8_is_refused(make_video: MakeVideo, tmp_path: Path) -> None:
-    odd = make_video().rename(tmp_path / "not-\udcff.mp4")
+def test_file_name_that_is_not_utf_8_is_rejected(make_video: MakeVideo, tmp_path: Path) -> None:
+    path = make_video().rename(tmp_path / "not-\udcff.mp4")
     with pytest.raises(SourceError, match="not UTF-8; rename"):
-        FileSource(odd)
+        FileSource(path)
 
 
-def test_a_file_that_is_cut_short_is_refused(make_video: MakeVideo) -> None:
+def test_truncated_file_is_rejected(make_video: MakeVideo) -> None:
     video = make_video(frames=10)
     video.write_bytes(video.read_bytes()[:200])
     with pytest.raises(SourceError, match="cut short"):
         FileSource(video)
 
 
-def test_a_file_whose_frames_are_all_broken_is_refused(make_video: MakeVideo) -> None:
+def test_file_without_a_decodable_frame_is_rejected(make_video: MakeVideo) -> None:
     video = make_video(frames=10)
     content = bytearray(video.read_bytes())
     data = content.index(b"mdat") + 4
@@ -163,7 +163,7 @@ def test_a_file_whose_frames_are_all_broken_is_refused(make_video: MakeVideo) ->
         list(frames_of(FileSource(video)))
 
 
-def test_a_relative_path_is_not_taken_for_a_protocol(
+def test_relative_path_with_a_colon_is_not_a_protocol(
     make_video: MakeVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_video("concat:dance.mp4", frames=3)
@@ -171,14 +171,14 @@ def test_a_relative_path_is_not_taken_for_a_protocol(
     assert len(list(frames_of(open_source(parse_uri("concat:dance.mp4"))))) == 3
 
 
-def test_a_webcam_that_is_not_there_is_told_and_not_tried_again() -> None:
+def test_missing_webcam_fails_permanently_in_the_first_epoch() -> None:
     with pytest.raises(SourceError, match="no webcam 987") as caught:
         open_source(parse_uri("987"))
     assert not isinstance(caught.value, SourceUnavailableError)
     assert caught.value.fault is Fault.NOT_FOUND
 
 
-def test_a_webcam_that_was_there_before_is_tried_again() -> None:
+def test_missing_webcam_is_retried_in_a_later_epoch() -> None:
     with pytest.raises(SourceUnavailableError, match="no webcam 987") as caught:
         open_source(parse_uri("987"), epoch=1)
     assert caught.value.fault is Fault.NOT_FOUND
@@ -195,7 +195,7 @@ class VirtualTime:
         self.now += seconds
 
 
-def test_a_pattern_comes_at_its_rate_for_its_time() -> None:
+def test_pattern_has_its_frame_rate_and_duration() -> None:
     clock = VirtualTime()
     source = PatternSource(
         PatternOptions(fps=10, seconds=0.5), epoch=2, clock=clock, sleep=clock.sleep
@@ -207,11 +207,11 @@ def test_a_pattern_comes_at_its_rate_for_its_time() -> None:
     assert not np.array_equal(frames[0].image, frames[1].image)
 
 
-def test_a_pattern_draws_only_what_is_wanted_and_counts_the_rest(
+def test_pattern_draws_only_sampled_frames_and_counts_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    drawn: list[float] = []
-    monkeypatch.setattr("dancetype.stream.sources.pattern.drawn_figure", drawn.append)
+    drawn_ages: list[float] = []
+    monkeypatch.setattr("dancetype.stream.sources.pattern.draw_figure", drawn_ages.append)
     clock = VirtualTime()
     source = PatternSource(
         PatternOptions(fps=20, seconds=0.5),
@@ -220,10 +220,10 @@ def test_a_pattern_draws_only_what_is_wanted_and_counts_the_rest(
         fps=10,
     )
     assert [frame.index for frame in frames_of(source)] == [0, 2, 4, 6, 8]
-    assert drawn == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+    assert drawn_ages == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
 
 
-def test_a_pattern_leaves_out_frames_that_nobody_fetched_in_time() -> None:
+def test_pattern_skips_frames_that_were_not_read_in_time() -> None:
     clock = VirtualTime()
     source = PatternSource(PatternOptions(fps=10), clock=clock, sleep=clock.sleep)
     source.read()
@@ -232,11 +232,11 @@ def test_a_pattern_leaves_out_frames_that_nobody_fetched_in_time() -> None:
     assert times == pytest.approx([51.0, 51.1, 51.2])
 
 
-def test_a_pattern_is_a_live_source() -> None:
+def test_pattern_is_a_live_source() -> None:
     assert open_source(parse_uri("test:")).live
 
 
-def test_options_of_a_pattern_are_read() -> None:
+def test_pattern_options_are_parsed() -> None:
     assert PatternOptions.parse("?fps=5&seconds=2") == PatternOptions(fps=5, seconds=2)
     assert PatternOptions.parse("") == PatternOptions()
 
@@ -245,6 +245,6 @@ def test_options_of_a_pattern_are_read() -> None:
     "text",
     ["?fps=0", "?fps=1e-9", "?fps=1e9", "?fps=nan", "?seconds=-1", "?colour=1", "?fps=", "?x"],
 )
-def test_other_options_of_a_pattern_are_refused(text: str) -> None:
-    with pytest.raises(SourceError, match="fps and seconds"):
+def test_invalid_pattern_options_are_rejected(text: str) -> None:
+    with pytest.raises(SourceError, match=r"use fps=0\.1 to 1000 and seconds above 0"):
         PatternOptions.parse(text)

@@ -1,7 +1,7 @@
 import pytest
 
 from dancetype.engine.errors import SourceError
-from dancetype.stream.sources.uri import SourceKind, SourceUri, masked, parse_uri
+from dancetype.stream.sources.uri import SourceKind, SourceUri, mask_credentials, parse_uri
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from dancetype.stream.sources.uri import SourceKind, SourceUri, masked, parse_ur
         ("20240131", SourceKind.FILE, "20240131"),
     ],
 )
-def test_each_form_of_source_is_understood(text: str, kind: SourceKind, address: str) -> None:
+def test_each_form_of_source_uri_is_parsed(text: str, kind: SourceKind, address: str) -> None:
     assert parse_uri(text) == SourceUri(kind, address)
 
 
@@ -29,7 +29,7 @@ def test_each_form_of_source_is_understood(text: str, kind: SourceKind, address:
     "text",
     ["", "http://cam/live", "webcam:front", "rtsp://", "rtsp:///live", "rtsp://cam:x/", "a\0b"],
 )
-def test_anything_else_is_refused_and_the_forms_are_told(text: str) -> None:
+def test_invalid_source_uri_is_rejected_with_the_valid_forms(text: str) -> None:
     with pytest.raises(SourceError, match=r"rtsp://|webcam:0"):
         parse_uri(text)
 
@@ -48,11 +48,11 @@ def test_anything_else_is_refused_and_the_forms_are_told(text: str) -> None:
     ],
 )
 def test_credentials_are_masked(url: str, shown: str) -> None:
-    assert masked(url) == shown
+    assert mask_credentials(url) == shown
 
 
 @pytest.mark.parametrize("text", ["rtsp://me:secret@cam/live", "rtsp://cam/?token=secret"])
-def test_no_text_of_a_source_shows_its_credentials(text: str) -> None:
+def test_texts_of_a_source_uri_mask_credentials(text: str) -> None:
     uri = parse_uri(text)
     assert "secret" not in f"{uri} {uri!r} {uri.short_name}"
 
@@ -68,7 +68,7 @@ def test_no_text_of_a_source_shows_its_credentials(text: str) -> None:
         "rtsp://me:a/secret@cam/",
     ],
 )
-def test_no_refusal_shows_credentials(text: str) -> None:
+def test_error_messages_contain_no_credentials(text: str) -> None:
     with pytest.raises(SourceError) as caught:
         parse_uri(text)
     assert "secret" not in str(caught.value)
@@ -84,5 +84,5 @@ def test_no_refusal_shows_credentials(text: str) -> None:
         ("test:?fps=5", "test"),
     ],
 )
-def test_a_source_without_a_name_is_called_after_what_it_is(text: str, name: str) -> None:
+def test_default_name_describes_the_source(text: str, name: str) -> None:
     assert parse_uri(text).short_name == name
