@@ -68,7 +68,7 @@ def test_a_run_that_was_recorded_and_stopped_is_replayed_with_the_same_answers(
     assert seen is not None
     np.testing.assert_allclose(np.array(drawn), np.array(seen), atol=3e-3)
     assert said.endswith(
-        f"clip: {len(live)} of {len(live)} predictions are as they were recorded\n"
+        f"clip: {len(live)} of {len(live)} predictions match the recorded ones\n"
     )
 
 
@@ -84,7 +84,7 @@ def test_two_sources_are_replayed_side_by_side_at_the_pace_asked_for(tmp_path: P
     assert distance == pytest.approx(2 / 8, abs=1e-5)
     states = [message.state.value for message in messages if isinstance(message, SourceMessage)]
     assert sorted(states) == sorted(["connecting", "running", "ended"] * 2)
-    assert "left: no prediction is of a frame that one was recorded of" in said
+    assert "left: no frame has both a new and a recorded prediction" in said
 
 
 def test_what_record_has_recorded_is_replayed_and_classified(
