@@ -66,7 +66,7 @@ def test_run_has_an_option_for_each_setting_with_its_default_and_choices() -> No
 
 def commands() -> Iterator[tuple[str, Any]]:
     """Yield all commands with their names, except the groups."""
-    group = typer.main.get_command(app)
+    group: Any = typer.main.get_command(app)
     context = typer.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)

@@ -11,9 +11,9 @@ import pytest
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.media.track import Track, read_track
 from dancetype.engine.window import WindowSpec, cut_window
-from tests.examples.script import EXAMPLES, load
+from tests.examples.script import EXAMPLES, load_example
 
-edge = load("edge")
+edge = load_example("edge")
 
 LINES = 60
 MODEL = EXAMPLES.parent / "engine" / "models" / "live.onnx"

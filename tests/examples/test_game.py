@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from tests.examples.script import load
+from tests.examples.script import load_example
 
-game = load("game")
+game = load_example("game")
 
 HOUSE = {"HO": 0.75, "KR": 0.25}
 

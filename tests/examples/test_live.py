@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.examples.script import EXAMPLES, Script, load
+from tests.examples.script import EXAMPLES, Script, load_example
 from tests.testbed.mosquitto import HOST, MOSQUITTO
 from tests.testbed.rtsp_server import a_free_port
 from tests.testbed.served import TOKEN, ServedDemo, chromium, sure_of
@@ -114,7 +114,7 @@ def test_the_game_gives_points_for_what_is_danced_now_and_stops_its_clock_when_n
     demo: ServedDemo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
-    game = load("game")
+    game = load_example("game")
     game.pygame.display.init()
     game.pygame.font.init()
     screen = game.Screen(game.pygame.display.set_mode(game.SIZE))
@@ -146,7 +146,7 @@ def test_the_game_gives_points_for_what_is_danced_now_and_stops_its_clock_when_n
 def test_the_game_starts_and_ends(demo: ServedDemo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     monkeypatch.setenv("DANCETYPE_TOKEN", TOKEN)
-    game = load("game")
+    game = load_example("game")
     game.pygame.display.init()
     game.pygame.event.post(game.pygame.event.Event(game.pygame.QUIT))
     assert game.main(["--url", socket_of(demo), "--rounds", "1"]) == 0

@@ -1,9 +1,9 @@
 from typing import Any
 
-from tests.examples.script import load
+from tests.examples.script import load_example
 
-subscriber = load("subscriber")
-mqtt_subscriber = load("mqtt_subscriber")
+subscriber = load_example("subscriber")
+mqtt_subscriber = load_example("mqtt_subscriber")
 
 
 def a_prediction(name: str | None, source: str = "stage") -> dict[str, Any]:
