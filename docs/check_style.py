@@ -22,7 +22,9 @@ _WORDS: Final = re.compile(
 _OPENINGS: Final = re.compile(r"\s*(What|Who|Where|Of)\b")
 # Identifiers are split into words: `lastSeen`, `last_seen` and `LAST_SEEN` become "last seen".
 _WORD_BOUNDARY: Final = re.compile(r"_|(?<=[a-z0-9])(?=[A-Z])")
-_SUFFIXES: Final = frozenset((".css .html .j2 .js .json .md .py .sh .toml .txt .yaml .yml").split())
+_SUFFIXES: Final = frozenset(
+    [".css", ".html", ".j2", ".js", ".json", ".md", ".py", ".sh", ".toml", ".txt", ".yaml", ".yml"]
+)
 # Files that quote the words to define the rules.
 _EXCLUDED: Final = {"CONTRIBUTING.md", "docs/check_style.py", "tests/examples/test_check_style.py"}
 
