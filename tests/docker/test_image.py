@@ -127,7 +127,8 @@ async def test_image_predicts_without_privileges_and_writes_no_files(
             process.send_signal(signal.SIGTERM)
             output, _ = process.communicate(timeout=20)
             assert process.returncode == 0, output
-    assert not re.search("Traceback|Read-only|Permission denied|fetching|downloading", output), output
+    unwanted = "Traceback|Read-only|Permission denied|fetching|downloading"
+    assert not re.search(unwanted, output), output
 
 
 def test_image_contains_no_compiler(root: CleanRoot) -> None:
