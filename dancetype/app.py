@@ -63,11 +63,11 @@ def run_sources(
 async def _run_sources(
     settings: Settings, sources: Mapping[str, SourceUri], *, loop: bool
 ) -> Session:
-    from dancetype.sinks import live_sinks
+    from dancetype.sinks import make_live_sinks
 
     clock = Clock.start()
     classifier = Classifier(settings.model, device=settings.device)
-    sinks = live_sinks(settings, sources, classifier=classifier, clock=clock)
+    sinks = make_live_sinks(settings, sources, classifier=classifier, clock=clock)
     pipelines = make_pipelines(
         settings, sources, classifier, clock, observers=sinks.observers, loop=loop
     )
@@ -127,7 +127,7 @@ def make_pipelines(
     # Importing OpenCV takes a second; errors in the settings should be reported before.
     from dancetype.stream.sources.opening import open_source
 
-    make_estimator = estimator_maker(settings, people=settings.people)
+    make_estimator = estimator_factory(settings, people=settings.people)
     return {
         name: Pipeline(
             name,
@@ -164,7 +164,7 @@ def load_camera(
     return classifier.contract.genres, pipelines
 
 
-def estimator_maker(settings: Settings, *, people: int = 1) -> Callable[[], "PoseEstimator"]:
+def estimator_factory(settings: Settings, *, people: int = 1) -> Callable[[], "PoseEstimator"]:
     """Return a function that creates a pose estimator on the thread that calls it.
 
     A missing pose model is downloaded now.
@@ -214,7 +214,7 @@ def clip_worker(settings: Settings, *, threads: int) -> Iterator["Work"]:
     from dancetype.stream.offline.clip_job import ClipJob
 
     classifier = Classifier(settings.model, device=settings.device)
-    with estimator_maker(settings)() as estimator:
+    with estimator_factory(settings)() as estimator:
         yield ClipJob(
             classifier,
             estimator,

@@ -7,7 +7,7 @@ from pathlib import Path
 from queue import Empty, Full, Queue
 from typing import Any, Final
 
-from dancetype.app import estimator_maker, make_pipelines
+from dancetype.app import estimator_factory, make_pipelines
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.clip import ClipResult, classify_track
 from dancetype.engine.defaults import DEFAULT_HOP, Device
@@ -55,7 +55,7 @@ def classify(
     settings = _settings(model, pose_model, device=device, variant=variant)
     with explain_missing_libraries():
         classifier = Classifier(settings.model, device=device)
-        with estimator_maker(settings)() as estimator, Video(path, fps=pose_fps) as video:
+        with estimator_factory(settings)() as estimator, Video(path, fps=pose_fps) as video:
             track = extract_track(video, estimator, name=Path(path).stem)
     return classify_track(track.times, track.joints, classifier)
 

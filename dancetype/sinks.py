@@ -49,7 +49,7 @@ class LiveSinks:
     console: Console
 
 
-def live_sinks(
+def make_live_sinks(
     settings: Settings, sources: Collection[str], *, classifier: Classifier, clock: Clock
 ) -> LiveSinks:
     """Create the sinks that the settings enable.
@@ -81,7 +81,7 @@ def live_sinks(
         state=state,
     )
     sinks: list[Sink] = [state, LogSink(state), metrics]
-    recording = _recording(settings, contract, clock)
+    recording = _recording_sink(settings, contract, clock)
     if recording:
         sinks.append(recording)
     preview = _preview(settings, sources, clock)
@@ -108,7 +108,7 @@ def live_sinks(
     )
 
 
-def _recording(settings: Settings, contract: Contract, clock: Clock) -> RecordingSink | None:
+def _recording_sink(settings: Settings, contract: Contract, clock: Clock) -> RecordingSink | None:
     if settings.record is None:
         return None
     return RecordingSink(

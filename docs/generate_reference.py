@@ -61,7 +61,12 @@ def _commands() -> Iterator[tuple[str, Any]]:
 def _command_line() -> Iterator[str]:
     for name, command in _commands():
         context = typer.Context(command)
-        usage = " ".join(["dancetype", name, *command.collect_usage_pieces(context)])
+        arguments = [
+            f"{parameter.metavar}{'...' if parameter.nargs == -1 else ''}"
+            for parameter in command.params
+            if parameter.param_type_name == "argument"
+        ]
+        usage = " ".join(["dancetype", name, "[OPTIONS]", *arguments])
         yield from (f"## dancetype {name}", "", _markdown(command.help), "")
         yield from ("```text", usage, "```", "")
         panels = defaultdict(list)

@@ -85,7 +85,7 @@ def classify(
         raise SettingsError("--json and --csv cannot be combined: give one of them")
     console = Console(stderr=True)
     with filter_native_stderr(), explain_missing_libraries():
-        from dancetype.app import estimator_maker
+        from dancetype.app import estimator_factory
         from dancetype.engine.classifier import Classifier
         from dancetype.stream.offline.clip_job import Task
         from dancetype.stream.offline.files import find_clips, output_paths
@@ -97,7 +97,7 @@ def classify(
         plots = output_paths("--plot", plot, files, ".png")
         genres = Classifier(settings.model, device="cpu").contract.genres
         # Download the pose model once, before all workers look for it.
-        estimator_maker(settings)
+        estimator_factory(settings)
         tasks = [Task(file, videos.get(file), plots.get(file)) for file in files]
         failed: list[Result] = []
         unordered = _results(tasks, settings, jobs, console)

@@ -70,7 +70,7 @@ def evaluate(
     from dancetype.training.report import print_table, save_confusion
 
     if (data is None) == (tracks is None):
-        raise SettingsError("give either --data or --tracks")
+        raise SettingsError("--data and --tracks: give exactly one of them")
     evaluator = Evaluator(model)
     if tracks is not None:
         evaluation, title = evaluator.on_tracks(tracks)

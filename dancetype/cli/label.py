@@ -51,11 +51,11 @@ def label(
     command classifies only clips that are new, changed, or labelled with other models or settings.
     """
     if out.suffix.lower() != ".parquet":
-        raise SettingsError(f"--out: {out} is not named *.parquet; choose such a name")
+        raise SettingsError(f"--out: the file name {out} must end in .parquet")
     if not folder.is_dir():
         raise SettingsError(f"{folder}: no such folder; give the folder with the videos")
     with filter_native_stderr(), explain_missing_libraries():
-        from dancetype.app import estimator_maker
+        from dancetype.app import estimator_factory
         from dancetype.engine.classifier import Classifier
         from dancetype.stream.offline.archive.labelling import survey
         from dancetype.stream.offline.archive.table import Ledger, is_done
@@ -68,7 +68,7 @@ def label(
             say(fault)
         # Fail here, rather than on all machines, if a model cannot be used.
         contract = Classifier(settings.model, device="cpu").contract
-        estimator_maker(settings)
+        estimator_factory(settings)
         models = _model_columns(settings, contract)
         stamps = {name: {**stamp, **models} for name, stamp in archive.stamps.items()}
         with Ledger(out) as ledger:

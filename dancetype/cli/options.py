@@ -48,14 +48,13 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
 
 def _setting_parameters(command: str, *, excluded: list[str]) -> Iterator[Parameter]:
     """Yield a parameter for each setting of a command, in the order of the panels."""
-    fields = {name: Settings.model_fields[name] for name in settings_of(command)}
+    flags = {name: flag_of(field) for name, field in Settings.model_fields.items()}
     # The order in which panels first occur, which is the same for all commands.
-    panels = list(dict.fromkeys(flag_of(field).panel for field in Settings.model_fields.values()))
-    for name, field in sorted(
-        fields.items(), key=lambda item: panels.index(flag_of(item[1]).panel)
-    ):
+    panels = list(dict.fromkeys(flag.panel for flag in flags.values()))
+    for name in sorted(settings_of(command), key=lambda name: panels.index(flags[name].panel)):
         if name not in excluded:
-            option = _option(name, field, flag_of(field))
+            field = Settings.model_fields[name]
+            option = _option(name, field, flags[name])
             yield _parameter(name, Annotated[_option_type(field.annotation) | None, option])
 
 

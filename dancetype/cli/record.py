@@ -77,7 +77,7 @@ def record(
         # People who do not dance
         dancetype record 0 --genre none --dancer ann --out tracks
     """
-    from dancetype.app import estimator_maker, exit_process
+    from dancetype.app import estimator_factory, exit_process
     from dancetype.stream.recording_run import Label, RecordingRun
 
     label = Label.parse(genre, dancer)
@@ -92,7 +92,7 @@ def record(
         recording_run = RecordingRun(
             label,
             out,
-            make_estimator=estimator_maker(settings),
+            make_estimator=estimator_factory(settings),
             seconds=settings.seconds or math.inf,
             start_delay=start_delay,
         )

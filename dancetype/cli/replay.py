@@ -56,8 +56,8 @@ def replay(
     """Replay recordings through the classifier and all sinks.
 
     No camera or dancer is needed: use it to set up lights and overlays, or to reproduce a wrong
-    prediction. --people and --hop default to the values of the recorded run. At the end it reports
-    how many predictions match the recorded ones.
+    prediction. --people and --hop default to the values of the recorded run. At the end, the
+    command reports how many predictions match the recorded ones.
 
     Examples:
         # Repeat all recordings of a folder
@@ -116,7 +116,7 @@ async def _session(
 ) -> "Session":
     from dancetype.app import run_session
     from dancetype.engine.classifier import Classifier
-    from dancetype.sinks import live_sinks
+    from dancetype.sinks import make_live_sinks
     from dancetype.stream.clock import Clock
     from dancetype.stream.replay import Pace, Replay, length, schedule
 
@@ -125,7 +125,7 @@ async def _session(
     scheduled = schedule(parts)
     # A recording contains no images, and its poses are recorded already.
     settings = settings.model_copy(update={"preview": False, "record": None})
-    sinks = live_sinks(settings, scheduled, classifier=classifier, clock=clock)
+    sinks = make_live_sinks(settings, scheduled, classifier=classifier, clock=clock)
     pace = Pace(clock.monotonic, speed=speed, lap=length(scheduled))
     replays = {
         name: Replay(
