@@ -8,8 +8,8 @@ from dancetype.stream.settings import Settings
 def demo(settings: Settings) -> None:
     """Classify a sample clip live, without a camera.
 
-    The clip is downloaded on first use and played in a loop until Ctrl-C. All sinks of
-    `dancetype run` are available, to set up receivers before a camera is there.
+    The clip is downloaded on first use and played in a loop until Ctrl-C. All outputs of
+    `dancetype run` are available, so that receivers can be set up without a camera.
     """
     from dancetype.app import run_sources
     from dancetype.engine.progress import say

@@ -73,7 +73,7 @@ async def test_only_dancetype_can_publish_and_reading_requires_a_password(
             client(free_port, login.user, login.password) as dancetype,
         ):
             await reader.subscribe("dancetype/#", qos=1)
-            # If it were accepted, it would arrive before dancetype's message.
+            # If this forged message were accepted, it would arrive before dancetype's message.
             await reader.publish("dancetype/stage/genre", "forged", qos=1)
             await dancetype.publish("dancetype/stage/genre", "house", qos=1)
             assert text(await hear(reader, "dancetype/#")) == "house"
