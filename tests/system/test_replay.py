@@ -67,9 +67,7 @@ def test_a_run_that_was_recorded_and_stopped_is_replayed_with_the_same_answers(
     seen, drawn = (each[-1].dancers[0].joints for each in (live, again))
     assert seen is not None
     np.testing.assert_allclose(np.array(drawn), np.array(seen), atol=3e-3)
-    assert said.endswith(
-        f"clip: {len(live)} of {len(live)} predictions match the recorded ones\n"
-    )
+    assert said.endswith(f"clip: {len(live)} of {len(live)} predictions match the recorded ones\n")
 
 
 def test_two_sources_are_replayed_side_by_side_at_the_pace_asked_for(tmp_path: Path) -> None:
