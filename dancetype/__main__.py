@@ -1,4 +1,4 @@
-"""`python -m dancetype`: the same as the command `dancetype`."""
+"""Run `python -m dancetype`, which is the same as the command `dancetype`."""
 
 from dancetype.cli import main
 

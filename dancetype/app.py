@@ -40,7 +40,12 @@ if TYPE_CHECKING:
 def run_sources(
     settings: Settings, sources: Mapping[str, SourceUri], *, loop: bool = False
 ) -> None:
-    """Classify sources live until all have ended or the run is stopped; with `loop`, forever.
+    """Classify sources live until all have ended, or the run is stopped.
+
+    Args:
+        settings: Settings of the run.
+        sources: Sources by name.
+        loop: Whether sources start again at their end.
 
     Raises:
         ExpectedError: The run cannot start.
@@ -58,11 +63,11 @@ def run_sources(
 async def _run_sources(
     settings: Settings, sources: Mapping[str, SourceUri], *, loop: bool
 ) -> Session:
-    from dancetype.sinks import live_sinks
+    from dancetype.sinks import make_live_sinks
 
     clock = Clock.start()
     classifier = Classifier(settings.model, device=settings.device)
-    sinks = live_sinks(settings, sources, classifier=classifier, clock=clock)
+    sinks = make_live_sinks(settings, sources, classifier=classifier, clock=clock)
     pipelines = make_pipelines(
         settings, sources, classifier, clock, observers=sinks.observers, loop=loop
     )
@@ -77,15 +82,22 @@ async def run_session(
     classifier: Classifier,
     clock: Clock,
 ) -> Session:
-    """Run the pipelines of all sources, by the source's name, to their end.
+    """Run the pipelines of all sources until they end, and send their messages to the sinks.
+
+    Args:
+        settings: Settings of the run.
+        pipelines: Pipelines by the name of the source.
+        sinks: Sinks of the run.
+        classifier: Genre classifier.
+        clock: Clock of the run.
 
     Raises:
         SinkError: A sink cannot start.
     """
-    async with sinks.outlets as outlets:
-        if sinks.page:
-            sinks.console.print(f"page: {sinks.page.url}", soft_wrap=True)
-        session = Session(pipelines, outlets, genres=classifier.contract.genres, clock=clock)
+    async with sinks.fan_out as fan_out:
+        if sinks.web_server:
+            sinks.console.print(f"page: {sinks.web_server.url}", soft_wrap=True)
+        session = Session(pipelines, fan_out, genres=classifier.contract.genres, clock=clock)
         await session.run(seconds=settings.seconds)
     return session
 
@@ -99,15 +111,23 @@ def make_pipelines(
     observers: Mapping[str, Sequence[FrameObserver]] | None = None,
     loop: bool = False,
 ) -> dict[str, Pipeline]:
-    """Create the pipeline of each source; none is started. With `loop`, a source starts over.
+    """Create the pipeline of each source, without starting it.
+
+    Args:
+        settings: Settings of the run.
+        sources: Sources by name.
+        classifier: Genre classifier, shared by all pipelines.
+        clock: Clock of the run.
+        observers: Observers of the frames of each source, by its name.
+        loop: Whether sources start again at their end.
 
     Raises:
-        AssetError: The pose model does not exist, or cannot be fetched.
+        AssetError: The pose model does not exist, or cannot be downloaded.
     """
-    # Takes a second, which the user should not wait for if a setting is wrong.
+    # Importing OpenCV takes a second; errors in the settings should be reported before.
     from dancetype.stream.sources.opening import open_source
 
-    make_estimator = estimator_maker(settings, people=settings.people)
+    make_estimator = estimator_factory(settings, people=settings.people)
     return {
         name: Pipeline(
             name,
@@ -122,7 +142,7 @@ def make_pipelines(
             recognizer=MultiDancerRecognizer(classifier, people=settings.people, hop=settings.hop),
             clock=clock.monotonic,
             loop=loop,
-            # Frames that are skipped must not look like a stall.
+            # The pause between two frames must not count as a stall if `pose_fps` is low.
             stall=max(settings.stall, 2 / (settings.pose_fps or math.inf)),
             observers=(observers or {}).get(name, ()),
         )
@@ -133,7 +153,7 @@ def make_pipelines(
 def load_camera(
     settings: Settings, clock: Clock, *, loop: bool
 ) -> tuple[Mapping[str, str], Mapping[str, EventThreads]]:
-    """Return the genre names by code and the pipeline for the process of a fleet camera.
+    """Load what the process of a fleet camera runs: genre names by code, and its pipeline.
 
     Raises:
         ExpectedError: A model cannot be loaded.
@@ -144,22 +164,22 @@ def load_camera(
     return classifier.contract.genres, pipelines
 
 
-def estimator_maker(settings: Settings, *, people: int = 1) -> Callable[[], "PoseEstimator"]:
+def estimator_factory(settings: Settings, *, people: int = 1) -> Callable[[], "PoseEstimator"]:
     """Return a function that creates a pose estimator on the thread that calls it.
 
-    A missing pose model is fetched now.
+    A missing pose model is downloaded now.
 
     Raises:
-        AssetError: The model does not exist, or cannot be fetched.
+        AssetError: The model does not exist, or cannot be downloaded.
     """
     model = settings.pose_model
     if model is None:
         model = fetch(POSE_MODELS[settings.variant], cache_folder(), report=say)
     elif not model.is_file():
-        raise AssetError(f"no such pose model: {model}")
+        raise AssetError(f"{model}: no such pose model; check --pose-model")
 
     def make() -> "PoseEstimator":
-        # Takes a second; MediaPipe has to be loaded on the thread that uses it.
+        # The import takes a second, and MediaPipe has to be loaded on the thread that uses it.
         from dancetype.engine.pose.opening import open_estimator
 
         with explain_missing_libraries():
@@ -169,25 +189,32 @@ def estimator_maker(settings: Settings, *, people: int = 1) -> Callable[[], "Pos
 
 
 def clip_settings(settings: Settings) -> Settings:
-    """Return the settings that classify a clip, for other processes: no secrets."""
-    given = {name: getattr(settings, name) for name in (*settings_of("classify"), "hop")}
+    """Return only the settings that are needed to classify a clip in another process.
+
+    Secrets such as the token are left out.
+    """
+    values = {name: getattr(settings, name) for name in (*settings_of("classify"), "hop")}
     # The other process may have another working directory.
-    paths = {name: each.absolute() for name, each in given.items() if isinstance(each, Path)}
-    return Settings.model_construct(**{**given, **paths})
+    paths = {name: value.absolute() for name, value in values.items() if isinstance(value, Path)}
+    return Settings.model_construct(**{**values, **paths})
 
 
 @contextmanager
 def clip_worker(settings: Settings, *, threads: int) -> Iterator["Work"]:
-    """Yield a `ClipJob` with its models, which encodes videos with `threads` threads.
+    """Load the models, and yield a `ClipJob` that classifies clips with them.
+
+    Args:
+        settings: Settings with the models.
+        threads: Threads that encode an annotated video; one per core if 0.
 
     Raises:
         ExpectedError: A model cannot be loaded.
     """
-    # Takes seconds.
+    # This import takes seconds.
     from dancetype.stream.offline.clip_job import ClipJob
 
     classifier = Classifier(settings.model, device=settings.device)
-    with estimator_maker(settings)() as estimator:
+    with estimator_factory(settings)() as estimator:
         yield ClipJob(
             classifier,
             estimator,
@@ -199,10 +226,13 @@ def clip_worker(settings: Settings, *, threads: int) -> Iterator["Work"]:
 
 
 def exit_process(*, failed: bool, stuck: bool) -> None:
-    """Exit with status 1 if something failed; return if not.
+    """Exit with status 1 if a source failed; otherwise return.
 
-    If a driver or connection still blocks a thread (`stuck`), exit without shutting the interpreter
-    down, in which that thread would crash. Everything else must be closed by now.
+    Args:
+        failed: Whether a source failed.
+        stuck: Whether a driver or connection still blocks a thread. Such a thread would crash while
+            the interpreter shuts down, so the process exits without that. Everything else must be
+            closed before.
     """
     if stuck:
         sys.stdout.flush()

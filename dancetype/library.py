@@ -7,7 +7,7 @@ from pathlib import Path
 from queue import Empty, Full, Queue
 from typing import Any, Final
 
-from dancetype.app import estimator_maker, make_pipelines
+from dancetype.app import estimator_factory, make_pipelines
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.clip import ClipResult, classify_track
 from dancetype.engine.defaults import DEFAULT_HOP, Device
@@ -22,7 +22,7 @@ from dancetype.stream.sources.uri import SourceKind, SourceUri, parse_uri
 from dancetype.stream.system import explain_missing_libraries
 
 _JOIN_TIMEOUT: Final = 10.0
-_MAX_WAITING: Final = 64
+_MAX_QUEUED: Final = 64
 
 
 def classify(
@@ -39,15 +39,15 @@ def classify(
     Args:
         path: Video file.
         model: Genre model, an ONNX file; the shipped model if None.
-        pose_model: Pose model, a `.task` file; if None, `variant` is fetched when it is missing.
+        pose_model: Pose model, a `.task` file; if None, that of `variant`, downloaded if missing.
         variant: Pose model: "lite", "full" or "heavy".
-        pose_fps: Maximum number of frames per second to find poses in; every frame if None.
+        pose_fps: Maximum number of frames per second to find poses in; all frames if None.
         device: "auto", "cpu" or "cuda", for the genre model.
 
     Raises:
         FileError: The file cannot be read.
         ModelError: A model cannot be loaded.
-        AssetError: The pose model does not exist, or cannot be fetched.
+        AssetError: The pose model does not exist, or cannot be downloaded.
     """
     from dancetype.engine.media.extraction import extract_track
     from dancetype.engine.media.video import Video
@@ -55,7 +55,7 @@ def classify(
     settings = _settings(model, pose_model, device=device, variant=variant)
     with explain_missing_libraries():
         classifier = Classifier(settings.model, device=device)
-        with estimator_maker(settings)() as estimator, Video(path, fps=pose_fps) as video:
+        with estimator_factory(settings)() as estimator, Video(path, fps=pose_fps) as video:
             track = extract_track(video, estimator, name=Path(path).stem)
     return classify_track(track.times, track.joints, classifier)
 
@@ -73,23 +73,23 @@ def watch(
 ) -> Generator[PredictionMessage]:
     """Yield predictions of a source live, until it ends.
 
-    The source is read on threads of its own, which end when the generator is closed. If the caller
-    is slow, the oldest predictions are dropped. A live source that breaks off is retried forever.
+    The source is read on background threads, which stop when the generator is closed. If the caller
+    is slow, the oldest predictions are dropped. A live source that is lost is retried forever.
 
     Args:
         source: Number of a webcam, `rtsp://...`, a video file, or `test:`.
         people: Maximum number of dancers.
         hop: Seconds between predictions.
         model: Genre model, an ONNX file; the shipped model if None.
-        pose_model: Pose model, a `.task` file; if None, `variant` is fetched when it is missing.
+        pose_model: Pose model, a `.task` file; if None, that of `variant`, downloaded if missing.
         variant: Pose model: "lite", "full" or "heavy".
-        pose_fps: Maximum number of frames per second to find poses in; every frame if None.
+        pose_fps: Maximum number of frames per second to find poses in; all frames if None.
         device: "auto", "cpu" or "cuda", for the genre model.
 
     Raises:
-        SourceError: The source is invalid, or has failed for good.
+        SourceError: The source is invalid, or has failed permanently.
         ModelError: The genre model cannot be loaded.
-        AssetError: The pose model does not exist, or cannot be fetched.
+        AssetError: The pose model does not exist, or cannot be downloaded.
         ValueError: `people` or `hop` is out of range.
     """
     is_path = isinstance(source, Path)
@@ -109,7 +109,7 @@ def watch(
         classifier = Classifier(settings.model, device=device)
         pipeline = make_pipelines(settings, {name: uri}, classifier, clock)[name]
     builder = MessageBuilder(name, genres=classifier.contract.genres, clock=clock)
-    events: Queue[Event] = Queue(_MAX_WAITING)
+    events: Queue[Event] = Queue(_MAX_QUEUED)
     try:
         pipeline.start(partial(_put_newest, events))
         while not builder.finished:
@@ -117,14 +117,15 @@ def watch(
             if isinstance(message, PredictionMessage):
                 yield message
             elif message.state is SourceState.FAILED:
-                raise SourceError(message.reason or "it failed", message.fault or Fault.OTHER)
+                reason = message.reason or f"source {name} failed"
+                raise SourceError(reason, message.fault or Fault.OTHER)
     finally:
         pipeline.stop()
         pipeline.join(_JOIN_TIMEOUT)
 
 
 def _put_newest(events: "Queue[Event]", event: Event) -> None:
-    """Put an event; drop the oldest one if the queue is full. Called on two threads."""
+    """Put an event, and drop the oldest one if the queue is full; called on two threads."""
     while True:
         try:
             return events.put_nowait(event)
@@ -134,7 +135,7 @@ def _put_newest(events: "Queue[Event]", event: Event) -> None:
 
 
 def _settings(model: str | Path | None, pose_model: str | Path | None, **values: Any) -> Settings:
-    # Unlike a command, the API reads no environment.
+    # Unlike the commands, the API does not read environment variables.
     return Settings.model_construct(
         model=None if model is None else Path(model),
         pose_model=None if pose_model is None else Path(pose_model),

@@ -37,29 +37,35 @@ class LiveSinks:
     """All sinks of a live run.
 
     Attributes:
-        outlets: Receivers of the messages, not entered yet.
-        page: Server of the page and the WebSocket, or None if nothing is served.
+        fan_out: All sinks, not entered yet.
+        web_server: Server of the page and the WebSocket, or None if nothing is served.
         observers: Observers of the frames of each source, by its name.
-        console: Console of the user.
+        console: Terminal of the user.
     """
 
-    outlets: SinkFanOut
-    page: WebSocketSink | None
+    fan_out: SinkFanOut
+    web_server: WebSocketSink | None
     observers: Mapping[str, Sequence[FrameObserver]]
     console: Console
 
 
-def live_sinks(
+def make_live_sinks(
     settings: Settings, sources: Collection[str], *, classifier: Classifier, clock: Clock
 ) -> LiveSinks:
-    """Create the sinks that the settings ask for, for sources of these names.
+    """Create the sinks that the settings enable.
+
+    Args:
+        settings: Settings of the run.
+        sources: Names of the sources.
+        classifier: Genre classifier, whose model the sinks report.
+        clock: Clock of the run.
 
     Raises:
         SinkError: A sink cannot work with its settings.
         SettingsError: Two settings contradict each other.
     """
     if settings.homeassistant and not settings.mqtt:
-        raise SettingsError("homeassistant: it listens to a broker, so give --mqtt, too")
+        raise SettingsError("homeassistant: needs an MQTT broker; give --mqtt, too")
     program, contract = version("dancetype"), classifier.contract
     state = RunState(clock)
     metrics = Metrics(
@@ -74,12 +80,12 @@ def live_sinks(
         preview=settings.preview,
         state=state,
     )
-    outlets: list[Sink] = [state, LogSink(state), metrics]
-    recording = _recording(settings, contract, clock)
+    sinks: list[Sink] = [state, LogSink(state), metrics]
+    recording = _recording_sink(settings, contract, clock)
     if recording:
-        outlets.append(recording)
+        sinks.append(recording)
     preview = _preview(settings, sources, clock)
-    page = None
+    web_server = None
     if settings.serve:
         routes: dict[str, Route] = {
             "/metrics": metrics.page,
@@ -88,21 +94,21 @@ def live_sinks(
             "/status": overview.page,
             **(preview.routes if preview else {}),
         }
-        page = page_outlet(settings, routes, clock)
-        state.clients = page.counts
-        outlets.append(page)
-    outlets += _others(settings, state, clock)
-    observing: list[Preview | RecordingSink] = [each for each in (preview, recording) if each]
+        web_server = make_web_server(settings, routes, clock)
+        state.clients = web_server.counts
+        sinks.append(web_server)
+    sinks += _other_sinks(settings, state, clock)
+    observing: list[Preview | RecordingSink] = [sink for sink in (preview, recording) if sink]
     console = Console()
     return LiveSinks(
-        SinkFanOut([*outlets, TerminalSink(console, state)]),
-        page,
-        {name: [one for each in observing for one in each.observers(name)] for name in sources},
+        SinkFanOut([*sinks, TerminalSink(console, state)]),
+        web_server,
+        {name: [one for sink in observing for one in sink.observers(name)] for name in sources},
         console,
     )
 
 
-def _recording(settings: Settings, contract: Contract, clock: Clock) -> RecordingSink | None:
+def _recording_sink(settings: Settings, contract: Contract, clock: Clock) -> RecordingSink | None:
     if settings.record is None:
         return None
     return RecordingSink(
@@ -118,20 +124,22 @@ def _preview(settings: Settings, sources: Collection[str], clock: Clock) -> "Pre
     if not settings.preview:
         return None
     if not settings.serve:
-        raise SettingsError("preview: its pictures are shown on the page: leave out --no-serve")
+        raise SettingsError(
+            "preview: the page that shows the pictures is off; leave out --no-serve"
+        )
     if settings.token is None and not is_loopback(settings.host):
         raise SettingsError(
-            "preview: whoever reaches this machine could watch people: set DANCETYPE_TOKEN, or "
-            "leave out --preview"
+            f"preview: with --host {settings.host}, other machines could watch the cameras without "
+            "a token; set DANCETYPE_TOKEN, or leave out --preview"
         )
-    # Loads OpenCV, which takes a while.
+    # This import loads OpenCV, which takes a second.
     from dancetype.stream.web.preview import Preview
 
     return Preview(sources, clock=clock.monotonic)
 
 
-def page_outlet(settings: Settings, routes: Mapping[str, Route], clock: Clock) -> WebSocketSink:
-    """Return the server of `routes`, with the access control of the settings.
+def make_web_server(settings: Settings, routes: Mapping[str, Route], clock: Clock) -> WebSocketSink:
+    """Create the server of `routes` and the WebSocket, with the access control of the settings.
 
     Raises:
         SinkError: A setting is invalid.
@@ -148,7 +156,7 @@ def page_outlet(settings: Settings, routes: Mapping[str, Route], clock: Clock) -
     )
 
 
-def _others(settings: Settings, state: RunState, clock: Clock) -> Iterator[Sink]:
+def _other_sinks(settings: Settings, state: RunState, clock: Clock) -> Iterator[Sink]:
     if settings.mqtt:
         broker = MqttSink(
             settings.mqtt,

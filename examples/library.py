@@ -1,4 +1,4 @@
-"""Print the genre of a video file, or of a live source whenever it changes.
+"""Print the genre of a video file, or each change of the genre of a live source.
 
 pip install dancetype
 python library.py clip.mp4
@@ -20,12 +20,12 @@ def main() -> None:
         result = dancetype.classify(args.source)
         print(f"{result.genre or 'no dancer'} ({result.confidence:.0%})")
         return
-    shown = None
+    printed = None
     for prediction in dancetype.watch(args.source):
-        answer = prediction.name or prediction.status
-        if answer != shown:
-            print(f"{answer} ({prediction.confidence:.0%})", flush=True)
-            shown = answer
+        text = prediction.name or prediction.status
+        if text != printed:
+            print(f"{text} ({prediction.confidence:.0%})", flush=True)
+            printed = text
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Prints what is danced whenever that changes, as a broker tells it.
+"""Print the genre of each source whenever it changes, over MQTT.
 
     pip install aiomqtt
     python mqtt_subscriber.py localhost 1883
 
-User and password of the broker, where it wants them, are read from MQTT_USER and MQTT_PASSWORD.
+If the broker requires a login, set MQTT_USER and MQTT_PASSWORD.
 """
 
 import asyncio
@@ -15,36 +15,36 @@ from urllib.parse import unquote
 
 from aiomqtt import Client, MqttError
 
-AGAIN: Final = 3.0
-# What `status` holds instead of a message once dancetype has ended, or is cut off.
+RECONNECT_DELAY: Final = 3.0
+# Payloads of `status` after dancetype has ended or lost its connection.
 ENDED: Final = ("stopped", "offline", "")
 
 
-class Show:
-    """Brings the two topics of each source together."""
+class ChangeTracker:
+    """Combines the two topics of each source."""
 
     def __init__(self) -> None:
         self._status: dict[str, str] = {}
         self._genre: dict[str, str] = {}
-        self._said: dict[str, str] = {}
+        self._printed: dict[str, str] = {}
 
-    def take(self, topic: str, payload: str) -> str | None:
-        """Takes in what was published; returns a line to print if something has changed."""
-        _, source, what = topic.split("/")
-        (self._status if what == "status" else self._genre)[source] = payload
-        # The broker keeps the last genre of a run that died: it is true only while status is.
-        runs = self._status.get(source, "") not in ENDED
-        text = (runs and self._genre.get(source)) or "away"
-        if self._said.get(source) == text:
+    def update(self, topic: str, payload: str) -> str | None:
+        """Process a published message; return a line to print if something has changed."""
+        _, source, kind = topic.split("/")
+        (self._status if kind == "status" else self._genre)[source] = payload
+        # The broker keeps the last genre of a run that has ended, so it counts only with a status.
+        is_running = self._status.get(source, "") not in ENDED
+        text = (is_running and self._genre.get(source)) or "not running"
+        if self._printed.get(source) == text:
             return None
-        self._said[source] = text
+        self._printed[source] = text
         return f"{unquote(source)}: {text}"
 
 
 async def main(host: str, port: int) -> None:
-    """Prints until Ctrl-C, however often the broker goes away."""
+    """Print changes until Ctrl-C; reconnect if the connection is lost."""
     while True:
-        show = Show()
+        tracker = ChangeTracker()
         try:
             async with Client(
                 host,
@@ -55,11 +55,11 @@ async def main(host: str, port: int) -> None:
                 await client.subscribe([("dancetype/+/status", 1), ("dancetype/+/genre", 1)])
                 async for message in client.messages:
                     payload = bytes(message.payload or b"").decode()
-                    if line := show.take(str(message.topic), payload):
+                    if line := tracker.update(str(message.topic), payload):
                         print(line, flush=True)
         except MqttError as error:
-            print(f"{host}:{port}: {error}; trying again", file=sys.stderr, flush=True)
-        await asyncio.sleep(AGAIN)
+            print(f"{host}:{port}: {error}; reconnecting", file=sys.stderr, flush=True)
+        await asyncio.sleep(RECONNECT_DELAY)
 
 
 if __name__ == "__main__":

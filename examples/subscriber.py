@@ -1,9 +1,9 @@
-"""Prints what is danced whenever that changes, for as long as it takes.
+"""Print the genre of each source whenever it changes, over the WebSocket.
 
     pip install websockets
     python subscriber.py ws://127.0.0.1:8765/ws
 
-Where dancetype has a token, it is to be in DANCETYPE_TOKEN here, too.
+If dancetype has a token, set DANCETYPE_TOKEN here as well.
 """
 
 import asyncio
@@ -17,70 +17,70 @@ from typing import Any, Final
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI
 
-STALE: Final = 1.5
-SILENT: Final = 3.0
+STALE: Final = 1.5  # seconds without a prediction after which the last one is outdated
+SILENT: Final = 3.0  # seconds without any message after which the connection is dead
 TICK: Final = 0.25
-NO_TOKEN: Final = 4401
+INVALID_TOKEN: Final = 4401
 
 
-class Show:
-    """What to say of each source, as long as one connection lasts."""
+class ChangeTracker:
+    """Finds out when there is something new to print, for one connection."""
 
     def __init__(self) -> None:
-        self._predictions: dict[str, int] = {}
-        self._heard: dict[str, float] = {}
-        self._said: dict[str, str] = {}
+        self._prediction_counts: dict[str, int] = {}
+        self._last_predictions: dict[str, float] = {}
+        self._printed: dict[str, str] = {}
 
-    def take(self, message: dict[str, Any], now: float) -> list[str]:
-        """Takes in a message that came at `now` (seconds); returns the lines to print."""
+    def update(self, message: dict[str, Any], now: float) -> list[str]:
+        """Process a message that arrived at `now` (seconds); return the lines to print."""
         source, lines = message.get("source", ""), []
         if message["type"] == "prediction":
-            self._heard[source] = now
-            self._predictions[source] = self._predictions.get(source, 0) + 1
-            # The first after connecting may be as old as it likes.
-            if self._predictions[source] > 1:
-                lines = self._say(source, message["name"] or message["status"])
+            self._last_predictions[source] = now
+            count = self._prediction_counts[source] = self._prediction_counts.get(source, 0) + 1
+            # The first prediction after connecting may be old.
+            if count > 1:
+                lines = self._changed(source, message["name"] or message["status"])
         elif message["type"] == "source" and message["state"] != "running":
-            self._heard.pop(source, None)
-            lines = self._say(source, message["state"])
+            self._last_predictions.pop(source, None)
+            lines = self._changed(source, message["state"])
         return lines
 
-    def wait(self, now: float) -> list[str]:
-        """To be called now and then; returns a line for each source that has fallen silent."""
-        silent = [source for source, then in self._heard.items() if now - then > STALE]
-        return [line for source in silent for line in self._say(source, "nothing new")]
+    def check_stale(self, now: float) -> list[str]:
+        """Return a line for each source without a recent prediction; call this regularly."""
+        stale = [source for source, last in self._last_predictions.items() if now - last > STALE]
+        return [line for source in stale for line in self._changed(source, "no new prediction")]
 
-    def _say(self, source: str, text: str) -> list[str]:
-        if self._said.get(source) == text:
+    def _changed(self, source: str, text: str) -> list[str]:
+        if self._printed.get(source) == text:
             return []
-        self._said[source] = text
+        self._printed[source] = text
         return [f"{source}: {text}"]
 
 
-async def listen(socket: ClientConnection) -> None:
-    """Prints until the connection ends, or gives no sign of life."""
-    show, heard = Show(), time.monotonic()
-    while (now := time.monotonic()) - heard < SILENT:
-        lines = show.wait(now)
+async def print_changes(socket: ClientConnection) -> None:
+    """Print changes until the connection is closed, or has been silent for too long."""
+    tracker, last_message = ChangeTracker(), time.monotonic()
+    while (now := time.monotonic()) - last_message < SILENT:
+        lines = tracker.check_stale(now)
         with suppress(TimeoutError):
             async with asyncio.timeout(TICK):
                 text = await socket.recv()
-            heard = time.monotonic()
-            lines += show.take(json.loads(text), heard)
+            last_message = time.monotonic()
+            lines += tracker.update(json.loads(text), last_message)
         print(*lines, sep="\n", end="\n" * bool(lines), flush=True)
 
 
 async def main(url: str) -> None:
-    """Prints until Ctrl-C, or until dancetype says that we may not connect."""
+    """Print changes until Ctrl-C, or until dancetype refuses the connection."""
     token = os.environ.get("DANCETYPE_TOKEN")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        # Connects again by itself, and waits longer each time it could not.
+        # Reconnects automatically, with a growing delay.
         async for socket in connect(url, additional_headers=headers, close_timeout=1):
             with suppress(ConnectionClosed):
-                await listen(socket)
-            if socket.close_code == NO_TOKEN:
-                sys.exit("dancetype wants another token: set DANCETYPE_TOKEN")
+                await print_changes(socket)
+            if socket.close_code == INVALID_TOKEN:
+                sys.exit("dancetype refused the token: set DANCETYPE_TOKEN to the token it uses")
     except InvalidStatus as error:
         sys.exit(f"{url}: {error.response.body.decode().strip()}")
     except InvalidURI as error:

@@ -113,7 +113,7 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535), Flag(SERVER_PANEL, _WITH_SERVER, "PORT")] = 8765
     """Port to listen on; 0 picks a free one."""
     serve: Annotated[bool, Flag(SERVER_PANEL, _LIVE)] = True
-    """Serve the web page and the WebSocket (default: --serve)."""
+    """Serve the web page and the WebSocket."""
     token: Annotated[SecretStr | None, Flag(SERVER_PANEL, _LIVE, "TOKEN")] = None
     """Token required from clients, at least 16 characters. Prefer the environment variable
     DANCETYPE_TOKEN: other users can see the command line."""
@@ -158,11 +158,11 @@ class Settings(BaseSettings):
     """Seconds between predictions."""
     model: Annotated[Path | None, Flag(MODELS_PANEL, _WITH_CLASSIFIER, "FILE")] = None
     """Genre model, an ONNX file (default: the one in the package)."""
-    device: Annotated[Device, Flag(MODELS_PANEL, _WITH_CLASSIFIER, "DEVICE")] = "auto"
+    device: Annotated[Device, Flag(MODELS_PANEL, _WITH_CLASSIFIER)] = "auto"
     """Device that runs the genre model."""
-    variant: Annotated[Variant, Flag(MODELS_PANEL, _WITH_POSES | {"pull"}, "SIZE")] = "full"
+    variant: Annotated[Variant, Flag(MODELS_PANEL, _WITH_POSES | {"pull"})] = "full"
     """Size of the pose model."""
-    pose_runtime: Annotated[PoseRuntime, Flag(MODELS_PANEL, _WITH_POSES, "NAME")] = DEFAULT_RUNTIME
+    pose_runtime: Annotated[PoseRuntime, Flag(MODELS_PANEL, _WITH_POSES)] = DEFAULT_RUNTIME
     """Library that runs the pose model."""
     pose_fps: Annotated[
         float | None, Field(ge=1, le=240), Flag(INPUT_PANEL, _WITH_SOURCES | _WITH_CLIPS, "FPS")

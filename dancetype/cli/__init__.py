@@ -8,45 +8,48 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 from rich.markup import escape
-from typer.core import TyperGroup
 
+from dancetype.cli.help import Group, add_command
 from dancetype.engine.errors import ExpectedError
 
-_COMMANDS: Final = (
-    "run",
-    "demo",
-    "classify",
-    "label",
-    "record",
-    "replay",
-    "fleet",
-    "models",
-    "doctor",
-    "train",
-    "prepare",
-    "evaluate",
-    "synth",
-    "export",
-)
-"""Modules, each with a function or a `typer.Typer` of the same name, in the order of the help."""
+_PANELS: Final = {
+    "run": "Live commands",
+    "demo": "Live commands",
+    "fleet": "Live commands",
+    "record": "Live commands",
+    "replay": "Live commands",
+    "classify": "Video files",
+    "label": "Video files",
+    "train": "Training",
+    "evaluate": "Training",
+    "export": "Training",
+    "synth": "Training",
+    "prepare": "Training",
+    "models": "Installation",
+    "doctor": "Installation",
+}
+"""Panel of each command in the help, in this order.
+
+A command is a module with a function, or a `typer.Typer`, of the same name.
+"""
 
 _EXTRAS: Final = {
     **dict.fromkeys(("torch", "onnx", "onnxscript", "sklearn"), "train"),
     **dict.fromkeys(("anny", "pyrender", "OpenGL"), "synth"),
     **dict.fromkeys(("pyarrow", "ray"), "fleet"),
 }
-"""Optional packages, with the extra that installs each."""
+"""Extra that installs each optional package."""
 
 
-class _LazyCommands(TyperGroup):
+class _LazyCommands(Group):
     """Commands that are imported when they are used: some import pydantic, which takes a while."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return list(_COMMANDS)
+        return list(_PANELS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         # An unknown name is compared to the names of all commands, for a suggestion.
-        for name in [cmd_name] if cmd_name in _COMMANDS else _COMMANDS:
+        for name in [cmd_name] if cmd_name in _PANELS else _PANELS:
             if name not in self.commands:
                 self.commands[name] = _load(name)
         return self.commands.get(cmd_name)
@@ -56,22 +59,25 @@ def _load(name: str) -> Any:
     command = getattr(import_module(f"{__name__}.{name}"), name)
     if not isinstance(command, typer.Typer):
         function, command = command, typer.Typer(add_completion=False)
-        command.command(name)(function)
-    return typer.main.get_command(command)
+        add_command(command, function)
+    loaded: Any = typer.main.get_command(command)
+    loaded.rich_help_panel = _PANELS[name]
+    return loaded
 
 
 app = typer.Typer(
     name="dancetype",
     cls=_LazyCommands,
     help="Classify dance genres live from cameras, or in video files.",
+    epilog="Run `dancetype COMMAND --help` for the options of a command.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"dancetype {version('dancetype')}")
         raise typer.Exit
 
@@ -102,7 +108,9 @@ def main() -> None:
         extra = _EXTRAS.get(error.name or "")
         if extra is None:
             raise
-        _print_error(f"this needs {error.name}: pip install 'dancetype[{extra}]'")
+        _print_error(
+            f"the package {error.name} is not installed; run: pip install 'dancetype[{extra}]'"
+        )
         sys.exit(1)
 
 

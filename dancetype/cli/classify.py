@@ -5,7 +5,7 @@ from collections.abc import Generator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
@@ -20,56 +20,84 @@ if TYPE_CHECKING:
     from dancetype.stream.offline.files import Clip
     from dancetype.stream.offline.results import Result
 
+_OUTPUT_PANEL: Final = "Output"
+
 
 @with_settings
 def classify(
     settings: Settings,
-    words: Annotated[
+    names: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE...",
-            help='Videos, folders of videos, or patterns such as "a/**/*.mp4".',
+            metavar="FILE",
+            help='Videos, folders of videos, or quoted patterns such as "clips/**/*.mp4".',
         ),
     ],
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Parallel processes (default: one per core).")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Parallel processes (default: one per core)."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line per clip.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="Print a line of JSON per clip.", rich_help_panel=_OUTPUT_PANEL
+        ),
+    ] = False,
+    as_csv: Annotated[
+        bool,
+        typer.Option("--csv", help="Print comma-separated values.", rich_help_panel=_OUTPUT_PANEL),
+    ] = False,
     video_out: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE.mp4|FOLDER/",
-            help="Write each clip with its skeleton and predictions drawn in; for several clips, "
-            "a folder of NAME.mp4 files.",
+            metavar="FILE.mp4|DIR/",
+            help="Write a copy of the clip with skeleton and predictions drawn in; a folder of "
+            "NAME.mp4 files for several clips.",
+            rich_help_panel=_OUTPUT_PANEL,
         ),
     ] = None,
     plot: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE.png|FOLDER/",
-            help="Plot the probability of each genre over time; for several clips, in a folder.",
+            metavar="FILE.png|DIR/",
+            help="Plot the probability of each genre over time; a folder of NAME.png files for "
+            "several clips.",
+            rich_help_panel=_OUTPUT_PANEL,
         ),
     ] = None,
 ) -> None:
-    """Classify dance in video files."""
+    """Classify dance in video files.
+
+    The probabilities of a clip are averaged over its windows. A clip that cannot be read is
+    reported, the others are classified, and the exit status is 1.
+
+    Examples:
+        # One clip, as a table
+        dancetype classify dance.mp4
+        # All videos of a folder and its subfolders, as CSV
+        dancetype classify clips/ --csv > genres.csv
+        # An annotated copy and a plot
+        dancetype classify dance.mp4 --video-out annotated.mp4 --plot plot.png
+        # Faster: find poses in 15 frames per second only
+        dancetype classify "clips/**/*.mp4" --json --pose-fps 15
+    """
     if as_json and as_csv:
-        raise SettingsError("--json and --csv are two ways to say the same: take one")
+        raise SettingsError("--json and --csv cannot be combined: give one of them")
     console = Console(stderr=True)
     with filter_native_stderr(), explain_missing_libraries():
-        from dancetype.app import estimator_maker
+        from dancetype.app import estimator_factory
         from dancetype.engine.classifier import Classifier
         from dancetype.stream.offline.clip_job import Task
         from dancetype.stream.offline.files import find_clips, output_paths
         from dancetype.stream.offline.results import print_csv, print_json, print_table
 
-        clips = find_clips(words)
+        clips = find_clips(names)
         files = [clip.file for clip in clips if not clip.fault]
         videos = output_paths("--video-out", video_out, files, ".mp4")
         plots = output_paths("--plot", plot, files, ".png")
         genres = Classifier(settings.model, device="cpu").contract.genres
-        # Fetched once, before all workers look for it.
-        estimator_maker(settings)
+        # Download the pose model once, before all workers look for it.
+        estimator_factory(settings)
         tasks = [Task(file, videos.get(file), plots.get(file)) for file in files]
         failed: list[Result] = []
         unordered = _results(tasks, settings, jobs, console)
@@ -88,14 +116,15 @@ def _in_order(
     clips: "list[Clip]", results: Generator[tuple[Path, "Result"]], failed: "list[Result]"
 ) -> Generator["Result"]:
     """Yield results in the order of the clips, and append those with an error to `failed`."""
-    done: dict[Path, Result] = {
+    waiting: dict[Path, Result] = {
         clip.file: {"file": str(clip.file), "error": clip.fault} for clip in clips if clip.fault
     }
     with closing(results):
         for clip in clips:
-            while clip.file not in done:
-                done |= [next(results)]
-            result = done.pop(clip.file)
+            while clip.file not in waiting:
+                file, result = next(results)
+                waiting[file] = result
+            result = waiting.pop(clip.file)
             if "error" in result:
                 failed.append(result)
             yield result
@@ -104,40 +133,40 @@ def _in_order(
 def _results(
     tasks: list["Task"], settings: Settings, jobs: int | None, console: Console
 ) -> Generator[tuple[Path, "Result"]]:
-    """Yield results in any order, and show a progress bar for each clip in work."""
+    """Yield results as they are completed, and show a progress bar for each clip in progress."""
     from dancetype.app import clip_settings, clip_worker
     from dancetype.engine.cores import available_cores
     from dancetype.engine.files import remove_partial
     from dancetype.engine.progress import progress_bar
     from dancetype.engine.workers import WorkerPool
 
-    with progress_bar(console, unit="frames") as bar:
-        names = {task: f"{n} of {len(tasks)} {task.file.name}" for n, task in enumerate(tasks, 1)}
-        lines = {task: bar.add_task("", visible=False) for task in tasks}
+    with progress_bar(console, unit="frames") as display:
+        titles = {task: f"{n} of {len(tasks)} {task.file.name}" for n, task in enumerate(tasks, 1)}
+        bars = {task: display.add_task("", visible=False) for task in tasks}
 
-        def show(task: "Task", frames: "FrameProgress") -> None:
-            bar.update(
-                lines[task],
+        def show(task: "Task", progress: "FrameProgress") -> None:
+            display.update(
+                bars[task],
                 visible=True,
-                description=f"{names[task]}: {frames.stage}",
-                completed=frames.done,
-                total=frames.total,
+                description=f"{titles[task]}: {progress.stage}",
+                completed=progress.done,
+                total=progress.total,
             )
 
         if len(tasks) == 1:
             # The decoder uses the other cores.
-            with clip_worker(settings, threads=0) as work:
-                yield tasks[0].file, work(tasks[0], partial(show, tasks[0]))
+            with clip_worker(settings, threads=0) as job:
+                yield tasks[0].file, job(tasks[0], partial(show, tasks[0]))
             return
-        worker = partial(clip_worker, clip_settings(settings), threads=1)
+        open_worker = partial(clip_worker, clip_settings(settings), threads=1)
         unfinished = set(tasks)
         try:
-            with WorkerPool(worker, processes=jobs or available_cores()) as pool:
+            with WorkerPool(open_worker, processes=jobs or available_cores()) as pool:
                 for task, outcome in pool.run(tasks, show):
-                    bar.remove_task(lines.pop(task))
+                    display.remove_task(bars.pop(task))
                     if isinstance(outcome, Exception):
-                        expected = isinstance(outcome, ExpectedError)
-                        reason = outcome if expected else f"{type(outcome).__name__}: {outcome}"
+                        is_expected = isinstance(outcome, ExpectedError)
+                        reason = outcome if is_expected else f"{type(outcome).__name__}: {outcome}"
                         error = printable(f"{task.file}: {reason}")
                         outcome = {"file": str(task.file), "error": error}
                     else:

@@ -4,7 +4,7 @@ import ctypes
 import platform
 import socket
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -27,8 +27,9 @@ from dancetype.stream.system import (
 _REQUIRED: Final = ("numpy", "websockets", "aiomqtt", "pydantic")
 _POSE_RUNTIMES: Final = {"mediapipe": "mediapipe", "litert": "ai-edge-litert"}
 _ONNX_RUNTIMES: Final = ("onnxruntime", "onnxruntime-gpu")
-_FOR_TRAINING: Final = ("torch", "onnx", "onnxscript", "matplotlib")
+_TRAINING_PACKAGES: Final = ("torch", "onnx", "onnxscript", "matplotlib")
 _INSTALL: Final = "pip install dancetype"
+_SEE_ABOVE: Final = "fix the failed checks above first"
 
 
 class Verdict(StrEnum):
@@ -51,7 +52,7 @@ class Finding:
         subject: Package, file or device that was checked.
         verdict: Result of the check.
         found: State that the check found.
-        advice: Remedy, shown below the line unless the verdict is OK.
+        advice: How to fix it, shown below the line unless the verdict is OK.
     """
 
     subject: str
@@ -62,7 +63,11 @@ class Finding:
 
 @with_settings
 def doctor(settings: Settings) -> None:
-    """Check what works on this machine, and show how to fix what does not."""
+    """Check the installation and show how to fix problems.
+
+    Checks packages, system libraries, models, webcams and the port. Nothing is downloaded or
+    changed. The exit status is 1 if a check fails.
+    """
     with filter_native_stderr():
         findings = list(examine(settings))
     console = Console(highlight=False, soft_wrap=True)
@@ -79,39 +84,43 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """Run all checks, without downloading or changing anything."""
     system = f"Python {platform.python_version()}, {platform.platform()}"
     yield Finding("system", Verdict.OK, system)
-    yield from _packages(_REQUIRED, Verdict.FAIL, _INSTALL)
+    yield from map(_package, _REQUIRED)
     for name, package in _POSE_RUNTIMES.items():
         # MediaPipe has no wheel for Linux on aarch64, where LiteRT is used.
-        missing = Verdict.FAIL if name == settings.pose_runtime else Verdict.OK
-        yield from _packages([package], missing, _INSTALL)
+        is_used = name == settings.pose_runtime
+        yield _package(package, optional="" if is_used else f"needed for --pose-runtime {name}")
     yield onnx_runtime()
-    yield from _packages(_FOR_TRAINING, Verdict.OK, f"only for training: {_INSTALL}[train]")
+    for package in _TRAINING_PACKAGES:
+        yield _package(package, optional=f"needed for training: {_INSTALL}[train]")
     if sys.platform == "linux":
-        of_runtime = MEDIAPIPE_LIBRARIES if settings.pose_runtime == "mediapipe" else {}
-        for name, package in (SYSTEM_LIBRARIES | of_runtime).items():
+        runtime_libraries = MEDIAPIPE_LIBRARIES if settings.pose_runtime == "mediapipe" else {}
+        for name, package in (SYSTEM_LIBRARIES | runtime_libraries).items():
             yield library(name, package)
     yield _attempt("providers", _providers, "pip install onnxruntime")
-    yield _attempt("genre model", partial(_genre_model, settings), "install dancetype again")
-    yield _attempt("pose model", partial(_pose_model, settings), "see the lines above")
-    yield _attempt("webcams", _webcams, "see the lines above")
+    yield _attempt(
+        "genre model", partial(_genre_model, settings), "reinstall dancetype, or check --model"
+    )
+    yield _attempt("pose model", partial(_pose_model, settings), _SEE_ABOVE)
+    yield _attempt("webcams", _webcams, _SEE_ABOVE)
     yield _port(settings.host, settings.port)
 
 
 def _attempt(subject: str, check: Callable[[], Finding], advice: str) -> Finding:
-    """Run a check; if it raises an error, it has failed."""
+    """Run a check; an error that it raises becomes a finding."""
     try:
         return check()
     except (ExpectedError, ImportError, OSError) as error:
         return Finding(subject, Verdict.FAIL, str(error), advice)
 
 
-def _packages(names: Iterable[str], missing: Verdict, advice: str) -> Iterator[Finding]:
-    for name in names:
-        version = _version(name)
-        if version is None:
-            yield Finding(name, missing, "not installed", advice)
-        else:
-            yield Finding(name, Verdict.OK, version)
+def _package(name: str, *, optional: str = "") -> Finding:
+    """Check that a package is installed; if not, that is fine if `optional` names its use."""
+    version = _version(name)
+    if version is not None:
+        return Finding(name, Verdict.OK, version)
+    if optional:
+        return Finding(name, Verdict.OK, f"not installed; {optional}")
+    return Finding(name, Verdict.FAIL, "not installed", _INSTALL)
 
 
 def _version(package: str) -> str | None:
@@ -123,16 +132,16 @@ def _version(package: str) -> str | None:
 
 def onnx_runtime() -> Finding:
     """Check that exactly one onnxruntime is installed: two share a folder and break each other."""
-    found = {name: version for name in _ONNX_RUNTIMES if (version := _version(name))}
-    text = ", ".join(f"{name} {version}" for name, version in found.items())
-    if not found:
+    versions = {name: version for name in _ONNX_RUNTIMES if (version := _version(name))}
+    text = ", ".join(f"{name} {version}" for name, version in versions.items())
+    if not versions:
         return Finding("onnxruntime", Verdict.FAIL, "not installed", _INSTALL)
-    if len(found) > 1:
+    if len(versions) > 1:
         advice = (
             "keep one: pip uninstall onnxruntime onnxruntime-gpu, then pip install --no-deps "
-            "onnxruntime-gpu (docs/gpu.md), or onnxruntime if there is no GPU"
+            "onnxruntime-gpu (docs/guides/gpu.md), or onnxruntime if there is no GPU"
         )
-        return Finding("onnxruntime", Verdict.WARN, f"two of them: {text}", advice)
+        return Finding("onnxruntime", Verdict.WARN, f"two are installed: {text}", advice)
     return Finding("onnxruntime", Verdict.OK, text)
 
 
@@ -172,7 +181,7 @@ def _pose_model(settings: Settings) -> Finding:
         asset = POSE_MODELS[settings.variant]
         model = cache_folder() / asset.name
         if not is_cached(asset, cache_folder()):
-            found = f"{model} is {'damaged' if model.exists() else 'not there yet'}"
+            found = f"{model} is {'damaged' if model.exists() else 'not downloaded yet'}"
             return Finding("pose model", Verdict.WARN, found, "dancetype models pull")
     from dancetype.engine.pose.opening import open_estimator
 
@@ -183,11 +192,11 @@ def _pose_model(settings: Settings) -> Finding:
 def _webcams() -> Finding:
     from dancetype.stream.sources.webcam import list_webcams
 
-    found = list_webcams()
-    if not found:
-        advice = "plug one in, or use rtsp://, a file or test:"
-        return Finding("webcams", Verdict.WARN, "none that gives a picture", advice)
-    return Finding("webcams", Verdict.OK, ", ".join(f"--source {number}" for number in found))
+    numbers = list_webcams()
+    if not numbers:
+        advice = "connect one, or use --source with rtsp://..., a file or test:"
+        return Finding("webcams", Verdict.WARN, "no webcam returns frames", advice)
+    return Finding("webcams", Verdict.OK, ", ".join(f"--source {number}" for number in numbers))
 
 
 def _port(host: str, port: int) -> Finding:
@@ -196,4 +205,5 @@ def _port(host: str, port: int) -> Finding:
         with socket.create_server((host, port)):
             return Finding(address, Verdict.OK, "free")
     except OSError as error:
-        return Finding(address, Verdict.WARN, error.strerror or str(error), "choose another --port")
+        found = error.strerror or str(error)
+        return Finding(address, Verdict.WARN, found, "choose another --port, or another --host")

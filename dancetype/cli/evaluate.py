@@ -2,36 +2,75 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from dancetype.engine.errors import SettingsError
 
+_DATA_PANEL: Final = "Data"
+_OUTPUT_PANEL: Final = "Output"
+
 
 def evaluate(
-    data: Annotated[Path | None, typer.Option(help="AIST++ folder.", exists=True)] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="AIST++ folder.", exists=True, rich_help_panel=_DATA_PANEL
+        ),
+    ] = None,
     split: Annotated[
-        str, typer.Option(help="Split of --data: its name, or a file of sequence names.")
+        str,
+        typer.Option(
+            metavar="SPLIT",
+            help="Split of --data: a name, or a file of sequence names.",
+            rich_help_panel=_DATA_PANEL,
+        ),
     ] = "pose_test",
     tracks: Annotated[
-        Path | None, typer.Option(help="Folder of landmark tracks.", exists=True)
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of landmark tracks, in place of --data.",
+            exists=True,
+            rich_help_panel=_DATA_PANEL,
+        ),
     ] = None,
     model: Annotated[
         Path | None,
-        typer.Option(help="ONNX file or checkpoint (default: the model in the package)."),
+        typer.Option(
+            metavar="FILE", help="ONNX file or checkpoint (default: the model in the package)."
+        ),
     ] = None,
     confusion: Annotated[
-        Path | None, typer.Option(help="PNG file to write the confusion matrix to.")
+        Path | None,
+        typer.Option(
+            metavar="FILE.png",
+            help="Plot of the confusion matrix to write.",
+            rich_help_panel=_OUTPUT_PANEL,
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print JSON instead of tables.", rich_help_panel=_OUTPUT_PANEL),
+    ] = False,
 ) -> None:
-    """Measure the accuracy of a model by clip, window, situation and genre."""
+    """Measure the accuracy of a model.
+
+    Accuracy is reported by clip, window, situation and genre, on AIST++ motion (--data) or on
+    recorded landmarks (--tracks).
+
+    Examples:
+        # A checkpoint, on the second dancer of each genre
+        dancetype evaluate --data aist --split dancers:B --model checkpoint.pt
+        # An exported model, on recorded tracks
+        dancetype evaluate --tracks tracks --model live.onnx --confusion matrix.png
+    """
     from dancetype.training.evaluate import Evaluator
     from dancetype.training.report import print_table, save_confusion
 
     if (data is None) == (tracks is None):
-        raise SettingsError("give either --data or --tracks")
+        raise SettingsError("--data and --tracks: give exactly one of them")
     evaluator = Evaluator(model)
     if tracks is not None:
         evaluation, title = evaluator.on_tracks(tracks)

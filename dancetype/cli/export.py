@@ -1,4 +1,4 @@
-"""`dancetype export`: write a trained model as an ONNX file."""
+"""`dancetype export`: export a trained model to ONNX."""
 
 import json
 from pathlib import Path
@@ -14,25 +14,41 @@ def export(
     source: Annotated[
         Path,
         typer.Argument(
-            metavar="CHECKPOINT", help="Checkpoint of `dancetype train`, or an ONNX file to shrink."
+            metavar="CHECKPOINT",
+            help="Checkpoint of `dancetype train`, or an ONNX file to convert to --precision.",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="The ONNX file to write.")],
+    out: Annotated[Path, typer.Option(metavar="FILE.onnx", help="File to write.")],
     precision: Annotated[
-        Precision, typer.Option(help="Precision of the weights, for 1/2 or 1/4 of the size.")
+        Precision,
+        typer.Option(
+            metavar="fp32|fp16|int8",
+            help="Precision of the weights; fp16 halves the file size, int8 quarters it.",
+        ),
     ] = Precision.FP32,
     figures: Annotated[
         Path | None,
-        typer.Option(help="JSON file of figures by split, to store in the ONNX file."),
+        typer.Option(
+            metavar="FILE.json", help="Evaluation results by split, to store in the ONNX file."
+        ),
     ] = None,
 ) -> None:
-    """Write a checkpoint as one ONNX file with its contract, checked against PyTorch."""
+    """Export a checkpoint to one ONNX file, compared with PyTorch.
+
+    The file contains all that is needed to run it: joints, window, normalisation and genre names.
+
+    Examples:
+        # The result of a training run
+        dancetype export runs/live/checkpoint.pt --out live.onnx
+        # An exported model at a quarter of the size
+        dancetype export live.onnx --out small.onnx --precision int8
+    """
     from dancetype.export.onnx import export as write
     from dancetype.export.onnx import shrink
 
     if source.suffix == ".onnx":
         if figures is not None:
-            raise SettingsError("--figures needs a checkpoint, not an ONNX file")
+            raise SettingsError(f"--figures needs a checkpoint, and {source} is an ONNX file")
         difference, reference = shrink(source, out, precision=precision), source.name
     else:
         from dancetype.training.checkpoint import Checkpoint
@@ -51,5 +67,5 @@ def _read_figures(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise FileError(f"{path}: not a JSON file: {error}") from error
     if not isinstance(figures, dict):
-        raise FileError(f"{path}: figures must be an object with one entry per split")
+        raise FileError(f"{path}: not a JSON object with one entry per split")
     return figures

@@ -1,4 +1,4 @@
-"""`dancetype fleet`: many cameras, on this machine or on all of a Ray cluster."""
+"""`dancetype fleet`: many cameras, on this machine or on a Ray cluster."""
 
 import asyncio
 import logging
@@ -6,7 +6,7 @@ import signal
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -22,23 +22,49 @@ from dancetype.stream.web.access import is_loopback
 
 _log = logging.getLogger(__name__)
 
+_FLEET_PANEL: Final = "Fleet"
+
 
 @with_settings
 def fleet(
     settings: Settings,
     cameras: Annotated[
-        Path, typer.Option(metavar="FILE", help="Cameras as a TOML file; may be edited while live.")
+        Path,
+        typer.Option(
+            metavar="FILE",
+            help="TOML file that lists the cameras; changes are applied while the fleet runs.",
+            rich_help_panel=_FLEET_PANEL,
+        ),
     ],
     address: Annotated[
         str | None,
         typer.Option(
-            metavar="ray://HOST:10001", help="Ray cluster to run on (default: this machine only)."
+            metavar="ray://HOST:10001",
+            help="Ray cluster to run on; `auto` on a machine of the cluster (default: this machine "
+            "only).",
+            rich_help_panel=_FLEET_PANEL,
         ),
     ] = None,
 ) -> None:
-    """Classify dance from many cameras on a Ray cluster."""
+    """Classify dance from many cameras, on one or more machines.
+
+    Each camera runs in a separate process, which is restarted if it fails, and publishes to the
+    MQTT broker. Options such as --people are defaults for cameras that do not set them in the file.
+
+    Examples:
+        # All cameras of the file, on this machine
+        export DANCETYPE_MQTT=mqtt://user:pass@10.0.0.5
+        dancetype fleet --cameras cameras.toml
+        # On a Ray cluster, started with `ray start`
+        dancetype fleet --cameras cameras.toml --address ray://10.0.0.2:10001
+        # Status page for other machines
+        DANCETYPE_TOKEN=... dancetype fleet --cameras cameras.toml --host 0.0.0.0
+    """
     if not settings.mqtt:
-        raise SettingsError("mqtt: a fleet says what it sees to a broker: set DANCETYPE_MQTT")
+        raise SettingsError(
+            "mqtt: a fleet publishes to an MQTT broker, and none is set: give --mqtt, or set "
+            "DANCETYPE_MQTT"
+        )
     from dancetype.stream.sinks.log import configure
 
     configure()
@@ -48,7 +74,7 @@ def fleet(
         advice = "every node connects to its own loopback address: use the broker's host name"
         _log.warning(LogEvent("broker_is_loopback", broker=str(broker), advice=advice))
     file = CamerasFile(cameras, settings)
-    # What is wrong with the file is to be told before Ray takes its seconds to start.
+    # Report errors in the file before Ray starts, which takes seconds.
     file.load()
     with connect_ray(address) as ray:
         asyncio.run(_run(settings, file, ray))
@@ -56,7 +82,7 @@ def fleet(
 
 async def _run(settings: Settings, file: CamerasFile, ray: Any) -> None:
     from dancetype.app import load_camera
-    from dancetype.sinks import page_outlet
+    from dancetype.sinks import make_web_server
     from dancetype.stream.clock import Clock
     from dancetype.stream.fleet.cluster import RayCluster
     from dancetype.stream.fleet.runner import Fleet
@@ -65,17 +91,17 @@ async def _run(settings: Settings, file: CamerasFile, ray: Any) -> None:
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signal_number, stop.set)
     if settings.seconds is not None:
         loop.call_later(settings.seconds, stop.set)
     supervisor = Supervisor(clock=time.monotonic, unix=time.time)
     cluster = RayCluster(ray, load_camera)
-    running = Fleet(supervisor, cluster=cluster, file=file, clock=time.monotonic)
+    running_fleet = Fleet(supervisor, cluster=cluster, file=file, clock=time.monotonic)
     status = StatusPage(supervisor, error=lambda: file.error, version=version("dancetype"))
     if not settings.serve:
-        await running.run(stop)
+        await running_fleet.run(stop)
         return
-    async with page_outlet(settings, status.routes, Clock.start()) as served:
-        Console().print(f"page: {served.url}", soft_wrap=True)
-        await running.run(stop)
+    async with make_web_server(settings, status.routes, Clock.start()) as server:
+        Console().print(f"page: {server.url}", soft_wrap=True)
+        await running_fleet.run(stop)

@@ -30,57 +30,64 @@ def label(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="Folder of videos, searched recursively.")
     ],
-    out: Annotated[Path, typer.Option(metavar="FILE.parquet", help="Table to write.")],
+    out: Annotated[
+        Path, typer.Option(metavar="FILE.parquet", help="Table to write, or to continue.")
+    ],
     address: Annotated[
         str | None,
         typer.Option(
             metavar="ray://HOST:10001",
-            help="Ray cluster, with the folder at the same path on each machine (default: this "
+            help="Ray cluster to run on, with DIR at the same path on each machine (default: this "
             "machine only).",
         ),
     ] = None,
     retry_errors: Annotated[
-        bool, typer.Option("--retry-errors", help="Retry the clips that failed.")
+        bool, typer.Option("--retry-errors", help="Retry clips that failed before.")
     ] = False,
 ) -> None:
-    """Classify an archive of videos into one table; run again, it continues."""
+    """Classify a folder of videos into one Parquet table.
+
+    For archives that take hours: each result is kept at once. After an interruption, the same
+    command classifies only clips that are new, changed, or labelled with other models or settings.
+    """
     if out.suffix.lower() != ".parquet":
-        raise SettingsError(f"--out: {out} is not named *.parquet")
+        raise SettingsError(f"--out: the file name {out} must end in .parquet")
     if not folder.is_dir():
-        raise SettingsError(f"{folder}: no such folder")
+        raise SettingsError(f"{folder}: no such folder; give the folder with the videos")
     with filter_native_stderr(), explain_missing_libraries():
-        from dancetype.app import estimator_maker
+        from dancetype.app import estimator_factory
         from dancetype.engine.classifier import Classifier
         from dancetype.stream.offline.archive.labelling import survey
         from dancetype.stream.offline.archive.table import Ledger, is_done
 
         archive = survey(folder)
-        # Perhaps nothing is mounted there, which must not empty the table.
+        # The folder may be a mount point without its drive, which must not empty the table.
         if not archive.files:
             raise ExpectedError(archive.faults[0])
         for fault in archive.faults:
             say(fault)
-        # Fail here if a model cannot be used, rather than on all machines.
+        # Fail here, rather than on all machines, if a model cannot be used.
         contract = Classifier(settings.model, device="cpu").contract
-        estimator_maker(settings)
+        estimator_factory(settings)
         models = _model_columns(settings, contract)
         stamps = {name: {**stamp, **models} for name, stamp in archive.stamps.items()}
         with Ledger(out) as ledger:
-            left = [
+            pending = [
                 name
                 for name, stamp in stamps.items()
                 if not is_done(ledger.rows.get(name), stamp, retry_errors=retry_errors)
             ]
-            if left:
-                stamps = {name: {**stamps[name], "version": version("dancetype")} for name in left}
+            if pending:
+                program = version("dancetype")
+                stamps = {name: {**stamps[name], "version": program} for name in pending}
                 _label(archive, stamps, ledger, contract.genres, settings, address)
             # Clips in a folder that cannot be read now may still exist.
-            hidden = sorted(ledger.rows.keys() - archive.files) if archive.faults else []
-            rows = [*archive.files, *hidden]
-            ledger.finish(rows, contract.genres)
-            bad = sum(ledger.rows[name]["error"] is not None for name in rows)
-    line = f"{out}: {len(rows)} clips, {bad} with errors, {len(left)} labelled now"
-    Console().print(Text(line), soft_wrap=True)
+            unreadable = sorted(ledger.rows.keys() - archive.files) if archive.faults else []
+            names = [*archive.files, *unreadable]
+            ledger.finish(names, contract.genres)
+            errors = sum(ledger.rows[name]["error"] is not None for name in names)
+    summary = f"{out}: {len(names)} clips, {errors} with errors, {len(pending)} labelled now"
+    Console().print(Text(summary), soft_wrap=True)
 
 
 def _label(
@@ -91,13 +98,13 @@ def _label(
     settings: Settings,
     address: str | None,
 ) -> None:
-    """Classify the clips that `stamps` names, and keep their rows in the ledger."""
+    """Classify the clips in `stamps`, and keep their rows in the ledger."""
     from dancetype.app import clip_settings, clip_worker
     from dancetype.stream.offline.archive.labelling import label_clips
     from dancetype.stream.offline.archive.table import row_of
     from dancetype.stream.ray_cluster import connect_ray
 
-    worker = partial(clip_worker, clip_settings(settings), threads=1)
+    open_worker = partial(clip_worker, clip_settings(settings), threads=1)
     tally = Tally(len(stamps), clock=time.monotonic)
     console = Console(stderr=True)
     try:
@@ -106,12 +113,12 @@ def _label(
             connect_ray(address) as ray,
             ProgressLines(console, clock=time.monotonic) as progress,
         ):
-            for name, result in label_clips(ray, archive, list(stamps), worker):
+            for name, result in label_clips(ray, archive, list(stamps), open_worker):
                 ledger.keep(row_of(result, genres, stamps[name]))
                 tally.add(failed="error" in result)
                 progress.show([tally.line()])
     except BaseException:
-        say(f"{tally.done} of {len(stamps)} clips are kept; the same command goes on from there")
+        say(f"{tally.done} of {len(stamps)} clips are kept; run the same command to continue")
         raise
 
 
@@ -129,7 +136,7 @@ def _model_columns(settings: Settings, contract: "Contract") -> "Row":
 
 
 class Tally:
-    """Progress of labelling.
+    """Progress of labelling, with the estimated time left.
 
     Args:
         total: Number of clips to label.
@@ -144,18 +151,18 @@ class Tally:
         self._start = clock()
 
     def add(self, *, failed: bool) -> None:
-        """Count a clip; the pace is measured from the first one, when Ray and models are loaded."""
+        """Count a clip; the pace is measured from the first one, when all models are loaded."""
         if not self.done:
             self._start = self._clock()
         self.done += 1
         self._errors += failed
 
     def line(self) -> str:
-        """Return the progress as a line of text."""
+        """Return the progress in one line."""
         text = f"{self.done} of {self._total} clips, {self._errors} with errors"
         seconds = self._clock() - self._start
         if self.done < 2 or seconds <= 0:
             return text
         pace = (self.done - 1) / seconds
         minutes = (self._total - self.done) / pace / 60
-        return f"{text}; {pace:.3g} a second, {minutes:.0f} min to go"
+        return f"{text}; {pace:.3g} per second, {minutes:.0f} min left"

@@ -2,21 +2,32 @@
 
 import typer
 
+from dancetype.cli.help import Group, add_command
 from dancetype.cli.options import with_settings
 from dancetype.stream.settings import Settings
 
 models = typer.Typer(
-    name="models", help="Manage the pose models.", no_args_is_help=True, add_completion=False
+    name="models",
+    cls=Group,
+    help="Download the pose models.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 # A Typer with a single command and no callback would drop the name of the command.
 models.callback()(lambda: None)
 
 
-@models.command()
 @with_settings
 def pull(settings: Settings) -> None:
-    """Download the pose model into the cache, and print its path."""
+    """Download the pose model into the cache, and print its path.
+
+    Other commands download it when they first need it. The cache is the folder DANCETYPE_CACHE, or
+    ~/.cache/dancetype.
+    """
     from dancetype.engine.progress import say
     from dancetype.stream.assets import POSE_MODELS, cache_folder, fetch
 
     print(fetch(POSE_MODELS[settings.variant], cache_folder(), report=say))
+
+
+add_command(models, pull)

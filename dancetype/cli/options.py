@@ -1,4 +1,4 @@
-"""Command-line flags of the settings, derived from the settings model."""
+"""Command-line options of the settings, derived from the settings model."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -13,46 +13,53 @@ from pydantic.fields import FieldInfo
 from dancetype.stream.settings import Flag, Settings, flag_of, load_settings, settings_of
 
 _CONFIG: Final = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Settings as a TOML file.")
+    Path | None, typer.Option(metavar="FILE", help="TOML file with settings.")
 ]
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the flags of its settings to a command, which receives `Settings` as first argument.
+    """Add the options of its settings to a command, which receives `Settings` as first argument.
 
-    Every setting whose `Flag.commands` has the command's name becomes a flag. A parameter of the
-    command itself with the name of a setting sets it, too.
+    Every setting whose `Flag.commands` has the command's name becomes an option. If the command
+    has a parameter with the name of a setting, that parameter sets it instead.
 
     Raises:
         SettingsError: From the decorated command, if a setting is invalid.
     """
-    _, *own = inspect.signature(command).parameters.values()
-    own_names = [each.name for each in own]
-    parameters = [*own, *_flags(command.__name__, besides=own_names)]
+    _, *parameters = inspect.signature(command).parameters.values()
+    parameter_names = [parameter.name for parameter in parameters]
+    parameters += _setting_parameters(command.__name__, excluded=parameter_names)
     parameters.append(_parameter("config", _CONFIG))
 
     @wraps(command)
-    def with_flags(config: Path | None, **given: Any) -> None:
-        flags = {name: given[name] for name in given.keys() & Settings.model_fields.keys()}
+    def command_with_settings(config: Path | None, **values: Any) -> None:
+        flags = {name: values[name] for name in values.keys() & Settings.model_fields.keys()}
         settings = load_settings(flags, config=config)
-        command(settings, **{name: given[name] for name in own_names})
+        command(settings, **{name: values[name] for name in parameter_names})
 
     # Typer reads the signature and the annotations.
-    with_flags.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    with_flags.__annotations__ = {each.name: each.annotation for each in parameters}
-    return with_flags
+    signature = inspect.Signature(parameters)
+    command_with_settings.__signature__ = signature  # type: ignore[attr-defined]
+    command_with_settings.__annotations__ = {
+        parameter.name: parameter.annotation for parameter in parameters
+    }
+    return command_with_settings
 
 
-def _flags(command: str, *, besides: list[str]) -> Iterator[Parameter]:
-    for name in settings_of(command):
-        field = Settings.model_fields[name]
-        if name not in besides:
-            option = _option(name, field, flag_of(field))
-            yield _parameter(name, Annotated[_type(field.annotation) | None, option])
+def _setting_parameters(command: str, *, excluded: list[str]) -> Iterator[Parameter]:
+    """Yield a parameter for each setting of a command, in the order of the panels."""
+    flags = {name: flag_of(field) for name, field in Settings.model_fields.items()}
+    # The order in which panels first occur, which is the same for all commands.
+    panels = list(dict.fromkeys(flag.panel for flag in flags.values()))
+    for name in sorted(settings_of(command), key=lambda name: panels.index(flags[name].panel)):
+        if name not in excluded:
+            field = Settings.model_fields[name]
+            option = _option(name, field, flags[name])
+            yield _parameter(name, Annotated[_option_type(field.annotation) | None, option])
 
 
 def _parameter(name: str, annotation: Any) -> Parameter:
-    # None means that the flag was not given, so that the environment or the TOML file can set it.
+    # None means that the option was not given, so that the environment or the TOML file counts.
     return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
@@ -60,26 +67,35 @@ def _option(name: str, field: FieldInfo, flag: Flag) -> Any:
     long = f"--{name.replace('_', '-')}"
     return typer.Option(
         f"{long}/--no-{name}" if field.default is True else long,
-        help=_help(field),
-        metavar=flag.metavar,
+        help=_help(long, field),
+        metavar=flag.metavar or _metavar(name, field.annotation),
         rich_help_panel=flag.panel,
     )
 
 
-def _type(annotation: Any) -> Any:
-    """Return the type that Typer parses; the settings check what it lets through."""
+def _option_type(annotation: Any) -> Any:
+    """Return the type that Typer parses; `Settings` validates the value further."""
     if get_origin(annotation) in (dict, tuple):
         return list[str]
-    first = (*get_args(annotation), annotation)[0]
-    return first if first in (bool, int, float, Path) else str
+    inner = _without_none(annotation)
+    return inner if inner in (bool, int, float, Path) else str
 
 
-def _help(field: FieldInfo) -> str:
+def _metavar(name: str, annotation: Any) -> str:
+    inner = _without_none(annotation)
+    if get_origin(inner) is Literal:
+        return "|".join(get_args(inner))
+    return "N" if inner in (int, float) else name.upper()
+
+
+def _without_none(annotation: Any) -> Any:
+    """Return the type of an optional value; other types as they are."""
+    return get_args(annotation)[0] if type(None) in get_args(annotation) else annotation
+
+
+def _help(long: str, field: FieldInfo) -> str:
     text = (field.description or "").replace("\n", " ").removesuffix(".")
-    if get_origin(field.annotation) is Literal:
-        *others, last = get_args(field.annotation)
-        text += f": {', '.join(others)} or {last}"
-    if isinstance(field.default, str | int | float) and not isinstance(field.default, bool):
-        default = field.default
+    default = long if field.default is True else field.default
+    if isinstance(default, str | int | float) and not isinstance(default, bool):
         text += f" (default: {f'{default:g}' if isinstance(default, float) else default})"
     return f"{text}."

@@ -15,16 +15,25 @@ class Select(StrEnum):
 
 
 def prepare(
-    data: Annotated[Path, typer.Option(help="AIST++ folder, as downloaded.", exists=True)],
-    split: Annotated[str, typer.Option(help="Split, such as pose_train, all or dancers:A.")],
-    out: Annotated[Path, typer.Option(help="The .pt file to write.")],
-    frames: Annotated[int, typer.Option(min=2, help="Frames per sequence.")] = 300,
+    data: Annotated[
+        Path, typer.Option(metavar="DIR", help="AIST++ folder, as downloaded.", exists=True)
+    ],
+    split: Annotated[
+        str, typer.Option(metavar="SPLIT", help="Split, such as pose_train, all or dancers:A.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE.pt", help="File to write.")],
+    frames: Annotated[int, typer.Option(metavar="N", min=2, help="Frames per sequence.")] = 300,
     select: Annotated[
-        Select, typer.Option(help="Take the first frames, or evenly spaced ones.")
+        Select,
+        typer.Option(metavar="first|even", help="Use the first frames, or evenly spaced ones."),
     ] = Select.EVEN,
-    velocity: Annotated[bool, typer.Option(help="Add velocities.")] = False,
+    velocity: Annotated[bool, typer.Option(help="Add the velocities of the joints.")] = False,
 ) -> None:
-    """Convert AIST++ pickles to one file of tensors."""
+    """Convert AIST++ pickles to one file of tensors.
+
+    The file has `data` [N,T,17,C] and `labels` [N], for experiments with other code;
+    `dancetype train` does not need it.
+    """
     import torch
 
     from dancetype.training.batches import prepare as tensors

@@ -1,9 +1,9 @@
-"""`dancetype record`: record labelled landmarks to train on, without any image."""
+"""`dancetype record`: record labelled landmark tracks for training, without images."""
 
 import asyncio
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -16,6 +16,8 @@ from dancetype.stream.system import (
     limit_malloc_arenas,
 )
 
+_RECORDING_PANEL: Final = "Recording"
+
 
 @with_settings
 def record(
@@ -23,40 +25,76 @@ def record(
     source: Annotated[
         list[str],
         typer.Argument(
-            metavar="[NAME=]SOURCE", help="0 (a webcam), rtsp://..., video files or test:."
+            metavar="[NAME=]SOURCE",
+            help="Webcam number such as 0, rtsp://..., a video file, or test: (a test pattern).",
         ),
     ],
     genre: Annotated[
-        str, typer.Option(help="Genre danced, by code or name (BR, break, ...), or none.")
+        str,
+        typer.Option(
+            metavar="GENRE",
+            help="Genre danced, as a code or name (BR, break, ...); `none` for people who do not "
+            "dance.",
+            rich_help_panel=_RECORDING_PANEL,
+        ),
     ],
     dancer: Annotated[
         str,
         typer.Option(
             metavar="NAME",
-            help="Dancer, always spelled the same way: models are tested on dancers whom they "
-            "were not trained on.",
+            help="Name of the dancer, always spelled the same: models are tested on dancers whom "
+            "they were not trained on.",
+            rich_help_panel=_RECORDING_PANEL,
         ),
     ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the recordings.")],
-    start_delay: Annotated[float, typer.Option(min=0, help="Seconds to skip at the start.")] = 0.0,
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR", help="Folder for the recordings.", rich_help_panel=_RECORDING_PANEL
+        ),
+    ],
+    start_delay: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            min=0,
+            help="Seconds to skip after the first frame.",
+            rich_help_panel=_RECORDING_PANEL,
+        ),
+    ] = 0.0,
 ) -> None:
-    """Record landmark tracks, never images, for `train --tracks`."""
-    from dancetype.app import estimator_maker, exit_process
+    r"""Record labelled landmark tracks for training, without images.
+
+    A live source is recorded until Ctrl-C or --seconds, a video file to its end. Each source
+    becomes one file, to be used with `dancetype train --tracks`.
+
+    Examples:
+        # One minute of house from the first webcam, after 5 seconds to get ready
+        dancetype record 0 --genre house --dancer ann --out tracks \
+            --start-delay 5 --seconds 60
+        # Video files
+        dancetype record clips/*.mp4 --genre LO --dancer ben --out tracks
+        # People who do not dance
+        dancetype record 0 --genre none --dancer ann --out tracks
+    """
+    from dancetype.app import estimator_factory, exit_process
     from dancetype.stream.recording_run import Label, RecordingRun
 
     label = Label.parse(genre, dancer)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ExpectedError(f"{out}: cannot hold tracks: {error.strerror}") from error
+        raise ExpectedError(
+            f"{out}: cannot create the folder ({error.strerror}); choose another --out"
+        ) from error
     limit_malloc_arenas()
     with filter_native_stderr(), explain_missing_libraries():
-        recording = RecordingRun(
+        recording_run = RecordingRun(
             label,
             out,
-            make_estimator=estimator_maker(settings),
+            make_estimator=estimator_factory(settings),
             seconds=settings.seconds or math.inf,
             start_delay=start_delay,
         )
-        asyncio.run(recording.run(settings.source))
-    exit_process(failed=recording.failed, stuck=recording.stuck)
+        asyncio.run(recording_run.run(settings.source))
+    exit_process(failed=recording_run.failed, stuck=recording_run.stuck)

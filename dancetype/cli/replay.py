@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from dancetype.stream.replay import Agreement, ScheduledRecording
     from dancetype.stream.session import Session
 
+_REPLAY_PANEL: Final = "Replay"
+
 
 @with_settings
 def replay(
@@ -29,24 +31,50 @@ def replay(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RECORDING...", help="Files of run --record or record, or folders of them."
+            metavar="RECORDING",
+            help="Files written by `run --record` or `record`, or folders of them.",
         ),
     ],
-    speed: Annotated[float, typer.Option(min=0, help="Speed factor; 0 is unlimited.")] = 1.0,
-    loop: Annotated[bool, typer.Option("--loop", help="Start over at the end, forever.")] = False,
+    speed: Annotated[
+        float,
+        typer.Option(
+            metavar="FACTOR",
+            min=0,
+            help="Speed factor; 0 is as fast as possible.",
+            rich_help_panel=_REPLAY_PANEL,
+        ),
+    ] = 1.0,
+    loop: Annotated[
+        bool,
+        typer.Option(
+            "--loop",
+            help="Start again at the end, until Ctrl-C.",
+            rich_help_panel=_REPLAY_PANEL,
+        ),
+    ] = False,
 ) -> None:
-    """Replay what run --record or record has recorded, to rehearse or to investigate a problem.
+    """Replay recordings through the classifier and all sinks.
 
-    The number of dancers and the hop are those of the recorded run, unless they are set.
+    No camera or dancer is needed: use it to set up lights and overlays, or to reproduce a wrong
+    prediction. --people and --hop default to the values of the recorded run. At the end, the
+    command reports how many predictions match the recorded ones.
+
+    Examples:
+        # Repeat all recordings of a folder
+        dancetype replay recordings --loop
+        # Four times as fast, with OSC to a lighting desk
+        dancetype replay recordings --speed 4 --osc 10.0.0.7:9000
+        # Compare another model with the recorded predictions
+        dancetype replay recordings --speed 0 --no-serve --model new.onnx
     """
     from dancetype.app import exit_process
     from dancetype.stream.replay import Agreement
     from dancetype.stream.sinks.log import configure
 
     if not (math.isfinite(speed) and speed >= 0):
-        raise SettingsError(f"speed: takes 0 or more, not {speed}")
+        raise SettingsError(f"speed: must be a number of at least 0, not {speed}")
     if loop and speed == 0:
-        raise SettingsError("loop: it would flood all who listen; give a --speed, such as 4")
+        raise SettingsError("loop: --speed 0 would flood the clients; give a --speed such as 4")
     parts = _parts(files)
     configure()
     agreements = {part.header.source: Agreement() for part in parts}
@@ -54,15 +82,15 @@ def replay(
     if not loop:
         console = Console()
         for name, agreement in agreements.items():
-            console.print(Text(f"{name}: {_agreed(agreement)}"), soft_wrap=True)
+            console.print(Text(f"{name}: {_agreement_text(agreement)}"), soft_wrap=True)
     exit_process(failed=session.failed, stuck=session.stuck)
 
 
 def _parts(files: Sequence[Path]) -> "list[ScheduledRecording]":
-    """Return each recording among `files`, or in a folder among them, once.
+    """Return each recording in `files`, and in the folders among them, once.
 
     Raises:
-        FileError: One of them is not a recording, or a folder has none.
+        FileError: A file is not a recording, or a folder contains none.
     """
     from dancetype.stream.replay import ScheduledRecording, open_recording
 
@@ -70,10 +98,10 @@ def _parts(files: Sequence[Path]) -> "list[ScheduledRecording]":
     for file in files:
         found = sorted(file.glob("*.npz")) if file.is_dir() else [file]
         if not found:
-            raise FileError(f"{file}: no recordings (.npz) in it")
+            raise FileError(f"{file}: this folder contains no recordings (.npz)")
         paths |= {path.resolve(): path for path in found}
-    # Halfway through a rehearsal would be too late to find a damaged one. Only one at a time is in
-    # memory, as there may be days of them.
+    # Check all files now rather than halfway through a rehearsal. Only one at a time is in memory,
+    # since there may be days of recordings.
     recordings = ((path, open_recording(path)[0]) for path in paths.values())
     return [
         ScheduledRecording(path, recording.header, recording.seconds)
@@ -91,27 +119,27 @@ async def _session(
 ) -> "Session":
     from dancetype.app import run_session
     from dancetype.engine.classifier import Classifier
-    from dancetype.sinks import live_sinks
+    from dancetype.sinks import make_live_sinks
     from dancetype.stream.clock import Clock
     from dancetype.stream.replay import Replay, ReplayClock, loop_duration, schedule
 
     clock = Clock.start()
     classifier = Classifier(settings.model, device=settings.device)
     scheduled = schedule(parts)
-    # There are no images to show, and the poses are recorded already.
+    # A recording contains no images, and its poses are recorded already.
     settings = settings.model_copy(update={"preview": False, "record": None})
-    sinks = live_sinks(settings, scheduled, classifier=classifier, clock=clock)
+    sinks = make_live_sinks(settings, scheduled, classifier=classifier, clock=clock)
     replay_clock = ReplayClock(clock.monotonic, speed=speed, loop_seconds=loop_duration(scheduled))
     replays = {
         name: Replay(
             name,
-            of_source,
+            source_parts,
             make_recognizer=partial(_recognizer, settings, classifier),
             clock=replay_clock,
             agreement=agreements[name],
             loop=loop,
         )
-        for name, of_source in scheduled.items()
+        for name, source_parts in scheduled.items()
     }
     return await run_session(settings, replays, sinks, classifier=classifier, clock=clock)
 
@@ -119,18 +147,18 @@ async def _session(
 def _recognizer(
     settings: Settings, classifier: "Classifier", header: "Header"
 ) -> "MultiDancerRecognizer":
-    """Create a recognizer as the run had it, except for explicit settings."""
+    """Create a recognizer with the values of the recorded run, unless they are set explicitly."""
     from dancetype.engine.recognizer import MultiDancerRecognizer
 
-    given = settings.model_fields_set
+    explicit = settings.model_fields_set
     return MultiDancerRecognizer(
         classifier,
-        people=settings.people if "people" in given else header.people_followed,
-        hop=settings.hop if "hop" in given else header.hop,
+        people=settings.people if "people" in explicit else header.people_followed,
+        hop=settings.hop if "hop" in explicit else header.hop,
     )
 
 
-def _agreed(agreement: "Agreement") -> str:
+def _agreement_text(agreement: "Agreement") -> str:
     if not agreement.compared:
-        return "no prediction is of a frame that one was recorded of"
-    return f"{agreement.same} of {agreement.compared} predictions are as they were recorded"
+        return "no frame has both a new and a recorded prediction"
+    return f"{agreement.same} of {agreement.compared} predictions match the recorded ones"

@@ -1,42 +1,94 @@
-"""`dancetype synth`: render synthetic training clips."""
+"""`dancetype synth`: synthetic training tracks from rendered clips."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from dancetype.engine.errors import SettingsError
 
+_CLIPS_PANEL: Final = "Clips"
+
 
 def synth(
-    out: Annotated[Path, typer.Option(help="Folder for the tracks; an earlier run is continued.")],
-    data: Annotated[Path | None, typer.Option(help="AIST++ folder.", exists=True)] = None,
-    split: Annotated[str, typer.Option(help="Split of --data.")] = "all",
-    seconds: Annotated[float, typer.Option(min=1, help="Length of a clip.")] = 6.0,
+    out: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="Folder for the tracks; an earlier run is continued."),
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="AIST++ folder with the motion to render.",
+            exists=True,
+            rich_help_panel=_CLIPS_PANEL,
+        ),
+    ] = None,
+    split: Annotated[
+        str,
+        typer.Option(metavar="SPLIT", help="Split of --data.", rich_help_panel=_CLIPS_PANEL),
+    ] = "all",
+    seconds: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS", min=1, help="Length of a clip.", rich_help_panel=_CLIPS_PANEL
+        ),
+    ] = 6.0,
     advanced_clips: Annotated[
-        int, typer.Option(min=1, help="Clips of each advanced sequence.")
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Clips of each advanced sequence.",
+            rich_help_panel=_CLIPS_PANEL,
+        ),
     ] = 3,
-    idle: Annotated[int, typer.Option(min=0, help="Number of clips without dancing.")] = 0,
+    idle: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Number of clips of people who do not dance.",
+            rich_help_panel=_CLIPS_PANEL,
+        ),
+    ] = 0,
     paired: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of real tracks of --data, to compare the pose errors with.", exists=True
+            metavar="DIR",
+            help="Folder of real tracks of --data, to compare the pose errors with.",
+            exists=True,
         ),
     ] = None,
     pose_model: Annotated[
         Path | None,
-        typer.Option(help="Pose model, a .task file (default: the one of models pull)."),
+        typer.Option(
+            metavar="FILE.task", help="Pose model (default: the one of `dancetype models pull`)."
+        ),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Parallel processes (default: one per core).")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Parallel processes (default: one per core)."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Random seed.", rich_help_panel=_CLIPS_PANEL)
+    ] = 0,
 ) -> None:
-    """Render dances as bodies in front of a camera, and record the poses that MediaPipe finds."""
+    """Render synthetic clips and record their estimated poses.
+
+    AIST++ motion is rendered as people in front of a camera, and MediaPipe's landmarks are recorded
+    as tracks for `dancetype train --tracks`. DIR/report.md compares them with the motion.
+
+    Examples:
+        # The first dancer of each genre
+        dancetype synth --data aist --split dancers:A --out rendered
+        # People who do not dance
+        dancetype synth --idle 300 --out rendered
+    """
     if data is None and not idle:
-        raise SettingsError("give --data, --idle, or both")
+        raise SettingsError("nothing to render: give --data, --idle, or both")
     if paired is not None and data is None:
-        raise SettingsError("--paired needs --data, which holds the true poses")
+        raise SettingsError("--paired compares with the motion of --data: give --data, too")
     from dancetype.training.synthetic.runs import synthesise
 
     synthesise(

@@ -1,66 +1,135 @@
 """`dancetype train`: train a genre model."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from dancetype.engine.errors import SettingsError
 
+_DATA_PANEL: Final = "Data"
+_TRAINING_PANEL: Final = "Training"
+
 
 def train(
-    out: Annotated[Path, typer.Option(help="Folder for the checkpoint, log, curves and model.")],
+    out: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="Folder for the checkpoint, log, curves and model."),
+    ],
     clips: Annotated[
         Path | None,
         typer.Option(
-            help="Videos to train on, as DIR/GENRE/DANCER/FILE.", exists=True, file_okay=False
+            metavar="DIR",
+            help="Videos to train on, as DIR/GENRE/DANCER/FILE.",
+            exists=True,
+            file_okay=False,
+            rich_help_panel=_DATA_PANEL,
         ),
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="AIST++ folder, as downloaded.", exists=True)
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="AIST++ folder, as downloaded.",
+            exists=True,
+            rich_help_panel=_DATA_PANEL,
+        ),
     ] = None,
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="Name of a recipe, or a .toml file (default: `live` with --data, else `own`)."
+            metavar="NAME|FILE.toml",
+            help="Recipe (default: live with --data, else own).",
+            rich_help_panel=_TRAINING_PANEL,
         ),
     ] = None,
-    split: Annotated[str, typer.Option(help="Split of --data to train on.")] = "pose_train",
-    validation: Annotated[str, typer.Option(help="Split of --data to validate on.")] = "pose_val",
+    split: Annotated[
+        str,
+        typer.Option(
+            metavar="SPLIT", help="Split of --data to train on.", rich_help_panel=_DATA_PANEL
+        ),
+    ] = "pose_train",
+    validation: Annotated[
+        str,
+        typer.Option(
+            metavar="SPLIT", help="Split of --data to validate on.", rich_help_panel=_DATA_PANEL
+        ),
+    ] = "pose_val",
     tracks: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Folder of tracks of `synth` or `record` to train on as well; may be repeated.",
+            metavar="DIR",
+            help="Tracks of `synth` or `record` to train on as well; repeat for more.",
             exists=True,
             file_okay=False,
+            rich_help_panel=_DATA_PANEL,
         ),
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Train on all clips, without a test.")
+        bool,
+        typer.Option(
+            "--all",
+            help="Train on all of --clips, without holding any out for a test.",
+            rich_help_panel=_DATA_PANEL,
+        ),
     ] = False,
     pose_model: Annotated[
         Path | None,
-        typer.Option(help="Pose model for --clips, a .task file (default: of models pull)."),
+        typer.Option(
+            metavar="FILE.task",
+            help="Pose model for --clips (default: the one of `models pull`).",
+            rich_help_panel=_DATA_PANEL,
+        ),
     ] = None,
     jobs: Annotated[
         int | None,
-        typer.Option(min=1, help="Parallel processes for --clips (default: one per core)."),
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Parallel processes for --clips (default: one per core).",
+            rich_help_panel=_DATA_PANEL,
+        ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Random seed (default: the recipe's).")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Random seed (default: the recipe's).",
+            rich_help_panel=_TRAINING_PANEL,
+        ),
+    ] = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Number of epochs (default: the recipe's).")
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Number of epochs (default: the recipe's).",
+            rich_help_panel=_TRAINING_PANEL,
+        ),
     ] = None,
 ) -> None:
-    """Train on AIST++, on videos of your own, or on both; an interrupted run is continued.
+    r"""Train a genre model on AIST++, your videos, or both.
 
-    With --clips the model is also written as OUT/model.onnx, ready for run --model.
+    The same command continues an interrupted run. With --clips, part of the clips is held out for
+    a test, and the model is written to DIR/model.onnx, ready for `dancetype run --model`.
+
+    Examples:
+        # Your own genres, from videos in clips/GENRE/DANCER/
+        dancetype train --clips clips --out runs/mine
+        # The genres of AIST++
+        dancetype train --data aist --out runs/live
+        # Both, with rendered tracks
+        dancetype train --data aist --split all --clips clips \
+            --tracks rendered --out runs/both
+        # Try out the set-up in one epoch
+        dancetype train --data aist --epochs 1 --out runs/trial
     """
     if data is None and clips is None:
-        raise SettingsError("give --data, --clips, or both")
+        raise SettingsError("nothing to train on: give --data, --clips, or both")
     from dancetype.training.recipe import load_recipe
 
-    chosen = load_recipe(recipe or ("own" if data is None else "live"))
-    chosen = chosen.changed(seed=seed, epochs=epochs)
+    loaded = load_recipe(recipe or ("own" if data is None else "live"))
+    loaded = loaded.changed(seed=seed, epochs=epochs)
     if clips is not None:
         from dancetype.engine.cores import available_cores
         from dancetype.export.onnx import export as write
@@ -68,7 +137,7 @@ def train(
         from dancetype.training.report import print_table
 
         checkpoint, evaluation = run_custom_training(
-            chosen,
+            loaded,
             clips=clips,
             out=out,
             data=data,
@@ -84,11 +153,11 @@ def train(
         if evaluation is not None:
             (name,) = checkpoint.figures
             print_table(evaluation, title=f"{model} on {name}")
-        typer.echo(f"{model}: next, dancetype run --model {model}")
+        typer.echo(f"wrote {model}; try it with: dancetype run --source 0 --model {model}")
         return
     assert data is not None
     from dancetype.training.train import run_training
 
     run_training(
-        chosen, data=data, split=split, validation=validation, out=out, tracks=tracks or []
+        loaded, data=data, split=split, validation=validation, out=out, tracks=tracks or []
     )

@@ -9,11 +9,11 @@ from dancetype.stream.clock import Clock
 from dancetype.stream.settings import load_settings
 
 
-def test_what_goes_to_other_processes_finds_its_files_there_and_holds_no_secret(
+def test_clip_settings_have_absolute_paths_and_no_secrets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    given = load_settings(
+    settings = load_settings(
         {
             "model": Path("own.onnx"),
             "pose_fps": 15,
@@ -22,13 +22,14 @@ def test_what_goes_to_other_processes_finds_its_files_there_and_holds_no_secret(
             "mqtt": "mqtt://user:pass@host",
         }
     )
-    there = pickle.loads(pickle.dumps(clip_settings(given)))
-    assert there.model == tmp_path / "own.onnx"
-    assert (there.pose_fps, there.hop, there.pose_runtime) == (15, 0.5, given.pose_runtime)
-    assert (there.pose_model, there.token, there.mqtt) == (None, None, None)
+    received = pickle.loads(pickle.dumps(clip_settings(settings)))
+    assert received.model == tmp_path / "own.onnx"
+    assert (received.pose_fps, received.hop) == (15, 0.5)
+    assert received.pose_runtime == settings.pose_runtime
+    assert (received.pose_model, received.token, received.mqtt) == (None, None, None)
 
 
-def test_what_a_camera_of_a_fleet_loads_is_not_started_and_goes_to_other_processes(
+def test_fleet_camera_is_loaded_in_another_process_without_being_started(
     pose_model: Path,
 ) -> None:
     settings = load_settings({"source": ["stage=test:"], "people": 2})

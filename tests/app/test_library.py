@@ -47,13 +47,13 @@ def test_importing_the_assembly_loads_no_sink_and_no_opencv() -> None:
     assert run.stdout.strip() == "set()"
 
 
-def test_all_public_names_are_there() -> None:
+def test_all_public_names_can_be_imported() -> None:
     assert all(getattr(dancetype, name) for name in dancetype.__all__)
     with pytest.raises(AttributeError, match="no attribute 'stop'"):
         dancetype.stop  # noqa: B018
 
 
-def test_a_watched_source_gives_predictions_until_the_generator_is_closed(
+def test_watch_yields_predictions_until_the_generator_is_closed(
     pose_model: Path,
 ) -> None:
     predictions = dancetype.watch("test:", hop=0.1)
@@ -66,7 +66,7 @@ def test_a_watched_source_gives_predictions_until_the_generator_is_closed(
     assert not any(thread.name == "pose test" for thread in threading.enumerate())
 
 
-def test_a_generator_that_is_dropped_stops_its_threads(pose_model: Path) -> None:
+def test_garbage_collected_generator_stops_its_threads(pose_model: Path) -> None:
     for prediction in dancetype.watch("test:", people=2):
         assert prediction.source == "test"
         break
@@ -75,23 +75,25 @@ def test_a_generator_that_is_dropped_stops_its_threads(pose_model: Path) -> None
 def test_an_exception_in_the_loop_stops_the_threads(pose_model: Path) -> None:
     def crash() -> None:
         for _ in dancetype.watch("test:"):
-            raise RuntimeError("a bug of the caller")
+            raise RuntimeError("a bug in the caller")
 
     with pytest.raises(RuntimeError, match="a bug"):
         crash()
 
 
-def test_a_generator_that_was_never_started_can_be_closed() -> None:
+def test_unstarted_generator_can_be_closed() -> None:
     dancetype.watch("test:").close()
 
 
-def test_a_watched_file_ends(make_video: MakeVideo, pose_model: Path) -> None:
+def test_watch_ends_at_the_end_of_a_file(make_video: MakeVideo, pose_model: Path) -> None:
     predictions = list(dancetype.watch(make_video(frames=10, fps=20), hop=0.2))
-    assert [each.status for each in predictions] == [Status.NO_PERSON] * len(predictions)
+    assert [prediction.status for prediction in predictions] == [Status.NO_PERSON] * len(
+        predictions
+    )
     assert 2 <= len(predictions) <= 3
 
 
-def test_a_source_that_fails_raises_its_error(pose_model: Path) -> None:
+def test_failed_source_raises_its_error(pose_model: Path) -> None:
     with pytest.raises(SourceError, match=r"nowhere\.mp4: no such file") as error:
         next(dancetype.watch("/nowhere.mp4"))
     assert error.value.fault is Fault.NOT_FOUND
@@ -108,7 +110,7 @@ def test_a_source_that_fails_raises_its_error(pose_model: Path) -> None:
     ],
     ids=str,
 )
-def test_what_cannot_be_watched_is_refused(
+def test_watch_raises_for_invalid_arguments(
     settings: dict[str, object], error: type[Exception], pose_model: Path
 ) -> None:
     arguments: dict[str, object] = {"source": "test:", **settings}
@@ -116,28 +118,30 @@ def test_what_cannot_be_watched_is_refused(
         next(dancetype.watch(**arguments))  # type: ignore[arg-type]
 
 
-def test_the_environment_of_the_command_does_not_count(
+def test_watch_ignores_environment_variables(
     monkeypatch: pytest.MonkeyPatch, pose_model: Path
 ) -> None:
     monkeypatch.setenv("DANCETYPE_PEOPLE", "99")
     assert next(dancetype.watch("test:")).source == "test"
 
 
-def test_a_whole_file_is_classified(make_video: MakeVideo, pose_model: Path) -> None:
+def test_classify_returns_a_result_for_a_whole_file(
+    make_video: MakeVideo, pose_model: Path
+) -> None:
     result = dancetype.classify(make_video(frames=10, fps=10), pose_fps=5)
     assert (result.genre, result.confidence, len(result.windows)) == (None, 0, 0)
 
 
-def test_a_dance_in_a_file_has_a_genre(sample_clip: Path, pose_model: Path) -> None:
+def test_classify_names_the_genre_of_a_dance(sample_clip: Path, pose_model: Path) -> None:
     assert dancetype.classify(str(sample_clip), pose_fps=15).genre is not None
 
 
-def test_a_file_that_is_not_there_cannot_be_classified(pose_model: Path) -> None:
+def test_classify_raises_for_a_missing_file(pose_model: Path) -> None:
     with pytest.raises(FileError, match="no such file"):
         dancetype.classify("/nowhere.mp4")
 
 
-def test_of_too_many_waiting_events_the_oldest_are_dropped() -> None:
+def test_oldest_events_are_dropped_if_the_queue_is_full() -> None:
     events: Queue[Event] = Queue(3)
     for epoch in range(5):
         _put_newest(events, StateChanged(SourceState.RUNNING, epoch))

@@ -15,55 +15,62 @@ from tests.export.test_onnx import CHECKOUT, untrained
 SHIPPED = CHECKOUT / "engine" / "models" / "live.onnx"
 
 
-def a_track(folder: Path) -> Path:
-    """A folder with two seconds of a made-up dance."""
+def folder_with_track(folder: Path) -> Path:
+    """Create a folder with a track of two seconds of random motion."""
     folder.mkdir()
     world = np.random.default_rng(0).normal(0, 0.5, (60, 33, 3)).astype(np.float32)
-    seen = np.ones((60, 33), np.float32)
-    Track("made", "HO", np.arange(60) / 30, world, world, seen).save(folder / "made.npz")
+    visibility = np.ones((60, 33), np.float32)
+    Track("random", "HO", np.arange(60) / 30, world, world, visibility).save(folder / "random.npz")
     return folder
 
 
-def test_figures_that_are_given_are_kept_in_the_file(tmp_path: Path) -> None:
+def test_figures_are_stored_in_the_exported_file(tmp_path: Path) -> None:
     untrained().save(tmp_path / "checkpoint.pt")
     figures = {"dancers:A -> dancers:B": {"clip_accuracy": 0.5}}
     (tmp_path / "figures.json").write_text(json.dumps(figures))
     out = tmp_path / "new folder" / "model.onnx"
-    words = ["export", str(tmp_path / "checkpoint.pt"), "--out", str(out)]
-    result = CliRunner().invoke(app, [*words, "--figures", str(tmp_path / "figures.json")])
+    arguments = ["export", str(tmp_path / "checkpoint.pt"), "--out", str(out)]
+    result = CliRunner().invoke(app, [*arguments, "--figures", str(tmp_path / "figures.json")])
     assert result.exit_code == 0, result.output
     assert Classifier(out, device="cpu").contract.figures == figures
 
 
 @pytest.mark.parametrize("content", ["", "[1]", "{"])
-def test_figures_that_cannot_be_read_are_refused(tmp_path: Path, content: str) -> None:
+def test_invalid_figures_file_is_refused(tmp_path: Path, content: str) -> None:
     untrained().save(tmp_path / "checkpoint.pt")
     (tmp_path / "figures.json").write_text(content)
-    words = ["export", str(tmp_path / "checkpoint.pt"), "--out", str(tmp_path / "model.onnx")]
-    result = CliRunner().invoke(app, [*words, "--figures", str(tmp_path / "figures.json")])
+    arguments = ["export", str(tmp_path / "checkpoint.pt"), "--out", str(tmp_path / "model.onnx")]
+    result = CliRunner().invoke(app, [*arguments, "--figures", str(tmp_path / "figures.json")])
     assert isinstance(result.exception, FileError)
     assert not (tmp_path / "model.onnx").exists()
 
 
-def test_the_shipped_model_can_be_shrunk_and_evaluated(tmp_path: Path) -> None:
+def test_shipped_model_can_be_exported_to_int8_and_evaluated(tmp_path: Path) -> None:
     out = tmp_path / "small.onnx"
-    words = ["export", str(SHIPPED), "--out", str(out), "--precision", "int8"]
-    result = CliRunner().invoke(app, words)
+    arguments = ["export", str(SHIPPED), "--out", str(out), "--precision", "int8"]
+    result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     assert "0.5 MB, within" in result.output
     assert "of live.onnx" in result.output
-    assert Evaluator(out).on_tracks(a_track(tmp_path / "tracks"))[0].clips
+    assert Evaluator(out).on_tracks(folder_with_track(tmp_path / "tracks"))[0].clips
 
 
-def test_figures_do_not_go_with_an_onnx_file(tmp_path: Path) -> None:
-    words = ["export", str(SHIPPED), "--out", str(tmp_path / "out.onnx"), "--precision", "int8"]
-    result = CliRunner().invoke(app, [*words, "--figures", str(tmp_path / "figures.json")])
+def test_figures_are_refused_with_an_onnx_file(tmp_path: Path) -> None:
+    arguments = ["export", str(SHIPPED), "--out", str(tmp_path / "out.onnx"), "--precision", "int8"]
+    result = CliRunner().invoke(app, [*arguments, "--figures", str(tmp_path / "figures.json")])
     assert isinstance(result.exception, SettingsError)
     assert result.exception.exit_code == 2
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("precision", ["int4", "FP16"])
-def test_a_precision_that_there_is_not_is_refused(tmp_path: Path, precision: str) -> None:
-    words = ["export", str(SHIPPED), "--out", str(tmp_path / "out.onnx"), "--precision", precision]
-    assert CliRunner().invoke(app, words).exit_code == 2
+def test_unknown_precision_is_refused(tmp_path: Path, precision: str) -> None:
+    arguments = [
+        "export",
+        str(SHIPPED),
+        "--out",
+        str(tmp_path / "out.onnx"),
+        "--precision",
+        precision,
+    ]
+    assert CliRunner().invoke(app, arguments).exit_code == 2

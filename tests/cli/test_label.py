@@ -9,26 +9,28 @@ from dancetype.engine.errors import ExpectedError, SettingsError
 
 
 def label(folder: Path, out: Path) -> None:
-    words = ["label", str(folder), "--out", str(out)]
-    CliRunner().invoke(app, words, catch_exceptions=False)
+    arguments = ["label", str(folder), "--out", str(out)]
+    CliRunner().invoke(app, arguments, catch_exceptions=False)
 
 
-def test_a_folder_in_which_nothing_is_mounted_costs_the_table_nothing(tmp_path: Path) -> None:
+def test_empty_mount_point_does_not_change_the_table(tmp_path: Path) -> None:
     (tmp_path / "mount").mkdir()
     out = tmp_path / "table.parquet"
-    out.write_text("the work of a month")
+    out.write_text("results of a month")
     with pytest.raises(ExpectedError, match="a folder without a video in it"):
         label(tmp_path / "mount", out)
-    assert out.read_text() == "the work of a month"
+    assert out.read_text() == "results of a month"
 
 
-@pytest.mark.parametrize(("folder", "out"), [("away", "t.parquet"), (".", "t.csv")])
-def test_what_makes_no_sense_is_refused_first(folder: str, out: str, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"no such folder|not named \*\.parquet"):
+@pytest.mark.parametrize(("folder", "out"), [("missing", "t.parquet"), (".", "t.csv")])
+def test_missing_folder_and_wrong_file_type_are_refused(
+    folder: str, out: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match=r"no such folder|must end in \.parquet"):
         label(tmp_path / folder, tmp_path / out)
 
 
-def test_how_long_it_takes_is_told_by_the_pace_since_the_first_clip() -> None:
+def test_time_left_is_estimated_from_the_pace_since_the_first_clip() -> None:
     now = 0.0
     tally = Tally(100, clock=lambda: now)
     now = 60.0
@@ -37,4 +39,4 @@ def test_how_long_it_takes_is_told_by_the_pace_since_the_first_clip() -> None:
     now = 70.0
     for _ in range(10):
         tally.add(failed=False)
-    assert tally.line() == "11 of 100 clips, 1 with errors; 1 a second, 1 min to go"
+    assert tally.line() == "11 of 100 clips, 1 with errors; 1 per second, 1 min left"

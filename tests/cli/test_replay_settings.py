@@ -8,45 +8,48 @@ from dancetype.engine.errors import ExpectedError
 from tests.engine.recordings import header, walk
 
 
-def error(*words: str | Path) -> ExpectedError:
-    found = CliRunner().invoke(app, ["replay", "--no-serve", *map(str, words)]).exception
-    assert isinstance(found, ExpectedError)
-    return found
+def replay_error(*arguments: str | Path) -> ExpectedError:
+    error = CliRunner().invoke(app, ["replay", "--no-serve", *map(str, arguments)]).exception
+    assert isinstance(error, ExpectedError)
+    return error
 
 
 @pytest.fixture
-def take(tmp_path: Path) -> Path:
-    walk(header()).save(tmp_path / "take.npz")
-    return tmp_path / "take.npz"
+def recording(tmp_path: Path) -> Path:
+    walk(header()).save(tmp_path / "recording.npz")
+    return tmp_path / "recording.npz"
 
 
 @pytest.mark.parametrize(
-    ("words", "reason"),
+    ("arguments", "reason"),
     [
-        (["--speed", "inf"], "speed: takes 0 or more, not inf"),
-        (["--speed", "0", "--loop"], "loop: it would flood"),
+        (["--speed", "inf"], "speed: must be a number of at least 0, not inf"),
+        (["--speed", "0", "--loop"], "loop: --speed 0 would flood"),
         (["--people", "7"], "people: "),
         (["--homeassistant"], "homeassistant: "),
     ],
     ids=str,
 )
-def test_wrong_use_is_an_error_of_code_2(take: Path, words: list[str], reason: str) -> None:
-    found = error(take, *words)
-    assert found.exit_code == 2
-    assert str(found).startswith(reason)
-
-
-def test_a_folder_without_takes_is_an_error(tmp_path: Path) -> None:
-    assert str(error(tmp_path)) == f"{tmp_path}: no recordings (.npz) in it"
-
-
-def test_a_file_that_is_no_take_is_an_error_before_anything_is_played(
-    take: Path, tmp_path: Path
+def test_invalid_setting_exits_with_status_2(
+    recording: Path, arguments: list[str], reason: str
 ) -> None:
-    (tmp_path / "other.npz").write_bytes(take.read_bytes()[:-100])
-    assert "other.npz: not a recording: " in str(error(tmp_path))
+    error = replay_error(recording, *arguments)
+    assert error.exit_code == 2
+    assert str(error).startswith(reason)
+
+
+def test_folder_without_recordings_is_an_error(tmp_path: Path) -> None:
+    expected = f"{tmp_path}: this folder contains no recordings (.npz)"
+    assert str(replay_error(tmp_path)) == expected
+
+
+def test_damaged_recording_is_an_error_before_the_replay_starts(
+    recording: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "damaged.npz").write_bytes(recording.read_bytes()[:-100])
+    assert "damaged.npz: not a recording: " in str(replay_error(tmp_path))
 
 
 @pytest.mark.parametrize("speed", ["-1", "nan", "fast"])
-def test_a_speed_that_is_none_is_wrong_use(take: Path, speed: str) -> None:
-    assert CliRunner().invoke(app, ["replay", str(take), "--speed", speed]).exit_code == 2
+def test_invalid_speed_exits_with_status_2(recording: Path, speed: str) -> None:
+    assert CliRunner().invoke(app, ["replay", str(recording), "--speed", speed]).exit_code == 2

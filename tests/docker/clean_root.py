@@ -1,4 +1,4 @@
-"""A clean Debian in a folder, in which an image's steps run as they would in an image."""
+"""A clean Debian in a folder, to run the build steps of an image without a container engine."""
 
 import os
 import shlex
@@ -11,40 +11,40 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 _CHECKOUT: Final = Path(__file__).parents[2]
-# What the Dockerfile copies.
+# Files that the Dockerfile copies.
 _SOURCES: Final = (
     *("LICENSE", "README.md", "pyproject.toml"),
     *("dancetype", "engine", "export", "stream", "training", "docker"),
 )
 _MIRROR: Final = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
-# Of what every container has; an image's own Python comes with its base.
+# In the image, these come with the Python base image.
 _PACKAGES: Final = "ca-certificates,python3,python3-venv"
 _USER: Final = "10001"
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def why_not() -> str | None:
-    """Why there can be no clean root on this machine, if there cannot."""
+def missing_requirement() -> str | None:
+    """Return the reason why a clean root cannot be created on this machine, or None."""
     if os.geteuid() != 0:
-        return "debootstrap and chroot are for root alone: sudo make container"
+        return "debootstrap and chroot need root: sudo make container"
     if shutil.which("debootstrap") is None:
         return "needs debootstrap: apt-get install debootstrap"
     mounted = subprocess.run(
         ("unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"), capture_output=True
     )
-    return None if mounted.returncode == 0 else "nothing may be mounted in this sandbox"
+    return None if mounted.returncode == 0 else "mounting is not permitted in this sandbox"
 
 
 class CleanRoot:
-    """A Debian made by debootstrap, with the sources of an image in `/src`.
+    """Debian installed by debootstrap, with the sources of the image in `/src`.
 
     Args:
-        folder: that it is made in, empty or not there yet.
+        folder: Folder to install it in; empty, or not created yet.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        # Debian's minimal base, as slim images are.
+        # The minimal variant, as in slim images.
         subprocess.run(
             [
                 *("debootstrap", "--variant=minbase", f"--include={_PACKAGES}"),
@@ -62,23 +62,23 @@ class CleanRoot:
             else:
                 shutil.copy(_CHECKOUT / name, folder / "src" / name)
 
-    def build(self, *words: str) -> None:
-        """Runs a step of the image as root, with a pip that looks where this one does.
+    def build(self, *arguments: str) -> None:
+        """Run a build step as root, with the pip settings of this machine.
 
         Raises:
-            CalledProcessError: it fails.
+            CalledProcessError: The step failed.
         """
-        settings = _pip_settings()
-        places = [f"mount_ro {shlex.quote(place)}" for place in _places(settings.values())]
-        subprocess.run(self._line(words, settings, places), check=True)
+        environment = _pip_environment()
+        mounts = [f"mount_ro {shlex.quote(path)}" for path in _mentioned_paths(environment)]
+        subprocess.run(self._command(arguments, environment, mounts), check=True)
 
-    def popen(self, *words: str, environment: dict[str, str]) -> "subprocess.Popen[str]":
-        """Starts a command as a container does that may do nothing.
+    def popen(self, *arguments: str, environment: dict[str, str]) -> "subprocess.Popen[str]":
+        """Start a command as in a container without privileges.
 
-        It has the image's user, no capability and no way to one; all is read-only but `/tmp` and
-        `/data`, which are new and empty.
+        It runs as the image's user, without capabilities and without a way to gain them. Everything
+        is read-only except `/tmp` and `/data`, which are empty.
         """
-        bounded = (
+        unprivileged = (
             *("setpriv", "--reuid", _USER, "--regid", _USER, "--clear-groups"),
             *("--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"),
         )
@@ -88,16 +88,16 @@ class CleanRoot:
             f'mount -t tmpfs -o uid={_USER},gid={_USER} tmpfs "$root/data"',
         ]
         return subprocess.Popen(
-            self._line((*bounded, *words), environment, mounts),
+            self._command((*unprivileged, *arguments), environment, mounts),
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
 
-    def _line(
-        self, words: Iterable[str], environment: Mapping[str, str], mounts: Iterable[str]
+    def _command(
+        self, arguments: Iterable[str], environment: Mapping[str, str], mounts: Iterable[str]
     ) -> tuple[str, ...]:
-        """The command in a mount namespace, so that all mounts end with it."""
+        """Return the command in a mount namespace, so that all mounts end with it."""
         script = "\n".join(
             (
                 "set -eu",
@@ -114,33 +114,35 @@ class CleanRoot:
         )
         unshare = ("unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh")
         variables = {"PATH": _PATH, "HOME": "/tmp", "LC_ALL": "C.UTF-8", **environment}
-        settings = (f"{name}={value}" for name, value in variables.items())
-        return (*unshare, str(self.folder), *settings, *words)
+        assignments = (f"{name}={value}" for name, value in variables.items())
+        return (*unshare, str(self.folder), *assignments, *arguments)
 
 
-def _pip_settings() -> dict[str, str]:
-    """What this machine's pip is set to, by files or variables, and its proxies, as variables."""
+def _pip_environment() -> dict[str, str]:
+    """Return pip's settings on this machine as environment variables, including proxies."""
     listed = subprocess.run(
         (sys.executable, "-m", "pip", "config", "list"), check=True, capture_output=True, text=True
     )
-    found = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+    variables = {
+        name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")
+    }
     for line in listed.stdout.splitlines():
         key, _, value = line.partition("=")
         scope, _, name = key.rpartition(".")
         if scope in ("global", "install", ":env:"):
-            found["PIP_" + name.upper().replace("-", "_")] = value.strip("'\"")
-    return found
+            variables["PIP_" + name.upper().replace("-", "_")] = value.strip("'\"")
+    return variables
 
 
-def _places(values: Iterable[str]) -> list[str]:
-    """Files and folders of this machine that are named in settings of pip.
+def _mentioned_paths(environment: Mapping[str, str]) -> list[str]:
+    """Return the existing files and folders in the values of these variables.
 
-    Of an index by `file://` its files are beside it as a rule, so the folder above is meant.
+    For a `file://` index it is the parent folder, which usually contains the files of the index.
     """
-    places = set()
-    for word in " ".join(values).split():
+    paths = set()
+    for word in " ".join(environment.values()).split():
         if word.startswith("file://"):
-            places.add(str(Path(unquote(urlsplit(word).path)).parent))
+            paths.add(str(Path(unquote(urlsplit(word).path)).parent))
         elif word.startswith("/"):
-            places.add(word)
-    return sorted(place for place in places if Path(place).exists())
+            paths.add(word)
+    return sorted(path for path in paths if Path(path).exists())

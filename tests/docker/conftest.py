@@ -5,5 +5,5 @@ from tests.testbed.rtsp_server import find_free_port
 
 @pytest.fixture
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
+    """Return an unused port of 127.0.0.1."""
     return find_free_port()

@@ -1,4 +1,4 @@
-"""compose's broker, run as compose runs it, on the real Mosquitto."""
+"""Run Mosquitto with the files of the Compose broker."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ DOCKER: Final = Path(__file__).parents[2] / "docker"
 
 @pytest.fixture
 def secrets(tmp_path: Path) -> Path:
-    """What docker/make-secrets makes."""
+    """Create secrets with docker/make-secrets."""
     folder = tmp_path / "secrets"
     subprocess.run([DOCKER / "make-secrets", folder], check=True, capture_output=True)
     return folder
@@ -29,16 +29,16 @@ def secrets(tmp_path: Path) -> Path:
 
 @asynccontextmanager
 async def broker(secrets: Path, port: int) -> AsyncIterator[dict[str, str]]:
-    """Our broker on another port and with other folders; gives the variables that say so."""
+    """Run the broker on another port and in other folders; yield its environment."""
     folder = secrets.parent
     settings = (DOCKER / "mosquitto" / "mosquitto.conf").read_text()
-    # Root would turn into a user who may not read the folders of tests.
+    # As root, Mosquitto would switch to a user that cannot read the test folders.
     settings = settings.replace("listener 1883", f"listener {port} {HOST}\nuser root")
     settings = settings.replace("/run/mosquitto/", f"{folder}/")
     settings = settings.replace("/etc/dancetype/", f"{DOCKER}/mosquitto/")
     (folder / "mosquitto.conf").write_text(settings)
-    places = {"SECRETS": str(secrets), "OWN": str(folder), "SETTINGS": str(folder)}
-    environment = {**os.environ, "PATH": PATH, "PORT": str(port), **places}
+    folders = {"SECRETS": str(secrets), "OWN": str(folder), "SETTINGS": str(folder)}
+    environment = {**os.environ, "PATH": PATH, "PORT": str(port), **folders}
     process = await asyncio.create_subprocess_exec(
         DOCKER / "mosquitto" / "start", stderr=PIPE, env=environment
     )
@@ -57,36 +57,36 @@ def client(port: int, user: str | None, password: str | None) -> Client:
     return Client(HOST, port, username=user, password=password, protocol=ProtocolVersion.V5)
 
 
-async def test_only_dancetype_may_say_something_and_only_who_knows_a_password_hears_it(
+async def test_only_dancetype_can_publish_and_reading_requires_a_password(
     secrets: Path, free_port: int
 ) -> None:
     url = load_settings({}, config=secrets / "dancetype.toml").mqtt
     assert url
-    ours = parse_broker(url)
-    listener = (secrets / "mqtt-reader-password").read_text().strip()
+    login = parse_broker(url)
+    reader_password = (secrets / "mqtt-reader-password").read_text().strip()
     async with broker(secrets, free_port) as environment:
-        for user, password in ((None, None), ("reader", "wrong"), ("dancetype", listener)):
+        for user, password in ((None, None), ("reader", "wrong"), ("dancetype", reader_password)):
             with pytest.raises(MqttError):
                 await client(free_port, user, password).__aenter__()
         async with (
-            client(free_port, "reader", listener) as reader,
-            client(free_port, ours.user, ours.password) as dancetype,
+            client(free_port, "reader", reader_password) as reader,
+            client(free_port, login.user, login.password) as dancetype,
         ):
             await reader.subscribe("dancetype/#", qos=1)
-            # It would come back before what dancetype says.
+            # If this forged message were accepted, it would arrive before dancetype's message.
             await reader.publish("dancetype/stage/genre", "forged", qos=1)
             await dancetype.publish("dancetype/stage/genre", "house", qos=1)
             assert payload_text(await next_message(reader, "dancetype/#")) == "house"
-        checked = subprocess.run([DOCKER / "mosquitto" / "healthcheck"], env=environment)
-        assert checked.returncode == 0
-    checked = subprocess.run([DOCKER / "mosquitto" / "healthcheck"], env=environment)
-    assert checked.returncode != 0
-    kept = (secrets.parent / "passwords").read_text()
-    assert listener not in kept
-    assert str(ours.password) not in kept
+        health = subprocess.run([DOCKER / "mosquitto" / "healthcheck"], env=environment)
+        assert health.returncode == 0
+    health = subprocess.run([DOCKER / "mosquitto" / "healthcheck"], env=environment)
+    assert health.returncode != 0
+    password_file = (secrets.parent / "passwords").read_text()
+    assert reader_password not in password_file
+    assert str(login.password) not in password_file
 
 
-def test_secrets_are_for_their_owner_and_are_made_once(secrets: Path) -> None:
+def test_secrets_are_created_once_and_readable_by_their_owner_only(secrets: Path) -> None:
     def contents() -> dict[str, str]:
         return {path.name: path.read_text() for path in secrets.iterdir()}
 
@@ -97,17 +97,18 @@ def test_secrets_are_for_their_owner_and_are_made_once(secrets: Path) -> None:
     assert secrets.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_secret_may_begin_with_a_dash(tmp_path: Path) -> None:
+def test_secret_may_start_with_a_dash(tmp_path: Path) -> None:
     for name in ("token", "mqtt-password"):
-        (tmp_path / name).write_text("-made-by-chance-in-one-of-64")
+        (tmp_path / name).write_text("-random-in-one-case-of-64")
     subprocess.run([DOCKER / "make-secrets", tmp_path], check=True, capture_output=True)
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("token", "dancetype.toml does not"), ("mqtt-password", "letters, digits")]
+    ("name", "message"),
+    [("token", "dancetype.toml does not"), ("mqtt-password", "letters, digits")],
 )
-def test_a_secret_that_would_not_work_is_told(secrets: Path, name: str, told: str) -> None:
+def test_invalid_secret_is_an_error(secrets: Path, name: str, message: str) -> None:
     (secrets / name).write_text("another" if name == "token" else "p@ss:word")
     result = subprocess.run([DOCKER / "make-secrets", secrets], capture_output=True, text=True)
     assert result.returncode == 1
-    assert told in result.stderr
+    assert message in result.stderr

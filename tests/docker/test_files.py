@@ -1,4 +1,4 @@
-"""What stands in docker/ is sound, as far as can be told without a container engine."""
+"""Check the files in docker/ without a container engine."""
 
 import json
 import re
@@ -36,13 +36,13 @@ def services() -> dict[str, dict[str, Any]]:
     return found
 
 
-def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
+def test_hadolint_reports_no_problem_in_the_dockerfile() -> None:
     hadolint = Path(sys.executable).with_name("hadolint")
     result = subprocess.run([hadolint, DOCKER / "Dockerfile"], capture_output=True, text=True)
     assert result.returncode == 0, result.stdout
 
 
-def test_every_script_that_the_dockerfile_or_compose_calls_is_there_and_executable() -> None:
+def test_scripts_called_by_dockerfile_and_compose_are_executable() -> None:
     called = re.findall(r"^\s+docker/(\S+) ", (DOCKER / "Dockerfile").read_text(), re.MULTILINE)
     called += ["system-packages", "add-user", "healthcheck", "make-secrets"]
     called += ["mosquitto/start", "mosquitto/healthcheck"]
@@ -52,13 +52,13 @@ def test_every_script_that_the_dockerfile_or_compose_calls_is_there_and_executab
 
 
 @pytest.mark.parametrize("name", COMPOSE)
-def test_compose_file_is_valid_by_the_specification(name: str) -> None:
+def test_compose_file_follows_the_specification(name: str) -> None:
     schema = resources.files("check_jsonschema") / "builtin_schemas/vendor/compose-spec.json"
     errors = Draft7Validator(json.loads(schema.read_text())).iter_errors(read(name))
     assert [error.message for error in errors] == []
 
 
-def test_no_service_of_compose_may_do_more_than_it_has_to() -> None:
+def test_compose_services_have_no_privileges_and_limited_resources() -> None:
     for name, service in services().items():
         assert service["read_only"], name
         assert service["cap_drop"] == ["ALL"], name
@@ -68,27 +68,28 @@ def test_no_service_of_compose_may_do_more_than_it_has_to() -> None:
             assert port.startswith(("127.0.0.1:", "${BIND:-127.0.0.1}:")), port
 
 
-def test_every_service_of_compose_waits_only_for_services_that_tell_their_health() -> None:
-    told = {name for name, service in services().items() if "healthcheck" in service}
-    # Of our own images, the Dockerfile has it.
-    told |= {name for name, service in services().items() if "build" in service}
+def test_compose_services_wait_only_for_services_with_a_health_check() -> None:
+    checked = {name for name, service in services().items() if "healthcheck" in service}
+    # Images that are built here have their health check in the Dockerfile.
+    checked |= {name for name, service in services().items() if "build" in service}
     for service in services().values():
-        for other, how in service.get("depends_on", {}).items():
-            assert other in told or how["condition"] == "service_started"
+        for dependency, options in service.get("depends_on", {}).items():
+            assert dependency in checked or options["condition"] == "service_started"
 
 
-def test_every_image_is_pinned_by_a_tag() -> None:
+def test_images_are_pinned_to_a_version() -> None:
     dockerfile = (DOCKER / "Dockerfile").read_text()
-    images = [each for each in re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE) if ":" in each]
-    images += [each["image"] for each in services().values() if "build" not in each]
+    bases = re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)
+    images = [base for base in bases if ":" in base]
+    images += [service["image"] for service in services().values() if "build" not in service]
     assert len(images) == 4
-    assert [each for each in images if not re.search(r":v?\d+\.\d+", each)] == []
+    assert [image for image in images if not re.search(r":v?\d+\.\d+", image)] == []
 
 
-def test_every_secret_of_compose_is_one_that_make_secrets_makes(tmp_path: Path) -> None:
+def test_compose_secrets_are_created_by_make_secrets(tmp_path: Path) -> None:
     subprocess.run([DOCKER / "make-secrets", tmp_path], check=True, capture_output=True)
     secrets = read("compose.yaml")["secrets"]
-    assert {Path(each["file"]).name for each in secrets.values()} == {
+    assert {Path(secret["file"]).name for secret in secrets.values()} == {
         path.name for path in tmp_path.iterdir()
     }
     used = {name for service in services().values() for name in service.get("secrets", [])}
@@ -97,7 +98,7 @@ def test_every_secret_of_compose_is_one_that_make_secrets_makes(tmp_path: Path) 
     assert "\ndocker/secrets\n" in (DOCKER / "Dockerfile.dockerignore").read_text()
 
 
-def test_prometheus_asks_the_service_by_its_name_with_its_token() -> None:
+def test_prometheus_scrapes_the_service_with_its_token() -> None:
     (job,) = read("prometheus/prometheus.yaml")["scrape_configs"]
     assert job["static_configs"] == [{"targets": ["dancetype:8765"]}]
     assert "dancetype" in services()
@@ -106,8 +107,8 @@ def test_prometheus_asks_the_service_by_its_name_with_its_token() -> None:
 
 
 @pytest.fixture
-async def exported() -> set[str]:
-    """The names in the page of metrics of a run with everything."""
+async def exported_metrics() -> set[str]:
+    """Return the names of all metrics that a run can export."""
     state = RunState(Clock(monotonic, offset=0.0))
     metrics = Metrics(version="1", recipe="live", provider="CPU", state=state)
     state.clients = lambda: {"connected": 1, "cut_off": 0, "refused": 0}
@@ -118,51 +119,53 @@ async def exported() -> set[str]:
     page = metrics.page(authorised=True).body.decode()
     families = text_string_to_metric_families(page)
     return {sample.name for family in families for sample in family.samples} | {
-        # It counts from the first fault on.
+        # This counter appears with the first fault.
         "dancetype_source_faults_total"
     }
 
 
-def test_every_figure_that_the_dashboard_shows_is_one_that_dancetype_exports(
-    exported: set[str],
+def test_dashboard_shows_only_exported_metrics_and_all_of_them(
+    exported_metrics: set[str],
 ) -> None:
     dashboard = json.loads((DOCKER / "grafana" / "dashboards" / "dancetype.json").read_text())
-    shown = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
-    assert len(shown) > 20
-    for expression in shown:
+    expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    assert len(expressions) > 20
+    for expression in expressions:
         names = _NAME.findall(expression)
         assert names, expression
-        assert set(names) <= exported, expression
-    # Nothing worth seeing is left out.
-    left = {name for name in exported if name.startswith("dancetype_")}
-    left -= {name for expression in shown for name in _NAME.findall(expression)}
-    assert {name for name in left if not name.endswith(("_count", "_sum"))} == {
+        assert set(names) <= exported_metrics, expression
+    missing = {name for name in exported_metrics if name.startswith("dancetype_")}
+    missing -= {name for expression in expressions for name in _NAME.findall(expression)}
+    assert {name for name in missing if not name.endswith(("_count", "_sum"))} == {
         "dancetype_build_info",
         "dancetype_source_state_changes_total",
     }
 
 
-def test_the_dashboard_asks_the_data_source_that_is_provided() -> None:
+def test_dashboard_uses_the_provisioned_data_source() -> None:
     (source,) = read("grafana/datasources/prometheus.yaml")["datasources"]
     dashboard = json.loads((DOCKER / "grafana" / "dashboards" / "dancetype.json").read_text())
-    asked = [panel["datasource"] for panel in dashboard["panels"]]
-    assert {(each["type"], each["uid"]) for each in asked} == {(source["type"], source["uid"])}
+    used = [panel["datasource"] for panel in dashboard["panels"]]
+    assert {(panel_source["type"], panel_source["uid"]) for panel_source in used} == {
+        (source["type"], source["uid"])
+    }
     assert source["url"] == "http://prometheus:9090"
 
 
-def test_no_two_panels_of_the_dashboard_lie_on_each_other() -> None:
+def test_dashboard_panels_do_not_overlap() -> None:
     dashboard = json.loads((DOCKER / "grafana" / "dashboards" / "dancetype.json").read_text())
-    taken: set[tuple[int, int]] = set()
+    occupied: set[tuple[int, int]] = set()
     for panel in dashboard["panels"]:
-        place = panel["gridPos"]
-        across = range(place["x"], place["x"] + place["w"])
-        cells = {(x, y) for x in across for y in range(place["y"], place["y"] + place["h"])}
-        assert max(across) < 24
-        assert not taken & cells, panel["title"]
-        taken |= cells
+        position = panel["gridPos"]
+        columns = range(position["x"], position["x"] + position["w"])
+        rows = range(position["y"], position["y"] + position["h"])
+        cells = {(column, row) for column in columns for row in rows}
+        assert max(columns) < 24
+        assert not occupied & cells, panel["title"]
+        occupied |= cells
 
 
-class _Ready(BaseHTTPRequestHandler):
+class _ReadinessHandler(BaseHTTPRequestHandler):
     status = 200
 
     def do_GET(self) -> None:
@@ -170,13 +173,13 @@ class _Ready(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"{}")
 
-    def log_message(self, *words: object) -> None:
-        """Says nothing."""
+    def log_message(self, *arguments: object) -> None:
+        """Log nothing."""
 
 
 @pytest.fixture
-def answering() -> Iterator[HTTPServer]:
-    with HTTPServer(("127.0.0.1", 0), _Ready) as server:
+def readiness_server() -> Iterator[HTTPServer]:
+    with HTTPServer(("127.0.0.1", 0), _ReadinessHandler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
@@ -184,19 +187,19 @@ def answering() -> Iterator[HTTPServer]:
         thread.join()
 
 
-def check(port: int) -> int:
+def run_health_check(port: int) -> int:
     environment = {"DANCETYPE_PORT": str(port)}
     command = (sys.executable, "-I", str(DOCKER / "healthcheck"))
     return subprocess.run(command, env=environment, capture_output=True).returncode
 
 
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
-def test_health_check_passes_on_what_readyz_says(
-    answering: HTTPServer, monkeypatch: pytest.MonkeyPatch, status: int, code: int
+def test_health_check_returns_the_result_of_readyz(
+    readiness_server: HTTPServer, monkeypatch: pytest.MonkeyPatch, status: int, code: int
 ) -> None:
-    monkeypatch.setattr(_Ready, "status", status)
-    assert check(answering.server_port) == code
+    monkeypatch.setattr(_ReadinessHandler, "status", status)
+    assert run_health_check(readiness_server.server_port) == code
 
 
-def test_health_check_fails_where_nobody_listens(free_port: int) -> None:
-    assert check(free_port) == 1
+def test_health_check_fails_without_a_server(free_port: int) -> None:
+    assert run_health_check(free_port) == 1

@@ -1,6 +1,6 @@
-"""The image's steps in a clean Debian, and its service locked in as a container is.
+"""Build the image in a clean Debian, and run its service with the rights of a container.
 
-This takes minutes, most of them downloads: `make container` runs it, and `make test` does not.
+This takes minutes, mostly for downloads, so only `make container` runs it.
 """
 
 import asyncio
@@ -18,41 +18,43 @@ from typing import Any, Final
 import pytest
 from websockets.asyncio.client import connect
 
-from tests.docker.clean_root import CleanRoot, why_not
+from tests.docker.clean_root import CleanRoot, missing_requirement
 from tests.testbed.rtsp_server import find_free_port
 
 _DOCKERFILE: Final = (Path(__file__).parents[2] / "docker" / "Dockerfile").read_text()
 _TOKEN: Final = "a-token-for-a-container"
-_WITHIN: Final = 60.0
-_REASON: Final = (
-    why_not() if "DANCETYPE_CONTAINER" in os.environ else "takes minutes: make container"
+_TIMEOUT: Final = 60.0
+_SKIP_REASON: Final = (
+    missing_requirement()
+    if "DANCETYPE_CONTAINER" in os.environ
+    else "takes minutes: make container"
 )
 
-pytestmark = pytest.mark.skipif(_REASON is not None, reason=str(_REASON))
+pytestmark = pytest.mark.skipif(_SKIP_REASON is not None, reason=str(_SKIP_REASON))
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CleanRoot]:
-    """A clean Debian after all the steps of an image; a gigabyte, so it does not stay."""
-    made = CleanRoot(tmp_path_factory.mktemp("clean") / "root")
-    made.build("/src/docker/build-venv", "/src", "/opt/dancetype", "cpu", "full")
-    made.build("/src/docker/camera/build", "/opt/camera", "/opt/dancetype")
-    made.build("/src/docker/system-packages")
-    made.build("/src/docker/add-user")
-    made.build("install", "/src/docker/healthcheck", "/usr/local/bin")
+    """Run all build steps in a clean Debian, which is deleted at the end since it takes 1 GB."""
+    root = CleanRoot(tmp_path_factory.mktemp("clean") / "root")
+    root.build("/src/docker/build-venv", "/src", "/opt/dancetype", "cpu", "full")
+    root.build("/src/docker/camera/build", "/opt/camera", "/opt/dancetype")
+    root.build("/src/docker/system-packages")
+    root.build("/src/docker/add-user")
+    root.build("install", "/src/docker/healthcheck", "/usr/local/bin")
     # The last stage of an image has no sources.
-    made.build("rm", "-r", "/src")
-    yield made
-    shutil.rmtree(made.folder)
+    root.build("rm", "-r", "/src")
+    yield root
+    shutil.rmtree(root.folder)
 
 
 @contextmanager
 def camera(root: CleanRoot) -> Iterator[str]:
-    """The stand-in for a camera, and its address."""
+    """Run the camera simulator, and yield its URL."""
     port = str(find_free_port())
     (entry,) = re.findall(r"^ENTRYPOINT (.*rtsp-server.*)$", _DOCKERFILE, re.MULTILINE)
-    words = (*json.loads(entry), "-p", port, "-cp", str(find_free_port()))
-    process = root.popen(*words, environment={})
+    command = (*json.loads(entry), "-p", port, "-cp", str(find_free_port()))
+    process = root.popen(*command, environment={})
     assert process.stdout
     while "listening on" not in (line := process.stdout.readline()):
         assert line, "the camera did not start"
@@ -63,57 +65,59 @@ def camera(root: CleanRoot) -> Iterator[str]:
 
 @contextmanager
 def service(root: CleanRoot, environment: dict[str, str]) -> Iterator["Popen[str]"]:
-    """dancetype, from when it has said where its page is."""
+    """Run dancetype, and yield its process when its page is served."""
     (block,) = re.findall(r"^ENV (PATH=(?:.*\\\n)*.*)$", _DOCKERFILE, re.MULTILINE)
-    own = dict(re.findall(r"([A-Z_]+)=(\S+)", block.replace("$PATH", "/usr/local/bin:/usr/bin")))
-    process = root.popen("dancetype", "run", environment={**own, **environment})
+    image_environment = dict(
+        re.findall(r"([A-Z_]+)=(\S+)", block.replace("$PATH", "/usr/local/bin:/usr/bin"))
+    )
+    process = root.popen("dancetype", "run", environment={**image_environment, **environment})
     assert process.stdout
-    said = ""
-    while "page: " not in said:
+    output = ""
+    while "page: " not in output:
         line = process.stdout.readline()
-        assert line, f"it has ended: {said}"
-        said += line
+        assert line, f"dancetype has ended: {output}"
+        output += line
     yield process
     process.kill()
     process.communicate()
 
 
 async def prediction(port: str) -> dict[str, Any]:
-    """The first of somebody seen, by a WebSocket."""
-    address = f"ws://127.0.0.1:{port}/ws"
-    login = {"Authorization": f"Bearer {_TOKEN}"}
-    async with asyncio.timeout(_WITHIN), connect(address, additional_headers=login) as client:
+    """Return the first prediction with a person, received over the WebSocket."""
+    url = f"ws://127.0.0.1:{port}/ws"
+    headers = {"Authorization": f"Bearer {_TOKEN}"}
+    async with asyncio.timeout(_TIMEOUT), connect(url, additional_headers=headers) as client:
         async for text in client:
             message: dict[str, Any] = json.loads(text)
             if message.get("status") in ("genre", "not_sure"):
                 return message
-    raise AssertionError("the service went away")
+    raise AssertionError("the service closed the connection")
 
 
-async def test_an_image_predicts_without_rights_and_writes_nothing_of_its_own(
+async def test_image_predicts_without_privileges_and_writes_no_files(
     root: CleanRoot,
 ) -> None:
     port = str(find_free_port())
     environment = {"DANCETYPE_PORT": port, "DANCETYPE_TOKEN": _TOKEN}
 
     def health() -> tuple[int, str]:
-        checked = root.popen("/usr/local/bin/healthcheck", environment=environment)
-        said, _ = checked.communicate(timeout=_WITHIN)
-        return checked.returncode, said
+        process = root.popen("/usr/local/bin/healthcheck", environment=environment)
+        output, _ = process.communicate(timeout=_TIMEOUT)
+        return process.returncode, output
 
     assert health() == (1, f"port {port}: [Errno 111] Connection refused\n")
-    with camera(root) as address:
-        environment["DANCETYPE_SOURCE"] = f"camera={address}"
+    with camera(root) as url:
+        environment["DANCETYPE_SOURCE"] = f"camera={url}"
         with service(root, environment) as process:
             message = await prediction(port)
             assert message["source"] == "camera"
-            code, said = health()
-            assert code == 0, said
-            assert json.loads(said)["status"] == "ready"
-            # As the service sees them; all else is read-only for it.
+            code, output = health()
+            assert code == 0, output
+            assert json.loads(output)["status"] == "ready"
+            # The folders as the service sees them; all others are read-only.
             inside = Path(f"/proc/{process.pid}/root")
             written = [path for name in ("tmp", "data") for path in (inside / name).rglob("*")]
-            # MediaPipe brings matplotlib along, which keeps a list of fonts.
+            # matplotlib, a dependency, writes a list of fonts.
             assert [
                 path for path in written if path.is_file() and path.parent.name != "matplotlib"
             ] == []
@@ -121,12 +125,13 @@ async def test_an_image_predicts_without_rights_and_writes_nothing_of_its_own(
             assert re.search(r"^Uid:\t10001\t", status, re.MULTILINE)
             assert re.search(r"^CapEff:\t0+$", status, re.MULTILINE)
             process.send_signal(signal.SIGTERM)
-            said, _ = process.communicate(timeout=20)
-            assert process.returncode == 0, said
-    assert not re.search("Traceback|Read-only|Permission denied|downloading", said), said
+            output, _ = process.communicate(timeout=20)
+            assert process.returncode == 0, output
+    unwanted = "Traceback|Read-only|Permission denied|downloading"
+    assert not re.search(unwanted, output), output
 
 
-def test_an_image_has_no_compiler(root: CleanRoot) -> None:
+def test_image_contains_no_compiler(root: CleanRoot) -> None:
     found = [
         path
         for name in ("cc", "gcc", "g++", "clang", "make", "ld")

@@ -1,4 +1,4 @@
-"""Examples as modules, and as processes that are read along."""
+"""Run the examples: import them as modules, or start them and read their output."""
 
 import importlib.util
 import os
@@ -14,35 +14,40 @@ from typing import Final, Self
 EXAMPLES: Final = Path(__file__).parents[2] / "examples"
 
 
-def load(name: str) -> ModuleType:
-    """The module of `examples/<name>.py`, which is in no package."""
-    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+def load_example(name: str) -> ModuleType:
+    """Import `examples/<name>.py`."""
+    return load_module(EXAMPLES / f"{name}.py")
+
+
+def load_module(path: Path) -> ModuleType:
+    """Import a Python file that is not part of a package."""
+    spec = importlib.util.spec_from_file_location(f"example_{path.stem}", path)
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their module up.
+    # `dataclass` looks up the module of its class.
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
 
 
 class Script:
-    """A Python file that runs while this is entered.
+    """Python file that runs in a process while this is entered.
 
     Args:
-        file: to run.
-        words: after its name.
-        environment: variables, besides those of this process.
+        file: File to run.
+        arguments: Command-line arguments.
+        environment: Environment variables, in addition to those of this process.
     """
 
-    def __init__(self, file: Path, *words: str, **environment: str) -> None:
-        self._line = [sys.executable, str(file), *words]
+    def __init__(self, file: Path, *arguments: str, **environment: str) -> None:
+        self._command = [sys.executable, str(file), *arguments]
         self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **environment}
         self._lines = Queue[str]()
 
     def __enter__(self) -> Self:
         self.popen = subprocess.Popen(
-            self._line,
+            self._command,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=self._environment,
@@ -58,18 +63,18 @@ class Script:
         self._reader.join(10)
 
     def line(self, *parts: str, within: float) -> str:
-        """The next line that holds one of `parts`; those before it are left out."""
+        """Return the next line that contains one of `parts`, and discard the lines before it."""
         deadline = time.monotonic() + within
-        passed = []
-        while (left := deadline - time.monotonic()) > 0:
+        discarded = []
+        while (remaining := deadline - time.monotonic()) > 0:
             try:
-                line = self._lines.get(timeout=left)
+                line = self._lines.get(timeout=remaining)
             except Empty:
                 break
             if any(part in line for part in parts):
                 return line
-            passed.append(line)
-        raise AssertionError(f"none of {parts} within {within:g} s, but {passed}")
+            discarded.append(line)
+        raise AssertionError(f"no line with {parts} within {within:g} s, only {discarded}")
 
     def _read(self) -> None:
         assert self.popen.stdout

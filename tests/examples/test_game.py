@@ -3,14 +3,14 @@ from typing import Any
 
 import pytest
 
-from tests.examples.script import load
+from tests.examples.script import load_example
 
-game = load("game")
+game = load_example("game")
 
 HOUSE = {"HO": 0.75, "KR": 0.25}
 
 
-def a_prediction(name: str | None = "house", source: str = "stage") -> dict[str, Any]:
+def prediction(name: str | None = "house", source: str = "stage") -> dict[str, Any]:
     status = "genre" if name else "no_person"
     return {
         "type": "prediction",
@@ -21,103 +21,104 @@ def a_prediction(name: str | None = "house", source: str = "stage") -> dict[str,
     }
 
 
-def dancing(seconds: float = 10.0) -> Any:
-    """A game whose first round has begun."""
-    play = game.Game(1, seconds, random.Random(0))
-    play.advance(0.0, HOUSE)
-    play.advance(game.READY, HOUSE)
-    assert play.phase is game.Phase.DANCING
-    play.score.wanted = "HO"
-    return play
+def game_in_first_round(seconds: float = 10.0) -> Any:
+    state = game.Game(1, seconds, random.Random(0))
+    state.advance(0.0, HOUSE)
+    state.advance(game.READY_SECONDS, HOUSE)
+    assert state.phase is game.Phase.DANCING
+    state.score.target = "HO"
+    return state
 
 
-def test_a_round_fills_as_far_as_it_is_danced_surely() -> None:
+def test_score_grows_with_the_probability_of_the_target_genre() -> None:
     score = game.Score("HO", 10.0)
     score.advance(4.0, HOUSE)
     assert score.points == 30
-    assert score.left == 6.0
+    assert score.remaining == 6.0
     score.advance(60.0, HOUSE)
     assert score.points == 75
-    assert score.left == 0.0
+    assert score.remaining == 0.0
 
 
-def test_another_genre_takes_time_and_gives_nothing() -> None:
+def test_another_genre_uses_time_without_points() -> None:
     score = game.Score("BR", 10.0)
     score.advance(4.0, HOUSE)
     assert score.points == 0
-    assert score.left == 6.0
+    assert score.remaining == 6.0
 
 
-def test_time_in_which_nothing_is_known_does_not_pass() -> None:
+def test_clock_stops_without_a_prediction() -> None:
     score = game.Score("HO", 10.0)
     score.advance(60.0, None)
     assert score.points == 0
-    assert score.left == 10.0
+    assert score.remaining == 10.0
 
 
-def test_the_first_message_after_connecting_is_not_live_and_the_second_is() -> None:
-    live = game.Live()
-    live.take(a_prediction(), 5.0)
+def test_first_prediction_after_connecting_is_ignored() -> None:
+    live = game.LivePrediction()
+    live.update(prediction(), 5.0)
     assert live.probabilities(5.0) is None
-    live.take(a_prediction(), 5.25)
+    live.update(prediction(), 5.25)
     assert live.probabilities(5.25) == HOUSE
 
 
-def test_a_message_is_live_for_a_second_and_a_half() -> None:
-    live = game.Live()
+def test_prediction_is_valid_for_one_and_a_half_seconds() -> None:
+    live = game.LivePrediction()
     for now in (0.0, 0.25):
-        live.take(a_prediction(), now)
+        live.update(prediction(), now)
     assert live.probabilities(1.74) == HOUSE
     assert live.probabilities(1.76) is None
     assert live.status(1.76) == "waiting for dancetype"
 
 
-def test_nothing_is_live_of_a_source_that_stands_of_nobody_or_of_another_camera() -> None:
-    live = game.Live()
+def test_stalled_sources_other_sources_and_frames_without_a_person_are_ignored() -> None:
+    live = game.LivePrediction()
     for now in (0.0, 0.25):
-        live.take(a_prediction(), now)
-    live.take(a_prediction(None, source="other"), 0.3)
+        live.update(prediction(), now)
+    live.update(prediction(None, source="other"), 0.3)
     assert live.probabilities(0.3) == HOUSE
-    live.take({"type": "source", "source": "stage", "state": "stalled"}, 0.4)
+    live.update({"type": "source", "source": "stage", "state": "stalled"}, 0.4)
     assert live.probabilities(0.4) is None
-    live.take(a_prediction(None), 0.5)
+    live.update(prediction(None), 0.5)
     assert live.probabilities(0.5) is None
-    assert live.status(0.5) == "nobody in view"
+    assert live.status(0.5) == "no dancer in view"
 
 
-def test_a_game_waits_for_a_dancer_then_counts_its_rounds_and_adds_them_up() -> None:
-    play = game.Game(2, 10.0, random.Random(0))
-    play.advance(60.0, None)
-    assert play.phase is game.Phase.WAITING
-    wanted = []
+def test_game_waits_for_a_dancer_and_adds_up_the_points_of_its_rounds() -> None:
+    state = game.Game(2, 10.0, random.Random(0))
+    state.advance(60.0, None)
+    assert state.phase is game.Phase.WAITING
+    targets = []
     for number in (1, 2):
-        play.advance(game.RESULT, HOUSE)
-        assert (play.phase, play.round) == (game.Phase.READY, number)
-        wanted.append(play.score.wanted)
-        play.skip()
-        play.advance(10.0, HOUSE)
-        assert play.phase is game.Phase.RESULT
-    play.advance(game.RESULT, HOUSE)
-    assert play.phase is game.Phase.OVER
-    assert sorted(wanted) == ["HO", "KR"]
-    assert play.total == 100
+        state.advance(game.RESULT_SECONDS, HOUSE)
+        assert (state.phase, state.round) == (game.Phase.READY, number)
+        targets.append(state.score.target)
+        state.skip()
+        state.advance(10.0, HOUSE)
+        assert state.phase is game.Phase.RESULT
+    state.advance(game.RESULT_SECONDS, HOUSE)
+    assert state.phase is game.Phase.OVER
+    assert sorted(targets) == ["HO", "KR"]
+    assert state.total == 100
 
 
-def test_a_key_skips_a_round_with_the_points_it_has_and_escape_ends_the_game() -> None:
+def test_space_skips_the_rest_of_a_round_and_escape_ends_the_game() -> None:
     pygame = game.pygame
-    play = dancing()
-    play.advance(4.0, HOUSE)
+    state = game_in_first_round()
+    state.advance(4.0, HOUSE)
     space = pygame.event.Event(pygame.KEYDOWN, key=pygame.K_SPACE)
-    assert game.handle([space], play)
-    assert play.phase is game.Phase.RESULT
-    assert play.total == 30
-    assert not game.handle([pygame.event.Event(pygame.KEYDOWN, key=pygame.K_ESCAPE)], play)
+    assert game.handle_events([space], state)
+    assert state.phase is game.Phase.RESULT
+    assert state.total == 30
+    assert not game.handle_events([pygame.event.Event(pygame.KEYDOWN, key=pygame.K_ESCAPE)], state)
 
 
-@pytest.mark.parametrize("words", [["--rounds", "0"], ["--seconds", "-1"], ["--seconds", "nan"]])
-def test_flags_that_make_no_sense_are_refused(
-    words: list[str], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    "arguments", [["--rounds", "0"], ["--seconds", "-1"], ["--seconds", "nan"]]
+)
+def test_invalid_options_are_refused(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
-        game.Options.parse(words)
-    assert "--rounds takes 1 or more" in capsys.readouterr().err
+        game.Options.parse(arguments)
+    assert "--rounds must be at least 1" in capsys.readouterr().err

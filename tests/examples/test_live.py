@@ -1,4 +1,4 @@
-"""The examples before a real `dancetype demo`, a real broker and a real browser."""
+"""Run the examples against a real `dancetype demo`, a real broker and a real browser."""
 
 import random
 import subprocess
@@ -10,18 +10,18 @@ from typing import Final
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.examples.script import EXAMPLES, Script, load
+from tests.examples.script import EXAMPLES, Script, load_example
 from tests.testbed.demo_server import TOKEN, DemoServer, biased_model, chromium
 from tests.testbed.mosquitto import HOST, MOSQUITTO
 from tests.testbed.rtsp_server import find_free_port
 
-# Seconds in which a busy machine gets to a genre, and an example back to a server.
-WITHIN: Final = 30.0
+# Seconds for the first genre, or for a reconnect, on a busy machine.
+TIMEOUT: Final = 30.0
 
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a Mosquitto."""
+    """Run Mosquitto, and yield its port."""
     assert MOSQUITTO, "these tests need a broker: apt-get install mosquitto"
     port = find_free_port()
     file = tmp_path_factory.mktemp("broker") / "mosquitto.conf"
@@ -36,10 +36,10 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 def demo(
     pose_model: Path, sample_clip: Path, broker: int, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[DemoServer]:
-    """A demo that is sure of house."""
+    """Run a demo whose model always predicts house."""
     model = biased_model("HO", tmp_path_factory.mktemp("model") / "house.onnx")
-    words = ("--token", TOKEN, "--allow-origin", "null", "--mqtt", f"mqtt://{HOST}:{broker}")
-    with DemoServer("--model", model, *words) as served:
+    options = ("--token", TOKEN, "--allow-origin", "null", "--mqtt", f"mqtt://{HOST}:{broker}")
+    with DemoServer("--model", model, *options) as served:
         yield served
 
 
@@ -49,104 +49,104 @@ def page() -> Iterator[Page]:
         yield browser.new_page(viewport={"width": 1280, "height": 720})
 
 
-def socket_of(demo: DemoServer) -> str:
+def websocket_url(demo: DemoServer) -> str:
     return f"ws://{demo.host}/ws"
 
 
-def overlay(page: Page, url: str, token: str = TOKEN) -> None:
+def open_overlay(page: Page, url: str, token: str = TOKEN) -> None:
     page.goto(f"{(EXAMPLES / 'overlay.html').as_uri()}?server={url}&token={token}")
 
 
-def test_the_overlay_shows_the_genre_while_it_is_live_and_fades_when_it_is_not(
-    demo: DemoServer, page: Page
-) -> None:
-    overlay(page, socket_of(demo))
+def test_overlay_shows_a_live_genre_and_hides_an_outdated_one(demo: DemoServer, page: Page) -> None:
+    open_overlay(page, websocket_url(demo))
     label = page.locator("#genre")
-    expect(label).to_have_text("house", timeout=WITHIN * 1000)
-    expect(label).to_have_css("opacity", "1", timeout=WITHIN * 1000)
+    expect(label).to_have_text("house", timeout=TIMEOUT * 1000)
+    expect(label).to_have_css("opacity", "1", timeout=TIMEOUT * 1000)
     with demo.suspended():
-        # Before it gives the connection up, which takes three seconds.
-        page.wait_for_function("label.classList.contains('old')", timeout=2700)
-        page.wait_for_function("predictions === 0", timeout=8000)
-    expect(label).to_have_css("opacity", "1", timeout=WITHIN * 1000)
+        # The genre disappears before the overlay reconnects, which takes three seconds.
+        page.wait_for_function("label.classList.contains('outdated')", timeout=2700)
+        page.wait_for_function("predictionCount === 0", timeout=8000)
+    expect(label).to_have_css("opacity", "1", timeout=TIMEOUT * 1000)
 
 
-def test_the_overlay_believes_neither_the_first_prediction_nor_one_of_a_stopped_source(
+def test_overlay_ignores_the_first_prediction_and_those_of_stopped_sources(
     page: Page,
 ) -> None:
-    overlay(page, "ws://127.0.0.1:9/ws")
+    open_overlay(page, "ws://127.0.0.1:9/ws")
     label = page.locator("#genre")
-    shown = """messages => {
-        [source, predictions, fresh] = [null, 0, -Infinity];
-        messages.forEach(message => take(message, performance.now()));
-        return !label.classList.contains("old");
+    is_shown_after = """messages => {
+        [source, predictionCount, lastGenre] = [null, 0, -Infinity];
+        messages.forEach(message => update(message, performance.now()));
+        return !label.classList.contains("outdated");
     }"""
     prediction = {"type": "prediction", "source": "stage", "name": "house"}
     stopped = {"type": "source", "source": "stage", "state": "reconnecting"}
-    assert not page.evaluate(shown, [prediction])
-    assert page.evaluate(shown, [prediction, prediction])
-    assert not page.evaluate(shown, [prediction, {**prediction, "source": "other"}])
-    assert not page.evaluate(shown, [prediction, prediction, {**prediction, "name": None}])
-    page.evaluate(shown, [prediction, prediction, stopped])
-    expect(label).to_have_class("old", timeout=1000)
+    assert not page.evaluate(is_shown_after, [prediction])
+    assert page.evaluate(is_shown_after, [prediction, prediction])
+    assert not page.evaluate(is_shown_after, [prediction, {**prediction, "source": "other"}])
+    assert not page.evaluate(is_shown_after, [prediction, prediction, {**prediction, "name": None}])
+    page.evaluate(is_shown_after, [prediction, prediction, stopped])
+    expect(label).to_have_class("outdated", timeout=1000)
 
 
-def test_the_subscriber_says_what_is_danced_and_that_there_is_nothing_new(demo: DemoServer) -> None:
-    with Script(EXAMPLES / "subscriber.py", socket_of(demo), DANCETYPE_TOKEN=TOKEN) as script:
-        script.line("demo: house", within=WITHIN)
+def test_subscriber_prints_the_genre_and_that_predictions_have_stopped(demo: DemoServer) -> None:
+    with Script(EXAMPLES / "subscriber.py", websocket_url(demo), DANCETYPE_TOKEN=TOKEN) as script:
+        script.line("demo: house", within=TIMEOUT)
         with demo.suspended():
-            script.line("demo: nothing new", within=4)
-        script.line("demo: house", within=WITHIN)
+            script.line("demo: no new prediction", within=4)
+        script.line("demo: house", within=TIMEOUT)
 
 
-def test_the_subscriber_ends_with_a_line_where_it_may_not_connect(demo: DemoServer) -> None:
-    with Script(EXAMPLES / "subscriber.py", socket_of(demo), DANCETYPE_TOKEN="x" * 16) as script:
-        script.line("dancetype wants another token", within=WITHIN)
+def test_subscriber_exits_with_a_message_if_its_token_is_refused(demo: DemoServer) -> None:
+    with Script(
+        EXAMPLES / "subscriber.py", websocket_url(demo), DANCETYPE_TOKEN="x" * 16
+    ) as script:
+        script.line("dancetype refused the token", within=TIMEOUT)
         assert script.popen.wait(10) == 1
 
 
-def test_the_mqtt_subscriber_says_what_is_danced(demo: DemoServer, broker: int) -> None:
+def test_mqtt_subscriber_prints_the_genre(demo: DemoServer, broker: int) -> None:
     with Script(EXAMPLES / "mqtt_subscriber.py", HOST, str(broker)) as script:
-        script.line("demo: house", within=WITHIN)
+        script.line("demo: house", within=TIMEOUT)
 
 
-def test_the_game_gives_points_for_what_is_danced_now_and_stops_its_clock_when_nothing_is_known(
+def test_game_gives_points_for_the_live_genre_and_stops_its_clock_without_predictions(
     demo: DemoServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
-    game = load("game")
+    game = load_example("game")
     game.pygame.display.init()
     game.pygame.font.init()
     screen = game.Screen(game.pygame.display.set_mode(game.SIZE))
-    listener = game.Listener(socket_of(demo), TOKEN)
-    rounds = game.Game(1, 1000.0, random.Random(0))
+    listener = game.Listener(websocket_url(demo), TOKEN)
+    state = game.Game(1, 1000.0, random.Random(0))
 
-    def play(holds: Callable[[], bool], elapsed: float) -> None:
-        deadline = time.monotonic() + WITHIN
-        while not holds():
+    def play_until(condition: Callable[[], bool], elapsed: float) -> None:
+        deadline = time.monotonic() + TIMEOUT
+        while not condition():
             assert time.monotonic() < deadline
-            probabilities, status = listener.now()
-            rounds.advance(elapsed, probabilities)
-            screen.draw(rounds, status)
+            probabilities, status = listener.current()
+            state.advance(elapsed, probabilities)
+            screen.draw(state, status)
 
-    play(lambda: rounds.phase is game.Phase.READY, 0.0)
-    rounds.skip()
-    # So that it need not be drawn by lot.
-    rounds.score.wanted = "HO"
-    play(lambda: rounds.score.points > 50, 10.0)
+    play_until(lambda: state.phase is game.Phase.READY, 0.0)
+    state.skip()
+    # Replace the random genre by the one that the demo predicts.
+    state.score.target = "HO"
+    play_until(lambda: state.score.points > 50, 10.0)
     with demo.suspended():
         deadline = time.monotonic() + 6
-        while listener.now()[0] is not None:
+        while listener.current()[0] is not None:
             assert time.monotonic() < deadline
-        left = rounds.score.left
-        rounds.advance(10.0, listener.now()[0])
-        assert rounds.score.left == left
+        remaining = state.score.remaining
+        state.advance(10.0, listener.current()[0])
+        assert state.score.remaining == remaining
 
 
-def test_the_game_starts_and_ends(demo: DemoServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_game_can_be_started_and_quit(demo: DemoServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     monkeypatch.setenv("DANCETYPE_TOKEN", TOKEN)
-    game = load("game")
+    game = load_example("game")
     game.pygame.display.init()
     game.pygame.event.post(game.pygame.event.Event(game.pygame.QUIT))
-    assert game.main(["--url", socket_of(demo), "--rounds", "1"]) == 0
+    assert game.main(["--url", websocket_url(demo), "--rounds", "1"]) == 0

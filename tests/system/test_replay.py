@@ -71,7 +71,7 @@ def test_replay_of_a_recorded_run_gives_the_same_predictions(
     assert recorded_joints is not None
     np.testing.assert_allclose(np.array(replayed_joints), np.array(recorded_joints), atol=3e-3)
     count = len(live_predictions)
-    assert output.endswith(f"clip: {count} of {count} predictions are as they were recorded\n")
+    assert output.endswith(f"clip: {count} of {count} predictions match the recorded ones\n")
 
 
 def test_two_sources_are_replayed_in_parallel_at_the_given_speed(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_two_sources_are_replayed_in_parallel_at_the_given_speed(tmp_path: Path)
     assert distance == pytest.approx(2 / 8, abs=1e-5)
     states = [message.state.value for message in messages if isinstance(message, SourceMessage)]
     assert sorted(states) == sorted(["connecting", "running", "ended"] * 2)
-    assert "left: no prediction is of a frame that one was recorded of" in output
+    assert "left: no frame has both a new and a recorded prediction" in output
 
 
 def test_labelled_recording_is_replayed_and_classified(
