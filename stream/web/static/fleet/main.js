@@ -2,10 +2,10 @@
 
 import { urlParameters } from "../connection.js";
 import { createElement, setText } from "../elements.js";
+import { STATUS_TEXTS, percent } from "../feed.js";
 
 const POLL_INTERVAL_MS = 1000;
 const TIMEOUT_MS = 3000;
-const STATUSES_WITHOUT_GENRE = ["warming_up", "no_person", "not_sure"];
 
 const rows = new Map();
 const find = (id) => document.getElementById(id);
@@ -20,10 +20,10 @@ function setCell(row, index, text, className = "") {
 
 /** Return the genre with its confidence, or the status without one. */
 function genreText({ genre, confidence }) {
-  if (genre === null || STATUSES_WITHOUT_GENRE.includes(genre)) {
-    return (genre ?? "").replaceAll("_", " ");
+  if (genre === null) {
+    return "";
   }
-  return `${genre} ${Math.round(100 * confidence)}%`;
+  return STATUS_TEXTS[genre] ?? `${genre} ${percent(confidence)}`;
 }
 
 function showCamera(row, camera) {
