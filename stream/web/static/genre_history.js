@@ -1,6 +1,8 @@
-/* History of a source as a list of changes: pure functions. */
-
-/* A change is {at, status, genre}: status and genre from the time `at` until the next change. */
+/*
+ * History of a source as a list of changes: pure functions.
+ *
+ * A change is {at, status, genre}: status and genre from the time `at` until the next change.
+ */
 
 /** Append a change unless it repeats the last one; return the same list in that case. */
 export function appendChange(changes, { at, status, genre }) {

@@ -28,7 +28,7 @@ PAGE = "http://127.0.0.1:8765"
         ("localhost.evil.example", False),
     ],
 )
-def test_is_loopback(host: str, loopback: bool) -> None:
+def test_only_localhost_and_loopback_addresses_are_loopback(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
 
 

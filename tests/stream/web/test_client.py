@@ -44,7 +44,7 @@ async def sink() -> AsyncIterator[WebSocketSink]:
 
 
 @pytest.fixture
-async def sink_with_token() -> AsyncIterator[WebSocketSink]:
+async def protected_sink() -> AsyncIterator[WebSocketSink]:
     async with WebSocketSink(port=0, access=Access(TOKEN), limits=NO_HEARTBEATS) as sink:
         await send(sink, source_message(0))
         yield sink
@@ -139,26 +139,26 @@ async def test_subscribe_changes_sources_and_sends_snapshot_of_added_ones(
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer"])
-async def test_token_in_header_is_accepted(sink_with_token: WebSocketSink, scheme: str) -> None:
+async def test_token_in_header_is_accepted(protected_sink: WebSocketSink, scheme: str) -> None:
     headers = {"Authorization": f"{scheme} {TOKEN}"}
-    async with client(sink_with_token, additional_headers=headers) as authorised:
-        assert (await receive(authorised))["seq"] == 0
+    async with client(protected_sink, additional_headers=headers) as connection:
+        assert (await receive(connection))["seq"] == 0
 
 
 async def test_token_in_hello_is_accepted_together_with_sources(
-    sink_with_token: WebSocketSink,
+    protected_sink: WebSocketSink,
 ) -> None:
-    await send(sink_with_token, source_message(7, "right"))
-    async with client(sink_with_token) as authorised:
-        await send_request(authorised, type="hello", token=TOKEN, sources=["right"])
-        assert (await receive(authorised))["seq"] == 7
+    await send(protected_sink, source_message(7, "right"))
+    async with client(protected_sink) as connection:
+        await send_request(connection, type="hello", token=TOKEN, sources=["right"])
+        assert (await receive(connection))["seq"] == 7
 
 
-async def test_hello_without_sources_keeps_sources_of_url(sink_with_token: WebSocketSink) -> None:
-    await send(sink_with_token, source_message(7, "right"))
-    async with client(sink_with_token, "?source=right") as authorised:
-        await send_request(authorised, type="hello", token=TOKEN)
-        assert (await receive(authorised))["seq"] == 7
+async def test_hello_without_sources_keeps_sources_of_url(protected_sink: WebSocketSink) -> None:
+    await send(protected_sink, source_message(7, "right"))
+    async with client(protected_sink, "?source=right") as connection:
+        await send_request(connection, type="hello", token=TOKEN)
+        assert (await receive(connection))["seq"] == 7
 
 
 async def test_hello_with_any_token_is_accepted_if_no_token_is_needed(sink: WebSocketSink) -> None:
@@ -170,7 +170,7 @@ async def test_hello_with_any_token_is_accepted_if_no_token_is_needed(sink: WebS
 
 
 @pytest.mark.parametrize(
-    "request_",
+    "fields",
     [
         {"type": "hello", "token": TOKEN + "x"},
         {"type": "hello", "token": ""},
@@ -179,12 +179,12 @@ async def test_hello_with_any_token_is_accepted_if_no_token_is_needed(sink: WebS
     ],
 )
 async def test_any_other_first_request_is_refused_with_the_same_reason(
-    request_: dict[str, object],
+    fields: dict[str, object],
 ) -> None:
     async with WebSocketSink(port=0, access=Access(TOKEN), limits=NO_HEARTBEATS) as sink:
         await send(sink, source_message(0))
         async with client(sink) as connection:
-            await send_request(connection, **request_)
+            await send_request(connection, **fields)
             assert await wait_for_close(connection) == (4401, "token needed")
         async with client(sink, additional_headers={"Authorization": "Bearer x"}) as connection:
             assert await wait_for_close(connection) == (4401, "token needed")
@@ -192,13 +192,13 @@ async def test_any_other_first_request_is_refused_with_the_same_reason(
 
 
 async def test_wrong_token_in_hello_is_refused_after_right_token_in_header(
-    sink_with_token: WebSocketSink,
+    protected_sink: WebSocketSink,
 ) -> None:
     async with client(
-        sink_with_token, additional_headers={"Authorization": f"Bearer {TOKEN}"}
-    ) as authorised:
-        await send_request(authorised, type="hello", token="another")
-        assert await wait_for_close(authorised) == (4401, "token needed")
+        protected_sink, additional_headers={"Authorization": f"Bearer {TOKEN}"}
+    ) as connection:
+        await send_request(connection, type="hello", token="another")
+        assert await wait_for_close(connection) == (4401, "token needed")
 
 
 async def test_client_that_sends_no_hello_gets_no_message_and_is_closed() -> None:
@@ -227,14 +227,14 @@ async def test_client_that_sends_no_hello_gets_no_message_and_is_closed() -> Non
     ],
 )
 async def test_invalid_data_is_answered_with_specific_close_code(
-    sink_with_token: WebSocketSink,
+    protected_sink: WebSocketSink,
     data: str | bytes | list[str],
     code: int,
     reason_part: str,
     authorised: bool,
 ) -> None:
     headers = {"Authorization": f"Bearer {TOKEN}"} if authorised else {}
-    async with client(sink_with_token, additional_headers=headers) as connection:
+    async with client(protected_sink, additional_headers=headers) as connection:
         await connection.send(data)
         close_code, close_reason = await wait_for_close(connection)
         assert close_code == code

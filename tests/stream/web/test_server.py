@@ -49,7 +49,7 @@ async def refusal(sink: WebSocketSink, query: str = "", **headers: str) -> tuple
 
 
 @pytest.mark.parametrize(
-    ("path", "kind", "part"),
+    ("path", "media_type", "part"),
     [
         ("/", "text/html", "<title>dancetype</title>"),
         ("/?source=left", "text/html", "<title>dancetype</title>"),
@@ -60,11 +60,11 @@ async def refusal(sink: WebSocketSink, query: str = "", **headers: str) -> tuple
     ],
 )
 async def test_pages_are_served_and_may_not_contact_other_hosts(
-    sink: WebSocketSink, path: str, kind: str, part: str
+    sink: WebSocketSink, path: str, media_type: str, part: str
 ) -> None:
     status, headers, body = await get(sink, path)
     assert status == 200
-    assert headers["Content-Type"] == f"{kind}; charset=utf-8"
+    assert headers["Content-Type"] == f"{media_type}; charset=utf-8"
     assert "default-src 'none'" in headers["Content-Security-Policy"]
     assert headers["Referrer-Policy"] == "no-referrer"
     assert part in body
@@ -85,20 +85,20 @@ async def test_health_includes_source_states_only_if_authorised() -> None:
 
 
 async def test_401_response_has_www_authenticate_header() -> None:
-    def secret(authorised: bool) -> Page:
+    def unauthorised(authorised: bool) -> Page:
         return Page(HTTPStatus.UNAUTHORIZED, "text/plain", b"no")
 
-    async with WebSocketSink(port=0, routes={"/secret": secret}) as sink:
-        status, headers, _ = await get(sink, "/secret")
+    async with WebSocketSink(port=0, routes={"/private": unauthorised}) as sink:
+        status, headers, _ = await get(sink, "/private")
     assert status == 401
     assert headers["WWW-Authenticate"].startswith("Bearer")
 
 
 async def test_routes_are_called_with_whether_the_request_is_authorised() -> None:
-    def private(authorised: bool) -> Page:
+    def respond(authorised: bool) -> Page:
         return Page(HTTPStatus.OK, "text/plain", b"all" if authorised else b"little")
 
-    routes = {"/metrics": private, "/healthz": private}
+    routes = {"/metrics": respond, "/healthz": respond}
     async with WebSocketSink(port=0, routes=routes) as sink:
         assert (await get(sink, "/metrics?x=1"))[2] == "all"
         assert (await get(sink, "/healthz"))[2] == "all"
@@ -183,8 +183,8 @@ async def test_unfinished_handshakes_are_limited_and_do_not_block_other_clients(
     async with WebSocketSink(port=0, max_clients=1, limits=limits) as sink:
         streams = [await asyncio.open_connection(sink.host, sink.port) for _ in range(70)]
         async with asyncio.timeout(10):
-            ends = [reader.read(1) for reader, _ in streams]
-            await asyncio.gather(*ends, return_exceptions=True)
+            reads = [reader.read(1) for reader, _ in streams]
+            await asyncio.gather(*reads, return_exceptions=True)
         assert sink.counts()["refused"] == 5
         await send(sink, source_message(0))
         async with client(sink) as late:
@@ -226,9 +226,9 @@ async def test_pages_and_messages_are_served_over_tls(tmp_path: Path) -> None:
         await send(sink, source_message(0))
         async with client(sink, ssl=client_context) as connection:
             assert (await receive(connection))["seq"] == 0
-        _, plain = await asyncio.open_connection(sink.host, sink.port)
-        plain.write(b"GET / HTTP/1.1\r\n\r\n")
-        plain.close()
+        _, writer = await asyncio.open_connection(sink.host, sink.port)
+        writer.write(b"GET / HTTP/1.1\r\n\r\n")
+        writer.close()
 
 
 @pytest.mark.parametrize(
