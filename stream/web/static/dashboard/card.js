@@ -31,7 +31,7 @@ export class Card {
     this.timeline = new Timeline(this.find("timeline"));
     this.list = new HistoryList(this.find("history"));
     this.detailsToggled = false;
-    this.find("more-summary").addEventListener("click", () => (this.detailsToggled = true));
+    this.find("details-summary").addEventListener("click", () => (this.detailsToggled = true));
   }
 
   find(className) {
@@ -41,7 +41,7 @@ export class Card {
   /** Open or close the details, unless the user has done so. */
   setDetailsOpen(open) {
     if (!this.detailsToggled) {
-      this.find("more").open = open;
+      this.find("details").open = open;
     }
   }
 
@@ -60,7 +60,7 @@ export class Card {
   show(view) {
     const { classList, dataset } = this.element;
     classList.toggle("live", view.live);
-    classList.toggle("named", view.genre !== null);
+    classList.toggle("has-genre", view.genre !== null);
     classList.toggle("troubled", view.problems.length > 0);
     classList.toggle("faulty", view.faulty);
     dataset.state = view.state;
@@ -77,7 +77,7 @@ export class Card {
     this.preview.show(view);
     this.metrics.show(view);
     this.timeline.show(view.history, view.now);
-    if (this.find("more").open) {
+    if (this.find("details").open) {
       this.list.show(view.history, view.now);
     }
   }

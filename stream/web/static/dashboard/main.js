@@ -69,7 +69,7 @@ function removeEntry(name) {
 
 /** Adjust the size of the cards to their number. */
 function adjustLayout() {
-  grid.classList.toggle("many", entries.size >= MIN_COMPACT);
+  grid.classList.toggle("compact", entries.size >= MIN_COMPACT);
   for (const { card } of entries.values()) {
     card.setDetailsOpen(wideScreen.matches && entries.size <= MAX_DETAILED);
   }
