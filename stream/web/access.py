@@ -44,14 +44,14 @@ class Access:
         """Whether clients must send a token."""
         return self._token is not None
 
-    def is_token(self, token: str) -> bool:
+    def is_valid_token(self, token: str) -> bool:
         """Return whether `token` is the right one; compares in constant time."""
         return self._token is not None and hmac.compare_digest(self._token, _encode(token))
 
     def authorises(self, authorization: str | None) -> bool:
         """Return whether a request with this `Authorization` header may see everything."""
         token = bearer_token(authorization)
-        return not self.token_needed or (token is not None and self.is_token(token))
+        return not self.token_needed or (token is not None and self.is_valid_token(token))
 
     def allows_host(self, host: str | None) -> bool:
         """Return whether a request with this `Host` header may be answered.

@@ -143,7 +143,7 @@ class Client:
 
     def __post_init__(self) -> None:
         self._outbox = Outbox()
-        self._offered: set[str] = set()
+        self._served_sources: set[str] = set()
         self._request_times = deque[float](maxlen=_MAX_REQUESTS)
         self._admitted = False
         self._sending = False
@@ -153,7 +153,7 @@ class Client:
         if not self._admitted or not self._is_subscribed(source):
             return
         if source != HEARTBEAT_SOURCE:
-            self._offered.add(source)
+            self._served_sources.add(source)
         connection = self.connection
         if (
             self._sending
@@ -212,8 +212,8 @@ class Client:
 
     def _apply(self, request: Request) -> None:
         if isinstance(request, Hello):
-            token = request.token
-            if self.access.token_needed and token is not None and not self.access.is_token(token):
+            access, token = self.access, request.token
+            if access.token_needed and token is not None and not access.is_valid_token(token):
                 raise _token_needed()
             if request.sources is None:
                 return
@@ -258,8 +258,9 @@ class Client:
     async def _send_heartbeats(self) -> None:
         while True:
             await asyncio.sleep(self.limits.heartbeat)
+            dropped = self._outbox.dropped
             heartbeat = Heartbeat(
-                dropped={source: self._outbox.dropped[source] for source in sorted(self._offered)},
+                dropped={source: dropped[source] for source in sorted(self._served_sources)},
                 times=SourceTimes(sent=self.clock.unix(self.clock.monotonic())),
             )
             self.put(HEARTBEAT_SOURCE, heartbeat.type, heartbeat.model_dump_json())

@@ -19,7 +19,7 @@ class Health:
         self._state = state
 
     def live(self, authorised: bool) -> Page:
-        """Report that the process responds. A restart could not repair anything else."""
+        """Report that the process responds; a restart would not repair other failures."""
         body: dict[str, Any] = {"status": "ok"}
         if authorised:
             sources = self._state.sources.items()

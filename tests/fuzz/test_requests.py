@@ -53,7 +53,7 @@ def test_headers_are_let_in_or_not(
         assert access.authorises(first) in (True, False)
         assert access.allows_host(first) in (True, False)
         assert access.allows_origin(first, second) in (True, False)
-        assert not access.is_token(first or "")
+        assert not access.is_valid_token(first or "")
 
 
 @fuzzed

@@ -59,7 +59,7 @@ def test_short_or_unprintable_token_is_refused_with_command_to_create_one(token:
         access_for("127.0.0.1", token, insecure=False)
     arguments = str(error.value).partition("create one with python ")[2]
     token = subprocess.check_output([sys.executable, *shlex.split(arguments)], text=True).strip()
-    assert access_for("0.0.0.0", token, insecure=False).is_token(token)
+    assert access_for("0.0.0.0", token, insecure=False).is_valid_token(token)
 
 
 @pytest.mark.parametrize(
@@ -72,9 +72,9 @@ def test_malformed_origin_is_refused(origin: str) -> None:
 
 def test_only_the_exact_token_is_accepted() -> None:
     access = Access(TOKEN)
-    assert access.is_token(TOKEN)
+    assert access.is_valid_token(TOKEN)
     for other in ("", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "\ud800" * len(TOKEN), "é" * 21):
-        assert not access.is_token(other)
+        assert not access.is_valid_token(other)
 
 
 def test_repr_does_not_contain_the_token() -> None:

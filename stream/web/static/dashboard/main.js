@@ -11,8 +11,8 @@ import { Source } from "./source.js";
 
 const RENDER_INTERVAL_MS = 250;
 const STATUS_INTERVAL_MS = 2000;
-// A server that needs another token closes the connection within this time. Only then is /status
-// requested, so that a wrong token causes no failed requests.
+// A server that rejects the token closes the connection within this time. The page requests /status
+// only afterwards, so that a wrong token causes no failed requests.
 const TOKEN_CHECK_MS = 700;
 /** From this number of sources on, the cards are compact. */
 const MIN_COMPACT = 4;
