@@ -26,7 +26,7 @@ from dancetype.stream.web.access import access_for, is_loopback, tls_context
 from dancetype.stream.web.health import Health
 from dancetype.stream.web.pages import Route
 from dancetype.stream.web.server import WebSocketSink
-from dancetype.stream.web.status import Overview
+from dancetype.stream.web.status import StatusPage
 
 if TYPE_CHECKING:
     from dancetype.stream.web.preview import Preview
@@ -72,7 +72,7 @@ def make_live_sinks(
         version=program, recipe=contract.recipe, provider=classifier.provider, state=state
     )
     health = Health(state)
-    overview = Overview(
+    overview = StatusPage(
         program=program,
         model=contract.recipe,
         provider=classifier.provider,

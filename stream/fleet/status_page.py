@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 from dancetype.stream.fleet.supervisor import CameraState, Phase, Supervisor
 from dancetype.stream.messages import SourceState
 from dancetype.stream.sinks.log import masked_text
-from dancetype.stream.web.pages import Page, Route, document, static_pages, unauthorised
+from dancetype.stream.web.pages import Page, Route, json_page, static_pages, unauthorised
 
 _PAGE: Final = "/fleet/page.html"
 _TROUBLED: Final = (SourceState.STALLED, SourceState.RECONNECTING)
@@ -46,7 +46,7 @@ class StatusPage(Collector):
             "/": lambda authorised: self._page,
             "/status": self.status,
             "/metrics": self.metrics,
-            "/healthz": lambda authorised: document(HTTPStatus.OK, {"status": "ok"}),
+            "/healthz": lambda authorised: json_page(HTTPStatus.OK, {"status": "ok"}),
             "/readyz": self.ready,
         }
 
@@ -55,7 +55,7 @@ class StatusPage(Collector):
         if not authorised:
             return _UNAUTHORISED
         taken = self._supervisor.taken()
-        return document(
+        return json_page(
             HTTPStatus.OK,
             {
                 "version": 1,
@@ -86,7 +86,7 @@ class StatusPage(Collector):
             body["reason"] = "no camera gives frames"
         if authorised:
             body["cameras"] = Counter(each.state for each in cameras)
-        return document(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, body)
+        return json_page(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, body)
 
     def metrics(self, authorised: bool) -> Page:
         """Return the current metrics."""

@@ -14,18 +14,18 @@ from dancetype.engine.log_event import LogEvent
 
 _log = logging.getLogger(__name__)
 
-_ADVICE: Final = 'python -c "import secrets; print(secrets.token_urlsafe())"'
-# Characters that are valid in a header and easy to copy.
+_CREATE_TOKEN: Final = 'python -c "import secrets; print(secrets.token_urlsafe())"'
+# All of these characters are valid in a header and easy to copy.
 _TOKEN: Final = re.compile(r"[!-~]{16,512}")
-_HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:/?#@\s]+)(:[0-9]*)?")
+_AUTHORITY: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:/?#@\s]+)(:[0-9]*)?")
 _ORIGIN: Final = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#@\s]*)")
 
 
 class Access:
-    """Decides which requests and clients are allowed.
+    """Access rules for requests and clients.
 
     Args:
-        token: Token that clients must send; None if they need none.
+        token: Token that clients must send; None if no token is needed.
         origins: Origins of other web pages that may connect, as browsers write them: `null`, or
             scheme, host and a port that is not the default one.
         host: Address that the server listens on.
@@ -34,37 +34,38 @@ class Access:
     def __init__(
         self, token: str | None = None, origins: Collection[str] = (), host: str = "127.0.0.1"
     ) -> None:
-        self._token = None if token is None else _bytes(token)
+        self._token = None if token is None else _encode(token)
         self._origins = frozenset(origin.lower() for origin in origins)
         self._loopback = is_loopback(host)
-        allowed = {_name(_authority(origin)) for origin in self._origins}
-        self._names = {"localhost", host.lower(), *allowed} - {None}
+        origin_hosts = {_host_of(_authority(origin)) for origin in self._origins}
+        self._host_names = {"localhost", host.lower(), *origin_hosts} - {None}
 
     @property
-    def open(self) -> bool:
-        """Whether clients need no token."""
-        return self._token is None
+    def token_needed(self) -> bool:
+        """Whether clients must send a token."""
+        return self._token is not None
 
-    def knows(self, token: str) -> bool:
-        """Return whether `token` is the right one, in constant time."""
-        return self._token is not None and hmac.compare_digest(self._token, _bytes(token))
+    def is_valid_token(self, token: str) -> bool:
+        """Return whether `token` is the right one; compares in constant time."""
+        return self._token is not None and hmac.compare_digest(self._token, _encode(token))
 
     def authorises(self, authorization: str | None) -> bool:
         """Return whether a request with this `Authorization` header may see everything."""
-        token = bearer(authorization)
-        return self.open or (token is not None and self.knows(token))
+        token = bearer_token(authorization)
+        return not self.token_needed or (token is not None and self.is_valid_token(token))
 
-    def serves(self, host: str | None) -> bool:
-        """Return whether a request with this `Host` header is meant for this server.
+    def allows_host(self, host: str | None) -> bool:
+        """Return whether a request with this `Host` header may be answered.
 
-        A web page may point a name of its own at this address, so that the browser takes both for
-        one site (DNS rebinding). It cannot do that with an IP address, nor learn a token.
+        A foreign web page can make its own host name resolve to this server, so that the browser
+        treats both as one site (DNS rebinding). It cannot do that with an IP address, and it does
+        not know the token.
         """
-        return not self.open or host is None or self._is_own(host)
+        return self.token_needed or host is None or self._is_own_host(host)
 
-    def welcomes(self, origin: str | None, host: str | None) -> bool:
-        """Return whether a page of this `Origin` may connect, in a request with this `Host`."""
-        if origin is None:  # Not a web page.
+    def allows_origin(self, origin: str | None, host: str | None) -> bool:
+        """Return whether a page from this `Origin` may connect, in a request with this `Host`."""
+        if origin is None:  # The client is not a web page.
             return True
         origin = origin.lower()
         if origin in self._origins:
@@ -72,13 +73,13 @@ class Access:
         authority = _authority(origin)
         if authority is None or not origin.startswith(("http://", "https://")):
             return False
-        if self._loopback and _name(authority) in ("localhost", "127.0.0.1", "[::1]"):
+        if self._loopback and _host_of(authority) in ("localhost", "127.0.0.1", "[::1]"):
             return True
-        return host is not None and authority == host.lower() and self._is_own(host)
+        return host is not None and authority == host.lower() and self._is_own_host(host)
 
-    def _is_own(self, host: str) -> bool:
-        name = _name(host.lower())
-        return name is not None and (name in self._names or _address(name) is not None)
+    def _is_own_host(self, host: str) -> bool:
+        name = _host_of(host.lower())
+        return name is not None and (name in self._host_names or _ip_address(name) is not None)
 
 
 def access_for(
@@ -87,31 +88,31 @@ def access_for(
     """Create the access rules from settings.
 
     Raises:
-        SinkError: A value is invalid, or other machines could connect without a token and that is
-            not allowed by `insecure`.
+        SinkError: A value is invalid, or other machines could connect without a token although
+            `insecure` is false.
     """
     if token is not None and not _TOKEN.fullmatch(token):
         raise SinkError(
-            "a token is at least 16 letters, digits and signs, without spaces; make one with "
-            + _ADVICE
+            "a token must have at least 16 characters: letters, digits and punctuation, no spaces; "
+            f"create one with {_CREATE_TOKEN}"
         )
     for origin in origins:
         if origin != "null" and not _ORIGIN.fullmatch(origin.lower()):
             raise SinkError(
-                f"--allow-origin takes http://host:port, as browsers write it: without a path or "
-                f"a slash at the end; {origin!r} is not that"
+                f"--allow-origin {origin!r}: not an origin; write it as http://host:port, without "
+                "a path or a trailing slash"
             )
     if token is None and not is_loopback(host):
         if not insecure:
             raise SinkError(
-                f"whoever reaches {host or 'this machine'} could watch: set DANCETYPE_TOKEN (make "
-                f"one with {_ADVICE}), or say --insecure to let everyone in"
+                f"--host {host!r} lets other machines connect without a token: set "
+                f"DANCETYPE_TOKEN (create one with {_CREATE_TOKEN}), or allow it with --insecure"
             )
         _log.warning(LogEvent("access_without_token", host=host, advice="set DANCETYPE_TOKEN"))
     return Access(token, origins, host)
 
 
-def bearer(authorization: str | None) -> str | None:
+def bearer_token(authorization: str | None) -> str | None:
     """Return the token in an `Authorization` header, or None."""
     scheme, _, token = (authorization or "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
@@ -119,26 +120,26 @@ def bearer(authorization: str | None) -> str | None:
 
 def is_loopback(host: str) -> bool:
     """Return whether only this machine can reach a server that listens on `host`."""
-    address = _address(host)
+    address = _ip_address(host)
     return host.lower() == "localhost" or (address is not None and address.is_loopback)
 
 
-def _bytes(token: str) -> bytes:
-    # Surrogates are merely a wrong token.
+def _encode(token: str) -> bytes:
+    # A token with surrogates is wrong, but must not raise.
     return token.encode(errors="surrogatepass")
 
 
 def _authority(origin: str) -> str | None:
-    parts = _ORIGIN.fullmatch(origin)
-    return parts[2] if parts else None
+    match = _ORIGIN.fullmatch(origin)
+    return match[2] if match else None
 
 
-def _name(authority: str | None) -> str | None:
-    parts = _HOST.fullmatch(authority or "")
-    return parts[1] if parts else None
+def _host_of(authority: str | None) -> str | None:
+    match = _AUTHORITY.fullmatch(authority or "")
+    return match[1] if match else None
 
 
-def _address(name: str) -> IPv4Address | IPv6Address | None:
+def _ip_address(name: str) -> IPv4Address | IPv6Address | None:
     try:
         return ip_address(name.removeprefix("[").removesuffix("]"))
     except ValueError:
@@ -146,7 +147,7 @@ def _address(name: str) -> IPv4Address | IPv6Address | None:
 
 
 class _EncryptedKeyError(Exception):
-    """The private key needs a password."""
+    """The private key is encrypted."""
 
 
 def tls_context(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
@@ -154,28 +155,29 @@ def tls_context(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
 
     Args:
         cert: Certificate chain (PEM).
-        key: Private key (PEM), if it is in a file of its own.
+        key: Private key (PEM); None if it is in the same file.
 
     Raises:
-        SinkError: A file cannot be read, has other contents, or the two do not match.
+        SinkError: A file cannot be read or is invalid, or the key does not match the certificate.
     """
     if cert is None:
         if key is not None:
-            raise SinkError("--tls-key without --tls-cert: give the certificate, too")
+            raise SinkError("--tls-key without --tls-cert: add the certificate")
         return None
     for path, flag in ((cert, "--tls-cert"), (key, "--tls-key")):
         if path is not None:
             _check_readable(path, flag)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        # By default, OpenSSL would ask for the key's password on the terminal.
-        context.load_cert_chain(cert, key, password=_no_password)
+        # By default, OpenSSL asks for the password on the terminal.
+        context.load_cert_chain(cert, key, password=_refuse_password)
     except _EncryptedKeyError:
         raise SinkError(
-            f"{key or cert}: the key has a password; take it off with openssl pkey -in KEY -out NEW"
+            f"{key or cert}: the private key is encrypted; decrypt it with "
+            "openssl pkey -in KEY -out NEW"
         ) from None
     except ssl.SSLError as error:
-        raise SinkError(_unfit(cert, key, error)) from error
+        raise SinkError(_tls_error_text(cert, key, error)) from error
     return context
 
 
@@ -187,13 +189,16 @@ def _check_readable(path: Path, flag: str) -> None:
         raise SinkError(f"{flag} {path}: {error.strerror}") from error
 
 
-def _no_password() -> str:
+def _refuse_password() -> str:
     raise _EncryptedKeyError
 
 
-def _unfit(cert: Path, key: Path | None, error: ssl.SSLError) -> str:
+def _tls_error_text(cert: Path, key: Path | None, error: ssl.SSLError) -> str:
     if error.reason == "KEY_VALUES_MISMATCH":
-        return f"{key or cert}: not the key of the certificate {cert}"
+        return f"{key or cert}: the private key does not match the certificate {cert}"
     if key is None:
-        return f"{cert}: not a certificate and its key (PEM); a key of its own is a --tls-key"
+        return (
+            f"{cert}: no certificate and private key (PEM) in this file; if the key is in another "
+            "file, add --tls-key"
+        )
     return f"{cert} and {key}: not a certificate and a private key (PEM)"

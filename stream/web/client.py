@@ -1,4 +1,4 @@
-"""One client of the WebSocket: the messages it is sent, its requests, and how it ends."""
+"""One WebSocket client: its messages, its requests, and how its connection ends."""
 
 import asyncio
 import logging
@@ -18,18 +18,17 @@ from dancetype.engine.log_event import LogEvent
 from dancetype.stream.clock import Clock
 from dancetype.stream.latest_queue import LatestQueue
 from dancetype.stream.messages import Heartbeat, SourceTimes
-from dancetype.stream.web.access import Access, bearer
+from dancetype.stream.web.access import Access, bearer_token
 from dancetype.stream.web.subscription import CloseClient, Hello, Request, read_request
 
 _log = logging.getLogger(__name__)
 
 NO_TOKEN: Final = 4401
-"""Close code for a client without the right token."""
+"""Close code for a client that has not sent the right token."""
 HEARTBEAT_SOURCE: Final = ""
-"""Stands for the source in heartbeats, which come from none: no source has an empty name."""
+"""Source name of heartbeats, which belong to no source; real names are never empty."""
 
-# Per second.
-_MAX_REQUESTS: Final = 20
+_MAX_REQUESTS: Final = 20  # per second
 _CLOSE_TIMEOUT: Final = 0.5
 
 
@@ -38,9 +37,9 @@ class Limits:
     """Time limits of a connection, in seconds.
 
     Attributes:
-        opening: Time for the whole request, and for the TLS handshake before it.
-        hello: Time from the WebSocket handshake to the token.
-        sending: Time for a message to leave this process.
+        opening: Time to receive the HTTP request, and for the TLS handshake before it.
+        hello: Time between the WebSocket handshake and the token.
+        sending: Time to hand a message to the operating system.
         heartbeat: Interval between heartbeats.
     """
 
@@ -50,39 +49,39 @@ class Limits:
     heartbeat: float = 1.0
 
 
-class Ending(StrEnum):
+class Outcome(StrEnum):
     """How a client's connection ended."""
 
     CLOSED = "closed"
-    """The client or the server closed it."""
+    """The client or the server closed it normally."""
     NO_TOKEN = "no_token"
     """The client did not send the right token."""
     CUT_OFF = "cut_off"
-    """The client did not read its messages."""
+    """The client stopped reading, or no longer answers pings."""
 
 
 class LatestMessages:
-    """The newest message of each type from each source, those of a source in their order."""
+    """Newest message of each type from each source; those of a source in order of arrival."""
 
     def __init__(self) -> None:
         self._texts: dict[str, dict[str, str]] = {}
 
     def __iter__(self) -> Iterator[tuple[str, str, str]]:
-        """Source, type and text of each message."""
+        """Yield source, type and text of each message."""
         for source, texts in self._texts.items():
             for kind, text in texts.items():
                 yield source, kind, text
 
     def put(self, source: str, kind: str, text: str) -> None:
-        """Add a message, in place of the one of its type."""
+        """Add a message; it replaces an older one of the same source and type."""
         _replace(self._texts.setdefault(source, {}), kind, text)
 
 
 class Outbox:
-    """Messages that wait for a slow client: the newest of each type from each source.
+    """Queue for a slow client: the newest message of each type from each source.
 
     Attributes:
-        dropped: Number of messages of each source that were replaced while they waited.
+        dropped: Number of messages by source that were replaced before they could be sent.
     """
 
     def __init__(self) -> None:
@@ -90,46 +89,46 @@ class Outbox:
         self.dropped = Counter[str]()
 
     def __bool__(self) -> bool:
-        """Whether any message waits."""
+        """Whether the queue holds any message."""
         return bool(self._queue)
 
     def put(self, source: str, kind: str, text: str) -> None:
-        """Add a message, in place of the one of its type."""
+        """Add a message; it replaces an older one of the same source and type."""
         texts = self._queue.get(source) or {}
         if _replace(texts, kind, text) and source != HEARTBEAT_SOURCE:
             self.dropped[source] += 1
         self._queue.put(source, texts)
 
     def keep(self, sources: Collection[str]) -> None:
-        """Drop the messages of other sources, which the client no longer wants."""
+        """Drop the messages of all other sources; the client has unsubscribed from them."""
         self._queue.keep({HEARTBEAT_SOURCE, *sources})
 
     async def take(self) -> Collection[str]:
-        """Wait for messages, and remove and return those of the source that has waited longest."""
+        """Wait for messages; remove and return those of the source that has waited longest."""
         _, texts = await self._queue.take()
         return texts.values()
 
 
 def _replace(texts: dict[str, str], kind: str, text: str) -> bool:
-    """Put `text` at the end; return whether it replaces one of its type."""
+    """Put `text` at the end; return whether it replaced an older text of this kind."""
     replaced = texts.pop(kind, None) is not None
     texts[kind] = text
     return replaced
 
 
-class _StuckError(Exception):
-    """A message did not get through in time."""
+class _SendTimeoutError(Exception):
+    """The client did not read a message in time."""
 
 
 @dataclass(eq=False, kw_only=True)
 class Client:
-    """Sends messages to one connection, at the pace at which it reads.
+    """Sends messages to one connection as fast as the client reads.
 
     Attributes:
-        connection: Connection after the handshake.
-        authorization: Its `Authorization` header.
-        sources: Names of the sources it asked for; all sources if empty.
-        latest: Messages to begin with.
+        connection: Connection that has completed its handshake.
+        authorization: `Authorization` header of the request.
+        sources: Names of the subscribed sources; all sources if empty.
+        latest: Messages that are sent first.
         access: Access rules.
         limits: Time limits.
         clock: Clock of the messages.
@@ -145,20 +144,20 @@ class Client:
 
     def __post_init__(self) -> None:
         self._outbox = Outbox()
-        self._offered: set[str] = set()
+        self._served_sources: set[str] = set()
         self._request_times = deque[float](maxlen=_MAX_REQUESTS)
         self._admitted = False
-        self._feeding = False
+        self._sending = False
 
     def put(self, source: str, kind: str, text: str) -> None:
-        """Send a message now, or later if the client has not yet read the ones before it."""
-        if not self._admitted or not self._wants(source):
+        """Send a message, or queue it if the client has not yet read the previous ones."""
+        if not self._admitted or not self._is_subscribed(source):
             return
         if source != HEARTBEAT_SOURCE:
-            self._offered.add(source)
+            self._served_sources.add(source)
         connection = self.connection
         if (
-            self._feeding
+            self._sending
             or self._outbox
             or connection.state is not State.OPEN
             or connection.transport.get_write_buffer_size()
@@ -168,68 +167,69 @@ class Client:
             # Waking a task for each message of each client takes twice as long.
             broadcast((connection,), text)
 
-    async def run(self) -> Ending:
-        """Serve the client until the connection is closed, and return how it ended."""
-        ending = Ending.CLOSED
+    async def run(self) -> Outcome:
+        """Serve the client until the connection is closed; return how it ended."""
+        outcome = Outcome.CLOSED
         try:
             await self._admit()
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._feed())
-                tasks.create_task(self._beat())
+                tasks.create_task(self._send_queued())
+                tasks.create_task(self._send_heartbeats())
                 while True:
                     self._apply(await self._read())
-        except* ConnectionClosed as closed:
-            # Unanswered pings reveal clients that vanished without closing the connection.
-            if _unanswered(closed):
-                ending = Ending.CUT_OFF
-        except* _StuckError:
-            ending = Ending.CUT_OFF
+        except* ConnectionClosed as group:
+            # A client that vanished without closing its connection does not answer pings.
+            if _is_ping_timeout(group):
+                outcome = Outcome.CUT_OFF
+        except* _SendTimeoutError:
+            outcome = Outcome.CUT_OFF
         except* CloseClient as group:
-            reason = _first(group)
-            ending = Ending.NO_TOKEN if reason.code == NO_TOKEN else Ending.CLOSED
+            reason = _first_leaf(group)
+            outcome = Outcome.NO_TOKEN if reason.code == NO_TOKEN else Outcome.CLOSED
             _log.debug(LogEvent("client_rejected", reason=str(reason)))
-            # A close frame waits behind full buffers, and its own time-out with it.
+            # `close` has no working time-out while its frame is stuck behind full buffers.
             with suppress(TimeoutError):
                 async with asyncio.timeout(_CLOSE_TIMEOUT):
                     await self.connection.close(reason.code, reason.reason)
         finally:
             self.connection.transport.abort()
-        return ending
+        return outcome
 
     async def _admit(self) -> None:
-        """Wait for the token, if one is needed, and send the snapshot."""
+        """Wait for the token if one is needed, then send the snapshot."""
         if not self.access.authorises(self.authorization):
-            if bearer(self.authorization) is not None:
-                raise _no_token()
+            if bearer_token(self.authorization) is not None:
+                raise _token_needed()
             try:
                 async with asyncio.timeout(self.limits.hello):
                     hello = await self._read()
             except TimeoutError:
-                raise _no_token() from None
+                raise _token_needed() from None
             if not isinstance(hello, Hello) or hello.token is None:
-                raise _no_token()
+                raise _token_needed()
             self._apply(hello)
         self._admitted = True
         self._send_snapshot()
 
     def _apply(self, request: Request) -> None:
         if isinstance(request, Hello):
-            if not (self.access.open or request.token is None or self.access.knows(request.token)):
-                raise _no_token()
+            access, token = self.access, request.token
+            if access.token_needed and token is not None and not access.is_valid_token(token):
+                raise _token_needed()
             if request.sources is None:
                 return
-        before, self.sources = self.sources, request.sources or frozenset()
+        previous, self.sources = self.sources, request.sources or frozenset()
         if self.sources:
             self._outbox.keep(self.sources)
-        if before:
-            self._send_snapshot(omit=before)
+        if previous:
+            self._send_snapshot(omit=previous)
 
     def _send_snapshot(self, omit: Collection[str] = ()) -> None:
         for source, kind, text in self.latest:
             if source not in omit:
                 self.put(source, kind, text)
 
-    def _wants(self, source: str) -> bool:
+    def _is_subscribed(self, source: str) -> bool:
         return not self.sources or source in self.sources or source == HEARTBEAT_SOURCE
 
     async def _read(self) -> Request:
@@ -243,40 +243,41 @@ class Client:
             raise CloseClient(CloseCode.UNSUPPORTED_DATA, "send text, not binary")
         return read_request(data)
 
-    async def _feed(self) -> None:
-        """Send the messages that could not be sent at once."""
+    async def _send_queued(self) -> None:
+        """Send the queued messages one by one."""
         while True:
             texts = await self._outbox.take()
-            self._feeding = True
+            self._sending = True
             for text in texts:
                 try:
                     async with asyncio.timeout(self.limits.sending):
                         await self.connection.send(text)
                 except TimeoutError:
-                    raise _StuckError from None
-            self._feeding = False
+                    raise _SendTimeoutError from None
+            self._sending = False
 
-    async def _beat(self) -> None:
+    async def _send_heartbeats(self) -> None:
         while True:
             await asyncio.sleep(self.limits.heartbeat)
+            dropped = self._outbox.dropped
             heartbeat = Heartbeat(
-                dropped={source: self._outbox.dropped[source] for source in sorted(self._offered)},
+                dropped={source: dropped[source] for source in sorted(self._served_sources)},
                 times=SourceTimes(sent=self.clock.unix(self.clock.monotonic())),
             )
             self.put(HEARTBEAT_SOURCE, heartbeat.type, heartbeat.model_dump_json())
 
 
-def _no_token() -> CloseClient:
+def _token_needed() -> CloseClient:
     return CloseClient(NO_TOKEN, "token needed")
 
 
-def _first(group: BaseExceptionGroup[CloseClient]) -> CloseClient:
+def _first_leaf(group: BaseExceptionGroup[CloseClient]) -> CloseClient:
     first = group.exceptions[0]
-    return first if isinstance(first, CloseClient) else _first(first)
+    return first if isinstance(first, CloseClient) else _first_leaf(first)
 
 
-def _unanswered(group: BaseExceptionGroup[ConnectionClosed]) -> bool:
-    def is_unanswered(error: BaseException) -> bool:
+def _is_ping_timeout(group: BaseExceptionGroup[ConnectionClosed]) -> bool:
+    def matches(error: BaseException) -> bool:
         return (
             isinstance(error, ConnectionClosed)
             and error.rcvd is None
@@ -284,4 +285,4 @@ def _unanswered(group: BaseExceptionGroup[ConnectionClosed]) -> bool:
             and error.sent.code == CloseCode.INTERNAL_ERROR
         )
 
-    return group.subgroup(is_unanswered) is not None
+    return group.subgroup(matches) is not None

@@ -1,42 +1,42 @@
-"""Answers for programs that restart processes and route traffic: `/healthz` and `/readyz`."""
+"""Health checks for process supervisors and load balancers: `/healthz` and `/readyz`."""
 
 from http import HTTPStatus
 from typing import Any, Final
 
 from dancetype.stream.run_state import RunState
-from dancetype.stream.web.pages import Page, document
+from dancetype.stream.web.pages import Page, json_page
 
-_FRESH: Final = 10.0
+_MAX_FRAME_AGE: Final = 10.0
 
 
 class Health:
-    """Answers whether the process is alive and whether its sources give frames.
+    """Reports whether the process is alive and whether its sources deliver frames.
 
-    Only authorised requests learn of the sources and their states.
+    Only authorised requests receive the names and states of the sources.
     """
 
     def __init__(self, state: RunState) -> None:
         self._state = state
 
     def live(self, authorised: bool) -> Page:
-        """Answer that the process responds, which is all that a restart could repair."""
+        """Report that the process responds; a restart would not repair other failures."""
         body: dict[str, Any] = {"status": "ok"}
         if authorised:
             sources = self._state.sources.items()
             body["sources"] = {name: run.state.state for name, run in sources if run.state}
-        return document(HTTPStatus.OK, body)
+        return json_page(HTTPStatus.OK, body)
 
     def ready(self, authorised: bool) -> Page:
-        """Answer whether at least one source has had a fresh frame; if not, with status 503."""
+        """Report whether at least one source delivered a recent frame; if not, with status 503."""
         now, sources = self._state.now, self._state.sources
         ages = {
             name: now - run.prediction.times.capture if run.prediction else None
             for name, run in sources.items()
         }
-        ready = any(age is not None and age <= _FRESH for age in ages.values())
+        ready = any(age is not None and age <= _MAX_FRAME_AGE for age in ages.values())
         body: dict[str, Any] = {"status": "ready" if ready else "not_ready"}
         if not ready:
-            body["reason"] = f"no source has had a frame in the last {_FRESH:g} s"
+            body["reason"] = f"no source has had a frame in the last {_MAX_FRAME_AGE:g} s"
         if authorised:
             body["sources"] = {
                 name: {
@@ -48,4 +48,4 @@ class Health:
                 }
                 for name, run in sources.items()
             }
-        return document(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, body)
+        return json_page(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, body)

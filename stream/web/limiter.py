@@ -1,4 +1,4 @@
-"""Limits on what clients may open and send."""
+"""Limits on the connections and the incoming data of clients."""
 
 import asyncio
 from typing import Any, Final
@@ -7,9 +7,9 @@ from websockets.asyncio.server import Server, ServerConnection
 from websockets.frames import CloseCode
 from websockets.server import ServerProtocol
 
-# Bytes per second. Clients send almost nothing, but each ping is answered at once, and a flood of
-# them would keep the process busy.
-_MAX_INCOMING: Final = 32_768
+# Clients send almost nothing, but every ping is answered immediately, so that a flood of them would
+# keep the process busy.
+_MAX_BYTES_PER_SECOND: Final = 32_768
 
 
 class RateLimitedConnection(ServerConnection):
@@ -25,11 +25,11 @@ class RateLimitedConnection(ServerConnection):
     ) -> None:
         super().__init__(protocol, server, **options)
         self._limiter = limiter
-        self._second = self.loop.time()
-        self._incoming = 0
+        self._second_start = self.loop.time()
+        self._bytes_received = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Register the connection, after its TLS handshake."""
+        """Register the connection once its TLS handshake is complete."""
         super().connection_made(transport)
         self._limiter.connections.add(self)
 
@@ -37,15 +37,15 @@ class RateLimitedConnection(ServerConnection):
         """Unregister the connection."""
         super().connection_lost(exc)
         self._limiter.connections.discard(self)
-        self._limiter.opened(self)
+        self._limiter.handshake_finished(self)
 
     def data_received(self, data: bytes) -> None:
-        """Process `data`, or close the connection if there is too much of it."""
+        """Process `data`, or close the connection if it exceeds the rate limit."""
         now = self.loop.time()
-        if now - self._second >= 1:
-            self._second, self._incoming = now, 0
-        self._incoming += len(data)
-        if self._incoming <= _MAX_INCOMING:
+        if now - self._second_start >= 1:
+            self._second_start, self._bytes_received = now, 0
+        self._bytes_received += len(data)
+        if self._bytes_received <= _MAX_BYTES_PER_SECOND:
             super().data_received(data)
         elif self.request is None:
             self.transport.abort()
@@ -56,11 +56,11 @@ class RateLimitedConnection(ServerConnection):
 
 
 class ConnectionLimiter:
-    """Limits how many connections may be in their handshake at a time.
+    """Limits the number of simultaneous handshakes.
 
     Args:
-        limit: Largest number of connections between TCP connection and end of the handshake.
-        seconds: Time after which a connection in its handshake is no longer counted.
+        limit: Maximum number of connections that have not finished their handshake.
+        seconds: Time after which an unfinished handshake is no longer counted.
 
     Attributes:
         connections: All open connections.
@@ -70,37 +70,37 @@ class ConnectionLimiter:
     def __init__(self, *, limit: int, seconds: float) -> None:
         self._limit = limit
         self._seconds = seconds
-        self._opening: dict[ServerConnection, float] = {}
+        self._handshakes: dict[ServerConnection, float] = {}
         self.connections: set[RateLimitedConnection] = set()
         self.refused = 0
 
     def open(
         self, protocol: ServerProtocol, server: Server, **options: Any
     ) -> RateLimitedConnection:
-        """Create a connection, even before its TLS handshake.
+        """Create a connection, before its TLS handshake.
 
         Raises:
-            ConnectionAbortedError: The limit is reached; the event loop closes the connection.
+            ConnectionAbortedError: The limit is reached. The event loop closes the connection.
         """
         now = asyncio.get_running_loop().time()
-        # A connection whose TLS handshake fails is never reported as lost.
-        self._opening = {
+        # The event loop does not report a connection whose TLS handshake fails.
+        self._handshakes = {
             connection: since
-            for connection, since in self._opening.items()
+            for connection, since in self._handshakes.items()
             if now - since < self._seconds
         }
-        if len(self._opening) >= self._limit:
+        if len(self._handshakes) >= self._limit:
             self.refused += 1
             raise ConnectionAbortedError
         connection = RateLimitedConnection(protocol, server, limiter=self, **options)
-        self._opening[connection] = now
+        self._handshakes[connection] = now
         return connection
 
-    def opened(self, connection: ServerConnection) -> None:
-        """Note that a connection's handshake is over."""
-        self._opening.pop(connection, None)
+    def handshake_finished(self, connection: ServerConnection) -> None:
+        """Stop counting the handshake of a connection."""
+        self._handshakes.pop(connection, None)
 
     def abort(self) -> None:
-        """Cut all connections."""
+        """Abort all connections."""
         for connection in list(self.connections):
             connection.transport.abort()

@@ -1,4 +1,4 @@
-"""Answers to plain HTTP requests."""
+"""Responses to plain HTTP requests."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -10,9 +10,9 @@ from typing import Any, Final
 from websockets.datastructures import Headers
 from websockets.http11 import Response
 
-_WEB: Final = Path(__file__).with_name("static")
-_KINDS: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
-_ADDRESSES: Final = {"index.html": "/", "overlay.html": "/overlay"}
+_STATIC: Final = Path(__file__).with_name("static")
+_MEDIA_TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+_PATHS: Final = {"index.html": "/", "overlay.html": "/overlay"}
 _CONTENT_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src data: blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'"
@@ -21,59 +21,63 @@ _CONTENT_POLICY: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An answer to an HTTP request, with `kind` as its media type."""
+    """Response to an HTTP request."""
 
     status: HTTPStatus
-    kind: str
+    media_type: str
     body: bytes
 
 
 Route = Callable[[bool], Page | Awaitable[Page]]
-"""Makes a page; called with whether the request is authorised, so that it may see everything."""
+"""Creates a page. The argument says whether the request is authorised to see everything."""
 
 
 def static_pages() -> Mapping[str, Page]:
-    """Return the files of the dashboard and the overlay, by path."""
+    """Return the files of dashboard, overlay and fleet page, by path."""
     return {
-        _ADDRESSES.get(file.name, f"/{file.relative_to(_WEB).as_posix()}"): Page(
-            HTTPStatus.OK, f"{_KINDS[file.suffix]}; charset=utf-8", file.read_bytes()
+        _PATHS.get(file.name, f"/{file.relative_to(_STATIC).as_posix()}"): Page(
+            HTTPStatus.OK, f"{_MEDIA_TYPES[file.suffix]}; charset=utf-8", file.read_bytes()
         )
-        for file in _WEB.rglob("*")
-        if file.suffix in _KINDS
+        for file in _STATIC.rglob("*")
+        if file.suffix in _MEDIA_TYPES
     }
 
 
-def plain(status: HTTPStatus, text: str) -> Page:
-    """Return a page with a line for people."""
+def text_page(status: HTTPStatus, text: str) -> Page:
+    """Return a page with one line of plain text."""
     return Page(status, "text/plain; charset=utf-8", f"{text}\n".encode())
 
 
 def unauthorised(what: str) -> Page:
-    """Return the answer to a request without the token; `what` is like "metrics are"."""
-    return plain(
+    """Return the response to a request without the token.
+
+    Args:
+        what: Start of the sentence that is sent, such as "metrics are".
+    """
+    return text_page(
         HTTPStatus.UNAUTHORIZED,
-        f"{what} for who knows the token: send the header Authorization: Bearer TOKEN",
+        f"{what} available only with the token: send the header Authorization: Bearer TOKEN",
     )
 
 
-def document(status: HTTPStatus, body: Mapping[str, Any]) -> Page:
-    """Return a page of JSON."""
+def json_page(status: HTTPStatus, body: Mapping[str, Any]) -> Page:
+    """Return a page with `body` as JSON."""
     return Page(status, "application/json", json.dumps(body).encode())
 
 
-def response(page: Page) -> Response:
-    """Return a page with headers that isolate it from other sites."""
+def to_response(page: Page) -> Response:
+    """Convert a page to a response, with headers that isolate it from other sites."""
     headers = Headers(
         {
-            "Content-Type": page.kind,
+            "Content-Type": page.media_type,
             "Content-Length": str(len(page.body)),
             "Content-Security-Policy": _CONTENT_POLICY,
             "X-Content-Type-Options": "nosniff",
-            # Pages of other sites must not embed the pictures.
+            # Other sites must not embed the camera pictures.
             "Cross-Origin-Resource-Policy": "same-origin",
-            # The page's own address may contain the token.
+            # The URL of the page may contain the token.
             "Referrer-Policy": "no-referrer",
-            # Page and server must be of one release, also after an update.
+            # After an update, the browser must not use pages from the previous release.
             "Cache-Control": "no-store",
             "Connection": "close",
         }

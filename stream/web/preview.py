@@ -1,4 +1,4 @@
-"""Small live pictures of the sources, made on request."""
+"""Small live pictures of the sources, encoded on request."""
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -10,31 +10,31 @@ from dancetype.engine.media.opencv import cv2
 from dancetype.stream.sources.base import Frame
 from dancetype.stream.web.pages import Page, Route, unauthorised
 
-_WIDEST: Final = 640
-_QUALITY: Final = 70
-_FRESH: Final = 3.0
-_NOTHING: Final = Page(HTTPStatus.NO_CONTENT, "image/jpeg", b"")
+_MAX_WIDTH: Final = 640
+_JPEG_QUALITY: Final = 70
+_MAX_AGE: Final = 3.0
+_NO_PICTURE: Final = Page(HTTPStatus.NO_CONTENT, "image/jpeg", b"")
 _UNAUTHORISED: Final = unauthorised("pictures are")
 
 
 class Preview:
-    """Keeps the newest frame of each source, in memory only."""
+    """Serves the newest frame of each source. Frames are kept in memory only."""
 
     def __init__(self, sources: Collection[str], *, clock: Callable[[], float]) -> None:
-        self._windows = {source: _Window(clock) for source in sources}
+        self._latest = {source: _LatestFrame(clock) for source in sources}
 
     @property
     def routes(self) -> Mapping[str, Route]:
-        """The pictures, at `/preview/NAME`."""
-        return {f"/preview/{source}": window.page for source, window in self._windows.items()}
+        """Routes of the pictures: `/preview/SOURCE`."""
+        return {f"/preview/{source}": latest.page for source, latest in self._latest.items()}
 
-    def observers(self, source: str) -> Sequence["_Window"]:
-        """Return the observers of the frames of a source."""
-        return [self._windows[source]]
+    def observers(self, source: str) -> Sequence["_LatestFrame"]:
+        """Return the observers that must receive the frames of a source."""
+        return [self._latest[source]]
 
 
-class _Window:
-    """Newest frame of one source; frames and requests come on different threads."""
+class _LatestFrame:
+    """Newest frame of one source. Frames and requests come from different threads."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -44,19 +44,19 @@ class _Window:
         self._encoding = asyncio.Lock()
 
     def on_frame(self, frame: Frame, people: Sequence[Landmarks]) -> None:
-        """Keep `frame` in place of the one before."""
-        # Not the time of capture, which lies further and further back if poses of a file are slow.
+        """Replace the previous frame."""
+        # Not the capture time: it falls behind steadily if a file is posed slower than it plays.
         self._frame, self._received = frame, self._clock()
 
     async def page(self, authorised: bool) -> Page:
-        """Return the newest frame as JPEG, or status 204 if there is none of the last seconds."""
+        """Return the newest frame as JPEG, or status 204 if there is no recent one."""
         if not authorised:
             return _UNAUTHORISED
         frame = self._frame
-        if frame is None or self._clock() - self._received > _FRESH:
+        if frame is None or self._clock() - self._received > _MAX_AGE:
             self._frame = None
-            return _NOTHING
-        # Requests for the same frame share its JPEG.
+            return _NO_PICTURE
+        # Concurrent requests for the same frame share one JPEG.
         async with self._encoding:
             if self._encoded is None or self._encoded[0] is not frame:
                 self._encoded = (frame, await asyncio.to_thread(_jpeg, frame))
@@ -65,7 +65,7 @@ class _Window:
 
 def _jpeg(frame: Frame) -> bytes:
     height, width = frame.image.shape[:2]
-    scale = min(_WIDEST / width, 1.0)
+    scale = min(_MAX_WIDTH / width, 1.0)
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
     small = cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA)
-    return bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1])
+    return bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1])

@@ -1,4 +1,4 @@
-"""The server for browsers and games: a WebSocket and the pages, on one port."""
+"""HTTP and WebSocket server for browsers, games and other clients."""
 
 import asyncio
 import errno
@@ -20,41 +20,40 @@ from dancetype.stream.clock import Clock
 from dancetype.stream.messages import Message
 from dancetype.stream.sink import Sink
 from dancetype.stream.web.access import Access
-from dancetype.stream.web.client import Client, Ending, LatestMessages, Limits
+from dancetype.stream.web.client import Client, LatestMessages, Limits, Outcome
 from dancetype.stream.web.limiter import ConnectionLimiter
-from dancetype.stream.web.pages import Page, Route, plain, response, static_pages
+from dancetype.stream.web.pages import Page, Route, static_pages, text_page, to_response
 from dancetype.stream.web.subscription import sources_in
 
 _log = logging.getLogger(__name__)
-# At DEBUG it would log all headers and messages, and the token with them.
+# At DEBUG, websockets logs all headers and messages, including the token.
 _wire_log = logging.getLogger(f"{__name__}.wire")
 _wire_log.setLevel(logging.ERROR)
 
 _MAX_INCOMING_BYTES: Final = 4096
-# What the system holds for a client that does not read; Linux doubles it. Its own choice grows to
-# megabytes, which would be minutes of predictions that are old when they are read at last.
+# Send buffer of the operating system for each client; Linux doubles it. The default grows to
+# megabytes: minutes of predictions that would be out of date by the time a slow client reads them.
 _SEND_BUFFER_BYTES: Final = 32_768
-# The command has to end within two seconds, whether or not its clients close their connections.
+# The program must exit within two seconds even if clients do not close their connections.
 _CLOSE_TIMEOUT: Final = 0.5
-# Handshakes at a time, in addition to as many as there may be clients, which may all reconnect at
-# once.
+# Simultaneous handshakes allowed on top of `max_clients`, since all clients may reconnect at once.
 _SPARE_HANDSHAKES: Final = 64
 _MAX_ORIGINS_LOGGED: Final = 100
 
 
 class WebSocketSink(Sink):
-    """Serves `/ws` (messages), `/` (dashboard), `/overlay` and further routes on one port.
+    """Serves `/ws` (messages), `/` (dashboard), `/overlay` and additional routes on one port.
 
-    Each client reads at its own pace. A slow one misses messages, which it can tell by their `seq`;
-    one that stops reading is cut off. Neither delays the others, or takes more than some 100 kB.
+    A slow client misses messages, which it can detect by gaps in `seq`. A client that stops reading
+    is disconnected. Neither delays other clients nor uses more than about 100 kB of memory.
 
     Args:
         host: Address to listen on.
         port: Port to listen on; 0 picks a free one.
         access: Access rules.
-        max_clients: Largest number of clients at a time.
+        max_clients: Maximum number of simultaneous clients.
         tls: TLS context; None for plain HTTP.
-        routes: Further pages, by path.
+        routes: Additional pages, by path.
         clock: Clock of the messages.
         limits: Time limits of a connection.
     """
@@ -81,7 +80,7 @@ class WebSocketSink(Sink):
         self._limits = limits or Limits()
         self._limiter = ConnectionLimiter(
             limit=max_clients + _SPARE_HANDSHAKES,
-            # A TLS handshake and a request each have their own time.
+            # The TLS handshake and the request are timed separately.
             seconds=2 * self._limits.opening,
         )
         self._clients: set[Client] = set()
@@ -92,7 +91,7 @@ class WebSocketSink(Sink):
 
     @property
     def port(self) -> int:
-        """Port listened on; never 0 once started."""
+        """Port that the server listens on; never 0 once it has started."""
         return self._port
 
     @property
@@ -103,7 +102,7 @@ class WebSocketSink(Sink):
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self._port}/"
 
     def counts(self) -> Mapping[str, int]:
-        """Count clients: connected, at most, cut off so far and refused so far."""
+        """Return client counts: connected, the maximum, cut off so far and refused so far."""
         return {
             "connected": len(self._clients),
             "most": self._max_clients,
@@ -120,50 +119,50 @@ class WebSocketSink(Sink):
                 self.host,
                 self._port,
                 ssl=self._tls,
-                process_request=self._answer,
-                # Any callable that returns a connection works.
+                process_request=self._respond,
+                # Typed as a class, but any callable that returns a connection works.
                 create_connection=cast(type[ServerConnection], self._limiter.open),
                 server_header=None,
-                # Messages are short, and compressing costs each client 300 kB and some latency.
+                # Messages are short; compression would add 300 kB per client and some latency.
                 compression=None,
                 max_size=_MAX_INCOMING_BYTES,
-                # Sending waits until the system, which holds little, has taken the message over.
+                # Make `send` wait until the operating system has accepted the message.
                 write_limit=1,
                 open_timeout=self._limits.opening,
                 close_timeout=_CLOSE_TIMEOUT,
                 logger=_wire_log,
                 start_serving=False,
             )
-            for listening in self._server.sockets:
-                # Each connection inherits it.
-                listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+            for listener in self._server.sockets:
+                # Accepted connections inherit the option.
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
             await self._server.start_serving()
         except OSError as error:
-            raise SinkError(_cannot_listen(self.host, self._port, error)) from error
+            raise SinkError(_listen_error_text(self.host, self._port, error)) from error
         self._port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        """Close all connections, with code 1001 if the client still reads."""
+        """Close all connections, with code 1001 if the client is still reading."""
         self._server.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_TIMEOUT):
                 await self._server.wait_closed()
                 return
-        # A close frame waits behind full buffers, and its time-out with it.
+        # Some close frames are stuck behind full buffers.
         self._limiter.abort()
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_TIMEOUT):
                 await self._server.wait_closed()
 
     async def send(self, message: Message, text: str) -> None:
-        """Send `text` to all clients, and keep it for those that connect later."""
+        """Send `text` to all clients, and keep it for clients that connect later."""
         self._latest.put(message.source, message.type, text)
         for client in self._clients:
             client.put(message.source, message.type, text)
 
     async def _serve(self, connection: ServerConnection) -> None:
-        self._limiter.opened(connection)
+        self._limiter.handshake_finished(connection)
         request = connection.request
         assert request is not None
         client = Client(
@@ -177,25 +176,25 @@ class WebSocketSink(Sink):
         )
         self._clients.add(client)
         try:
-            ending = await client.run()
+            outcome = await client.run()
         finally:
             self._clients.discard(client)
-        if ending is Ending.CUT_OFF:
+        if outcome is Outcome.CUT_OFF:
             self._cut_off += 1
             address = connection.remote_address
             peer = address[0] if address else "unknown"
             _log.warning(LogEvent("client_disconnected", client=peer, reason="does not read"))
-        elif ending is Ending.NO_TOKEN:
+        elif outcome is Outcome.NO_TOKEN:
             self._refused += 1
 
-    async def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
-        """Answer a request for a page; return None for a WebSocket handshake."""
+    async def _respond(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Return the response to a request; None lets a WebSocket handshake continue."""
         host = _header(request, "Host")
         path, _, query = request.path.partition("?")
         page: Page | Awaitable[Page] | None
-        if not self._access.serves(host):
+        if not self._access.allows_host(host):
             page = self._refuse(
-                "this is not known here under that name: use the address, or start dancetype with "
+                "this host name is not allowed: use the IP address, or start dancetype with "
                 "--allow-origin http://NAME:PORT",
             )
         elif path == "/ws":
@@ -203,31 +202,32 @@ class WebSocketSink(Sink):
         elif (route := self._routes.get(unquote(path))) is not None:
             page = route(self._access.authorises(_header(request, "Authorization")))
         else:
-            page = self._pages.get(path) or plain(HTTPStatus.NOT_FOUND, "not found")
+            page = self._pages.get(path) or text_page(HTTPStatus.NOT_FOUND, "not found")
         if isinstance(page, Awaitable):
             page = await page
-        return None if page is None else response(page)
+        return None if page is None else to_response(page)
 
     def _check_handshake(self, origin: str | None, host: str | None, query: str) -> Page | None:
-        """Return why the client cannot connect; None if it can."""
-        if not self._access.welcomes(origin, host):
+        """Return the response to a client that may not connect; None if it may."""
+        if not self._access.allows_origin(origin, host):
             self._log_origin(origin or "")
             return self._refuse(
-                "pages of this origin may not connect: start dancetype with --allow-origin ORIGIN",
+                "pages from this origin may not connect: start dancetype with "
+                "--allow-origin ORIGIN",
             )
         if len(self._clients) >= self._max_clients:
             return self._refuse(
-                "too many clients: see --max-clients", HTTPStatus.SERVICE_UNAVAILABLE
+                "too many clients: raise --max-clients", HTTPStatus.SERVICE_UNAVAILABLE
             )
         try:
             sources_in(query)
         except ValueError as error:
-            return plain(HTTPStatus.BAD_REQUEST, str(error))
+            return text_page(HTTPStatus.BAD_REQUEST, str(error))
         return None
 
     def _refuse(self, text: str, status: HTTPStatus = HTTPStatus.FORBIDDEN) -> Page:
         self._refused += 1
-        return plain(status, text)
+        return text_page(status, text)
 
     def _log_origin(self, origin: str) -> None:
         origin = origin[:100]
@@ -237,14 +237,19 @@ class WebSocketSink(Sink):
 
 
 def _header(request: Request, name: str) -> str | None:
-    """Return a header's value; several of one name make a value that matches nothing."""
+    """Return the value of a header; repeated headers are joined, which matches nothing."""
     return ", ".join(request.headers.get_all(name)) or None
 
 
-def _cannot_listen(host: str, port: int, error: OSError) -> str:
-    where = f"{host} port {port}"
+def _listen_error_text(host: str, port: int, error: OSError) -> str:
+    address = f"{host} port {port}"
     if error.errno == errno.EADDRINUSE:
-        return f"{where} is taken, maybe by another dancetype: end that, or choose another --port"
+        return (
+            f"{address} is already in use, perhaps by another dancetype: stop it, or choose "
+            "another --port"
+        )
     if error.errno == errno.EACCES:
-        return f"not allowed to listen on {where}: choose a --port of 1024 or more"
-    return f"cannot listen on {where}: {error.strerror}; --host takes an address of this machine"
+        return f"not allowed to listen on {address}: choose a --port of 1024 or more"
+    return (
+        f"cannot listen on {address}: {error.strerror}; --host must be an address of this machine"
+    )

@@ -1,4 +1,4 @@
-"""The state of a run as JSON for the pages: `/status`."""
+"""State of a run as JSON for the dashboard and the overlay: `/status`."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -9,21 +9,21 @@ import numpy as np
 
 from dancetype.stream.messages import Latency
 from dancetype.stream.run_state import RunState, SourceRun, TimedLatency
-from dancetype.stream.web.pages import Page, document, unauthorised
+from dancetype.stream.web.pages import Page, json_page, unauthorised
 
 _UNAUTHORISED = unauthorised("the status is")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
+class StatusPage:
     """The page `/status`.
 
     Attributes:
         program: Version of dancetype.
-        model: Recipe by which the genre model was trained.
-        provider: Provider of onnxruntime that runs the model.
-        genres: Codes in the model's order, and the name of each.
-        preview: Whether the run serves pictures of its sources.
+        model: Name of the recipe that the genre model was trained with.
+        provider: ONNX Runtime execution provider of the model.
+        genres: Genre names by code, in the order of the model's outputs.
+        preview: Whether camera pictures are served.
         state: State of the run.
     """
 
@@ -35,11 +35,11 @@ class Overview:
     state: RunState
 
     def page(self, authorised: bool) -> Page:
-        """Return the fields of docs/reference/protocol.md, if the request is authorised."""
+        """Return the status; docs/reference/protocol.md describes the fields."""
         if not authorised:
             return _UNAUTHORISED
         state, now = self.state, self.state.now
-        return document(
+        return json_page(
             HTTPStatus.OK,
             {
                 "version": 1,
@@ -74,14 +74,14 @@ def _fields(run: SourceRun, now: float) -> dict[str, Any]:
 
 
 def _percentiles(latencies: Collection[TimedLatency]) -> dict[str, dict[str, float]] | None:
-    """Return the median and 95th percentile of each part and of their sum, in seconds."""
+    """Return median and 95th percentile of each latency part and of the total, in seconds."""
     if not latencies:
         return None
     names = list(Latency.model_fields)
-    parts = np.array([[getattr(each.parts, name) for name in names] for each in latencies])
+    parts = np.array([[getattr(latency.parts, name) for name in names] for latency in latencies])
     columns = np.column_stack([parts, parts.sum(axis=1)])
     p50, p95 = np.percentile(columns, (50, 95), axis=0).round(6).tolist()
     return {
-        name: {"p50": median, "p95": high}
-        for name, median, high in zip([*names, "total"], p50, p95, strict=True)
+        name: {"p50": median, "p95": percentile}
+        for name, median, percentile in zip([*names, "total"], p50, p95, strict=True)
     }

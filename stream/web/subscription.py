@@ -1,4 +1,4 @@
-"""Requests of WebSocket clients, and the reasons for which one is invalid."""
+"""Requests from WebSocket clients, and close reasons for invalid ones."""
 
 from typing import Annotated, Final, Literal
 from urllib.parse import parse_qs
@@ -12,18 +12,18 @@ _MAX_PARAMETERS: Final = 100
 Sources = Annotated[frozenset[SourceName], Field(max_length=64, strict=False)]
 
 
-class CloseClient(Exception):  # noqa: N818 - not an error of this program
-    """Raised to close a client's WebSocket.
+class CloseClient(Exception):  # noqa: N818 - the client is at fault, not this program
+    """Raised to close the WebSocket of a client.
 
     Attributes:
         code: Close code.
-        reason: Reason for the client's developer, without any data of the client.
+        reason: Explanation for the developer of the client; repeats no data that it sent.
     """
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(f"{code}: {reason}")
         self.code = code
-        # A close frame has no room for more.
+        # A close frame holds at most 123 bytes.
         self.reason = reason.encode()[:123].decode(errors="ignore")
 
 
@@ -32,20 +32,20 @@ class _Request(BaseModel):
 
 
 class Hello(_Request):
-    """The first message of a client that has to show its token, or could not in a header."""
+    """First message of a client that sends its token here rather than in a header."""
 
     type: Literal["hello"]
     token: str | None = Field(None, max_length=512, repr=False)
     sources: Sources | None = None
-    """As in `Subscribe`; what the URL asked for where None."""
+    """As in `Subscribe`; None keeps the sources given in the URL."""
 
 
 class Subscribe(_Request):
-    """Asks for chosen sources from now on."""
+    """Request to receive only some sources from now on."""
 
     type: Literal["subscribe"]
     sources: Sources = frozenset()
-    """Their names, some of which may only come later; every source where empty."""
+    """Names of the sources, which need not exist yet; all sources if empty."""
 
 
 Request = Hello | Subscribe
@@ -55,10 +55,10 @@ _SOURCES: Final[TypeAdapter[frozenset[str]]] = TypeAdapter(Sources)
 
 
 def read_request(text: str) -> Request:
-    """Parse a message of a client.
+    """Parse a message from a client.
 
     Raises:
-        CloseClient: It is not JSON, or not a valid request; nothing else is raised.
+        CloseClient: The message is not JSON or not a valid request. Nothing else is raised.
     """
     try:
         return _ADAPTER.validate_json(text)
@@ -67,30 +67,30 @@ def read_request(text: str) -> Request:
 
 
 def sources_in(query: str) -> frozenset[str]:
-    """Return the sources that the query of a URL asks for; all sources if empty.
+    """Return the sources requested in the query of a URL; empty means all sources.
 
     Raises:
-        ValueError: There are too many, or a name is invalid.
+        ValueError: There are too many sources, or a name is invalid.
     """
     try:
         names = parse_qs(query, max_num_fields=_MAX_PARAMETERS).get("source", [])
         return _SOURCES.validate_python(names)
     except ValidationError as error:
-        raise ValueError(f"source: {_first(error)[2]}") from None
+        raise ValueError(f"source: {_first_problem(error)[2]}") from None
 
 
 def _close_reason(error: ValidationError) -> CloseClient:
-    kind, where, text = _first(error)
+    kind, field, text = _first_problem(error)
     if kind == "json_invalid":
         return CloseClient(1007, "not JSON")
     if kind.startswith(("union_tag", "model_", "dict_")):
         return CloseClient(4400, 'send {"type": "hello", ...} or {"type": "subscribe", ...}')
     if kind == "extra_forbidden":
-        return CloseClient(4400, "hello takes token and sources, subscribe takes sources, no more")
-    return CloseClient(4400, f"{where}: {text}")
+        return CloseClient(4400, "hello takes only token and sources, subscribe takes only sources")
+    return CloseClient(4400, f"{field}: {text}")
 
 
-def _first(error: ValidationError) -> tuple[str, str, str]:
+def _first_problem(error: ValidationError) -> tuple[str, str, str]:
     """Return type, field and text of the first problem, without the input."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     return first["type"], str(first["loc"][1] if len(first["loc"]) > 1 else ""), first["msg"]

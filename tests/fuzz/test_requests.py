@@ -51,9 +51,9 @@ def test_headers_are_let_in_or_not(
     with only("headers"):
         access = Access(token, origins)
         assert access.authorises(first) in (True, False)
-        assert access.serves(first) in (True, False)
-        assert access.welcomes(first, second) in (True, False)
-        assert not access.knows(first or "")
+        assert access.allows_host(first) in (True, False)
+        assert access.allows_origin(first, second) in (True, False)
+        assert not access.is_valid_token(first or "")
 
 
 @fuzzed

@@ -23,67 +23,67 @@ from dancetype.stream.messages import (
 
 
 @asynccontextmanager
-async def dancetype(*words: str) -> AsyncIterator[tuple[Process, str]]:
-    """The command as a process, and the address of its WebSocket."""
+async def dancetype(*arguments: str) -> AsyncIterator[tuple[Process, str]]:
+    """Run the command; yield its process and the URL of its WebSocket."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "dancetype", *words, "--port", "0"), stdout=PIPE, stderr=PIPE
+        *(sys.executable, "-m", "dancetype", *arguments, "--port", "0"), stdout=PIPE, stderr=PIPE
     )
     try:
         assert process.stdout is not None
         async with asyncio.timeout(60):
             line = (await process.stdout.readline()).decode()
-        page = re.search(r"http://(\S+)/", line)
-        assert page, line
-        yield process, f"ws://{page[1]}/ws"
+        page_url = re.search(r"http://(\S+)/", line)
+        assert page_url, line
+        yield process, f"ws://{page_url[1]}/ws"
     finally:
         if process.returncode is None:
             process.kill()
         await process.communicate()
 
 
-async def messages(address: str) -> list[Message]:
-    """All that comes of sources until the connection ends."""
-    got: list[Message] = []
-    async with connect(address) as socket:
+async def receive_messages(url: str) -> list[Message]:
+    """Return all messages of sources until the connection is closed."""
+    messages: list[Message] = []
+    async with connect(url) as socket:
         with suppress(ConnectionClosed):
             async for text in socket:
                 if json.loads(text)["type"] != "heartbeat":
-                    got.append(parse_message(text))
-    return got
+                    messages.append(parse_message(text))
+    return messages
 
 
-async def test_the_demo_sends_valid_messages_and_ends_after_its_seconds(
+async def test_demo_sends_valid_messages_and_ends_after_given_seconds(
     sample_clip: Path, pose_model: Path
 ) -> None:
-    async with asyncio.timeout(90), dancetype("demo", "--seconds", "9") as (process, address):
-        got = await messages(address)
+    async with asyncio.timeout(90), dancetype("demo", "--seconds", "9") as (process, url):
+        messages = await receive_messages(url)
         assert await process.wait() == 0
         assert process.stderr is not None
         logs = [json.loads(line) for line in (await process.stderr.read()).splitlines()]
     assert {line["level"] for line in logs} == {"info"}
     assert [line["state"] for line in logs][:2] == ["connecting", "running"]
-    predictions = [message for message in got if isinstance(message, PredictionMessage)]
+    predictions = [message for message in messages if isinstance(message, PredictionMessage)]
     assert len(predictions) > 15
     assert any(message.window > 2 for message in predictions)
-    assert {message.source for message in got} == {"demo"}
-    assert [message.seq for message in got] == sorted({message.seq for message in got})
+    assert {message.source for message in messages} == {"demo"}
+    assert [message.seq for message in messages] == sorted({message.seq for message in messages})
     assert all(
         message.times.capture <= message.times.pose <= message.times.sent for message in predictions
     )
     assert {message.frames.dropped for message in predictions} == {0}
-    last = got[-1]
+    last = messages[-1]
     assert isinstance(last, SourceMessage)
     assert last.state is SourceState.ENDED
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_ends_the_demo_within_two_seconds(
+async def test_signal_ends_demo_within_two_seconds(
     sample_clip: Path, pose_model: Path, number: signal.Signals
 ) -> None:
     async with (
         asyncio.timeout(90),
-        dancetype("demo") as (process, address),
-        connect(address) as socket,
+        dancetype("demo") as (process, url),
+        connect(url) as socket,
     ):
         while json.loads(await socket.recv())["type"] != "prediction":
             pass
@@ -93,23 +93,23 @@ async def test_a_signal_ends_the_demo_within_two_seconds(
         assert time.monotonic() - start < 2
 
 
-async def test_a_signal_ends_a_run_that_waits_for_a_camera_within_two_seconds(
+async def test_signal_ends_run_that_waits_for_camera_within_two_seconds(
     pose_model: Path,
 ) -> None:
-    """The camera takes the connection and then says nothing."""
+    """The camera accepts the connection but never responds."""
 
-    async def ignore(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        called.set()
+    async def accept_and_wait(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted.set()
         await reader.read()
         writer.close()
 
-    called = asyncio.Event()
-    silent = await asyncio.start_server(ignore, "127.0.0.1", 0)
-    url = f"rtsp://127.0.0.1:{silent.sockets[0].getsockname()[1]}/live"
-    async with asyncio.timeout(60), dancetype("run", "--source", url) as (process, _):
-        await called.wait()
+    accepted = asyncio.Event()
+    camera = await asyncio.start_server(accept_and_wait, "127.0.0.1", 0)
+    camera_url = f"rtsp://127.0.0.1:{camera.sockets[0].getsockname()[1]}/live"
+    async with asyncio.timeout(60), dancetype("run", "--source", camera_url) as (process, _):
+        await accepted.wait()
         start = time.monotonic()
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 0
         assert time.monotonic() - start < 2
-    silent.close()
+    camera.close()

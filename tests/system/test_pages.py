@@ -1,4 +1,4 @@
-"""Overlay and dashboard of a real `dancetype demo`, in a real Chromium."""
+"""Overlay and dashboard of a real `dancetype demo` in a real Chromium."""
 
 import re
 from collections.abc import Iterator
@@ -15,15 +15,16 @@ from tests.testbed.demo_server import TOKEN, DemoServer, biased_model, chromium
 
 THEMES: Final = ("stage", "paper", "neon")
 LAYOUTS: Final = ("bar", "corner", "full")
-# Milliseconds in which a busy machine gets to a genre, and a page back to a server.
-SOON: Final = 30_000
-STALE: Final = 2_000
+# Milliseconds that a busy machine may take to name a genre, and a page to reconnect.
+GENRE_TIMEOUT: Final = 30_000
+# Milliseconds after which a page must no longer show a genre that is not live.
+STALE_TIMEOUT: Final = 2_000
 
-FRAMES_A_SECOND: Final = """seconds => new Promise(done => {
+COUNT_FRAMES_PER_SECOND: Final = """seconds => new Promise(resolve => {
   let frames = 0, first;
   const count = now => {
     first ??= now;
-    if (now - first >= 1000 * seconds) done(frames / (now - first) * 1000);
+    if (now - first >= 1000 * seconds) resolve(frames / (now - first) * 1000);
     else { frames += 1; requestAnimationFrame(count); }
   };
   requestAnimationFrame(count);
@@ -34,10 +35,10 @@ FRAMES_A_SECOND: Final = """seconds => new Promise(done => {
 def demo(
     pose_model: Path, sample_clip: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[DemoServer]:
-    """A demo that is sure of house and says so ten times a second."""
+    """A demo that predicts house ten times per second."""
     model = biased_model("HO", tmp_path_factory.mktemp("model") / "house.onnx")
-    words = ("--model", model, "--hop", "0.1", "--preview", "--token", TOKEN)
-    with DemoServer(*words) as served:
+    options = ("--model", model, "--hop", "0.1", "--preview", "--token", TOKEN)
+    with DemoServer(*options) as served:
         yield served
 
 
@@ -47,26 +48,31 @@ def browser() -> Iterator[Browser]:
         yield launched
 
 
-class Watched:
-    """A page, and whatever it has done that it should not."""
+class MonitoredPage:
+    """A page that records console errors, and requests to other hosts.
+
+    Attributes:
+        errors: Errors in the console and uncaught exceptions.
+        foreign_urls: URLs of requests to other hosts.
+    """
 
     def __init__(self, page: Page, host: str) -> None:
         self.page = page
         self.errors: list[str] = []
-        self.strangers: list[str] = []
-        page.on("console", lambda line: self._hear(line.type, line.text))
+        self.foreign_urls: list[str] = []
+        page.on("console", lambda message: self._on_console(message.type, message.text))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("request", lambda request: self._note(request.url, host))
-        page.on("websocket", lambda socket: self._note(socket.url, host))
+        page.on("request", lambda request: self._on_request(request.url, host))
+        page.on("websocket", lambda socket: self._on_request(socket.url, host))
 
-    def _hear(self, kind: str, text: str) -> None:
-        # That a server which was stopped refuses connections is the browser's own news.
+    def _on_console(self, kind: str, text: str) -> None:
+        # The browser itself logs that a stopped server refuses connections.
         if kind == "error" and "ERR_CONNECTION_REFUSED" not in text:
             self.errors.append(text)
 
-    def _note(self, url: str, host: str) -> None:
+    def _on_request(self, url: str, host: str) -> None:
         if not re.match(rf"(https?|wss?)://{re.escape(host)}/|(data|blob):", url):
-            self.strangers.append(url)
+            self.foreign_urls.append(url)
 
 
 @pytest.fixture
@@ -77,244 +83,248 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def watched(context: BrowserContext, demo: DemoServer) -> Iterator[Watched]:
-    """A page that is to log no error and to call nobody but its own server."""
-    watched = Watched(context.new_page(), demo.host)
-    yield watched
-    assert not watched.errors
-    assert not watched.strangers
+def monitored(context: BrowserContext, demo: DemoServer) -> Iterator[MonitoredPage]:
+    """A page that must log no error and contact only its own server."""
+    monitored = MonitoredPage(context.new_page(), demo.host)
+    yield monitored
+    assert not monitored.errors
+    assert not monitored.foreign_urls
 
 
-def overlay_says(page: Page, word: str) -> None:
-    shown = page.locator(".genre-word").first
-    expect(shown).to_have_text(word, timeout=SOON)
-    expect(shown).to_have_css("opacity", "1", timeout=SOON)
-    expect(page.locator("body")).to_have_attribute("data-state", "live", timeout=SOON)
+def expect_overlay_genre(page: Page, name: str) -> None:
+    genre = page.locator(".genre-word").first
+    expect(genre).to_have_text(name, timeout=GENRE_TIMEOUT)
+    expect(genre).to_have_css("opacity", "1", timeout=GENRE_TIMEOUT)
+    expect(page.locator("body")).to_have_attribute("data-state", "live", timeout=GENRE_TIMEOUT)
 
 
-def overlay_becomes(page: Page, state: str) -> None:
-    """Watches each frame: `expect` looks ever more seldom, and might miss the moment."""
+def wait_for_overlay_state(page: Page, state: str) -> None:
+    """Check in every animation frame: `expect` checks less and less often, and could be late."""
     page.wait_for_function(
-        "state => document.body.dataset.state === state", arg=state, timeout=STALE
+        "state => document.body.dataset.state === state", arg=state, timeout=STALE_TIMEOUT
     )
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("theme", THEMES)
-def test_each_theme_and_layout_shows_the_genre_on_a_transparent_ground(
-    demo: DemoServer, watched: Watched, theme: str, layout: str, pictures: Path
+def test_each_theme_and_layout_shows_the_genre_on_a_transparent_background(
+    demo: DemoServer, monitored: MonitoredPage, theme: str, layout: str, pictures: Path
 ) -> None:
-    page = watched.page
+    page = monitored.page
     page.goto(demo.url("/overlay", theme=theme, layout=layout))
-    overlay_says(page, "house")
-    page.wait_for_timeout(600)  # Until what glides has arrived.
-    shot = page.screenshot(omit_background=True, path=pictures / f"overlay-{theme}-{layout}.png")
-    assert alpha(shot, 960, 8) == 0
+    expect_overlay_genre(page, "house")
+    page.wait_for_timeout(600)  # Until the animations have ended.
+    screenshot = page.screenshot(
+        omit_background=True, path=pictures / f"overlay-{theme}-{layout}.png"
+    )
+    assert alpha(screenshot, 960, 8) == 0
     assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
-    assert serious_faults(page) == []
+    assert accessibility_violations(page) == []
 
 
-def test_the_overlay_shows_what_the_newest_message_says(demo: DemoServer, watched: Watched) -> None:
-    """With bars for every probability, and a skeleton that is drawn and moves."""
-    page = watched.page
+def test_overlay_shows_genre_bars_and_moving_skeleton(
+    demo: DemoServer, monitored: MonitoredPage
+) -> None:
+    page = monitored.page
     page.goto(demo.url("/overlay", layout="full"))
-    overlay_says(page, "house")
+    expect_overlay_genre(page, "house")
     expect(page.locator(".bar")).to_have_count(10)
-    # In the clip's first moments nobody is there to be drawn.
+    # The first frames of the clip show no person, so not every drawing differs.
     assert len({pixels_of(page, "canvas.skeleton") for _ in range(10)}) > 5
 
 
-def test_what_is_old_is_stale_within_two_seconds_and_live_again_by_itself(
-    demo: DemoServer, watched: Watched
+def test_overlay_hides_stale_genre_within_two_seconds_and_recovers(
+    demo: DemoServer, monitored: MonitoredPage
 ) -> None:
-    page = watched.page
+    page = monitored.page
     page.goto(demo.url("/overlay"))
-    overlay_says(page, "house")
+    expect_overlay_genre(page, "house")
     with demo.suspended():
-        overlay_becomes(page, "stale")
-        page.wait_for_timeout(1000)  # The fading.
-        assert not shows_anything(page)
-    overlay_says(page, "house")
+        wait_for_overlay_state(page, "stale")
+        page.wait_for_timeout(1000)  # Until the fade has ended.
+        assert not has_visible_pixels(page)
+    expect_overlay_genre(page, "house")
 
 
-def test_pages_outlive_their_server(demo: DemoServer, context: BrowserContext) -> None:
-    overlay, dashboard = (Watched(context.new_page(), demo.host) for _ in range(2))
+def test_pages_reconnect_after_server_restart(demo: DemoServer, context: BrowserContext) -> None:
+    overlay, dashboard = (MonitoredPage(context.new_page(), demo.host) for _ in range(2))
     overlay.page.goto(demo.url("/overlay"))
     dashboard.page.goto(demo.url("/"))
-    overlay_says(overlay.page, "house")
-    expect(dashboard.page.locator(".headline")).to_have_text("house", timeout=SOON)
+    expect_overlay_genre(overlay.page, "house")
+    expect(dashboard.page.locator(".headline")).to_have_text("house", timeout=GENRE_TIMEOUT)
     demo.stop()
-    overlay_becomes(overlay.page, "lost")
-    expect(dashboard.page.locator(".headline")).not_to_have_text("house", timeout=STALE)
+    wait_for_overlay_state(overlay.page, "lost")
+    expect(dashboard.page.locator(".headline")).not_to_have_text("house", timeout=STALE_TIMEOUT)
     demo.start()
-    overlay_says(overlay.page, "house")
-    expect(dashboard.page.locator(".headline")).to_have_text("house", timeout=SOON)
+    expect_overlay_genre(overlay.page, "house")
+    expect(dashboard.page.locator(".headline")).to_have_text("house", timeout=GENRE_TIMEOUT)
     assert overlay.errors == dashboard.errors == []
 
 
-def test_the_overlay_paints_as_often_as_an_empty_page_with_ten_messages_a_second(
-    demo: DemoServer, watched: Watched, context: BrowserContext
+def test_overlay_keeps_the_frame_rate_of_an_empty_page_at_ten_messages_per_second(
+    demo: DemoServer, monitored: MonitoredPage, context: BrowserContext
 ) -> None:
     empty = context.new_page()
-    page = watched.page
+    page = monitored.page
     page.goto(demo.url("/overlay", layout="full"))
-    overlay_says(page, "house")
-    shares = []
-    # A ratio in one run, and the best of six: the machine is not ours alone.
+    expect_overlay_genre(page, "house")
+    ratios = []
+    # A ratio, and the best of six, because other programs use the machine as well.
     for _ in range(6):
         empty.bring_to_front()
-        without = empty.evaluate(FRAMES_A_SECOND, 1)
+        empty_page_rate = empty.evaluate(COUNT_FRAMES_PER_SECOND, 1)
         page.bring_to_front()
-        shares.append(page.evaluate(FRAMES_A_SECOND, 2) / without)
-        if shares[-1] > 0.95:
+        ratios.append(page.evaluate(COUNT_FRAMES_PER_SECOND, 2) / empty_page_rate)
+        if ratios[-1] > 0.95:
             break
-    assert shares[-1] > 0.95, shares
+    assert ratios[-1] > 0.95, ratios
 
 
-def test_who_wants_less_motion_gets_none(demo: DemoServer, browser: Browser) -> None:
+def test_reduced_motion_stops_all_movement(demo: DemoServer, browser: Browser) -> None:
     context = browser.new_context(reduced_motion="reduce")
     page = context.new_page()
     page.goto(demo.url("/overlay", layout="full"))
-    overlay_says(page, "house")
-    moving = """document.getAnimations().filter(each =>
-      each.effect.getKeyframes().some(frame => (frame.transform ?? "none") !== "none")).length"""
-    assert {page.evaluate(moving) for _ in range(20)} == {0}
+    expect_overlay_genre(page, "house")
+    count_moving = """document.getAnimations().filter(animation =>
+      animation.effect.getKeyframes().some(frame => (frame.transform ?? "none") !== "none")
+    ).length"""
+    assert {page.evaluate(count_moving) for _ in range(20)} == {0}
     context.close()
 
 
-def test_without_the_token_the_overlay_shows_no_genre_and_says_what_is_wrong(
+def test_overlay_without_token_shows_that_a_token_is_needed(
     demo: DemoServer, context: BrowserContext
 ) -> None:
     page = context.new_page()
     page.goto(f"http://{demo.host}/overlay")
-    expect(page.locator("body")).to_have_attribute("data-state", "barred", timeout=SOON)
+    expect(page.locator("body")).to_have_attribute("data-state", "barred", timeout=GENRE_TIMEOUT)
     expect(page.get_by_text("token")).to_be_visible()
 
 
-def test_unknown_words_in_the_address_are_answered_with_the_usual_overlay(
-    demo: DemoServer, watched: Watched
+def test_overlay_ignores_unknown_values_in_its_url(
+    demo: DemoServer, monitored: MonitoredPage
 ) -> None:
-    watched.page.goto(demo.url("/overlay", theme="<script>", layout="2", show="all,,genre"))
-    overlay_says(watched.page, "house")
+    monitored.page.goto(demo.url("/overlay", theme="<script>", layout="2", show="all,,genre"))
+    expect_overlay_genre(monitored.page, "house")
 
 
-def test_what_greets_a_page_is_not_live_and_neither_is_what_comes_late(
-    demo: DemoServer, watched: Watched
+def test_first_prediction_and_delayed_predictions_are_not_live(
+    demo: DemoServer, monitored: MonitoredPage
 ) -> None:
-    watched.page.goto(demo.url("/overlay"))
-    live = watched.page.evaluate("""async () => {
-      const { follow, isLive } = await import("/feed.js");
-      const sent = at => ({ type: "prediction", times: { sent: at / 1000 } });
-      const greeting = follow(undefined, sent(0), 5000);
-      const next = follow(greeting, sent(5000), 5010);
-      const late = follow(next, sent(5250), 9000);
+    monitored.page.goto(demo.url("/overlay"))
+    live = monitored.page.evaluate("""async () => {
+      const { updateFeed, isLive } = await import("/feed.js");
+      const prediction = sent => ({ type: "prediction", times: { sent: sent / 1000 } });
+      const first = updateFeed(undefined, prediction(0), 5000);
+      const second = updateFeed(first, prediction(5000), 5010);
+      const delayed = updateFeed(second, prediction(5250), 9000);
       return {
-        greeting: isLive(greeting, true, 5001),
-        next: isLive(next, true, 5011),
-        unconnected: isLive(next, false, 5011),
-        old: isLive(next, true, 6600),
-        late: isLive(late, true, 9001),
+        first: isLive(first, true, 5001),
+        second: isLive(second, true, 5011),
+        disconnected: isLive(second, false, 5011),
+        stale: isLive(second, true, 6600),
+        delayed: isLive(delayed, true, 9001),
       };
     }""")
     assert live == {
-        "greeting": False,
-        "next": True,
-        "unconnected": False,
-        "old": False,
-        "late": False,
+        "first": False,
+        "second": True,
+        "disconnected": False,
+        "stale": False,
+        "delayed": False,
     }
 
 
-def test_of_several_sources_the_overlay_shows_those_that_are_asked_for_in_their_order(
-    demo: DemoServer, watched: Watched
+def test_overlay_selects_requested_sources_in_their_order(
+    demo: DemoServer, monitored: MonitoredPage
 ) -> None:
-    watched.page.goto(demo.url("/overlay"))
-    chosen = watched.page.evaluate("""async () => {
-      const { choose } = await import("/overlay/options.js");
-      const met = new Set(["wings", "stage", "pit"]);
-      const live = new Set(["wings", "pit"]);
+    monitored.page.goto(demo.url("/overlay"))
+    selected = monitored.page.evaluate("""async () => {
+      const { selectSources } = await import("/overlay/options.js");
+      const everLive = new Set(["wings", "stage", "pit"]);
+      const liveNow = new Set(["wings", "pit"]);
       return [
-        choose({ layout: "bar" }, [], met, live),
-        choose({ layout: "bar" }, ["wings", "pit"], met, live),
-        choose({ layout: "bar" }, ["stage"], met, live),
-        choose({ layout: "full" }, ["wings", "attic", "stage"], met, live),
+        selectSources({ layout: "bar" }, [], everLive, liveNow),
+        selectSources({ layout: "bar" }, ["wings", "pit"], everLive, liveNow),
+        selectSources({ layout: "bar" }, ["stage"], everLive, liveNow),
+        selectSources({ layout: "full" }, ["wings", "attic", "stage"], everLive, liveNow),
       ];
     }""")
-    assert chosen == [["pit"], ["wings"], [], ["wings", "stage"]]
+    assert selected == [["pit"], ["wings"], [], ["wings", "stage"]]
 
 
-def test_the_dashboard_shows_picture_figures_and_history_of_a_source(
-    demo: DemoServer, watched: Watched, pictures: Path
+def test_dashboard_shows_picture_metrics_and_history_of_a_source(
+    demo: DemoServer, monitored: MonitoredPage, pictures: Path
 ) -> None:
-    page = watched.page
+    page = monitored.page
     page.goto(demo.url("/"))
-    expect(page.locator(".headline")).to_have_text("house", timeout=SOON)
+    expect(page.locator(".headline")).to_have_text("house", timeout=GENRE_TIMEOUT)
     expect(page.locator(".genre.likeliest .genre-name")).to_have_text("house")
     page.wait_for_function(
-        "() => document.querySelector('.picture img')?.naturalWidth > 100", timeout=SOON
+        "() => document.querySelector('.picture img')?.naturalWidth > 100", timeout=GENRE_TIMEOUT
     )
-    expect(page.locator(".latency-parts")).to_contain_text("pose", timeout=SOON)
-    expect(page.locator(".history")).to_contain_text("house", timeout=SOON)
-    expect(page.locator("#run")).to_contain_text(re.compile(r"1 .*of 256"), timeout=SOON)
+    expect(page.locator(".latency-parts")).to_contain_text("pose", timeout=GENRE_TIMEOUT)
+    expect(page.locator(".history")).to_contain_text("house", timeout=GENRE_TIMEOUT)
+    expect(page.locator("#run")).to_contain_text(re.compile(r"1 .*of 256"), timeout=GENRE_TIMEOUT)
     page.screenshot(path=pictures / "dashboard.png")
-    assert serious_faults(page) == []
+    assert accessibility_violations(page) == []
 
 
-def test_the_dashboard_makes_the_address_of_an_overlay_and_copies_it(
-    demo: DemoServer, watched: Watched
+def test_dashboard_creates_and_copies_the_url_of_an_overlay(
+    demo: DemoServer, monitored: MonitoredPage
 ) -> None:
-    page = watched.page
+    page = monitored.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(demo.url("/"))
-    expect(page.locator(".headline")).to_have_text("house", timeout=SOON)
+    expect(page.locator(".headline")).to_have_text("house", timeout=GENRE_TIMEOUT)
     page.locator("#overlay-all").click()
     page.locator(".overlay-theme").select_option("neon")
     page.locator(".overlay-layout").select_option("corner")
     page.locator(".overlay-copy").click()
     expect(page.locator(".overlay-copied")).to_contain_text("opied")
-    copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied.startswith(f"http://{demo.host}/overlay?")
+    url = page.evaluate("navigator.clipboard.readText()")
+    assert url.startswith(f"http://{demo.host}/overlay?")
     assert {"theme=neon", "layout=corner", f"token={TOKEN}"} <= set(
-        copied.partition("?")[2].split("&")
+        url.partition("?")[2].split("&")
     )
-    assert serious_faults(page) == []
-    page.goto(copied)
-    overlay_says(page, "house")
+    assert accessibility_violations(page) == []
+    page.goto(url)
+    expect_overlay_genre(page, "house")
 
 
-def test_the_dashboard_fits_a_phone(demo: DemoServer, browser: Browser, pictures: Path) -> None:
+def test_dashboard_fits_a_phone(demo: DemoServer, browser: Browser, pictures: Path) -> None:
     context = browser.new_context(viewport={"width": 360, "height": 740})
     page = context.new_page()
     page.goto(demo.url("/"))
-    expect(page.locator(".headline")).to_have_text("house", timeout=SOON)
+    expect(page.locator(".headline")).to_have_text("house", timeout=GENRE_TIMEOUT)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.screenshot(path=pictures / "dashboard-phone.png", full_page=True)
     context.close()
 
 
-def test_the_dashboard_takes_the_token_from_who_types_it_in(
+def test_dashboard_accepts_the_token_typed_into_its_form(
     demo: DemoServer, context: BrowserContext
 ) -> None:
     page = context.new_page()
     page.goto(f"http://{demo.host}/")
     page.locator("#token").fill("another-token-altogether")
     page.locator("#token").press("Enter")
-    expect(page.locator("#token-advice")).to_be_visible(timeout=SOON)
-    assert serious_faults(page) == []
+    expect(page.locator("#token-advice")).to_be_visible(timeout=GENRE_TIMEOUT)
+    assert accessibility_violations(page) == []
     page.locator("#token").fill(TOKEN)
     page.locator("#token").press("Enter")
-    expect(page.locator(".headline")).to_have_text("house", timeout=SOON)
+    expect(page.locator(".headline")).to_have_text("house", timeout=GENRE_TIMEOUT)
 
 
 def alpha(png: bytes, x: int, y: int) -> int:
-    """How opaque a picture is in one place, from 0 to 255."""
+    """Return the opacity of one pixel, from 0 to 255."""
     image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
     assert image is not None
     return int(image[y, x, 3]) if image.shape[2] == 4 else 255
 
 
-def shows_anything(page: Page) -> bool:
-    """Whether a pixel of the page is more than a trace."""
+def has_visible_pixels(page: Page) -> bool:
+    """Return whether any pixel of the page is more than slightly opaque."""
     image = cv2.imdecode(
         np.frombuffer(page.screenshot(omit_background=True), np.uint8), cv2.IMREAD_UNCHANGED
     )
@@ -323,17 +333,17 @@ def shows_anything(page: Page) -> bool:
 
 
 def pixels_of(page: Page, canvas: str) -> str:
-    """What a canvas shows, a tenth of a second from now."""
+    """Return the content of a canvas after a tenth of a second."""
     page.wait_for_timeout(100)
-    found: str = page.eval_on_selector(canvas, "each => each.toDataURL()")
-    return found
+    data_url: str = page.eval_on_selector(canvas, "element => element.toDataURL()")
+    return data_url
 
 
-def serious_faults(page: Page) -> list[Any]:
-    """What axe-core holds against a page, of what keeps people from using it."""
-    found = Axe().run(page).response["violations"]
+def accessibility_violations(page: Page) -> list[Any]:
+    """Return the serious and critical violations that axe-core finds."""
+    violations = Axe().run(page).response["violations"]
     return [
-        (each["id"], [node["html"] for node in each["nodes"]])
-        for each in found
-        if each["impact"] in ("serious", "critical")
+        (violation["id"], [node["html"] for node in violation["nodes"]])
+        for violation in violations
+        if violation["impact"] in ("serious", "critical")
     ]

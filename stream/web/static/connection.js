@@ -1,26 +1,30 @@
-/* The connection to the server: kept for ever, and honest about whether it stands. */
+/* WebSocket connection and HTTP requests to the server that serves the page. */
 
-// The server's heart beats each second.
-const SILENCE_MS = 3000;
-const FIRST_DELAY_MS = 500;
-const LONGEST_DELAY_MS = 30000;
+// The server sends a heartbeat every second.
+const SILENCE_TIMEOUT_MS = 3000;
+const CONNECT_TIMEOUT_MS = 12000;
+const WATCHDOG_INTERVAL_MS = 500;
+const FIRST_RETRY_MS = 500;
+const LONGEST_RETRY_MS = 30000;
 const TOKEN_NEEDED = 4401;
 
-/** What the page's address asks for: sources (all where none is named) and the token, if any. */
-export const asked = new URLSearchParams(location.search);
+/** Parameters of the page's URL: the sources to show (all if none is named) and the token. */
+export const urlParameters = new URLSearchParams(location.search);
 
-/** The sources it names, each once; a `source=` left empty names none. */
-export const askedSources = [...new Set(asked.getAll("source").filter((source) => source !== ""))];
+/** Names of the sources in the URL, without duplicates and empty names. */
+export const requestedSources = [
+  ...new Set(urlParameters.getAll("source").filter((source) => source !== "")),
+];
 
-const token = () => asked.get("token") || null;
+const token = () => urlParameters.get("token") || null;
 
 /**
- * One WebSocket after the other.
+ * WebSocket connection that reconnects for as long as the page is open.
  *
- * `state` is one of "connecting", "connected", "reconnecting" and "barred" (the server wants a
- * token, and not the one we have).
+ * `state` is "connecting", "connected", "reconnecting" or "barred" (the token is missing or wrong).
  *
- * Calls `onState(state)` when that changes, and `onMessage(message)` with each message of a source.
+ * Calls `onState(state)` when the state changes, and `onMessage(message)` with each message of a
+ * source.
  */
 export class Connection {
   constructor({ onState, onMessage }) {
@@ -34,58 +38,59 @@ export class Connection {
   open() {
     const url = new URL("ws", location.href);
     url.protocol = url.protocol.replace("http", "ws");
-    url.search = new URLSearchParams(askedSources.map((source) => ["source", source]));
+    url.search = new URLSearchParams(requestedSources.map((source) => ["source", source]));
     const socket = new WebSocket(url);
-    let heard = performance.now();
-    let lost = false;
+    let lastReceived = performance.now();
+    let closed = false;
 
-    const lose = (event) => {
-      if (lost) {
+    const handleClose = (event) => {
+      if (closed) {
         return;
       }
-      lost = true;
-      clearInterval(watch);
+      closed = true;
+      clearInterval(watchdog);
       socket.close();
       if (event?.code === TOKEN_NEEDED) {
-        this.become("barred"); // It would be the same token again.
+        this.setState("barred"); // A retry would send the same token.
         return;
       }
-      const delay = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.failures);
+      const delay = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.failures);
       this.failures += 1;
-      this.become("reconnecting");
-      // Pages that lost the same server are not to come back all at once.
+      this.setState("reconnecting");
+      // Random delays keep the pages from reconnecting all at the same moment.
       setTimeout(() => this.open(), delay * (0.5 + Math.random() / 2));
     };
-    // A peer that vanished without a goodbye is told from a quiet one only by its silence. While
-    // it is asked for in vain, a socket has no time-out of its own either.
-    const watch = setInterval(() => {
-      const patience = socket.readyState === WebSocket.CONNECTING ? 4 * SILENCE_MS : SILENCE_MS;
-      if (performance.now() - heard > patience) {
-        lose();
+    // Browsers detect neither a peer that vanished without closing the connection, nor a connection
+    // attempt that gets no response.
+    const watchdog = setInterval(() => {
+      const connecting = socket.readyState === WebSocket.CONNECTING;
+      const timeout = connecting ? CONNECT_TIMEOUT_MS : SILENCE_TIMEOUT_MS;
+      if (performance.now() - lastReceived > timeout) {
+        handleClose();
       }
-    }, 500);
+    }, WATCHDOG_INTERVAL_MS);
 
     socket.addEventListener("open", () => {
-      heard = performance.now();
-      // Without a token, too, to be told at once if one is needed.
+      lastReceived = performance.now();
+      // Sent even without a token: a server that needs one then refuses immediately.
       socket.send(JSON.stringify({ type: "hello", token: token() ?? undefined }));
-      this.become("connected");
+      this.setState("connected");
     });
     socket.addEventListener("message", (event) => {
-      if (lost) {
+      if (closed) {
         return;
       }
-      heard = performance.now();
+      lastReceived = performance.now();
       this.failures = 0;
       const message = JSON.parse(event.data);
       if (message.type === "prediction" || message.type === "source") {
         this.onMessage(message);
       }
     });
-    socket.addEventListener("close", lose);
+    socket.addEventListener("close", handleClose);
   }
 
-  become(state) {
+  setState(state) {
     if (this.state !== state) {
       this.state = state;
       this.onState(state);
@@ -94,16 +99,16 @@ export class Connection {
 }
 
 /**
- * Asks the server for `path`, showing it the token if there is one.
+ * Request `path` from the server, with the token if the URL has one.
  *
- * Returns the response, or null where there is none or it is not the one hoped for.
+ * Returns the response, or null if the request failed.
  */
-export async function ask(path) {
+export async function request(path) {
   const headers = token() === null ? {} : { Authorization: `Bearer ${token()}` };
   try {
     const response = await fetch(new URL(path, location.href), { headers, cache: "no-store" });
     return response.ok ? response : null;
   } catch {
-    return null; // The connection says what is wrong.
+    return null; // The page already shows the state of the connection.
   }
 }

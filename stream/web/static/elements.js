@@ -1,33 +1,40 @@
-/* The few things that both pages do with elements. */
+/* Helpers for DOM elements. */
 
-/** A new element of `tag` and `className`, holding `content`: text or another element. */
-export function element(tag, className, content = "") {
-  const made = document.createElement(tag);
-  made.className = className;
-  made.append(content);
-  return made;
+/** Create an element that contains `content`, a text or another element. */
+export function createElement(tag, className, content = "") {
+  const element = document.createElement(tag);
+  element.className = className;
+  element.append(content);
+  return element;
 }
 
-/** The first element of a template, to be filled. */
-export function clone(template) {
-  return document.getElementById(template).content.firstElementChild.cloneNode(true);
+/** Return a copy of the first element of a template. */
+export function cloneTemplate(id) {
+  return document.getElementById(id).content.firstElementChild.cloneNode(true);
 }
 
-/** Only where it differs: each change costs a layout. */
-export function setText(target, text) {
-  if (target.textContent !== text) {
-    target.textContent = text;
+/** Set the text only if it differs: each change costs a layout. */
+export function setText(element, text) {
+  if (element.textContent !== text) {
+    element.textContent = text;
   }
 }
 
-/** Sets text and hides the element where there is none. */
-export function setTextOrHide(target, text) {
-  setText(target, text);
-  target.hidden = text === "";
+/** Set the text, and hide the element if the text is empty. */
+export function setTextOrHide(element, text) {
+  setText(element, text);
+  element.hidden = text === "";
 }
 
-/** The words of a name, each in an element of its own: "hip-hop" is not to break at its hyphen. */
-export function unbroken(name) {
-  const words = name.split(" ").map((word) => element("span", "word", word));
+/** Set a data attribute only if it differs. */
+export function setData(element, name, value) {
+  if (element.dataset[name] !== value) {
+    element.dataset[name] = value;
+  }
+}
+
+/** Split a name into one element per word, so that "hip-hop" cannot break at its hyphen. */
+export function unbreakableWords(name) {
+  const words = name.split(" ").map((word) => createElement("span", "word", word));
   return words.flatMap((word, i) => (i ? [" ", word] : [word]));
 }

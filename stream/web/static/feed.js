@@ -1,114 +1,105 @@
-/* What is known of one source (a feed), and what to show of it: pure functions. */
+/* The newest message of a source (its feed), whether it is live, and the text to show for it. */
 
 import { genreName } from "./genres.js";
 
-/** Milliseconds without a message after which what is shown of a source is stale. */
+/** Milliseconds without a message after which a source is stale. */
 export const STALE_MS = 1500;
 
-/** What is said where no genre is named, by status. */
-export const QUIET_WORDS = {
+/** Headlines for statuses without a genre. */
+export const STATUS_TEXTS = {
   not_sure: "not sure",
   no_person: "no dancer",
   warming_up: "warming up",
 };
 
-const DETAILS = {
+const STATUS_DETAILS = {
   warming_up: "needs a few seconds of dance",
-  no_person: "nobody in view",
+  no_person: "no person in view",
 };
 
-const STATES = {
-  stalled: "no picture",
-  reconnecting: "looking for it",
+const STATE_HEADLINES = {
+  stalled: "no frames",
 };
 
-// Faster than two clocks drift apart, and slow enough not to take a delay for drift.
-const FORGOTTEN = 0.0005;
+// Share of the elapsed time by which the shortest transit time may grow: more than the drift
+// between two clocks, but too little for a delay to pass as drift.
+const DRIFT_ALLOWANCE = 0.0005;
 
 /**
- * Takes a message, heard at `now`, into the feed of its source.
+ * Return the feed of a source after a message that arrived at `now`.
  *
- * The server greets whoever joins with the last state and prediction of each source, however old,
- * so a feed is `confirmed` only once another of the same type follows. And a full network delivers
- * late: what took longer than the fastest message before it counts as `heard` that much earlier.
- * All ages are measured on one clock, `performance.now()`, as those of two machines may differ.
+ * After connecting, the server sends the latest state and prediction of each source, however old.
+ * A feed is therefore `confirmed` only after a second message of the same type. A congested network
+ * delivers late: `sentAt`, the estimated time of sending, is earlier than `arrivedAt` by as much as
+ * the transit took longer than the fastest one so far. The clocks of server and page may differ, so
+ * all ages are measured with `performance.now()`.
  */
-export function follow(feed, message, now) {
-  const underway = now - message.times.sent * 1000;
-  const before = feed ? feed.fastest + (now - feed.arrived) * FORGOTTEN : underway;
-  const fastest = Math.min(underway, before);
+export function updateFeed(feed, message, now) {
+  // Includes the unknown offset between the clocks, which cancels out below.
+  const transit = now - message.times.sent * 1000;
+  const previousShortest = feed
+    ? feed.shortestTransit + (now - feed.arrivedAt) * DRIFT_ALLOWANCE
+    : transit;
+  const shortestTransit = Math.min(transit, previousShortest);
   return {
     message,
-    arrived: now,
-    heard: now - (underway - fastest),
-    fastest,
+    arrivedAt: now,
+    sentAt: now - (transit - shortestTransit),
+    shortestTransit,
     confirmed: feed !== undefined && (feed.confirmed || feed.message.type === message.type),
   };
 }
 
-/** Whether the feed's message is a prediction that is true now. */
+/** Return whether the message of a feed is a current prediction. */
 export function isLive(feed, connected, now) {
-  const { message, heard, confirmed } = feed;
-  return connected && message.type === "prediction" && confirmed && now - heard <= STALE_MS;
+  const { message, sentAt, confirmed } = feed;
+  return connected && message.type === "prediction" && confirmed && now - sentAt <= STALE_MS;
 }
 
-export function view(feed, connected, now) {
-  const { message, heard } = feed;
-  const silent = now - heard;
+/** Return the texts and values to show for a feed. */
+export function describeFeed(feed, connected, now) {
+  const { message, sentAt } = feed;
+  const age = now - sentAt;
   if (!connected) {
-    return quiet("no connection", "no connection", ago(message, silent));
+    return notLive("no connection", "no connection", lastMessageText(message, age));
   }
   if (message.type === "source") {
-    return viewState(message, silent);
+    return describeState(message, age);
   }
-  if (silent > STALE_MS) {
-    return quiet("stale", "no signal", ago(message, silent));
+  if (age > STALE_MS) {
+    return notLive("stale", "no signal", lastMessageText(message, age));
   }
   if (!isLive(feed, connected, now)) {
-    return quiet("running", "starting", "");
+    return notLive("running", "starting", "");
   }
-  const likeliest = message.genre ?? highest(message.probabilities);
-  const [headline, detail] = words(message, likeliest);
+  const likeliest = message.genre ?? likeliestGenre(message.probabilities);
   return {
     live: true,
     state: "live",
-    headline,
-    detail,
+    headline: STATUS_TEXTS[message.status] ?? message.name ?? message.status,
+    detail:
+      message.status === "not_sure" && likeliest !== null
+        ? `closest match: ${genreName(likeliest)}`
+        : (STATUS_DETAILS[message.status] ?? ""),
     genre: message.genre,
     confidence: message.status === "genre" ? percent(message.confidence) : "",
     probabilities: message.probabilities,
     likeliest,
     fps: message.fps.toFixed(1),
-    latency: `${Math.round((message.times.sent - message.times.capture) * 1000)} ms`,
-    dropped: String(message.frames.dropped),
   };
 }
 
-function words(message, likeliest) {
-  const nearest = message.status === "not_sure" && likeliest !== null;
-  return [
-    QUIET_WORDS[message.status] ?? message.name ?? message.status,
-    nearest ? `nearest is ${genreName(likeliest)}` : (DETAILS[message.status] ?? ""),
-  ];
-}
-
-/** Code of the highest probability, or null where all are 0: there was no window. */
-export function highest(probabilities) {
-  const best = (a, b) => (b[1] > a[1] ? b : a);
-  return Object.entries(probabilities).reduce(best, [null, 0])[0];
-}
-
-function viewState(message, silent) {
+function describeState(message, age) {
   if (message.state === "running") {
-    return silent > STALE_MS
-      ? quiet("stale", "no signal", "no prediction yet")
-      : quiet("running", "starting", "");
+    return age > STALE_MS
+      ? notLive("stale", "no signal", "no prediction yet")
+      : notLive("running", "starting", "");
   }
-  const headline = STATES[message.state] ?? message.state;
-  return quiet(message.state, headline, message.reason ?? "");
+  const headline = STATE_HEADLINES[message.state] ?? message.state;
+  return notLive(message.state, headline, message.reason ?? "");
 }
 
-function quiet(state, headline, detail) {
+function notLive(state, headline, detail) {
   return {
     live: false,
     state,
@@ -119,15 +110,18 @@ function quiet(state, headline, detail) {
     probabilities: {},
     likeliest: null,
     fps: "–",
-    latency: "–",
-    dropped: "–",
   };
 }
 
-function ago(message, silent) {
-  const seconds = Math.round(silent / 1000);
-  const last = message.type === "prediction" && message.name ? `last was ${message.name}, ` : "";
-  return `${last}last heard ${seconds} s ago`;
+function lastMessageText(message, age) {
+  const text = `last message ${Math.round(age / 1000)} s ago`;
+  return message.type === "prediction" && message.name ? `${text}: ${message.name}` : text;
+}
+
+/** Return the code with the highest probability; null if all are 0, before the first window. */
+export function likeliestGenre(probabilities) {
+  const higher = (a, b) => (b[1] > a[1] ? b : a);
+  return Object.entries(probabilities).reduce(higher, [null, 0])[0];
 }
 
 export function percent(probability) {

@@ -1,7 +1,7 @@
-/* What the genres are called, each one's hue in degrees, and its colour. */
+/* Names, hues (degrees) and colours of the genres. */
 
-// The colours differ in lightness as much as in hue, so that they stay apart in the eyes of people
-// who see two of the primary colours as one, and all stand out from a black ground.
+// The colours differ in lightness as well as in hue, so that people with colour blindness can
+// distinguish them, and all of them are visible on a black background.
 const GENRES = {
   BR: { name: "break", hue: 25, colour: "#fb716b" },
   PO: { name: "pop", hue: 345, colour: "#af3b85" },
@@ -15,8 +15,8 @@ const GENRES = {
   JB: { name: "ballet jazz", hue: 295, colour: "#e9e4fd" },
 };
 
-/** Takes over the names of the model that is running, which may know other genres than AIST's. */
-export function learnGenres(names) {
+/** Use the genre names of the running model, which may have other genres than those of AIST. */
+export function setGenreNames(names) {
   for (const [code, name] of Object.entries(names)) {
     GENRES[code] = { hue: hueOf(code), ...GENRES[code], name };
   }
@@ -30,13 +30,13 @@ export function genreHue(code) {
   return GENRES[code]?.hue ?? hueOf(code);
 }
 
-/** As #rrggbb. */
+/** Return the colour of a genre as #rrggbb. */
 export function genreColour(code) {
-  return GENRES[code]?.colour ?? fromHue(genreHue(code), 0.5 + (genreHue(code) % 7) / 20);
+  return GENRES[code]?.colour ?? colourFromHue(genreHue(code), 0.5 + (genreHue(code) % 7) / 20);
 }
 
-/** Black or white, whichever is read better on #rrggbb: at least 4.5 to 1. */
-export function inkOn(colour) {
+/** Return black or white, whichever has the higher contrast to #rrggbb: at least 4.5 to 1. */
+export function textColourOn(colour) {
   const [red, green, blue] = [1, 3, 5].map((start) => {
     const value = parseInt(colour.slice(start, start + 2), 16) / 255;
     return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
@@ -44,12 +44,12 @@ export function inkOn(colour) {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000000" : "#ffffff";
 }
 
-/** The same for the same code, wherever it is shown. */
+/** Derive a hue from a code, so that the genre has the same hue everywhere. */
 function hueOf(code) {
   return [...code].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 7) % 360;
 }
 
-function fromHue(hue, lightness) {
+function colourFromHue(hue, lightness) {
   const channel = (shift) => {
     const at = (shift + hue / 30) % 12;
     const value = lightness - 0.35 * Math.max(-1, Math.min(at - 3, 9 - at, 1));

@@ -1,14 +1,15 @@
-/* The dancers' joints as figures that glide from one message to the next. */
+/* Skeletons of the dancers, which move smoothly from one message to the next. */
 
-import { wantsStillness } from "./frames.js";
+import { prefersReducedMotion } from "./animation.js";
 
-// A hop may take any time; beyond these a figure would race or crawl.
-const SHORTEST_GLIDE_MS = 60;
-const LONGEST_GLIDE_MS = 600;
+// A transition takes as long as the interval between messages, within these limits.
+const SHORTEST_TRANSITION_MS = 60;
+const LONGEST_TRANSITION_MS = 600;
 const FADE_MS = 250;
-// Joints that pose estimation only guesses are left out, and those it is sure of drawn in full.
-const GUESSED = 0.2;
-const SURE = 0.6;
+const LONGEST_FRAME_MS = 100;
+// Joints below the lower visibility are guesses and not drawn; above the upper one they are opaque.
+const MIN_VISIBILITY = 0.2;
+const FULL_VISIBILITY = 0.6;
 
 const LIMBS = {
   middle: [[5, 6], [11, 12], [5, 11], [6, 12]],
@@ -17,101 +18,120 @@ const LIMBS = {
 };
 
 /**
- * One joint's way from where it was, going on at the speed it had, to where it is seen next.
+ * Interpolate one coordinate with a cubic Hermite spline.
  *
- * `part` of the way, from 0 to 1; both speeds per way. Returns [position, speed].
+ * `progress` runs from 0 to 1; both speeds are per transition. Returns [position, speed].
  */
-export function along(from, speed, to, lastSpeed, part) {
-  const a = 2 * (from - to) + speed + lastSpeed;
-  const b = 3 * (to - from) - 2 * speed - lastSpeed;
-  return [((a * part + b) * part + speed) * part + from, (3 * a * part + 2 * b) * part + speed];
+export function interpolate(from, startSpeed, to, endSpeed, progress) {
+  const a = 2 * (from - to) + startSpeed + endSpeed;
+  const b = 3 * (to - from) - 2 * startSpeed - endSpeed;
+  return [
+    ((a * progress + b) * progress + startSpeed) * progress + from,
+    (3 * a * progress + 2 * b) * progress + startSpeed,
+  ];
 }
 
-/** Begins the way to `joints`, of [x, y, visibility] each, in `duration` ms from `now` on. */
-export function depart(way, joints, now, duration) {
-  if (way === null || duration === 0) {
+/**
+ * Return the transition that starts at `now` and reaches `joints` after `duration` milliseconds.
+ *
+ * `joints` are [x, y, visibility] each. The transition continues from where `previous` has got to,
+ * at its speed; without a previous one, or a duration, the joints are at their place immediately.
+ */
+export function startTransition(previous, joints, now, duration) {
+  if (previous === null || duration === 0) {
     const speeds = joints.map(() => [0, 0]);
-    return { from: joints, to: joints, speeds, last: speeds, start: now, duration: 1 };
+    return { from: joints, to: joints, speeds, endSpeeds: speeds, start: now, duration: 1 };
   }
-  const { joints: from, speeds } = travel(way, now);
-  const perWay = duration / way.duration;
+  const { joints: from, speeds } = transitionAt(previous, now);
+  const scale = duration / previous.duration;
   return {
     from,
     to: joints,
-    speeds: speeds.map(([x, y]) => [x * perWay, y * perWay]),
-    // Half of the speed since the last message: more would overshoot where a limb turns back.
-    last: joints.map(([x, y], i) => [(x - way.to[i][0]) / 2, (y - way.to[i][1]) / 2]),
+    speeds: speeds.map(([x, y]) => [x * scale, y * scale]),
+    // Half of the speed since the last message: more would overshoot when a limb turns back.
+    endSpeeds: joints.map(([x, y], i) => [
+      (x - previous.to[i][0]) / 2,
+      (y - previous.to[i][1]) / 2,
+    ]),
     start: now,
     duration,
   };
 }
 
-/** Where the joints of a way are at `now`, how fast, and whether they are there. */
-export function travel(way, now) {
-  const part = (now - way.start) / way.duration;
-  if (part >= 1) {
-    return { joints: way.to, speeds: way.to.map(() => [0, 0]), arrived: true };
+/** Return the joints of a transition at `now`, their speeds, and whether it is `finished`. */
+export function transitionAt(transition, now) {
+  const { from, to, speeds: startSpeeds, endSpeeds, start, duration } = transition;
+  const progress = Math.max((now - start) / duration, 0);
+  if (progress >= 1) {
+    return { joints: to, speeds: to.map(() => [0, 0]), finished: true };
   }
-  const at = Math.max(part, 0);
   const joints = [];
   const speeds = [];
-  way.to.forEach((to, i) => {
-    const [x, speedX] = along(way.from[i][0], way.speeds[i][0], to[0], way.last[i][0], at);
-    const [y, speedY] = along(way.from[i][1], way.speeds[i][1], to[1], way.last[i][1], at);
-    joints.push([x, y, way.from[i][2] + (to[2] - way.from[i][2]) * at]);
+  to.forEach(([toX, toY, toVisibility], i) => {
+    const [fromX, fromY, fromVisibility] = from[i];
+    const [x, speedX] = interpolate(fromX, startSpeeds[i][0], toX, endSpeeds[i][0], progress);
+    const [y, speedY] = interpolate(fromY, startSpeeds[i][1], toY, endSpeeds[i][1], progress);
+    joints.push([x, y, fromVisibility + (toVisibility - fromVisibility) * progress]);
     speeds.push([speedX, speedY]);
   });
-  return { joints, speeds, arrived: false };
+  return { joints, speeds, finished: false };
 }
 
-/** The image {x, y, width, height} in a canvas as wide or as high as it can be, like OBS fits it. */
-export function letterbox(image, width, height) {
-  const scale = Math.min(width / image.width, height / image.height);
-  const [across, down] = [image.width * scale, image.height * scale];
-  return { x: (width - across) / 2, y: (height - down) / 2, width: across, height: down };
+/** Return the rectangle of the image, centred and as large as fits into the canvas, as in OBS. */
+export function letterbox(image, canvasWidth, canvasHeight) {
+  const scale = Math.min(canvasWidth / image.width, canvasHeight / image.height);
+  const [width, height] = [image.width * scale, image.height * scale];
+  return { x: (canvasWidth - width) / 2, y: (canvasHeight - height) / 2, width, height };
 }
 
-/** Where to lay the image so that the figures fill the canvas, with some air around them. */
-export function closeUp(figures, image, width, height) {
-  const seen = figures.flat().filter((joint) => joint[2] > GUESSED);
-  if (seen.length === 0) {
-    return letterbox(image, width, height);
+/** Return the rectangle of the image in which the skeletons fill the canvas, with a margin. */
+export function zoomToSkeletons(skeletons, image, canvasWidth, canvasHeight) {
+  const visible = skeletons.flat().filter((joint) => joint[2] > MIN_VISIBILITY);
+  if (visible.length === 0) {
+    return letterbox(image, canvasWidth, canvasHeight);
   }
-  const xs = seen.map(([x]) => x * image.width);
-  const ys = seen.map(([, y]) => y * image.height);
+  const xs = visible.map(([x]) => x * image.width);
+  const ys = visible.map(([, y]) => y * image.height);
   const [left, right] = [Math.min(...xs), Math.max(...xs)];
   const [top, bottom] = [Math.min(...ys), Math.max(...ys)];
-  // Never closer than a third of the image: one joint that is seen would fill the screen.
-  const across = Math.max((right - left) * 1.2, image.width / 3);
-  const down = Math.max((bottom - top) * 1.25, image.height / 3);
-  const scale = Math.min(width / across, height / down);
+  // Show at least a third of the image: a single visible joint would otherwise fill the canvas.
+  const width = Math.max((right - left) * 1.2, image.width / 3);
+  const height = Math.max((bottom - top) * 1.25, image.height / 3);
+  const scale = Math.min(canvasWidth / width, canvasHeight / height);
   return {
-    x: width / 2 - ((left + right) / 2) * scale,
-    y: height / 2 - ((top + bottom) / 2) * scale,
+    x: canvasWidth / 2 - ((left + right) / 2) * scale,
+    y: canvasHeight / 2 - ((top + bottom) / 2) * scale,
     width: image.width * scale,
     height: image.height * scale,
   };
 }
 
 function opacity(visibility) {
-  return Math.min(Math.max((visibility - GUESSED) / (SURE - GUESSED), 0), 1);
+  const share = (visibility - MIN_VISIBILITY) / (FULL_VISIBILITY - MIN_VISIBILITY);
+  return Math.min(Math.max(share, 0), 1);
 }
 
 /**
- * Draws one figure; `frame` is where the image lies on the canvas, `look` has the colours `left`,
- * `right`, `middle` and `ink`.
+ * Draw one skeleton.
  *
- * Left limbs (the dancer's) are full, right ones hollow: colours alone would not tell them apart.
+ * `rectangle` is the place of the image on the canvas; `colours` has `left`, `right`, `middle` and
+ * `ink` (outline). The dancer's left limbs are filled and the right ones hollow, because colours
+ * alone do not distinguish them for everyone.
  */
-export function drawFigure(context, joints, frame, look, alpha) {
-  const points = joints.map(([x, y]) => [frame.x + x * frame.width, frame.y + y * frame.height]);
+export function drawSkeleton(context, joints, rectangle, colours, alpha) {
+  const points = joints.map(([x, y]) => [
+    rectangle.x + x * rectangle.width,
+    rectangle.y + y * rectangle.height,
+  ]);
   const middle = (a, b) => [(points[a][0] + points[b][0]) / 2, (points[a][1] + points[b][1]) / 2];
-  const [neck, hips] = [middle(5, 6), middle(11, 12)];
-  const torso = Math.hypot(neck[0] - hips[0], neck[1] - hips[1]);
-  const thick = Math.max(torso * 0.1, Math.min(frame.width, frame.height) * 0.006, 2);
-  const visible = (...some) => alpha * Math.min(...some.map((i) => opacity(joints[i][2])));
+  const distance = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);
+  const [neck, hips, head] = [middle(5, 6), middle(11, 12), middle(3, 4)];
+  const torso = distance(neck, hips);
+  const smallerSide = Math.min(rectangle.width, rectangle.height);
+  const thickness = Math.max(torso * 0.1, smallerSide * 0.006, 2);
+  const alphaOf = (...indices) => alpha * Math.min(...indices.map((i) => opacity(joints[i][2])));
 
-  const line = (from, to, width, colour) => {
+  const drawLine = (from, to, width, colour) => {
     context.strokeStyle = colour;
     context.lineWidth = width;
     context.beginPath();
@@ -119,137 +139,139 @@ export function drawFigure(context, joints, frame, look, alpha) {
     context.lineTo(...to);
     context.stroke();
   };
-  const limbs = (side, width, colour) => {
+  const drawLimbs = (side, width, colour) => {
     for (const [a, b] of LIMBS[side]) {
-      context.globalAlpha = visible(a, b);
-      // Where two that shine through overlap there would be a blot.
+      context.globalAlpha = alphaOf(a, b);
+      // Round ends of translucent lines would show as darker dots where they overlap.
       context.lineCap = context.globalAlpha < 1 ? "butt" : "round";
-      line(points[a], points[b], width, colour);
+      drawLine(points[a], points[b], width, colour);
     }
   };
-  const ears = middle(3, 4);
-  const apart = Math.hypot(points[3][0] - points[4][0], points[3][1] - points[4][1]);
 
   for (const side of ["middle", "right", "left"]) {
-    limbs(side, thick * 1.8, look.ink);
+    drawLimbs(side, thickness * 1.8, colours.ink);
   }
-  context.globalAlpha = visible(3, 4, 5, 6);
-  line(neck, ears, thick * 1.8, look.ink);
-  line(neck, ears, thick, look.middle);
-  limbs("middle", thick, look.middle);
-  limbs("right", thick, look.right);
-  limbs("right", thick * 0.4, look.ink);
-  limbs("left", thick, look.left);
-  context.globalAlpha = visible(3, 4);
+  context.globalAlpha = alphaOf(3, 4, 5, 6);
+  drawLine(neck, head, thickness * 1.8, colours.ink);
+  drawLine(neck, head, thickness, colours.middle);
+  drawLimbs("middle", thickness, colours.middle);
+  drawLimbs("right", thickness, colours.right);
+  drawLimbs("right", thickness * 0.4, colours.ink);
+  drawLimbs("left", thickness, colours.left);
+  context.globalAlpha = alphaOf(3, 4);
   context.beginPath();
-  context.arc(...ears, Math.max(torso * 0.2, apart * 0.62), 0, 2 * Math.PI);
-  context.lineWidth = thick * 0.8;
-  context.strokeStyle = look.ink;
+  const headRadius = Math.max(torso * 0.2, distance(points[3], points[4]) * 0.62);
+  context.arc(...head, headRadius, 0, 2 * Math.PI);
+  context.lineWidth = thickness * 0.8;
+  context.strokeStyle = colours.ink;
   context.stroke();
-  context.fillStyle = look.middle;
+  context.fillStyle = colours.middle;
   context.fill();
   context.globalAlpha = 1;
 }
 
-/** Draws the dancers of one source, in the image's own place (`fit` "camera") or close up. */
-export class Skeleton {
-  constructor(canvas, frames, fit) {
+/** Canvas with the dancers of one source, at their place in the image (`fit` "camera") or zoomed. */
+export class SkeletonCanvas {
+  constructor(canvas, animation, fit) {
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
-    this.frames = frames;
+    this.animation = animation;
     this.fit = fit;
     this.clear();
   }
 
-  /** Forgets everybody: what comes next does not glide from where somebody was long ago. */
+  /** Forget all dancers, so that the next ones do not move in from an old place. */
   clear() {
-    this.figures = new Map();
+    this.dancers = new Map();
     this.image = null;
-    this.frame = null;
-    this.told = null;
+    this.rectangle = null;
+    this.updatedAt = null;
   }
 
-  /** Takes over a message's dancers, told at `now`. */
-  show(dancers, image, now) {
+  /** Show the dancers of a message that arrived at `now`. */
+  update(dancers, image, now) {
     this.image = image;
-    const hop = this.told === null ? 0 : now - this.told;
-    const glide = Math.min(Math.max(hop, SHORTEST_GLIDE_MS), LONGEST_GLIDE_MS);
-    this.told = now;
-    const seen = new Set();
+    const interval = this.updatedAt === null ? 0 : now - this.updatedAt;
+    const duration = prefersReducedMotion()
+      ? 0
+      : Math.min(Math.max(interval, SHORTEST_TRANSITION_MS), LONGEST_TRANSITION_MS);
+    this.updatedAt = now;
+    const presentIds = new Set();
     dancers.forEach(({ id, joints }, rank) => {
       if (joints) {
-        seen.add(id);
-        const figure = this.figures.get(id) ?? { way: null, alpha: 0 };
-        const way = depart(figure.way, joints, now, wantsStillness() ? 0 : glide);
-        this.figures.set(id, { ...figure, way, rank, seen: true });
+        presentIds.add(id);
+        const dancer = this.dancers.get(id) ?? { transition: null, alpha: 0 };
+        const transition = startTransition(dancer.transition, joints, now, duration);
+        this.dancers.set(id, { ...dancer, transition, rank });
       }
     });
-    for (const [id, figure] of this.figures) {
-      figure.seen = seen.has(id);
+    for (const [id, dancer] of this.dancers) {
+      dancer.present = presentIds.has(id);
     }
     this.refresh();
   }
 
   refresh() {
-    this.frames.wake(this);
+    this.animation.start(this);
   }
 
   draw(now) {
     const { isConnected, width, height } = this.canvas;
     if (!isConnected) {
-      return false; // Outside of the document it has neither size nor colours.
+      return false; // Outside of the document, the canvas has neither size nor colours.
     }
-    const passed = Math.min(now - (this.drawn ?? now), 100);
-    this.drawn = now;
+    const elapsed = Math.min(now - (this.drawnAt ?? now), LONGEST_FRAME_MS);
+    this.drawnAt = now;
     this.context.clearRect(0, 0, width, height);
     if (this.image === null || width === 0 || height === 0) {
       return false;
     }
     let moving = false;
-    for (const [id, figure] of this.figures) {
-      const change = ((figure.seen ? 1 : -1) * Math.max(passed, 1)) / FADE_MS;
-      figure.alpha = Math.min(figure.alpha + change, 1);
-      if (figure.alpha <= 0) {
-        this.figures.delete(id);
+    for (const [id, dancer] of this.dancers) {
+      const change = ((dancer.present ? 1 : -1) * Math.max(elapsed, 1)) / FADE_MS;
+      dancer.alpha = Math.min(dancer.alpha + change, 1);
+      if (dancer.alpha <= 0) {
+        this.dancers.delete(id);
         continue;
       }
-      const { joints, arrived } = travel(figure.way, now);
-      figure.joints = joints;
-      moving = moving || !arrived || figure.alpha < 1;
+      const { joints, finished } = transitionAt(dancer.transition, now);
+      dancer.joints = joints;
+      moving = moving || !finished || dancer.alpha < 1;
     }
-    const figures = [...this.figures.values()].sort((a, b) => b.rank - a.rank);
-    const settled = this.aim(figures, passed, width, height);
-    this.colours ??= this.look();
-    for (const { joints, rank, alpha } of figures) {
-      const own = rank === 0 ? this.colours : this.colours.others;
-      drawFigure(this.context, joints, this.frame, own, alpha);
+    // The first dancer is drawn last, on top.
+    const dancers = [...this.dancers.values()].sort((a, b) => b.rank - a.rank);
+    const settled = this.moveRectangle(dancers, elapsed, width, height);
+    this.colours ??= this.readColours();
+    for (const { joints, rank, alpha } of dancers) {
+      const colours = rank === 0 ? this.colours : this.colours.others;
+      drawSkeleton(this.context, joints, this.rectangle, colours, alpha);
     }
     return moving || !settled;
   }
 
-  /** Moves the frame towards where it should be; quickly outwards, slowly inwards. */
-  aim(figures, passed, width, height) {
-    const goal =
+  /** Move the image towards its target, fast when zooming out and slowly when zooming in. */
+  moveRectangle(dancers, elapsed, width, height) {
+    const target =
       this.fit === "camera"
         ? letterbox(this.image, width, height)
-        : closeUp(figures.map((figure) => figure.joints), this.image, width, height);
-    if (this.frame === null || this.fit === "camera" || wantsStillness()) {
-      this.frame = goal;
+        : zoomToSkeletons(dancers.map(({ joints }) => joints), this.image, width, height);
+    if (this.rectangle === null || this.fit === "camera" || prefersReducedMotion()) {
+      this.rectangle = target;
       return true;
     }
-    const pace = goal.width < this.frame.width ? 120 : 500;
-    const part = 1 - Math.exp(-passed / pace);
-    let rest = 0;
-    for (const side of Object.keys(goal)) {
-      const way = goal[side] - this.frame[side];
-      this.frame[side] += way * part;
-      rest = Math.max(rest, Math.abs(way));
+    const timeConstant = target.width < this.rectangle.width ? 120 : 500;
+    const share = 1 - Math.exp(-elapsed / timeConstant);
+    let largestDifference = 0;
+    for (const key of Object.keys(target)) {
+      const difference = target[key] - this.rectangle[key];
+      this.rectangle[key] += difference * share;
+      largestDifference = Math.max(largestDifference, Math.abs(difference));
     }
-    return rest < 1;
+    return largestDifference < 1;
   }
 
-  /** The colours of the page's theme. */
-  look() {
+  /** Return the colours of the theme. */
+  readColours() {
     const style = getComputedStyle(this.canvas);
     const colour = (name) => style.getPropertyValue(`--skeleton-${name}`).trim();
     const [left, right, middle] = [colour("left"), colour("right"), colour("middle")];

@@ -6,14 +6,14 @@ import sys
 import pytest
 
 from dancetype.engine.errors import SinkError
-from dancetype.stream.web.access import Access, access_for, bearer, is_loopback
+from dancetype.stream.web.access import Access, access_for, bearer_token, is_loopback
 
 TOKEN = "correct-horse-battery"
 PAGE = "http://127.0.0.1:8765"
 
 
 @pytest.mark.parametrize(
-    ("host", "alone"),
+    ("host", "loopback"),
     [
         ("127.0.0.1", True),
         ("127.8.9.10", True),
@@ -28,56 +28,56 @@ PAGE = "http://127.0.0.1:8765"
         ("localhost.evil.example", False),
     ],
 )
-def test_only_loopback_addresses_are_this_machines_alone(host: str, alone: bool) -> None:
-    assert is_loopback(host) is alone
+def test_only_localhost_and_loopback_addresses_are_loopback(host: str, loopback: bool) -> None:
+    assert is_loopback(host) is loopback
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.168.1.5", "stage.local"])
-def test_where_others_reach_us_a_token_is_needed(host: str) -> None:
+def test_token_is_needed_if_other_machines_can_connect(host: str) -> None:
     with pytest.raises(SinkError, match=r"DANCETYPE_TOKEN.*--insecure"):
         access_for(host, None, insecure=False)
-    assert not access_for(host, TOKEN, insecure=False).open
+    assert access_for(host, TOKEN, insecure=False).token_needed
 
 
-def test_whoever_insists_goes_without_a_token_and_is_warned(
+def test_insecure_allows_no_token_and_logs_a_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    assert access_for("0.0.0.0", None, insecure=True).open
+    assert not access_for("0.0.0.0", None, insecure=True).token_needed
     assert [(record.levelno, record.message) for record in caplog.records] == [
         (logging.WARNING, "access_without_token host='0.0.0.0' advice='set DANCETYPE_TOKEN'")
     ]
 
 
-def test_on_this_machine_alone_no_token_is_needed(caplog: pytest.LogCaptureFixture) -> None:
-    assert access_for("127.0.0.1", None, insecure=False).open
+def test_no_token_is_needed_on_loopback(caplog: pytest.LogCaptureFixture) -> None:
+    assert not access_for("127.0.0.1", None, insecure=False).token_needed
     assert caplog.records == []
 
 
 @pytest.mark.parametrize("token", ["", "fifteen-letters", "sixteen letters!", "sixteen-letters\n"])
-def test_a_token_that_is_easily_guessed_or_mangled_is_refused_with_advice(token: str) -> None:
+def test_short_or_unprintable_token_is_refused_with_command_to_create_one(token: str) -> None:
     with pytest.raises(SinkError, match="at least 16") as error:
         access_for("127.0.0.1", token, insecure=False)
-    advice = str(error.value).partition("make one with python ")[2]
-    made = subprocess.check_output([sys.executable, *shlex.split(advice)], text=True).strip()
-    assert access_for("0.0.0.0", made, insecure=False).knows(made)
+    arguments = str(error.value).partition("create one with python ")[2]
+    token = subprocess.check_output([sys.executable, *shlex.split(arguments)], text=True).strip()
+    assert access_for("0.0.0.0", token, insecure=False).is_valid_token(token)
 
 
 @pytest.mark.parametrize(
     "origin", ["*", "example.org", "http://example.org/", "http://example.org/page", "http://a b"]
 )
-def test_an_origin_that_no_browser_writes_is_refused(origin: str) -> None:
-    with pytest.raises(SinkError, match="--allow-origin takes http://host:port"):
+def test_malformed_origin_is_refused(origin: str) -> None:
+    with pytest.raises(SinkError, match=r"--allow-origin .* write it as http://host:port"):
         access_for("127.0.0.1", None, insecure=False, origins=[origin])
 
 
-def test_the_token_is_known_and_nothing_like_it() -> None:
+def test_only_the_exact_token_is_accepted() -> None:
     access = Access(TOKEN)
-    assert access.knows(TOKEN)
+    assert access.is_valid_token(TOKEN)
     for other in ("", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "\ud800" * len(TOKEN), "é" * 21):
-        assert not access.knows(other)
+        assert not access.is_valid_token(other)
 
 
-def test_the_token_is_shown_to_nobody() -> None:
+def test_repr_does_not_contain_the_token() -> None:
     assert TOKEN not in f"{Access(TOKEN)!r} {Access(TOKEN)}"
 
 
@@ -92,14 +92,16 @@ def test_the_token_is_shown_to_nobody() -> None:
         (None, None),
     ],
 )
-def test_a_token_is_read_from_its_header(header: str | None, token: str | None) -> None:
-    assert bearer(header) == token
+def test_bearer_token_is_read_from_authorization_header(
+    header: str | None, token: str | None
+) -> None:
+    assert bearer_token(header) == token
     assert Access(TOKEN).authorises(header) is (token == TOKEN)
     assert Access().authorises(header)
 
 
 @pytest.mark.parametrize(
-    ("host", "served"),
+    ("host", "allowed"),
     [
         ("127.0.0.1:8765", True),
         ("192.168.1.5", True),
@@ -115,14 +117,14 @@ def test_a_token_is_read_from_its_header(header: str | None, token: str | None) 
         ("", False),
     ],
 )
-def test_without_a_token_we_answer_only_to_our_own_names(host: str | None, served: bool) -> None:
+def test_only_own_host_names_are_allowed_without_a_token(host: str | None, allowed: bool) -> None:
     origins = ("https://desk.example",)
-    assert Access(origins=origins, host="stage.local").serves(host) is served
-    assert Access(TOKEN, origins, "stage.local").serves(host)
+    assert Access(origins=origins, host="stage.local").allows_host(host) is allowed
+    assert Access(TOKEN, origins, "stage.local").allows_host(host)
 
 
 @pytest.mark.parametrize(
-    ("origin", "host", "welcome"),
+    ("origin", "host", "allowed"),
     [
         (None, "127.0.0.1:8765", True),
         (PAGE, "127.0.0.1:8765", True),
@@ -141,25 +143,25 @@ def test_without_a_token_we_answer_only_to_our_own_names(host: str | None, serve
         (f"{PAGE}, {PAGE}", "127.0.0.1:8765", False),
     ],
 )
-def test_only_pages_of_this_machine_and_of_allowed_origins_may_connect(
-    origin: str | None, host: str, welcome: bool
+def test_only_pages_from_this_machine_and_allowed_origins_may_connect(
+    origin: str | None, host: str, allowed: bool
 ) -> None:
     access = access_for("127.0.0.1", None, insecure=False, origins=["https://Desk.example:8443"])
-    assert access.welcomes(origin, host) is welcome
+    assert access.allows_origin(origin, host) is allowed
 
 
 @pytest.mark.parametrize("token", [None, TOKEN])
-def test_where_others_reach_us_our_own_page_may_connect_and_those_of_other_ports_may_not(
+def test_own_page_may_connect_over_the_network_and_pages_from_other_ports_may_not(
     token: str | None,
 ) -> None:
     access = access_for("0.0.0.0", token, insecure=True)
-    assert access.welcomes("http://192.168.1.5:8765", "192.168.1.5:8765")
-    assert access.welcomes("http://localhost:8765", "localhost:8765")
-    assert not access.welcomes("http://localhost:3000", "192.168.1.5:8765")
-    assert not access.welcomes("http://192.168.1.5:3000", "192.168.1.5:8765")
-    assert not access.welcomes("http://192.168.1.5:8765", None)
+    assert access.allows_origin("http://192.168.1.5:8765", "192.168.1.5:8765")
+    assert access.allows_origin("http://localhost:8765", "localhost:8765")
+    assert not access.allows_origin("http://localhost:3000", "192.168.1.5:8765")
+    assert not access.allows_origin("http://192.168.1.5:3000", "192.168.1.5:8765")
+    assert not access.allows_origin("http://192.168.1.5:8765", None)
 
 
-def test_pages_opened_from_a_file_may_connect_once_allowed() -> None:
+def test_pages_opened_from_a_file_may_connect_if_null_origin_is_allowed() -> None:
     access = access_for("127.0.0.1", None, insecure=False, origins=["null"])
-    assert access.welcomes("null", "127.0.0.1:8765")
+    assert access.allows_origin("null", "127.0.0.1:8765")

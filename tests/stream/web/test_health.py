@@ -13,8 +13,8 @@ from dancetype.stream.web.pages import Page
 from tests.messages import changed, predicted
 
 
-class Machine:
-    """A machine with a monotonic and a wall clock, and the health of what runs there."""
+class HealthSetup:
+    """Health checks of a run, with a monotonic and a wall clock set by the test."""
 
     def __init__(self) -> None:
         self.monotonic = 100.0
@@ -27,110 +27,108 @@ class Machine:
     def now(self) -> float:
         return self.clock.unix(self.monotonic)
 
-    def passes(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         self.monotonic += seconds
         self.wall += seconds
 
-    async def says(self, *messages: PredictionMessage | SourceMessage) -> None:
+    async def receive(self, *messages: PredictionMessage | SourceMessage) -> None:
         for message in messages:
             await self.state.send(message, "")
 
-    async def sees(self, source: str = "stage") -> None:
-        await self.says(predicted(source, capture=self.now))
+    async def receive_prediction(self, source: str = "stage") -> None:
+        await self.receive(predicted(source, capture=self.now))
 
 
 @pytest.fixture
-def machine() -> Machine:
-    return Machine()
+def setup() -> HealthSetup:
+    return HealthSetup()
 
 
 def body(page: Page) -> dict[str, Any]:
-    assert page.kind == "application/json"
+    assert page.media_type == "application/json"
     fields: dict[str, Any] = json.loads(page.body)
     return fields
 
 
-async def test_a_process_is_live_whatever_its_sources_do(machine: Machine) -> None:
-    await machine.says(changed(SourceState.FAILED))
-    page = machine.health.live(authorised=False)
+async def test_process_is_live_even_if_a_source_failed(setup: HealthSetup) -> None:
+    await setup.receive(changed(SourceState.FAILED))
+    page = setup.health.live(authorised=False)
     assert (page.status, body(page)) == (HTTPStatus.OK, {"status": "ok"})
 
 
-async def test_who_may_know_learns_the_state_of_each_source(machine: Machine) -> None:
-    await machine.says(
+async def test_authorised_liveness_includes_state_of_each_source(setup: HealthSetup) -> None:
+    await setup.receive(
         changed(SourceState.CONNECTING, "left"),
         changed(SourceState.RUNNING, "left"),
         changed(SourceState.FAILED, "right"),
     )
-    page = machine.health.live(authorised=True)
+    page = setup.health.live(authorised=True)
     assert body(page) == {"status": "ok", "sources": {"left": "running", "right": "failed"}}
 
 
-def test_before_the_first_message_nothing_is_ready(machine: Machine) -> None:
-    page = machine.health.ready(authorised=False)
+def test_not_ready_before_first_message(setup: HealthSetup) -> None:
+    page = setup.health.ready(authorised=False)
     assert page.status is HTTPStatus.SERVICE_UNAVAILABLE
     reason = "no source has had a frame in the last 10 s"
     assert body(page) == {"status": "not_ready", "reason": reason}
 
 
-async def test_a_source_that_runs_is_not_ready_before_its_first_frame(machine: Machine) -> None:
-    await machine.says(changed(SourceState.RUNNING))
-    assert machine.health.ready(authorised=False).status is HTTPStatus.SERVICE_UNAVAILABLE
+async def test_running_source_is_not_ready_before_first_frame(setup: HealthSetup) -> None:
+    await setup.receive(changed(SourceState.RUNNING))
+    assert setup.health.ready(authorised=False).status is HTTPStatus.SERVICE_UNAVAILABLE
 
 
-async def test_one_source_with_a_fresh_frame_is_enough(machine: Machine) -> None:
-    await machine.says(changed(SourceState.FAILED, "left"))
-    await machine.sees("right")
-    page = machine.health.ready(authorised=False)
+async def test_ready_if_one_source_has_a_recent_frame(setup: HealthSetup) -> None:
+    await setup.receive(changed(SourceState.FAILED, "left"))
+    await setup.receive_prediction("right")
+    page = setup.health.ready(authorised=False)
     assert (page.status, body(page)) == (HTTPStatus.OK, {"status": "ready"})
 
 
 @pytest.mark.parametrize(
     ("seconds", "status"), [(10.0, HTTPStatus.OK), (10.1, HTTPStatus.SERVICE_UNAVAILABLE)]
 )
-async def test_a_frame_is_fresh_for_ten_seconds(
-    machine: Machine, seconds: float, status: HTTPStatus
+async def test_frame_is_recent_for_ten_seconds(
+    setup: HealthSetup, seconds: float, status: HTTPStatus
 ) -> None:
-    await machine.sees()
-    machine.passes(seconds)
-    assert machine.health.ready(authorised=False).status is status
+    await setup.receive_prediction()
+    setup.advance(seconds)
+    assert setup.health.ready(authorised=False).status is status
 
 
-async def test_frames_count_and_not_what_a_source_says_of_itself(machine: Machine) -> None:
-    await machine.sees()
-    machine.passes(60)
-    await machine.says(changed(SourceState.RUNNING, sent=machine.now))
-    assert machine.health.ready(authorised=False).status is HTTPStatus.SERVICE_UNAVAILABLE
+async def test_readiness_depends_on_frames_and_not_on_source_state(setup: HealthSetup) -> None:
+    await setup.receive_prediction()
+    setup.advance(60)
+    await setup.receive(changed(SourceState.RUNNING, sent=setup.now))
+    assert setup.health.ready(authorised=False).status is HTTPStatus.SERVICE_UNAVAILABLE
 
 
 @pytest.mark.parametrize("jump", [-86400.0, 86400.0])
-async def test_a_jump_of_the_wall_clock_makes_no_frame_older_or_younger(
-    machine: Machine, jump: float
-) -> None:
-    await machine.sees()
-    machine.wall += jump
-    machine.passes(9)
-    assert machine.health.ready(authorised=False).status is HTTPStatus.OK
-    machine.passes(2)
-    assert machine.health.ready(authorised=False).status is HTTPStatus.SERVICE_UNAVAILABLE
+async def test_wall_clock_jump_does_not_change_frame_age(setup: HealthSetup, jump: float) -> None:
+    await setup.receive_prediction()
+    setup.wall += jump
+    setup.advance(9)
+    assert setup.health.ready(authorised=False).status is HTTPStatus.OK
+    setup.advance(2)
+    assert setup.health.ready(authorised=False).status is HTTPStatus.SERVICE_UNAVAILABLE
 
 
-async def test_who_may_know_learns_which_source_is_in_which_state_since_when(
-    machine: Machine,
+async def test_authorised_readiness_includes_state_fault_and_frame_age(
+    setup: HealthSetup,
 ) -> None:
-    await machine.sees()
-    machine.passes(20)
+    await setup.receive_prediction()
+    setup.advance(20)
     for seconds in (0, 5):
-        machine.passes(seconds)
-        await machine.says(
+        setup.advance(seconds)
+        await setup.receive(
             changed(
                 SourceState.RECONNECTING,
                 fault=Fault.TIMED_OUT,
                 reason=f"try {seconds}",
-                sent=machine.now,
+                sent=setup.now,
             )
         )
-    assert body(machine.health.ready(authorised=True))["sources"] == {
+    assert body(setup.health.ready(authorised=True))["sources"] == {
         "stage": {
             "state": "reconnecting",
             "since": 1020.0,
@@ -141,7 +139,7 @@ async def test_who_may_know_learns_which_source_is_in_which_state_since_when(
     }
 
 
-async def test_nobody_else_learns_anything_of_the_sources(machine: Machine) -> None:
-    await machine.says(changed(SourceState.FAILED, "dressing-room", reason="no such device"))
-    pages = [machine.health.live(authorised=False), machine.health.ready(authorised=False)]
+async def test_unauthorised_responses_contain_nothing_about_sources(setup: HealthSetup) -> None:
+    await setup.receive(changed(SourceState.FAILED, "dressing-room", reason="no such device"))
+    pages = [setup.health.live(authorised=False), setup.health.ready(authorised=False)]
     assert not any(b"dressing" in page.body or b"device" in page.body for page in pages)

@@ -17,7 +17,7 @@ SECRET = "correct-horse-battery"
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("fields", "expected"),
     [
         ({"type": "subscribe"}, Subscribe(type="subscribe")),
         (
@@ -31,8 +31,8 @@ SECRET = "correct-horse-battery"
         ),
     ],
 )
-def test_what_clients_may_say_is_understood(said: dict[str, Any], meant: object) -> None:
-    assert read_request(json.dumps(said)) == meant
+def test_valid_requests_are_parsed(fields: dict[str, Any], expected: object) -> None:
+    assert read_request(json.dumps(fields)) == expected
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_what_clients_may_say_is_understood(said: dict[str, Any], meant: object)
         ("{}", 4400, '"subscribe"'),
         ('{"type": "prediction"}', 4400, '"subscribe"'),
         ('{"type": ["hello"]}', 4400, '"subscribe"'),
-        ('{"type": "subscribe", "source": "left"}', 4400, "takes sources"),
+        ('{"type": "subscribe", "source": "left"}', 4400, "takes only sources"),
         ('{"type": "subscribe", "sources": "left"}', 4400, "sources"),
         ('{"type": "subscribe", "sources": [1]}', 4400, "sources"),
         ('{"type": "subscribe", "sources": [""]}', 4400, "sources"),
@@ -57,22 +57,22 @@ def test_what_clients_may_say_is_understood(said: dict[str, Any], meant: object)
         ('{"type": "hello", "token": 5}', 4400, "token"),
     ],
 )
-def test_anything_else_is_told_from_it_by_code_and_reason(text: str, code: int, part: str) -> None:
-    with pytest.raises(CloseClient) as shut_out:
+def test_invalid_requests_get_close_code_and_reason(text: str, code: int, part: str) -> None:
+    with pytest.raises(CloseClient) as closed:
         read_request(text)
-    assert shut_out.value.code == code
-    assert part in shut_out.value.reason
+    assert closed.value.code == code
+    assert part in closed.value.reason
 
 
 @given(st.text() | st.recursive(st.none() | st.text(), st.lists).map(json.dumps))
-def test_nothing_else_is_raised_and_reasons_fit_a_close_frame(text: str) -> None:
-    with pytest.raises(CloseClient) as shut_out:
+def test_any_text_raises_only_close_client_with_reason_of_123_bytes_or_less(text: str) -> None:
+    with pytest.raises(CloseClient) as closed:
         read_request(text)
-    assert len(shut_out.value.reason.encode()) <= 123
+    assert len(closed.value.reason.encode()) <= 123
 
 
 @pytest.mark.parametrize(
-    "said",
+    "fields",
     [
         {"type": SECRET},
         {"type": "hello", "token": SECRET * 50},
@@ -81,17 +81,17 @@ def test_nothing_else_is_raised_and_reasons_fit_a_close_frame(text: str) -> None
         {"type": "hello", "token": SECRET, "sources": SECRET},
     ],
 )
-def test_a_reason_repeats_nothing_that_was_said(said: dict[str, Any]) -> None:
-    with pytest.raises(CloseClient) as shut_out:
-        read_request(json.dumps(said))
-    assert SECRET not in str(shut_out.value)
+def test_close_reason_does_not_repeat_input(fields: dict[str, Any]) -> None:
+    with pytest.raises(CloseClient) as closed:
+        read_request(json.dumps(fields))
+    assert SECRET not in str(closed.value)
 
 
-def test_a_hello_shows_its_token_to_nobody() -> None:
+def test_repr_of_hello_does_not_contain_the_token() -> None:
     assert SECRET not in repr(Hello(type="hello", token=SECRET))
 
 
-def test_the_reason_of_a_close_frame_is_cut_to_its_room_between_letters() -> None:
+def test_close_reason_is_truncated_between_characters() -> None:
     assert CloseClient(4400, "é" * 100).reason == "é" * 61
 
 
@@ -105,7 +105,7 @@ def test_the_reason_of_a_close_frame_is_cut_to_its_room_between_letters() -> Non
         ("source=stage%2Fleft+1", {"stage/left 1"}),
     ],
 )
-def test_sources_are_read_from_the_url(query: str, sources: set[str]) -> None:
+def test_sources_are_read_from_the_query(query: str, sources: set[str]) -> None:
     assert sources_in(query) == sources
 
 
@@ -117,6 +117,6 @@ def test_sources_are_read_from_the_url(query: str, sources: set[str]) -> None:
         "&".join("source=same" for _ in range(101)),
     ],
 )
-def test_a_url_that_asks_for_too_much_is_an_error(query: str) -> None:
+def test_query_beyond_the_limits_raises_error(query: str) -> None:
     with pytest.raises(ValueError, match=r"source|fields"):
         sources_in(query)

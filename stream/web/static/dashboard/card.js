@@ -1,125 +1,127 @@
-/* One source on the page. */
+/* Card of one source on the dashboard. */
 
-import { clone, element, setText, setTextOrHide, unbroken } from "../elements.js";
-import { Figures } from "./figures.js";
-import { HistoryList, Timeline } from "./history.js";
-import { Picture } from "./picture.js";
-import { duration, said } from "./words.js";
+import {
+  cloneTemplate,
+  createElement,
+  setText,
+  setTextOrHide,
+  unbreakableWords,
+} from "../elements.js";
 import { percent } from "../feed.js";
 import { genreHue, genreName } from "../genres.js";
+import { UNKNOWN_VALUE, duration, genreOrStatus } from "./format.js";
+import { HistoryList, Timeline } from "./history.js";
+import { MetricsPanel } from "./metrics.js";
+import { Preview } from "./preview.js";
 
 export class Card {
-  /**
-   * `number` tells it from the others on the page; `onOverlay()` is called when somebody wants the
-   * source's overlay.
-   */
+  /** `number` is unique on the page; `onOverlay()` is called when the overlay button is pressed. */
   constructor(name, number, onOverlay) {
-    this.element = clone("source");
+    this.element = cloneTemplate("source");
     this.element.id = `source-${number}`;
-    const heading = this.part("source-name");
+    const heading = this.find("source-name");
     heading.id = `source-name-${number}`;
     heading.textContent = name;
     heading.title = name;
     this.element.setAttribute("aria-labelledby", heading.id);
-    this.part("overlay-button").addEventListener("click", onOverlay);
+    this.find("overlay-button").addEventListener("click", onOverlay);
     this.bars = new Map();
-    this.picture = new Picture(this.part("picture"), name);
-    this.figures = new Figures(this.element);
-    this.timeline = new Timeline(this.part("timeline"));
-    this.list = new HistoryList(this.part("history"));
-    this.touched = false;
-    this.part("more-summary").addEventListener("click", () => (this.touched = true));
+    this.preview = new Preview(this.find("picture"), name);
+    this.metrics = new MetricsPanel(this.element);
+    this.timeline = new Timeline(this.find("timeline"));
+    this.list = new HistoryList(this.find("history"));
+    this.detailsToggled = false;
+    this.find("details-summary").addEventListener("click", () => (this.detailsToggled = true));
   }
 
-  part(name) {
-    return this.element.querySelector(`.${name}`);
+  find(className) {
+    return this.element.querySelector(`.${className}`);
   }
 
-  /** Opens or closes what is not always shown, unless somebody did so by hand. */
-  unfold(open) {
-    if (!this.touched) {
-      this.part("more").open = open;
+  /** Open or close the details, unless the user has done so. */
+  setDetailsOpen(open) {
+    if (!this.detailsToggled) {
+      this.find("details").open = open;
     }
   }
 
-  /** Has a bar for each genre of `codes`, in this order. */
-  know(codes) {
+  /** Add a bar for each genre that has none yet. */
+  addBars(codes) {
     for (const code of codes) {
       if (!this.bars.has(code)) {
-        const bar = clone("genre");
-        this.part("genres").append(bar);
+        const bar = cloneTemplate("genre");
+        this.find("genres").append(bar);
         this.bars.set(code, bar);
       }
     }
   }
 
-  /** Shows what `Source.look` says. */
-  show(look) {
+  /** Show the result of `Source.view`. */
+  show(view) {
     const { classList, dataset } = this.element;
-    classList.toggle("live", look.live);
-    classList.toggle("named", look.genre !== null);
-    classList.toggle("troubled", look.troubles.length > 0);
-    classList.toggle("faulty", look.faulty);
-    dataset.state = look.state;
-    if (look.likeliest !== null) {
-      this.element.style.setProperty("--hue", genreHue(look.likeliest));
+    classList.toggle("live", view.live);
+    classList.toggle("has-genre", view.genre !== null);
+    classList.toggle("troubled", view.problems.length > 0);
+    classList.toggle("faulty", view.faulty);
+    dataset.state = view.state;
+    if (view.likeliest !== null) {
+      this.element.style.setProperty("--hue", genreHue(view.likeliest));
     }
-    this.showState(look);
-    this.showHeadline(look.headline);
-    setTextOrHide(this.part("detail"), look.detail);
-    setText(this.part("confidence-value"), look.confidence);
-    this.part("confidence").hidden = look.confidence === "";
-    this.showDancers(look.dancers);
-    this.showBars(look.probabilities, look.likeliest);
-    this.picture.show(look);
-    this.figures.show(look);
-    this.timeline.show(look.history, look.now);
-    if (this.part("more").open) {
-      this.list.show(look.history, look.now);
+    this.showState(view);
+    this.showHeadline(view.headline);
+    setTextOrHide(this.find("detail"), view.detail);
+    setText(this.find("confidence-value"), view.confidence);
+    this.find("confidence").hidden = view.confidence === "";
+    this.showDancers(view.dancers);
+    this.showBars(view.probabilities, view.likeliest);
+    this.preview.show(view);
+    this.metrics.show(view);
+    this.timeline.show(view.history, view.now);
+    if (this.find("details").open) {
+      this.list.show(view.history, view.now);
     }
   }
 
-  showState({ state, since, now, broker }) {
-    setText(this.part("state-word"), state);
-    setText(this.part("since"), since === null ? "" : `for ${duration(now - since)}`);
-    const link = this.part("broker");
-    const words = { true: "MQTT connected", false: "MQTT not connected" };
-    setText(link, words[broker] ?? "");
-    link.parentElement.hidden = broker === null;
-    link.classList.toggle("broken", broker === false);
+  showState({ state, since, now, brokerConnected }) {
+    setText(this.find("state-word"), state);
+    setText(this.find("since"), since === null ? "" : `for ${duration(now - since)}`);
+    const broker = this.find("broker");
+    setText(broker, brokerConnected ? "MQTT connected" : "MQTT not connected");
+    broker.parentElement.hidden = brokerConnected === null;
+    broker.classList.toggle("broken", brokerConnected === false);
   }
 
   showHeadline(text) {
-    const headline = this.part("headline");
-    if (headline.textContent === text) {
-      return;
+    const headline = this.find("headline");
+    if (headline.textContent !== text) {
+      headline.replaceChildren(...unbreakableWords(text));
     }
-    headline.replaceChildren(...unbroken(text));
   }
 
+  /** List the dancers if there are several. */
   showDancers(dancers) {
-    const list = this.part("dancers");
-    const shown = dancers.length > 1 ? dancers : [];
-    list.hidden = shown.length === 0;
-    while (list.children.length > shown.length) {
+    const list = this.find("dancers");
+    const listed = dancers.length > 1 ? dancers : [];
+    list.hidden = listed.length === 0;
+    while (list.children.length > listed.length) {
       list.lastElementChild.remove();
     }
-    shown.forEach((dancer, i) => {
-      const row = list.children[i] ?? list.appendChild(element("li", "dancer"));
-      const sure = dancer.status === "genre" ? ` ${percent(dancer.confidence)}` : "";
-      setText(row, `${dancer.id}: ${said(dancer)}${sure}`);
+    listed.forEach((dancer, i) => {
+      const item = list.children[i] ?? list.appendChild(createElement("li", "dancer"));
+      const confidence = dancer.status === "genre" ? ` ${percent(dancer.confidence)}` : "";
+      setText(item, `${dancer.id}: ${genreOrStatus(dancer)}${confidence}`);
     });
   }
 
   showBars(probabilities, likeliest) {
-    this.know(Object.keys(probabilities));
+    this.addBars(Object.keys(probabilities));
     for (const [code, bar] of this.bars) {
       const probability = probabilities[code];
       bar.classList.toggle("likeliest", code === likeliest);
       setText(bar.querySelector(".genre-name"), genreName(code));
       bar.querySelector(".fill").style.setProperty("--probability", probability ?? 0);
-      const words = probability === undefined ? "–" : percent(probability);
-      setText(bar.querySelector(".percent"), words);
+      const text = probability === undefined ? UNKNOWN_VALUE : percent(probability);
+      setText(bar.querySelector(".percent"), text);
     }
   }
 }

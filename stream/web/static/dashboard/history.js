@@ -1,108 +1,109 @@
-/* What was said of a source in the last minutes: pure functions, then how they are shown. */
+/* History of a source over the last minutes, as a timeline and as a list. */
 
-import { element, setText } from "../elements.js";
-import { clockTime, duration, said } from "./words.js";
-import { genreColour, inkOn } from "../genres.js";
-import { bands, note } from "../timeline.js";
+import { createElement, setText } from "../elements.js";
+import { appendChange, bandsBetween } from "../genre_history.js";
+import { genreColour, textColourOn } from "../genres.js";
+import { clockTime, duration, genreOrStatus } from "./format.js";
 
-/** Seconds that the timeline goes back. */
+/** Seconds that the timeline shows. */
 export const SPAN = 180;
-/** Seconds by which it moves on. */
+/** Seconds between updates of the timeline. */
 const STEP = 1;
-const LISTED = 7;
-// Of the timeline's small type: what a letter and the space around a name take, in pixels.
-const LETTER = 9;
-const AROUND = 14;
+const MAX_LISTED = 7;
+// Width of a letter, and of the space around a text, in pixels of the timeline's font.
+const LETTER_WIDTH = 9;
+const PADDING = 14;
 
-/** The history that the server told at `asOf`, with the changes that the page heard since. */
-export function merge(told, known, asOf) {
-  return known.filter(({ at }) => at > asOf).reduce(note, told);
+/** Return the history from /status at `asOf`, with the later changes that the page has recorded. */
+export function mergeHistory(fromServer, recorded, asOf) {
+  return recorded.filter(({ at }) => at > asOf).reduce(appendChange, fromServer);
 }
 
-/** What a band of so many pixels can say: the name, else the genre's code, else nothing. */
-export function bandWords(change, width) {
-  const fits = (words) => words.length * LETTER + AROUND <= width;
-  return [said(change), change.genre ?? ""].find(fits) ?? "";
+/** Return the text of a band: the name if it fits, otherwise the genre code, otherwise nothing. */
+export function bandText(change, width) {
+  const fits = (text) => text.length * LETTER_WIDTH + PADDING <= width;
+  return [genreOrStatus(change), change.genre ?? ""].find(fits) ?? "";
 }
 
-/** Bands of the last minutes, the newest at the right. For the eye only: the list says the same. */
+/** Timeline with the newest band at the right; hidden from screen readers, which have the list. */
 export class Timeline {
   constructor(root) {
-    this.bands = root.querySelector(".bands");
-    this.known = new Map();
+    this.root = root.querySelector(".bands");
+    this.bands = new Map();
     this.history = null;
-    this.at = -Infinity;
+    this.shownAt = -Infinity;
   }
 
   show(history, now) {
-    if (history === this.history && Math.abs(now - this.at) < STEP) {
+    if (history === this.history && Math.abs(now - this.shownAt) < STEP) {
       return;
     }
     this.history = history;
-    this.at = now;
-    const from = now - SPAN;
-    const pixels = this.bands.clientWidth / SPAN;
-    const shown = new Set();
-    for (const each of bands(history, from, now)) {
-      const band = this.band(each);
-      band.style.setProperty("--start", `${((each.from - from) / SPAN) * 100}%`);
-      band.style.setProperty("--width", `${((each.to - each.from) / SPAN) * 100}%`);
-      setText(band, bandWords(each, (each.to - each.from) * pixels));
-      shown.add(band);
+    this.shownAt = now;
+    const start = now - SPAN;
+    const pixelsPerSecond = this.root.clientWidth / SPAN;
+    const current = new Set();
+    for (const change of bandsBetween(history, start, now)) {
+      const length = change.to - change.from;
+      const band = this.bandOf(change);
+      band.style.setProperty("--start", `${((change.from - start) / SPAN) * 100}%`);
+      band.style.setProperty("--width", `${(length / SPAN) * 100}%`);
+      setText(band, bandText(change, length * pixelsPerSecond));
+      current.add(band);
     }
-    for (const [key, band] of this.known) {
-      if (!shown.has(band)) {
+    for (const [key, band] of this.bands) {
+      if (!current.has(band)) {
         band.remove();
-        this.known.delete(key);
+        this.bands.delete(key);
       }
     }
   }
 
-  band(change) {
+  bandOf(change) {
     const key = `${change.at} ${change.status} ${change.genre}`;
-    let band = this.known.get(key);
+    let band = this.bands.get(key);
     if (!band) {
-      band = element("div", "band");
+      band = createElement("div", "band");
       band.dataset.status = change.status;
-      band.title = `${clockTime(change.at)} ${said(change)}`;
+      band.title = `${clockTime(change.at)} ${genreOrStatus(change)}`;
       if (change.genre !== null) {
         const colour = genreColour(change.genre);
         band.style.setProperty("--colour", colour);
-        band.style.setProperty("--ink", inkOn(colour));
+        band.style.setProperty("--ink", textColourOn(colour));
       }
-      this.known.set(key, band);
-      this.bands.append(band);
+      this.bands.set(key, band);
+      this.root.append(band);
     }
     return band;
   }
 }
 
-/** The last changes in words, newest first: "19:04:12 house 12 s". */
+/** List of the last changes, newest first: "19:04:12 house 12 s". */
 export class HistoryList {
   constructor(root) {
     this.root = root;
   }
 
   show(history, now) {
-    const changes = bands(history, -Infinity, now).slice(-LISTED).reverse();
+    const changes = bandsBetween(history, -Infinity, now).slice(-MAX_LISTED).reverse();
     while (this.root.children.length > changes.length) {
       this.root.lastElementChild.remove();
     }
     changes.forEach((change, i) => {
-      const row = this.root.children[i] ?? this.row();
-      const [time, what, length] = row.children;
+      const row = this.root.children[i] ?? this.addRow();
+      const [time, genre, length] = row.children;
       setText(time, clockTime(change.at));
-      setText(what, said(change));
+      setText(genre, genreOrStatus(change));
       setText(length, duration(change.to - change.from));
     });
   }
 
-  row() {
-    const row = element("li", "change");
+  addRow() {
+    const row = createElement("li", "change");
     row.append(
-      element("time", "change-time"),
-      element("span", "change-what"),
-      element("span", "change-length"),
+      createElement("time", "change-time"),
+      createElement("span", "change-genre"),
+      createElement("span", "change-length"),
     );
     this.root.append(row);
     return row;

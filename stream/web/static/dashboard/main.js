@@ -1,176 +1,188 @@
-/* The page of a run: every source, and only what is said of it now. */
+/* Dashboard: shows all sources of a run live. */
 
-import { Connection, ask, askedSources } from "../connection.js";
-import { Card } from "./card.js";
+import { Connection, request, requestedSources } from "../connection.js";
 import { setText } from "../elements.js";
-import { OverlayDialog } from "./overlay.js";
-import { PictureRound } from "./picture.js";
-import { Announcer, RunPanel } from "./run.js";
+import { genreName, setGenreNames } from "../genres.js";
+import { Card } from "./card.js";
+import { OverlayDialog } from "./overlay_dialog.js";
+import { PreviewLoader } from "./preview.js";
+import { Announcer, RunPanel } from "./run_panel.js";
 import { Source } from "./source.js";
-import { genreName, learnGenres } from "../genres.js";
 
-const TICK_MS = 250;
-const STATUS_MS = 2000;
-// The server greets at once; /status is not asked before, as the token may be wrong.
-const GREETING_MS = 700;
-/** From so many sources on each gets less room. */
-const MANY = 4;
-/** Up to so many, all there is to know of them is open. */
-const FEW = 2;
+const RENDER_INTERVAL_MS = 250;
+const STATUS_INTERVAL_MS = 2000;
+// A server that rejects the token closes the connection within this time. The page requests /status
+// only afterwards, so that a wrong token causes no failed requests.
+const TOKEN_CHECK_MS = 700;
+/** From this number of sources on, the cards are compact. */
+const MIN_COMPACT = 4;
+/** Up to this number of sources, the details are open. */
+const MAX_DETAILED = 2;
 
-const board = document.getElementById("sources");
+const grid = document.getElementById("sources");
 const waiting = document.getElementById("waiting");
-const wide = window.matchMedia("(min-width: 48rem)");
-/** Source and card by name, in the order of the page. */
-const shown = new Map();
-const panel = new RunPanel();
-const pictures = new PictureRound();
-const overlay = new OverlayDialog();
+const wideScreen = window.matchMedia("(min-width: 48rem)");
+/** Source, card and view by name, in the order on the page. */
+const entries = new Map();
+const runPanel = new RunPanel();
+const previews = new PreviewLoader();
+const overlayDialog = new OverlayDialog();
 const announcer = new Announcer(document.getElementById("announcer"));
 
-let made = 0;
-// Seconds by which the server's clock is ahead of this page's. No message comes before it is sent,
-// so the freshest one tells most truly.
-let ahead = -Infinity;
-let asking = false;
-let admitted = false;
+let cardsCreated = 0;
+// Seconds by which the server's clock is ahead of the page's clock. Each message gives a value that
+// is too low by its transit time, so the highest one is the most accurate.
+let clockOffset = -Infinity;
+let statusRequested = false;
+let mayRequestStatus = false;
 
-function serverNow(now) {
-  return Number.isFinite(ahead) ? now / 1000 + ahead : Date.now() / 1000;
+const isConnected = () => connection.state === "connected";
+
+function serverTime(now) {
+  return Number.isFinite(clockOffset) ? now / 1000 + clockOffset : Date.now() / 1000;
 }
 
-function hearClock(sent, now) {
-  ahead = Math.max(ahead, sent - now / 1000);
+function updateClockOffset(sent, now) {
+  clockOffset = Math.max(clockOffset, sent - now / 1000);
 }
 
-function entry(name) {
-  if (!shown.has(name)) {
-    made += 1;
-    const card = new Card(name, made, () => overlay.open([...shown.keys()], name));
-    shown.set(name, { source: new Source(name), card, look: null, seen: -Infinity });
-    board.append(card.element);
-    pictures.add(card);
-    arrange();
+/** Return the entry of a source, with a new card if it has none. */
+function entryOf(name) {
+  if (!entries.has(name)) {
+    cardsCreated += 1;
+    const card = new Card(name, cardsCreated, () => overlayDialog.open([...entries.keys()], name));
+    entries.set(name, { source: new Source(name), card, view: null, renderedAt: -Infinity });
+    grid.append(card.element);
+    previews.add(card);
+    adjustLayout();
   }
-  return shown.get(name);
+  return entries.get(name);
 }
 
-/** How much room there is for each. */
-function arrange() {
-  board.classList.toggle("many", shown.size >= MANY);
-  for (const { card } of shown.values()) {
-    card.unfold(wide.matches && shown.size <= FEW);
+function removeEntry(name) {
+  const { card } = entries.get(name);
+  entries.delete(name);
+  previews.remove(card);
+  card.element.remove();
+  adjustLayout();
+}
+
+/** Adjust the size of the cards to their number. */
+function adjustLayout() {
+  grid.classList.toggle("compact", entries.size >= MIN_COMPACT);
+  for (const { card } of entries.values()) {
+    card.setDetailsOpen(wideScreen.matches && entries.size <= MAX_DETAILED);
   }
 }
 
-function hear(message) {
+function onMessage(message) {
   const now = performance.now();
-  hearClock(message.times.sent, now);
-  const each = entry(message.source);
-  each.source.hear(message, now);
-  showSource(each, now);
+  updateClockOffset(message.times.sent, now);
+  const entry = entryOf(message.source);
+  entry.source.onMessage(message, now);
+  renderEntry(entry, now);
 }
 
-function meet(state) {
-  asking = false;
-  admitted = false;
+function onConnectionState(state) {
+  statusRequested = false;
+  mayRequestStatus = false;
   if (state === "connected") {
-    ahead = -Infinity;
-    for (const { source } of shown.values()) {
-      source.forget();
+    clockOffset = -Infinity;
+    for (const { source } of entries.values()) {
+      source.reset();
     }
     setTimeout(() => {
-      admitted = connection.state === "connected";
-      poll();
-    }, GREETING_MS);
+      mayRequestStatus = isConnected();
+      pollStatus();
+    }, TOKEN_CHECK_MS);
   }
-  show();
+  render();
 }
 
-async function poll() {
-  if (asking || document.hidden || !admitted) {
+async function pollStatus() {
+  if (statusRequested || document.hidden || !mayRequestStatus) {
     return;
   }
-  asking = true;
-  const response = await ask("status");
+  statusRequested = true;
+  const response = await request("status");
   const status = await response?.json().catch(() => null);
-  asking = false;
-  if (status && admitted) {
-    learn(status);
+  statusRequested = false;
+  if (status && mayRequestStatus) {
+    onStatus(status);
   }
 }
 
-function learn(status) {
-  hearClock(status.now, performance.now());
-  learnGenres(status.genres);
-  const told = Object.keys(status.sources);
+function onStatus(status) {
+  updateClockOffset(status.now, performance.now());
+  setGenreNames(status.genres);
+  const allNames = Object.keys(status.sources);
   const names =
-    askedSources.length > 0 ? askedSources.filter((name) => told.includes(name)) : told;
+    requestedSources.length > 0
+      ? requestedSources.filter((name) => allNames.includes(name))
+      : allNames;
   for (const name of names) {
-    const broker = status.mqtt?.connected[name] ?? null;
-    const { source, card } = entry(name);
-    card.know(Object.keys(status.genres));
-    source.learn(status.sources[name], broker, status.now);
+    const brokerConnected = status.mqtt?.connected[name] ?? null;
+    const { source, card } = entryOf(name);
+    card.addBars(Object.keys(status.genres));
+    source.onStatus(status.sources[name], brokerConnected, status.now);
   }
-  for (const [name, { source, card }] of [...shown]) {
+  for (const [name, { source }] of [...entries]) {
     if (!names.includes(name) && source.feed === undefined) {
-      shown.delete(name); // Of a run before this one.
-      pictures.remove(card);
-      card.element.remove();
-      arrange();
+      removeEntry(name); // A source of a previous run.
     }
   }
-  order(names);
-  pictures.offered = status.preview;
-  panel.showStatus(status);
-  show();
+  sortCards(names);
+  previews.available = status.preview;
+  runPanel.showStatus(status);
+  render();
 }
 
-/** Puts the cards in the order of `names`; touches them only where it is another one. */
-function order(names) {
-  const rest = [...shown.keys()].filter((name) => !names.includes(name));
-  const wished = [...names, ...rest];
-  if (wished.join("\n") === [...shown.keys()].join("\n")) {
+/** Sort the cards in the order of `names`; changes the page only if the order differs. */
+function sortCards(names) {
+  const otherNames = [...entries.keys()].filter((name) => !names.includes(name));
+  const sortedNames = [...names, ...otherNames];
+  if (sortedNames.join("\n") === [...entries.keys()].join("\n")) {
     return;
   }
-  const entries = wished.map((name) => [name, shown.get(name)]);
-  shown.clear();
-  for (const [name, each] of entries) {
-    shown.set(name, each);
-    board.append(each.card.element);
+  const sorted = sortedNames.map((name) => [name, entries.get(name)]);
+  entries.clear();
+  for (const [name, entry] of sorted) {
+    entries.set(name, entry);
+    grid.append(entry.card.element);
   }
 }
 
-function showSource(each, now) {
-  const { source, card } = each;
-  each.look = source.look(connection.state === "connected", now, serverNow(now));
-  each.seen = now;
-  card.show(each.look);
-  announcer.hear(source.name, each.look.genre && genreName(each.look.genre));
+function renderEntry(entry, now) {
+  const { source, card } = entry;
+  entry.view = source.view(isConnected(), now, serverTime(now));
+  entry.renderedAt = now;
+  card.show(entry.view);
+  announcer.update(source.name, entry.view.genre && genreName(entry.view.genre));
 }
 
-/** Shows everything; what a message has just shown only if its connection is another now. */
-function show() {
+/** Render the page; cards that a message has just updated only if the connection has changed. */
+function render() {
   const now = performance.now();
-  for (const each of shown.values()) {
-    if (now - each.seen >= TICK_MS || each.look.connected !== (connection.state === "connected")) {
-      showSource(each, now);
+  for (const entry of entries.values()) {
+    const isRecent = now - entry.renderedAt < RENDER_INTERVAL_MS;
+    if (!isRecent || entry.view.connected !== isConnected()) {
+      renderEntry(entry, now);
     }
   }
-  panel.showConnection(connection.state);
-  panel.showAttention([...shown.values()]);
-  setText(waiting, `waiting for ${askedSources.join(", ") || "a source"}`);
-  waiting.hidden = shown.size > 0 || connection.state === "barred";
+  runPanel.showConnection(connection.state);
+  runPanel.showAttention([...entries.values()]);
+  setText(waiting, `waiting for ${requestedSources.join(", ") || "a source"}`);
+  waiting.hidden = entries.size > 0 || connection.state === "barred";
 }
 
 document.getElementById("overlay-all").addEventListener("click", () => {
-  overlay.open([...shown.keys()]);
+  overlayDialog.open([...entries.keys()]);
 });
-const connection = new Connection({ onState: meet, onMessage: hear });
-setInterval(show, TICK_MS);
-setInterval(poll, STATUS_MS);
+const connection = new Connection({ onState: onConnectionState, onMessage });
+setInterval(render, RENDER_INTERVAL_MS);
+setInterval(pollStatus, STATUS_INTERVAL_MS);
 document.addEventListener("visibilitychange", () => {
-  show();
-  poll();
+  render();
+  pollStatus();
 });
-wide.addEventListener("change", arrange);
+wideScreen.addEventListener("change", adjustLayout);

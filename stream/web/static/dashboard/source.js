@@ -1,45 +1,45 @@
-/* What is known of one source, from messages and from /status, and what to show of it. */
+/* State of one source, from messages and from /status. */
 
-import { merge } from "./history.js";
-import { follow, view } from "../feed.js";
-import { note } from "../timeline.js";
+import { describeFeed, updateFeed } from "../feed.js";
+import { appendChange } from "../genre_history.js";
+import { mergeHistory } from "./history.js";
 
-const FAULTY = new Set(["stalled", "reconnecting", "failed"]);
+const FAULT_STATES = new Set(["stalled", "reconnecting", "failed"]);
 const STALE = "stale";
-/** Is given frames, and was not heard of yet. */
+/** State of a source that delivers frames, but has no live prediction yet. */
 const RUNNING = "running";
-/** Seconds of latency, as a rule, from which on what is said is of another moment. */
-const LATE = 2;
-const UNKNOWN = { state: null, reason: null, since: null, asOf: -Infinity };
+/** Median latency in seconds from which on a source needs attention. */
+const LATE_FROM = 2;
+const UNKNOWN_STATE = { state: null, reason: null, since: null, asOf: -Infinity };
 
-/** Takes over what is told of a source's state, unless something newer is known. */
-export function learnState(known, told) {
-  if (told.asOf < known.asOf) {
+/** Return the newer of two source states; of the same state, with the earlier `since`. */
+export function newerState(known, reported) {
+  if (reported.asOf < known.asOf) {
     return known;
   }
-  const same = told.state === known.state && known.since !== null;
-  return { ...told, since: same ? Math.min(known.since, told.since) : told.since };
+  const unchanged = reported.state === known.state && known.since !== null;
+  return { ...reported, since: unchanged ? Math.min(known.since, reported.since) : reported.since };
 }
 
-function isLate(latencyLately) {
-  return latencyLately?.total.p50 >= LATE;
+function isLate(latencyLastMinute) {
+  return latencyLastMinute?.total.p50 >= LATE_FROM;
 }
 
-/** Why a source needs somebody to look after it: a list of a few words each. */
-export function troubles(shown, latencyLately, broker) {
-  const found = [];
-  if (FAULTY.has(shown.state)) {
-    found.push(shown.state);
-  } else if (shown.state === STALE) {
-    found.push("no signal");
+/** Return the problems for which a source needs attention, each in a few words. */
+export function findProblems(description, latencyLastMinute, brokerConnected) {
+  const problems = [];
+  if (FAULT_STATES.has(description.state)) {
+    problems.push(description.state);
+  } else if (description.state === STALE) {
+    problems.push("no signal");
   }
-  if (shown.live && isLate(latencyLately)) {
-    found.push(`${Math.round(latencyLately.total.p50)} s late`);
+  if (description.live && isLate(latencyLastMinute)) {
+    problems.push(`latency ${Math.round(latencyLastMinute.total.p50)} s`);
   }
-  if (broker === false) {
-    found.push("MQTT not connected");
+  if (brokerConnected === false) {
+    problems.push("MQTT not connected");
   }
-  return found;
+  return problems;
 }
 
 export class Source {
@@ -47,91 +47,94 @@ export class Source {
     this.name = name;
     this.history = [];
     this.lastError = null;
-    this.forget();
+    this.reset();
   }
 
-  /** For a new connection: what was known may be long past. What went wrong stays. */
-  forget() {
+  /** Forget what may be outdated after reconnecting; history and last error remain. */
+  reset() {
     this.feed = undefined;
     this.prediction = null;
-    this.told = null;
-    this.broker = null;
-    this.state = UNKNOWN;
+    this.status = null;
+    this.brokerConnected = null;
+    this.state = UNKNOWN_STATE;
   }
 
-  /** Takes a message, heard at `now` (milliseconds of the page's clock). */
-  hear(message, now) {
-    this.feed = follow(this.feed, message, now);
+  /** Process a message that arrived at `now` (milliseconds on the page's clock). */
+  onMessage(message, now) {
+    this.feed = updateFeed(this.feed, message, now);
     if (message.type === "source") {
       const { sent } = message.times;
-      this.learnState({ state: message.state, reason: message.reason, since: sent, asOf: sent });
+      this.updateState({ state: message.state, reason: message.reason, since: sent, asOf: sent });
     } else {
       this.prediction = message;
     }
   }
 
-  /** Takes what /status tells of it at `asOf`, in seconds of the server's clock. */
-  learn(told, broker, asOf) {
-    this.told = told;
-    this.broker = broker;
-    this.history = merge(told.history, this.history, asOf);
-    if (told.state !== null) {
-      const { state, reason, since } = told;
-      this.learnState({ state, reason, since, asOf });
+  /** Process the entry of this source in /status at `asOf` (seconds on the server's clock). */
+  onStatus(status, brokerConnected, asOf) {
+    this.status = status;
+    this.brokerConnected = brokerConnected;
+    this.history = mergeHistory(status.history, this.history, asOf);
+    if (status.state !== null) {
+      const { state, reason, since } = status;
+      this.updateState({ state, reason, since, asOf });
     }
   }
 
-  learnState(told) {
-    this.state = learnState(this.state, told);
-    if (FAULTY.has(told.state) && told.reason) {
-      this.lastError = { at: told.since, state: told.state, reason: told.reason };
+  updateState(reported) {
+    this.state = newerState(this.state, reported);
+    if (FAULT_STATES.has(reported.state) && reported.reason) {
+      this.lastError = { at: reported.since, state: reported.state, reason: reported.reason };
     }
   }
 
   /**
-   * What to show, whether or not the page is `connected`, at `now` (milliseconds of the page's
-   * clock), which is `serverNow` (seconds of the server's).
+   * Return everything that the card shows.
+   *
+   * `connected` says whether the page is connected. `now` is in milliseconds on the page's clock,
+   * `serverNow` is the same time in seconds on the server's clock.
    */
-  look(connected, now, serverNow) {
-    const shown = view(this.feed ?? this.stateAlone(now), connected, now);
-    this.remember(shown, serverNow);
-    const running = shown.live || shown.state === RUNNING;
-    const isState = running || shown.state === this.state.state;
+  view(connected, now, serverNow) {
+    const description = describeFeed(this.feed ?? this.feedFromStatus(now), connected, now);
+    const { live, state } = description;
+    this.recordHistory(description, serverNow);
+    const isSourceState = live || state === RUNNING || state === this.state.state;
+    const latencyLastMinute = this.status?.latency ?? null;
     return {
-      ...shown,
+      ...description,
       name: this.name,
       connected,
       now: serverNow,
-      // Of a page without a connection nobody knows since when.
-      since: isState ? this.state.since : null,
-      faulty: FAULTY.has(shown.state) || shown.state === STALE,
-      troubles: connected ? troubles(shown, this.told?.latency, this.broker) : [],
+      // The start of a state that only the page knows, such as "stale", is unknown.
+      since: isSourceState ? this.state.since : null,
+      faulty: FAULT_STATES.has(state) || state === STALE,
+      problems: connected ? findProblems(description, latencyLastMinute, this.brokerConnected) : [],
       lastError: this.lastError,
-      broker: connected ? this.broker : null,
-      message: this.prediction,
-      dancers: shown.live ? (this.prediction.dancers ?? []) : [],
-      latency: shown.live ? this.prediction.latency : null,
-      latencyLately: connected ? (this.told?.latency ?? null) : null,
-      late: shown.live && isLate(this.told?.latency),
-      frames: this.prediction?.frames ?? this.told?.frames ?? null,
-      reconnects: this.told?.reconnects ?? null,
+      brokerConnected: connected ? this.brokerConnected : null,
+      image: this.prediction?.image,
+      dancers: live ? (this.prediction.dancers ?? []) : [],
+      latency: live ? this.prediction.latency : null,
+      latencyLastMinute: connected ? latencyLastMinute : null,
+      late: live && isLate(latencyLastMinute),
+      frames: this.prediction?.frames ?? this.status?.frames ?? null,
+      reconnects: this.status?.reconnects ?? null,
       history: this.history,
     };
   }
 
-  /** Before the first message, what /status tells has to do. */
-  stateAlone(now) {
+  /** Return a feed for the time before the first message, with the state from /status. */
+  feedFromStatus(now) {
     const { state, reason } = this.state;
     const message = { type: "source", state: state ?? "connecting", reason };
-    return { message, heard: now, confirmed: true };
+    return { message, sentAt: now, confirmed: true };
   }
 
-  remember(shown, at) {
-    if (shown.live) {
+  recordHistory({ live, state }, at) {
+    if (live) {
       const { status, genre } = this.prediction;
-      this.history = note(this.history, { at, status, genre });
-    } else if (this.history.length > 0 && shown.state !== RUNNING) {
-      this.history = note(this.history, { at, status: "silent", genre: null });
+      this.history = appendChange(this.history, { at, status, genre });
+    } else if (this.history.length > 0 && state !== RUNNING) {
+      this.history = appendChange(this.history, { at, status: "silent", genre: null });
     }
   }
 }

@@ -1,57 +1,56 @@
-/* The page of a fleet: asks once a second how it stands. */
+/* Page of a fleet: a table of all cameras, updated once a second. */
 
-import { asked } from "../connection.js";
-import { element, setText } from "../elements.js";
+import { urlParameters } from "../connection.js";
+import { createElement, setText } from "../elements.js";
+import { STATUS_TEXTS, percent } from "../feed.js";
 
-const EVERY_MS = 1000;
-const PATIENCE_MS = 3000;
-const UNNAMED = ["warming_up", "no_person", "not_sure"];
+const POLL_INTERVAL_MS = 1000;
+const TIMEOUT_MS = 3000;
 
 const rows = new Map();
 const find = (id) => document.getElementById(id);
 
-/** A cell's text; only where it differs, which leaves a selection of the reader's alone. */
-function fill(row, index, text, className = "") {
+/** Fill a cell. The text is set only if it differs, to keep the user's text selection. */
+function setCell(row, index, text, className = "") {
   const cell = row.cells[index];
   setText(cell, text);
   cell.className = className;
   cell.title = text;
 }
 
-/** What is danced. How likely the likeliest genre is says little while none is named. */
-function answer({ genre, confidence }) {
-  if (genre === null || UNNAMED.includes(genre)) {
-    return (genre ?? "").replaceAll("_", " ");
+/** Return the genre with its confidence, or the status without one. */
+function genreText({ genre, confidence }) {
+  if (genre === null) {
+    return "";
   }
-  return `${genre} ${Math.round(100 * confidence)} %`;
+  return STATUS_TEXTS[genre] ?? `${genre} ${percent(confidence)}`;
 }
 
-function show(name, camera) {
-  const row = rows.get(name);
+function showCamera(row, camera) {
   const troubled = !camera.live && camera.state !== "ended";
   row.className = camera.live ? "live" : troubled ? "troubled" : "";
-  fill(row, 1, camera.state, "state");
+  setCell(row, 1, camera.state, "state");
   row.cells[1].title = camera.reason ?? camera.source;
-  fill(row, 2, camera.live ? answer(camera) : "");
-  fill(row, 3, camera.live ? camera.fps.toFixed(1) : "", "number");
-  const latency = camera.live && camera.latency !== null;
-  fill(row, 4, latency ? `${Math.round(1000 * camera.latency)} ms` : "", "number");
-  fill(row, 5, camera.node ?? "");
-  const broker = camera.mqtt ? "connected" : "away";
-  fill(row, 6, camera.node ? broker : "", camera.mqtt ? "" : "broken");
-  fill(row, 7, String(camera.restarts), "number");
-  fill(row, 8, camera.error ?? "", "error");
+  setCell(row, 2, camera.live ? genreText(camera) : "");
+  setCell(row, 3, camera.live ? camera.fps.toFixed(1) : "", "number");
+  const hasLatency = camera.live && camera.latency !== null;
+  setCell(row, 4, hasLatency ? `${Math.round(1000 * camera.latency)} ms` : "", "number");
+  setCell(row, 5, camera.node ?? "");
+  const broker = camera.mqtt ? "connected" : "disconnected";
+  setCell(row, 6, camera.node ? broker : "", camera.mqtt ? "" : "broken");
+  setCell(row, 7, String(camera.restarts), "number");
+  setCell(row, 8, camera.error ?? "", "error");
 }
 
-function newRow(name) {
+function createRow(name) {
   const row = document.createElement("tr");
-  const head = element("th", "", name);
-  head.scope = "row";
-  row.append(head, ...Array.from({ length: 8 }, () => document.createElement("td")));
+  const heading = createElement("th", "", name);
+  heading.scope = "row";
+  row.append(heading, ...Array.from({ length: 8 }, () => document.createElement("td")));
   return row;
 }
 
-function showAll(status) {
+function showStatus(status) {
   const names = Object.keys(status.cameras);
   for (const [name, row] of rows) {
     if (!(name in status.cameras)) {
@@ -59,59 +58,69 @@ function showAll(status) {
       rows.delete(name);
     }
   }
+  const table = find("cameras");
   names.forEach((name, index) => {
     if (!rows.has(name)) {
-      rows.set(name, newRow(name));
+      rows.set(name, createRow(name));
     }
-    const body = find("cameras");
-    if (body.children[index] !== rows.get(name)) {
-      body.insertBefore(rows.get(name), body.children[index] ?? null);
+    const row = rows.get(name);
+    if (table.children[index] !== row) {
+      table.insertBefore(row, table.children[index] ?? null);
     }
-    show(name, status.cameras[name]);
+    showCamera(row, status.cameras[name]);
   });
   const live = names.filter((name) => status.cameras[name].live).length;
-  setText(find("summary"), `${live} of ${names.length} cameras give frames`);
-  setText(find("banner"), status.error ? `${status.error}; the cameras stay as they are` : "");
-  const said = status.nodes.map((node) => [
-    node.name,
-    `${node.cpus_taken} of ${node.cpus} cores` +
-      (node.gpus ? `, ${node.gpus_taken} of ${node.gpus} GPUs` : ""),
-  ]);
-  find("nodes").replaceChildren(
-    ...said.map(([node, text]) => {
-      const fact = element("div", "fact", element("dt", "", node));
-      fact.append(element("dd", "", text));
-      return fact;
-    }),
-  );
+  setText(find("summary"), `${live} of ${names.length} cameras live`);
+  setText(find("banner"), status.error ? `${status.error}; running cameras are unchanged` : "");
+  find("nodes").replaceChildren(...status.nodes.map(createNodeFact));
 }
 
-function become(state, banner) {
+function createNodeFact(node) {
+  const cores = `${node.cpus_taken} of ${node.cpus} cores`;
+  const gpus = node.gpus ? `, ${node.gpus_taken} of ${node.gpus} GPUs` : "";
+  const fact = createElement("div", "fact", createElement("dt", "", node.name));
+  fact.append(createElement("dd", "", `${cores}${gpus} reserved`));
+  return fact;
+}
+
+function setConnection(state, text, banner = null) {
   document.body.dataset.connection = state;
-  setText(find("connection"), state);
-  if (banner) {
+  setText(find("connection"), text);
+  if (banner !== null) {
     setText(find("banner"), banner);
   }
 }
 
-async function look() {
-  const token = asked.get("token");
+async function poll() {
+  const token = urlParameters.get("token");
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   try {
-    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
     const response = await fetch("status", { headers, signal, cache: "no-store" });
     if (response.status === 401) {
-      become("barred", "Only who knows the token may look: open this page with ?token=TOKEN");
+      setConnection(
+        "barred",
+        "token needed",
+        "This page needs the token of the fleet: open it with ?token=TOKEN in the URL.",
+      );
     } else if (response.ok) {
-      showAll(await response.json());
-      become("connected");
+      showStatus(await response.json());
+      setConnection("connected", "connected");
     } else {
-      become("away", `The fleet answers ${response.status}; what is shown is old`);
+      setConnection(
+        "away",
+        "error",
+        `The fleet responded with HTTP status ${response.status}. The table is out of date.`,
+      );
     }
   } catch {
-    become("away", "The fleet does not answer; what is shown is old");
+    setConnection(
+      "away",
+      "disconnected",
+      "The fleet does not respond. The table is out of date. Trying again…",
+    );
   }
-  setTimeout(look, EVERY_MS);
+  setTimeout(poll, POLL_INTERVAL_MS);
 }
 
-look();
+poll();

@@ -1,113 +1,116 @@
-/* The overlay: what is danced, laid over a picture, and only while it is true. */
+/* Overlay: shows the current genre over a video, and only while it is live. */
 
-import { ask, asked, askedSources, Connection } from "../connection.js";
-import { follow, isLive } from "../feed.js";
-import { Frames } from "../frames.js";
-import { learnGenres } from "../genres.js";
-import { arrange, choose, readOptions } from "./options.js";
-import { Panel, set } from "./panel.js";
+import { AnimationLoop } from "../animation.js";
+import { Connection, request, requestedSources, urlParameters } from "../connection.js";
+import { setData } from "../elements.js";
+import { isLive, updateFeed } from "../feed.js";
+import { setGenreNames } from "../genres.js";
+import { dividePanels, readOptions, selectSources } from "./options.js";
+import { Panel } from "./panel.js";
 
-// What is stale has to be gone within two seconds, its fading included.
-const TICK_MS = 100;
+// Stale content must be gone within two seconds, including the fade.
+const RENDER_INTERVAL_MS = 100;
 
-const options = readOptions(asked);
+const options = readOptions(urlParameters);
 const stage = document.getElementById("stage");
-const frames = new Frames();
+const animation = new AnimationLoop();
 const feeds = new Map();
 const panels = new Map();
 /** Sources that have been live since the page was opened. */
-const met = new Set();
+const everLive = new Set();
 
-function hear(message) {
+function onMessage(message) {
   const now = performance.now();
-  const feed = follow(feeds.get(message.source), message, now);
+  const feed = updateFeed(feeds.get(message.source), message, now);
   feeds.set(message.source, feed);
   if (isLive(feed, true, now)) {
-    met.add(message.source);
-    panelOf(message.source).hear(message, now);
+    everLive.add(message.source);
+    panelOf(message.source).update(message, now);
   }
-  show();
+  render();
 }
 
 function panelOf(source) {
   if (!panels.has(source)) {
-    panels.set(source, new Panel(source, options, frames));
+    panels.set(source, new Panel(source, options, animation));
   }
   return panels.get(source);
 }
 
-function meet(state) {
+function onConnectionState(state) {
   if (state === "connected") {
-    // What was known before may be long past; the server greets with what is known now.
+    // Older messages may be outdated; the server sends the latest ones after connecting.
     feeds.clear();
-    learn();
+    loadStatus();
   }
-  show();
+  render();
 }
 
-/** Asks the server what was before this page was opened. */
-async function learn() {
-  const response = await ask("status");
+/** Load the genre names, and the history from before the page was opened. */
+async function loadStatus() {
+  const response = await request("status");
   const status = response === null ? null : await response.json().catch(() => null);
   if (status === null) {
-    return; // Then the timeline begins empty.
+    return; // The timeline starts empty.
   }
-  learnGenres(status.genres ?? {});
+  setGenreNames(status.genres ?? {});
   const now = performance.now();
-  for (const [source, { history }] of Object.entries(status.sources ?? {})) {
-    if (askedSources.length === 0 || askedSources.includes(source)) {
-      panelOf(source).timeline?.told(history ?? [], status.now, now);
+  const sources = status.sources ?? {};
+  for (const [source, { history }] of Object.entries(sources)) {
+    if (requestedSources.length === 0 || requestedSources.includes(source)) {
+      panelOf(source).timeline?.addHistory(history ?? [], status.now, now);
     }
   }
-  for (const source of askedSources.filter((name) => !(name in (status.sources ?? {})))) {
-    console.info(`overlay: there is no source ${source} (yet)`);
+  for (const source of requestedSources.filter((name) => !(name in sources))) {
+    console.info(`overlay: source ${source} does not exist (yet)`);
   }
 }
 
-function show() {
+function render() {
   const now = performance.now();
   const connected = connection.state === "connected";
-  const isNow = (source) => isLive(feeds.get(source), connected, now);
-  const live = new Set([...feeds.keys()].filter(isNow));
-  const chosen = choose(options, askedSources, met, live);
+  const liveNow = new Set(
+    [...feeds.keys()].filter((source) => isLive(feeds.get(source), connected, now)),
+  );
+  const selected = selectSources(options, requestedSources, everLive, liveNow);
   for (const [source, panel] of panels) {
-    panel.run(live.has(source), chosen.includes(source), now);
+    panel.setLive(liveNow.has(source), selected.includes(source), now);
   }
-  // What fades away stays where it is.
-  if (chosen.length > 0 && chosen.join("\n") !== stage.dataset.sources) {
-    stage.dataset.sources = chosen.join("\n");
-    stage.replaceChildren(...chosen.map((source) => panelOf(source).element));
+  // If no source is selected, the panels stay where they are while they fade out.
+  if (selected.length > 0 && selected.join("\n") !== stage.dataset.sources) {
+    stage.dataset.sources = selected.join("\n");
+    stage.replaceChildren(...selected.map((source) => panelOf(source).element));
     resize();
   }
-  set(document.body, "state", stateOf(connected, live));
+  setData(document.body, "state", pageState(connected, liveNow));
 }
 
-function stateOf(connected, live) {
+function pageState(connected, liveNow) {
   if (!connected) {
     return connection.state === "reconnecting" ? "lost" : connection.state;
   }
-  if (live.size > 0) {
+  if (liveNow.size > 0) {
     return "live";
   }
   return feeds.size === 0 ? "connecting" : "stale";
 }
 
 function resize() {
-  const panels = stage.children.length;
-  const { columns, shape, unit } = arrange(options, innerWidth, innerHeight, panels);
+  const count = stage.children.length;
+  const { columns, shape, unit } = dividePanels(options, innerWidth, innerHeight, count);
   document.documentElement.style.fontSize = `${10 * unit}px`;
   stage.style.setProperty("--columns", columns);
-  set(stage, "shape", shape);
-  set(stage, "shared", String(panels > 1));
+  setData(stage, "shape", shape);
+  setData(stage, "shared", String(count > 1));
 }
 
 for (const name of ["theme", "layout", "corner", "fit"]) {
   document.body.dataset[name] = options[name];
 }
-options.notes.forEach((note) => console.info(note));
+options.warnings.forEach((warning) => console.info(warning));
 addEventListener("resize", resize);
 resize();
 
-const connection = new Connection({ onState: meet, onMessage: hear });
-setInterval(show, TICK_MS);
-document.addEventListener("visibilitychange", show);
+const connection = new Connection({ onState: onConnectionState, onMessage });
+setInterval(render, RENDER_INTERVAL_MS);
+document.addEventListener("visibilitychange", render);

@@ -1,102 +1,107 @@
-/* What the overlay shows of one source. */
+/* Panel of one source in the overlay. */
 
-import { clone, setText, unbroken } from "../elements.js";
-import { QUIET_WORDS, highest, percent } from "../feed.js";
-import { keepSharp } from "../frames.js";
+import { matchScreenResolution } from "../animation.js";
+import { cloneTemplate, setData, setText, unbreakableWords } from "../elements.js";
+import { STATUS_TEXTS, likeliestGenre, percent } from "../feed.js";
 import { genreColour, genreName } from "../genres.js";
-import { resting } from "./options.js";
-import { Skeleton } from "../skeleton.js";
-import { Timeline } from "../timeline.js";
+import { SkeletonCanvas } from "../skeleton.js";
+import { reductionOf } from "./options.js";
+import { Timeline } from "./timeline.js";
 
-// Longer names get smaller letters.
-const SHORT_NAME = 9;
+// Longer names are shown in smaller letters.
+const MAX_LARGE_LENGTH = 9;
 
 export class Panel {
-  constructor(source, options, frames) {
+  constructor(source, options, animation) {
     this.options = options;
-    this.element = clone("panel");
-    this.part("source-name").textContent = source;
-    this.part("answer").hidden = !options.show.has("genre");
-    this.part("bars").hidden = !options.show.has("bars");
+    this.element = cloneTemplate("panel");
+    this.find("source-name").textContent = source;
+    this.find("answer").hidden = !options.parts.has("genre");
+    this.find("bars").hidden = !options.parts.has("bars");
     this.bars = new Map();
-    this.skeleton = this.canvas("skeleton", (canvas) => new Skeleton(canvas, frames, options.fit));
-    this.timeline = this.canvas("timeline", (canvas) => new Timeline(canvas, frames));
+    this.skeleton = this.createDrawing(
+      "skeleton",
+      (canvas) => new SkeletonCanvas(canvas, animation, options.fit),
+    );
+    this.timeline = this.createDrawing("timeline", (canvas) => new Timeline(canvas, animation));
     this.status = null;
-    this.since = 0;
+    this.statusSince = 0;
     this.live = false;
   }
 
-  part(name) {
-    return this.element.querySelector(`.${name}`);
+  find(className) {
+    return this.element.querySelector(`.${className}`);
   }
 
-  /** What draws on a canvas; null where it is not among the parts to show. */
-  canvas(name, make) {
-    const box = this.part(`${name}-box`);
-    box.hidden = !this.options.show.has(name);
+  /** Create the drawing of a part; null if the options leave the part out. */
+  createDrawing(part, create) {
+    const box = this.find(`${part}-box`);
+    box.hidden = !this.options.parts.has(part);
     if (box.hidden) {
       return null;
     }
-    const drawing = make(this.part(name));
-    keepSharp(this.part(name), () => drawing.refresh());
+    const canvas = this.find(part);
+    const drawing = create(canvas);
+    matchScreenResolution(canvas, () => drawing.refresh());
     return drawing;
   }
 
-  /** Takes over a prediction that is true at `now`. */
-  hear(message, now) {
-    if (message.status !== this.status) {
-      this.status = message.status;
-      this.since = now;
-      set(this.element, "status", message.status);
+  /** Show a live prediction that arrived at `now`. */
+  update(prediction, now) {
+    if (prediction.status !== this.status) {
+      this.status = prediction.status;
+      this.statusSince = now;
+      setData(this.element, "status", prediction.status);
     }
-    this.timeline?.say(now, message.status, message.genre);
-    this.showWord(message);
-    if (this.options.show.has("bars")) {
-      this.showBars(message.probabilities, message.genre ?? highest(message.probabilities));
+    this.timeline?.addChange(now, prediction.status, prediction.genre);
+    this.showGenre(prediction);
+    if (this.options.parts.has("bars")) {
+      const { probabilities } = prediction;
+      this.showBars(probabilities, prediction.genre ?? likeliestGenre(probabilities));
     }
     if (!this.live) {
       this.skeleton?.clear();
     }
-    this.skeleton?.show(message.dancers ?? [], message.image, now);
+    this.skeleton?.update(prediction.dancers ?? [], prediction.image, now);
   }
 
-  /** Shows what was heard last while it is `live` and the panel `chosen`; fades it away if not. */
-  run(live, chosen, now) {
+  /** Update the visibility: the panel fades out unless the source is live. */
+  setLive(live, selected, now) {
     if (live) {
-      set(this.element, "rest", resting(this.options, this.status, now - this.since));
+      setData(this.element, "rest", reductionOf(this.options, this.status, now - this.statusSince));
     } else if (this.live) {
-      this.timeline?.say(now, "silent", null);
+      this.timeline?.addChange(now, "silent", null);
     }
     this.live = live;
-    set(this.element, "state", live ? "live" : "stale");
-    this.timeline?.run(live && chosen);
+    setData(this.element, "state", live ? "live" : "stale");
+    this.timeline?.setLive(live && selected);
   }
 
-  showWord({ status, genre, name, confidence }) {
-    const word = status === "genre" ? (name ?? genre) : (QUIET_WORDS[status] ?? "");
-    setText(this.part("confidence-value"), status === "genre" ? percent(confidence) : "");
-    const element = this.part("genre-word");
-    if (element.textContent === word) {
-      return; // Screen readers would say it again.
+  showGenre({ status, genre, name, confidence }) {
+    const text = status === "genre" ? (name ?? genre) : (STATUS_TEXTS[status] ?? "");
+    setText(this.find("confidence-value"), status === "genre" ? percent(confidence) : "");
+    const element = this.find("genre-word");
+    if (element.textContent === text) {
+      return; // Screen readers would repeat it.
     }
-    element.replaceChildren(...unbroken(word));
-    element.classList.toggle("long", word.length > SHORT_NAME);
-    setText(this.part("pill"), word);
+    element.replaceChildren(...unbreakableWords(text));
+    element.classList.toggle("long", text.length > MAX_LARGE_LENGTH);
+    setText(this.find("pill"), text);
     if (genre === null) {
       this.element.style.removeProperty("--accent");
     } else {
       this.element.style.setProperty("--accent", genreColour(genre));
     }
-    // Of two animations that look alike one takes the other's place, which starts it anew.
-    set(element, "turn", element.dataset.turn === "a" ? "b" : "a");
+    // Switching between two identical animations restarts the animation.
+    setData(element, "turn", element.dataset.turn === "a" ? "b" : "a");
   }
 
   showBars(probabilities, likeliest) {
-    const list = this.part("bars");
+    const list = this.find("bars");
     for (const [code, probability] of Object.entries(probabilities)) {
       let bar = this.bars.get(code);
       if (bar === undefined) {
-        bar = clone("bar");
+        bar = cloneTemplate("bar");
         bar.style.setProperty("--colour", genreColour(code));
         list.append(bar);
         this.bars.set(code, bar);
@@ -107,12 +112,5 @@ export class Panel {
       setText(bar.querySelector(".percent"), percent(probability));
       bar.querySelector(".fill").style.transform = `scaleX(${probability})`;
     }
-  }
-}
-
-/** Sets a data attribute, where that changes it. */
-export function set(element, name, value) {
-  if (element.dataset[name] !== value) {
-    element.dataset[name] = value;
   }
 }

@@ -1,14 +1,14 @@
-/* Times and figures in words: pure functions. Times are seconds, `at` since 1970. */
+/* Formatting of times and numbers: pure functions. All times are in seconds, `at` since 1970. */
 
-import { QUIET_WORDS } from "../feed.js";
+import { STATUS_TEXTS } from "../feed.js";
 import { genreName } from "../genres.js";
 
-/** What stands where nothing is known. */
-export const NOTHING = "–";
+/** Placeholder for an unknown value. */
+export const UNKNOWN_VALUE = "–";
 
-const STATUSES = { ...QUIET_WORDS, silent: "no signal" };
+const CHANGE_TEXTS = { ...STATUS_TEXTS, silent: "no signal" };
 
-/** Time of day on this machine: "19:04:12". */
+/** Format a time in the time zone of the browser: "19:04:12". */
 export function clockTime(at) {
   const date = new Date(at * 1000);
   return [date.getHours(), date.getMinutes(), date.getSeconds()]
@@ -16,7 +16,7 @@ export function clockTime(at) {
     .join(":");
 }
 
-/** "12 s", "3 min 4 s", "2 h 5 min". */
+/** Format a duration: "12 s", "3 min 4 s", "2 h 5 min". */
 export function duration(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
   if (whole < 60) {
@@ -28,22 +28,22 @@ export function duration(seconds) {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
-/** With a digit more where it would be lost otherwise: "84", "3.9", "0.4". */
+/** Format seconds as milliseconds, with one decimal place below 10: "84", "3.9", "0.4". */
 export function milliseconds(seconds) {
   if (seconds === undefined) {
-    return NOTHING;
+    return UNKNOWN_VALUE;
   }
   const value = seconds * 1000;
   return value < 9.95 ? value.toFixed(1) : String(Math.round(value));
 }
 
-/** "1.8%". */
+/** Format a share as a percentage, with one decimal place below 10: "12%", "1.8%". */
 export function share(part, whole) {
   const percent = whole > 0 ? (part / whole) * 100 : 0;
   return percent === 0 || percent >= 9.95 ? `${Math.round(percent)}%` : `${percent.toFixed(1)}%`;
 }
 
-/** What was said of a source, or of one of its dancers. */
-export function said({ status, genre }) {
-  return status === "genre" ? genreName(genre) : (STATUSES[status] ?? status);
+/** Return the genre, or the status if there is none. */
+export function genreOrStatus({ status, genre }) {
+  return status === "genre" ? genreName(genre) : (CHANGE_TEXTS[status] ?? status);
 }

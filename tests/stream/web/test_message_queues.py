@@ -9,7 +9,7 @@ from dancetype.stream.web.client import HEARTBEAT_SOURCE, LatestMessages, Outbox
 PUTS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["source", "prediction"])))
 
 
-async def test_of_each_kind_the_newest_waits_and_what_it_overtook_is_counted() -> None:
+async def test_outbox_keeps_newest_message_per_type_and_counts_dropped_ones() -> None:
     outbox = Outbox()
     outbox.put("left", "prediction", "1")
     outbox.put("left", "source", "2")
@@ -20,7 +20,7 @@ async def test_of_each_kind_the_newest_waits_and_what_it_overtook_is_counted() -
     assert outbox.dropped == {"left": 1}
 
 
-async def test_an_overtaken_heartbeat_is_no_loss() -> None:
+async def test_replaced_heartbeat_is_not_counted_as_dropped() -> None:
     outbox = Outbox()
     outbox.put(HEARTBEAT_SOURCE, "heartbeat", "1")
     outbox.put(HEARTBEAT_SOURCE, "heartbeat", "2")
@@ -28,16 +28,16 @@ async def test_an_overtaken_heartbeat_is_no_loss() -> None:
     assert outbox.dropped == {}
 
 
-async def test_taking_waits_for_a_message() -> None:
+async def test_take_waits_for_a_message() -> None:
     outbox = Outbox()
-    taking = asyncio.create_task(outbox.take())
+    take = asyncio.create_task(outbox.take())
     await asyncio.sleep(0)
-    assert not taking.done()
+    assert not take.done()
     outbox.put("left", "prediction", "1")
-    assert [*await taking] == ["1"]
+    assert [*await take] == ["1"]
 
 
-async def test_what_is_no_longer_wanted_is_dropped_without_being_counted() -> None:
+async def test_keep_removes_messages_of_other_sources_without_counting_them() -> None:
     outbox = Outbox()
     for source in ("left", "right", HEARTBEAT_SOURCE):
         outbox.put(source, "prediction", source)
@@ -46,14 +46,14 @@ async def test_what_is_no_longer_wanted_is_dropped_without_being_counted() -> No
     outbox.put("left", "prediction", "1")
     outbox.keep(set())
     assert not outbox
-    taking = asyncio.create_task(outbox.take())
+    take = asyncio.create_task(outbox.take())
     await asyncio.sleep(0)
-    assert not taking.done()
-    taking.cancel()
+    assert not take.done()
+    take.cancel()
     assert outbox.dropped == {}
 
 
-async def test_a_busy_source_does_not_starve_the_others() -> None:
+async def test_busy_source_does_not_starve_the_others() -> None:
     outbox = Outbox()
     taken = []
     for _ in range(6):
@@ -65,21 +65,21 @@ async def test_a_busy_source_does_not_starve_the_others() -> None:
 
 
 @given(PUTS)
-def test_a_late_reader_finds_the_newest_of_each_kind_in_the_order_they_came_in(
+def test_queues_hold_newest_message_per_type_in_order_of_arrival(
     puts: list[tuple[str, str]],
 ) -> None:
-    async def taken(outbox: Outbox) -> list[Collection[str]]:
+    async def take_all(outbox: Outbox) -> list[Collection[str]]:
         return [await outbox.take() for _ in {source for source, _ in puts}]
 
-    newest, outbox = LatestMessages(), Outbox()
+    latest, outbox = LatestMessages(), Outbox()
     for seq, (source, kind) in enumerate(puts):
-        newest.put(source, kind, str(seq))
+        latest.put(source, kind, str(seq))
         outbox.put(source, kind, str(seq))
-    last = {pair: str(seq) for seq, pair in enumerate(puts)}
-    assert {(source, kind): text for source, kind, text in newest} == last
-    waiting = asyncio.run(taken(outbox))
+    expected = {pair: str(seq) for seq, pair in enumerate(puts)}
+    assert {(source, kind): text for source, kind, text in latest} == expected
+    queued = asyncio.run(take_all(outbox))
     assert not outbox
-    assert [text for texts in waiting for text in texts] == [text for _, _, text in newest]
-    for texts in waiting:
+    assert [text for texts in queued for text in texts] == [text for _, _, text in latest]
+    for texts in queued:
         seqs = [int(text) for text in texts]
         assert seqs == sorted(seqs)

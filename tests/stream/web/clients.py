@@ -1,4 +1,4 @@
-"""Clients of the WebSocket, for tests."""
+"""WebSocket and HTTP clients for tests."""
 
 import asyncio
 import json
@@ -18,10 +18,10 @@ from dancetype.stream.web.server import WebSocketSink
 from tests.messages import changed, predicted
 
 TOKEN = "correct-horse-battery"
-# Much more than the buffers between a server and a client that does not read.
+# Much larger than the buffers between a server and a client that does not read.
 HUGE = "x" * 1_000_000
-# Heartbeats are in the way of tests of anything else.
-QUIET = Limits(heartbeat=60.0)
+# Practically no heartbeats, so that tests receive only the messages they sent.
+NO_HEARTBEATS = Limits(heartbeat=60.0)
 
 HANDSHAKE = (
     b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -29,7 +29,7 @@ HANDSHAKE = (
 )
 
 
-def state(
+def source_message(
     seq: int, source: str = "clip", state: SourceState = SourceState.RUNNING
 ) -> SourceMessage:
     return changed(state, source, seq=seq)
@@ -39,13 +39,13 @@ def prediction(seq: int, source: str = "clip") -> PredictionMessage:
     return predicted(source, seq=seq)
 
 
-async def send(outlet: WebSocketSink, *messages: SourceMessage | PredictionMessage) -> None:
+async def send(sink: WebSocketSink, *messages: SourceMessage | PredictionMessage) -> None:
     for message in messages:
-        await outlet.send(message, message.model_dump_json())
+        await sink.send(message, message.model_dump_json())
 
 
-def client(outlet: WebSocketSink, query: str = "", **options: Any) -> connect:
-    url = f"{outlet.url.replace('http', 'ws')}ws{query}"
+def client(sink: WebSocketSink, query: str = "", **options: Any) -> connect:
+    url = f"{sink.url.replace('http', 'ws')}ws{query}"
     return connect(url, proxy=None, max_size=None, close_timeout=1, **options)
 
 
@@ -54,12 +54,12 @@ async def receive(connection: ClientConnection) -> dict[str, Any]:
         return dict(json.loads(await connection.recv()))
 
 
-async def say(connection: ClientConnection, **message: Any) -> None:
+async def send_request(connection: ClientConnection, **message: Any) -> None:
     await connection.send(json.dumps(message))
 
 
-async def closing(connection: ClientConnection) -> tuple[int, str]:
-    """Code and reason that the server closes with; anything it still sends is passed over."""
+async def wait_for_close(connection: ClientConnection) -> tuple[int, str]:
+    """Return the close code and reason; messages received before are ignored."""
     with suppress(ConnectionClosed):
         async with asyncio.timeout(5):
             while True:
@@ -68,9 +68,9 @@ async def closing(connection: ClientConnection) -> tuple[int, str]:
     return connection.close_code, connection.close_reason or ""
 
 
-async def get(outlet: WebSocketSink, path: str, **headers: str) -> tuple[int, dict[str, str], str]:
+async def get(sink: WebSocketSink, path: str, **headers: str) -> tuple[int, dict[str, str], str]:
     def fetch() -> tuple[int, dict[str, str], str]:
-        request = Request(f"http://{outlet.host}:{outlet.port}{path}", headers=headers)
+        request = Request(f"http://{sink.host}:{sink.port}{path}", headers=headers)
         try:
             with urlopen(request, timeout=5) as response:
                 return response.status, dict(response.headers), response.read().decode()
@@ -80,8 +80,8 @@ async def get(outlet: WebSocketSink, path: str, **headers: str) -> tuple[int, di
     return await asyncio.to_thread(fetch)
 
 
-class Lines(logging.Handler):
-    """Log records that a test can wait for."""
+class LogLines(logging.Handler):
+    """Log handler whose records a test can await."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -96,8 +96,8 @@ class Lines(logging.Handler):
 
 
 @contextmanager
-def warnings_logged() -> Iterator[Lines]:
-    lines = Lines()
+def captured_warnings() -> Iterator[LogLines]:
+    lines = LogLines()
     logging.getLogger().addHandler(lines)
     try:
         yield lines
