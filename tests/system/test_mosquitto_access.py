@@ -62,7 +62,7 @@ async def test_a_certificate_of_somebody_else_is_not_trusted(
     async with mosquitto(free_port, tmp_path, tls_settings(theirs)):
         for ca in (ours.ca, None):
             said = await complaint(free_port, scheme="mqtts", ca=ca)
-            assert "certificate is not trusted" in said
+            assert "certificate not trusted" in said
             assert "--mqtt-ca" in said
 
 
@@ -72,16 +72,14 @@ async def test_a_certificate_for_another_name_is_told_as_such(
     elsewhere = certificates(tmp_path, name="DNS:broker.example")
     async with mosquitto(free_port, tmp_path, tls_settings(elsewhere)):
         said = await complaint(free_port, scheme="mqtts", ca=elsewhere.ca)
-    assert "certificate is for other names than 127.0.0.1" in said
+    assert "certificate is not valid for 127.0.0.1" in said
 
 
 async def test_tls_with_a_broker_that_speaks_none_is_told_as_such(
     free_port: int, tmp_path: Path, ours: Certificates
 ) -> None:
     async with mosquitto(free_port, tmp_path):
-        assert "TLS could not be agreed on" in await complaint(
-            free_port, scheme="mqtts", ca=ours.ca
-        )
+        assert "TLS handshake failed" in await complaint(free_port, scheme="mqtts", ca=ours.ca)
 
 
 @pytest.fixture
@@ -116,6 +114,6 @@ async def test_a_wrong_password_is_told_and_not_tried_again_soon(
     caplog.set_level(logging.DEBUG)
     async with mosquitto(free_port, tmp_path, access):
         said = await complaint(free_port, login="dancer:wr0ng@")
-    assert "does not take the user or the password" in said
+    assert "user name or password rejected" in said
     assert "trying again in 30 s" in said
     assert "wr0ng" not in caplog.text
