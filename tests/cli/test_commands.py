@@ -153,7 +153,7 @@ def test_a_clip_without_a_person_has_no_genre_and_the_reason(
     answer = json.loads(result.stdout)
     assert result.exit_code == 0
     assert (answer["genre"], answer["confidence"]) == (None, 0)
-    assert "nobody was in sight" in answer["reason"]
+    assert "no person was visible" in answer["reason"]
     assert (answer["seconds"], answer["frames"], answer["poses"]) == (2.0, 10, 0)
 
 

@@ -17,7 +17,7 @@ def test_a_folder_in_which_nothing_is_mounted_costs_the_table_nothing(tmp_path: 
     (tmp_path / "mount").mkdir()
     out = tmp_path / "table.parquet"
     out.write_text("the work of a month")
-    with pytest.raises(ExpectedError, match="a folder without a video in it"):
+    with pytest.raises(ExpectedError, match="no video in this folder"):
         label(tmp_path / "mount", out)
     assert out.read_text() == "the work of a month"
 

@@ -19,7 +19,7 @@ from dancetype.engine.errors import WorkerError
 from dancetype.engine.genres import CODES
 from dancetype.engine.media.video import Video
 from dancetype.engine.workers import ReportProgress, Work
-from dancetype.stream.offline.archive.labelling import label_clips, survey
+from dancetype.stream.offline.archive.labelling import label_clips, scan_archive
 from dancetype.stream.offline.clip_job import Task
 from dancetype.stream.ray_cluster import attached
 from tests.testbed.ray_nodes import ray_head
@@ -182,11 +182,11 @@ def test_a_clip_that_kills_who_looks_at_it_has_two_tries_and_no_other_suffers(
     for name in (*good, "poison.mp4", "unlucky.mp4", "bug.mp4"):
         (folder / name).touch()
     with attached(cluster) as ray:
-        archive = survey(folder)
+        archive = scan_archive(folder)
         worker = partial(looking, tries, opened)
         found = dict(label_clips(ray, archive, list(archive.files), worker))
         shutil.rmtree(folder)
-        with pytest.raises(WorkerError, match=f"there is no folder {folder}"):
+        with pytest.raises(WorkerError, match=f"folder {folder} does not exist"):
             list(label_clips(ray, archive, list(archive.files), worker))
     assert found["good0.mp4"] == {"file": str(folder / "good0.mp4"), "genre": "HO"}
     assert {found[name]["genre"] for name in (*good, "unlucky.mp4")} == {"HO"}

@@ -210,13 +210,13 @@ def test_frames_without_colour_are_frames(results: dict[str, dict[str, Any]]) ->
 
 def test_nobody_is_in_a_picture_of_one_pixel(results: dict[str, dict[str, Any]]) -> None:
     assert (results["one.mp4"]["frames"], results["one.mp4"]["poses"]) == (3, 0)
-    assert "nobody was in sight" in results["one.mp4"]["reason"]
+    assert "no person was visible" in results["one.mp4"]["reason"]
 
 
 def test_a_file_of_240_frames_a_second_keeps_its_time(results: dict[str, dict[str, Any]]) -> None:
     assert results["fast.mp4"]["seconds"] == pytest.approx(0.2, abs=0.001)
     assert results["fast.mp4"]["poses"] > 40
-    assert "nobody was in sight for 1 s" in results["fast.mp4"]["reason"]
+    assert "no person was visible for 1 s" in results["fast.mp4"]["reason"]
 
 
 def test_somebody_is_seen_in_8k(results: dict[str, dict[str, Any]]) -> None:
