@@ -24,7 +24,8 @@ _DISCONNECT_TEXTS: Final = {
     128: "connection lost",
     139: "the broker is shutting down",
     141: "connection lost (keep-alive timeout)",
-    142: "another client connected with the same client id; set another --mqtt-client-id for one",
+    142: "another client connected with the same client id; set another --mqtt-client-id on "
+    "one of them",
 }
 # OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH.
 _NAME_MISMATCHES: Final = (62, 64)
@@ -132,9 +133,7 @@ def _reason_code(error: BaseException) -> int:
 def _describe_os_error(error: OSError, broker: Broker) -> str:
     match error:
         case ssl.SSLCertVerificationError(verify_code=code) if code in _NAME_MISMATCHES:
-            return (
-                f"the certificate is not valid for {broker.host}; use a name that it lists"
-            )
+            return f"the certificate is not valid for {broker.host}; use a name that it lists"
         case ssl.SSLCertVerificationError(verify_message=cause):
             return f"certificate not trusted ({cause}); set --mqtt-ca to the CA that signed it"
         case ssl.SSLError() | ConnectionResetError() if broker.tls:

@@ -24,7 +24,7 @@ class JsonlSink(Sink):
             self._file = self._path.open("ab", buffering=0)
         except OSError as error:
             raise SinkError(
-                f"cannot write {self._path}: {error.strerror}; give another file to --jsonl"
+                f"cannot write {self._path}: {error.strerror}; choose another file for --jsonl"
             ) from error
         return self
 

@@ -46,7 +46,7 @@ class Metrics(Sink, Collector):
     """
 
     def __init__(self, *, version: str, recipe: str, provider: str, state: RunState) -> None:
-        # A creation time for each histogram would be useless.
+        # Creation times of histograms are not needed.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._state = state
         self._registry = CollectorRegistry()
@@ -100,7 +100,7 @@ class Metrics(Sink, Collector):
         frames = _counter("frames", "Frames read")
         posed = _counter("frames_posed", "Frames processed by pose estimation")
         dropped = _counter("frames_dropped", "Frames replaced by a newer one before processing")
-        age = _gauge("frame_age_seconds", "Age of the newest processed frame")
+        age = _gauge("frame_age_seconds", "Age of the newest frame with a prediction")
         fps = _gauge("fps", "Recent poses per second; 0 while not running")
         dancers = _gauge("dancers", "Tracked dancers")
         predictions = _counter("predictions", "Predictions by status", "status")
@@ -149,7 +149,7 @@ def _add(family: CounterMetricFamily, source: str, counts: Mapping[_Label, int])
 
 
 def _threads() -> Metric:
-    """Return the number of threads; without a value on other systems than Linux."""
+    """Return the number of threads, which is known on Linux only."""
     family = GaugeMetricFamily("process_threads", "Threads, including those of native libraries")
     with suppress(OSError):
         family.add_metric([], sum(1 for _ in _THREADS_FOLDER.iterdir()))

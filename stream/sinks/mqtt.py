@@ -185,7 +185,7 @@ class _Channel:
 
 
 class _Link:
-    """Connection of one source. Each needs its own, since MQTT allows one last will each."""
+    """Connection of one source; separate, since MQTT allows one last will per connection."""
 
     def __init__(self, source: str, options: _Options) -> None:
         self.connected = False
@@ -198,7 +198,7 @@ class _Link:
         self._status = _Channel(f"{base}/status", qos=1, retain=True)
         self._genre = _Channel(f"{base}/genre", qos=1, retain=True, expiry=GENRE_EXPIRY)
         self._discovery = _Channel(discovery_topic(source), qos=1, retain=True)
-        # A separate channel, so that in the queue it follows the last status, not replaces it.
+        # A separate channel, so that it is queued after the last status and does not replace it.
         self._stopped = _Channel(f"{base}/status", qos=1, retain=True)
         self._queue = LatestQueue[_Channel, str]()
         self._last_status: str | None = None

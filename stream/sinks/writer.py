@@ -47,7 +47,7 @@ class RecordingWriter:
         """Queue a recording; the thread calls `finish` to get it."""
         with self._changed:
             self._queue.append(finish)
-            self._drop_oldest()
+            self._limit_queue()
             self._has_new = True
             self._changed.notify_all()
 
@@ -85,7 +85,7 @@ class RecordingWriter:
             self._failing = True
             with self._changed:
                 self._queue.appendleft(lambda: recording)
-                self._drop_oldest()
+                self._limit_queue()
             return False
         except Exception:
             _log.exception("%s: a recording could not be made and is lost", self._folder)
@@ -94,7 +94,7 @@ class RecordingWriter:
         self._failing = False
         return True
 
-    def _drop_oldest(self) -> None:
+    def _limit_queue(self) -> None:
         if len(self._queue) > MAX_QUEUED:
             self._queue.popleft()
             _log.error("%s: the oldest unwritten recording is dropped", self._folder)

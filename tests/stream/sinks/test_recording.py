@@ -46,7 +46,7 @@ def make_sink(folder: Path) -> RecordingSink:
 
 
 def finished_recording(recorder: SourceRecorder) -> Recording:
-    """Return the finished_recording recording of a recorder."""
+    """Return the only recording of a recorder."""
     (draft,) = recorder.finish()
     return draft.recording()
 
