@@ -187,8 +187,8 @@ class CamerasFile:
         Raises:
             SettingsError: The file cannot be read, or is invalid.
         """
-        self._latest = self._accepted = self._bytes()
-        return self._parsed(self._latest)
+        self._latest = self._accepted = self._read_bytes()
+        return self._parse(self._latest)
 
     def reload(self) -> dict[str, Camera] | None:
         """Return the cameras if the file has changed, and set `error` if it has become invalid.
@@ -197,26 +197,26 @@ class CamerasFile:
         still be writing.
         """
         try:
-            content = self._bytes()
+            content = self._read_bytes()
             is_complete, self._latest = content == self._latest, content
             if not is_complete or content == self._accepted:
                 return None
             self._accepted = content
-            cameras = self._parsed(content)
+            cameras = self._parse(content)
         except SettingsError as error:
             self.error = str(error)
             return None
         self.error = None
         return cameras
 
-    def _bytes(self) -> bytes:
+    def _read_bytes(self) -> bytes:
         try:
             return self._read(self._path)
         except OSError as error:
             self._latest = self._accepted = None
             raise SettingsError(f"{self._path}: cannot be read: {error.strerror}") from error
 
-    def _parsed(self, content: bytes) -> dict[str, Camera]:
+    def _parse(self, content: bytes) -> dict[str, Camera]:
         try:
             return parse_cameras(content.decode(), self._base)
         except UnicodeDecodeError as error:

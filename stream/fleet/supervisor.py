@@ -1,16 +1,12 @@
 """Supervisor that decides when each camera's process starts and stops, without side effects.
 
 Ray chooses the machine of a process: it reserves the cores and GPUs of a camera and spreads the
-processes. Ray's restarts are disabled, since they cannot meet the fault table of guides/fleet.md:
-
-- With Ray 2.60 and four nodes, a killed node is declared dead after 14 s. Only then are its actors
-  restarted, which takes more than 15 s including the time to load the models. Until then Ray also
-  places new actors on the dead node.
-- Ray does not notice a process that hangs, and does not wait before it restarts one that crashes
-  repeatedly.
-
-The supervisor therefore replaces lost processes, each time with a new epoch, and asks Ray to avoid
-machines that may be dead.
+processes. Ray's restarts are disabled, since they cannot meet the fault table of guides/fleet.md.
+With Ray 2.60 and four nodes, a killed node is declared dead after 14 s. Only then are its actors
+restarted, which takes more than 15 s including the time to load the models, and until then Ray also
+places new actors on the dead node. Ray does not notice a process that hangs, and does not wait
+before it restarts one that crashes repeatedly. The supervisor therefore replaces lost processes,
+each time with a new epoch, and asks Ray to avoid machines that may be dead.
 """
 
 import logging
@@ -244,7 +240,7 @@ class Supervisor:
         self._nodes = alive
 
     def on_report(self, assignment: Assignment, report: Report) -> None:
-        """Process an answer of a process."""
+        """Handle the answer of a process to a poll."""
         state = self._current(assignment)
         if state is None:
             return
@@ -266,7 +262,7 @@ class Supervisor:
                 state.backoff.reset()
 
     def on_exit(self, assignment: Assignment, report: Report) -> None:
-        """Process the last report of a process that ended without an error."""
+        """Handle the last report of a process that ended without an error."""
         state = self._current(assignment)
         if state is None:
             return
@@ -275,13 +271,13 @@ class Supervisor:
             return
         self.on_report(assignment, report)
         if report.state is SourceState.FAILED:
-            # A missing file may exist on another machine.
+            # With the machine, since a missing file may exist on another one.
             state.error = state.located(f"{report.reason}")
         state.assignment = state.node = None
         state.enter(Phase.OVER, self._clock())
 
     def on_lost(self, assignment: Assignment, reason: str) -> None:
-        """Process the loss of a process, or its failure to start."""
+        """Handle the loss of a process, or its failure to start."""
         state = self._current(assignment)
         if state is None:
             return
@@ -310,7 +306,7 @@ class Supervisor:
             if state.assignment:
                 if state.phase in _UNANSWERED:
                     self._check_resources(state, reserved, now)
-                orders += self._check_process(state, state.assignment, now)
+                orders += self._check(state, state.assignment, now)
         for name, state in [*self._cameras.items()]:
             if state.assignment:
                 continue
@@ -328,12 +324,9 @@ class Supervisor:
             for state in self._cameras.values():
                 state.answered_at = min(state.answered_at + pause, now)
 
-    def _check_process(
-        self, state: CameraState, assignment: Assignment, now: float
-    ) -> Iterator[Order]:
+    def _check(self, state: CameraState, assignment: Assignment, now: float) -> Iterator[Order]:
         """Yield the orders for a camera that has a process."""
-        loss = self._loss_reason(state, now)
-        if loss:
+        if loss := self._loss_reason(state, now):
             yield Kill(assignment)
             self.on_lost(assignment, loss)
         elif state.wanted == assignment.camera or state.phase is Phase.ENDING:

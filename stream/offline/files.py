@@ -75,7 +75,7 @@ def _in_folder(name: Path, path: Path) -> Iterator[Clip]:
     for error in errors:
         yield _missing(Path(error.filename), f"cannot read this folder: {error.strerror}")
     if not videos and not errors:
-        yield _missing(name, "no video in this folder; name files that have an unusual suffix")
+        yield _missing(name, "no video in this folder; name files with other suffixes explicitly")
 
 
 def _missing(name: Path, reason: str) -> Clip:

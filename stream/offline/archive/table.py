@@ -88,7 +88,9 @@ def read_table(path: Path) -> list[Row]:
     try:
         rows: list[Row] = pq.read_table(path).to_pylist()
     except (OSError, pa.ArrowException) as error:
-        raise FileError(f"{path}: not a Parquet table ({error}); choose another --out") from error
+        raise FileError(
+            f"{path}: not readable as a table ({error}); choose another --out"
+        ) from error
     if not all({"file", "bytes", "modified_ns", "model", "pose"} <= row.keys() for row in rows):
         raise FileError(f"{path}: not written by dancetype label; choose another --out")
     return rows

@@ -35,6 +35,7 @@ class SimulatedCluster:
         now: Time of the monotonic clock.
         unix: Time of the clock for epochs.
         supervisor: The supervisor.
+        nodes: Machines of the cluster.
         processes: Current process of each camera, by name.
         hosts: Machine of each process that has one.
     """

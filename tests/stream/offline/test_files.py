@@ -104,7 +104,7 @@ def test_no_files_are_written_without_the_option(workdir: Path) -> None:
     assert outputs(None, "a.mp4") == []
 
 
-def test_output_for_one_clip_is_a_file_or_in_a_folder(workdir: Path) -> None:
+def test_output_for_one_clip_may_be_a_file_or_a_folder(workdir: Path) -> None:
     assert outputs("out.mp4", "a.mp4") == ["out.mp4"]
     assert outputs("existing", "a.mp4") == ["existing/a.mp4"]
     assert outputs("new/er/", "a.mov", suffix=".png") == ["new/er/a.png"]
@@ -114,13 +114,11 @@ def test_output_for_one_clip_is_a_file_or_in_a_folder(workdir: Path) -> None:
 def test_outputs_for_clips_with_the_same_name_are_numbered(workdir: Path) -> None:
     clips = ["a.mp4", "x/a.mp4", "x/A.mov", "a-2.mp4", "b.mp4"]
     assert outputs("existing", *clips) == [
-        *(
-            "existing/a.mp4",
-            "existing/a-3.mp4",
-            "existing/A-4.mp4",
-            "existing/a-2.mp4",
-            "existing/b.mp4",
-        )
+        "existing/a.mp4",
+        "existing/a-3.mp4",
+        "existing/A-4.mp4",
+        "existing/a-2.mp4",
+        "existing/b.mp4",
     ]
 
 
