@@ -215,7 +215,7 @@ class OscSink(Sink):
         if error.errno not in self._reported:
             self._reported.add(error.errno)
             refused = error.errno == errno.ECONNREFUSED
-            why = "no receiver on that port" if refused else os.strerror(error.errno or 0)
+            why = "nobody listens there" if refused else os.strerror(error.errno or 0)
             _log.warning("OSC to %s: %s; going on (said once)", self._target, why)
 
 

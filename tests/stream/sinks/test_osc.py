@@ -238,7 +238,7 @@ async def test_missing_receiver_is_logged_once_and_gets_messages_once_it_starts(
                 await sinks.send(source_message(SourceState.RUNNING))
                 assert OscMessage(restarted.recv(1000)).params == ["running"]
     assert [record.getMessage() for record in caplog.records] == [
-        f"OSC to 127.0.0.1:{port}: no receiver on that port; going on (said once)"
+        f"OSC to 127.0.0.1:{port}: nobody listens there; going on (said once)"
     ]
 
 
