@@ -50,7 +50,7 @@ BROKEN: Final = {
     "sound.mp4": "sound only",
     "sound.mkv": "sound only",
     "index.mp4": "no frame in it can be decoded",
-    "folder.mp4": "a folder",
+    "folder.mp4": "no video in this folder",
     "gone.mp4": "no such file",
     "not-\udcff.mp4": "the name is not UTF-8",
     "x" * 300 + ".mp4": "File name too long",
