@@ -21,10 +21,10 @@ class ClipAnalysis:
     """Analysis of a clip.
 
     Attributes:
-        track: Landmarks of all analyzed frames.
+        track: Landmarks of all analysed frames.
         result: Genre of the whole clip.
         predictions: Predictions of a live run, in the order of time.
-        fps: Frames per second that were analyzed; all frames if None.
+        fps: Frames per second that were analysed; all frames if None.
     """
 
     track: Track
@@ -42,7 +42,7 @@ def analyze_video(
     on_frame: Callable[[int, int | None], None],
     fps: float | None = None,
 ) -> ClipAnalysis:
-    """Analyze a video file as fast as possible.
+    """Analyse a video file as fast as possible.
 
     Args:
         file: Video file.
@@ -51,7 +51,7 @@ def analyze_video(
         hop: Seconds between predictions.
         on_frame: Called with the number of frames done and the total; None if the file does not
             state the total.
-        fps: Frames per second to analyze; all frames if None.
+        fps: Frames per second to analyse; all frames if None.
 
     Raises:
         FileError: The file cannot be read.

@@ -15,7 +15,7 @@ from dancetype.stream.offline.results import Result, make_result
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A clip to analyze.
+    """A clip to analyse.
 
     Attributes:
         file: Video file.
@@ -45,7 +45,7 @@ class ClipJob:
         classifier: Classifier of windows.
         estimator: Pose estimator; reset for each clip.
         hop: Seconds between predictions.
-        fps: Frames per second to analyze; all frames if None.
+        fps: Frames per second to analyse; all frames if None.
         clock: Clock in seconds; progress is reported ten times a second.
         threads: Number of threads that encode an annotated video; one per core if 0.
     """
@@ -58,10 +58,10 @@ class ClipJob:
     threads: int = 0
 
     def __call__(self, task: Task, report: ReportProgress) -> Result:
-        """Analyze a clip, write its video and plot, and return its result or error.
+        """Analyse a clip, write its video and plot, and return its result or error.
 
         Args:
-            task: Clip to analyze.
+            task: Clip to analyse.
             report: Called with each `FrameProgress`.
         """
         try:
@@ -70,7 +70,7 @@ class ClipJob:
                 self.estimator,
                 self.classifier,
                 hop=self.hop,
-                on_frame=self._throttled(report, "analyzing"),
+                on_frame=self._throttled(report, "analysing"),
                 fps=self.fps,
             )
         except FileError as error:

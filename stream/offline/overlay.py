@@ -86,7 +86,7 @@ def make_layout(width: int, height: int, names: Mapping[str, str], joints: Array
         width: Width of the picture in pixels.
         height: Height of the picture in pixels.
         names: Genre names by code, in the classifier's order.
-        joints: (T, 17, 2) joints in all frames, normalized to the image; NaN without a person.
+        joints: (T, 17, 2) joints in all frames, normalised to the image; NaN without a person.
     """
     wide = width >= 1.2 * height
     columns = 1 if wide else 2
@@ -265,7 +265,7 @@ class Overlay:
         width: Width of the frames in pixels.
         height: Height of the frames in pixels.
         names: Genre names by code, in the classifier's order.
-        landmarks: (T, 33, 3) landmarks of all frames, normalized to the image.
+        landmarks: (T, 33, 3) landmarks of all frames, normalised to the image.
     """
 
     def __init__(self, width: int, height: int, names: Mapping[str, str], landmarks: Array) -> None:
@@ -282,7 +282,7 @@ class Overlay:
 
         Args:
             image: (H, W, 3) BGR frame, modified in place.
-            landmarks: (33, 3) landmarks, normalized to the image; NaN without a person.
+            landmarks: (33, 3) landmarks, normalised to the image; NaN without a person.
             visibility: (33,) visibility of the landmarks.
             prediction: Prediction to show.
         """

@@ -169,7 +169,7 @@ def render_overlay(
     on_frame: Callable[[int, int], None],
     threads: int = 0,
 ) -> str | None:
-    """Write an annotated copy of a clip with the analyzed frames at their times, and the sound.
+    """Write an annotated copy of a clip with the analysed frames at their times, and the sound.
 
     Each frame shows the latest prediction of a live run.
 

@@ -190,7 +190,7 @@ def test_a_clip_that_kills_who_looks_at_it_has_two_tries_and_no_other_suffers(
             list(label_clips(ray, archive, list(archive.files), worker))
     assert found["good0.mp4"] == {"file": str(folder / "good0.mp4"), "genre": "HO"}
     assert {found[name]["genre"] for name in (*good, "unlucky.mp4")} == {"HO"}
-    assert "poison.mp4: the process that analyzed it crashed or was" in found["poison.mp4"]["error"]
+    assert "poison.mp4: the process that analysed it crashed or was" in found["poison.mp4"]["error"]
     assert "bug.mp4: ValueError: no such thing; tried 2 times" in found["bug.mp4"]["error"]
     assert sorted(tries.read_text().split()) == sorted(
         [*good, *("poison.mp4", "unlucky.mp4", "bug.mp4") * 2]

@@ -106,7 +106,7 @@ def _result(ray: Any, reference: Any, clip: Path) -> Result:
             raise WorkerError(NOT_INSTALLED) from error
         reason = f"{type(error.cause).__name__}: {error.cause}"
     except (errors.WorkerCrashedError, errors.NodeDiedError, errors.OutOfMemoryError):
-        reason = "the process that analyzed it crashed or was killed"
+        reason = "the process that analysed it crashed or was killed"
     else:
         if "fault" in result:
             raise WorkerError(result["fault"])

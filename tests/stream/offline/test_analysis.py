@@ -66,7 +66,7 @@ def test_replayed_predictions_equal_those_of_a_live_run(classifier: Classifier) 
     assert {Status.WARMING_UP, Status.NO_PERSON} < statuses
 
 
-def test_clip_without_a_person_is_analyzed_to_the_end(
+def test_clip_without_a_person_is_analysed_to_the_end(
     make_video: MakeVideo, classifier: Classifier
 ) -> None:
     done: list[tuple[int, int | None]] = []
@@ -83,7 +83,7 @@ def test_clip_without_a_person_is_analyzed_to_the_end(
     assert done[-1] == (10, 10)
 
 
-def test_clip_is_analyzed_at_the_requested_frame_rate(
+def test_clip_is_analysed_at_the_requested_frame_rate(
     make_video: MakeVideo, classifier: Classifier
 ) -> None:
     done: list[tuple[int, int | None]] = []

@@ -42,7 +42,7 @@ def test_estimator_is_reset_before_each_clip(make_video: MakeVideo) -> None:
     first = job(Task(clip), progress.append)
     assert (job(Task(clip), progress.append), first["frames"]) == (first, 2)
     assert estimator.calls == ["reset", "landmarks", "landmarks"] * 2
-    assert progress[0] == FrameProgress("analyzing", 1, 4)
+    assert progress[0] == FrameProgress("analysing", 1, 4)
 
 
 def test_result_has_the_error_if_a_file_cannot_be_read_or_written(

@@ -98,7 +98,7 @@ def sound_of(path: Path) -> SoundPackets:
         ]
 
 
-def test_copy_has_only_the_analyzed_frames_at_their_times(tmp_path: Path) -> None:
+def test_copy_has_only_the_analysed_frames_at_their_times(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", np.arange(20) / 20)
     analysis = replace(analyzed_clip([0, 0.2, 0.4, 0.6, 0.8]), fps=5.0)
     rendered(clip, tmp_path / "out.mp4", analysis=analysis)
@@ -202,7 +202,7 @@ def test_mpeg_4_is_used_if_h264_is_missing(
     )
 
 
-def test_copy_is_shorter_if_the_clip_yields_fewer_frames_than_analyzed(
+def test_copy_is_shorter_if_the_clip_yields_fewer_frames_than_analysed(
     make_video: MakeVideo, tmp_path: Path
 ) -> None:
     analysis = analyzed_clip([n / 25 for n in range(20)])
