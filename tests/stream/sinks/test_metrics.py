@@ -154,17 +154,17 @@ async def test_fps_and_dancers_are_zero_while_a_source_is_stalled(metrics: Metri
 async def test_each_failed_attempt_counts_as_a_fault_but_not_as_a_state_change(
     metrics: MetricsPage,
 ) -> None:
-    away = changed(SourceState.RECONNECTING, fault=Fault.REFUSED)
-    await metrics.send(changed(SourceState.RUNNING), away, away, away)
+    lost = changed(SourceState.RECONNECTING, fault=Fault.REFUSED)
+    await metrics.send(changed(SourceState.RUNNING), lost, lost, lost)
     assert metrics.value("source_faults_total", fault="refused") == 3
     assert metrics.value("source_state_changes_total", state="reconnecting") == 1
 
 
 async def test_one_reconnect_is_counted_after_several_attempts(metrics: MetricsPage) -> None:
-    running, away = changed(SourceState.RUNNING), changed(SourceState.RECONNECTING)
+    running, lost = changed(SourceState.RUNNING), changed(SourceState.RECONNECTING)
     await metrics.send(running)
     assert metrics.value("reconnects_total") == 0
-    await metrics.send(away, away, running)
+    await metrics.send(lost, lost, running)
     assert metrics.value("reconnects_total") == 1
 
 
