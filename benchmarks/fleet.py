@@ -238,7 +238,7 @@ def _bookkeeping_seconds(count: int) -> float:
     tables = "".join(f'[cameras.cam-{i}]\nsource = "test:"\ncpus = 1\n' for i in range(count))
     supervisor = Supervisor(clock=time.monotonic, unix=time.time)
     supervisor.set_nodes([Node(str(i), str(i), Resources(32)) for i in range(count // 16)])
-    supervisor.want(parse_cameras(tables, load_settings({})))
+    supervisor.set_cameras(parse_cameras(tables, load_settings({})))
     assignments = [each.assignment for each in supervisor.orders() if isinstance(each, Start)]
     before, rounds = time.process_time(), 5
     for _ in range(rounds):

@@ -293,8 +293,8 @@ def _summary(recorder: SourceRecorder, total: int | None = None) -> str:
     """Return the progress of a recording; for a file with `total` frames, also in per cent."""
     draft = recorder.draft
     done = f", {recorder.index / total:.0%} done" if total else ""
-    if recorder.lead:
-        return f"starts in {math.ceil(recorder.lead)} s{done}"
+    if recorder.remaining_delay:
+        return f"starts in {math.ceil(recorder.remaining_delay)} s{done}"
     if draft is None:
         return f"no frame yet{done}"
     share = f"{draft.poses / draft.frames:.0%} of {draft.frames} frames"

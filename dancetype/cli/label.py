@@ -57,11 +57,11 @@ def label(
     with filter_native_stderr(), explain_missing_libraries():
         from dancetype.app import estimator_factory
         from dancetype.engine.classifier import Classifier
-        from dancetype.stream.offline.archive.labelling import survey
+        from dancetype.stream.offline.archive.labelling import scan_archive
         from dancetype.stream.offline.archive.table import Ledger, is_done
 
-        archive = survey(folder)
-        # The folder may be a mount point without its drive, which must not empty the table.
+        archive = scan_archive(folder)
+        # Perhaps nothing is mounted there, which must not empty the table.
         if not archive.files:
             raise ExpectedError(archive.faults[0])
         for fault in archive.faults:
@@ -101,7 +101,7 @@ def _label(
     """Classify the clips in `stamps`, and keep their rows in the ledger."""
     from dancetype.app import clip_settings, clip_worker
     from dancetype.stream.offline.archive.labelling import label_clips
-    from dancetype.stream.offline.archive.table import row_of
+    from dancetype.stream.offline.archive.table import make_row
     from dancetype.stream.ray_cluster import connect_ray
 
     open_worker = partial(clip_worker, clip_settings(settings), threads=1)
@@ -114,7 +114,7 @@ def _label(
             ProgressLines(console, clock=time.monotonic) as progress,
         ):
             for name, result in label_clips(ray, archive, list(stamps), open_worker):
-                ledger.keep(row_of(result, genres, stamps[name]))
+                ledger.append(make_row(result, genres, stamps[name]))
                 tally.add(failed="error" in result)
                 progress.show([tally.line()])
     except BaseException:

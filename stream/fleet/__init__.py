@@ -1,1 +1,1 @@
-"""Many cameras on many machines, held by one supervisor."""
+"""Many cameras on a Ray cluster, run by one supervisor."""

@@ -1,4 +1,4 @@
-"""The process of one camera: a live run that ends when its supervisor no longer polls it."""
+"""Ray actor that runs one camera, until its supervisor stops polling it."""
 
 import asyncio
 import time
@@ -20,60 +20,69 @@ from dancetype.stream.sinks.mqtt import MqttSink
 from dancetype.stream.system import filter_native_stderr, limit_malloc_arenas
 
 CLIENT_ID: Final = "dancetype-fleet"
-"""Default prefix of the client ids at the broker; the name of the camera follows."""
+"""Default prefix of the MQTT client ids; the name of the camera follows."""
 
 LEASE: Final = 12.0
 """Seconds without a poll after which a process ends."""
-# A poll may be left over from before the process was suspended or replaced; two in a row are not.
+# One poll may have been sent before the process was suspended or replaced, but not a second one.
 _POLLS: Final = 2
+_LEASE_EXPIRED: Final = "the supervisor stopped polling it"
 
 
 class LoadCamera(Protocol):
-    """Loads what the process of a camera runs."""
+    """Function that loads the models of a camera and creates its pipeline."""
 
     def __call__(
         self, settings: Settings, clock: Clock, *, loop: bool
     ) -> tuple[Mapping[str, str], Mapping[str, EventThreads]]:
-        """Return the names of the genres by code, and the pipeline by the name of the source."""
+        """Return the genre names by code, and the pipeline by source name."""
 
 
 class Lease:
     """Lease that the supervisor renews by polling; only the current process is polled.
 
-    Two processes of one camera share a client id, so the broker disconnects the earlier one when
-    the later one connects. The earlier one must not reconnect. The later one must, if an earlier
-    one that had been cut off from its supervisor displaced it. Polls tell the two apart.
+    Two processes of one camera share a client id, so the broker disconnects one when the other
+    connects. An old process must then not reconnect. The current process must reconnect, because
+    an old one that was cut off from the supervisor may have displaced it. Only the current process
+    is still polled, so a process waits for polls before it connects.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._renewed = clock()
+        self._renewed_at = clock()
         self._polls = 0
-        self._first = True
+        self._is_first_wait = True
         self._polled = asyncio.Condition()
 
     @property
-    def left(self) -> float:
-        """Seconds until the lease runs out; 0 afterwards."""
-        return max(self._renewed + LEASE - self._clock(), 0.0)
+    def remaining(self) -> float:
+        """Seconds until the lease expires; 0 afterwards."""
+        return max(self._renewed_at + LEASE - self._clock(), 0.0)
 
     async def renew(self) -> None:
         """Register a poll of the supervisor."""
-        self._renewed = self._clock()
+        self._renewed_at = self._clock()
         async with self._polled:
             self._polls += 1
             self._polled.notify_all()
 
     async def confirmed(self) -> None:
-        """Wait for two polls: the first time since the start, later since this call."""
+        """Wait for two polls, counted from the start at the first call, later from the call."""
         async with self._polled:
-            wanted = (0 if self._first else self._polls) + _POLLS
-            self._first = False
-            await self._polled.wait_for(lambda: self._polls >= wanted)
+            required = (0 if self._is_first_wait else self._polls) + _POLLS
+            self._is_first_wait = False
+            await self._polled.wait_for(lambda: self._polls >= required)
 
 
 class CameraActor:
-    """One camera's process. All methods but `__init__` are called on its event loop."""
+    """Process of one camera.
+
+    All methods except `__init__` are called on the actor's event loop.
+
+    Args:
+        assignment: Camera to run.
+        load_camera: Function that loads the models and creates the pipeline.
+    """
 
     def __init__(self, assignment: Assignment, load_camera: LoadCamera) -> None:
         self._assignment = assignment
@@ -82,7 +91,7 @@ class CameraActor:
         self._state = RunState(self._clock)
         self._lease = Lease(time.monotonic)
         self._stopped = asyncio.Event()
-        self._stop_reason = "its supervisor is gone"
+        self._stop_reason = _LEASE_EXPIRED
 
     async def poll(self) -> Report:
         """Renew the lease and return the current report."""
@@ -93,8 +102,8 @@ class CameraActor:
         """Run the camera to its end, and return the last report.
 
         Raises:
-            RuntimeError: The camera cannot start, or the lease has run out; the text has the
-                reason, without credentials.
+            RuntimeError: The camera cannot start, or the lease expired. The text contains no
+                credentials.
         """
         limit_malloc_arenas()
         with filter_native_stderr():
@@ -104,12 +113,12 @@ class CameraActor:
             except Exception as error:
                 # The supervisor's machine may lack the module that defines the error's class.
                 raise RuntimeError(masked_text(str(error) or repr(error))) from None
-        if not self._lease.left:
-            raise RuntimeError("its supervisor had not polled it")
+        if not self._lease.remaining:
+            raise RuntimeError(_LEASE_EXPIRED)
         return self._report()
 
     async def stop(self, reason: str) -> None:
-        """End the run in good order."""
+        """Stop the run."""
         self._stop_reason = reason
         self._stopped.set()
 
@@ -127,7 +136,7 @@ class CameraActor:
 
     async def _run(self) -> None:
         clock, state, camera = self._clock, self._state, self._assignment.camera
-        # Loading takes seconds, in which the supervisor still gets its answers.
+        # On a thread, so that the actor answers polls in the seconds that loading takes.
         genres, pipelines = await asyncio.to_thread(
             self._load_camera, camera.settings, clock, loop=camera.loop
         )
@@ -140,21 +149,21 @@ class CameraActor:
             clock=clock.monotonic,
         )
         state.broker_links = lambda: broker.links
-        async with SinkFanOut([state, LogSink(state), broker]) as outlets:
+        async with SinkFanOut([state, LogSink(state), broker]) as sinks:
             session = Session(
                 pipelines,
-                outlets,
+                sinks,
                 genres=genres,
                 clock=clock,
                 first_epoch=self._assignment.epoch,
             )
-            ending = asyncio.create_task(self._end(session))
+            stopper = asyncio.create_task(self._stop_session(session))
             await session.run(signals=())
-            ending.cancel()
+            stopper.cancel()
 
-    async def _end(self, session: Session) -> None:
-        """Stop the session once the supervisor wants it or the lease has run out."""
-        while self._lease.left and not self._stopped.is_set():
+    async def _stop_session(self, session: Session) -> None:
+        """Stop the session when `stop` is called or the lease expires."""
+        while self._lease.remaining and not self._stopped.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopped.wait(), self._lease.left)
+                await asyncio.wait_for(self._stopped.wait(), self._lease.remaining)
         session.stop(self._stop_reason)

@@ -1,4 +1,4 @@
-"""The cameras of a fleet, read from a TOML file."""
+"""Configuration of the cameras of a fleet, read from a TOML file."""
 
 import math
 import tomllib
@@ -20,20 +20,21 @@ from dancetype.stream.settings import (
 )
 from dancetype.stream.sources.uri import SourceKind
 
-_BROKER: Final = settings_of("fleet", OUTPUT_PANEL)
-# A camera runs until the fleet ends.
-_SETTINGS: Final = (
+_BROKER_SETTINGS: Final = settings_of("fleet", OUTPUT_PANEL)
+# Without `seconds`: a camera runs until the fleet ends.
+_CAMERA_SETTINGS: Final = (
     "source",
     *(name for name in settings_of("fleet", INPUT_PANEL, MODELS_PANEL) if name != "seconds"),
 )
-# Frames per second of pose estimation on one core, and the share of a core that decodes 30 of them.
+# Frames per second of pose estimation on one core, and the share of a core for decoding 30 frames
+# per second.
 _POSES_PER_CORE: Final = 30
-_DECODING: Final = 0.25
-_STEP: Final = 0.25
+_DECODING_CORES: Final = 0.25
+_CORES_STEP: Final = 0.25
 
 
 class _Extras(BaseModel):
-    """Keys of a camera that are not settings of a run."""
+    """Keys of a camera's table that are not settings of a run."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -45,7 +46,7 @@ class _Extras(BaseModel):
     @classmethod
     def _check_share(cls, value: float) -> float:
         if value > 1 and not value.is_integer():
-            raise ValueError("takes a share of one GPU, up to 1, or a whole number of them")
+            raise ValueError("must be a share of one GPU, up to 1, or a whole number of GPUs")
         return value
 
 
@@ -54,11 +55,11 @@ class Camera:
     """One camera of a fleet.
 
     Attributes:
-        name: Name of its source.
-        settings: Settings of its run, with this source alone.
-        cpus: Cores that it takes of a machine.
-        gpus: GPUs that it takes of a machine.
-        loop: Whether a file that has ended starts over.
+        name: Name of the source.
+        settings: Settings of the run, with this source only.
+        cpus: Number of cores to reserve.
+        gpus: Number of GPUs to reserve.
+        loop: Whether a file starts again after its end.
     """
 
     name: str
@@ -69,20 +70,20 @@ class Camera:
 
     @property
     def shown(self) -> str:
-        """Source of its frames, without credentials."""
+        """Source as text, without credentials."""
         uri = self.settings.source[self.name]
-        brief = uri.kind in (SourceKind.WEBCAM, SourceKind.TEST)
-        return f"{uri.kind.value}:{uri}" if brief else str(uri)
+        needs_prefix = uri.kind in (SourceKind.WEBCAM, SourceKind.TEST)
+        return f"{uri.kind.value}:{uri}" if needs_prefix else str(uri)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assignment:
-    """One process of a camera; equal to no other one of the same camera.
+    """One process of a camera. Assignments compare by identity.
 
     Attributes:
         camera: The camera.
-        epoch: First epoch of its messages; later processes of the camera get greater ones.
-        avoid: Ids of the machines to use only if no other one has room.
+        epoch: First epoch of the messages; later processes of the camera have higher ones.
+        avoid: Ids of machines to use only if no other machine has enough free resources.
     """
 
     camera: Camera
@@ -96,73 +97,78 @@ class Assignment:
 
 
 def cores_for(pose_fps: float | None) -> float:
-    """Return the cores for a camera with one dancer, in quarters; one thread estimates poses."""
-    share = _DECODING + (pose_fps or math.inf) / _POSES_PER_CORE
-    return math.ceil(min(share, 1.0) / _STEP) * _STEP
+    """Return the number of cores for a camera with one dancer, rounded up to quarters.
+
+    Pose estimation has one thread, so the result is at most 1.
+    """
+    cores = _DECODING_CORES + (pose_fps or math.inf) / _POSES_PER_CORE
+    return math.ceil(min(cores, 1.0) / _CORES_STEP) * _CORES_STEP
 
 
 def parse_cameras(text: str, base: Settings) -> dict[str, Camera]:
-    """Read the tables `[defaults]` and `[cameras.NAME]`.
+    """Return the cameras in the tables `[defaults]` and `[cameras.NAME]`, by name.
 
     Args:
-        text: TOML.
-        base: Settings that apply if neither table has them.
+        text: TOML document.
+        base: Settings to use if neither table contains them.
 
     Raises:
-        SettingsError: It is not TOML, or a key or value is invalid.
+        SettingsError: `text` is not TOML, or a key or value is invalid.
     """
     try:
         document = tomllib.loads(text)
-    # tomllib also raises errors of other classes for long numbers and deeply nested tables.
+    # tomllib raises more than TOMLDecodeError, for long numbers and deeply nested tables.
     except (ValueError, RecursionError) as error:
         raise SettingsError(f"not TOML: {error}") from error
     if unknown := sorted(document.keys() - {"defaults", "cameras"}):
-        raise SettingsError(f"there is no table {unknown[0]!r}; there are defaults and cameras")
+        raise SettingsError(f"unknown table {unknown[0]!r}: use [defaults] and [cameras.NAME]")
     defaults, tables = document.get("defaults", {}), document.get("cameras", {})
     if not isinstance(defaults, dict) or not isinstance(tables, dict):
-        raise SettingsError("defaults and cameras are tables: write [defaults], [cameras.NAME]")
+        raise SettingsError("defaults and cameras must be tables: [defaults], [cameras.NAME]")
     if not tables:
-        raise SettingsError('no camera: write [cameras.NAME] and source = "rtsp://..." below it')
-    _check_keys("defaults", defaults, settings=_SETTINGS[1:])
+        raise SettingsError('no cameras: write [cameras.NAME] and source = "rtsp://..." below it')
+    _check_keys("defaults", defaults, settings=_CAMERA_SETTINGS[1:])
     return {name: _camera(name, table, defaults, base) for name, table in tables.items()}
 
 
 def _camera(name: str, table: Any, defaults: Mapping[str, Any], base: Settings) -> Camera:
-    where = f"cameras.{name}"
+    key_path = f"cameras.{name}"
     if not isinstance(table, dict) or "source" not in table:
-        raise SettingsError(f'{where}: takes source = "...", in a table of its own')
-    _check_keys(where, table, settings=_SETTINGS)
-    own = {**defaults, **table}
+        raise SettingsError(f'{key_path}: must be a table with source = "..."')
+    _check_keys(key_path, table, settings=_CAMERA_SETTINGS)
+    values = {**defaults, **table}
     try:
-        extras = _Extras(**{key: own.pop(key) for key in _Extras.model_fields if key in own})
+        extras = _Extras(**{key: values.pop(key) for key in _Extras.model_fields if key in values})
         if extras.gpus:
-            own.setdefault("device", "cuda")
-        own["source"] = {name: own["source"]}
-        # The cameras need no other settings, such as the token of the page.
-        names = {*_SETTINGS[1:], *_BROKER} & base.model_fields_set
-        settings = Settings(**{**{key: getattr(base, key) for key in names}, **own})
+            values.setdefault("device", "cuda")
+        values["source"] = {name: values["source"]}
+        # Cameras do not get other settings, such as the token of the page.
+        inherited = {*_CAMERA_SETTINGS[1:], *_BROKER_SETTINGS} & base.model_fields_set
+        settings = Settings(**{**{key: getattr(base, key) for key in inherited}, **values})
     except SourceError as error:
-        raise SettingsError(f"{where}.source: {error}") from error
+        raise SettingsError(f"{key_path}.source: {error}") from error
     except ValidationError as error:
-        raise SettingsError(f"{where}.{describe_error(error)}") from error
+        raise SettingsError(f"{key_path}.{describe_error(error)}") from error
     cpus = extras.cpus or cores_for(settings.pose_fps)
     return Camera(name, settings, cpus=cpus, gpus=extras.gpus, loop=extras.loop)
 
 
-def _check_keys(where: str, table: Mapping[str, Any], *, settings: tuple[str, ...]) -> None:
+def _check_keys(key_path: str, table: Mapping[str, Any], *, settings: tuple[str, ...]) -> None:
     keys = (*settings, *_Extras.model_fields)
     if unknown := [key for key in table if key not in keys]:
-        raise SettingsError(f"{where}: there is no {unknown[0]!r}; there are {', '.join(keys)}")
+        raise SettingsError(f"{key_path}: unknown key {unknown[0]!r}: use {', '.join(keys)}")
 
 
 class CamerasFile:
-    """A file of cameras that may be edited while they run.
+    """File of cameras, which may be edited while they run.
 
     Args:
-        base: Settings that apply if the file does not have them.
+        path: Path of the file.
+        base: Settings to use if the file does not contain them.
+        read: Function that reads the file.
 
     Attributes:
-        error: Why the file is invalid now; None if it is valid.
+        error: Reason why the file is currently invalid; None if it is valid.
     """
 
     def __init__(
@@ -176,40 +182,41 @@ class CamerasFile:
         self._accepted: bytes | None = None
 
     def load(self) -> dict[str, Camera]:
-        """Return the current cameras.
+        """Return the cameras in the file.
 
         Raises:
             SettingsError: The file cannot be read, or is invalid.
         """
-        self._latest = self._accepted = self._bytes()
-        return self._parsed(self._latest)
+        self._latest = self._accepted = self._read_bytes()
+        return self._parse(self._latest)
 
-    def look(self) -> dict[str, Camera] | None:
-        """Return the cameras if they have changed, and set `error` if the change is invalid.
+    def reload(self) -> dict[str, Camera] | None:
+        """Return the cameras if the file has changed, and set `error` if it has become invalid.
 
-        A change counts once two calls find the same content: an editor may still be writing.
+        A change takes effect when two consecutive calls read the same content, since an editor may
+        still be writing.
         """
         try:
-            now = self._bytes()
-            settled, self._latest = now == self._latest, now
-            if not settled or now == self._accepted:
+            content = self._read_bytes()
+            is_complete, self._latest = content == self._latest, content
+            if not is_complete or content == self._accepted:
                 return None
-            self._accepted = now
-            cameras = self._parsed(now)
+            self._accepted = content
+            cameras = self._parse(content)
         except SettingsError as error:
             self.error = str(error)
             return None
         self.error = None
         return cameras
 
-    def _bytes(self) -> bytes:
+    def _read_bytes(self) -> bytes:
         try:
             return self._read(self._path)
         except OSError as error:
             self._latest = self._accepted = None
             raise SettingsError(f"{self._path}: cannot be read: {error.strerror}") from error
 
-    def _parsed(self, content: bytes) -> dict[str, Camera]:
+    def _parse(self, content: bytes) -> dict[str, Camera]:
         try:
             return parse_cameras(content.decode(), self._base)
         except UnicodeDecodeError as error:

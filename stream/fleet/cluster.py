@@ -1,4 +1,4 @@
-"""The machines of a Ray cluster, and the camera processes on them."""
+"""Machines of a Ray cluster, and the camera processes on them."""
 
 import asyncio
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from dancetype.stream.fleet.report import Report
 from dancetype.stream.ray_cluster import NOT_INSTALLED
 
 _NODE_ID: Final = "ray.io/node-id"
-# Shares of cores are summed as floats.
+# Sums of fractional cores have rounding errors.
 _TOLERANCE: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Cores and GPUs that a machine has or cameras take."""
+    """Cores and GPUs of a machine, or reserved for cameras."""
 
     cpus: float = 0.0
     gpus: float = 0.0
@@ -25,17 +25,17 @@ class Resources:
     def __add__(self, other: "Resources") -> "Resources":
         return Resources(self.cpus + other.cpus, self.gpus + other.gpus)
 
-    def fits(self, taken: "Resources", wanted: "Resources") -> bool:
-        """Return whether enough is left for `wanted` after `taken`."""
+    def fits(self, reserved: "Resources", requested: "Resources") -> bool:
+        """Return whether `requested` is available in addition to `reserved`."""
         return (
-            self.cpus - taken.cpus - wanted.cpus >= -_TOLERANCE
-            and self.gpus - taken.gpus - wanted.gpus >= -_TOLERANCE
+            self.cpus - reserved.cpus - requested.cpus >= -_TOLERANCE
+            and self.gpus - reserved.gpus - requested.gpus >= -_TOLERANCE
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A machine of the cluster; it gets a new `id` from Ray each time it joins."""
+    """A machine of the cluster. Ray assigns a new `id` each time it joins."""
 
     id: str
     name: str
@@ -43,11 +43,11 @@ class Node:
 
 
 class RayCluster:
-    """A Ray cluster, which decides where a process runs. All methods may block.
+    """Ray cluster, which chooses the machine of each process. All methods may block.
 
     Args:
-        ray: The module `ray`, attached.
-        load_camera: Loads the models and makes the pipeline in the process of a camera.
+        ray: The module `ray`, attached to a cluster.
+        load_camera: Function that loads the models and creates the pipeline of a camera.
     """
 
     def __init__(self, ray: Any, load_camera: LoadCamera) -> None:
@@ -68,12 +68,12 @@ class RayCluster:
         ]
 
     def start(self, assignment: Assignment) -> "RayProcess":
-        """Start a process on a machine that Ray chooses, as soon as there is room."""
+        """Start a process on a machine that Ray chooses, once enough resources are free."""
         options: dict[str, Any] = {
             "num_cpus": assignment.camera.cpus,
             "num_gpus": assignment.camera.gpus,
             "scheduling_strategy": "SPREAD",
-            # supervisor.py explains why Ray must not restart it.
+            # The docstring of supervisor.py explains why Ray must not restart it.
             "max_restarts": 0,
         }
         if assignment.avoid:
@@ -84,9 +84,9 @@ class RayCluster:
 
 
 class RayProcess:
-    """A camera's process: an actor of a Ray cluster.
+    """Process of a camera, which is a Ray actor.
 
-    What is awaited raises `WorkerError` if the process is gone.
+    The coroutines raise `WorkerError` if the process is gone.
     """
 
     def __init__(self, ray: Any, actor: Any) -> None:
@@ -94,7 +94,7 @@ class RayProcess:
         self._actor = actor
 
     async def run(self) -> Report:
-        """Run the camera; return its last report once it has ended."""
+        """Run the camera to its end, and return the last report."""
         report: Report = await self._answer(self._actor.run.remote())
         return report
 
@@ -104,11 +104,11 @@ class RayProcess:
         return report
 
     async def stop(self, reason: str) -> None:
-        """Have the process end in good order."""
+        """Stop the run in the process."""
         await self._answer(self._actor.stop.remote(reason))
 
     def kill(self) -> None:
-        """End the process at once; may block."""
+        """Kill the process; may block."""
         self._ray.kill(self._actor)
 
     async def _answer(self, reference: Any) -> Any:
@@ -116,24 +116,24 @@ class RayProcess:
             return await reference
         except asyncio.CancelledError:
             raise
-        # Errors of the actor arrive as their own class or as one of Ray's.
+        # The actor's errors arrive as their original class or as one of Ray's.
         except Exception as error:
-            raise WorkerError(_explained(error)) from error
+            raise WorkerError(_describe_error(error)) from error
 
 
-def _explained(error: Exception) -> str:
-    """Return one line for Ray's many, which include the actor's traceback."""
+def _describe_error(error: Exception) -> str:
+    """Return one line of text; Ray's own texts contain the actor's traceback."""
     cause = getattr(error, "cause", None)
     if isinstance(cause, Exception):
         return str(cause) or type(cause).__name__
     if "ModuleNotFoundError" in str(error):
         return NOT_INSTALLED
-    known = {
+    texts = {
         "ActorDiedError": "its process died",
         "ActorUnavailableError": "its process does not answer",
-        "ActorUnschedulableError": "its machine is gone",
-        "ActorPlacementGroupRemoved": "its machine is gone",
+        "ActorUnschedulableError": "its machine left the cluster",
+        "ActorPlacementGroupRemoved": "its machine left the cluster",
         "OutOfMemoryError": "its machine ran out of memory",
-        "RaySystemError": "Ray fails",
+        "RaySystemError": "Ray failed",
     }
-    return known.get(type(error).__name__, first_line(error))
+    return texts.get(type(error).__name__, first_line(error))

@@ -1,4 +1,4 @@
-"""The report that a camera's process sends its supervisor once a second."""
+"""Report that a camera's process sends to the supervisor once a second."""
 
 from dataclasses import dataclass
 
@@ -9,22 +9,23 @@ from dancetype.stream.run_state import SourceRun
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """State of a camera; counts are since the start of the process.
+    """State of a camera. Counts start with the process.
 
     Attributes:
         state: State of the source; None before its first message.
-        reason: Cause of the state, for people.
-        fault: Cause of the state, for programs.
-        word: Name of the genre, or the status; None without a fresh prediction.
+        reason: Cause of the state, as text.
+        fault: Cause of the state, as a code.
+        genre_or_status: Name of the genre, or the status; None without a recent prediction.
         confidence: Confidence of the genre.
         fps: Recent poses per second.
-        latency: Seconds from capture to sending, 95th percentile of the last minute.
-        captured: Frames read.
-        posed: Frames through pose estimation.
-        dropped: Frames overtaken by a newer one.
-        predictions: Predictions made.
+        latency: Seconds from capture to sending, 95th percentile of the last minute; None without
+            predictions in the last minute.
+        captured: Number of frames read.
+        posed: Number of frames processed by pose estimation.
+        dropped: Number of frames replaced by a newer one before processing.
+        predictions: Number of predictions.
         connected: Whether the process is connected to the broker.
-        cpu_seconds: Processor time of the process.
+        cpu_seconds: CPU time of the process.
         version: Version of dancetype in the process.
         node: Ray's id of the machine.
     """
@@ -32,7 +33,7 @@ class Report:
     state: SourceState | None = None
     reason: str | None = None
     fault: Fault | None = None
-    word: str | None = None
+    genre_or_status: str | None = None
     confidence: float = 0.0
     fps: float = 0.0
     latency: float | None = None
@@ -47,7 +48,12 @@ class Report:
 
 
 def make_report(run: SourceRun | None, now: float) -> Report:
-    """Return the report for the state of a source `now`, in seconds since 1970."""
+    """Return the report for a source.
+
+    Args:
+        run: State of the source; None before its first message.
+        now: Current time in seconds since 1970.
+    """
     if run is None:
         return Report()
     run.advance(now)
@@ -57,7 +63,7 @@ def make_report(run: SourceRun | None, now: float) -> Report:
         state=state.state if state else None,
         reason=state.reason if state else None,
         fault=state.fault if state else None,
-        word=(current.name or current.status.value) if current else None,
+        genre_or_status=(current.name or current.status.value) if current else None,
         confidence=run.prediction.confidence if run.prediction else 0.0,
         fps=current.fps if current else 0.0,
         latency=latencies[int(0.95 * (len(latencies) - 1))] if latencies else None,

@@ -1,4 +1,4 @@
-"""Run a fleet: report what happens to its supervisor, and carry out the orders."""
+"""Event loop of a fleet, which reports events to the supervisor and carries out its orders."""
 
 import asyncio
 import logging
@@ -18,7 +18,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Fleet:
-    """Keep the cameras of a file running, in processes of a cluster, as a supervisor decides."""
+    """Fleet of cameras that run in processes of a cluster.
+
+    Attributes:
+        supervisor: Supervisor that decides which processes run.
+        cluster: Cluster of the processes.
+        file: File of the cameras, which is read again every second.
+        clock: Monotonic clock, in seconds.
+        sleep: Function that waits for a number of seconds.
+    """
 
     supervisor: Supervisor
     _: KW_ONLY
@@ -29,75 +37,83 @@ class Fleet:
 
     def __post_init__(self) -> None:
         self._processes: dict[Assignment, RayProcess] = {}
-        self._holding: dict[Assignment, asyncio.Task[None]] = {}
+        self._process_tasks: dict[Assignment, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._nodes: asyncio.Task[list[Node]] | None = None
+        self._nodes_task: asyncio.Task[list[Node]] | None = None
         self._reported_error: str | None = None
-        self._news = asyncio.Event()
+        self._process_ended = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run until `stop` is set, then end all cameras in good order.
+        """Run until `stop` is set, then stop all cameras.
 
         Raises:
             SettingsError: The file is not valid at the start.
         """
-        self.supervisor.want(self.file.load())
+        self.supervisor.set_cameras(self.file.load())
         while not stop.is_set():
-            self._follow_file()
+            self._reload_file()
             await self._step(stop)
-        self.supervisor.want({})
+        self.supervisor.set_cameras({})
         while not self.supervisor.idle:
             await self._step(None)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=POLL_INTERVAL)
 
-    def _follow_file(self) -> None:
-        cameras = self.file.look()
+    def _reload_file(self) -> None:
+        cameras = self.file.reload()
         if cameras is not None:
-            self.supervisor.want(cameras)
+            self.supervisor.set_cameras(cameras)
         if self.file.error != self._reported_error:
             self._reported_error = self.file.error
             if self.file.error:
                 _log.error(LogEvent("cameras_file_rejected", error=self.file.error))
 
     async def _step(self, stop: asyncio.Event | None) -> None:
-        """Update the machines, carry out orders, and wait for the next second or for news."""
-        due = self.clock() + POLL_INTERVAL
-        # Cameras must not wait for a head of the cluster that does not answer.
-        self._nodes = self._nodes or asyncio.create_task(asyncio.to_thread(self.cluster.nodes))
-        await asyncio.wait({self._nodes}, timeout=POLL_INTERVAL)
-        if self._nodes.done():
+        """Update the machines and carry out orders; then wait until an event or the next second."""
+        next_step = self.clock() + POLL_INTERVAL
+        # A task, so that cameras do not wait if the head of the cluster does not answer.
+        self._nodes_task = self._nodes_task or asyncio.create_task(
+            asyncio.to_thread(self.cluster.nodes)
+        )
+        await asyncio.wait({self._nodes_task}, timeout=POLL_INTERVAL)
+        if self._nodes_task.done():
             try:
-                self.supervisor.set_nodes(self._nodes.result())
+                self.supervisor.set_nodes(self._nodes_task.result())
             except Exception as error:
                 _log.warning(LogEvent("cluster_unavailable", error=str(error)))
-            self._nodes = None
+            self._nodes_task = None
         for order in self.supervisor.orders():
             match order:
                 case Start(assignment):
-                    self._holding[assignment] = asyncio.create_task(self._hold(assignment))
+                    process_task = asyncio.create_task(self._run_process(assignment))
+                    self._process_tasks[assignment] = process_task
                 case Stop(assignment, reason):
                     self._spawn(self._stop(assignment, reason))
                 case Kill(assignment):
-                    self._holding[assignment].cancel()
-        waits = [self.sleep(max(due - self.clock(), 0.0)), self._news.wait()]
-        tasks = {asyncio.ensure_future(each) for each in [*waits, *([stop.wait()] if stop else [])]}
+                    self._process_tasks[assignment].cancel()
+        waits: list[Coroutine[Any, Any, object]] = [
+            self.sleep(max(next_step - self.clock(), 0.0)),
+            self._process_ended.wait(),
+        ]
+        if stop:
+            waits.append(stop.wait())
+        tasks = {asyncio.ensure_future(wait) for wait in waits}
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
-        self._news.clear()
+        self._process_ended.clear()
 
-    async def _hold(self, assignment: Assignment) -> None:
-        """Start a process and poll it until it is gone or no longer wanted."""
+    async def _run_process(self, assignment: Assignment) -> None:
+        """Start a process and poll it until it ends or this task is cancelled."""
         process: RayProcess | None = None
         try:
             process = await asyncio.to_thread(self.cluster.start, assignment)
             self._processes[assignment] = process
-            polling = asyncio.create_task(self._poll(assignment, process))
+            poller = asyncio.create_task(self._poll(assignment, process))
             try:
                 report = await process.run()
             finally:
-                polling.cancel()
+                poller.cancel()
             self.supervisor.on_exit(assignment, report)
         except WorkerError as error:
             self.supervisor.on_lost(assignment, str(error))
@@ -105,19 +121,19 @@ class Fleet:
             _log.exception(LogEvent("camera_start_failed", camera=assignment.name))
             self.supervisor.on_lost(assignment, f"cannot be started: {error!r}")
         finally:
-            self._news.set()
-            del self._holding[assignment]
+            self._process_ended.set()
+            del self._process_tasks[assignment]
             self._processes.pop(assignment, None)
             if process:
                 self._spawn(_kill(process))
 
     async def _poll(self, assignment: Assignment, process: RayProcess) -> None:
-        # If the process is gone, its run raises the same error.
+        # If the process is gone, process.run() raises the same error.
         with suppress(WorkerError):
             while True:
-                due = self.clock() + POLL_INTERVAL
+                next_poll = self.clock() + POLL_INTERVAL
                 self.supervisor.on_report(assignment, await process.poll())
-                await self.sleep(max(due - self.clock(), 0.0))
+                await self.sleep(max(next_poll - self.clock(), 0.0))
 
     async def _stop(self, assignment: Assignment, reason: str) -> None:
         if process := self._processes.get(assignment):
@@ -131,6 +147,6 @@ class Fleet:
 
 
 async def _kill(process: RayProcess) -> None:
-    # If its machine is gone there is nothing left to kill.
+    # If the machine is gone, the process is, too.
     with suppress(Exception):
         await asyncio.to_thread(process.kill)

@@ -1,4 +1,4 @@
-"""State of a fleet: a page, the same as JSON, and metrics for Prometheus."""
+"""Status of a fleet as a web page, as JSON and as Prometheus metrics."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -21,12 +21,18 @@ from dancetype.stream.sinks.log import masked_text
 from dancetype.stream.web.pages import Page, Route, json_page, static_pages, unauthorised
 
 _PAGE: Final = "/fleet/page.html"
-_TROUBLED: Final = (SourceState.STALLED, SourceState.RECONNECTING)
+_INTERRUPTED: Final = (SourceState.STALLED, SourceState.RECONNECTING)
 _UNAUTHORISED: Final = unauthorised("this is")
 
 
 class StatusPage(Collector):
-    """Pages with the state of the cameras; `error` returns what is wrong in their file."""
+    """Pages with the state of the cameras.
+
+    Args:
+        supervisor: Supervisor of the cameras.
+        error: Function that returns why the file of cameras is invalid, or None.
+        version: Version of dancetype.
+    """
 
     def __init__(
         self, supervisor: Supervisor, *, error: Callable[[], str | None], version: str
@@ -54,7 +60,7 @@ class StatusPage(Collector):
         """Return the current state; docs/guides/fleet.md describes the fields."""
         if not authorised:
             return _UNAUTHORISED
-        taken = self._supervisor.taken()
+        reserved = self._supervisor.reserved()
         return json_page(
             HTTPStatus.OK,
             {
@@ -62,15 +68,15 @@ class StatusPage(Collector):
                 "program": self._version,
                 "error": self._error(),
                 "cameras": {
-                    each.camera.name: self._camera(each) for each in self._supervisor.cameras
+                    state.camera.name: self._camera(state) for state in self._supervisor.cameras
                 },
                 "nodes": [
                     {
                         "name": node.name,
                         "cpus": node.resources.cpus,
-                        "cpus_taken": taken[node.id].cpus,
+                        "cpus_taken": reserved[node.id].cpus,
                         "gpus": node.resources.gpus,
-                        "gpus_taken": taken[node.id].gpus,
+                        "gpus_taken": reserved[node.id].gpus,
                     }
                     for node in self._supervisor.nodes
                 ],
@@ -78,14 +84,14 @@ class StatusPage(Collector):
         )
 
     def ready(self, authorised: bool) -> Page:
-        """Return status 200 if at least one camera delivers frames, else 503."""
+        """Return HTTP status 200 if at least one camera delivers frames, else 503."""
         cameras = self._supervisor.cameras
-        ready = any(each.live for each in cameras)
+        ready = any(camera.live for camera in cameras)
         body: dict[str, Any] = {"status": "ready" if ready else "not_ready"}
         if not ready:
-            body["reason"] = "no camera gives frames"
+            body["reason"] = "no camera delivers frames"
         if authorised:
-            body["cameras"] = Counter(each.state for each in cameras)
+            body["cameras"] = Counter(camera.state for camera in cameras)
         return json_page(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, body)
 
     def metrics(self, authorised: bool) -> Page:
@@ -96,9 +102,10 @@ class StatusPage(Collector):
 
     def _camera(self, state: CameraState) -> dict[str, Any]:
         report, source = state.report, state.report.state
-        wrong = report.version not in ("", self._version)
-        error = f"runs dancetype {report.version}, not {self._version}" if wrong else state.error
-        if state.phase is Phase.RUNNING and source in _TROUBLED and report.reason:
+        error = state.error
+        if report.version not in ("", self._version):
+            error = f"its machine has dancetype {report.version}; install {self._version} there"
+        if state.phase is Phase.RUNNING and source in _INTERRUPTED and report.reason:
             error = report.reason
         return {
             "source": state.camera.shown,
@@ -111,7 +118,7 @@ class StatusPage(Collector):
             "epoch": state.assignment and state.assignment.epoch,
             "cpus": state.camera.cpus,
             "gpus": state.camera.gpus,
-            "genre": report.word,
+            "genre": report.genre_or_status,
             "confidence": report.confidence,
             "fps": report.fps,
             "latency": None if report.latency is None else round(report.latency, 4),
@@ -123,52 +130,56 @@ class StatusPage(Collector):
         }
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the metrics; those of a camera start at 0 with each process."""
+        """Yield the metrics. Counters of a camera start at 0 with each process."""
         cameras = self._supervisor.cameras
-        for kind, name, about, attribute in _OF_CAMERAS:
-            family = kind(f"dancetype_fleet_camera_{name}", about, labels=["camera"])
+        for family_class, name, help_text, attribute in _CAMERA_METRICS:
+            family = family_class(f"dancetype_fleet_camera_{name}", help_text, labels=["camera"])
             for state in cameras:
                 value = attrgetter(attribute)(state)
                 if value is not None:
                     family.add_metric([state.camera.name], value)
             yield family
-        states = GaugeMetricFamily(
-            "dancetype_fleet_cameras", "Cameras by what they do", labels=["state"]
-        )
-        for word, count in Counter(each.state for each in cameras).items():
-            states.add_metric([word], count)
+        states = GaugeMetricFamily("dancetype_fleet_cameras", "Cameras by state", labels=["state"])
+        for name, count in Counter(state.state for state in cameras).items():
+            states.add_metric([name], count)
         yield states
-        taken = self._supervisor.taken()
+        reserved = self._supervisor.reserved()
         cores = GaugeMetricFamily("dancetype_fleet_node_cpus", "Cores", labels=["node"])
-        used = GaugeMetricFamily(
-            "dancetype_fleet_node_cpus_taken", "Cores reckoned for cameras", labels=["node"]
+        reserved_cores = GaugeMetricFamily(
+            "dancetype_fleet_node_cpus_taken", "Cores reserved for cameras", labels=["node"]
         )
         for node in self._supervisor.nodes:
-            # Nodes with the same address exist where one machine acts as several.
-            cores.add_metric([f"{node.name}/{node.id[:6]}"], node.resources.cpus)
-            used.add_metric([f"{node.name}/{node.id[:6]}"], taken[node.id].cpus)
-        yield from (cores, used)
+            # With the id, since several Ray nodes on one machine have the same address.
+            label = f"{node.name}/{node.id[:6]}"
+            cores.add_metric([label], node.resources.cpus)
+            reserved_cores.add_metric([label], reserved[node.id].cpus)
+        yield from (cores, reserved_cores)
         yield GaugeMetricFamily(
             "dancetype_fleet_file_broken",
-            "1 while the file of cameras makes no sense",
+            "1 while the file of cameras is invalid",
             value=float(self._error() is not None),
         )
 
 
-_OF_CAMERAS: Final = (
-    (GaugeMetricFamily, "live", "1 while it gives frames", "live"),
-    (GaugeMetricFamily, "fps", "Poses a second, lately", "report.fps"),
+_CAMERA_METRICS: Final = (
+    (GaugeMetricFamily, "live", "1 while the camera delivers frames", "live"),
+    (GaugeMetricFamily, "fps", "Recent poses per second", "report.fps"),
     (
         GaugeMetricFamily,
         "latency_seconds",
-        "From capture to sending, 95th percentile of the last minute",
+        "Time from capture to sending, 95th percentile of the last minute",
         "report.latency",
     ),
     (GaugeMetricFamily, "mqtt_connected", "1 while connected to the broker", "report.connected"),
     (CounterMetricFamily, "restarts", "Processes lost", "restarts"),
     (CounterMetricFamily, "frames", "Frames read", "report.captured"),
-    (CounterMetricFamily, "frames_posed", "Frames through pose estimation", "report.posed"),
-    (CounterMetricFamily, "frames_dropped", "Frames overtaken by a newer", "report.dropped"),
+    (CounterMetricFamily, "frames_posed", "Frames processed by pose estimation", "report.posed"),
+    (
+        CounterMetricFamily,
+        "frames_dropped",
+        "Frames replaced by a newer one before processing",
+        "report.dropped",
+    ),
     (CounterMetricFamily, "predictions", "Predictions", "report.predictions"),
-    (CounterMetricFamily, "cpu_seconds", "Processor time of its process", "report.cpu_seconds"),
+    (CounterMetricFamily, "cpu_seconds", "CPU time of the process", "report.cpu_seconds"),
 )

@@ -1,12 +1,12 @@
-"""Decide when each camera's process starts and ends, without side effects.
+"""Supervisor that decides when each camera's process starts and stops, without side effects.
 
-Where it runs is up to Ray, which takes the cores and GPUs of a camera as resources and spreads the
-processes. Ray's own restarts stay off: they cannot meet the fault table of guides/fleet.md. With
-Ray 2.60 and four nodes, a node that is killed is declared dead after 14 s. Its actors are restarted
-only then, which with the time to load the models takes more than 15 s, and until then Ray places
-new actors there, too. Nor does Ray notice a process that hangs, or wait before it restarts one that
-crashes over and over. So lost processes are replaced from here, with a new epoch each, and Ray is
-asked to avoid the machines that may be dead.
+Ray chooses the machine of a process: it reserves the cores and GPUs of a camera and spreads the
+processes. Ray's restarts are disabled, since they cannot meet the fault table of guides/fleet.md.
+With Ray 2.60 and four nodes, a killed node is declared dead after 14 s. Only then are its actors
+restarted, which takes more than 15 s including the time to load the models, and until then Ray also
+places new actors on the dead node. Ray does not notice a process that hangs, and does not wait
+before it restarts one that crashes repeatedly. The supervisor therefore replaces lost processes,
+each time with a new epoch, and asks Ray to avoid machines that may be dead.
 """
 
 import logging
@@ -29,33 +29,33 @@ _log = logging.getLogger(__name__)
 
 POLL_INTERVAL: Final = 1.0
 """Seconds between polls of a process."""
-SILENCE: Final = 4.0
-"""Seconds without an answer after which a camera is started elsewhere."""
-# Seconds for a process to answer first; a machine may have to load everything from disk.
+ANSWER_TIMEOUT: Final = 4.0
+"""Seconds without an answer after which a process is replaced."""
+# Seconds until a new process must answer; a machine may have to load everything from disk.
 _START_TIMEOUT: Final = 60.0
-# Seconds for a process to end in good order.
+# Seconds until a stopped process must have ended.
 _END_TIMEOUT: Final = 5.0
-# Seconds for which a machine that has lost a process is avoided.
-_DOUBT: Final = 30.0
-# Seconds after which a process has done well: its next failure is a new one.
-_SETTLED: Final = 30.0
+# Seconds for which a machine is avoided after one of its processes was lost.
+_AVOID_SECONDS: Final = 30.0
+# Seconds of running after which earlier failures no longer increase the restart delay.
+_STABLE_AFTER: Final = 30.0
 
 
 class Phase(StrEnum):
-    """What the fleet does about a camera."""
+    """Phase in the life cycle of a camera's process."""
 
     WAITING = "waiting for a place"
-    """No machine has room for its process, or it has none yet."""
+    """There is no process yet, or no machine has enough free resources for it."""
     STARTING = "starting"
-    """Its process has not answered yet."""
+    """The process has not answered yet."""
     RUNNING = "running"
-    """Its process answers; the state of its source is another matter."""
+    """The process answers; its source may be in any state."""
     ENDING = "ending"
-    """Its process has been told to end."""
+    """The process was asked to stop."""
     RETRYING = "to be started again"
-    """Its process was lost, and the next one starts after a delay."""
+    """The process was lost, and the next one starts after a delay."""
     OVER = "over"
-    """Its source has ended or has failed for good."""
+    """The source has ended or failed permanently."""
 
 
 _UNANSWERED: Final = (Phase.STARTING, Phase.WAITING)
@@ -63,14 +63,14 @@ _UNANSWERED: Final = (Phase.STARTING, Phase.WAITING)
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start a process, and poll it."""
+    """Order to start a process, and to poll it."""
 
     assignment: Assignment
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Have a process end in good order."""
+    """Order to stop a process."""
 
     assignment: Assignment
     reason: str
@@ -78,7 +78,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """End a process at once, and poll it no more."""
+    """Order to kill a process, and to stop polling it."""
 
     assignment: Assignment
 
@@ -88,23 +88,23 @@ Order = Start | Stop | Kill
 
 @dataclass(slots=True, eq=False)
 class CameraState:
-    """State of a camera, for the supervisor to change and for others to read.
+    """State of a camera. Only the supervisor changes it.
 
     Attributes:
-        camera: The camera.
-        wanted: The same camera as the file has it now; None if it is gone from there.
-        backoff: Delays between failures.
+        camera: Camera of the current process.
+        wanted: The same camera as currently configured; None if it was removed.
+        backoff: Delays between restarts.
         since: Time at which the phase began.
-        phase: What the fleet does about it.
-        assignment: Its process, or None.
-        node: Machine of its process; None before the first answer.
-        report: Last answer of its process.
+        phase: Phase of the process.
+        assignment: Current process, or None.
+        node: Machine of the process; None before its first answer.
+        report: Last answer of the process.
         answered_at: Time of that answer.
-        last_epoch: First epoch of its newest process.
+        last_epoch: First epoch of the newest process.
         retry_at: Time of the next start while retrying.
-        settled: Whether its process has worked.
-        restarts: Number of processes lost.
-        error: Reason of the last loss, or for which it waits.
+        has_run: Whether the source has been running in the current process.
+        restarts: Number of lost processes.
+        error: Reason of the last loss, or reason for waiting.
     """
 
     camera: Camera
@@ -118,32 +118,32 @@ class CameraState:
     answered_at: float = 0.0
     last_epoch: int = -1
     retry_at: float = 0.0
-    settled: bool = False
+    has_run: bool = False
     restarts: int = 0
     error: str | None = None
 
     @property
     def state(self) -> str:
-        """State of its source if it runs, else the phase."""
+        """State of the source if its process is running, else the phase."""
         if self.phase in (Phase.RUNNING, Phase.OVER) and self.report.state:
             return self.report.state.value
         return self.phase.value
 
     @property
     def live(self) -> bool:
-        """Whether it delivers frames."""
+        """Whether the camera delivers frames."""
         return self.phase is Phase.RUNNING and self.report.state is SourceState.RUNNING
 
     @property
     def needs(self) -> Resources:
-        """Cores and GPUs that it takes."""
+        """Cores and GPUs to reserve."""
         return Resources(self.camera.cpus, self.camera.gpus)
 
     def enter(self, phase: Phase, now: float) -> None:
         """Begin a phase."""
         self.phase, self.since = phase, now
 
-    def vacate(self, phase: Phase, now: float) -> None:
+    def clear_process(self, phase: Phase, now: float) -> None:
         """Begin a phase without a process."""
         self.assignment = self.node = None
         self.report = Report()
@@ -155,10 +155,15 @@ class CameraState:
 
 
 class Supervisor:
-    """Keep each camera running in one process.
+    """Decides which processes run, so that each camera always has one.
 
-    The caller reports the cameras wanted, the machines and what processes answer, and carries out
-    the orders.
+    The caller passes in the configured cameras, the machines and the answers of processes, and
+    carries out the orders.
+
+    Args:
+        clock: Monotonic clock, in seconds.
+        unix: Clock in seconds since 1970, for epochs.
+        draw: Random number generator of the delays, from 0 to 1.
     """
 
     def __init__(
@@ -173,8 +178,8 @@ class Supervisor:
         self._draw = draw
         self._cameras: dict[str, CameraState] = {}
         self._nodes: dict[str, Node] = {}
-        self._doubts: dict[str, float] = {}
-        self._last_orders = clock()
+        self._lost_at: dict[str, float] = {}
+        self._last_orders_at = clock()
 
     @property
     def nodes(self) -> Collection[Node]:
@@ -192,28 +197,29 @@ class Supervisor:
         return [*self._cameras.values()]
 
     def age(self, state: CameraState) -> float:
-        """Return for how many seconds a camera's phase has lasted."""
+        """Return the seconds since a camera's phase began."""
         return self._clock() - state.since
 
-    def taken(self) -> defaultdict[str, Resources]:
-        """Return what cameras take of each machine, by its id."""
-        taken = defaultdict[str, Resources](Resources)
+    def reserved(self) -> defaultdict[str, Resources]:
+        """Return the resources that are reserved for cameras, by machine id."""
+        reserved = defaultdict[str, Resources](Resources)
         for state in self._cameras.values():
             if state.node:
-                taken[state.node.id] += state.needs
-        return taken
+                reserved[state.node.id] += state.needs
+        return reserved
 
-    def want(self, cameras: Mapping[str, Camera]) -> None:
-        """Set the cameras to run, in place of all earlier ones."""
+    def set_cameras(self, cameras: Mapping[str, Camera]) -> None:
+        """Set the cameras to run; all others are stopped."""
         now = self._clock()
         removed = {name: state for name, state in self._cameras.items() if name not in cameras}
         for name, state in removed.items():
             state.wanted = None
             _log.info(LogEvent("camera_removed", camera=name))
-        kept = {name: self._wanted(name, camera, now) for name, camera in cameras.items()}
+        kept = {name: self._updated(name, camera, now) for name, camera in cameras.items()}
         self._cameras = {**kept, **removed}
 
-    def _wanted(self, name: str, camera: Camera, now: float) -> CameraState:
+    def _updated(self, name: str, camera: Camera, now: float) -> CameraState:
+        """Return the state of a camera, new or with its current configuration."""
         state = self._cameras.get(name)
         if state is None:
             _log.info(LogEvent("camera_added", camera=name, source=camera.shown))
@@ -224,7 +230,7 @@ class Supervisor:
         return state
 
     def set_nodes(self, nodes: Sequence[Node]) -> None:
-        """Set the machines that are alive."""
+        """Set the machines of the cluster that are alive."""
         alive = {node.id: node for node in nodes}
         for node in nodes:
             if node.id not in self._nodes:
@@ -235,15 +241,16 @@ class Supervisor:
         self._nodes = alive
 
     def on_report(self, assignment: Assignment, report: Report) -> None:
-        """Take note of a process's answer."""
+        """Handle the answer of a process to a poll."""
         state = self._current(assignment)
         if state is None:
             return
         now = self._clock()
-        before, state.report, state.answered_at = state.report, report, now
+        previous, state.report, state.answered_at = state.report, report, now
         state.node = state.node or self._nodes.get(report.node)
-        self._doubts.pop(report.node, None)
-        if (report.state, report.fault) != (before.state, before.fault):
+        # The machine is alive.
+        self._lost_at.pop(report.node, None)
+        if (report.state, report.fault) != (previous.state, previous.fault):
             level = logging.WARNING if report.fault else logging.INFO
             event = LogEvent(
                 "camera_state_changed",
@@ -258,55 +265,55 @@ class Supervisor:
             state.enter(Phase.RUNNING, now)
             state.error = state.error if state.restarts else None
         if state.phase is Phase.RUNNING and report.state is SourceState.RUNNING:
-            state.settled = True
-            if now - state.since >= _SETTLED:
+            state.has_run = True
+            if now - state.since >= _STABLE_AFTER:
                 state.backoff.reset()
 
     def on_exit(self, assignment: Assignment, report: Report) -> None:
-        """Take note of the last report of a process that has ended in good order."""
+        """Handle the last report of a process that ended without an error."""
         state = self._current(assignment)
         if state is None:
             return
         if state.phase is Phase.ENDING:
-            state.vacate(Phase.WAITING, self._clock())
+            state.clear_process(Phase.WAITING, self._clock())
             return
         self.on_report(assignment, report)
         if report.state is SourceState.FAILED:
-            # A missing file may exist on another machine.
+            # With the machine, since a missing file may exist on another one.
             state.error = state.located(f"{report.reason}")
         state.assignment = state.node = None
         state.enter(Phase.OVER, self._clock())
 
     def on_lost(self, assignment: Assignment, reason: str) -> None:
-        """Take note of a process that is gone or has never started."""
+        """Handle the loss of a process, or its failure to start."""
         state = self._current(assignment)
         if state is None:
             return
         now = self._clock()
         if state.phase is Phase.ENDING:
-            state.vacate(Phase.WAITING, now)
+            state.clear_process(Phase.WAITING, now)
             return
-        # The whole machine may be dead. If it is not, its other processes will answer.
+        # The machine may be dead. If it is not, answers of its other processes will show it.
         if state.node:
-            self._doubts[state.node.id] = now
+            self._lost_at[state.node.id] = now
         state.restarts += 1
         state.error = state.located(reason)
         delay = state.backoff.wait()
-        # One that has worked is started again at once.
-        state.retry_at = now if state.settled else now + delay
-        state.settled = False
-        state.vacate(Phase.RETRYING, now)
+        # A camera that was running is restarted immediately.
+        state.retry_at = now if state.has_run else now + delay
+        state.has_run = False
+        state.clear_process(Phase.RETRYING, now)
         _log.warning(LogEvent("camera_lost", camera=assignment.name, error=state.error))
 
     def orders(self) -> list[Order]:
-        """Return what has to be done now; to be called every second."""
-        now, taken = self._clock(), self.taken()
+        """Return the orders to carry out now; the caller calls this every second."""
+        now, reserved = self._clock(), self.reserved()
         self._credit_pause(now)
         orders: list[Order] = []
         for state in self._cameras.values():
             if state.assignment:
                 if state.phase in _UNANSWERED:
-                    self._check_room(state, taken, now)
+                    self._check_resources(state, reserved, now)
                 orders += self._check(state, state.assignment, now)
         for name, state in [*self._cameras.items()]:
             if state.assignment:
@@ -318,61 +325,61 @@ class Supervisor:
         return orders
 
     def _credit_pause(self, now: float) -> None:
-        """Leave the time in which this process was suspended out of every process's silence."""
-        pause = now - self._last_orders - POLL_INTERVAL
-        self._last_orders = now
+        """Do not count the time in which the supervisor was suspended as lack of answers."""
+        pause = now - self._last_orders_at - POLL_INTERVAL
+        self._last_orders_at = now
         if pause > POLL_INTERVAL:
             for state in self._cameras.values():
                 state.answered_at = min(state.answered_at + pause, now)
 
     def _check(self, state: CameraState, assignment: Assignment, now: float) -> Iterator[Order]:
-        """Check a camera that has a process."""
-        lost = self._loss(state, now)
-        if lost:
+        """Yield the orders for a camera that has a process."""
+        if loss := self._loss_reason(state, now):
             yield Kill(assignment)
-            self.on_lost(assignment, lost)
+            self.on_lost(assignment, loss)
         elif state.wanted == assignment.camera or state.phase is Phase.ENDING:
             return
         elif state.phase in _UNANSWERED:
             yield Kill(assignment)
-            state.vacate(Phase.WAITING, now)
+            state.clear_process(Phase.WAITING, now)
         else:
-            yield Stop(assignment, "no longer wanted" if state.wanted is None else "to be changed")
+            reason = "stopped by the fleet" if state.wanted is None else "its settings changed"
+            yield Stop(assignment, reason)
             state.enter(Phase.ENDING, now)
 
-    def _check_room(
-        self, state: CameraState, taken: defaultdict[str, Resources], now: float
+    def _check_resources(
+        self, state: CameraState, reserved: defaultdict[str, Resources], now: float
     ) -> None:
-        """Distinguish a process that comes up from one that waits in Ray's queue."""
+        """Distinguish a process that is starting from one that waits in Ray's queue."""
         needs = state.needs
-        room = any(node.resources.fits(taken[node.id], needs) for node in self.nodes)
-        if room and state.phase is Phase.WAITING:
+        fits = any(node.resources.fits(reserved[node.id], needs) for node in self.nodes)
+        if fits and state.phase is Phase.WAITING:
             state.enter(Phase.STARTING, now)
-        elif not room and state.phase is Phase.STARTING:
+        elif not fits and state.phase is Phase.STARTING:
             state.enter(Phase.WAITING, now)
             state.error = state.error or _no_room(needs)
             _log.warning(
                 LogEvent("camera_waiting", camera=state.camera.name, reason=_no_room(needs))
             )
 
-    def _loss(self, state: CameraState, now: float) -> str | None:
-        """Return why a process has to be given up, if it has to be."""
+    def _loss_reason(self, state: CameraState, now: float) -> str | None:
+        """Return why a process counts as lost; None if it does not."""
         if state.node and state.node.id not in self._nodes:
-            return "its machine is gone"
+            return "its machine left the cluster"
         if state.phase is Phase.STARTING and now - state.since > _START_TIMEOUT:
-            return f"did not start for {_START_TIMEOUT:g} s"
+            return f"its process did not start within {_START_TIMEOUT:g} s"
         if state.phase is Phase.ENDING and now - state.since > _END_TIMEOUT:
-            return f"did not end for {_END_TIMEOUT:g} s"
-        if state.phase is Phase.RUNNING and now - state.answered_at > SILENCE:
-            return f"silent for {SILENCE:g} s"
+            return f"its process did not end within {_END_TIMEOUT:g} s"
+        if state.phase is Phase.RUNNING and now - state.answered_at > ANSWER_TIMEOUT:
+            return f"its process did not answer for {ANSWER_TIMEOUT:g} s"
         return None
 
     def _start(self, state: CameraState, wanted: Camera, now: float) -> Iterator[Order]:
-        """Start a process of a camera that has none, unless it has to wait or is over."""
+        """Yield the order to start a camera without a process, unless it must wait or is over."""
         if wanted != state.camera:
             state.camera, state.error = wanted, None
             state.backoff.reset()
-            state.vacate(Phase.WAITING, now)
+            state.clear_process(Phase.WAITING, now)
         if state.phase is Phase.OVER or (state.phase is Phase.RETRYING and now < state.retry_at):
             return
         state.last_epoch = max(state.last_epoch + 1, math.floor(self._unix()))
@@ -382,11 +389,11 @@ class Supervisor:
         yield Start(state.assignment)
 
     def _to_avoid(self, camera: Camera, now: float) -> tuple[str, ...]:
-        # Machines with a GPU are better left to the cameras that need one.
+        # Cameras without a GPU also avoid machines with one, which other cameras may need.
         return tuple(
             node.id
             for node in self.nodes
-            if now - self._doubts.get(node.id, -math.inf) < _DOUBT
+            if now - self._lost_at.get(node.id, -math.inf) < _AVOID_SECONDS
             or (node.resources.gpus and not camera.gpus)
         )
 
@@ -397,5 +404,5 @@ class Supervisor:
 
 
 def _no_room(needs: Resources) -> str:
-    gpus = f" and {needs.gpus:g} GPUs" if needs.gpus else ""
-    return f"no machine has room: it takes {needs.cpus:g} of a machine's cores{gpus}"
+    gpus = f", gpus = {needs.gpus:g}" if needs.gpus else ""
+    return f"no machine has enough free resources: the camera needs cpus = {needs.cpus:g}{gpus}"

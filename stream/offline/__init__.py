@@ -1,1 +1,1 @@
-"""Whole video files: which genres they show, and what is made of the answer."""
+"""Analysis of whole video files: results, plots and annotated copies."""

@@ -1,4 +1,4 @@
-"""Analysis of a video file from its first frame to its last."""
+"""Analysis of a whole video file."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,10 +18,13 @@ from dancetype.engine.skeleton import Pose
 
 @dataclass(frozen=True, slots=True)
 class ClipAnalysis:
-    """An analyzed clip: its track, its genre, and the predictions of a live run.
+    """Analysis of a clip.
 
     Attributes:
-        fps: Frames per second that were analyzed; all frames if None.
+        track: Landmarks of all analysed frames.
+        result: Genre of the whole clip.
+        predictions: Predictions of a live run, in the order of time.
+        fps: Frames per second that were analysed; all frames if None.
     """
 
     track: Track
@@ -39,15 +42,16 @@ def analyze_video(
     on_frame: Callable[[int, int | None], None],
     fps: float | None = None,
 ) -> ClipAnalysis:
-    """Analyze a video file as fast as it can be read.
+    """Analyse a video file as fast as possible.
 
     Args:
         file: Video file.
-        estimator: Pose estimator, which is reset first.
+        estimator: Pose estimator; reset before the first frame.
         classifier: Classifier of windows.
         hop: Seconds between predictions.
-        on_frame: Called with the number of frames done and the total, if the file states it.
-        fps: Frames per second to analyze; all frames if None.
+        on_frame: Called with the number of frames done and the total; None if the file does not
+            state the total.
+        fps: Frames per second to analyse; all frames if None.
 
     Raises:
         FileError: The file cannot be read.
@@ -66,17 +70,21 @@ def analyze_video(
 def replay_predictions(
     track: Track, classifier: WindowClassifier, *, hop: float
 ) -> tuple[Prediction, ...]:
-    """Return the predictions of a live run that gets every frame of a track."""
+    """Return the predictions that a live run would make if it processed every frame of a track."""
     recognizer = Recognizer(classifier, hop=hop)
-    visibility = coco_visibility(track.visibility)
+    visibilities = coco_visibility(track.visibility)
     predictions = [
-        recognizer.push(float(time), Pose(joints, seen) if np.isfinite(joints).all() else None)
-        for time, joints, seen in zip(track.times, track.joints, visibility, strict=True)
+        recognizer.push(
+            float(time), Pose(joints, visibility) if np.isfinite(joints).all() else None
+        )
+        for time, joints, visibility in zip(track.times, track.joints, visibilities, strict=True)
     ]
     return tuple(prediction for prediction in predictions if prediction is not None)
 
 
-def latest(predictions: tuple[Prediction, ...], times: NDArray[np.float64]) -> NDArray[np.intp]:
+def latest_indices(
+    predictions: tuple[Prediction, ...], times: NDArray[np.float64]
+) -> NDArray[np.intp]:
     """Return the index of the latest prediction at each of `times` (T,), or 0 before the first."""
     ends = [prediction.window_end for prediction in predictions]
     return np.maximum(np.searchsorted(ends, times, side="right") - 1, 0)

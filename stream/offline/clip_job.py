@@ -1,4 +1,4 @@
-"""Analysis of one clip for `classify` and `label`, with its annotated video and its plot."""
+"""Analysis of one clip for `classify` and `label`, with its annotated video and plot."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from dancetype.engine.media.extraction import LandmarkEstimator
 from dancetype.engine.workers import ReportProgress
 from dancetype.stream.offline.analysis import ClipAnalysis, analyze_video
 from dancetype.stream.offline.files import output_file
-from dancetype.stream.offline.results import Result, result_of
+from dancetype.stream.offline.results import Result, make_result
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A clip to analyze.
+    """A clip to analyse.
 
     Attributes:
         file: Video file.
-        video: MP4 file for an annotated copy, if one is wanted.
-        plot: PNG file for a plot, if one is wanted.
+        video: MP4 file for an annotated copy; None for no copy.
+        plot: PNG file for a plot; None for no plot.
     """
 
     file: Path
@@ -30,7 +30,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class FrameProgress:
-    """Progress of a task: its stage, the frames done, and the total if it is known."""
+    """Progress of a task: stage, number of frames done, and the total or None if it is unknown."""
 
     stage: str
     done: int
@@ -39,15 +39,15 @@ class FrameProgress:
 
 @dataclass(frozen=True, slots=True)
 class ClipJob:
-    """Executes tasks one after the other with one classifier and one pose estimator.
+    """Worker that executes tasks with one classifier and one pose estimator.
 
     Attributes:
         classifier: Classifier of windows.
-        estimator: Pose estimator, which is reset for each clip.
+        estimator: Pose estimator; reset for each clip.
         hop: Seconds between predictions.
-        fps: Frames per second to analyze; all frames if None.
+        fps: Frames per second to analyse; all frames if None.
         clock: Clock in seconds; progress is reported ten times a second.
-        threads: Threads that encode an annotated video; one per core if 0.
+        threads: Number of threads that encode an annotated video; one per core if 0.
     """
 
     classifier: Classifier
@@ -58,10 +58,10 @@ class ClipJob:
     threads: int = 0
 
     def __call__(self, task: Task, report: ReportProgress) -> Result:
-        """Analyze a clip, write its video and plot, and return its result, or why there is none.
+        """Analyse a clip, write its video and plot, and return its result or error.
 
         Args:
-            task: Clip to analyze.
+            task: Clip to analyse.
             report: Called with each `FrameProgress`.
         """
         try:
@@ -70,19 +70,19 @@ class ClipJob:
                 self.estimator,
                 self.classifier,
                 hop=self.hop,
-                on_frame=self._paced(report, "analyzing"),
+                on_frame=self._throttled(report, "analysing"),
                 fps=self.fps,
             )
         except FileError as error:
             return {"file": str(task.file), "error": str(error)}
-        result = result_of(task.file, analysis, self.classifier.contract)
+        result = make_result(task.file, analysis, self.classifier.contract)
         try:
-            self._draw(task, analysis, result, report)
+            self._write_files(task, analysis, result, report)
         except FileError as error:
             result["error"] = str(error)
         return result
 
-    def _draw(
+    def _write_files(
         self, task: Task, analysis: ClipAnalysis, result: Result, report: ReportProgress
     ) -> None:
         genres = self.classifier.contract.genres
@@ -95,9 +95,9 @@ class ClipJob:
         if task.video:
             from dancetype.stream.offline.render import render_overlay
 
-            on_frame = self._paced(report, "rendering")
+            on_frame = self._throttled(report, "rendering")
             with output_file(task.video) as part:
-                left_out = render_overlay(
+                unsupported = render_overlay(
                     task.file,
                     analysis,
                     genres,
@@ -106,16 +106,17 @@ class ClipJob:
                     threads=self.threads,
                 )
             result["video"] = str(task.video)
-            if left_out:
-                result["note"] = f"MP4 takes no sound of {left_out}; it is left out"
+            if unsupported:
+                result["note"] = f"no sound in the video: MP4 does not support {unsupported}"
 
-    def _paced(self, report: ReportProgress, stage: str) -> Callable[[int, int | None], None]:
-        due = 0.0
+    def _throttled(self, report: ReportProgress, stage: str) -> Callable[[int, int | None], None]:
+        """Return a callback that reports at most ten times a second, and at the last frame."""
+        next_report = 0.0
 
         def on_frame(done: int, total: int | None) -> None:
-            nonlocal due
-            if (now := self.clock()) >= due or done == total:
-                due = now + 0.1
+            nonlocal next_report
+            if (now := self.clock()) >= next_report or done == total:
+                next_report = now + 0.1
                 report(FrameProgress(stage, done, total))
 
         return on_frame

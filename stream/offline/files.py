@@ -13,16 +13,16 @@ from dancetype.engine.errors import FileError, SettingsError, printable
 from dancetype.engine.files import atomic_write
 from dancetype.engine.media.video import VIDEO_SUFFIXES
 
-_MAGIC: Final = frozenset("*?[")
+_WILDCARDS: Final = frozenset("*?[")
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A video file, or a name that stands for none.
+    """A video file, or a name for which no file was found.
 
     Attributes:
-        file: Path of the file, or the name as the user gave it.
-        fault: Reason why there is no file, in one line, or "".
+        file: Path of the file, or the name as the user wrote it.
+        fault: Reason why no file was found, in one line; "" if there is a file.
     """
 
     file: Path
@@ -30,11 +30,11 @@ class Clip:
 
 
 def find_clips(names: Iterable[Path]) -> list[Clip]:
-    """Find the clips that a user named, in the order given and each once.
+    """Find the clips for names on the command line, in this order and without duplicates.
 
-    A folder stands for all videos in it and its subfolders, sorted, without hidden ones. So does a
-    pattern (`clips/*.mp4`; `**` matches any folders), unless a file has that very name. Any other
-    name stands for a file, whether it exists or not.
+    A folder is replaced by all videos in it and its subfolders, sorted, without hidden ones. A
+    pattern (`clips/*.mp4`; `**` matches any number of folders) is replaced by the videos that match
+    it, unless a file has exactly this name. Any other name is a file, even if it does not exist.
     """
     clips: dict[Path, Clip] = {}
     for name in names:
@@ -47,35 +47,35 @@ def _expand(name: Path) -> Iterator[Clip]:
     try:
         path = name.expanduser()
         is_folder, exists = path.is_dir(), path.exists()
-    # The name is too long, or its ~user unknown; opening it will report that.
+    # The name is too long, or its ~user is unknown; opening the file will report the error.
     except (OSError, RuntimeError):
         is_folder, exists, path = False, True, name
     if is_folder:
         yield from _in_folder(name, path)
-    elif exists or not _MAGIC & set(str(path)):
+    elif exists or not _WILDCARDS & set(str(path)):
         yield Clip(name)
     else:
-        # Unlike pathlib's, this one takes absolute patterns and skips hidden files.
+        # Unlike Path.glob, this function accepts absolute patterns and skips hidden files.
         matches = sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207
         videos = [path for path in matches if _is_video(path) and path.is_file()]
         yield from map(Clip, videos)
         if not videos:
-            yield _missing(name, "no such file, and as a pattern it matches no video")
+            yield _missing(name, "no such file, and no video matches it as a pattern")
 
 
 def _in_folder(name: Path, path: Path) -> Iterator[Clip]:
-    faults: list[OSError] = []
+    errors: list[OSError] = []
     videos: list[Path] = []
-    for folder, subfolders, files in os.walk(path, onerror=faults.append):
-        # os.walk does not enter what is removed from this list.
-        subfolders[:] = [each for each in subfolders if not each.startswith(".")]
+    for folder, subfolders, files in os.walk(path, onerror=errors.append):
+        # os.walk skips subfolders that are removed from this list.
+        subfolders[:] = [subfolder for subfolder in subfolders if not subfolder.startswith(".")]
         videos += [Path(folder, file) for file in files if not file.startswith(".")]
     videos = sorted(filter(_is_video, videos))
     yield from map(Clip, videos)
-    for fault in faults:
-        yield _missing(Path(fault.filename), f"a folder that cannot be read: {fault.strerror}")
-    if not videos and not faults:
-        yield _missing(name, "a folder without a video in it; name the files if they are some")
+    for error in errors:
+        yield _missing(Path(error.filename), f"cannot read this folder: {error.strerror}")
+    if not videos and not errors:
+        yield _missing(name, "no video in this folder; name files with other suffixes explicitly")
 
 
 def _missing(name: Path, reason: str) -> Clip:
@@ -87,31 +87,33 @@ def _is_video(path: Path) -> bool:
 
 
 def output_paths(
-    option: str, given: str | None, clips: Sequence[Path], suffix: str
+    option: str, value: str | None, clips: Sequence[Path], suffix: str
 ) -> dict[Path, Path]:
-    """Return the file to write for each clip, and make their folder if it is missing.
+    """Return the file to write for each clip, and create their folder if it is missing.
 
     Args:
-        option: Option that the user gave, for errors.
-        given: A file; a folder that exists or ends in a slash, in which files are named after
-            their clips, and numbered if two clips have the same name; None for no files.
+        option: Command-line option, for errors.
+        value: Value of the option: a file, a folder that exists or ends with a slash, or None for
+            no files. Files in a folder are named after their clips, and numbered if two clips have
+            the same name.
         clips: Clips to write files for.
         suffix: Suffix of the files, such as ".png".
 
     Raises:
-        SettingsError: They cannot be written, or would replace a clip or something that is no file.
+        SettingsError: The files cannot be written, or would replace a clip or an entry that is not
+            a regular file.
     """
-    if given is None or not clips:
+    if value is None or not clips:
         return {}
     try:
-        path = Path(given).expanduser()
-        files = _files(path, given, clips, suffix)
+        path = Path(value).expanduser()
+        files = _files(path, value, clips, suffix)
         for file in files:
             _check(file, clips)
-    # The name is too long, part of it no folder, or its ~user unknown.
+    # The name is too long, a part of it is not a folder, or its ~user is unknown.
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise SettingsError(f"{option}: {given} cannot be written: {reason}") from error
+        raise SettingsError(f"{option}: {value} cannot be written: {reason}") from error
     except ValueError as error:
         raise SettingsError(f"{option}: {error}") from error
     return dict(zip(clips, files, strict=True))
@@ -119,7 +121,7 @@ def output_paths(
 
 @contextmanager
 def output_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary file that becomes `path` if no exception is raised.
+    """Yield the path of a temporary file that replaces `path` if no exception is raised.
 
     Raises:
         FileError: The file cannot be written.
@@ -131,36 +133,36 @@ def output_file(path: Path) -> Iterator[Path]:
         raise FileError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def _files(path: Path, given: str, clips: Sequence[Path], suffix: str) -> list[Path]:
-    if not given:
-        raise ValueError("name a file or a folder")
-    if given.endswith(os.sep) or path.is_dir():
+def _files(path: Path, value: str, clips: Sequence[Path], suffix: str) -> list[Path]:
+    if not value:
+        raise ValueError("the value is empty; name a file or a folder")
+    if value.endswith(os.sep) or path.is_dir():
         path.mkdir(parents=True, exist_ok=True)
-        files = [path / name for name in _names(clips, suffix)]
+        files = [path / name for name in _unique_names(clips, suffix)]
     elif len(clips) > 1:
-        raise ValueError(f"of {len(clips)} clips it takes a folder: {given}/")
+        raise ValueError(f"{len(clips)} clips need a folder, not a file: write {value}/")
     elif path.suffix.lower() != suffix:
-        raise ValueError(f"{given} is not named *{suffix}, nor is it a folder")
+        raise ValueError(f"{value} is neither named *{suffix} nor a folder")
     elif not path.parent.is_dir():
-        raise ValueError(f"there is no folder {path.parent}")
+        raise ValueError(f"folder {path.parent} does not exist")
     else:
         files = [path]
     if not os.access(files[0].parent, os.W_OK):
-        raise ValueError(f"{files[0].parent} may not be written to")
+        raise ValueError(f"no permission to write to folder {files[0].parent}")
     return files
 
 
-def _names(clips: Sequence[Path], suffix: str) -> list[str]:
+def _unique_names(clips: Sequence[Path], suffix: str) -> list[str]:
     # Some file systems ignore case.
     stems = {clip.stem.casefold() for clip in clips}
-    taken: set[str] = set()
+    used: set[str] = set()
     names = []
     for clip in clips:
         number, name = 1, clip.stem
-        while name.casefold() in (stems | taken if number > 1 else taken):
+        while name.casefold() in (stems | used if number > 1 else used):
             number += 1
             name = f"{clip.stem}-{number}"
-        taken.add(name.casefold())
+        used.add(name.casefold())
         names.append(f"{name}{suffix}")
     return names
 
@@ -171,9 +173,9 @@ def _check(file: Path, clips: Sequence[Path]) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISREG(mode):
-        raise ValueError(f"{file} is there already and no plain file; take another")
+        raise ValueError(f"{file} exists and is not a regular file; choose another name")
     for clip in clips:
-        # A clip that does not exist cannot be lost.
+        # A clip that does not exist cannot be overwritten.
         with suppress(OSError, RuntimeError):
             if clip.expanduser().samefile(file):
-                raise ValueError(f"{file} is a clip itself and would be lost; take another")
+                raise ValueError(f"{file} is a clip and would be overwritten; choose another name")

@@ -1,4 +1,4 @@
-"""Annotated copy of a clip, with the dancer's skeleton and the predictions drawn on it."""
+"""Annotated copy of a clip with the dancer's skeleton and the predictions."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -17,26 +17,26 @@ from numpy.typing import NDArray
 
 from dancetype.engine.media.opencv import cv2
 from dancetype.engine.media.video import Video
-from dancetype.stream.offline.analysis import ClipAnalysis, latest
+from dancetype.stream.offline.analysis import ClipAnalysis, latest_indices
 from dancetype.stream.offline.overlay import Overlay, Picture
 
 _SoundPacket: TypeAlias = "av.Packet[av.AudioStream]"
 _Codec = Literal["libx264", "mpeg4"]
 
-# Codecs in the order of preference, with options for speed and quality.
+# Codecs in order of preference, with options for speed and quality.
 _CODECS: Final[dict[_Codec, dict[str, str]]] = {
     "libx264": {"preset": "superfast", "crf": "21"},
     "mpeg4": {"qmin": "2", "qmax": "6"},
 }
-# Holds all usual frame rates to within 0.01 ms; MPEG-4 allows no much finer one.
+# Represents all usual frame times to within 0.01 ms; MPEG-4 allows hardly finer ticks.
 _TICK: Final = Fraction(1, 60_000)
 
 
 def _open(clip: Path) -> InputContainer | None:
     try:
-        # An absolute path is never taken for one of FFmpeg's protocols, such as `concat:`.
+        # FFmpeg cannot mistake an absolute path for one of its protocols, such as `concat:`.
         return av.open(str(clip.expanduser().resolve()), metadata_errors="ignore")
-    # OpenCV can read its images, so a copy without the rest is possible.
+    # OpenCV can still read the frames, so a copy without sound is possible.
     except (av.FFmpegError, OSError):
         return None
 
@@ -44,7 +44,7 @@ def _open(clip: Path) -> InputContainer | None:
 def _packets(
     container: InputContainer, sound: av.AudioStream
 ) -> Iterator[tuple[float, _SoundPacket]]:
-    """Yield the packets of the sound, each with its time in seconds since the first frame."""
+    """Yield the sound packets, each with its time in seconds since the first frame."""
     start = Fraction(0)
     for video in container.streams.video[:1]:
         if video.start_time and video.time_base:
@@ -57,7 +57,7 @@ def _packets(
             packet.pts -= shift
             packet.dts -= shift
             yield float(packet.dts * packet.time_base), packet
-    # As with the images, everything before the damage is kept.
+    # As for the frames, everything before the damaged part is kept.
     except av.FFmpegError:
         return
 
@@ -70,11 +70,11 @@ class VideoWriter:
         width: Width of the frames in pixels; an odd one is padded.
         height: Height of the frames in pixels; an odd one is padded.
         rate: Approximate number of frames per second.
-        original: Clip to copy the sound from, if MP4 holds its codec, and the kind of colours.
-        threads: Threads that encode; one per core if 0.
+        original: Clip to copy the sound and the colour properties from, if any.
+        threads: Number of encoding threads; one per core if 0.
 
     Attributes:
-        left_out: Codec of the sound, if MP4 does not hold it.
+        unsupported_codec: Codec of the sound if MP4 does not support it, else None.
 
     Raises:
         OSError: The file cannot be written.
@@ -103,7 +103,7 @@ class VideoWriter:
         context.thread_count = threads
         context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
         self._reformatter = VideoReformatter()
-        self.left_out: str | None = None
+        self.unsupported_codec: str | None = None
         self._packets: Iterator[tuple[float, _SoundPacket]] = iter(())
         if original is not None:
             self._copy_properties(original)
@@ -113,7 +113,7 @@ class VideoWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
-        """Close the file; without an exception, write what is still buffered first."""
+        """Close the file; unless there was an exception, write buffered frames and sound first."""
         with _as_os_errors(), self._container:
             if kind is None:
                 self._container.mux(self._stream.encode())
@@ -123,9 +123,9 @@ class VideoWriter:
         """Write a frame.
 
         Args:
-            image: (H, W, 3) BGR of the size given.
-            time: Seconds since the first frame, rising.
-            duration: Seconds for which it is shown.
+            image: (H, W, 3) BGR frame.
+            time: Seconds since the first frame; increases with each frame.
+            duration: Seconds for which the frame is shown.
 
         Raises:
             OSError: The frame cannot be written.
@@ -146,11 +146,11 @@ class VideoWriter:
             context.color_primaries = int(video.codec_context.color_primaries)
             context.color_trc = int(video.codec_context.color_trc)
         for sound in original.streams.audio[:1]:
-            if _mp4_holds(sound):
+            if _mp4_supports(sound):
                 self._sound = self._container.add_stream_from_template(sound)
                 self._packets = _packets(original, sound)
             else:
-                self.left_out = sound.codec_context.name
+                self.unsupported_codec = sound.codec_context.name
 
     def _copy_sound(self, *, until: float) -> None:
         while self._next_packet and self._next_packet[0] <= until:
@@ -169,9 +169,9 @@ def render_overlay(
     on_frame: Callable[[int, int], None],
     threads: int = 0,
 ) -> str | None:
-    """Write an annotated copy of a clip: the analyzed frames, at their times, and the sound.
+    """Write an annotated copy of a clip with the analysed frames at their times, and the sound.
 
-    Each frame shows what a live run would have predicted by then.
+    Each frame shows the latest prediction of a live run.
 
     Args:
         clip: Video file.
@@ -179,24 +179,24 @@ def render_overlay(
         names: Genre names by code, in the classifier's order.
         path: Path of the MP4 file.
         on_frame: Called with the number of frames done and the total.
-        threads: Threads that encode; one per core if 0.
+        threads: Number of encoding threads; one per core if 0.
 
     Returns:
-        The codec of the clip's sound, if it was left out because MP4 does not hold it.
+        Codec of the clip's sound if the copy lacks it because MP4 does not support it, else None.
 
     Raises:
-        FileError: The clip cannot be read again.
+        FileError: The clip can no longer be read.
         OSError: The file cannot be written.
     """
     track = analysis.track
     durations = _durations(track.times)
-    current = latest(analysis.predictions, track.times)
+    current = latest_indices(analysis.predictions, track.times)
     with ExitStack() as stack:
         video = stack.enter_context(Video(clip, fps=analysis.fps))
         if (original := _open(clip)) is not None:
             stack.enter_context(original)
         writer: VideoWriter | None = None
-        # A damaged file may give fewer frames this time.
+        # A damaged file may yield fewer frames this time.
         for row, (_, frame) in zip(range(len(track.times)), video, strict=False):
             image = np.ascontiguousarray(frame)
             if writer is None:
@@ -206,24 +206,24 @@ def render_overlay(
                     VideoWriter(path, width, height, rate=rate, original=original, threads=threads)
                 )
                 overlay = Overlay(width, height, names, track.image)
-            # Some files change the size of their frames midway.
+            # The frame size may change within a file.
             if image.shape[:2] != (height, width):
                 image = cv2.resize(image, (width, height)).astype(np.uint8, copy=False)
             prediction = analysis.predictions[current[row]]
             overlay.draw(image, track.image[row], track.visibility[row], prediction)
             writer.write(image, float(track.times[row]), float(durations[row]))
             on_frame(row + 1, len(track.times))
-    return None if writer is None else writer.left_out
+    return None if writer is None else writer.unsupported_codec
 
 
 def _durations(times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how long each frame is shown; the last one for the median of the others."""
+    """Return the seconds for which each frame is shown; for the last one, the median."""
     steps = np.diff(times)
     return np.append(steps, np.median(steps) if len(steps) else 1 / 30)
 
 
 def _even(image: Picture) -> Picture:
-    """Pad an image to an even width and height, since H.264 halves both for colours."""
+    """Pad an image to an even width and height, since H.264 stores colours at half resolution."""
     height, width = image.shape[:2]
     if height % 2 == width % 2 == 0:
         return image
@@ -231,8 +231,8 @@ def _even(image: Picture) -> Picture:
     return cv2.copyMakeBorder(image, *border, cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
 
 
-def _mp4_holds(sound: av.AudioStream) -> bool:
-    # It depends on more than the codec: MP4 takes only some sample rates of MP3.
+def _mp4_supports(sound: av.AudioStream) -> bool:
+    # Support depends on more than the codec: MP4 allows only some sample rates of MP3.
     try:
         with av.open(BytesIO(), "w", format="mp4") as container:
             container.add_stream_from_template(sound)
@@ -249,11 +249,12 @@ def _codec() -> _Codec:
         except UnknownCodecError:
             continue
         return name
-    raise OSError(f"FFmpeg was built with none of the encoders {', '.join(_CODECS)}")
+    raise OSError(f"FFmpeg was built without the encoders {', '.join(_CODECS)}")
 
 
 @contextmanager
 def _as_os_errors() -> Iterator[None]:
+    """Convert errors of FFmpeg to OSError."""
     try:
         yield
     except av.FFmpegError as error:

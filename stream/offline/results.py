@@ -15,13 +15,13 @@ from dancetype.engine.contract import Contract
 from dancetype.stream.offline.analysis import ClipAnalysis
 
 Result = dict[str, Any]
-"""Result of one clip, under the keys of `--json`."""
+"""Result of one clip, with the keys of `--json`."""
 
-# Spreadsheets take these for the start of a formula.
-_FORMULA: Final = frozenset("=+-@\t\r")
+# Spreadsheets interpret cells that begin with one of these as formulas.
+_FORMULA_STARTS: Final = frozenset("=+-@\t\r")
 
 
-def result_of(file: Path, analysis: ClipAnalysis, contract: Contract) -> Result:
+def make_result(file: Path, analysis: ClipAnalysis, contract: Contract) -> Result:
     """Return the result of an analysed clip."""
     clip, track = analysis.result, analysis.track
     probabilities = zip(contract.labels, clip.probabilities, strict=True)
@@ -35,21 +35,23 @@ def result_of(file: Path, analysis: ClipAnalysis, contract: Contract) -> Result:
         "poses": track.poses,
     }
     if clip.genre is None:
-        least = contract.window.min_seconds
-        result["reason"] = f"nobody was in sight for {least:g} s on end"
+        seconds = contract.window.min_seconds
+        result["reason"] = f"no person was visible for {seconds:g} s without interruption"
     return result
 
 
 def print_json(results: Iterable[Result]) -> None:
-    """Print each result as JSON on a line of its own, as soon as there is one."""
+    """Print each result as a line of JSON as soon as it is available."""
     for result in results:
         _print(json.dumps(result, ensure_ascii=False))
 
 
 def print_csv(results: Iterable[Result], genres: Mapping[str, str]) -> None:
-    """Print each result as a line of comma-separated values, as soon as there is one.
+    """Print each result as a line of comma-separated values as soon as it is available.
 
-    Each genre code has a column, in the order of `genres`, the names by code.
+    Args:
+        results: Results of clips.
+        genres: Genre names by code. Each code has a column, in this order.
     """
     columns = ["file", "genre", "name", "confidence", *genres]
     columns += ["seconds", "frames", "poses", "error"]
@@ -58,14 +60,14 @@ def print_csv(results: Iterable[Result], genres: Mapping[str, str]) -> None:
     for result in results:
         row = {**result, **result.get("probabilities", {})}
         row["name"] = genres.get(result.get("genre", ""))
-        row |= {key: _no_formula(result.get(key, "")) for key in ("file", "error")}
+        row |= {key: _without_formula(result.get(key, "")) for key in ("file", "error")}
         writer.writerow(row)
 
 
 def print_table(
     results: Iterable[Result], genres: Mapping[str, str], out: Console, err: Console
 ) -> None:
-    """Print all results as a table on `out`, once the last one is there.
+    """Print all results as a table on `out`, after the last one.
 
     Errors and the names of written files are printed on `err`.
     """
@@ -86,10 +88,10 @@ def print_table(
 
 def _row(result: Result, genres: Mapping[str, str]) -> tuple[Text | str, ...]:
     ranked = sorted(result["probabilities"].items(), key=lambda pair: -pair[1])
-    named = f"{genres.get(result['genre'])} {result['confidence']:.0%}"
+    genre = f"{genres.get(result['genre'])} {result['confidence']:.0%}"
     return (
         Text(result["file"]),
-        Text(result.get("reason", named)),
+        Text(result.get("reason", genre)),
         ", ".join(f"{code} {value:.0%}" for code, value in ranked[1:3] if value),
         f"{result['seconds']:.1f}",
         f"{result['poses']}/{result['frames']}",
@@ -97,15 +99,18 @@ def _row(result: Result, genres: Mapping[str, str]) -> tuple[Text | str, ...]:
 
 
 def _print(text: str) -> None:
-    # File names may hold bytes that are not UTF-8; they are printed as escapes.
+    # Bytes of file names that are not valid UTF-8 are printed as escape sequences.
     print(text.encode(errors="backslashreplace").decode(), flush=True)
 
 
 class _Stdout:
+    """File for `csv` that prints each line immediately."""
+
     def write(self, text: str) -> None:
         _print(text)
 
 
-def _no_formula(text: str) -> str:
-    """Return `text`, which begins with a path; ./-1.mp4 is the same file as -1.mp4."""
-    return f"./{text}" if text[:1] in _FORMULA else text
+def _without_formula(text: str) -> str:
+    """Return `text`, which begins with a path, so that no spreadsheet takes it for a formula."""
+    # ./-1.mp4 is the same file as -1.mp4.
+    return f"./{text}" if text[:1] in _FORMULA_STARTS else text

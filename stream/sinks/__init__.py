@@ -1,1 +1,1 @@
-"""Sinks: what messages are sent to."""
+"""Sinks: components that receive each message and pass it on."""

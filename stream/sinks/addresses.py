@@ -1,4 +1,4 @@
-"""Name resolution that does not block the event loop, nor the end of the process."""
+"""Name resolution that blocks neither the event loop nor the exit of the process."""
 
 import asyncio
 import socket
@@ -7,7 +7,7 @@ from threading import Thread
 from typing import Any, Final
 
 Address = tuple[socket.AddressFamily, Any]
-"""Address family, and what a socket of that family connects to."""
+"""Address family, and the address to pass to `connect` of a socket of that family."""
 
 _TIMEOUT: Final = 5.0
 
@@ -15,23 +15,29 @@ _TIMEOUT: Final = 5.0
 async def resolve(
     host: str, port: int, kind: socket.SocketKind, *, timeout: float = _TIMEOUT
 ) -> list[Address]:
-    """Look `host` up on a daemon thread, for sockets of a kind.
+    """Look up `host` on a daemon thread.
+
+    Args:
+        host: Host name or address.
+        port: Port of the returned addresses.
+        kind: Type of the socket that will use the addresses.
+        timeout: Maximum number of seconds to wait.
 
     Raises:
         OSError: The name is unknown, or no name server can be reached.
         TimeoutError: The name server does not answer.
     """
-    found: Future[list[Address]] = Future()
+    result: Future[list[Address]] = Future()
 
     def look_up() -> None:
         try:
             answers = socket.getaddrinfo(host, port, type=kind)
-            found.set_result([(family, address) for family, _, _, _, address in answers])
+            result.set_result([(family, address) for family, _, _, _, address in answers])
         except (OSError, UnicodeError) as error:
-            found.set_exception(error if isinstance(error, OSError) else OSError(str(error)))
+            result.set_exception(error if isinstance(error, OSError) else OSError(str(error)))
 
-    # From now on a time-out no longer cancels the future, whose result the thread will set.
-    found.set_running_or_notify_cancel()
+    # A running future cannot be cancelled by the time-out, so the thread can always set its result.
+    result.set_running_or_notify_cancel()
     Thread(target=look_up, name=f"look up {host}", daemon=True).start()
     async with asyncio.timeout(timeout):
-        return await asyncio.wrap_future(found)
+        return await asyncio.wrap_future(result)

@@ -1,4 +1,4 @@
-"""The URL of an MQTT broker, its TLS context and its errors."""
+"""URLs, TLS contexts and error texts of MQTT brokers."""
 
 import socket
 import ssl
@@ -13,26 +13,27 @@ from paho.mqtt.reasoncodes import ReasonCode
 from dancetype.engine.errors import SinkError
 
 # Reason codes of MQTT 5, section 2.4.
-_REFUSALS: Final = {
-    132: "it does not speak MQTT 5",
-    133: "it does not take our client id: give another --mqtt-client-id",
-    134: "it does not take the user or the password",
-    135: "it does not take the user or the password, or allows them nothing",
-    138: "it has banned us",
+_REFUSAL_TEXTS: Final = {
+    132: "MQTT 5 not supported by the broker; use a broker that supports it",
+    133: "client id rejected; set another --mqtt-client-id",
+    134: "user name or password rejected",
+    135: "user name or password rejected, or the user lacks permission",
+    138: "this client is banned",
 }
-_LOSSES: Final = {
+_DISCONNECT_TEXTS: Final = {
     128: "connection lost",
-    139: "it is shutting down",
-    141: "nothing is heard of it any more",
-    142: "another client has come with our client id: give one of them another --mqtt-client-id",
+    139: "the broker is shutting down",
+    141: "connection lost (keep-alive timeout)",
+    142: "another client connected with the same client id; set another --mqtt-client-id on "
+    "one of them",
 }
-# X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH of OpenSSL.
-_MISMATCHES: Final = (62, 64)
+# OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH.
+_NAME_MISMATCHES: Final = (62, 64)
 
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Address of a broker, and the credentials for it."""
+    """Address and credentials of a broker."""
 
     host: str
     port: int
@@ -50,22 +51,22 @@ def parse_broker(url: str) -> Broker:
     User and password are percent-encoded, as in any URL.
 
     Raises:
-        SinkError: The URL is not of this form. The text does not show it, since an unencoded
-            password may be in any part.
+        SinkError: The URL is malformed. The error does not contain it, since an unencoded password
+            may be in any part.
     """
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
         port = parts.port
-        host.encode("idna")  # As connecting does.
-        good = bool(host) and parts.scheme in ("mqtt", "mqtts")
-        good = good and parts.path in ("", "/") and not parts.query and not parts.fragment
+        host.encode("idna")  # Connecting would fail on the same names.
+        valid = bool(host) and parts.scheme in ("mqtt", "mqtts")
+        valid = valid and parts.path in ("", "/") and not parts.query and not parts.fragment
     except ValueError:
-        good = False
-    if not good:
+        valid = False
+    if not valid:
         raise SinkError(
-            "an MQTT broker is given as mqtt://user:password@host:port, or mqtts:// for TLS; "
-            "in user and password, write @ : / # ? % as %40 %3A %2F %23 %3F %25"
+            "invalid URL of an MQTT broker: write mqtt://user:password@host:port, or mqtts:// for "
+            "TLS; in user and password, write @ : / # ? % as %40 %3A %2F %23 %3F %25"
         )
     tls = parts.scheme == "mqtts"
     return Broker(
@@ -78,69 +79,70 @@ def parse_broker(url: str) -> Broker:
 
 
 def tls_context(broker: Broker, ca: Path | None) -> ssl.SSLContext | None:
-    """Return the TLS context for a broker; None without TLS.
+    """Return the TLS context for a broker, or None if it does not use TLS.
 
     Args:
         broker: Broker to connect to.
         ca: CA certificate file (PEM); None for the certificates that the system trusts.
 
     Raises:
-        SinkError: `ca` cannot be read, has no certificate, or would not be used.
+        SinkError: `ca` cannot be read, contains no certificate, or is given without TLS.
     """
     if not broker.tls:
         if ca is not None:
-            raise SinkError("--mqtt-ca is of use with mqtts:// only: write --mqtt mqtts://...")
+            raise SinkError("--mqtt-ca requires TLS: write --mqtt mqtts://...")
         return None
     try:
         return ssl.create_default_context(cafile=ca)
     except ssl.SSLError as error:
         raise SinkError(
-            f"{ca} holds no certificate: --mqtt-ca takes a PEM file, "
+            f"{ca} contains no certificate: --mqtt-ca takes a PEM file, "
             "which begins with -----BEGIN CERTIFICATE-----"
         ) from error
     except OSError as error:
         raise SinkError(
-            f"cannot read {ca}: {error.strerror}; --mqtt-ca takes a certificate (PEM)"
+            f"cannot read {ca}: {error.strerror}; --mqtt-ca takes a certificate file (PEM)"
         ) from error
 
 
-def refused(error: BaseException) -> bool:
+def is_refusal(error: BaseException) -> bool:
     """Return whether the broker refused the connection, so that retrying soon would not help."""
-    return _reason(error) in _REFUSALS
+    return _reason_code(error) in _REFUSAL_TEXTS
 
 
-def explained(error: BaseException, broker: Broker) -> str:
-    """Return, for people, why a connection failed or was lost."""
-    reason = _reason(error)
-    if text := _REFUSALS.get(reason) or _LOSSES.get(reason):
+def describe_error(error: BaseException, broker: Broker) -> str:
+    """Return a readable text about why a connection failed or was lost."""
+    code = _reason_code(error)
+    if text := _REFUSAL_TEXTS.get(code) or _DISCONNECT_TEXTS.get(code):
         return text
-    # aiomqtt wraps the error that has the cause.
-    for one in (error.__cause__, error.__context__, error):
-        if isinstance(one, OSError):
-            return _explained(one, broker)
+    # aiomqtt wraps the underlying error.
+    for candidate in (error.__cause__, error.__context__, error):
+        if isinstance(candidate, OSError):
+            return _describe_os_error(candidate, broker)
     return str(error) or repr(error)
 
 
-def _reason(error: BaseException) -> int:
-    for one in (error, error.__cause__):
-        if isinstance(one, MqttCodeError) and isinstance(one.rc, ReasonCode):
-            return int(one.rc.value)
+def _reason_code(error: BaseException) -> int:
+    """Return the MQTT reason code of an error, or 0 if it has none."""
+    for candidate in (error, error.__cause__):
+        if isinstance(candidate, MqttCodeError) and isinstance(candidate.rc, ReasonCode):
+            return int(candidate.rc.value)
     return 0
 
 
-def _explained(error: OSError, broker: Broker) -> str:
+def _describe_os_error(error: OSError, broker: Broker) -> str:
     match error:
-        case ssl.SSLCertVerificationError(verify_code=code) if code in _MISMATCHES:
-            return f"its certificate is for other names than {broker.host}; call it by one of those"
-        case ssl.SSLCertVerificationError(verify_message=why):
-            return f"its certificate is not trusted ({why}): give --mqtt-ca who has signed it"
+        case ssl.SSLCertVerificationError(verify_code=code) if code in _NAME_MISMATCHES:
+            return f"the certificate is not valid for {broker.host}; use a name that it lists"
+        case ssl.SSLCertVerificationError(verify_message=cause):
+            return f"certificate not trusted ({cause}); set --mqtt-ca to the CA that signed it"
         case ssl.SSLError() | ConnectionResetError() if broker.tls:
-            why = error.strerror or str(error)
-            return f"TLS could not be agreed on ({why}): mqtt:// goes without it"
+            cause = error.strerror or str(error)
+            return f"TLS handshake failed ({cause}); if the port does not use TLS, write mqtt://"
         case socket.gaierror():
-            return f"no machine of this name is known ({error.strerror})"
+            return f"unknown host name ({error.strerror}); check the name, or use an IP address"
         case TimeoutError():
             return "no answer"
         case ConnectionRefusedError():
-            return "nobody listens there"
+            return "connection refused: no MQTT broker on that port"
     return error.strerror or str(error) or repr(error)

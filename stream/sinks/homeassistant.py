@@ -1,4 +1,4 @@
-"""MQTT discovery messages, by which Home Assistant adds a source as a device.
+"""MQTT discovery messages, from which Home Assistant adds each source as a device.
 
 The format is MQTT device discovery (Home Assistant 2024.12 and later):
 https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload
@@ -8,14 +8,14 @@ import json
 from typing import Any, Final
 
 BIRTH_TOPIC: Final = "homeassistant/status"
-"""Topic on which Home Assistant announces its start, with the payload `BIRTH`."""
+"""Topic on which Home Assistant announces that it has started, with the payload `BIRTH`."""
 BIRTH: Final = "online"
 CONFIDENCE_EVERY: Final = 5.0
-"""Seconds between two confidences, since Home Assistant stores every change for days."""
+"""Minimum seconds between two confidences, since Home Assistant stores every change for days."""
 
 _CONFIDENCE_EXPIRES: Final = int(3 * CONFIDENCE_EVERY)
 _SAFE: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-")
-# The status topic has one of these words or a source message.
+# The payload of the status topic is one of these words or a source message.
 _AVAILABLE: Final = "{{ 'offline' if value in ('offline', 'stopped') else 'online' }}"
 _RUNNING: Final = "{{ 'ON' if value_json is defined and value_json.state == 'running' else 'OFF' }}"
 _FAULT: Final = "{{ 'ON' if value_json is defined and value_json.fault else 'OFF' }}"
@@ -26,7 +26,7 @@ _REASON: Final = (
 
 
 def object_id(source: str) -> str:
-    """Return a unique id of `source` in the characters that Home Assistant allows."""
+    """Return a unique id for `source`, made of the characters that Home Assistant allows."""
     name = "".join(char if char in _SAFE else f"_{ord(char):x}_" for char in source)
     return f"dancetype-{name}"
 
@@ -37,13 +37,13 @@ def discovery_topic(source: str) -> str:
 
 
 def discovery_payload(source: str, *, base: str, version: str, genre_expires: int) -> str:
-    """Return a device with its entities, as JSON.
+    """Return the JSON description of a device with its entities.
 
     Args:
         source: Name of the source.
         base: Prefix of the topics of the source, such as `dancetype/stage`.
         version: Version of dancetype.
-        genre_expires: Seconds after which a genre that was not published again is outdated.
+        genre_expires: Seconds after which a genre is outdated unless it is published again.
     """
     identity = object_id(source)
     status = f"{base}/status"
@@ -58,7 +58,7 @@ def discovery_payload(source: str, *, base: str, version: str, genre_expires: in
             "name": "Genre",
             "icon": "mdi:dance-ballroom",
             "state_topic": f"{base}/genre",
-            # An empty text means that no genre is known.
+            # An empty payload means that the genre is unknown.
             "value_template": "{{ value or 'None' }}",
             "expire_after": genre_expires,
         },

@@ -1,4 +1,4 @@
-"""Messages as lines of a file."""
+"""Sink that writes messages as JSON lines to a file."""
 
 import errno
 from pathlib import Path
@@ -14,17 +14,17 @@ class JsonlSink(Sink):
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._torn = False
+        self._ends_in_partial_line = False
 
     async def __aenter__(self) -> Self:
         """Open the file."""
         try:
-            # Unbuffered: each line is out when `send` returns, and closing has nothing left to
-            # write that a full disk could refuse.
+            # Unbuffered: each line is written when `send` returns, and closing cannot fail on a
+            # full disk.
             self._file = self._path.open("ab", buffering=0)
         except OSError as error:
             raise SinkError(
-                f"cannot write {self._path}: {error.strerror}; give another file to --jsonl"
+                f"cannot write {self._path}: {error.strerror}; choose another file for --jsonl"
             ) from error
         return self
 
@@ -38,9 +38,9 @@ class JsonlSink(Sink):
         Raises:
             OSError: The line was not written, or only part of it.
         """
-        # Terminates a line that a full disk cut off, so that it does not spoil the next one.
-        line = (b"\n" if self._torn else b"") + text.encode() + b"\n"
+        # A partial line, left by a full disk, is ended first so that this one stays valid.
+        line = (b"\n" if self._ends_in_partial_line else b"") + text.encode() + b"\n"
         written = self._file.write(line)
-        self._torn = 0 < written < len(line)
+        self._ends_in_partial_line = 0 < written < len(line)
         if written < len(line):
             raise OSError(errno.ENOSPC, "only part of a line could be written", str(self._path))

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: what runs, how fast and how well."""
+"""Metrics for Prometheus."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -27,34 +27,34 @@ from dancetype.stream.web.pages import Page, unauthorised
 _Label = TypeVar("_Label", bound=str)
 
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0)
-_TASKS: Final = Path("/proc/self/task")
+_THREADS_FOLDER: Final = Path("/proc/self/task")
 _UNAUTHORISED: Final = unauthorised("metrics are")
 
 
 class Metrics(Sink, Collector):
-    """The page of metrics of a run.
+    """Metrics page of a run.
 
     Histograms observe each prediction; everything else is read from the state of the run when
-    the page is requested. Labels are source names and words of the protocol, which keeps their
-    number small.
+    the page is requested. Label values are source names and terms of the protocol, which limits
+    the number of time series.
 
     Args:
         version: Version of dancetype.
-        recipe: Recipe by which the genre model was trained.
-        provider: Provider of onnxruntime that runs the model.
+        recipe: Training recipe of the genre model.
+        provider: onnxruntime provider that runs the model.
         state: State of the run.
     """
 
     def __init__(self, *, version: str, recipe: str, provider: str, state: RunState) -> None:
-        # A creation time for each histogram would be of no use.
+        # Creation times of histograms are not needed.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._state = state
         self._registry = CollectorRegistry()
-        build = Info("dancetype_build", "Program and genre model", registry=self._registry)
+        build = Info("dancetype_build", "Version and genre model", registry=self._registry)
         build.info({"version": version, "model": recipe, "provider": provider})
         self._pose = self._histogram("pose_seconds", "Pose estimation of a prediction's last frame")
-        self._classify = self._histogram("classify_seconds", "Classifying, of all dancers")
-        self._latency = self._histogram("latency_seconds", "From capture to sending")
+        self._classify = self._histogram("classify_seconds", "Classification of all dancers")
+        self._latency = self._histogram("latency_seconds", "Time from capture to sending")
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
 
@@ -67,14 +67,14 @@ class Metrics(Sink, Collector):
             self._latency.labels(name).observe(times.sent - times.capture)
 
     def page(self, authorised: bool) -> Page:
-        """Return all metrics, if the request may see everything."""
+        """Return all metrics, or an error page if the request is not authorised."""
         if not authorised:
             return _UNAUTHORISED
         return Page(HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(self._registry))
 
-    def _histogram(self, name: str, about: str) -> Histogram:
+    def _histogram(self, name: str, help_text: str) -> Histogram:
         return Histogram(
-            f"dancetype_{name}", about, ("source",), registry=self._registry, buckets=_BUCKETS
+            f"dancetype_{name}", help_text, ("source",), registry=self._registry, buckets=_BUCKETS
         )
 
     def collect(self) -> Iterator[Metric]:
@@ -87,31 +87,31 @@ class Metrics(Sink, Collector):
                 f"{name}_cut_off", "Clients disconnected for being too slow", clients["cut_off"]
             )
             yield CounterMetricFamily(
-                f"{name}_refused", "Clients that were not let in", clients["refused"]
+                f"{name}_refused", "Clients whose connection was refused", clients["refused"]
             )
         if self._state.broker_links:
             connected = _gauge("mqtt_connected", "1 while connected to the broker")
-            for source, stands in self._state.broker_links().items():
-                connected.add_metric([source], float(stands))
+            for source, is_connected in self._state.broker_links().items():
+                connected.add_metric([source], float(is_connected))
             yield connected
         yield _threads()
 
     def _sources(self) -> Iterable[Metric]:
         frames = _counter("frames", "Frames read")
-        posed = _counter("frames_posed", "Frames through pose estimation")
-        dropped = _counter("frames_dropped", "Frames overtaken by a newer one")
-        age = _gauge("frame_age_seconds", "Since the newest frame was captured")
-        fps = _gauge("fps", "Poses a second, lately; 0 while not running")
-        dancers = _gauge("dancers", "Dancers who are followed")
-        predictions = _counter("predictions", "Predictions by what they say", "status")
-        genres = _counter("genres", "Predictions of a genre", "genre")
-        confidence = _gauge("confidence", "Of the newest prediction")
-        states = _gauge("source_state", "1 for the state a source is in", "state")
-        changes = _counter("source_state_changes", "Changes to a state", "state")
-        faults = _counter("source_faults", "State messages that name a fault", "fault")
-        reconnects = _counter("reconnects", "Times a source that was lost came back")
+        posed = _counter("frames_posed", "Frames processed by pose estimation")
+        dropped = _counter("frames_dropped", "Frames replaced by a newer one before processing")
+        age = _gauge("frame_age_seconds", "Age of the newest frame with a prediction")
+        fps = _gauge("fps", "Recent poses per second; 0 while not running")
+        dancers = _gauge("dancers", "Tracked dancers")
+        predictions = _counter("predictions", "Predictions by status", "status")
+        genres = _counter("genres", "Predictions by genre", "genre")
+        confidence = _gauge("confidence", "Confidence of the newest prediction")
+        states = _gauge("source_state", "1 for the current state of the source, else 0", "state")
+        changes = _counter("source_state_changes", "Changes to each state", "state")
+        faults = _counter("source_faults", "State messages with a fault", "fault")
+        reconnects = _counter("reconnects", "Successful reconnects")
         for source, run in self._state.sources.items():
-            # Counters start at 0: a rate would not notice a first value of 1.
+            # Counters start at 0: Prometheus would not count a first value of 1 as an increase.
             frames.add_metric([source], run.frames.captured)
             posed.add_metric([source], run.frames.posed)
             dropped.add_metric([source], run.frames.dropped)
@@ -135,12 +135,12 @@ class Metrics(Sink, Collector):
         )
 
 
-def _counter(name: str, about: str, *labels: str) -> CounterMetricFamily:
-    return CounterMetricFamily(f"dancetype_{name}", about, labels=["source", *labels])
+def _counter(name: str, help_text: str, *labels: str) -> CounterMetricFamily:
+    return CounterMetricFamily(f"dancetype_{name}", help_text, labels=["source", *labels])
 
 
-def _gauge(name: str, about: str, *labels: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"dancetype_{name}", about, labels=["source", *labels])
+def _gauge(name: str, help_text: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"dancetype_{name}", help_text, labels=["source", *labels])
 
 
 def _add(family: CounterMetricFamily, source: str, counts: Mapping[_Label, int]) -> None:
@@ -149,8 +149,8 @@ def _add(family: CounterMetricFamily, source: str, counts: Mapping[_Label, int])
 
 
 def _threads() -> Metric:
-    """Return the number of threads; no value outside Linux."""
-    family = GaugeMetricFamily("process_threads", "Threads, those of native libraries included")
+    """Return the number of threads, which is known on Linux only."""
+    family = GaugeMetricFamily("process_threads", "Threads, including those of native libraries")
     with suppress(OSError):
-        family.add_metric([], sum(1 for _ in _TASKS.iterdir()))
+        family.add_metric([], sum(1 for _ in _THREADS_FOLDER.iterdir()))
     return family

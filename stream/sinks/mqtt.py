@@ -1,4 +1,4 @@
-"""Messages to an MQTT broker, with reconnects."""
+"""Sink that publishes messages to an MQTT broker, and reconnects if the connection is lost."""
 
 import asyncio
 import logging
@@ -23,7 +23,13 @@ from dancetype.stream.latest_queue import LatestQueue
 from dancetype.stream.messages import Message, PredictionMessage, SourceMessage, SourceState
 from dancetype.stream.sink import Sink
 from dancetype.stream.sinks.addresses import resolve
-from dancetype.stream.sinks.broker import Broker, explained, parse_broker, refused, tls_context
+from dancetype.stream.sinks.broker import (
+    Broker,
+    describe_error,
+    is_refusal,
+    parse_broker,
+    tls_context,
+)
 from dancetype.stream.sinks.homeassistant import (
     BIRTH,
     BIRTH_TOPIC,
@@ -36,18 +42,18 @@ from dancetype.stream.sinks.mqtt_client import MqttClient
 _log = logging.getLogger(__name__)
 
 GENRE_EXPIRY: Final = 300
-"""Seconds after which the broker forgets a genre that was not published again."""
+"""Seconds after which the broker deletes a genre unless it is published again."""
 PREDICTION_EXPIRY: Final = 2
 
 OFFLINE: Final = "offline"
 STOPPED: Final = "stopped"
-# The command has to end within two seconds.
+# The command must exit within two seconds.
 _STOP_TIMEOUT: Final = 0.7
-# For a broker that has refused the connection: first its or our configuration has to change.
-_REFUSED_WAIT: Final = 30.0
-# Seconds after which a connection counts as a success. Two clients with one id disconnect each
-# other at once, over and over.
-_SETTLED: Final = 3.0
+# Delay after a refusal: retrying succeeds only once a person has changed a configuration.
+_REFUSAL_DELAY: Final = 30.0
+# Seconds after which a connection counts as stable. Two clients with the same id disconnect each
+# other immediately, again and again.
+_STABLE_AFTER: Final = 3.0
 
 
 def topic_level(name: str) -> str:
@@ -58,7 +64,14 @@ def topic_level(name: str) -> str:
 
 
 class GenreTopic:
-    """The text of one source's genre topic: a genre's name, or a status; empty if not running."""
+    """Payload of one source's genre topic: a genre or a status; empty if the source is not running.
+
+    Args:
+        clock: Monotonic clock, in seconds.
+
+    Attributes:
+        text: Current payload.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -66,7 +79,7 @@ class GenreTopic:
         self.text = ""
 
     def update(self, message: Message) -> bool:
-        """Return whether `text` is new after `message`, or the broker would soon forget it."""
+        """Update `text`; return whether to publish it, because it is new or expires soon."""
         if isinstance(message, PredictionMessage):
             text = message.name or message.status.value
         else:
@@ -86,7 +99,7 @@ async def _no_delay() -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Options:
-    """The connections of all sources have these in common."""
+    """Options that the connections of all sources share."""
 
     broker: Broker
     tls: ssl.SSLContext | None
@@ -99,17 +112,17 @@ class _Options:
 
 
 class MqttSink(Sink):
-    """Publishes under `dancetype/<source>/`, and reconnects for ever if the broker is away.
+    """Publishes under `dancetype/<source>/`; retries for ever if the broker is unreachable.
 
-    Predictions go to `prediction`; source messages to `status` and genres to `genre`, where they
-    are retained. `status` is `stopped` after a regular end, and `offline` after any other.
+    Predictions go to the topic `prediction`. Source messages go to `status` and genres to `genre`;
+    both are retained. After a regular shutdown `status` is `stopped`, otherwise `offline`.
 
     Args:
-        url: URL of the broker, as `parse_broker` reads it.
+        url: URL of the broker, in the form that `parse_broker` accepts.
         ca: CA certificate file (PEM); None for the certificates that the system trusts.
-        client_id: Client id, to which the name of each source is added; None for a unique one.
+        client_id: Prefix of the client ids, followed by the source name; random if None.
         homeassistant: Whether to publish discovery messages for Home Assistant.
-        may_connect: Awaited before each attempt to connect.
+        may_connect: Awaited before each connection attempt.
         clock: Monotonic clock, in seconds.
 
     Raises:
@@ -130,7 +143,7 @@ class MqttSink(Sink):
         self._options = _Options(
             broker=broker,
             tls=tls_context(broker, ca),
-            # Of two clients with one id a broker keeps the later, and they would take turns.
+            # Two clients with the same id would disconnect each other by turns.
             client_id=client_id or f"dancetype-{secrets.token_hex(4)}",
             homeassistant=homeassistant,
             may_connect=may_connect,
@@ -140,11 +153,11 @@ class MqttSink(Sink):
 
     @property
     def links(self) -> Mapping[str, bool]:
-        """Whether each source's connection stands, by source."""
+        """Whether each source is connected to the broker, by source."""
         return {source: link.connected for source, link in self._links.items()}
 
     async def __aexit__(self, *exception: object) -> None:
-        """Publish what is left and disconnect, if the broker accepts it in time."""
+        """Publish the remaining messages and disconnect, if the broker accepts them in time."""
         await asyncio.gather(*(link.stop() for link in self._links.values()))
 
     async def send(self, message: Message, text: str) -> None:
@@ -157,6 +170,8 @@ class MqttSink(Sink):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Channel:
+    """Topic with its publishing options; also the key of the queue, by identity."""
+
     topic: str
     qos: int = 0
     retain: bool = False
@@ -171,7 +186,7 @@ class _Channel:
 
 
 class _Link:
-    """The connection of one source: MQTT grants one last will per connection."""
+    """Connection of one source; separate, since MQTT allows one last will per connection."""
 
     def __init__(self, source: str, options: _Options) -> None:
         self.connected = False
@@ -184,7 +199,7 @@ class _Link:
         self._status = _Channel(f"{base}/status", qos=1, retain=True)
         self._genre = _Channel(f"{base}/genre", qos=1, retain=True, expiry=GENRE_EXPIRY)
         self._discovery = _Channel(discovery_topic(source), qos=1, retain=True)
-        # A channel of its own, so that it waits its turn and does not replace a last status.
+        # A separate channel, so that it is queued after the last status and does not replace it.
         self._stopped = _Channel(f"{base}/status", qos=1, retain=True)
         self._queue = LatestQueue[_Channel, str]()
         self._last_status: str | None = None
@@ -207,7 +222,7 @@ class _Link:
             self._queue.put(self._genre, self._last_genre.text)
 
     async def stop(self) -> None:
-        """Publish what is left and `stopped`, if the broker accepts it in time."""
+        """Publish the remaining messages and `stopped`, if the broker accepts them in time."""
         self._stopping = True
         self._last_genre.text = ""
         self._queue.put(self._genre, "")
@@ -221,10 +236,10 @@ class _Link:
         backoff = Backoff(options.clock)
         while True:
             await options.may_connect()
-            since = options.clock()
-            wait = 0.0
+            connected_at = options.clock()
+            delay = 0.0
             try:
-                # aiomqtt would look the name up on a thread that nothing can interrupt.
+                # aiomqtt would look up the name on a thread that cannot be interrupted.
                 await resolve(broker.host, broker.port, socket.SOCK_STREAM)
                 client = MqttClient(
                     broker,
@@ -233,23 +248,23 @@ class _Link:
                     tls=options.tls,
                 )
                 async with client.session():
-                    since = options.clock()
+                    connected_at = options.clock()
                     self.connected = True
                     _log.info(LogEvent("mqtt_connected", broker=str(broker), topic=self._base))
                     await self._publish(client)
                     return
-            # Whatever it is, the next attempt may succeed.
+            # The next attempt may succeed after any error.
             except* Exception as errors:
                 error = errors.exceptions[0]
-                if self.connected and options.clock() - since >= _SETTLED:
+                if self.connected and options.clock() - connected_at >= _STABLE_AFTER:
                     backoff.reset()
                     options.reported.clear()
-                wait = _REFUSED_WAIT if refused(error) else backoff.wait()
-                again = f"again in {wait:.0f} s" if refused(error) else "again"
-                self._report(f"{explained(error, broker)}; trying {again}")
+                delay = _REFUSAL_DELAY if is_refusal(error) else backoff.wait()
+                again = f"again in {delay:.0f} s" if is_refusal(error) else "again"
+                self._report(f"{describe_error(error, broker)}; trying {again}")
             finally:
                 self.connected = False
-            await asyncio.sleep(wait)
+            await asyncio.sleep(delay)
 
     def _report(self, problem: str) -> None:
         level = logging.DEBUG if problem in self._options.reported else logging.WARNING
@@ -258,8 +273,8 @@ class _Link:
         _log.log(level, LogEvent("mqtt_connection_failed", broker=broker, error=problem))
 
     async def _publish(self, client: MqttClient) -> None:
-        # What waited for the connection is old. The broker holds our last will in place of the
-        # status, or nothing if it was restarted, and maybe an earlier genre.
+        # Messages queued while disconnected are outdated. On the broker, `status` is the last will,
+        # or empty if the broker was restarted, and `genre` may be outdated.
         self._queue = LatestQueue()
         if self._last_status is not None:
             self._queue.put(self._status, self._last_status)
@@ -268,7 +283,7 @@ class _Link:
         if self._stopping:
             self._queue.put(self._stopped, STOPPED)
         async with asyncio.TaskGroup() as tasks:
-            watching = tasks.create_task(self._watch(client))
+            watcher = tasks.create_task(self._watch(client))
             channel = None
             while channel is not self._stopped:
                 channel, text = await self._queue.take()
@@ -277,10 +292,10 @@ class _Link:
                     text,
                     qos=channel.qos,
                     retain=channel.retain,
-                    # An empty text clears the topic, and leaves nothing that could expire.
+                    # An empty payload clears the topic, so nothing is left that could expire.
                     properties=channel.properties() if text else None,
                 )
-            watching.cancel()
+            watcher.cancel()
 
     def _put_discovery(self) -> None:
         if self._options.homeassistant:
@@ -293,9 +308,13 @@ class _Link:
             self._queue.put(self._discovery, payload)
 
     async def _watch(self, client: MqttClient) -> None:
-        """Raise MqttError once the connection is lost, which publishing alone would not notice."""
+        """Publish discovery again when Home Assistant starts.
+
+        Raises:
+            MqttError: The connection is lost; publishing alone would not notice this.
+        """
         if self._options.homeassistant:
-            # It forgets what was published when it starts, and announces its start.
+            # Home Assistant forgets discovery messages on a restart, and announces its start.
             await client.subscribe(BIRTH_TOPIC)
         async for message in client.messages:
             if message.payload == BIRTH.encode():

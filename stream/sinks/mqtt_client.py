@@ -1,4 +1,4 @@
-"""An aiomqtt client that disconnects in time and leaves no socket behind."""
+"""An aiomqtt client that disconnects within a time limit and leaves no socket open."""
 
 import asyncio
 import logging
@@ -14,19 +14,19 @@ from aiomqtt import ProtocolVersion, Will
 
 from dancetype.stream.sinks.broker import Broker
 
-# Everything that paho logs it also reports.
+# paho raises or returns every error that it logs.
 _silent_log = logging.getLogger(f"{__name__}.paho")
 _silent_log.setLevel(logging.CRITICAL)
 
-# A broker drops a client after one and a half of these, and Mosquitto 2.0 checks every six seconds;
-# the client drops the broker after two.
+# Seconds. A broker disconnects a silent client after 1.5 intervals, and Mosquitto 2.0 checks every
+# six seconds; the client gives up on a silent broker after two intervals.
 _KEEPALIVE: Final = 3
-# The command has to end within two seconds, and aiomqtt connects on a thread that nothing can
-# interrupt.
+# The command must exit within two seconds, and aiomqtt connects on a thread that cannot be
+# interrupted.
 _CONNECT_TIMEOUT: Final = 1.0
 _CONNACK_TIMEOUT: Final = 2.0
 _ANSWER_TIMEOUT: Final = 5.0
-# Closing discards unsent data, which would be outdated once the network is back.
+# With this option, closing discards unsent data, which would be outdated once the network is back.
 _ABORT: Final = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 _FINISH: Final = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
 _NO_DELAY: Final = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -52,12 +52,12 @@ class MqttClient(aiomqtt.Client):
             timeout=_CONNACK_TIMEOUT,
             socket_options=[_ABORT, _NO_DELAY],
         )
-        # aiomqtt offers no way to set this; paho's default is five seconds.
+        # aiomqtt has no parameter for this; paho's default is five seconds.
         self._client.connect_timeout = _CONNECT_TIMEOUT
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[None]:
-        """Connect; disconnect in good order, or drop the connection after an error.
+        """Connect; at the end disconnect cleanly, or drop the connection after an error.
 
         Raises:
             MqttError: The connection failed or was lost.
@@ -66,13 +66,13 @@ class MqttClient(aiomqtt.Client):
             await self.__aenter__()
             self.timeout = _ANSWER_TIMEOUT
             yield
-            link = self._client.socket()
-            if isinstance(link, socket.socket):
-                link.setsockopt(*_FINISH)
+            connection = self._client.socket()
+            if isinstance(connection, socket.socket):
+                connection.setsockopt(*_FINISH)
             await self.__aexit__(None, None, None)
         except BaseException:
             # aiomqtt would leave the socket open after a failed connect, and wait for the broker
-            # after any other error. Its callbacks that use the socket run first.
+            # after any other error. call_soon lets pending callbacks that use the socket run first.
             asyncio.get_running_loop().call_soon(self._client._sock_close)
             raise
 
@@ -80,7 +80,7 @@ class MqttClient(aiomqtt.Client):
         """Register `sock` for writing with the event loop; called on any thread."""
 
         def register() -> None:
-            # The socket may be closed by now, which is reported elsewhere.
+            # The socket may have been closed, which aiomqtt reports elsewhere.
             with suppress(OSError, ValueError):
                 self._loop.add_writer(sock.fileno(), self._write)
 

@@ -1,4 +1,4 @@
-"""Messages as Open Sound Control (OSC), for lighting desks and video software."""
+"""Sink that sends Open Sound Control (OSC) to lighting desks and video software."""
 
 import errno
 import logging
@@ -27,30 +27,30 @@ _log = logging.getLogger(__name__)
 
 Value = str | float | int
 Packet = tuple[str, Value]
-"""An OSC address, and the one value sent there."""
+"""OSC address, and the one value of the message."""
 
 _STOPPED: Final = "stopped"
-# What has a meaning in an address or in a pattern of addresses (Wright, "The Open Sound Control
-# 1.0 Specification", 2002), and the percent sign that escapes them.
+# Characters with a meaning in addresses or address patterns (Wright, "The Open Sound Control 1.0
+# Specification", 2002), and the percent sign that escapes them.
 _RESERVED: Final = frozenset(" #*,/?[]{}%")
 
 
 def parse_target(target: str) -> tuple[str, int]:
-    """Parse `host:port`; an IPv6 address stands in brackets, as `[::1]:9000`.
+    """Parse `host:port`; an IPv6 address is in brackets, as in `[::1]:9000`.
 
     Raises:
-        SinkError: The text is not of this form.
+        SinkError: `target` does not have this form.
     """
     try:
         parts = urlsplit(f"//{target}")
         host, port = parts.hostname or "", parts.port
         host.encode("idna")
-        good = bool(host and port) and parts.netloc == target and "@" not in target
+        valid = bool(host and port) and parts.netloc == target and "@" not in target
     except ValueError:
-        good = False
-    if not good or port is None:
+        valid = False
+    if not valid or port is None:
         raise SinkError(
-            f"{target!r} is no place to send OSC to: --osc takes host:port, "
+            f"invalid OSC target {target!r}: --osc takes host:port, "
             "such as 127.0.0.1:9000 or [::1]:9000"
         )
     return host, port
@@ -64,72 +64,73 @@ def address_part(name: str) -> str:
     )
 
 
-class OscSource:
-    """Translates the messages of one source into OSC."""
+class OscEncoder:
+    """Encoder of the messages of one source as OSC."""
 
     def __init__(self, source: str) -> None:
         self._base = f"/dancetype/{address_part(source)}"
         self._codes: tuple[str, ...] = ()
-        self._most_dancers = 0
-        self._on: str | None = None
+        self._max_dancers = 0
+        self._switched_on: str | None = None
 
     def packets(self, message: Message) -> list[Packet]:
         """Return the packets to send for a message, in this order."""
         if isinstance(message, SourceMessage):
             return self._state(message.state, running=message.state is SourceState.RUNNING)
         self._codes = tuple(message.probabilities)
-        self._most_dancers = max(self._most_dancers, len(message.dancers))
+        self._max_dancers = max(self._max_dancers, len(message.dancers))
         return [
             *self._switch(message.genre or message.status.value),
-            *_answer(self._base, message),
+            *_result(self._base, message),
             (f"{self._base}/dancers", len(message.dancers)),
             *self._dancers(message.dancers),
         ]
 
     def stop(self) -> list[Packet]:
-        """Return the last packets."""
+        """Return the packets to send at the end of the run."""
         return self._state(_STOPPED, running=False)
 
     def _state(self, state: str, *, running: bool) -> list[Packet]:
         packet = (f"{self._base}/state", str(state))
         if running:
             return [packet]
-        # No prediction follows that would replace the last one, which must not stand for ever.
+        # The receiver would otherwise keep the last prediction, since no other one follows.
         return [
             packet,
             *self._switch(None),
-            *self._silence(self._base, ""),
+            *self._empty_result(self._base, ""),
             (f"{self._base}/dancers", 0),
             *self._dancers(()),
         ]
 
-    def _switch(self, on: str | None) -> Iterator[Packet]:
-        if on == self._on:
+    def _switch(self, name: str | None) -> Iterator[Packet]:
+        """Yield packets that switch a genre or status on and the previous one off, on a change."""
+        if name == self._switched_on:
             return
-        for name, value in ((self._on, 0.0), (on, 1.0)):
-            if name is not None:
-                yield f"{self._base}/on/{address_part(name)}", value
-        self._on = on
+        for switch, value in ((self._switched_on, 0.0), (name, 1.0)):
+            if switch is not None:
+                yield f"{self._base}/on/{address_part(switch)}", value
+        self._switched_on = name
 
     def _dancers(self, dancers: tuple[DancerResult, ...]) -> Iterator[Packet]:
-        if self._most_dancers < 2:
-            return  # The only dancer's answer is that of the source.
-        for rank in range(1, self._most_dancers + 1):
+        if self._max_dancers < 2:
+            return  # The source's own addresses already have the result of a single dancer.
+        for rank in range(1, self._max_dancers + 1):
             base = f"{self._base}/dancer/{rank}"
             if rank > len(dancers):
                 yield f"{base}/id", 0
-                yield from self._silence(base, Status.NO_PERSON.value)
+                yield from self._empty_result(base, Status.NO_PERSON.value)
             else:
                 yield f"{base}/id", dancers[rank - 1].id
-                yield from _answer(base, dancers[rank - 1])
+                yield from _result(base, dancers[rank - 1])
 
-    def _silence(self, base: str, status: str) -> Iterator[Packet]:
+    def _empty_result(self, base: str, status: str) -> Iterator[Packet]:
         return _values(base, status, "", 0.0, dict.fromkeys(self._codes, 0.0))
 
 
-def _answer(base: str, answer: PredictionMessage | DancerResult) -> Iterator[Packet]:
+def _result(base: str, result: PredictionMessage | DancerResult) -> Iterator[Packet]:
     return _values(
-        base, answer.status.value, answer.name or "", answer.confidence, answer.probabilities
+        base, result.status.value, result.name or "", result.confidence, result.probabilities
     )
 
 
@@ -147,41 +148,45 @@ class OscSink(Sink):
     """Sends OSC messages over UDP, one per packet, whether or not anything receives them.
 
     Raises:
-        SinkError: `target` is not of the form that `parse_target` reads.
+        SinkError: `parse_target` rejects `target`.
     """
 
     def __init__(self, target: str) -> None:
         self._target = target
         self._host, self._port = parse_target(target)
-        self._sources: dict[str, OscSource] = {}
+        self._encoders: dict[str, OscEncoder] = {}
         self._socket: socket.socket | None = None
         self._reported: set[int | None] = set()
 
     async def __aenter__(self) -> Self:
-        """Look the host up."""
+        """Resolve the host name.
+
+        Raises:
+            SinkError: The name cannot be resolved.
+        """
         try:
             addresses = await resolve(self._host, self._port, socket.SOCK_DGRAM)
         except OSError as error:
-            why = "no answer" if isinstance(error, TimeoutError) else error.strerror
+            cause = "no answer" if isinstance(error, TimeoutError) else error.strerror
             raise SinkError(
-                f"cannot look up {self._host} ({why}): give --osc an address in place of a name"
+                f"cannot look up {self._host} ({cause}): use an IP address in --osc"
             ) from error
-        self._address = preferred(addresses)
+        self._address = preferred_address(addresses)
         return self
 
     async def __aexit__(self, *exception: object) -> None:
         """Send the state `stopped` of each source."""
-        for source in self._sources.values():
-            self._send_all(source.stop())
+        for encoder in self._encoders.values():
+            self._send_all(encoder.stop())
         if self._socket:
             self._socket.close()
 
     async def send(self, message: Message, text: str) -> None:
         """Send the packets of `message`."""
-        source = self._sources.get(message.source)
-        if source is None:
-            source = self._sources[message.source] = OscSource(message.source)
-        self._send_all(source.packets(message))
+        encoder = self._encoders.get(message.source)
+        if encoder is None:
+            encoder = self._encoders[message.source] = OscEncoder(message.source)
+        self._send_all(encoder.packets(message))
 
     def _send_all(self, packets: list[Packet]) -> None:
         for address, value in packets:
@@ -192,17 +197,17 @@ class OscSink(Sink):
 
     def _send(self, packet: bytes) -> None:
         if self._socket is None:
-            self._socket = _connected(self._address)
+            self._socket = _open_socket(self._address)
         try:
             self._socket.send(packet)
         except BlockingIOError:
-            pass  # A packet may be lost on this machine as well as on the way.
+            pass  # UDP packets may be lost on this machine, too.
         except ConnectionRefusedError as error:
-            # An earlier packet was refused; this one is not sent yet.
+            # The error is about an earlier packet; this one has not been sent.
             self._report(error)
             self._socket.send(packet)
         except OSError:
-            # The route may be gone; the next packet finds a new one.
+            # The route may be gone; the next packet opens a socket with a new route.
             self._socket.close()
             self._socket = None
             raise
@@ -216,30 +221,30 @@ class OscSink(Sink):
 
 
 def datagram(address: str, value: Value) -> bytes:
-    """Encode an OSC message with one value: text, a 32-bit float or a 32-bit integer."""
+    """Return an OSC message with one value: a string, a 32-bit float or a 32-bit integer."""
     builder = OscMessageBuilder(address)
     builder.add_arg(value)
     return builder.build().dgram
 
 
-def preferred(addresses: list[Address]) -> Address:
-    """Return the address to send to: IPv4 if there is one.
+def preferred_address(addresses: list[Address]) -> Address:
+    """Return the first IPv4 address, or the first address if there is none.
 
-    UDP reports no failure after which to try the next address, and many OSC receivers know IPv4
-    only, even if a name such as `localhost` resolves to IPv6 first.
+    Many OSC receivers support IPv4 only, even if a name such as `localhost` resolves to IPv6 first.
+    Trying one address after the other is impossible, since UDP does not report failures.
     """
     return min(addresses, key=lambda address: address[0] is not socket.AF_INET)
 
 
-def _connected(address: Address) -> socket.socket:
-    """Open a connected socket, since only those report errors."""
-    family, where = address
-    link = socket.socket(family, socket.SOCK_DGRAM)
+def _open_socket(address: Address) -> socket.socket:
+    """Return a connected UDP socket; unconnected ones report no errors."""
+    family, destination = address
+    connection = socket.socket(family, socket.SOCK_DGRAM)
     try:
-        link.setblocking(False)
-        link.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-        link.connect(where)
+        connection.setblocking(False)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        connection.connect(destination)
     except OSError:
-        link.close()
+        connection.close()
         raise
-    return link
+    return connection

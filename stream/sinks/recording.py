@@ -1,4 +1,4 @@
-"""Record the sources of a run: observe their frames, and receive their messages."""
+"""Sink that records the poses and messages of each source."""
 
 import asyncio
 import math
@@ -20,12 +20,14 @@ from dancetype.stream.sinks.writer import RecordingWriter
 from dancetype.stream.sources.base import Frame
 
 PART_SECONDS: Final = 300.0
-"""Length after which a new recording begins, since a crash loses the current one."""
+"""Maximum length of a recording; kept short, since a crash loses the current one."""
 
 _CLOSE_TIMEOUT: Final = 3.0
-# Messages before a source's first frame. A source that is away for days repeats its state.
+# Maximum number of messages to keep before a source's first frame. A source that cannot connect
+# repeats its state for days.
 _MAX_EARLY: Final = 100
-_LEFT: Final = (SourceState.RECONNECTING, SourceState.ENDED, SourceState.FAILED)
+# States that complete a recording, because no frame of this epoch follows.
+_FINAL_STATES: Final = (SourceState.RECONNECTING, SourceState.ENDED, SourceState.FAILED)
 # Times in messages are rounded to a millionth of a second.
 _ROUNDING: Final = 1e-5
 
@@ -36,10 +38,10 @@ class RecordingSink:
     Args:
         folder: Folder for the recordings; created if it does not exist.
         recipe: Recipe of the genre model.
-        people: Maximum number of dancers to follow.
+        people: Maximum number of tracked dancers.
         hop: Seconds between predictions.
         clock: Clock of the messages.
-        writer: Writer of the recordings; one with its own thread if None.
+        writer: Writer of the recordings; a new one if None.
     """
 
     def __init__(
@@ -55,7 +57,7 @@ class RecordingSink:
         self._folder = folder
         self._writer = writer or RecordingWriter(folder)
         self._clock = clock
-        # The rest is filled in with the first frame of each recording.
+        # The other fields are set at the first frame of each recording.
         self._header = Header(
             "", program=version("dancetype"), model=recipe, people_followed=people, hop=hop
         )
@@ -78,20 +80,20 @@ class RecordingSink:
                 pass
         except OSError as error:
             raise SinkError(
-                f"cannot record into {self._folder}: {error.strerror}; give another folder to "
+                f"cannot record into {self._folder}: {error.strerror}; choose another folder for "
                 "--record"
             ) from error
         self._writer.start()
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        """Write what is not yet written."""
+        """Write the recordings in progress."""
         for recorder in self._recorders.values():
             self._write(recorder.finish())
         await asyncio.to_thread(self._writer.close, _CLOSE_TIMEOUT)
 
     async def send(self, message: Message, text: str) -> None:
-        """Record a message, and have the recordings written that it completes."""
+        """Record a message, and write the recordings that it completes."""
         del text
         if recorder := self._recorders.get(message.source):
             self._write(recorder.add_message(message))
@@ -102,23 +104,23 @@ class RecordingSink:
 
 
 class SourceRecorder:
-    """Recorder of one source: of its frames on the pose thread, of its messages on another.
+    """Recorder of one source. Frames arrive on the pose thread, messages on another thread.
 
-    The message about a frame comes a little later than the frame, so a recording is complete with
-    the first message that belongs to the next one.
+    The message about a frame arrives a little later than the frame. A recording is therefore
+    complete when the first message about the next recording arrives.
 
     Args:
-        header: What is known before the first frame.
+        header: Header fields that are known before the first frame.
         clock: Clock of the messages.
-        encode: Function that turns a person in a frame into a row of the recording.
-        delay: Seconds from the first frame on that are left out.
-        seconds: Duration after that.
-        in_parts: Whether to begin a new recording with each epoch and every five minutes.
+        encode: Function that converts a person in a frame to a row of the recording.
+        delay: Seconds to skip, counted from the first frame.
+        seconds: Seconds to record after the delay.
+        in_parts: Whether to start a new recording at each epoch and every five minutes.
 
     Attributes:
-        lead: Seconds until the delay is over.
-        index: Number of frames of the epoch so far.
-        is_over: Whether the duration is over.
+        remaining_delay: Seconds until the delay is over.
+        index: Number of frames of the current epoch so far.
+        is_over: Whether `seconds` have been recorded.
     """
 
     def __init__(
@@ -137,26 +139,26 @@ class SourceRecorder:
         self._delay = delay
         self._seconds = seconds
         self._in_parts = in_parts
-        self._first: float | None = None
+        self._first_time: float | None = None
         self._lock = Lock()
         self._drafts: deque[Draft] = deque()
-        self._early: deque[str] = deque(maxlen=_MAX_EARLY)
-        self.lead = 0.0
+        self._early_messages: deque[str] = deque(maxlen=_MAX_EARLY)
+        self.remaining_delay = 0.0
         self.index = 0
         self.is_over = False
 
     def on_frame(self, frame: Frame, people: Sequence[Landmarks]) -> None:
-        """Record a frame, unless its time is not after the last one's."""
+        """Record a frame, unless its time is not later than the previous one."""
         if not math.isfinite(frame.time):
             return
-        if self._first is None:
-            self._first = frame.time
-        age = frame.time - self._first - self._delay
-        self.lead, self.index = max(-age, 0.0), frame.index + 1
-        self.is_over = self.is_over or age >= self._seconds
-        if age < 0 or self.is_over:
+        if self._first_time is None:
+            self._first_time = frame.time
+        elapsed = frame.time - self._first_time - self._delay
+        self.remaining_delay, self.index = max(-elapsed, 0.0), frame.index + 1
+        self.is_over = self.is_over or elapsed >= self._seconds
+        if elapsed < 0 or self.is_over:
             return
-        bodies = [body for each in people if (body := self._encode(each)) is not None]
+        bodies = [body for person in people if (body := self._encode(person)) is not None]
         with self._lock:
             if not self._drafts or (self._in_parts and not self._drafts[-1].includes(frame)):
                 self._begin(frame)
@@ -169,23 +171,23 @@ class SourceRecorder:
         with self._lock:
             while len(self._drafts) > 1 and self._drafts[1].includes_message(message):
                 complete.append(self._drafts.popleft())
-            (self._drafts[0].messages if self._drafts else self._early).append(text)
-            if isinstance(message, SourceMessage) and message.state in _LEFT:
+            (self._drafts[0].messages if self._drafts else self._early_messages).append(text)
+            if isinstance(message, SourceMessage) and message.state in _FINAL_STATES:
                 complete += self._drafts
                 self._drafts.clear()
         return complete
 
     @property
     def draft(self) -> "Draft | None":
-        """The recording in progress, once there is a frame."""
+        """The recording in progress; None before the first frame."""
         return self._drafts[-1] if self._drafts else None
 
     def finish(self) -> list["Draft"]:
-        """Return the recordings that are left at the end."""
+        """Return the recordings in progress, and forget them."""
         with self._lock:
-            rest = list(self._drafts)
+            drafts = list(self._drafts)
             self._drafts.clear()
-        return rest
+        return drafts
 
     def _begin(self, frame: Frame) -> None:
         header = replace(
@@ -195,8 +197,8 @@ class SourceRecorder:
             clock=frame.time,
             image_size=(frame.image.shape[1], frame.image.shape[0]),
         )
-        self._drafts.append(Draft(header, list(self._early)))
-        self._early.clear()
+        self._drafts.append(Draft(header, list(self._early_messages)))
+        self._early_messages.clear()
 
 
 class Draft:
@@ -204,7 +206,7 @@ class Draft:
 
     Attributes:
         messages: Messages so far, as JSON.
-        poses: Number of frames with a person in them.
+        poses: Number of frames with a person.
     """
 
     def __init__(self, header: Header, messages: list[str]) -> None:
@@ -229,13 +231,13 @@ class Draft:
         return frame.epoch == self._header.epoch and frame.time < self._header.clock + PART_SECONDS
 
     def includes_message(self, message: Message) -> bool:
-        """Return whether a message is about this recording, or a later one."""
+        """Return whether a message is about this recording or a later one."""
         times = message.times
         time = times.capture if isinstance(times, PredictionTimes) else times.sent
         return (message.epoch, time) >= (self._header.epoch, self._header.started - _ROUNDING)
 
     def add(self, time: float, bodies: Sequence[Body]) -> None:
-        """Add a frame, unless its time is not after the last one's."""
+        """Add a frame, unless its time is not later than the previous one."""
         if self._times and time <= self._times[-1]:
             return
         self._times.append(time)
@@ -243,6 +245,6 @@ class Draft:
         self.poses += bool(bodies)
 
     def recording(self) -> Recording:
-        """Return the recording."""
+        """Return the finished recording."""
         times = [time - self._header.clock for time in self._times]
         return Recording.of_frames(self._header, times, self._frames, self.messages)

@@ -1,4 +1,4 @@
-"""A table, or lines, on the terminal."""
+"""Sink that shows sources and predictions on the terminal, as a live table or as lines."""
 
 import math
 from collections.abc import Sequence
@@ -21,29 +21,33 @@ from dancetype.stream.messages import (
 from dancetype.stream.run_state import RunState
 from dancetype.stream.sink import Sink
 
-_WORDS: Final = {
+_STATUS_TEXTS: Final = {
     Status.WARMING_UP: "warming up",
-    Status.NO_PERSON: "no person in sight",
+    Status.NO_PERSON: "no dancer",
     Status.NOT_SURE: "not sure",
 }
-# Seconds between two drawings of the table if only numbers change: drawing takes longer than
-# everything else that is done with a message.
-_PAUSE: Final = 1.0
+# Minimum seconds between two updates of the table if only numbers change: drawing it takes longer
+# than all other processing of a message.
+_DRAW_INTERVAL: Final = 1.0
 _STATE_STYLES: Final = {SourceState.RUNNING: "green", SourceState.FAILED: "red"}
 
 
 class TerminalSink(Sink):
     """Shows the state of each source and the current prediction.
 
-    On a terminal this is a live table whose numbers change once a second; elsewhere, such as in a
-    log file, it is a line per change.
+    On a terminal this is a live table whose numbers change once a second. Elsewhere, such as in a
+    log file, each change is a line.
+
+    Args:
+        console: Output.
+        state: State of the run, which is updated before this sink.
     """
 
     def __init__(self, console: Console, state: RunState) -> None:
         self._console = console
         self._state = state
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
-        self._drawn = -math.inf
+        self._drawn_at = -math.inf
 
     async def __aenter__(self) -> Self:
         """Start the table."""
@@ -52,22 +56,22 @@ class TerminalSink(Sink):
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        """Draw the table a last time and leave it on the terminal."""
+        """Draw the final table and leave it on the terminal."""
         if self._live:
             self._live.update(self._table())
             self._live.stop()
 
     async def send(self, message: Message, text: str) -> None:
-        """Show what `message` has changed."""
+        """Show the changes in `message`."""
         previous = self._state.sources[message.source].previous
-        is_news = previous is None or _news(previous) != _news(message)
+        changed = previous is None or _key_text(previous) != _key_text(message)
         if self._live:
-            is_news = is_news or isinstance(message, SourceMessage)
-            if is_news or message.times.sent - self._drawn >= _PAUSE:
-                self._drawn = message.times.sent
+            changed = changed or isinstance(message, SourceMessage)
+            if changed or message.times.sent - self._drawn_at >= _DRAW_INTERVAL:
+                self._drawn_at = message.times.sent
                 self._live.update(self._table(), refresh=True)
-        elif is_news:
-            line = f"{message.source}: {headline(message)}{_figures(message)}"
+        elif changed:
+            line = f"{message.source}: {headline(message)}{_numbers(message)}"
             self._console.print(Text(line), soft_wrap=True)
 
     def _table(self) -> Table:
@@ -90,22 +94,22 @@ def headline(message: Message) -> str:
     if isinstance(message, SourceMessage):
         return f"{message.state.value}, {message.reason}" if message.reason else message.state.value
     if len(message.dancers) > 1:
-        return ", ".join(f"{dancer.id} {_word(dancer)}" for dancer in message.dancers)
-    return _word(message)
+        return ", ".join(f"{dancer.id} {_genre_text(dancer)}" for dancer in message.dancers)
+    return _genre_text(message)
 
 
-def _word(answer: PredictionMessage | DancerResult) -> str:
-    return answer.name or _WORDS[answer.status]
+def _genre_text(result: PredictionMessage | DancerResult) -> str:
+    return result.name or _STATUS_TEXTS[result.status]
 
 
-def _news(message: Message) -> str:
-    """Return the part of a message whose change is shown at once: words, not numbers."""
+def _key_text(message: Message) -> str:
+    """Return the part of a message whose change is shown immediately: text without numbers."""
     if isinstance(message, SourceMessage):
         return f"{message.state.value} {message.fault}"
     return headline(message)
 
 
-def _figures(message: Message) -> str:
+def _numbers(message: Message) -> str:
     if isinstance(message, SourceMessage) or not message.window:
         return ""
     return f" ({message.confidence:.0%}, {message.fps:.0f} poses/s)"
@@ -118,22 +122,24 @@ def _state(message: SourceMessage | None) -> Text:
 
 
 def _cells(message: PredictionMessage) -> tuple[RenderableType, ...]:
-    """Return the columns from `frames/s` on, with a line for each of several dancers."""
+    """Return the columns from `frames/s` on; several dancers have a line each."""
     several = len(message.dancers) > 1
-    answers: Sequence[PredictionMessage | DancerResult] = message.dancers if several else [message]
-    words = [
+    results: Sequence[PredictionMessage | DancerResult] = message.dancers if several else [message]
+    genres = [
         Text(
-            f"{answer.id} {_word(answer)}" if isinstance(answer, DancerResult) else _word(answer),
-            "bold" if answer.genre else "dim",
+            f"{result.id} {_genre_text(result)}"
+            if isinstance(result, DancerResult)
+            else _genre_text(result),
+            "bold" if result.genre else "dim",
         )
-        for answer in answers
+        for result in results
     ]
-    # Without a genre the number would have nothing to refer to.
-    confidences = [f"{answer.confidence:.0%}" if answer.genre else "" for answer in answers]
+    # Without a genre, a confidence would be misleading.
+    confidences = [f"{result.confidence:.0%}" if result.genre else "" for result in results]
     latency = sum(message.latency.model_dump().values())
     return (
         f"{message.fps:.0f}",
-        Text("\n").join(words),
+        Text("\n").join(genres),
         "\n".join(confidences),
         f"{latency * 1000:.0f} ms",
         f"{message.frames.dropped} of {message.frames.captured}",

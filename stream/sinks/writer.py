@@ -1,4 +1,4 @@
-"""Write recordings to a folder, on a thread of its own."""
+"""Writer of recordings that does not block its callers."""
 
 import logging
 from collections import deque
@@ -14,19 +14,19 @@ from dancetype.engine.media.recording import Header, Recording
 
 _log = logging.getLogger(__name__)
 
-MAX_WAITING: Final = 8
-"""Recordings that may wait for a disk; five minutes take some megabytes per dancer."""
+MAX_QUEUED: Final = 8
+"""Maximum number of queued recordings; five minutes take some megabytes per dancer."""
 
 
 class RecordingWriter:
-    """Writer that writes recordings in order without blocking its callers.
+    """Thread that writes recordings to a folder in order.
 
-    A recording that cannot be written is tried again with the next one. If too many wait, the
-    oldest is dropped.
+    A recording that cannot be written is retried when the next one arrives. If too many are queued,
+    the oldest is dropped.
 
     Args:
-        folder: Folder for the recordings; it exists at first.
-        save: Function that writes a recording; raises an OSError if it cannot.
+        folder: Folder for the recordings, which exists at the start.
+        save: Function that writes a recording, or raises an OSError.
     """
 
     def __init__(
@@ -35,9 +35,9 @@ class RecordingWriter:
         self._folder = folder
         self._save = save
         self._changed = Condition()
-        self._waiting: deque[Callable[[], Recording]] = deque()
-        self._is_new = self._closed = self._failing = False
-        # A daemon: a disk that hangs must not keep the process alive.
+        self._queue: deque[Callable[[], Recording]] = deque()
+        self._has_new = self._closed = self._failing = False
+        # A daemon thread, so that a hanging disk does not keep the process alive.
         self._thread = Thread(target=self._run, name="recordings", daemon=True)
 
     def start(self) -> None:
@@ -45,33 +45,33 @@ class RecordingWriter:
         self._thread.start()
 
     def put(self, finish: Callable[[], Recording]) -> None:
-        """Write the recording that `finish` returns, which is called on the thread."""
+        """Queue a recording; the thread calls `finish` to get it."""
         with self._changed:
-            self._waiting.append(finish)
-            self._drop_oldest()
-            self._is_new = True
+            self._queue.append(finish)
+            self._limit_queue()
+            self._has_new = True
             self._changed.notify_all()
 
     def close(self, timeout: float) -> None:
-        """Wait up to `timeout` seconds for the rest to be written, and log what is lost."""
+        """Wait up to `timeout` seconds for the queue to be written, and log what is lost."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
         self._thread.join(timeout)
-        if lost := len(self._waiting) + self._thread.is_alive():
+        if lost := len(self._queue) + self._thread.is_alive():
             _log.error(LogEvent("recordings_lost", folder=str(self._folder), count=lost))
 
     def _run(self) -> None:
         closed = False
         while not closed:
             with self._changed:
-                self._changed.wait_for(lambda: self._is_new or self._closed)
-                closed, self._is_new = self._closed, False
-            while self._waiting and self._write(self._waiting.popleft()):
+                self._changed.wait_for(lambda: self._has_new or self._closed)
+                closed, self._has_new = self._closed, False
+            while self._queue and self._write(self._queue.popleft()):
                 pass
 
     def _write(self, finish: Callable[[], Recording]) -> bool:
-        """Return whether a recording is finished; if not, it waits again."""
+        """Write a recording; return False if it has to be retried, and put it back in the queue."""
         try:
             recording = finish()
             path = _free_path(self._folder, recording.header)
@@ -85,8 +85,8 @@ class RecordingWriter:
                 )
             self._failing = True
             with self._changed:
-                self._waiting.appendleft(lambda: recording)
-                self._drop_oldest()
+                self._queue.appendleft(lambda: recording)
+                self._limit_queue()
             return False
         except Exception:
             _log.exception(LogEvent("recording_failed", folder=str(self._folder)))
@@ -95,9 +95,9 @@ class RecordingWriter:
         self._failing = False
         return True
 
-    def _drop_oldest(self) -> None:
-        if len(self._waiting) > MAX_WAITING:
-            self._waiting.popleft()
+    def _limit_queue(self) -> None:
+        if len(self._queue) > MAX_QUEUED:
+            self._queue.popleft()
             _log.error(LogEvent("recording_dropped", folder=str(self._folder)))
 
 

@@ -192,7 +192,7 @@ def test_classify_reports_why_a_clip_without_a_person_has_no_genre(
     row = json.loads(result.stdout)
     assert result.exit_code == 0
     assert (row["genre"], row["confidence"]) == (None, 0)
-    assert "nobody was in sight" in row["reason"]
+    assert "no person was visible" in row["reason"]
     assert (row["seconds"], row["frames"], row["poses"]) == (2.0, 10, 0)
 
 

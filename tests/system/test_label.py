@@ -19,7 +19,7 @@ from dancetype.engine.errors import WorkerError
 from dancetype.engine.genres import CODES
 from dancetype.engine.media.video import Video
 from dancetype.engine.workers import ReportProgress, Work
-from dancetype.stream.offline.archive.labelling import label_clips, survey
+from dancetype.stream.offline.archive.labelling import label_clips, scan_archive
 from dancetype.stream.offline.clip_job import Task
 from dancetype.stream.ray_cluster import connect_ray
 from tests.testbed.ray_nodes import ray_head
@@ -180,16 +180,16 @@ def test_crashing_clip_gets_two_attempts_and_affects_no_other(cluster: str, tmp_
     for name in (*good, "poison.mp4", "unlucky.mp4", "bug.mp4"):
         (folder / name).touch()
     with connect_ray(cluster) as ray:
-        archive = survey(folder)
+        archive = scan_archive(folder)
         worker = partial(open_analyzer, attempts, opened)
         results = dict(label_clips(ray, archive, list(archive.files), worker))
         shutil.rmtree(folder)
-        with pytest.raises(WorkerError, match=f"there is no folder {folder}"):
+        with pytest.raises(WorkerError, match=f"folder {folder} does not exist"):
             list(label_clips(ray, archive, list(archive.files), worker))
     assert results["good0.mp4"] == {"file": str(folder / "good0.mp4"), "genre": "HO"}
     assert {results[name]["genre"] for name in (*good, "unlucky.mp4")} == {"HO"}
     assert (
-        "poison.mp4: the process that analyzed it crashed or was" in results["poison.mp4"]["error"]
+        "poison.mp4: the process that analysed it crashed or was" in results["poison.mp4"]["error"]
     )
     assert "bug.mp4: ValueError: no such thing; tried 2 times" in results["bug.mp4"]["error"]
     assert sorted(attempts.read_text().split()) == sorted(

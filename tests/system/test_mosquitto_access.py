@@ -62,7 +62,7 @@ async def test_certificate_of_an_unknown_ca_is_rejected(
     async with mosquitto(free_port, tmp_path, tls_settings(other)):
         for ca in (certificates.ca, None):
             warning = await first_warning(free_port, scheme="mqtts", ca=ca)
-            assert "certificate is not trusted" in warning
+            assert "certificate not trusted" in warning
             assert "--mqtt-ca" in warning
 
 
@@ -72,14 +72,14 @@ async def test_certificate_for_another_host_name_is_rejected(
     other_host = create_certificates(tmp_path, name="DNS:broker.example")
     async with mosquitto(free_port, tmp_path, tls_settings(other_host)):
         warning = await first_warning(free_port, scheme="mqtts", ca=other_host.ca)
-    assert "certificate is for other names than 127.0.0.1" in warning
+    assert "certificate is not valid for 127.0.0.1" in warning
 
 
 async def test_tls_with_a_plain_broker_is_reported(
     free_port: int, tmp_path: Path, certificates: Certificates
 ) -> None:
     async with mosquitto(free_port, tmp_path):
-        assert "TLS could not be agreed on" in await first_warning(
+        assert "TLS handshake failed" in await first_warning(
             free_port, scheme="mqtts", ca=certificates.ca
         )
 
@@ -116,6 +116,6 @@ async def test_wrong_password_is_reported_and_retried_after_30_s(
     caplog.set_level(logging.DEBUG)
     async with mosquitto(free_port, tmp_path, access):
         warning = await first_warning(free_port, login="dancer:wr0ng@")
-    assert "does not take the user or the password" in warning
+    assert "user name or password rejected" in warning
     assert "trying again in 30 s" in warning
     assert "wr0ng" not in caplog.text

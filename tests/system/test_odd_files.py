@@ -50,7 +50,7 @@ BROKEN: Final = {
     "sound.mp4": "sound only",
     "sound.mkv": "sound only",
     "index.mp4": "no frame in it can be decoded",
-    "folder.mp4": "a folder",
+    "folder.mp4": "no video in this folder",
     "gone.mp4": "no such file",
     "not-\udcff.mp4": "the name is not UTF-8",
     "x" * 300 + ".mp4": "File name too long",
@@ -210,7 +210,7 @@ def test_grey_frames_are_read(results: dict[str, dict[str, Any]]) -> None:
 
 def test_no_pose_in_frames_of_one_pixel(results: dict[str, dict[str, Any]]) -> None:
     assert (results["one.mp4"]["frames"], results["one.mp4"]["poses"]) == (3, 0)
-    assert "nobody was in sight" in results["one.mp4"]["reason"]
+    assert "no person was visible" in results["one.mp4"]["reason"]
 
 
 def test_file_with_240_frames_per_second_keeps_its_duration(
@@ -218,7 +218,7 @@ def test_file_with_240_frames_per_second_keeps_its_duration(
 ) -> None:
     assert results["fast.mp4"]["seconds"] == pytest.approx(0.2, abs=0.001)
     assert results["fast.mp4"]["poses"] > 40
-    assert "nobody was in sight for 1 s" in results["fast.mp4"]["reason"]
+    assert "no person was visible for 1 s" in results["fast.mp4"]["reason"]
 
 
 def test_8k_file_is_analysed(results: dict[str, dict[str, Any]]) -> None:

@@ -1,1 +1,1 @@
-"""Archives of clips, labelled by one machine or many."""
+"""Labelling of video archives on one machine or a Ray cluster."""

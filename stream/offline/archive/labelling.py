@@ -1,4 +1,4 @@
-"""Find the clips of an archive, and classify them on all cores of a Ray cluster."""
+"""Classification of the clips of an archive on all cores of a Ray cluster."""
 
 import atexit
 import os
@@ -20,7 +20,7 @@ from dancetype.stream.offline.results import Result
 from dancetype.stream.ray_cluster import NOT_INSTALLED
 
 _ATTEMPTS: Final = 2
-# The next task waits at a core while the result of the last one is fetched.
+# One task is queued per core, so that a core is busy while the result of its last task is fetched.
 _TASKS_PER_CORE: Final = 2
 
 
@@ -30,8 +30,8 @@ class Archive:
 
     Attributes:
         root: Absolute path of the folder.
-        files: Path within the folder by clip name; the name is the same path as valid UTF-8.
-        stamps: Columns that change when the file does, by clip name.
+        files: Path within the folder, by clip name. The name is the path as valid UTF-8.
+        stamps: Columns that change when the file changes, by clip name.
         faults: Reasons why parts of the folder could not be searched, one line each.
     """
 
@@ -41,7 +41,7 @@ class Archive:
     faults: tuple[str, ...]
 
 
-def survey(folder: Path) -> Archive:
+def scan_archive(folder: Path) -> Archive:
     """Find the clips of a folder and its subfolders."""
     root = folder.resolve()
     files: dict[str, Path] = {}
@@ -51,11 +51,11 @@ def survey(folder: Path) -> Archive:
         if clip.fault:
             faults.append(clip.fault)
             continue
-        inner = clip.file.relative_to(root)
-        name = os.fsencode(inner).decode(errors="backslashreplace")
-        files[name] = inner
+        path = clip.file.relative_to(root)
+        name = os.fsencode(path).decode(errors="backslashreplace")
+        files[name] = path
         stamps[name] = {"file": name, "bytes": None, "modified_ns": None}
-        # A file deleted since, or a dangling link: opening it will report the error.
+        # The file was deleted, or is a dangling link: opening it will report the error.
         with suppress(OSError):
             stat = clip.file.stat()
             stamps[name] |= {"bytes": stat.st_size, "modified_ns": stat.st_mtime_ns}
@@ -65,24 +65,24 @@ def survey(folder: Path) -> Archive:
 def label_clips(
     ray: Any, archive: Archive, names: Sequence[str], open_worker: OpenWorker
 ) -> Iterator[tuple[str, Result]]:
-    """Classify clips, each in a task of one core, and yield each result as soon as it is there.
+    """Classify clips, each in a task on one core, and yield each result when it is available.
 
     Args:
-        ray: The module, attached to a cluster. Every machine of it needs the archive's folder.
+        ray: The module `ray`, attached to a cluster. Every machine needs the archive's folder.
         archive: The archive.
         names: Names of the clips to classify.
-        open_worker: Loads the models; called once in each worker process.
+        open_worker: Function that loads the models; called once in each worker process.
 
     Raises:
-        WorkerError: A machine lacks the folder or a model, or the cluster has failed.
+        WorkerError: A machine lacks the folder or a model, or the cluster failed.
     """
-    # A crash or an exception costs one try of one clip: Ray runs the task again.
+    # Ray retries a task after a crash or an exception.
     task = ray.remote(num_cpus=1, max_retries=_ATTEMPTS - 1, retry_exceptions=True)(label_clip)
     opener = pickle.dumps(open_worker)
     queue, pending = iter(names), dict[Any, str]()
     try:
         while True:
-            # Machines may join or leave meanwhile.
+            # Read again in each round, since machines may join or leave.
             cores = max(int(ray.cluster_resources().get("CPU", 1)), 1)
             for name in islice(queue, max(_TASKS_PER_CORE * cores - len(pending), 0)):
                 reference = task.remote(archive.root, archive.files[name], opener)
@@ -94,7 +94,7 @@ def label_clips(
             yield name, _result(ray, reference, archive.root / archive.files[name])
     except (ray.exceptions.RayError, ConnectionError) as error:
         lines = str(error).strip().splitlines()
-        raise WorkerError(f"Ray has failed: {lines[-1] if lines else error!r}") from error
+        raise WorkerError(f"Ray failed: {lines[-1] if lines else error!r}") from error
 
 
 def _result(ray: Any, reference: Any, clip: Path) -> Result:
@@ -106,7 +106,7 @@ def _result(ray: Any, reference: Any, clip: Path) -> Result:
             raise WorkerError(NOT_INSTALLED) from error
         reason = f"{type(error.cause).__name__}: {error.cause}"
     except (errors.WorkerCrashedError, errors.NodeDiedError, errors.OutOfMemoryError):
-        reason = "the process that analyzed it crashed or was killed"
+        reason = "the process that analysed it crashed or was killed"
     else:
         if "fault" in result:
             raise WorkerError(result["fault"])
@@ -115,20 +115,20 @@ def _result(ray: Any, reference: Any, clip: Path) -> Result:
 
 
 def label_clip(root: Path, file: Path, opener: bytes) -> Result:
-    """Classify one clip; this is the Ray task.
+    """Classify one clip in a Ray task.
 
     Args:
         root: Folder of the archive.
         file: Path of the clip within the folder.
-        opener: Pickled `OpenWorker`; its models stay loaded for the next clips of the process.
+        opener: Pickled `OpenWorker`, whose models stay loaded for the next clips of the process.
 
     Returns:
-        The result, or the reason why this machine can classify no clip, as its `fault`.
+        The result. If this machine cannot classify any clip, `fault` has the reason.
     """
     try:
         if not root.is_dir():
-            raise ExpectedError(f"there is no folder {root}; mount it there on each machine")
-        work = _loaded(opener)
+            raise ExpectedError(f"folder {root} does not exist; mount it on each machine")
+        work = _load_worker(opener)
     except ExpectedError as error:
         return {"fault": f"{socket.gethostname()}: {error}"}
     result: Result = work(Task(root / file), lambda progress: None)
@@ -136,7 +136,7 @@ def label_clip(root: Path, file: Path, opener: bytes) -> Result:
 
 
 @cache
-def _loaded(opener: bytes) -> Work:
+def _load_worker(opener: bytes) -> Work:
     limit_native_threads()
     models = ExitStack()
     atexit.register(models.close)

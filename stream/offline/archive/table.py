@@ -1,4 +1,4 @@
-"""The table of an archive: one row per clip, kept so that a crash loses none."""
+"""Table of an archive with one row per clip; rows survive a crash."""
 
 import fcntl
 import json
@@ -19,14 +19,14 @@ from dancetype.stream.offline.results import Result
 Row = dict[str, Any]
 """Values of one clip by column."""
 
-_BEFORE: Final = (
+_LEADING_COLUMNS: Final = (
     ("file", pa.string()),
     ("status", pa.string()),
     ("genre", pa.string()),
     ("name", pa.string()),
     ("confidence", pa.float32()),
 )
-_AFTER: Final = (
+_TRAILING_COLUMNS: Final = (
     ("seconds", pa.float64()),
     ("frames", pa.int64()),
     ("poses", pa.int64()),
@@ -41,21 +41,22 @@ _AFTER: Final = (
 
 def schema(genres: Iterable[str]) -> Any:
     """Return the schema of a table, with a column of probabilities for each genre code."""
-    return pa.schema([*_BEFORE, *((code, pa.float32()) for code in genres), *_AFTER])
+    probabilities = ((code, pa.float32()) for code in genres)
+    return pa.schema([*_LEADING_COLUMNS, *probabilities, *_TRAILING_COLUMNS])
 
 
-def row_of(result: Result, genres: Mapping[str, str], same: Row) -> Row:
-    """Return a clip's row.
+def make_row(result: Result, genres: Mapping[str, str], stamp: Row) -> Row:
+    """Return the row of a clip.
 
     Args:
         result: Result of the clip.
         genres: Genre names by code, in the classifier's order.
-        same: Columns that do not depend on the result, such as `file`.
+        stamp: Columns that do not depend on the result, such as `file`.
     """
     probabilities = result.get("probabilities", {})
     genre = result.get("genre")
     return {
-        **same,
+        **stamp,
         "status": _status(result),
         "genre": genre,
         "name": genres.get(genre) if genre else None,
@@ -71,42 +72,46 @@ def _status(result: Result) -> str:
         return "error"
     if result["genre"] is None:
         return Status.NO_PERSON.value
-    each = result["probabilities"]
-    values = np.array(list(each.values()), np.float32)
-    return RollingEstimate(tuple(each)).update(0.0, values).status.value
+    probabilities = result["probabilities"]
+    values = np.array(list(probabilities.values()), np.float32)
+    return RollingEstimate(tuple(probabilities)).update(0.0, values).status.value
 
 
 def read_table(path: Path) -> list[Row]:
-    """Return the rows of a table, or none if it does not exist.
+    """Return the rows of a table; none if the file does not exist.
 
     Raises:
-        FileError: The file is something else.
+        FileError: The file is not a table of `dancetype label`.
     """
     if not path.exists():
         return []
     try:
         rows: list[Row] = pq.read_table(path).to_pylist()
     except (OSError, pa.ArrowException) as error:
-        raise FileError(f"{path}: no table to go on with ({error}); take another --out") from error
+        raise FileError(
+            f"{path}: not readable as a table ({error}); choose another --out"
+        ) from error
     if not all({"file", "bytes", "modified_ns", "model", "pose"} <= row.keys() for row in rows):
-        raise FileError(f"{path}: not written by dancetype label; take another --out")
+        raise FileError(f"{path}: not written by dancetype label; choose another --out")
     return rows
 
 
 class Ledger:
-    """Rows of a table: those of an earlier run, and each new one as soon as it is added.
+    """Rows of a table that survive a crash before the table is written.
 
-    Until the table is written, new rows are kept in a file beside it, as JSON lines. A context
-    manager, which locks the table.
+    New rows are appended as JSON lines to a file next to the table, which is deleted once the table
+    is written. The object is a context manager and locks the table.
 
     Args:
-        out: Table to write, which may exist from an earlier run.
+        out: Table to write; may exist from an earlier run.
 
     Attributes:
-        rows: Rows by `file`, the latest one if a file was labelled twice.
+        rows: Rows by `file`, including those of earlier runs. If a file was labelled twice, the
+            later row counts.
 
     Raises:
-        FileError: The table cannot be written, is no such table, or another process writes it.
+        FileError: The table cannot be written, was not written by `dancetype label`, or is locked
+            by another process.
     """
 
     def __init__(self, out: Path) -> None:
@@ -121,11 +126,11 @@ class Ledger:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self._file.close()
-            raise FileError(f"{out}: another dancetype label is writing it") from error
+            raise FileError(f"{out}: another dancetype label process is writing it") from error
         self._file.seek(0)
         rows = (*read_table(out), *_complete_rows(self._file))
         self.rows: dict[str, Row] = {row["file"]: row for row in rows}
-        # End a line that a crash has cut short.
+        # End a line that was cut off by a crash.
         self._file.write(b"\n")
 
     def __enter__(self) -> Self:
@@ -135,8 +140,8 @@ class Ledger:
         """Release the lock."""
         self._file.close()
 
-    def keep(self, row: Row) -> None:
-        """Keep a row, even if the process crashes later.
+    def append(self, row: Row) -> None:
+        """Add a row so that it survives a crash of the process.
 
         Raises:
             FileError: The row cannot be written.
@@ -149,10 +154,10 @@ class Ledger:
         self.rows[row["file"]] = row
 
     def finish(self, files: Iterable[str], genres: Iterable[str]) -> None:
-        """Write the table.
+        """Write the table, and delete the file of new rows.
 
         Args:
-            files: Files that it has rows of, in this order.
+            files: Files whose rows the table contains, in this order.
             genres: Genre codes of the model.
 
         Raises:
@@ -166,18 +171,18 @@ class Ledger:
 
 def _complete_rows(lines: Iterable[bytes]) -> Iterator[Row]:
     for line in lines:
-        # The last line before a crash may be cut short.
+        # The last line before a crash may be incomplete.
         with suppress(ValueError):
             yield json.loads(line)
 
 
 def is_done(row: Row | None, stamp: Row, *, retry_errors: bool) -> bool:
-    """Return whether a clip's row is up to date.
+    """Return whether a clip has an up-to-date row.
 
     Args:
-        row: Row of an earlier run, if there is one.
-        stamp: Columns that a new row would have, whatever the result.
-        retry_errors: Whether clips that ended in an error are tried again.
+        row: Row of an earlier run, or None.
+        stamp: Columns of a new row that do not depend on the result.
+        retry_errors: Whether a clip with an error is labelled again.
     """
     if row is None or (retry_errors and row["error"]):
         return False

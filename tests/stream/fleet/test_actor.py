@@ -15,55 +15,55 @@ from dancetype.stream.session import EventThreads
 from dancetype.stream.settings import Settings, load_settings
 
 
-async def polled(lease: Lease, times: int) -> None:
+async def poll(lease: Lease, times: int) -> None:
     for _ in range(times):
         await lease.renew()
 
 
-async def settled(task: "asyncio.Task[None]") -> bool:
-    """Whether a task is done once everybody has done what there is to do."""
+async def is_done(task: "asyncio.Task[None]") -> bool:
+    """Let all tasks run until they wait; return whether a task is done."""
     for _ in range(5):
         await asyncio.sleep(0)
     return task.done()
 
 
-async def test_a_new_process_connects_when_it_has_been_asked_for_twice() -> None:
+async def test_new_process_connects_after_two_polls() -> None:
     lease = Lease(lambda: 0.0)
     connecting = asyncio.create_task(lease.confirmed())
-    await polled(lease, 1)
-    assert not await settled(connecting)
-    await polled(lease, 1)
-    assert await settled(connecting)
+    await poll(lease, 1)
+    assert not await is_done(connecting)
+    await poll(lease, 1)
+    assert await is_done(connecting)
 
 
-async def test_what_was_asked_while_it_was_loading_counts() -> None:
+async def test_polls_while_loading_count() -> None:
     lease = Lease(lambda: 0.0)
-    await polled(lease, 2)
+    await poll(lease, 2)
     await asyncio.wait_for(lease.confirmed(), 1)
 
 
-async def test_one_that_was_put_out_comes_back_only_when_it_is_asked_for_twice_again() -> None:
+async def test_displaced_process_reconnects_only_after_two_more_polls() -> None:
     lease = Lease(lambda: 0.0)
-    await polled(lease, 100)
+    await poll(lease, 100)
     await lease.confirmed()
-    returning = asyncio.create_task(lease.confirmed())
-    assert not await settled(returning)
-    # It may have been on its way since before another process was started.
-    await polled(lease, 1)
-    assert not await settled(returning)
-    await polled(lease, 1)
-    assert await settled(returning)
+    reconnecting = asyncio.create_task(lease.confirmed())
+    assert not await is_done(reconnecting)
+    # This poll may have been sent before another process was started.
+    await poll(lease, 1)
+    assert not await is_done(reconnecting)
+    await poll(lease, 1)
+    assert await is_done(reconnecting)
 
 
-async def test_the_lease_is_renewed_by_being_asked_for_and_runs_out() -> None:
+async def test_lease_is_renewed_by_polls_and_expires() -> None:
     now = 100.0
     lease = Lease(lambda: now)
     now += LEASE - 1
-    assert lease.left == 1
+    assert lease.remaining == 1
     await lease.renew()
-    assert lease.left == LEASE
+    assert lease.remaining == LEASE
     now += LEASE + 5
-    assert lease.left == 0
+    assert lease.remaining == 0
 
 
 class EndlessPipeline:
@@ -75,13 +75,13 @@ class EndlessPipeline:
         return True
 
 
-def endless(
+def load_endless_camera(
     settings: Settings, clock: Clock, *, loop: bool
 ) -> tuple[dict[str, str], dict[str, EventThreads]]:
     return {}, {"a": EndlessPipeline()}
 
 
-def broken(
+def fail_to_load(
     settings: Settings, clock: Clock, *, loop: bool
 ) -> tuple[dict[str, str], dict[str, EventThreads]]:
     raise SourceError("rtsp://user:secret@10.0.0.9/: refused")
@@ -89,39 +89,39 @@ def broken(
 
 @pytest.fixture
 def assignment(monkeypatch: pytest.MonkeyPatch) -> Assignment:
-    # Logging and memory are those of the test's process, too.
+    # These functions would change the logging and memory settings of the test process.
     monkeypatch.setattr("dancetype.stream.fleet.actor.configure", lambda: None)
     monkeypatch.setattr("dancetype.stream.fleet.actor.limit_malloc_arenas", lambda: None)
     base = load_settings({"mqtt": "mqtt://broker"})
     return Assignment(parse_cameras('[cameras.a]\nsource = "test:"', base)["a"], 1)
 
 
-async def test_a_process_that_is_not_polled_ends_as_one_that_is_lost(
+async def test_process_that_is_not_polled_ends_with_an_error(
     assignment: Assignment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dancetype.stream.fleet.actor.LEASE", 0.05)
-    with pytest.raises(RuntimeError, match="its supervisor had not polled it"):
-        await CameraActor(assignment, endless).run()
+    with pytest.raises(RuntimeError, match="the supervisor stopped polling it"):
+        await CameraActor(assignment, load_endless_camera).run()
 
 
-async def test_a_process_that_is_stopped_ends_in_good_order(
+async def test_stopped_process_returns_its_last_report(
     assignment: Assignment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = SimpleNamespace(get_node_id=lambda: "node")
     ray = SimpleNamespace(get_runtime_context=lambda: context)
     monkeypatch.setitem(sys.modules, "ray", ray)
-    actor = CameraActor(assignment, endless)
+    actor = CameraActor(assignment, load_endless_camera)
     running = asyncio.create_task(actor.run())
     await actor.poll()
-    await actor.stop("no longer wanted")
+    await actor.stop("stopped by the fleet")
     report = await asyncio.wait_for(running, 5)
-    assert (report.state, report.reason) == (SourceState.ENDED, "no longer wanted")
+    assert (report.state, report.reason) == (SourceState.ENDED, "stopped by the fleet")
     assert report.node == "node"
 
 
-async def test_a_camera_that_cannot_start_says_why_without_its_password(
+async def test_error_of_a_camera_that_cannot_start_contains_no_password(
     assignment: Assignment,
 ) -> None:
     with pytest.raises(RuntimeError, match="refused") as error:
-        await CameraActor(assignment, broken).run()
+        await CameraActor(assignment, fail_to_load).run()
     assert "secret" not in str(error.value)

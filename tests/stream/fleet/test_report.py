@@ -15,30 +15,30 @@ async def report(*messages: Message, now: float = 1000.0) -> Report:
     return make_report(state.sources.get("stage"), now)
 
 
-async def test_before_anything_is_said_there_is_nothing_to_report() -> None:
+async def test_report_is_empty_before_the_first_message() -> None:
     assert await report() == Report()
 
 
 async def test_frames_are_counted_over_all_epochs() -> None:
-    told = await report(
+    result = await report(
         predicted(epoch=7, frames=(10, 8, 2)),
         predicted(epoch=7, frames=(15, 12, 3)),
         predicted(epoch=8, frames=(3, 3, 0), genre="HO"),
     )
-    assert (told.captured, told.posed, told.dropped, told.predictions) == (18, 15, 3, 3)
-    assert (told.word, told.confidence) == ("house", 0.9)
+    assert (result.captured, result.posed, result.dropped, result.predictions) == (18, 15, 3, 3)
+    assert (result.genre_or_status, result.confidence) == ("house", 0.9)
 
 
-async def test_a_source_that_stands_still_has_no_genre_and_says_why() -> None:
-    going: list[Message] = [changed(), predicted(genre="HO")]
-    assert (await report(*going)).word == "house"
+async def test_report_of_a_lost_source_has_a_reason_and_no_genre() -> None:
+    running: list[Message] = [changed(), predicted(genre="HO")]
+    assert (await report(*running)).genre_or_status == "house"
     lost = changed(SourceState.RECONNECTING, fault=Fault.REFUSED, reason="closed")
-    told = await report(*going, lost)
-    assert (told.state, told.fault, told.reason) == ("reconnecting", "refused", "closed")
-    assert (told.word, told.fps) == (None, 0.0)
+    result = await report(*running, lost)
+    assert (result.state, result.fault, result.reason) == ("reconnecting", "refused", "closed")
+    assert (result.genre_or_status, result.fps) == (None, 0.0)
 
 
-async def test_latency_is_that_of_the_last_minute() -> None:
+async def test_latency_covers_the_last_minute() -> None:
     message = predicted(latency=0.07)
     latency = (await report(message)).latency
     assert latency is not None

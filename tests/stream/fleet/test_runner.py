@@ -15,26 +15,26 @@ from dancetype.stream.fleet.supervisor import CameraState, Supervisor
 from dancetype.stream.messages import SourceState
 from dancetype.stream.settings import load_settings
 
-WITHIN = 5.0
+TIMEOUT = 5.0
 
 
-def tables(*names: str) -> str:
+def camera_tables(*names: str) -> str:
     return "".join(f'[cameras.{name}]\nsource = "test:"\n' for name in names)
 
 
 class FakeProcess(RayProcess):
-    """A process that answers until it is told otherwise."""
+    """A process that answers polls while `silent` is false."""
 
     def __init__(self, assignment: Assignment, node: str) -> None:
         self.assignment = assignment
         self.node = node
         self.killed = False
         self.silent = False
-        self.over: asyncio.Future[Report] | None = None
+        self.last_report: asyncio.Future[Report] | None = None
 
     async def run(self) -> Report:
-        self.over = asyncio.get_running_loop().create_future()
-        return await self.over
+        self.last_report = asyncio.get_running_loop().create_future()
+        return await self.last_report
 
     async def poll(self) -> Report:
         if self.silent:
@@ -42,26 +42,26 @@ class FakeProcess(RayProcess):
         return Report(state=SourceState.RUNNING, node=self.node)
 
     async def stop(self, reason: str) -> None:
-        assert self.over
-        self.over.set_result(Report(reason=reason))
+        assert self.last_report
+        self.last_report.set_result(Report(reason=reason))
 
     def die(self) -> None:
-        assert self.over
-        self.over.set_exception(WorkerError("its process died"))
+        assert self.last_report
+        self.last_report.set_exception(WorkerError("its process died"))
 
     def kill(self) -> None:
         self.killed = True
 
 
 class FakeCluster(RayCluster):
-    """Two machines, on which every process comes up."""
+    """A cluster of two machines, which starts every process on the first one."""
 
     def __init__(self) -> None:
         self.processes: list[FakeProcess] = []
-        self.away = False
+        self.unreachable = False
 
     def nodes(self) -> list[Node]:
-        if self.away:
+        if self.unreachable:
             raise ConnectionError("no answer")
         return [Node(name, name, Resources(cpus=4)) for name in ("one", "two")]
 
@@ -69,12 +69,21 @@ class FakeCluster(RayCluster):
         self.processes.append(FakeProcess(assignment, "one"))
         return self.processes[-1]
 
-    def of(self, name: str) -> FakeProcess:
-        return [each for each in self.processes if each.assignment.name == name][-1]
+    def newest_process(self, name: str) -> FakeProcess:
+        return [process for process in self.processes if process.assignment.name == name][-1]
 
 
-class Show:
-    """A fleet whose time passes as fast as everybody lets it."""
+class FleetSetup:
+    """A fleet on a simulated clock that runs faster than real time.
+
+    Attributes:
+        now: Time of the clock.
+        text: Content of the file of cameras.
+        cluster: Cluster of the fleet.
+        stop: Event that stops the fleet.
+        supervisor: Supervisor of the fleet.
+        fleet: The fleet.
+    """
 
     def __init__(self, text: str) -> None:
         self.now = 0.0
@@ -89,96 +98,102 @@ class Show:
         )
 
     def live(self) -> dict[str, CameraState]:
-        return {each.camera.name: each for each in self.supervisor.cameras if each.live}
+        return {state.camera.name: state for state in self.supervisor.cameras if state.live}
 
-    async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(WITHIN):
-            while not holds():
+    async def wait_until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(TIMEOUT):
+            while not condition():
                 await asyncio.sleep(0)
 
     async def _sleep(self, seconds: float) -> None:
-        until = self.now + seconds
-        while self.now < until:
+        end = self.now + seconds
+        while self.now < end:
             await asyncio.sleep(0.0005)
             self.now += 0.05
 
 
 @asynccontextmanager
-async def show(*names: str) -> AsyncIterator[Show]:
-    one = Show(tables(*names))
-    running = asyncio.create_task(one.fleet.run(one.stop))
+async def running_fleet(*names: str) -> AsyncIterator[FleetSetup]:
+    """Run a fleet whose cameras all deliver frames, and stop it at the end."""
+    setup = FleetSetup(camera_tables(*names))
+    run = asyncio.create_task(setup.fleet.run(setup.stop))
     try:
-        await one.until(lambda: len(one.live()) == len(names))
-        yield one
-        one.stop.set()
-        async with asyncio.timeout(WITHIN):
-            await running
+        await setup.wait_until(lambda: len(setup.live()) == len(names))
+        yield setup
+        setup.stop.set()
+        async with asyncio.timeout(TIMEOUT):
+            await run
     finally:
-        running.cancel()
+        run.cancel()
         with suppress(asyncio.CancelledError):
-            await running
+            await run
 
 
-async def test_stopping_a_fleet_ends_every_camera_in_good_order() -> None:
-    async with show("a", "b") as one:
+async def test_stopping_a_fleet_stops_every_camera() -> None:
+    async with running_fleet("a", "b") as setup:
         pass
-    assert [process.over and process.over.result() for process in one.cluster.processes] == [
-        Report(reason="no longer wanted")
+    last_reports = [process.last_report for process in setup.cluster.processes]
+    assert [report and report.result() for report in last_reports] == [
+        Report(reason="stopped by the fleet")
     ] * 2
-    assert all(process.killed for process in one.cluster.processes)
-    assert one.supervisor.idle
+    assert all(process.killed for process in setup.cluster.processes)
+    assert setup.supervisor.idle
 
 
-async def test_a_process_that_dies_is_replaced_and_the_others_are_left_alone() -> None:
-    async with show("a", "b") as one:
-        first = one.cluster.of("a")
+async def test_dead_process_is_replaced_without_affecting_others() -> None:
+    async with running_fleet("a", "b") as setup:
+        first = setup.cluster.newest_process("a")
         first.die()
-        await one.until(lambda: one.cluster.of("a") is not first and len(one.live()) == 2)
-        assert one.live()["a"].restarts == 1
-        assert one.live()["a"].error == f"its process died (on {first.node})"
-        assert len(one.cluster.processes) == 3
+        await setup.wait_until(
+            lambda: setup.cluster.newest_process("a") is not first and len(setup.live()) == 2
+        )
+        assert setup.live()["a"].restarts == 1
+        assert setup.live()["a"].error == f"its process died (on {first.node})"
+        assert len(setup.cluster.processes) == 3
 
 
-async def test_a_silent_process_is_killed_and_replaced() -> None:
-    async with show("a") as one:
-        first = one.cluster.of("a")
+async def test_process_that_does_not_answer_is_killed_and_replaced() -> None:
+    async with running_fleet("a") as setup:
+        first = setup.cluster.newest_process("a")
         first.silent = True
-        await one.until(lambda: first.killed and one.cluster.of("a") is not first)
-        await one.until(lambda: "a" in one.live())
+        await setup.wait_until(
+            lambda: first.killed and setup.cluster.newest_process("a") is not first
+        )
+        await setup.wait_until(lambda: "a" in setup.live())
 
 
-async def test_the_fleet_follows_its_file() -> None:
-    async with show("a", "b") as one:
-        kept = one.cluster.of("b")
-        one.text = tables("b", "c")
-        await one.until(lambda: set(one.live()) == {"b", "c"})
-        assert one.cluster.of("b") is kept
-        assert not kept.killed
+async def test_fleet_applies_changes_of_its_file() -> None:
+    async with running_fleet("a", "b") as setup:
+        kept_process = setup.cluster.newest_process("b")
+        setup.text = camera_tables("b", "c")
+        await setup.wait_until(lambda: set(setup.live()) == {"b", "c"})
+        assert setup.cluster.newest_process("b") is kept_process
+        assert not kept_process.killed
 
 
-async def test_a_broken_file_changes_nothing_and_is_told_once(
+async def test_invalid_file_is_logged_once_and_changes_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async with show("a") as one:
-        one.text = "[cameras"
+    async with running_fleet("a") as setup:
+        setup.text = "[cameras"
 
-        def told() -> list[str]:
-            errors = (each for each in caplog.records if each.levelno == logging.ERROR)
-            return [each.getMessage() for each in errors]
+        def logged_errors() -> list[str]:
+            errors = (record for record in caplog.records if record.levelno == logging.ERROR)
+            return [error.getMessage() for error in errors]
 
-        await one.until(lambda: bool(told()))
-        later = one.now + 10
-        await one.until(lambda: one.now > later)
-        (error,) = told()
+        await setup.wait_until(lambda: bool(logged_errors()))
+        later = setup.now + 10
+        await setup.wait_until(lambda: setup.now > later)
+        (error,) = logged_errors()
         assert error.startswith("cameras_file_rejected error=")
-        assert set(one.live()) == {"a"}
+        assert set(setup.live()) == {"a"}
 
 
-async def test_a_cluster_that_does_not_answer_for_a_while_ends_no_camera() -> None:
-    async with show("a") as one:
-        one.cluster.away = True
-        later = one.now + 10
-        await one.until(lambda: one.now > later)
-        one.cluster.away = False
-        assert set(one.live()) == {"a"}
-        assert len(one.cluster.processes) == 1
+async def test_cameras_keep_running_while_the_cluster_does_not_answer() -> None:
+    async with running_fleet("a") as setup:
+        setup.cluster.unreachable = True
+        later = setup.now + 10
+        await setup.wait_until(lambda: setup.now > later)
+        setup.cluster.unreachable = False
+        assert set(setup.live()) == {"a"}
+        assert len(setup.cluster.processes) == 1

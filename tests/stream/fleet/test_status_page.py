@@ -5,11 +5,11 @@ from typing import Any
 from dancetype.stream.fleet.report import Report
 from dancetype.stream.fleet.status_page import StatusPage
 from dancetype.stream.messages import SourceState
-from tests.stream.fleet.test_supervisor import ONE, Stage, cameras
+from tests.stream.fleet.test_supervisor import ONE, SimulatedCluster, cameras
 
 RUNNING = Report(
     state=SourceState.RUNNING,
-    word="house",
+    genre_or_status="house",
     confidence=0.9,
     fps=10.0,
     latency=0.08,
@@ -23,74 +23,81 @@ RUNNING = Report(
 )
 
 
-def a_page(stage: Stage, *, error: str | None = None, version: str = "1.0") -> StatusPage:
-    return StatusPage(stage.supervisor, error=lambda: error, version=version)
+def status_page(
+    cluster: SimulatedCluster, *, error: str | None = None, version: str = "1.0"
+) -> StatusPage:
+    return StatusPage(cluster.supervisor, error=lambda: error, version=version)
 
 
-def a_stage() -> Stage:
-    """One camera that runs, and one that waits for a place."""
-    stage = Stage(ONE)
-    stage.want(cameras("a", cpus=2) | cameras("b", source="rtsp://user:secret@10.0.0.9/"))
-    stage.step()
-    stage.answer("a", RUNNING)
-    stage.supervisor.orders()
-    return stage
+def two_cameras() -> SimulatedCluster:
+    """Return a cluster on which camera `a` is running and camera `b` is waiting for resources."""
+    cluster = SimulatedCluster(ONE)
+    cluster.set_cameras(cameras("a", cpus=2) | cameras("b", source="rtsp://user:secret@10.0.0.9/"))
+    cluster.step()
+    cluster.answer("a", RUNNING)
+    cluster.supervisor.orders()
+    return cluster
 
 
-def status(shown: StatusPage) -> dict[str, Any]:
-    page = shown.status(True)
+def status(pages: StatusPage) -> dict[str, Any]:
+    page = pages.status(True)
     assert page.status is HTTPStatus.OK
-    found: dict[str, Any] = json.loads(page.body)
-    return found
+    content: dict[str, Any] = json.loads(page.body)
+    return content
 
 
-def test_the_status_tells_of_cameras_and_machines_and_of_no_password() -> None:
-    shown = a_page(a_stage(), error="cameras.toml: not TOML")
-    found = status(shown)
-    one, two = found["cameras"]["a"], found["cameras"]["b"]
-    assert (one["state"], one["live"], one["node"], one["genre"]) == (
+def test_status_has_cameras_and_machines_without_passwords() -> None:
+    pages = status_page(two_cameras(), error="cameras.toml: not TOML")
+    content = status(pages)
+    running, waiting = content["cameras"]["a"], content["cameras"]["b"]
+    assert (running["state"], running["live"], running["node"], running["genre"]) == (
         "running",
         True,
         "10.0.0.1",
         "house",
     )
-    assert (two["state"], two["live"], two["node"]) == ("waiting for a place", False, None)
-    assert two["error"] == "no machine has room: it takes 1 of a machine's cores"
-    assert found["nodes"] == [
+    assert (waiting["state"], waiting["live"], waiting["node"]) == (
+        "waiting for a place",
+        False,
+        None,
+    )
+    assert waiting["error"] == ("no machine has enough free resources: the camera needs cpus = 1")
+    assert content["nodes"] == [
         {"name": "10.0.0.1", "cpus": 2, "cpus_taken": 2, "gpus": 0, "gpus_taken": 0}
     ]
-    assert found["error"] == "cameras.toml: not TOML"
-    assert b"secret" not in shown.status(True).body
+    assert content["error"] == "cameras.toml: not TOML"
+    assert b"secret" not in pages.status(True).body
 
 
-def test_a_machine_with_another_version_is_told() -> None:
-    assert status(a_page(a_stage(), version="2.0"))["cameras"]["a"]["error"] == (
-        "runs dancetype 1.0, not 2.0"
+def test_different_version_on_a_machine_is_an_error() -> None:
+    pages = status_page(two_cameras(), version="2.0")
+    assert status(pages)["cameras"]["a"]["error"] == (
+        "its machine has dancetype 1.0; install 2.0 there"
     )
 
 
-def test_the_last_words_of_a_source_in_trouble_are_its_error() -> None:
-    stage = a_stage()
+def test_reason_of_an_interrupted_source_is_its_error() -> None:
+    cluster = two_cameras()
     reason = "rtsp://user:secret@10.0.0.9/: refused"
     lost = Report(state=SourceState.RECONNECTING, reason=reason, version="1.0")
-    stage.answer("a", lost)
-    error = status(a_page(stage))["cameras"]["a"]["error"]
+    cluster.answer("a", lost)
+    error = status(status_page(cluster))["cameras"]["a"]["error"]
     assert "refused" in error
     assert "secret" not in error
 
 
-def test_without_the_token_nothing_is_told_but_whether_it_is_ready() -> None:
-    shown = a_page(a_stage())
-    assert shown.status(False).status is HTTPStatus.UNAUTHORIZED
-    assert shown.metrics(False).status is HTTPStatus.UNAUTHORIZED
-    ready = shown.ready(False)
+def test_unauthorised_request_gets_only_the_readiness() -> None:
+    pages = status_page(two_cameras())
+    assert pages.status(False).status is HTTPStatus.UNAUTHORIZED
+    assert pages.metrics(False).status is HTTPStatus.UNAUTHORIZED
+    ready = pages.ready(False)
     assert (ready.status, json.loads(ready.body)) == (HTTPStatus.OK, {"status": "ready"})
 
 
-def test_a_fleet_is_ready_while_a_camera_gives_frames() -> None:
-    stage = a_stage()
-    stage.supervisor.on_lost(stage.gone("a"), "its process died")
-    page = a_page(stage).ready(True)
+def test_fleet_is_not_ready_if_no_camera_delivers_frames() -> None:
+    cluster = two_cameras()
+    cluster.supervisor.on_lost(cluster.remove("a"), "its process died")
+    page = status_page(cluster).ready(True)
     assert page.status is HTTPStatus.SERVICE_UNAVAILABLE
     assert json.loads(page.body)["cameras"] == {
         "to be started again": 1,
@@ -99,7 +106,7 @@ def test_a_fleet_is_ready_while_a_camera_gives_frames() -> None:
 
 
 def test_metrics_have_each_camera_and_machine() -> None:
-    text = a_page(a_stage()).metrics(True).body.decode()
+    text = status_page(two_cameras()).metrics(True).body.decode()
     for line in (
         'dancetype_fleet_camera_live{camera="a"} 1.0',
         'dancetype_fleet_camera_live{camera="b"} 0.0',

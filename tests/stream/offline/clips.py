@@ -1,4 +1,4 @@
-"""Made-up analyses of clips."""
+"""Synthetic analyses of clips."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -14,7 +14,7 @@ from dancetype.engine.rolling import Estimate, Status
 from dancetype.engine.skeleton import JOINTS, Array
 from dancetype.stream.offline.analysis import ClipAnalysis
 
-# Where the joints of somebody upright are in a picture, from the nose to the ankles.
+# Image positions of the joints of a person who stands upright, from the nose to the ankles.
 _UPRIGHT: Final = np.array(
     [
         *[(0.5, 0.3), (0.51, 0.29), (0.49, 0.29), (0.52, 0.3), (0.48, 0.3)],
@@ -26,41 +26,52 @@ _UPRIGHT: Final = np.array(
 assert len(_UPRIGHT) == len(JOINTS)
 
 
-def marks(frames: int = 1, *, at: float = 0.5, nobody: Sequence[int] = ()) -> Array:
-    """(T, 33, 3) of somebody who stands upright at a place from 0 (left) to 1 (right)."""
-    seen = np.zeros((frames, LANDMARKS, 3), np.float32)
-    seen[:, OF_COCO, :2] = _UPRIGHT + np.array([at - 0.5, 0], np.float32)
-    seen[list(nobody)] = np.nan
-    return seen
+def standing_landmarks(
+    frames: int = 1, *, x: float = 0.5, without_person: Sequence[int] = ()
+) -> Array:
+    """Return (T, 33, 3) landmarks of a person who stands upright.
+
+    Args:
+        frames: Number of frames.
+        x: Position of the person, from 0 (left) to 1 (right).
+        without_person: Indices of frames without a person.
+    """
+    landmarks = np.zeros((frames, LANDMARKS, 3), np.float32)
+    landmarks[:, OF_COCO, :2] = _UPRIGHT + np.array([x - 0.5, 0], np.float32)
+    landmarks[list(without_person)] = np.nan
+    return landmarks
 
 
 def prediction(
     status: Status, genre: str | None = None, confidence: float = 0.0, *, time: float = 0.0
 ) -> Prediction:
-    """What is said at a hop; the rest of the probability is shared by the other genres."""
+    """Return a prediction; the other genres share the remaining probability equally."""
     probabilities = np.zeros(len(CODES), np.float32)
     if confidence:
         probabilities[:] = (1 - confidence) / (len(CODES) - 1)
         probabilities[CODES.index(genre or "PO")] = confidence
-    named = genre if status is Status.GENRE else None
-    return Prediction(time, 4.0, Estimate(status, named, confidence, probabilities), None, 0.0)
+    reported = genre if status is Status.GENRE else None
+    return Prediction(time, 4.0, Estimate(status, reported, confidence, probabilities), None, 0.0)
 
 
 def analyzed_clip(times: Sequence[float], *, hop: float = 0.25) -> ClipAnalysis:
-    """A clip with somebody in each frame but the first, of which all is said in turn."""
-    every = (
+    """Return the analysis of a clip whose predictions have each status in turn.
+
+    All frames but the first show a person.
+    """
+    cycle = (
         prediction(Status.NO_PERSON),
         prediction(Status.WARMING_UP),
         prediction(Status.NOT_SURE, "LH", 0.5),
         prediction(Status.GENRE, "HO", 0.8),
     )
-    image = marks(len(times), nobody=[0])
+    image = standing_landmarks(len(times), without_person=[0])
     visibility = np.where(np.isnan(image[..., 0]), np.nan, 1).astype(np.float32)
     track = Track("clip", "", np.array(times, np.float64), image, image, visibility)
     ends = np.arange(times[0], times[-1] + 1e-9, hop)
     predictions = [
-        Prediction(float(end), 4.0, every[n % len(every)].estimate, None, 0.0)
+        Prediction(float(end), 4.0, cycle[n % len(cycle)].estimate, None, 0.0)
         for n, end in enumerate(ends)
     ]
-    mean = every[-1].estimate.probabilities
+    mean = cycle[-1].estimate.probabilities
     return ClipAnalysis(track, ClipResult("HO", 0.8, mean, mean[None]), tuple(predictions))

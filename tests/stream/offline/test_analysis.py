@@ -11,14 +11,14 @@ from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.media.track import Track, stacked
 from dancetype.engine.recognizer import MultiDancerRecognizer, Prediction
 from dancetype.engine.rolling import Status
-from dancetype.stream.offline.analysis import analyze_video, latest, replay_predictions
+from dancetype.stream.offline.analysis import analyze_video, latest_indices, replay_predictions
 from tests.engine.walkers import Walker
 
 MakeVideo = Callable[..., Path]
 
 
-class EmptyRoom:
-    """Sees nobody."""
+class NoPersonEstimator:
+    """Pose estimator that detects no person."""
 
     def __enter__(self) -> Self:
         return self
@@ -38,54 +38,61 @@ def classifier() -> Classifier:
     return Classifier(device="cpu")
 
 
-def same(one: Prediction, other: Prediction) -> bool:
+def are_equal(first: Prediction, second: Prediction) -> bool:
     return (
-        one.window_end == other.window_end
-        and one.estimate.status is other.estimate.status
-        and one.estimate.genre == other.estimate.genre
-        and np.array_equal(one.estimate.probabilities, other.estimate.probabilities)
+        first.window_end == second.window_end
+        and first.estimate.status is second.estimate.status
+        and first.estimate.genre == second.estimate.genre
+        and np.array_equal(first.estimate.probabilities, second.estimate.probabilities)
     )
 
 
-def test_along_a_track_is_said_what_a_live_run_says(classifier: Classifier) -> None:
+def test_replayed_predictions_equal_those_of_a_live_run(classifier: Classifier) -> None:
     times = np.arange(180) / 25
-    gone = (times > 3) & (times < 4.5)
-    seen = [None if away else Walker().at(t) for t, away in zip(times, gone, strict=True)]
+    is_absent = (times > 3) & (times < 4.5)
+    people = [
+        None if absent else Walker().at(time) for time, absent in zip(times, is_absent, strict=True)
+    ]
     recognizer = MultiDancerRecognizer(classifier, people=1)
-    live = [recognizer.push(t, [each] if each else []) for t, each in zip(times, seen, strict=True)]
-    told = [prediction for prediction in live if prediction is not None]
-    said = replay_predictions(Track("clip", "", times, *stacked(seen)), classifier, hop=0.25)
-    assert len(said) == len(told) == 29
-    assert all(map(same, said, told))
-    assert {Status.WARMING_UP, Status.NO_PERSON} < {each.estimate.status for each in said}
+    live = [
+        prediction
+        for time, person in zip(times, people, strict=True)
+        if (prediction := recognizer.push(time, [person] if person else [])) is not None
+    ]
+    replayed = replay_predictions(Track("clip", "", times, *stacked(people)), classifier, hop=0.25)
+    assert len(replayed) == len(live) == 29
+    assert all(map(are_equal, replayed, live))
+    statuses = {prediction.estimate.status for prediction in replayed}
+    assert {Status.WARMING_UP, Status.NO_PERSON} < statuses
 
 
-def test_a_clip_with_nobody_in_it_is_seen_through(
+def test_clip_without_a_person_is_analysed_to_the_end(
     make_video: MakeVideo, classifier: Classifier
 ) -> None:
     done: list[tuple[int, int | None]] = []
     analysis = analyze_video(
         make_video(frames=10, fps=10),
-        EmptyRoom(),
+        NoPersonEstimator(),
         classifier,
         hop=0.5,
-        on_frame=lambda frame, of: done.append((frame, of)),
+        on_frame=lambda frame, total: done.append((frame, total)),
     )
     assert (len(analysis.track.times), analysis.track.poses, analysis.result.genre) == (10, 0, None)
-    assert [each.estimate.status for each in analysis.predictions] == [Status.NO_PERSON] * 2
+    statuses = [prediction.estimate.status for prediction in analysis.predictions]
+    assert statuses == [Status.NO_PERSON] * 2
     assert done[-1] == (10, 10)
 
 
-def test_of_a_clip_as_many_frames_a_second_are_looked_at_as_are_wanted(
+def test_clip_is_analysed_at_the_requested_frame_rate(
     make_video: MakeVideo, classifier: Classifier
 ) -> None:
     done: list[tuple[int, int | None]] = []
     analysis = analyze_video(
         make_video(frames=20, fps=20),
-        EmptyRoom(),
+        NoPersonEstimator(),
         classifier,
         hop=0.5,
-        on_frame=lambda frame, of: done.append((frame, of)),
+        on_frame=lambda frame, total: done.append((frame, total)),
         fps=5,
     )
     assert analysis.fps == 5
@@ -94,9 +101,10 @@ def test_of_a_clip_as_many_frames_a_second_are_looked_at_as_are_wanted(
     assert done[-1] == (17, 20)
 
 
-def test_at_each_moment_the_last_prediction_holds(classifier: Classifier) -> None:
+def test_latest_indices_refer_to_the_latest_prediction(classifier: Classifier) -> None:
     times = np.arange(25) / 25
-    said = replay_predictions(Track("", "", times, *stacked([None] * 25)), classifier, hop=0.25)
-    held = latest(said, times)
-    assert held.tolist() == [0] * 7 + [1] * 6 + [2] * 6 + [3] * 6
-    assert [said[n].window_end for n in (1, 2, 3)] == pytest.approx([0.28, 0.52, 0.76])
+    track = Track("", "", times, *stacked([None] * 25))
+    predictions = replay_predictions(track, classifier, hop=0.25)
+    indices = latest_indices(predictions, times)
+    assert indices.tolist() == [0] * 7 + [1] * 6 + [2] * 6 + [3] * 6
+    assert [predictions[n].window_end for n in (1, 2, 3)] == pytest.approx([0.28, 0.52, 0.76])

@@ -25,13 +25,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def found(*words: str) -> list[str]:
-    return [str(clip.file) for clip in find_clips(map(Path, words))]
+def found_files(*names: str) -> list[str]:
+    return [str(clip.file) for clip in find_clips(map(Path, names))]
 
 
-def test_a_folder_stands_for_all_videos_in_it_sorted_but_hidden_ones(folder: Path) -> None:
-    inner = ["a.MOV", "b.mp4", "in/d.mkv", "in/f/g.webm"]
-    assert found(str(folder)) == [str(folder / name) for name in inner]
+def test_folder_is_replaced_by_its_videos_sorted_and_without_hidden_ones(folder: Path) -> None:
+    videos = ["a.MOV", "b.mp4", "in/d.mkv", "in/f/g.webm"]
+    assert found_files(str(folder)) == [str(folder / name) for name in videos]
 
 
 @pytest.mark.parametrize(
@@ -43,106 +43,112 @@ def test_a_folder_stands_for_all_videos_in_it_sorted_but_hidden_ones(folder: Pat
         ("in/?.mkv", ["in/d.mkv"]),
     ],
 )
-def test_a_pattern_stands_for_the_videos_it_matches(
+def test_pattern_is_replaced_by_the_matching_videos(
     folder: Path, pattern: str, files: list[str]
 ) -> None:
-    assert found(pattern) == files
+    assert found_files(pattern) == files
 
 
-def test_clips_come_in_the_order_given_and_each_once(folder: Path) -> None:
-    assert found("in", "b.mp4", "*.mp4", ".", "./b.mp4") == [
+def test_clips_keep_the_order_of_the_names_without_duplicates(folder: Path) -> None:
+    assert found_files("in", "b.mp4", "*.mp4", ".", "./b.mp4") == [
         *("in/d.mkv", "in/f/g.webm", "b.mp4", "a.MOV")
     ]
 
 
-def test_a_file_is_a_file_whatever_its_name(folder: Path) -> None:
+def test_existing_file_is_not_treated_as_a_pattern(folder: Path) -> None:
     (folder / "[b].mp4").touch()
-    assert found("[b].mp4", "notes.txt", ".c.mp4", "gone.mp4", "x" * 300 + "*") == [
+    assert found_files("[b].mp4", "notes.txt", ".c.mp4", "gone.mp4", "x" * 300 + "*") == [
         *("[b].mp4", "notes.txt", ".c.mp4", "gone.mp4", "x" * 300 + "*")
     ]
 
 
 @pytest.mark.parametrize(
-    ("word", "reason"),
+    ("name", "reason"),
     [
-        ("empty", "empty: a folder without a video"),
-        ("*.avi", "*.avi: no such file, and as a pattern it matches no video"),
-        ("*.txt", "matches no video"),
+        ("empty", "empty: no video in this folder"),
+        ("*.avi", "*.avi: no such file, and no video matches it as a pattern"),
+        ("*.txt", "no video matches"),
         ("a\n*.mp4", r"a\n*.mp4: no such file"),
     ],
 )
-def test_a_word_that_gives_nothing_is_at_fault_alone(folder: Path, word: str, reason: str) -> None:
-    before, bad, after = find_clips(map(Path, ["b.mp4", word, "a.MOV"]))
+def test_name_without_videos_has_a_fault_and_does_not_affect_the_others(
+    folder: Path, name: str, reason: str
+) -> None:
+    before, missing, after = find_clips(map(Path, ["b.mp4", name, "a.MOV"]))
     assert (before, after) == (Clip(Path("b.mp4")), Clip(Path("a.MOV")))
-    assert bad.file == Path(word)
-    assert reason in bad.fault
+    assert missing.file == Path(name)
+    assert reason in missing.fault
 
 
-def test_links_in_a_circle_are_not_followed_for_ever(folder: Path) -> None:
+def test_cyclic_links_are_not_followed(folder: Path) -> None:
     (folder / "in" / "back").symlink_to(folder)
-    assert found("in") == ["in/d.mkv", "in/f/g.webm"]
+    assert found_files("in") == ["in/d.mkv", "in/f/g.webm"]
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "there").mkdir()
+    (tmp_path / "existing").mkdir()
     for name in ("a.mp4", "b.mp4"):
         (tmp_path / name).touch()
     return tmp_path
 
 
-def placed(given: str | None, *clips: str, suffix: str = ".mp4") -> list[str]:
-    wanted = output_paths("--video-out", given, [Path(clip) for clip in clips], suffix)
-    assert list(wanted) == [Path(clip) for clip in clips] or given is None
-    return [str(file) for file in wanted.values()]
+def outputs(value: str | None, *clips: str, suffix: str = ".mp4") -> list[str]:
+    paths = output_paths("--video-out", value, [Path(clip) for clip in clips], suffix)
+    assert list(paths) == [Path(clip) for clip in clips] or value is None
+    return [str(file) for file in paths.values()]
 
 
-def test_nothing_is_placed_where_nothing_is_wanted(place: Path) -> None:
-    assert placed(None, "a.mp4") == []
+def test_no_files_are_written_without_the_option(workdir: Path) -> None:
+    assert outputs(None, "a.mp4") == []
 
 
-def test_of_one_clip_a_file_or_a_folder_is_taken(place: Path) -> None:
-    assert placed("out.mp4", "a.mp4") == ["out.mp4"]
-    assert placed("there", "a.mp4") == ["there/a.mp4"]
-    assert placed("new/er/", "a.mov", suffix=".png") == ["new/er/a.png"]
-    assert (place / "new" / "er").is_dir()
+def test_output_for_one_clip_may_be_a_file_or_a_folder(workdir: Path) -> None:
+    assert outputs("out.mp4", "a.mp4") == ["out.mp4"]
+    assert outputs("existing", "a.mp4") == ["existing/a.mp4"]
+    assert outputs("new/er/", "a.mov", suffix=".png") == ["new/er/a.png"]
+    assert (workdir / "new" / "er").is_dir()
 
 
-def test_of_several_clips_with_one_name_the_later_are_numbered(place: Path) -> None:
+def test_outputs_for_clips_with_the_same_name_are_numbered(workdir: Path) -> None:
     clips = ["a.mp4", "x/a.mp4", "x/A.mov", "a-2.mp4", "b.mp4"]
-    assert placed("there", *clips) == [
-        *("there/a.mp4", "there/a-3.mp4", "there/A-4.mp4", "there/a-2.mp4", "there/b.mp4")
+    assert outputs("existing", *clips) == [
+        "existing/a.mp4",
+        "existing/a-3.mp4",
+        "existing/A-4.mp4",
+        "existing/a-2.mp4",
+        "existing/b.mp4",
     ]
 
 
 @pytest.mark.parametrize(
-    ("given", "clips", "reason"),
+    ("value", "clips", "reason"),
     [
-        ("out.mp4", ["a.mp4", "b.mp4"], "of 2 clips it takes a folder: out.mp4/"),
+        ("out.mp4", ["a.mp4", "b.mp4"], "2 clips need a folder, not a file: write out.mp4/"),
         ("", ["a.mp4"], "name a file or a folder"),
-        ("out.avi", ["a.mp4"], r"not named \*\.mp4"),
-        ("gone/out.mp4", ["a.mp4"], "no folder gone"),
+        ("out.avi", ["a.mp4"], r"neither named \*\.mp4"),
+        ("gone/out.mp4", ["a.mp4"], "folder gone does not exist"),
         ("a.mp4/", ["b.mp4"], "a.mp4/ cannot be written: File exists"),
-        ("a.mp4", ["a.mp4"], "a.mp4 is a clip itself and would be lost"),
-        (".", ["a.mp4", "b.mp4"], "a.mp4 is a clip itself"),
-        ("link.mp4", ["a.mp4"], "no plain file"),
-        ("hard.mp4", ["a.mp4"], "is a clip itself"),
+        ("a.mp4", ["a.mp4"], "a.mp4 is a clip and would be overwritten"),
+        (".", ["a.mp4", "b.mp4"], "a.mp4 is a clip and"),
+        ("link.mp4", ["a.mp4"], "not a regular file"),
+        ("hard.mp4", ["a.mp4"], "is a clip and"),
         ("x" * 300 + ".mp4", ["a.mp4"], "File name too long"),
-        ("~nobody-at-all/x.mp4", ["a.mp4"], "--video-out: "),
+        ("~no-such-user/x.mp4", ["a.mp4"], "--video-out: "),
     ],
 )
-def test_what_cannot_be_placed_is_refused_before_anything_is_lost(
-    place: Path, given: str, clips: list[str], reason: str
+def test_invalid_output_is_rejected(
+    workdir: Path, value: str, clips: list[str], reason: str
 ) -> None:
-    (place / "link.mp4").symlink_to(place / "b.mp4")
-    (place / "hard.mp4").hardlink_to(place / "a.mp4")
+    (workdir / "link.mp4").symlink_to(workdir / "b.mp4")
+    (workdir / "hard.mp4").hardlink_to(workdir / "a.mp4")
     with pytest.raises(SettingsError, match=reason):
-        placed(given, *clips)
+        outputs(value, *clips)
 
 
-def test_a_file_takes_the_place_of_an_older_one_once_it_is_whole(place: Path) -> None:
-    old = place / "there" / "a.mp4"
+def test_output_file_replaces_an_older_one_when_it_is_complete(workdir: Path) -> None:
+    old = workdir / "existing" / "a.mp4"
     old.write_text("old")
     with output_file(old) as part:
         part.write_text("new")
@@ -151,28 +157,28 @@ def test_a_file_takes_the_place_of_an_older_one_once_it_is_whole(place: Path) ->
     assert list(old.parent.iterdir()) == [old]
 
 
-def _break_off(part: Path, error: BaseException | type[BaseException]) -> None:
-    part.write_text("half")
+def _fail_while_writing(part: Path, error: BaseException | type[BaseException]) -> None:
+    part.write_text("incomplete")
     raise error
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
-def test_of_what_is_broken_off_nothing_is_left(
-    place: Path, error: BaseException | type[BaseException]
+def test_failed_output_leaves_no_file(
+    workdir: Path, error: BaseException | type[BaseException]
 ) -> None:
     with (
         pytest.raises((KeyboardInterrupt, FileError)) as caught,
-        output_file(place / "there" / "a.mp4") as part,
+        output_file(workdir / "existing" / "a.mp4") as part,
     ):
-        _break_off(part, error)
-    assert list((place / "there").iterdir()) == []
+        _fail_while_writing(part, error)
+    assert list((workdir / "existing").iterdir()) == []
     if caught.type is FileError:
         assert str(caught.value).endswith("a.mp4: cannot be written: No space left on device")
 
 
-def test_a_name_too_long_to_write_beside_is_told(place: Path) -> None:
+def test_too_long_name_of_the_temporary_file_is_reported(workdir: Path) -> None:
     with (
         pytest.raises(FileError, match="File name too long"),
-        output_file(place / ("x" * 250 + ".mp4")) as part,
+        output_file(workdir / ("x" * 250 + ".mp4")) as part,
     ):
         part.touch()

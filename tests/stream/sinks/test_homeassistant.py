@@ -1,5 +1,5 @@
-"""The format is checked as Home Assistant 2024.12 checks it, and more strictly: a key that it would
-ignore is a mistake of ours."""
+"""The payload is checked as in Home Assistant 2024.12, but unknown keys, which Home Assistant
+ignores, are errors."""
 
 import json
 import re
@@ -68,71 +68,71 @@ class Discovery(Strict):
     qos: Literal[0, 1, 2]
 
 
-def a_payload(source: str = "stage") -> str:
+def payload(source: str = "stage") -> str:
     return discovery_payload(source, base="dancetype/stage", version="1.2.3", genre_expires=300)
 
 
-def test_the_payload_is_of_the_documented_format() -> None:
-    told = Discovery.model_validate_json(a_payload())
-    topics = {key: entity.state_topic for key, entity in told.components.items()}
+def test_payload_has_the_documented_format() -> None:
+    discovery = Discovery.model_validate_json(payload())
+    topics = {key: entity.state_topic for key, entity in discovery.components.items()}
     assert topics == {
         "genre": "dancetype/stage/genre",
         "confidence": "dancetype/stage/confidence",
         "running": "dancetype/stage/status",
         "fault": "dancetype/stage/status",
     }
-    assert told.availability_topic == "dancetype/stage/status"
-    assert len({entity.unique_id for entity in told.components.values()}) == 4
+    assert discovery.availability_topic == "dancetype/stage/status"
+    assert len({entity.unique_id for entity in discovery.components.values()}) == 4
 
 
-def test_a_restart_changes_nothing() -> None:
-    assert a_payload() == a_payload()
+def test_payload_is_the_same_after_a_restart() -> None:
+    assert payload() == payload()
 
 
 @given(st.text(min_size=1))
-def test_any_source_has_a_topic_that_home_assistant_takes(source: str) -> None:
+def test_topic_of_any_source_is_valid_for_home_assistant(source: str) -> None:
     assert re.fullmatch(r"homeassistant/device/[a-zA-Z0-9_-]+/config", discovery_topic(source))
-    Discovery.model_validate_json(a_payload(source))
+    Discovery.model_validate_json(payload(source))
 
 
 @given(st.text(), st.text())
-def test_different_sources_are_different_devices(one: str, other: str) -> None:
+def test_different_sources_have_different_object_ids(one: str, other: str) -> None:
     assert (object_id(one) == object_id(other)) is (one == other)
 
 
 def rendered(template: str, value: str) -> str:
-    """The template as Home Assistant fills it in: `value_json` is there for JSON alone."""
-    known: dict[str, Any] = {"value": value}
+    """Render a template like Home Assistant, which defines `value_json` for JSON only."""
+    variables: dict[str, Any] = {"value": value}
     with suppress(ValueError):
-        known["value_json"] = json.loads(value)
+        variables["value_json"] = json.loads(value)
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
-    return str(environment.from_string(template).render(known))
+    return str(environment.from_string(template).render(variables))
 
 
-SOURCE = '{"state": "%s", "fault": %s, "reason": null}'
+SOURCE_MESSAGE = '{"state": "%s", "fault": %s, "reason": null}'
 
 
 @pytest.mark.parametrize(
     ("status", "running", "fault", "available"),
     [
-        (SOURCE % ("running", "null"), "ON", "OFF", "online"),
-        (SOURCE % ("stalled", '"timed_out"'), "OFF", "ON", "online"),
-        (SOURCE % ("ended", "null"), "OFF", "OFF", "online"),
+        (SOURCE_MESSAGE % ("running", "null"), "ON", "OFF", "online"),
+        (SOURCE_MESSAGE % ("stalled", '"timed_out"'), "OFF", "ON", "online"),
+        (SOURCE_MESSAGE % ("ended", "null"), "OFF", "OFF", "online"),
         ("offline", "OFF", "OFF", "offline"),
         ("stopped", "OFF", "OFF", "offline"),
     ],
 )
-def test_the_status_is_read_as_it_is_meant(
+def test_templates_interpret_the_status(
     status: str, running: str, fault: str, available: str
 ) -> None:
-    told = Discovery.model_validate_json(a_payload())
-    assert rendered(told.components["running"].value_template or "", status) == running
-    assert rendered(told.components["fault"].value_template or "", status) == fault
-    assert rendered(told.availability_template, status) == available
-    json.loads(rendered(told.components["fault"].json_attributes_template or "", status))
+    discovery = Discovery.model_validate_json(payload())
+    assert rendered(discovery.components["running"].value_template or "", status) == running
+    assert rendered(discovery.components["fault"].value_template or "", status) == fault
+    assert rendered(discovery.availability_template, status) == available
+    json.loads(rendered(discovery.components["fault"].json_attributes_template or "", status))
 
 
-def test_a_genre_is_shown_as_it_is_and_none_as_unknown() -> None:
-    template = Discovery.model_validate_json(a_payload()).components["genre"].value_template or ""
+def test_genre_template_returns_the_genre_or_none() -> None:
+    template = Discovery.model_validate_json(payload()).components["genre"].value_template or ""
     assert rendered(template, "house") == "house"
     assert rendered(template, "") == "None"

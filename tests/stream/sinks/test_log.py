@@ -29,7 +29,7 @@ PASSWORD = "s3cr3t"
 
 
 class Stderr(StringIO):
-    """What stands in for stderr."""
+    """Replacement for stderr."""
 
     def __init__(self, *, terminal: bool = False) -> None:
         super().__init__()
@@ -47,45 +47,45 @@ class Stderr(StringIO):
         return [json.loads(line) for line in self.lines]
 
 
-Hear = Callable[..., Stderr]
+ConfigureLog = Callable[..., Stderr]
 
 
 @pytest.fixture
-def hear(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hear]:
-    """Puts something else in the place of stderr and configures logging, until the test's end."""
+def configure_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[ConfigureLog]:
+    """Return a function that replaces stderr and configures logging for the test."""
     loggers = [logging.getLogger(name) for name in (None, "dancetype")]
     levels = [logger.level for logger in loggers]
 
-    def start(*, terminal: bool = False, level: int = logging.INFO) -> Stderr:
+    def configure_for_test(*, terminal: bool = False, level: int = logging.INFO) -> Stderr:
         stream = Stderr(terminal=terminal)
         monkeypatch.setattr(sys, "stderr", stream)
         monkeypatch.setenv("NO_COLOR", "1")
         configure(level=level)
         return stream
 
-    yield start
-    for logger, before in zip(loggers, levels, strict=True):
-        logger.setLevel(before)
+    yield configure_for_test
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
     for handler in logging.getLogger().handlers[:]:
         if type(handler).__module__ == "dancetype.stream.sinks.log":
             logging.getLogger().removeHandler(handler)
     logging.captureWarnings(False)
 
 
-async def say(*messages: PredictionMessage | SourceMessage) -> None:
+async def log_messages(*messages: PredictionMessage | SourceMessage) -> None:
     state = RunState(Clock(lambda: 0.0, 0.0))
     async with SinkFanOut([state, LogSink(state)]) as sinks:
         for message in messages:
             await sinks.send(message)
 
 
-def test_a_record_is_a_line_of_json_with_level_logger_and_time(hear: Hear) -> None:
-    stderr = hear()
+def test_record_is_a_json_line_with_level_logger_and_time(configure_log: ConfigureLog) -> None:
+    stderr = configure_log()
     OURS.info("%d frames\nand more", 3)
     [record] = stderr.records
-    when = datetime.fromisoformat(record.pop("timestamp"))
-    assert when.utcoffset() == timedelta(0)
-    assert abs(datetime.now(UTC) - when) < timedelta(minutes=1)
+    time = datetime.fromisoformat(record.pop("timestamp"))
+    assert time.utcoffset() == timedelta(0)
+    assert abs(datetime.now(UTC) - time) < timedelta(minutes=1)
     assert record == {
         "event": "3 frames\nand more",
         "level": "info",
@@ -93,8 +93,8 @@ def test_a_record_is_a_line_of_json_with_level_logger_and_time(hear: Hear) -> No
     }
 
 
-def test_on_a_terminal_a_record_is_a_line_for_people(hear: Hear) -> None:
-    terminal = hear(terminal=True)
+def test_record_on_a_terminal_is_a_readable_line(configure_log: ConfigureLog) -> None:
+    terminal = configure_log(terminal=True)
     OURS.warning("no answer")
     [line] = terminal.lines
     assert "warning" in line
@@ -102,49 +102,49 @@ def test_on_a_terminal_a_record_is_a_line_for_people(hear: Hear) -> None:
     assert not line.startswith("{")
 
 
-def test_on_a_terminal_libraries_are_named_and_our_own_modules_are_not(hear: Hear) -> None:
-    terminal = hear(terminal=True)
+def test_terminal_shows_logger_names_of_libraries_only(configure_log: ConfigureLog) -> None:
+    terminal = configure_log(terminal=True)
     OURS.warning("ours")
     LIBRARY.warning("theirs")
     assert ["[" + LIBRARY.name in line for line in terminal.lines] == [False, True]
     assert OURS.name not in terminal.getvalue()
 
 
-def test_libraries_are_heard_in_the_same_form_from_warnings_on(hear: Hear) -> None:
-    stderr = hear()
+def test_libraries_are_logged_from_warning_on(configure_log: ConfigureLog) -> None:
+    stderr = configure_log()
     LIBRARY.info("connection open")
     LIBRARY.warning("handshake failed")
     logging.getLogger("asyncio").error("Task exception was never retrieved")
     assert [record["logger"] for record in stderr.records] == ["websockets.server", "asyncio"]
 
 
-def test_warnings_of_python_are_records_too(hear: Hear) -> None:
+def test_python_warnings_are_logged(configure_log: ConfigureLog) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        stderr = hear()
-        warnings.warn("old hat", stacklevel=1)
+        stderr = configure_log()
+        warnings.warn("deprecated", stacklevel=1)
     [record] = stderr.records
-    assert "old hat" in record["event"]
+    assert "deprecated" in record["event"]
     assert record["level"] == "warning"
 
 
-@pytest.mark.parametrize(("level", "heard"), [(logging.DEBUG, 1), (logging.INFO, 0)])
-def test_our_own_packages_are_heard_from_the_level_asked_for(
-    hear: Hear, level: int, heard: int
+@pytest.mark.parametrize(("level", "lines"), [(logging.DEBUG, 1), (logging.INFO, 0)])
+def test_own_packages_are_logged_from_the_configured_level(
+    configure_log: ConfigureLog, level: int, lines: int
 ) -> None:
-    stderr = hear(level=level)
+    stderr = configure_log(level=level)
     OURS.debug("detail")
-    assert len(stderr.lines) == heard
+    assert len(stderr.lines) == lines
 
 
-def test_what_a_library_attaches_to_its_records_is_left_out(hear: Hear) -> None:
-    stderr = hear()
+def test_fields_attached_by_libraries_are_left_out(configure_log: ConfigureLog) -> None:
+    stderr = configure_log()
     LIBRARY.warning("odd", extra={"websocket": object()})
     assert set(stderr.records[0]) == {"event", "level", "logger", "timestamp"}
 
 
-def test_configuring_twice_says_things_once_and_leaves_others_handlers(hear: Hear) -> None:
-    stderr = hear()
+def test_configuring_twice_logs_once_and_keeps_other_handlers(configure_log: ConfigureLog) -> None:
+    stderr = configure_log()
     other = logging.NullHandler()
     logging.getLogger().addHandler(other)
     configure()
@@ -172,21 +172,23 @@ def test_configuring_twice_says_things_once_and_leaves_others_handlers(hear: Hea
         ("mail ann@example.org", "mail ann@example.org"),
     ],
 )
-def test_what_looks_like_credentials_is_masked_and_the_rest_is_not(text: str, masked: str) -> None:
+def test_only_credentials_are_masked(text: str, masked: str) -> None:
     assert masked_text(text) == masked
     assert masked_text(masked) == masked
 
 
 @pytest.mark.parametrize("piece", ["://", ":", "@", "key", "token=", "://a:b@", "authorization:"])
-def test_no_text_from_outside_keeps_the_masking_busy(piece: str) -> None:
-    before = process_time()
+def test_masking_of_a_long_text_is_fast(piece: str) -> None:
+    start = process_time()
     masked_text(piece * 20_000)
-    assert process_time() - before < 1
+    assert process_time() - start < 1
 
 
 @pytest.mark.parametrize("terminal", [False, True])
-def test_no_credentials_get_out_by_text_field_or_traceback(hear: Hear, terminal: bool) -> None:
-    out = hear(terminal=terminal)
+def test_credentials_are_masked_in_text_fields_and_tracebacks(
+    configure_log: ConfigureLog, terminal: bool
+) -> None:
+    out = configure_log(terminal=terminal)
     url = f"rtsp://ann:{PASSWORD}@cam/live"
     try:
         try:
@@ -201,17 +203,17 @@ def test_no_credentials_get_out_by_text_field_or_traceback(hear: Hear, terminal:
     assert "Traceback" in text
 
 
-def test_a_text_from_outside_cannot_steer_the_terminal(hear: Hear) -> None:
-    terminal = hear(terminal=True)
-    OURS.warning(LogEvent("camera says \x1b[2J\r\x07hello", reason="\x1b]0;title\x07"))
+def test_control_characters_are_not_sent_to_the_terminal(configure_log: ConfigureLog) -> None:
+    terminal = configure_log(terminal=True)
+    OURS.warning("camera says \x1b[2J\r\x07hello", extra={"reason": "\x1b]0;title\x07"})
     assert not set("\x1b\r\x07") & set(terminal.getvalue())
     assert "hello" in terminal.getvalue()
 
 
-def test_records_go_to_what_stderr_is_at_that_moment(
-    hear: Hear, monkeypatch: pytest.MonkeyPatch
+def test_records_are_written_to_the_current_stderr(
+    configure_log: ConfigureLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stderr = hear()
+    stderr = configure_log()
     OURS.info("first")
     later = Stderr()
     monkeypatch.setattr(sys, "stderr", later)
@@ -219,8 +221,8 @@ def test_records_go_to_what_stderr_is_at_that_moment(
     assert [len(stderr.lines), len(later.lines)] == [1, 1]
 
 
-def test_a_table_on_the_terminal_shows_records_above_itself(hear: Hear) -> None:
-    terminal = hear(terminal=True)
+def test_records_are_shown_above_a_table_on_the_terminal(configure_log: ConfigureLog) -> None:
+    terminal = configure_log(terminal=True)
     shown = StringIO()
     with Live("the table", console=Console(file=shown, force_terminal=True), auto_refresh=False):
         OURS.warning("above")
@@ -228,8 +230,8 @@ def test_a_table_on_the_terminal_shows_records_above_itself(hear: Hear) -> None:
     assert "above" not in terminal.getvalue()
 
 
-def test_a_table_on_the_terminal_gets_none_of_the_json_that_goes_to_a_file(hear: Hear) -> None:
-    stderr = hear()
+def test_json_for_a_file_is_not_shown_on_the_terminal(configure_log: ConfigureLog) -> None:
+    stderr = configure_log()
     shown = StringIO()
     with Live("the table", console=Console(file=shown, force_terminal=True), auto_refresh=False):
         OURS.warning("to the file")
@@ -238,7 +240,7 @@ def test_a_table_on_the_terminal_gets_none_of_the_json_that_goes_to_a_file(hear:
 
 
 @pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full", "2> >(exit)"])
-async def test_a_stderr_that_takes_nothing_is_nothing_to_whoever_logs(stderr: str) -> None:
+async def test_closed_or_full_stderr_does_not_affect_the_code_that_logs(stderr: str) -> None:
     code = """
 import logging, sys
 from dancetype.stream.run_state import RunState
@@ -256,8 +258,8 @@ print("still here")
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
-    said, _ = await child.communicate(b"go\n")
-    assert said == b"still here\n"
+    output, _ = await child.communicate(b"start\n")
+    assert output == b"still here\n"
     assert child.returncode == 0
 
 
@@ -272,11 +274,11 @@ print("still here")
         (SourceState.FAILED, "error"),
     ],
 )
-async def test_each_state_of_a_source_is_one_record(
-    hear: Hear, state: SourceState, level: str
+async def test_each_source_state_is_one_record(
+    configure_log: ConfigureLog, state: SourceState, level: str
 ) -> None:
-    stderr = hear()
-    await say(changed(state, fault=Fault.TIMED_OUT, reason="no frame for 2 s", epoch=4))
+    stderr = configure_log()
+    await log_messages(changed(state, fault=Fault.TIMED_OUT, reason="no frame for 2 s", epoch=4))
     [record] = stderr.records
     assert record.pop("timestamp")
     assert record == {
@@ -291,17 +293,17 @@ async def test_each_state_of_a_source_is_one_record(
     }
 
 
-async def test_on_a_terminal_a_state_is_told_with_what_is_known_of_it(hear: Hear) -> None:
-    terminal = hear(terminal=True)
-    await say(changed(SourceState.RUNNING))
+async def test_terminal_shows_a_state_with_its_fields(configure_log: ConfigureLog) -> None:
+    terminal = configure_log(terminal=True)
+    await log_messages(changed(SourceState.RUNNING))
     [line] = terminal.lines
     assert line.endswith("] source_state_changed source=stage epoch=0 state=running")
     assert len(line) < 80
 
 
-async def test_tries_in_vain_are_told_once_until_something_else_is_wrong(hear: Hear) -> None:
-    stderr = hear()
-    await say(
+async def test_repeated_failures_are_logged_once_per_fault(configure_log: ConfigureLog) -> None:
+    stderr = configure_log()
+    await log_messages(
         changed(SourceState.RECONNECTING, fault=Fault.REFUSED, reason="again in 1 s"),
         changed(SourceState.RECONNECTING, fault=Fault.REFUSED, reason="again in 2 s"),
         changed(SourceState.RECONNECTING, "hall", fault=Fault.REFUSED),
@@ -314,16 +316,16 @@ async def test_tries_in_vain_are_told_once_until_something_else_is_wrong(hear: H
     ]
 
 
-async def test_predictions_are_no_news(hear: Hear) -> None:
-    stderr = hear()
-    await say(predicted(), predicted(status=Status.GENRE, genre="HO"))
+async def test_predictions_are_not_logged(configure_log: ConfigureLog) -> None:
+    stderr = configure_log()
+    await log_messages(predicted(), predicted(status=Status.GENRE, genre="HO"))
     assert not stderr.lines
 
 
-async def test_a_change_of_genre_is_told_to_whoever_looks_for_faults(hear: Hear) -> None:
-    stderr = hear(level=logging.DEBUG)
+async def test_genre_changes_are_logged_at_debug(configure_log: ConfigureLog) -> None:
+    stderr = configure_log(level=logging.DEBUG)
     house = predicted(status=Status.GENRE, genre="HO")
-    await say(predicted(), house, house, predicted())
+    await log_messages(predicted(), house, house, predicted())
     assert [(record["status"], record["genre"]) for record in stderr.records] == [
         ("no_person", None),
         ("genre", "HO"),

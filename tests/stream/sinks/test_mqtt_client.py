@@ -7,16 +7,16 @@ from dancetype.stream.sinks.broker import parse_broker
 from dancetype.stream.sinks.mqtt_client import MqttClient
 
 
-async def test_a_connection_that_is_gone_before_it_can_be_written_to_is_no_error() -> None:
+async def test_socket_closed_before_registration_raises_no_error() -> None:
     client = MqttClient(
         parse_broker("mqtt://127.0.0.1:1"), identifier="me", will=Will("gone"), tls=None
     )
     errors: list[object] = []
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda loop, context: errors.append(context))
-    link = socket.socket()
-    client._on_socket_register_write(None, None, link)
-    link.close()
+    connection = socket.socket()
+    client._on_socket_register_write(None, None, connection)
+    connection.close()
     done = asyncio.Event()
     loop.call_soon(done.set)
     await done.wait()

@@ -38,7 +38,8 @@ def prediction(
     )
 
 
-async def shown(*messages: PredictionMessage | SourceMessage, terminal: bool) -> str:
+async def output(*messages: PredictionMessage | SourceMessage, terminal: bool) -> str:
+    """Return the output for messages, on a terminal or elsewhere."""
     out = StringIO()
     console = Console(file=out, force_terminal=terminal, width=100, color_system=None)
     state = RunState(CLOCK)
@@ -48,8 +49,8 @@ async def shown(*messages: PredictionMessage | SourceMessage, terminal: bool) ->
     return out.getvalue()
 
 
-async def test_a_log_gets_a_line_whenever_something_else_is_danced() -> None:
-    text = await shown(
+async def test_log_has_a_line_for_each_change_of_genre_or_status() -> None:
+    text = await output(
         prediction(Status.WARMING_UP),
         prediction(Status.GENRE, "WA", seq=1),
         prediction(Status.GENRE, "WA", seq=2),
@@ -65,14 +66,14 @@ async def test_a_log_gets_a_line_whenever_something_else_is_danced() -> None:
     ]
 
 
-async def test_a_log_gets_the_states_of_a_source_with_their_reasons_on_one_line() -> None:
+async def test_log_has_source_states_with_their_reasons_on_one_line() -> None:
     reason = "[bold]no such file[/bold] " + "x" * 200
     failed = changed(SourceState.FAILED, "cam", reason=reason)
-    assert (await shown(failed, terminal=False)) == f"cam: failed, {failed.reason}\n"
+    assert (await output(failed, terminal=False)) == f"cam: failed, {failed.reason}\n"
 
 
-async def test_tries_in_vain_to_reconnect_are_one_line() -> None:
-    tries = [
+async def test_repeated_reconnect_attempts_are_one_line() -> None:
+    attempts = [
         changed(
             SourceState.RECONNECTING,
             "cam",
@@ -82,31 +83,33 @@ async def test_tries_in_vain_to_reconnect_are_one_line() -> None:
         )
         for epoch, fault in enumerate([Fault.REFUSED, Fault.REFUSED, Fault.TIMED_OUT])
     ]
-    text = await shown(*tries, terminal=False)
+    text = await output(*attempts, terminal=False)
     assert text.splitlines() == [
         "cam: reconnecting, trying again in 0 s",
         "cam: reconnecting, trying again in 2 s",
     ]
 
 
-def a_duet() -> PredictionMessage:
+def two_dancers() -> PredictionMessage:
     dancers = dancer(2, "WA", confidence=0.5), dancer(1, status=Status.NOT_SURE, confidence=0.5)
     return prediction(Status.GENRE, "WA", dancers=dancers)
 
 
-async def test_several_dancers_are_told_with_their_ids() -> None:
-    assert await shown(a_duet(), terminal=False) == ("cam: 2 waack, 1 not sure (50%, 30 poses/s)\n")
+async def test_several_dancers_are_shown_with_their_ids() -> None:
+    assert await output(two_dancers(), terminal=False) == (
+        "cam: 2 waack, 1 not sure (50%, 30 poses/s)\n"
+    )
 
 
 def last_row(text: str) -> list[str]:
-    """What the table holds of the source in the end, line by line."""
+    """Return the lines of the source in the final table."""
     lines = text.splitlines()
     last = max(number for number, line in enumerate(lines) if line.startswith(" cam"))
     return lines[last:]
 
 
-async def test_a_terminal_shows_a_table_that_keeps_up() -> None:
-    text = await shown(
+async def test_table_on_a_terminal_is_updated() -> None:
+    text = await output(
         changed(SourceState.RUNNING, "cam"),
         prediction(Status.WARMING_UP),
         prediction(Status.GENRE, "WA", seq=1),
@@ -116,14 +119,14 @@ async def test_a_terminal_shows_a_table_that_keeps_up() -> None:
         assert part in last_row(text)[0]
 
 
-async def test_numbers_alone_are_drawn_once_a_second_and_words_at_once() -> None:
+async def test_numbers_are_drawn_once_a_second_and_other_changes_immediately() -> None:
     def at(sent: float, genre: str) -> PredictionMessage:
         times = PredictionTimes(sent=sent, capture=1.0, pose=2.0, window_end=1.0)
         return prediction(Status.GENRE, genre, times=times, confidence=sent / 100)
 
     out = StringIO()
     console = Console(file=out, force_terminal=True, width=100, color_system=None)
-    drawn = []
+    is_drawn = []
     state = RunState(CLOCK)
     async with SinkFanOut([state, TerminalSink(console, state)]) as sinks:
         for message in (
@@ -133,16 +136,16 @@ async def test_numbers_alone_are_drawn_once_a_second_and_words_at_once() -> None
             at(51.25, "LO"),
             at(53, "LO"),
         ):
-            before = len(out.getvalue())
+            length_before = len(out.getvalue())
             await sinks.send(message)
-            drawn.append(len(out.getvalue()) > before)
+            is_drawn.append(len(out.getvalue()) > length_before)
         await sinks.send(at(53.9, "LO"))
-    assert drawn == [True, False, True, False, True]
+    assert is_drawn == [True, False, True, False, True]
     assert "54%" in last_row(out.getvalue())[0]
 
 
-async def test_the_table_shows_no_genre_of_a_source_that_gives_no_frames() -> None:
-    text = await shown(
+async def test_table_shows_no_genre_while_a_source_is_stalled() -> None:
+    text = await output(
         changed(SourceState.RUNNING, "cam"),
         prediction(Status.GENRE, "WA"),
         changed(SourceState.STALLED, "cam", reason="no frame for 2 s"),
@@ -152,8 +155,8 @@ async def test_the_table_shows_no_genre_of_a_source_that_gives_no_frames() -> No
     assert "waack" not in "".join(last_row(text))
 
 
-async def test_the_table_gives_each_of_several_dancers_a_line() -> None:
-    text = await shown(changed(SourceState.RUNNING, "cam"), a_duet(), terminal=True)
+async def test_table_has_a_line_for_each_of_several_dancers() -> None:
+    text = await output(changed(SourceState.RUNNING, "cam"), two_dancers(), terminal=True)
     first, second = last_row(text)[:2]
     assert "2 waack" in first
     assert "50%" in first
@@ -161,6 +164,6 @@ async def test_the_table_gives_each_of_several_dancers_a_line() -> None:
     assert "%" not in second
 
 
-async def test_the_table_takes_nothing_that_a_source_says_for_markup() -> None:
-    text = await shown(changed(SourceState.FAILED, "cam", reason="[bold]x[/]"), terminal=True)
+async def test_table_does_not_interpret_markup_in_reasons() -> None:
+    text = await output(changed(SourceState.FAILED, "cam", reason="[bold]x[/]"), terminal=True)
     assert "[bold]x[/]" in last_row(text)[0]

@@ -7,55 +7,63 @@ from threading import Event, Thread
 import pytest
 
 from dancetype.engine.media.recording import Recording, read_recording
-from dancetype.stream.sinks.writer import MAX_WAITING, RecordingWriter
+from dancetype.stream.sinks.writer import MAX_QUEUED, RecordingWriter
 from tests.engine.recordings import STARTED, header, walk
 
 
-def starting(seconds: float, source: str = "stage") -> Callable[[], Recording]:
-    take = walk(header(source, started=STARTED + seconds), seconds=0.5)
-    return lambda: take
+def recording(start: float, source: str = "stage") -> Callable[[], Recording]:
+    result = walk(header(source, started=STARTED + start), seconds=0.5)
+    return lambda: result
 
 
-def kept(folder: Path) -> list[float]:
-    """When the takes in a folder start, by name."""
+def start_times(folder: Path) -> list[float]:
+    """Return the start times of the recordings in a folder, sorted by file name."""
     return [read_recording(path).header.started - STARTED for path in sorted(folder.iterdir())]
 
 
-class Disk:
-    """Is full for the first so many takes, and tells when it was asked."""
+class FakeDisk:
+    """A disk that is full for the first attempts to save.
 
-    def __init__(self, *, refuses: int) -> None:
-        self._refuses = refuses
-        self.asked: list[float] = []
-        self.came = Event()
+    Args:
+        failures: Number of attempts that fail.
 
-    def save(self, take: Recording, path: Path) -> None:
-        self.asked.append(take.header.started - STARTED)
+    Attributes:
+        attempts: Start time of the recording of each attempt.
+        attempted: Set at each attempt.
+    """
+
+    def __init__(self, *, failures: int) -> None:
+        self._failures = failures
+        self.attempts: list[float] = []
+        self.attempted = Event()
+
+    def save(self, recording: Recording, path: Path) -> None:
+        self.attempts.append(recording.header.started - STARTED)
         try:
-            if len(self.asked) <= self._refuses:
+            if len(self.attempts) <= self._failures:
                 raise OSError(errno.ENOSPC, "No space left on device")
-            take.save(path)
+            recording.save(path)
         finally:
-            self.came.set()
+            self.attempted.set()
 
 
-def keep(folder: Path, disk: Disk, seconds: Sequence[float]) -> None:
-    """Puts takes one after the other, each once the disk was asked for the one before."""
+def write_one_by_one(folder: Path, disk: FakeDisk, starts: Sequence[float]) -> None:
+    """Write recordings, each after an attempt to save the one before."""
     writer = RecordingWriter(folder, save=disk.save)
     writer.start()
-    for each in seconds:
-        disk.came.clear()
-        writer.put(starting(each))
-        assert disk.came.wait(10)
+    for start in starts:
+        disk.attempted.clear()
+        writer.put(recording(start))
+        assert disk.attempted.wait(10)
     writer.close(10)
 
 
-def test_names_sort_by_time_and_say_the_source_and_none_is_taken_twice(tmp_path: Path) -> None:
+def test_file_names_sort_by_time_contain_the_source_and_are_unique(tmp_path: Path) -> None:
     for _ in range(2):
         writer = RecordingWriter(tmp_path)
         writer.start()
-        for seconds, source in ((0, "stage"), (0, "left"), (300, "left")):
-            writer.put(starting(seconds, source))
+        for start, source in ((0, "stage"), (0, "left"), (300, "left")):
+            writer.put(recording(start, source))
         writer.close(10)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "20251124-160000-left-001.npz",
@@ -67,14 +75,14 @@ def test_names_sort_by_time_and_say_the_source_and_none_is_taken_twice(tmp_path:
     ]
 
 
-def test_a_full_disk_is_told_once_and_what_waited_is_written_when_it_has_room(
+def test_full_disk_is_logged_once_and_queued_recordings_are_written_later(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    disk = Disk(refuses=2)
+    disk = FakeDisk(failures=2)
     with caplog.at_level(logging.INFO, "dancetype.stream"):
-        keep(tmp_path, disk, [0, 300, 600])
-    assert disk.asked == [0, 0, 0, 300, 600]
-    assert kept(tmp_path) == [0, 300, 600]
+        write_one_by_one(tmp_path, disk, [0, 300, 600])
+    assert disk.attempts == [0, 0, 0, 300, 600]
+    assert start_times(tmp_path) == [0, 300, 600]
     first, *rest = (record.getMessage() for record in caplog.records)
     assert (
         first == f"recording_write_failed folder={str(tmp_path)!r} error='No space left on device'"
@@ -82,54 +90,54 @@ def test_a_full_disk_is_told_once_and_what_waited_is_written_when_it_has_room(
     assert rest == [f"recording_written path={str(path)!r}" for path in sorted(tmp_path.iterdir())]
 
 
-def test_a_folder_that_comes_back_gets_what_it_missed(tmp_path: Path) -> None:
-    folder, disk = tmp_path / "stick", Disk(refuses=0)
+def test_queued_recording_is_written_once_the_folder_exists(tmp_path: Path) -> None:
+    folder, disk = tmp_path / "usb", FakeDisk(failures=0)
     writer = RecordingWriter(folder, save=disk.save)
     writer.start()
-    writer.put(starting(0))
-    assert disk.came.wait(10)
+    writer.put(recording(0))
+    assert disk.attempted.wait(10)
     folder.mkdir()
     writer.close(10)
-    assert kept(folder) == [0]
+    assert start_times(folder) == [0]
 
 
-def test_of_too_many_that_wait_the_oldest_is_dropped_and_that_is_told(
+def test_oldest_recording_is_dropped_and_logged_if_the_queue_is_full(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    disk = Disk(refuses=10**6)
+    disk = FakeDisk(failures=10**6)
     with caplog.at_level(logging.ERROR):
-        keep(tmp_path, disk, range(MAX_WAITING + 2))
-    told = [record.getMessage() for record in caplog.records]
-    assert sum("recording_dropped" in each for each in told) == 2
-    assert told[-1] == f"recordings_lost folder={str(tmp_path)!r} count={MAX_WAITING}"
-    assert disk.asked[-1] == 2
+        write_one_by_one(tmp_path, disk, range(MAX_QUEUED + 2))
+    logged = [record.getMessage() for record in caplog.records]
+    assert sum("recording_dropped" in text for text in logged) == 2
+    assert logged[-1] == f"recordings_lost folder={str(tmp_path)!r} count={MAX_QUEUED}"
+    assert disk.attempts[-1] == 2
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_disk_that_hangs_holds_up_neither_who_puts_nor_the_end(
+def test_hanging_disk_blocks_neither_put_nor_close(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    asked, let_go = Event(), Event()
+    saving, release = Event(), Event()
 
-    def hang(take: Recording, path: Path) -> None:
-        asked.set()
-        let_go.wait(10)
+    def hang(recording: Recording, path: Path) -> None:
+        saving.set()
+        release.wait(10)
 
     writer = RecordingWriter(tmp_path, save=hang)
     writer.start()
-    writer.put(starting(0))
-    assert asked.wait(10)
-    writer.put(starting(300))
+    writer.put(recording(0))
+    assert saving.wait(10)
+    writer.put(recording(300))
     with caplog.at_level(logging.ERROR):
         closing = Thread(target=writer.close, args=(0.01,))
         closing.start()
         closing.join(5)
         assert not closing.is_alive()
     assert "count=2" in caplog.text
-    let_go.set()
+    release.set()
 
 
-def test_a_take_that_cannot_be_made_is_logged_and_takes_no_other_with_it(
+def test_failed_recording_is_logged_and_does_not_affect_the_next(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def crash() -> Recording:
@@ -139,7 +147,7 @@ def test_a_take_that_cannot_be_made_is_logged_and_takes_no_other_with_it(
     writer.start()
     with caplog.at_level(logging.ERROR):
         writer.put(crash)
-        writer.put(starting(0))
+        writer.put(recording(0))
         writer.close(10)
     assert "a bug" in caplog.text
-    assert kept(tmp_path) == [0]
+    assert start_times(tmp_path) == [0]

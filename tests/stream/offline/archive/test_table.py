@@ -6,14 +6,14 @@ import pytest
 
 from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES, GENRES
-from dancetype.stream.offline.archive.table import Ledger, Row, is_done, row_of, schema
+from dancetype.stream.offline.archive.table import Ledger, Row, is_done, make_row, schema
 
-SAME: Row = {"model": "live 1", "pose": "full", "version": "1", "bytes": 5, "modified_ns": 7}
+STAMP: Row = {"model": "live 1", "pose": "full", "version": "1", "bytes": 5, "modified_ns": 7}
 
 
 def row(file: str, *, best: float = 0.9, **result: Any) -> Row:
     rest = (1 - best) / (len(CODES) - 1)
-    said = {
+    defaults = {
         "genre": "HO",
         "confidence": best,
         "probabilities": dict.fromkeys(CODES, rest) | {"HO": best},
@@ -21,79 +21,79 @@ def row(file: str, *, best: float = 0.9, **result: Any) -> Row:
         "frames": 120,
         "poses": 118,
     }
-    return row_of(said | result, GENRES, {"file": file, **SAME})
+    return make_row(defaults | result, GENRES, {"file": file, **STAMP})
 
 
-def finished(out: Path, *rows: Row) -> None:
+def write_table(out: Path, *rows: Row) -> None:
     with Ledger(out) as ledger:
-        for each in rows:
-            ledger.keep(each)
-        ledger.finish([each["file"] for each in rows], CODES)
+        for row in rows:
+            ledger.append(row)
+        ledger.finish([row["file"] for row in rows], CODES)
 
 
-def test_rows_are_there_after_a_crash_but_for_the_line_it_cut_short(tmp_path: Path) -> None:
+def test_complete_rows_survive_a_crash(tmp_path: Path) -> None:
     out = tmp_path / "table.parquet"
     with Ledger(out) as ledger:
-        ledger.keep(row("a.mp4"))
-        ledger.keep(row("b.mp4"))
-    beside = tmp_path / "table.parquet.rows"
-    beside.write_bytes(beside.read_bytes()[:-20])
+        ledger.append(row("a.mp4"))
+        ledger.append(row("b.mp4"))
+    new_rows = tmp_path / "table.parquet.rows"
+    new_rows.write_bytes(new_rows.read_bytes()[:-20])
     with Ledger(out) as ledger:
         assert ledger.rows == {"a.mp4": row("a.mp4")}
-        ledger.keep(row("c.mp4"))
+        ledger.append(row("c.mp4"))
     with Ledger(out) as ledger:
         assert list(ledger.rows) == ["a.mp4", "c.mp4"]
         assert not out.exists()
 
 
-def test_a_later_run_adds_to_the_table_and_its_rows_count(tmp_path: Path) -> None:
+def test_later_run_adds_and_replaces_rows(tmp_path: Path) -> None:
     out = tmp_path / "new" / "table.parquet"
-    finished(out, row("a.mp4"), row("b.mp4"))
+    write_table(out, row("a.mp4"), row("b.mp4"))
     with Ledger(out) as ledger:
-        ledger.keep(row("b.mp4", best=0.4))
-        ledger.keep(row("c.mp4"))
+        ledger.append(row("b.mp4", best=0.4))
+        ledger.append(row("c.mp4"))
         ledger.finish(["b.mp4", "c.mp4"], CODES)
     assert [path.name for path in out.parent.iterdir()] == [out.name]
     rows = pq.read_table(out).to_pylist()
-    assert [(each["file"], each["status"]) for each in rows] == [
+    assert [(row["file"], row["status"]) for row in rows] == [
         ("b.mp4", "not_sure"),
         ("c.mp4", "genre"),
     ]
 
 
-def test_the_columns_are_the_same_whatever_is_in_them(tmp_path: Path) -> None:
+def test_columns_do_not_depend_on_the_rows(tmp_path: Path) -> None:
     out = tmp_path / "table.parquet"
-    finished(out)
+    write_table(out)
     assert pq.read_schema(out).equals(schema(CODES))
-    bad = row_of({"file": "/x", "error": "damaged"}, GENRES, {"file": "bad.mp4", **SAME})
-    nobody = row("nobody.mp4", genre=None, confidence=0.0)
-    finished(out, bad, nobody)
+    bad = make_row({"file": "/x", "error": "damaged"}, GENRES, {"file": "bad.mp4", **STAMP})
+    empty = row("empty.mp4", genre=None, confidence=0.0)
+    write_table(out, bad, empty)
     table = pq.read_table(out)
     assert table.schema.equals(schema(CODES))
-    for each, status in zip(table.to_pylist(), ("error", "no_person"), strict=True):
-        assert (each["status"], each["genre"], each["confidence"], each["HO"]) == (
+    for values, status in zip(table.to_pylist(), ("error", "no_person"), strict=True):
+        assert (values["status"], values["genre"], values["confidence"], values["HO"]) == (
             *(status, None, None),
             None,
         )
 
 
-def test_two_do_not_write_one_table(tmp_path: Path) -> None:
+def test_table_is_locked_while_a_process_writes_it(tmp_path: Path) -> None:
     out = tmp_path / "table.parquet"
-    with Ledger(out), pytest.raises(FileError, match="another dancetype label is writing"):
+    with Ledger(out), pytest.raises(FileError, match="another dancetype label process is writing"):
         Ledger(out)
     with Ledger(out) as ledger:
         assert ledger.rows == {}
 
 
-def test_what_is_no_such_table_is_left_alone(tmp_path: Path) -> None:
+def test_file_that_is_not_a_table_is_not_overwritten(tmp_path: Path) -> None:
     out = tmp_path / "table.parquet"
-    out.write_text("mine")
-    with pytest.raises(FileError, match="take another --out"):
+    out.write_text("other content")
+    with pytest.raises(FileError, match="choose another --out"):
         Ledger(out)
-    assert out.read_text() == "mine"
+    assert out.read_text() == "other content"
 
 
-def test_a_place_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
+def test_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FileError, match=r"table\.parquet\.rows: cannot be written"):
         Ledger(tmp_path / "file" / "table.parquet")
@@ -115,7 +115,7 @@ ROW: Row = {"file": "a.mp4", "bytes": 5, "modified_ns": 7, "model": "live 1", "e
         ({}, ROW, True, True),
     ],
 )
-def test_a_clip_is_done_once_until_it_or_the_model_changes(
+def test_clip_is_done_until_the_clip_or_the_model_changes(
     now: dict[str, Any], row: Row | None, retry_errors: bool, done: bool
 ) -> None:
     stamp = {column: ROW[column] for column in ("file", "bytes", "modified_ns", "model")}
