@@ -35,7 +35,7 @@ def dancer(
     return DancerResult(id=number, **_result_fields(status, genre) | fields)
 
 
-def predicted(
+def make_prediction(
     source: str = "stage",
     *,
     genre: str | None = None,
@@ -80,7 +80,7 @@ def predicted(
     return PredictionMessage(**defaults | fields)
 
 
-def changed(
+def make_source_message(
     state: SourceState = SourceState.RUNNING,
     source: str = "stage",
     *,

@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from dancetype.stream.clock import Clock
 from dancetype.stream.run_state import RunState
 from dancetype.stream.sinks.metrics import Metrics
-from tests.messages import changed, predicted
+from tests.messages import make_prediction, make_source_message
 
 DOCKER: Final = Path(__file__).parents[2] / "docker"
 COMPOSE: Final = ("compose.yaml", "compose.gpu.yaml")
@@ -113,7 +113,7 @@ async def exported_metrics() -> set[str]:
     metrics = Metrics(version="1", recipe="live", provider="CPU", state=state)
     state.clients = lambda: {"connected": 1, "cut_off": 0, "refused": 0}
     state.broker_links = lambda: {"clip": True}
-    for message in (changed(), predicted(genre="HO")):
+    for message in (make_source_message(), make_prediction(genre="HO")):
         await state.send(message, "")
         await metrics.send(message, "")
     page = metrics.page(authorised=True).body.decode()

@@ -33,7 +33,7 @@ from dancetype.stream.sinks.mqtt import (
 )
 from dancetype.stream.web.subscription import CloseClient, Hello, Subscribe, read_request
 from tests.asyncapi import schemas
-from tests.messages import changed, predicted
+from tests.messages import make_prediction, make_source_message
 
 DOCS = Path(__file__).parents[2] / "docs"
 DOCUMENT = yaml.safe_load((DOCS / "asyncapi.yaml").read_text())
@@ -129,10 +129,10 @@ def test_operation_only_has_messages_of_its_channel() -> None:
 @pytest.mark.parametrize(
     "message",
     [
-        predicted(),
-        predicted(status=Status.GENRE, genre="HO", dancers=2, frames=(3, 2, 1), latency=0.1),
-        changed(SourceState.RUNNING),
-        changed(SourceState.FAILED, fault=Fault.AUTHENTICATION, reason="unknown user"),
+        make_prediction(),
+        make_prediction(status=Status.GENRE, genre="HO", dancers=2, frames=(3, 2, 1), latency=0.1),
+        make_source_message(SourceState.RUNNING),
+        make_source_message(SourceState.FAILED, fault=Fault.AUTHENTICATION, reason="unknown user"),
         Heartbeat(dropped={"stage": 3}, times=SourceTimes(sent=1000.0)),
     ],
 )
@@ -158,8 +158,8 @@ def test_sent_message_is_valid_and_invalid_with_unknown_fields(
 )
 def test_value_that_is_never_sent_is_invalid(name: str, field: str, value: object) -> None:
     message = {
-        "prediction": predicted(),
-        "source": changed(SourceState.RUNNING),
+        "prediction": make_prediction(),
+        "source": make_source_message(SourceState.RUNNING),
         "heartbeat": Heartbeat(dropped={}, times=SourceTimes(sent=0.0)),
     }[name]
     assert not is_valid(json.loads(message.model_dump_json()) | {field: value}, name)

@@ -5,11 +5,11 @@ from dancetype.engine.rolling import Status
 from dancetype.stream.clock import Clock
 from dancetype.stream.messages import Message, SourceState
 from dancetype.stream.run_state import SILENT, RunState, SourceRun
-from tests.messages import changed, predicted
+from tests.messages import make_prediction, make_source_message
 
-HOUSE = predicted(genre="HO")
-RUNNING = changed(SourceState.RUNNING)
-LOST = changed(SourceState.RECONNECTING, fault=Fault.REFUSED)
+HOUSE = make_prediction(genre="HO")
+RUNNING = make_source_message(SourceState.RUNNING)
+LOST = make_source_message(SourceState.RECONNECTING, fault=Fault.REFUSED)
 
 
 def run_of(*messages: Message) -> SourceRun:
@@ -21,7 +21,11 @@ def run_of(*messages: Message) -> SourceRun:
 
 async def test_each_source_has_a_state_in_the_order_of_first_messages() -> None:
     state = RunState(Clock(lambda: 5.0, 1000.0))
-    for message in (changed(source="left"), predicted("right"), predicted("left")):
+    for message in (
+        make_source_message(source="left"),
+        make_prediction("right"),
+        make_prediction("left"),
+    ):
         await state.send(message, "")
     assert list(state.sources) == ["left", "right"]
     assert state.sources["right"].state is None
@@ -34,18 +38,18 @@ async def test_each_source_has_a_state_in_the_order_of_first_messages() -> None:
     [
         ([], RUNNING, True),
         ([RUNNING], RUNNING, False),
-        ([RUNNING, HOUSE], changed(SourceState.RUNNING, epoch=1), False),
-        ([LOST], changed(SourceState.RECONNECTING, fault=Fault.TIMED_OUT), True),
+        ([RUNNING, HOUSE], make_source_message(SourceState.RUNNING, epoch=1), False),
+        ([LOST], make_source_message(SourceState.RECONNECTING, fault=Fault.TIMED_OUT), True),
         (
             [LOST],
-            changed(SourceState.RECONNECTING, fault=Fault.REFUSED, reason="again"),
+            make_source_message(SourceState.RECONNECTING, fault=Fault.REFUSED, reason="again"),
             False,
         ),
         ([RUNNING], HOUSE, True),
-        ([HOUSE], predicted(genre="HO", confidence=0.1), False),
+        ([HOUSE], make_prediction(genre="HO", confidence=0.1), False),
         ([HOUSE, RUNNING], HOUSE, False),
-        ([HOUSE], predicted(genre="WA"), True),
-        ([predicted()], predicted(status=Status.NOT_SURE), True),
+        ([HOUSE], make_prediction(genre="WA"), True),
+        ([make_prediction()], make_prediction(status=Status.NOT_SURE), True),
     ],
 )
 def test_message_is_a_change_if_state_fault_status_or_genre_differs(
@@ -68,12 +72,14 @@ def test_prediction_is_current_until_the_source_stops_delivering_frames() -> Non
 
 def test_frame_counts_add_up_over_epochs_and_never_decrease() -> None:
     frames = [(0, (10, 8, 1)), (0, (20, 15, 4)), (1, (3, 3, 0)), (1, (0, 4, 0))]
-    run = run_of(*(predicted(epoch=epoch, frames=counts) for epoch, counts in frames))
+    run = run_of(*(make_prediction(epoch=epoch, frames=counts) for epoch, counts in frames))
     assert tuple(run.frames.model_dump().values()) == (23, 19, 4)
 
 
 def test_outdated_entries_are_dropped_and_silence_is_added_to_the_history() -> None:
-    run = run_of(predicted(genre="HO", capture=1000.0), predicted(genre="WA", capture=1001.0))
+    run = run_of(
+        make_prediction(genre="HO", capture=1000.0), make_prediction(genre="WA", capture=1001.0)
+    )
     run.advance(1060.5)
     assert [latency.sent for latency in run.latencies] == [1001.0]
     assert [change.status for change in run.history] == ["genre", "genre", SILENT]

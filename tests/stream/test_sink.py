@@ -8,9 +8,9 @@ import pytest
 from dancetype.engine.errors import SinkError
 from dancetype.stream.messages import PredictionMessage, SourceMessage, parse_message
 from dancetype.stream.sink import SinkFanOut
-from tests.messages import changed
+from tests.messages import make_source_message
 
-MESSAGE = changed()
+MESSAGE = make_source_message()
 
 
 class FakeSink:

@@ -26,7 +26,7 @@ from dancetype.stream.messages import Latency, PredictionMessage, PredictionTime
 from dancetype.stream.web.access import Access
 from dancetype.stream.web.client import Limits
 from dancetype.stream.web.server import WebSocketSink
-from tests.messages import predicted
+from tests.messages import make_prediction
 from tests.system.conftest import Figure
 from tests.testbed import websocket_clients
 
@@ -41,7 +41,7 @@ CLOCK: Final = Clock(monotonic, offset=0.0)
 
 def prediction_message(seq: int) -> PredictionMessage:
     now = monotonic()
-    return predicted(
+    return make_prediction(
         "stage-left",
         seq=seq,
         status=Status.NOT_SURE,

@@ -19,7 +19,7 @@ from aiomqtt import Client, Message, ProtocolVersion
 from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceState
 from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.mqtt import MqttSink
-from tests.messages import changed, predicted
+from tests.messages import make_prediction, make_source_message
 
 HOST = "127.0.0.1"
 # Debian installs the broker in a folder that is only in the PATH of root.
@@ -166,13 +166,13 @@ def capture_warnings(name: str) -> Iterator[asyncio.Queue[str]]:
 def source_message(
     state: SourceState = SourceState.RUNNING, *, source: str = "clip", **fields: Any
 ) -> SourceMessage:
-    return changed(state, source, **fields)
+    return make_source_message(state, source, **fields)
 
 
 def prediction_message(
     seq: int, *, source: str = "clip", genre: str | None = "HO", **fields: Any
 ) -> PredictionMessage:
-    return predicted(source, seq=seq, genre=genre, **fields)
+    return make_prediction(source, seq=seq, genre=genre, **fields)
 
 
 def mqtt_sink(port: int, *, scheme: str = "mqtt", login: str = "", **options: Any) -> SinkFanOut:

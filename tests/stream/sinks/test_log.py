@@ -21,7 +21,7 @@ from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceSt
 from dancetype.stream.run_state import RunState
 from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.log import LogSink, configure, masked_text
-from tests.messages import changed, predicted
+from tests.messages import make_prediction, make_source_message
 
 OURS = logging.getLogger("dancetype.stream.somewhere")
 LIBRARY = logging.getLogger("websockets.server")
@@ -278,7 +278,9 @@ async def test_each_source_state_is_one_record(
     configure_log: ConfigureLog, state: SourceState, level: str
 ) -> None:
     stderr = configure_log()
-    await log_messages(changed(state, fault=Fault.TIMED_OUT, reason="no frame for 2 s", epoch=4))
+    await log_messages(
+        make_source_message(state, fault=Fault.TIMED_OUT, reason="no frame for 2 s", epoch=4)
+    )
     [record] = stderr.records
     assert record.pop("timestamp")
     assert record == {
@@ -295,7 +297,7 @@ async def test_each_source_state_is_one_record(
 
 async def test_terminal_shows_a_state_with_its_fields(configure_log: ConfigureLog) -> None:
     terminal = configure_log(terminal=True)
-    await log_messages(changed(SourceState.RUNNING))
+    await log_messages(make_source_message(SourceState.RUNNING))
     [line] = terminal.lines
     assert line.endswith("] source_state_changed source=stage epoch=0 state=running")
     assert len(line) < 80
@@ -304,10 +306,10 @@ async def test_terminal_shows_a_state_with_its_fields(configure_log: ConfigureLo
 async def test_repeated_failures_are_logged_once_per_fault(configure_log: ConfigureLog) -> None:
     stderr = configure_log()
     await log_messages(
-        changed(SourceState.RECONNECTING, fault=Fault.REFUSED, reason="again in 1 s"),
-        changed(SourceState.RECONNECTING, fault=Fault.REFUSED, reason="again in 2 s"),
-        changed(SourceState.RECONNECTING, "hall", fault=Fault.REFUSED),
-        changed(SourceState.RECONNECTING, fault=Fault.TIMED_OUT),
+        make_source_message(SourceState.RECONNECTING, fault=Fault.REFUSED, reason="again in 1 s"),
+        make_source_message(SourceState.RECONNECTING, fault=Fault.REFUSED, reason="again in 2 s"),
+        make_source_message(SourceState.RECONNECTING, "hall", fault=Fault.REFUSED),
+        make_source_message(SourceState.RECONNECTING, fault=Fault.TIMED_OUT),
     )
     assert [(record["source"], record["fault"]) for record in stderr.records] == [
         ("stage", "refused"),
@@ -318,14 +320,14 @@ async def test_repeated_failures_are_logged_once_per_fault(configure_log: Config
 
 async def test_predictions_are_not_logged(configure_log: ConfigureLog) -> None:
     stderr = configure_log()
-    await log_messages(predicted(), predicted(status=Status.GENRE, genre="HO"))
+    await log_messages(make_prediction(), make_prediction(status=Status.GENRE, genre="HO"))
     assert not stderr.lines
 
 
 async def test_genre_changes_are_logged_at_debug(configure_log: ConfigureLog) -> None:
     stderr = configure_log(level=logging.DEBUG)
-    house = predicted(status=Status.GENRE, genre="HO")
-    await log_messages(predicted(), house, house, predicted())
+    house = make_prediction(status=Status.GENRE, genre="HO")
+    await log_messages(make_prediction(), house, house, make_prediction())
     assert [(record["status"], record["genre"]) for record in stderr.records] == [
         ("no_person", None),
         ("genre", "HO"),

@@ -13,7 +13,7 @@ from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceSt
 from dancetype.stream.run_state import RunState
 from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.metrics import Metrics
-from tests.messages import changed, predicted
+from tests.messages import make_prediction, make_source_message
 
 DOCS = (Path(__file__).parents[3] / "docs/guides/operations.md").read_text()
 
@@ -60,14 +60,16 @@ def metrics() -> MetricsPage:
 
 
 async def test_frame_counters_follow_the_newest_prediction(metrics: MetricsPage) -> None:
-    await metrics.send(predicted(frames=(10, 8, 1)), predicted(frames=(20, 15, 4)))
+    await metrics.send(make_prediction(frames=(10, 8, 1)), make_prediction(frames=(20, 15, 4)))
     assert metrics.value("frames_total") == 20
     assert metrics.value("frames_posed_total") == 15
     assert metrics.value("frames_dropped_total") == 4
 
 
 async def test_frames_of_a_new_epoch_are_added_to_earlier_ones(metrics: MetricsPage) -> None:
-    await metrics.send(predicted(frames=(10, 8, 1)), predicted(epoch=1, frames=(12, 9, 2)))
+    await metrics.send(
+        make_prediction(frames=(10, 8, 1)), make_prediction(epoch=1, frames=(12, 9, 2))
+    )
     assert metrics.value("frames_total") == 22
     assert metrics.value("frames_posed_total") == 17
     assert metrics.value("frames_dropped_total") == 3
@@ -76,31 +78,33 @@ async def test_frames_of_a_new_epoch_are_added_to_earlier_ones(metrics: MetricsP
 async def test_late_prediction_of_an_old_epoch_does_not_reduce_counters(
     metrics: MetricsPage,
 ) -> None:
-    await metrics.send(predicted(frames=(10, 8, 1)), predicted(frames=(0, 9, 0)))
+    await metrics.send(make_prediction(frames=(10, 8, 1)), make_prediction(frames=(0, 9, 0)))
     assert metrics.value("frames_total") == 10
     assert metrics.value("frames_posed_total") == 9
     assert metrics.value("predictions_total", status="no_person") == 2
 
 
 async def test_each_source_has_its_counters(metrics: MetricsPage) -> None:
-    await metrics.send(predicted("stage", frames=(10, 8, 1)), predicted("hall", frames=(3, 3, 0)))
-    await metrics.send(predicted("stage", frames=(11, 9, 1)))
+    await metrics.send(
+        make_prediction("stage", frames=(10, 8, 1)), make_prediction("hall", frames=(3, 3, 0))
+    )
+    await metrics.send(make_prediction("stage", frames=(11, 9, 1)))
     assert metrics.value("frames_total") == 11
     assert metrics.value("frames_total", source="hall") == 3
 
 
 async def test_frame_age_grows_between_scrapes(metrics: MetricsPage) -> None:
-    await metrics.send(predicted(capture=1000.0))
+    await metrics.send(make_prediction(capture=1000.0))
     metrics.now = 7.5
     assert metrics.value("frame_age_seconds") == 7.5
     metrics.now = 9.5
     assert metrics.value("frame_age_seconds") == 9.5
-    await metrics.send(predicted(capture=1009.0))
+    await metrics.send(make_prediction(capture=1009.0))
     assert metrics.value("frame_age_seconds") == 0.5
 
 
 async def test_frame_age_has_no_value_before_the_first_frame(metrics: MetricsPage) -> None:
-    await metrics.send(changed(SourceState.CONNECTING))
+    await metrics.send(make_source_message(SourceState.CONNECTING))
     assert metrics.value("frame_age_seconds") is None
 
 
@@ -108,7 +112,7 @@ async def test_frame_age_has_no_value_before_the_first_frame(metrics: MetricsPag
 async def test_latency_buckets_from_1_ms_to_5_s_are_at_most_a_factor_of_2_5_apart(
     metrics: MetricsPage, latency: float
 ) -> None:
-    await metrics.send(predicted(latency=latency))
+    await metrics.send(make_prediction(latency=latency))
     counts = {
         float(match[1]): count
         for name, count in metrics.samples().items()
@@ -123,14 +127,16 @@ async def test_latency_buckets_from_1_ms_to_5_s_are_at_most_a_factor_of_2_5_apar
 async def test_pose_estimation_and_classification_have_separate_histograms(
     metrics: MetricsPage,
 ) -> None:
-    await metrics.send(predicted(latency=0.5), predicted(latency=0.25))
+    await metrics.send(make_prediction(latency=0.5), make_prediction(latency=0.25))
     assert metrics.value("pose_seconds_sum") == pytest.approx(0.75)
     assert metrics.value("classify_seconds_count") == 2
     assert metrics.value("classify_seconds_sum") == pytest.approx(0.375)
 
 
 async def test_predictions_are_counted_by_status_and_genre(metrics: MetricsPage) -> None:
-    await metrics.send(predicted(), predicted(), predicted(status=Status.GENRE, genre="HO"))
+    await metrics.send(
+        make_prediction(), make_prediction(), make_prediction(status=Status.GENRE, genre="HO")
+    )
     assert metrics.value("predictions_total", status="no_person") == 2
     assert metrics.value("predictions_total", status="genre") == 1
     assert metrics.value("predictions_total", status="not_sure") == 0
@@ -138,30 +144,35 @@ async def test_predictions_are_counted_by_status_and_genre(metrics: MetricsPage)
 
 
 async def test_exactly_one_source_state_is_set(metrics: MetricsPage) -> None:
-    await metrics.send(changed(SourceState.CONNECTING), changed(SourceState.RUNNING))
+    await metrics.send(
+        make_source_message(SourceState.CONNECTING), make_source_message(SourceState.RUNNING)
+    )
     states = {state: metrics.value("source_state", state=state.value) for state in SourceState}
     assert [state for state, value in states.items() if value] == [SourceState.RUNNING]
     assert set(states.values()) == {0, 1}
 
 
 async def test_fps_and_dancers_are_zero_while_a_source_is_stalled(metrics: MetricsPage) -> None:
-    await metrics.send(changed(SourceState.RUNNING), predicted(dancers=2))
+    await metrics.send(make_source_message(SourceState.RUNNING), make_prediction(dancers=2))
     assert (metrics.value("fps"), metrics.value("dancers")) == (25, 2)
-    await metrics.send(changed(SourceState.STALLED, fault=Fault.TIMED_OUT))
+    await metrics.send(make_source_message(SourceState.STALLED, fault=Fault.TIMED_OUT))
     assert (metrics.value("fps"), metrics.value("dancers")) == (0, 0)
 
 
 async def test_each_failed_attempt_counts_as_a_fault_but_not_as_a_state_change(
     metrics: MetricsPage,
 ) -> None:
-    lost = changed(SourceState.RECONNECTING, fault=Fault.REFUSED)
-    await metrics.send(changed(SourceState.RUNNING), lost, lost, lost)
+    lost = make_source_message(SourceState.RECONNECTING, fault=Fault.REFUSED)
+    await metrics.send(make_source_message(SourceState.RUNNING), lost, lost, lost)
     assert metrics.value("source_faults_total", fault="refused") == 3
     assert metrics.value("source_state_changes_total", state="reconnecting") == 1
 
 
 async def test_one_reconnect_is_counted_after_several_attempts(metrics: MetricsPage) -> None:
-    running, lost = changed(SourceState.RUNNING), changed(SourceState.RECONNECTING)
+    running, lost = (
+        make_source_message(SourceState.RUNNING),
+        make_source_message(SourceState.RECONNECTING),
+    )
     await metrics.send(running)
     assert metrics.value("reconnects_total") == 0
     await metrics.send(lost, lost, running)
@@ -169,8 +180,8 @@ async def test_one_reconnect_is_counted_after_several_attempts(metrics: MetricsP
 
 
 async def test_recovery_from_a_stall_is_not_counted_as_a_reconnect(metrics: MetricsPage) -> None:
-    running = changed(SourceState.RUNNING)
-    await metrics.send(running, changed(SourceState.STALLED), running)
+    running = make_source_message(SourceState.RUNNING)
+    await metrics.send(running, make_source_message(SourceState.STALLED), running)
     assert metrics.value("reconnects_total") == 0
 
 
@@ -196,7 +207,7 @@ def test_mqtt_connected_has_a_value_for_each_source(metrics: MetricsPage) -> Non
 
 async def test_source_name_cannot_inject_a_metric(metrics: MetricsPage) -> None:
     name = 'a"} 7\ndancetype_fps{source="b'
-    await metrics.send(predicted(name))
+    await metrics.send(make_prediction(name))
     assert metrics.value("fps", source=name) == 25
     assert metrics.value("fps", source="b") is None
 
@@ -224,17 +235,17 @@ def test_page_has_memory_cpu_time_open_files_and_threads_of_the_process(
 
 async def test_two_instances_share_no_state() -> None:
     first, second = MetricsPage(), MetricsPage()
-    await first.send(predicted(frames=(5, 5, 0)))
+    await first.send(make_prediction(frames=(5, 5, 0)))
     assert second.value("frames_total") is None
 
 
 async def test_page_has_no_creation_times(metrics: MetricsPage) -> None:
-    await metrics.send(predicted(), changed(SourceState.RUNNING))
+    await metrics.send(make_prediction(), make_source_message(SourceState.RUNNING))
     assert not [name for name in metrics.samples() if "_created" in name]
 
 
 async def test_unauthorised_request_gets_no_metrics(metrics: MetricsPage) -> None:
-    await metrics.send(predicted())
+    await metrics.send(make_prediction())
     page = metrics.sink.page(authorised=False)
     assert page.status is HTTPStatus.UNAUTHORIZED
     assert b"Bearer" in page.body
@@ -245,8 +256,8 @@ async def test_docs_list_exactly_the_existing_metrics(metrics: MetricsPage) -> N
     metrics.state.clients = lambda: {"connected": 0, "cut_off": 0, "refused": 0}
     metrics.state.broker_links = lambda: {"stage": True}
     await metrics.send(
-        predicted(status=Status.GENRE, genre="HO"),
-        changed(SourceState.FAILED, fault=Fault.OTHER),
+        make_prediction(status=Status.GENRE, genre="HO"),
+        make_source_message(SourceState.FAILED, fault=Fault.OTHER),
     )
     suffix = re.compile(r"_(bucket|sum|count)$")
     existing = {suffix.sub("", name.partition("{")[0]) for name in metrics.samples()}

@@ -26,7 +26,7 @@ from dancetype.stream.sinks.osc import (
     parse_target,
     preferred_address,
 )
-from tests.messages import changed, dancer, predicted
+from tests.messages import dancer, make_prediction, make_source_message
 
 BASE = "/dancetype/clip"
 ReceivedPacket = tuple[str, Any]
@@ -39,11 +39,11 @@ def result(genre: str | None) -> dict[str, Any]:
 
 def prediction(*dancers: str, source: str = "clip", genre: str | None = "HO") -> PredictionMessage:
     answers = [dancer(id_, **result(code)) for id_, code in enumerate(dancers, 7)]
-    return predicted(source, dancers=answers, **result(genre))
+    return make_prediction(source, dancers=answers, **result(genre))
 
 
 def source_message(state: SourceState) -> SourceMessage:
-    return changed(state, "clip")
+    return make_source_message(state, "clip")
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from dancetype.stream.sinks.recording import PART_SECONDS, RecordingSink, Source
 from dancetype.stream.sources.base import Frame
 from tests.engine.recordings import header
 from tests.engine.walkers import Walker
-from tests.messages import changed, predicted
+from tests.messages import make_prediction, make_source_message
 
 OFFSET = 1_764_000_000.0
 CLOCK = Clock(lambda: 0.0, OFFSET)
@@ -29,11 +29,11 @@ def frame(time: float, epoch: int = 0) -> Frame:
 
 def prediction(time: float, epoch: int = 0) -> Message:
     """Return the prediction for the frame captured at `time`."""
-    return predicted(capture=round(OFFSET + time, 6), epoch=epoch, latency=0.2)
+    return make_prediction(capture=round(OFFSET + time, 6), epoch=epoch, latency=0.2)
 
 
 def source_message(state: SourceState, time: float, epoch: int = 0) -> Message:
-    return changed(state, epoch=epoch, sent=OFFSET + time)
+    return make_source_message(state, epoch=epoch, sent=OFFSET + time)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_frame_with_an_invalid_time_is_not_recorded(recorder: SourceRecorder, ti
 
 def test_messages_are_recorded_without_joints(recorder: SourceRecorder) -> None:
     recorder.on_frame(frame(50.0), [])
-    recorder.add_message(predicted(capture=OFFSET + 50, dancers=2))
+    recorder.add_message(make_prediction(capture=OFFSET + 50, dancers=2))
     (message,) = finished_recording(recorder).messages
     assert '"dancers":[{' in message
     assert "joints" not in message
@@ -162,7 +162,7 @@ async def test_recordings_are_written_at_the_end_with_the_settings_of_the_run(
     async with sink:
         left.on_frame(frame(50.0), [])
         right.on_frame(frame(60.0), [Walker().at(0)])
-        await sink.send(predicted("right", capture=OFFSET + 60), "")
+        await sink.send(make_prediction("right", capture=OFFSET + 60), "")
     first, second = sorted((tmp_path / "new" / "recordings").iterdir())
     assert (first.name, second.name) == (
         "20251124-160050-left-001.npz",
@@ -191,7 +191,7 @@ async def test_run_without_frames_writes_no_recording(
     with caplog.at_level(logging.INFO):
         async with sink:
             await sink.send(source_message(SourceState.FAILED, 1), "")
-            await sink.send(changed(SourceState.FAILED, "unknown"), "")
+            await sink.send(make_source_message(SourceState.FAILED, "unknown"), "")
     assert list(tmp_path.iterdir()) == []
     assert caplog.records == []
 

@@ -16,7 +16,7 @@ from dancetype.stream.messages import (
 from dancetype.stream.run_state import RunState
 from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.terminal import TerminalSink
-from tests.messages import changed, dancer, predicted
+from tests.messages import dancer, make_prediction, make_source_message
 
 LATENCY = Latency(capture=0.01, pose=0.03, classify=0.001, send=0.001)
 CLOCK = Clock(lambda: 0.0, 0.0)
@@ -26,7 +26,7 @@ def prediction(
     status: Status, genre: str | None = None, *, seq: int = 0, **fields: Any
 ) -> PredictionMessage:
     fields = {"confidence": 0.5 + seq / 100, "capture": 1.0, **fields}
-    return predicted(
+    return make_prediction(
         "cam",
         status=status,
         genre=genre,
@@ -68,13 +68,13 @@ async def test_log_has_a_line_for_each_change_of_genre_or_status() -> None:
 
 async def test_log_has_source_states_with_their_reasons_on_one_line() -> None:
     reason = "[bold]no such file[/bold] " + "x" * 200
-    failed = changed(SourceState.FAILED, "cam", reason=reason)
+    failed = make_source_message(SourceState.FAILED, "cam", reason=reason)
     assert (await output(failed, terminal=False)) == f"cam: failed, {failed.reason}\n"
 
 
 async def test_repeated_reconnect_attempts_are_one_line() -> None:
     attempts = [
-        changed(
+        make_source_message(
             SourceState.RECONNECTING,
             "cam",
             epoch=epoch,
@@ -110,7 +110,7 @@ def last_row(text: str) -> list[str]:
 
 async def test_table_on_a_terminal_is_updated() -> None:
     text = await output(
-        changed(SourceState.RUNNING, "cam"),
+        make_source_message(SourceState.RUNNING, "cam"),
         prediction(Status.WARMING_UP),
         prediction(Status.GENRE, "WA", seq=1),
         terminal=True,
@@ -146,9 +146,9 @@ async def test_numbers_are_drawn_once_a_second_and_other_changes_immediately() -
 
 async def test_table_shows_no_genre_while_a_source_is_stalled() -> None:
     text = await output(
-        changed(SourceState.RUNNING, "cam"),
+        make_source_message(SourceState.RUNNING, "cam"),
         prediction(Status.GENRE, "WA"),
-        changed(SourceState.STALLED, "cam", reason="no frame for 2 s"),
+        make_source_message(SourceState.STALLED, "cam", reason="no frame for 2 s"),
         terminal=True,
     )
     assert "stalled, no frame for 2 s" in last_row(text)[0]
@@ -156,7 +156,9 @@ async def test_table_shows_no_genre_while_a_source_is_stalled() -> None:
 
 
 async def test_table_has_a_line_for_each_of_several_dancers() -> None:
-    text = await output(changed(SourceState.RUNNING, "cam"), two_dancers(), terminal=True)
+    text = await output(
+        make_source_message(SourceState.RUNNING, "cam"), two_dancers(), terminal=True
+    )
     first, second = last_row(text)[:2]
     assert "2 waack" in first
     assert "50%" in first
@@ -165,5 +167,7 @@ async def test_table_has_a_line_for_each_of_several_dancers() -> None:
 
 
 async def test_table_does_not_interpret_markup_in_reasons() -> None:
-    text = await output(changed(SourceState.FAILED, "cam", reason="[bold]x[/]"), terminal=True)
+    text = await output(
+        make_source_message(SourceState.FAILED, "cam", reason="[bold]x[/]"), terminal=True
+    )
     assert "[bold]x[/]" in last_row(text)[0]

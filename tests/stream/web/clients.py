@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceState
 from dancetype.stream.web.client import Limits
 from dancetype.stream.web.server import WebSocketSink
-from tests.messages import changed, predicted
+from tests.messages import make_prediction, make_source_message
 
 TOKEN = "correct-horse-battery"
 # Much larger than the buffers between a server and a client that does not read.
@@ -32,11 +32,11 @@ HANDSHAKE = (
 def source_message(
     seq: int, source: str = "clip", state: SourceState = SourceState.RUNNING
 ) -> SourceMessage:
-    return changed(state, source, seq=seq)
+    return make_source_message(state, source, seq=seq)
 
 
 def prediction(seq: int, source: str = "clip") -> PredictionMessage:
-    return predicted(source, seq=seq)
+    return make_prediction(source, seq=seq)
 
 
 async def send(sink: WebSocketSink, *messages: SourceMessage | PredictionMessage) -> None:

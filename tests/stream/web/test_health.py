@@ -10,7 +10,7 @@ from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceSt
 from dancetype.stream.run_state import RunState
 from dancetype.stream.web.health import Health
 from dancetype.stream.web.pages import Page
-from tests.messages import changed, predicted
+from tests.messages import make_prediction, make_source_message
 
 
 class HealthSetup:
@@ -36,7 +36,7 @@ class HealthSetup:
             await self.state.send(message, "")
 
     async def receive_prediction(self, source: str = "stage") -> None:
-        await self.receive(predicted(source, capture=self.now))
+        await self.receive(make_prediction(source, capture=self.now))
 
 
 @pytest.fixture
@@ -51,16 +51,16 @@ def body(page: Page) -> dict[str, Any]:
 
 
 async def test_process_is_live_even_if_a_source_failed(setup: HealthSetup) -> None:
-    await setup.receive(changed(SourceState.FAILED))
+    await setup.receive(make_source_message(SourceState.FAILED))
     page = setup.health.live(authorised=False)
     assert (page.status, body(page)) == (HTTPStatus.OK, {"status": "ok"})
 
 
 async def test_authorised_liveness_includes_state_of_each_source(setup: HealthSetup) -> None:
     await setup.receive(
-        changed(SourceState.CONNECTING, "left"),
-        changed(SourceState.RUNNING, "left"),
-        changed(SourceState.FAILED, "right"),
+        make_source_message(SourceState.CONNECTING, "left"),
+        make_source_message(SourceState.RUNNING, "left"),
+        make_source_message(SourceState.FAILED, "right"),
     )
     page = setup.health.live(authorised=True)
     assert body(page) == {"status": "ok", "sources": {"left": "running", "right": "failed"}}
@@ -74,12 +74,12 @@ def test_not_ready_before_first_message(setup: HealthSetup) -> None:
 
 
 async def test_running_source_is_not_ready_before_first_frame(setup: HealthSetup) -> None:
-    await setup.receive(changed(SourceState.RUNNING))
+    await setup.receive(make_source_message(SourceState.RUNNING))
     assert setup.health.ready(authorised=False).status is HTTPStatus.SERVICE_UNAVAILABLE
 
 
 async def test_ready_if_one_source_has_a_recent_frame(setup: HealthSetup) -> None:
-    await setup.receive(changed(SourceState.FAILED, "left"))
+    await setup.receive(make_source_message(SourceState.FAILED, "left"))
     await setup.receive_prediction("right")
     page = setup.health.ready(authorised=False)
     assert (page.status, body(page)) == (HTTPStatus.OK, {"status": "ready"})
@@ -99,7 +99,7 @@ async def test_frame_is_recent_for_ten_seconds(
 async def test_readiness_depends_on_frames_and_not_on_source_state(setup: HealthSetup) -> None:
     await setup.receive_prediction()
     setup.advance(60)
-    await setup.receive(changed(SourceState.RUNNING, sent=setup.now))
+    await setup.receive(make_source_message(SourceState.RUNNING, sent=setup.now))
     assert setup.health.ready(authorised=False).status is HTTPStatus.SERVICE_UNAVAILABLE
 
 
@@ -121,7 +121,7 @@ async def test_authorised_readiness_includes_state_fault_and_frame_age(
     for seconds in (0, 5):
         setup.advance(seconds)
         await setup.receive(
-            changed(
+            make_source_message(
                 SourceState.RECONNECTING,
                 fault=Fault.TIMED_OUT,
                 reason=f"try {seconds}",
@@ -140,6 +140,8 @@ async def test_authorised_readiness_includes_state_fault_and_frame_age(
 
 
 async def test_unauthorised_responses_contain_nothing_about_sources(setup: HealthSetup) -> None:
-    await setup.receive(changed(SourceState.FAILED, "dressing-room", reason="no such device"))
+    await setup.receive(
+        make_source_message(SourceState.FAILED, "dressing-room", reason="no such device")
+    )
     pages = [setup.health.live(authorised=False), setup.health.ready(authorised=False)]
     assert not any(b"dressing" in page.body or b"device" in page.body for page in pages)

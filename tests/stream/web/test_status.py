@@ -8,7 +8,7 @@ from dancetype.stream.clock import Clock
 from dancetype.stream.messages import Message, SourceState
 from dancetype.stream.run_state import RunState
 from dancetype.stream.web.status import StatusPage
-from tests.messages import changed, predicted
+from tests.messages import make_prediction, make_source_message
 
 
 class StatusSetup:
@@ -44,7 +44,9 @@ async def predict(setup: StatusSetup, *genres: str | None, latency: float = 0.1)
         setup.now += 1
         status = Status.GENRE if genre else Status.NOT_SURE
         await setup.receive(
-            predicted(status=status, genre=genre, capture=setup.now - latency, latency=latency)
+            make_prediction(
+                status=status, genre=genre, capture=setup.now - latency, latency=latency
+            )
         )
 
 
@@ -99,14 +101,16 @@ async def test_silence_starts_when_the_last_prediction_becomes_stale() -> None:
 
 async def test_lost_source_is_silent_and_its_return_counts_as_reconnect() -> None:
     setup = StatusSetup()
-    await setup.receive(changed(SourceState.RUNNING, sent=1000.0))
+    await setup.receive(make_source_message(SourceState.RUNNING, sent=1000.0))
     await predict(setup, "HO")
-    await setup.receive(changed(SourceState.RECONNECTING, sent=1002.0, reason="no frame for 3 s"))
+    await setup.receive(
+        make_source_message(SourceState.RECONNECTING, sent=1002.0, reason="no frame for 3 s")
+    )
     lost = setup.source_status()
     assert (lost["state"], lost["reason"]) == ("reconnecting", "no frame for 3 s")
     assert (lost["since"], lost["fps"], lost["reconnects"]) == (1002.0, 0.0, 0)
     assert lost["history"][-1]["status"] == "silent"
-    await setup.receive(changed(SourceState.RUNNING, sent=1003.0, epoch=1))
+    await setup.receive(make_source_message(SourceState.RUNNING, sent=1003.0, epoch=1))
     assert (setup.source_status()["epoch"], setup.source_status()["reconnects"]) == (1, 1)
 
 
@@ -120,7 +124,7 @@ async def test_latency_covers_the_last_minute_by_part_and_in_total() -> None:
     assert list(latency) == ["capture", "pose", "classify", "send", "total"]
     assert latency["pose"]["p50"] == pytest.approx(0.1)
     assert 0.1 < latency["pose"]["p95"] < 1.0
-    # `predicted` sets the classification time to half of the pose time.
+    # `make_prediction` sets the classification time to half of the pose time.
     assert latency["total"]["p50"] == pytest.approx(0.15)
 
 
