@@ -22,7 +22,7 @@ console: Final = Console(stderr=True, highlight=False, markup=False)
 """The terminal that long commands report to."""
 
 
-def say(line: str) -> None:
+def print_status(line: str) -> None:
     """Print progress for the user on stderr."""
     Console(stderr=True).print(Text(line), soft_wrap=True)
 

@@ -8,9 +8,9 @@ from dancetype.stream.settings import Settings
 def demo(settings: Settings) -> None:
     """Classify a sample clip live, without a camera."""
     from dancetype.app import run_sources
-    from dancetype.engine.progress import say
+    from dancetype.engine.progress import print_status
     from dancetype.stream.assets import SAMPLE_CLIP, cache_folder, fetch
     from dancetype.stream.sources.uri import parse_uri
 
-    clip = fetch(SAMPLE_CLIP, cache_folder(), say=say)
+    clip = fetch(SAMPLE_CLIP, cache_folder(), say=print_status)
     run_sources(settings, {"demo": parse_uri(str(clip))}, loop=True)

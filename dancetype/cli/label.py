@@ -14,7 +14,7 @@ from rich.text import Text
 
 from dancetype.cli.options import with_settings
 from dancetype.engine.errors import ExpectedError, SettingsError
-from dancetype.engine.progress import ProgressLines, say
+from dancetype.engine.progress import ProgressLines, print_status
 from dancetype.stream.settings import Settings
 from dancetype.stream.system import explain_missing_libraries, filter_native_stderr
 
@@ -59,7 +59,7 @@ def label(
         if not archive.files:
             raise ExpectedError(archive.faults[0])
         for fault in archive.faults:
-            say(fault)
+            print_status(fault)
         # Fail here if a model cannot be used, rather than on all machines.
         contract = Classifier(settings.model, device="cpu").contract
         estimator_maker(settings)
@@ -101,7 +101,7 @@ def _label(
     tally = Tally(len(stamps), clock=time.monotonic)
     console = Console(stderr=True)
     try:
-        say(f"{len(stamps)} of {len(archive.files)} clips to label; starting Ray")
+        print_status(f"{len(stamps)} of {len(archive.files)} clips to label; starting Ray")
         with (
             attached(address) as ray,
             ProgressLines(console, clock=time.monotonic) as progress,
@@ -111,7 +111,9 @@ def _label(
                 tally.add(failed="error" in result)
                 progress.show([tally.line()])
     except BaseException:
-        say(f"{tally.done} of {len(stamps)} clips are kept; the same command goes on from there")
+        print_status(
+            f"{tally.done} of {len(stamps)} clips are kept; the same command goes on from there"
+        )
         raise
 
 

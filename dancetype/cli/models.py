@@ -16,7 +16,7 @@ models.callback()(lambda: None)
 @with_settings
 def pull(settings: Settings) -> None:
     """Download the pose model into the cache, and print its path."""
-    from dancetype.engine.progress import say
+    from dancetype.engine.progress import print_status
     from dancetype.stream.assets import POSE_MODELS, cache_folder, fetch
 
-    print(fetch(POSE_MODELS[settings.variant], cache_folder(), say=say))
+    print(fetch(POSE_MODELS[settings.variant], cache_folder(), say=print_status))
