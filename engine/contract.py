@@ -7,7 +7,7 @@ from textwrap import shorten
 from typing import Any, Final, Literal, cast, get_args
 
 from dancetype.engine.errors import ModelError
-from dancetype.engine.genres import GENRES, is_code, is_name, plain
+from dancetype.engine.genres import GENRES, is_genre_code, is_genre_name, normalise_name
 from dancetype.engine.skeleton import JOINTS
 from dancetype.engine.window import WindowSpec
 
@@ -131,15 +131,15 @@ class Contract:
 
     def _check(self, joints: tuple[str, ...], features: Any, normalisation: str) -> None:
         distinct = len(set(self.labels)) == len(self.labels) > 0
-        if not distinct or not all(is_code(label) for label in self.labels):
+        if not distinct or not all(is_genre_code(label) for label in self.labels):
             raise contract_error(f"its labels are not distinct genre codes: {self.labels}")
         if set(self.genres) != set(self.labels):
             raise contract_error(f"its genres {self.genres} contradict its labels {self.labels}")
         for code, name in self.genres.items():
             # Clients that look for HO expect house, whichever model runs.
-            if not is_name(name) or GENRES.get(code, name) != name:
+            if not is_genre_name(name) or GENRES.get(code, name) != name:
                 raise contract_error(f"its genre {code} cannot be named {name!r}")
-        if len({plain(name) for name in self.genres.values()}) != len(self.genres):
+        if len({normalise_name(name) for name in self.genres.values()}) != len(self.genres):
             raise contract_error(f"its genres {self.genres} have the same name twice")
         if joints != JOINTS:
             raise contract_error("its joints are not COCO's 17 in their order")

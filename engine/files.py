@@ -56,14 +56,14 @@ def save_npz(path: Path, entries: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def open_npz(path: Path, *, most_bytes: int) -> Iterator[Mapping[str, NDArray[Any]]]:
+def open_npz(path: Path, *, max_bytes: int) -> Iterator[Mapping[str, NDArray[Any]]]:
     """Opens a file whose arrays are read as they are asked for; nothing in it is run.
 
     Zeros are packed a thousand times over: a few megabytes could ask for all memory there is.
 
     Args:
         path: of the file.
-        most_bytes: that it may unpack to.
+        max_bytes: that it may unpack to.
 
     Raises:
         ValueError: it unpacks to more.
@@ -72,8 +72,8 @@ def open_npz(path: Path, *, most_bytes: int) -> Iterator[Mapping[str, NDArray[An
     with path.open("rb") as file:
         with ZipFile(file) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
-        if size > most_bytes:
-            raise ValueError(f"it unpacks to {size} bytes, more than {most_bytes}")
+        if size > max_bytes:
+            raise ValueError(f"it unpacks to {size} bytes, more than {max_bytes}")
         file.seek(0)
         with np.load(file, allow_pickle=False) as arrays:
             yield arrays

@@ -22,14 +22,14 @@ GENRES: Final[dict[str, str]] = {
 
 CODES: Final[tuple[str, ...]] = tuple(GENRES)
 
-LONGEST_NAME: Final = 40
+MAX_NAME_LENGTH: Final = 40
 """Maximum number of characters of a genre's name, so that it fits on a screen."""
 
 _CODE: Final = re.compile(r"[A-Z0-9]{1,12}")
 _LONGEST_MADE: Final = 8
 
 
-def is_code(text: str) -> bool:
+def is_genre_code(text: str) -> bool:
     """Return whether `text` consists of 1 to 12 of A to Z and 0 to 9.
 
     Codes are parts of MQTT topics, OSC addresses and keys of JSON.
@@ -37,24 +37,24 @@ def is_code(text: str) -> bool:
     return _CODE.fullmatch(text) is not None
 
 
-def is_name(text: str) -> bool:
+def is_genre_name(text: str) -> bool:
     """Return whether `text` can be displayed as a genre's name."""
-    short = text == text.strip() and len(text) <= LONGEST_NAME
+    short = text == text.strip() and len(text) <= MAX_NAME_LENGTH
     return short and text.isprintable() and re.search(r"\w", text) is not None
 
 
-def plain(name: str) -> str:
+def normalise_name(name: str) -> str:
     """Return `name` with case, hyphens and underscores normalised, for comparisons."""
     return re.sub(r"[\s_-]+", " ", name).strip().casefold()
 
 
-def understood(text: str) -> str | None:
+def find_aist_code(text: str) -> str | None:
     """Return the code of the AIST genre with this code or name in any spelling, or None."""
-    codes = {plain(word): code for code, name in GENRES.items() for word in (code, name)}
-    return codes.get(plain(text))
+    codes = {normalise_name(word): code for code, name in GENRES.items() for word in (code, name)}
+    return codes.get(normalise_name(text))
 
 
-def made_codes(names: Iterable[str]) -> dict[str, str]:
+def generate_codes(names: Iterable[str]) -> dict[str, str]:
     """Return a code for each name of a genre; the order of the names does not matter.
 
     A code is the name in capitals if that is short, else the initials of its words, or the start
@@ -62,11 +62,11 @@ def made_codes(names: Iterable[str]) -> dict[str, str]:
     AIST's, they are numbered in the order of their names.
 
     Args:
-        names: Names that are distinct by `plain`.
+        names: Names that are distinct by `normalise_name`.
     """
     codes: dict[str, str] = {}
     taken = set(CODES)
-    for name in sorted(names, key=plain):
+    for name in sorted(names, key=normalise_name):
         made = _made(name)
         numbered = (f"{made}{number}" for number in range(2, 1000))
         code = made if made not in taken else next(c for c in numbered if c not in taken)
@@ -80,7 +80,7 @@ def _made(name: str) -> str:
     words = re.findall(r"[A-Z0-9]+", without_accents.upper())
     if not words:
         # No character of it is allowed in a code, as in a Japanese name.
-        return f"G{crc32(plain(name).encode()) % 10_000:04}"
+        return f"G{crc32(normalise_name(name).encode()) % 10_000:04}"
     whole = "".join(words)
     if len(whole) > _LONGEST_MADE and len(words) > 1:
         whole = "".join(word[0] for word in words)

@@ -11,7 +11,7 @@ LANDMARKS: Final = 33
 
 # For each COCO joint the BlazePose landmark at the same place. Left out are the inner and outer
 # eyes, the mouth, the fingers, the heels and the toes.
-OF_COCO: Final = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
+COCO_LANDMARKS: Final = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
 
 _TURN: Final = np.array([1, -1, -1], np.float32)
 
@@ -30,7 +30,7 @@ def coco_joints(world: Array) -> Array:
     """
     if world.shape[-2:] != (LANDMARKS, 3):
         raise ValueError(f"world landmarks have shape (..., 33, 3), not {world.shape}")
-    joints: Array = world[..., OF_COCO, :] * _TURN
+    joints: Array = world[..., COCO_LANDMARKS, :] * _TURN
     return joints
 
 
@@ -42,12 +42,12 @@ def coco_visibility(visibility: Array) -> Array:
     """
     if visibility.shape[-1:] != (LANDMARKS,):
         raise ValueError(f"visibility has shape (..., 33), not {visibility.shape}")
-    return visibility[..., OF_COCO]
+    return visibility[..., COCO_LANDMARKS]
 
 
 def coco_image(image: Array) -> Array:
     """Return x and y (..., 17, 2) of the COCO joints, given landmarks (..., 33, 3) in the image."""
-    return image[..., OF_COCO, :2]
+    return image[..., COCO_LANDMARKS, :2]
 
 
 @dataclass(frozen=True, slots=True)

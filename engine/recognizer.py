@@ -185,7 +185,9 @@ class DancerState:
         """
         if probabilities is None:
             status = Status.NO_PERSON if window.empty else Status.WARMING_UP
-            return DancerPrediction(self.id, 0.0, self.rolling.silent(status), None, self.landmarks)
+            return DancerPrediction(
+                self.id, 0.0, self.rolling.update_without_window(status), None, self.landmarks
+            )
         estimate = self.rolling.update(time, probabilities)
         return DancerPrediction(self.id, window.seconds, estimate, probabilities, self.landmarks)
 

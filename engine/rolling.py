@@ -90,7 +90,7 @@ class RollingEstimate:
         self._time: float | None = None
         self._named: int | None = None
 
-    def silent(self, status: Status) -> Estimate:
+    def update_without_window(self, status: Status) -> Estimate:
         """Forget all windows and return an estimate without one."""
         self.reset(status)
         return Estimate(status, None, 0.0, self._mean.copy())

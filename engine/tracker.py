@@ -16,9 +16,9 @@ from dancetype.engine.landmarks import Landmarks
 
 Floats = NDArray[np.float64]
 
-MEMORY: Final = 1.5
+TRACK_TIMEOUT: Final = 1.5
 """Seconds for which a dancer who is not found keeps the id."""
-MEMORY_BEHIND: Final = 4.0
+OCCLUDED_TIMEOUT: Final = 4.0
 """The same for a dancer who is expected behind another one."""
 
 _PROOF: Final = 0.2  # seconds for which a new person has to be found
@@ -210,7 +210,7 @@ class _Track:
 
     def given_up(self, time: float) -> bool:
         """Return whether the dancer has not been found for too long."""
-        return time - self._excused > MEMORY or time - self.seen > MEMORY_BEHIND
+        return time - self._excused > TRACK_TIMEOUT or time - self.seen > OCCLUDED_TIMEOUT
 
 
 def _cost_matrix(time: float, bodies: Sequence[_Body], tracks: Sequence[_Track]) -> Floats:

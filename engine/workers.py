@@ -38,7 +38,7 @@ Work = Callable[[Any, ReportProgress], Any]
 OpenWorker = Callable[[], AbstractContextManager[Work]]
 """Loads what a worker needs, once per process; has to be picklable."""
 
-FATAL: Final = (WorkerError, ModelError, ModuleNotFoundError)
+FATAL_ERRORS: Final = (WorkerError, ModelError, ModuleNotFoundError)
 """Errors of one task that others would probably have too; the end of a process is one."""
 
 _Task = TypeVar("_Task")

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from dancetype.engine.errors import SettingsError
-from dancetype.engine.genres import GENRES, plain, understood
+from dancetype.engine.genres import GENRES, find_aist_code, normalise_name
 from dancetype.engine.media.recording import Header, full_body
 from dancetype.engine.media.track import NOT_DANCING, Track
 from dancetype.engine.progress import ProgressLines
@@ -68,7 +68,7 @@ class Label:
         dancer = " ".join(dancer.split())
         if not (re.search(r"\w", dancer) and dancer.isprintable() and len(dancer) <= _MAX_NAME):
             raise SettingsError(f"dancer: takes a name of 1 to {_MAX_NAME} letters or digits")
-        code = NOT_DANCING if plain(genre) == NOT_DANCING else understood(genre)
+        code = NOT_DANCING if normalise_name(genre) == NOT_DANCING else find_aist_code(genre)
         if code is None:
             known = ", ".join(f"{code} ({name})" for code, name in GENRES.items())
             raise SettingsError(
@@ -267,7 +267,7 @@ class RecordingRun(Sink):
         self._stdout.print(Text(f"kept {path}: {_summary(recorder)}"), soft_wrap=True)
         if 2 * draft.poses < draft.frames:
             self._warn(f"{name}: nobody was in sight in most frames")
-        longest = Track.of(path.stem, recording).longest_stretch
+        longest = Track.from_recording(path.stem, recording).longest_stretch
         if longest < _WINDOW - _TOLERANCE:
             self._warn(
                 f"{name}: somebody was in sight for {longest:.1f} s on end, less than a window "

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancetype.engine.landmarks import Landmarks
-from dancetype.engine.media.track import Track, stacked
+from dancetype.engine.media.track import Track, stack_landmarks
 
 
 class LandmarkEstimator(Protocol):
@@ -48,4 +48,4 @@ def extract_track(
         times.append(time)
         found.append(estimator.landmarks(image, time))
         on_frame()
-    return Track(name, "", np.array(times, np.float64), *stacked(found))
+    return Track(name, "", np.array(times, np.float64), *stack_landmarks(found))

@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from dancetype.engine.errors import FileError, first_line
 from dancetype.engine.files import NpzEntries, open_npz, save_npz
-from dancetype.engine.landmarks import LANDMARKS, OF_COCO, Landmarks, coco_image, coco_visibility
+from dancetype.engine.landmarks import (
+    COCO_LANDMARKS,
+    LANDMARKS,
+    Landmarks,
+    coco_image,
+    coco_visibility,
+)
 from dancetype.engine.skeleton import JOINTS, Array
 
 VERSION: Final = 2
@@ -127,7 +133,7 @@ class Recording:
     messages: tuple[str, ...] = ()
 
     @classmethod
-    def of_frames(
+    def from_frames(
         cls,
         header: Header,
         times: Sequence[float],
@@ -205,7 +211,7 @@ def compact_body(landmarks: Landmarks) -> Body | None:
         return None
     seen = coco_visibility(landmarks.visibility)
     return (
-        _to_steps(landmarks.world[OF_COCO, :], _WORLD),
+        _to_steps(landmarks.world[COCO_LANDMARKS, :], _WORLD),
         _to_steps(coco_image(landmarks.image), _IMAGE),
         np.rint(np.clip(seen, 0, 1) * _VISIBILITY).astype(np.uint8),
     )
@@ -223,7 +229,7 @@ def read_recording(path: Path) -> Recording:
         FileError: The file is not a recording.
     """
     try:
-        with open_npz(path, most_bytes=_MAX_BYTES) as arrays:
+        with open_npz(path, max_bytes=_MAX_BYTES) as arrays:
             entries = NpzEntries(arrays)
             if "version" in arrays or "take" in arrays:
                 recording = _read(entries)

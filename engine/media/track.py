@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancetype.engine.errors import FileError
-from dancetype.engine.genres import CODES, is_code
+from dancetype.engine.genres import CODES, is_genre_code
 from dancetype.engine.landmarks import LANDMARKS, Landmarks, coco_joints
 from dancetype.engine.media.recording import (
     Header,
@@ -60,7 +60,7 @@ class Track:
             object.__setattr__(self, "dancer", match[1])
 
     @classmethod
-    def of(cls, name: str, recording: Recording) -> "Track":
+    def from_recording(cls, name: str, recording: Recording) -> "Track":
         """Return the track of the dancer who is seen in most frames of a recording."""
         header = recording.header
         world, image, visibility = _primary(recording)
@@ -148,7 +148,7 @@ class Track:
         Recording(header, times, people, world, image, visibility).save(path)
 
 
-def stacked(found: list[Landmarks | None]) -> tuple[Array, Array, Array]:
+def stack_landmarks(found: list[Landmarks | None]) -> tuple[Array, Array, Array]:
     """Return `world`, `image` and `visibility` of a track, NaN in frames without a person."""
     world = np.full((len(found), LANDMARKS, 3), np.nan, np.float32)
     image = world.copy()
@@ -166,9 +166,9 @@ def read_track(path: Path) -> Track:
     Raises:
         FileError: The file is not a recording, or has no genre.
     """
-    track = Track.of(path.stem, read_recording(path))
+    track = Track.from_recording(path.stem, read_recording(path))
     # Which codes exist depends on the model that is trained.
-    if not is_code(track.genre) and track.genre != NOT_DANCING:
+    if not is_genre_code(track.genre) and track.genre != NOT_DANCING:
         raise FileError(
             f"{path}: {track.genre!r} is none of the genres {', '.join(CODES)}, no code of "
             f"another (1 to 12 of A-Z and 0-9), nor {NOT_DANCING}; dancetype record labels what "
@@ -187,8 +187,8 @@ def _primary(recording: Recording) -> tuple[Array, Array, Array]:
                 if landmarks is not None:
                     seen[key][time] = landmarks
         most = max(seen.values(), key=len, default={})
-        return stacked([most.get(time) for time, _ in recording.frames()])
-    world, image, visibility = stacked([None] * len(recording.times))
+        return stack_landmarks([most.get(time) for time, _ in recording.frames()])
+    world, image, visibility = stack_landmarks([None] * len(recording.times))
     found = recording.people > 0
     world[found], image[found], visibility[found] = recording.landmarks()
     return world, image, visibility

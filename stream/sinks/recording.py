@@ -245,4 +245,4 @@ class Draft:
     def recording(self) -> Recording:
         """Return the recording."""
         times = [time - self._header.clock for time in self._times]
-        return Recording.of_frames(self._header, times, self._frames, self.messages)
+        return Recording.from_frames(self._header, times, self._frames, self.messages)

@@ -48,7 +48,7 @@ def recording_of(
     """Return a recording of frames at seconds since the first."""
     times = [time for time, _ in frames]
     bodies = [list(filter(None, map(encode, people))) for _, people in frames]
-    return Recording.of_frames(header, times, bodies, messages)
+    return Recording.from_frames(header, times, bodies, messages)
 
 
 def walk(

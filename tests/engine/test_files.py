@@ -51,7 +51,7 @@ def test_a_partial_file_of_another_process_is_removed(tmp_path: Path) -> None:
 def test_what_was_saved_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     save_npz(path, {"times": np.arange(3), "genre": "HO"})
-    with open_npz(path, most_bytes=10_000) as arrays:
+    with open_npz(path, max_bytes=10_000) as arrays:
         assert arrays["times"].tolist() == [0, 1, 2]
         assert str(arrays["genre"]) == "HO"
 
@@ -62,7 +62,7 @@ def test_what_cannot_be_written_leaves_the_file_of_before_and_nothing_else(tmp_p
     with pytest.raises(TypeError):
         save_npz(path, {"times": lambda: None, 3: 0})  # type: ignore[dict-item]
     assert list(tmp_path.iterdir()) == [path]
-    with open_npz(path, most_bytes=10_000) as arrays:
+    with open_npz(path, max_bytes=10_000) as arrays:
         assert arrays["times"].tolist() == [0, 1, 2]
 
 
@@ -72,7 +72,7 @@ def test_a_small_file_that_unpacks_to_a_large_one_is_not_unpacked(tmp_path: Path
     assert path.stat().st_size < 20_000
     with (
         pytest.raises(ValueError, match="unpacks to 8000"),
-        open_npz(path, most_bytes=1_000_000),
+        open_npz(path, max_bytes=1_000_000),
     ):
         pass
 
@@ -81,7 +81,7 @@ def test_nothing_that_is_pickled_is_run(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     save_npz(path, {"thing": np.array([Path("x")], dtype=object)})
     with (
-        open_npz(path, most_bytes=10_000) as arrays,
+        open_npz(path, max_bytes=10_000) as arrays,
         pytest.raises(ValueError, match="allow_pickle"),
     ):
         arrays["thing"]

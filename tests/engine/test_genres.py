@@ -2,18 +2,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dancetype.engine.genres import CODES, GENRES, is_code, is_name, made_codes, plain, understood
+from dancetype.engine.genres import (
+    CODES,
+    GENRES,
+    find_aist_code,
+    generate_codes,
+    is_genre_code,
+    is_genre_name,
+    normalise_name,
+)
 
 
 @pytest.mark.parametrize(("code", "name"), GENRES.items())
 def test_a_genre_of_aist_goes_by_code_and_name_in_any_spelling(code: str, name: str) -> None:
     for said in (code, code.lower(), name, name.upper(), name.replace(" ", "_"), f" {name}-"):
-        assert understood(said) == code
+        assert find_aist_code(said) == code
 
 
 @pytest.mark.parametrize("text", ["salsa", "", "houses", "none"])
 def test_what_is_no_genre_of_aist_is_not_understood(text: str) -> None:
-    assert understood(text) is None
+    assert find_aist_code(text) is None
 
 
 @pytest.mark.parametrize(
@@ -30,26 +38,26 @@ def test_what_is_no_genre_of_aist_is_not_understood(text: str) -> None:
     ],
 )
 def test_a_code_is_made_of_the_name(name: str, code: str) -> None:
-    assert made_codes([name]) == {name: code}
+    assert generate_codes([name]) == {name: code}
 
 
 def test_codes_that_would_be_the_same_are_numbered_in_whatever_order_they_come() -> None:
     names = ["west coast swing", "wild cat salsa", "wcs"]
     expected = {"wcs": "WCS", "west coast swing": "WCS2", "wild cat salsa": "WCS3"}
-    assert made_codes(names) == made_codes(names[::-1]) == expected
+    assert generate_codes(names) == generate_codes(names[::-1]) == expected
 
 
-@given(st.lists(st.text(max_size=60), unique_by=plain, max_size=30))
+@given(st.lists(st.text(max_size=60), unique_by=normalise_name, max_size=30))
 def test_any_names_get_codes_that_are_distinct_and_none_of_aists(names: list[str]) -> None:
-    codes = made_codes(names)
+    codes = generate_codes(names)
     assert set(codes) == set(names)
     assert len(set(codes.values()) | set(CODES)) == len(names) + len(CODES)
-    assert all(is_code(code) for code in codes.values())
+    assert all(is_genre_code(code) for code in codes.values())
 
 
 @pytest.mark.parametrize("text", ["", "ho", "A B", "A/B", "A+", "#", "Ä", "A" * 13, "HO\n"])
 def test_what_outlets_could_not_carry_is_no_code(text: str) -> None:
-    assert not is_code(text)
+    assert not is_genre_code(text)
 
 
 @pytest.mark.parametrize(
@@ -68,4 +76,4 @@ def test_what_outlets_could_not_carry_is_no_code(text: str) -> None:
     ],
 )
 def test_a_name_is_short_and_can_be_shown(text: str, fits: bool) -> None:
-    assert is_name(text) is fits
+    assert is_genre_name(text) is fits

@@ -100,7 +100,7 @@ def test_a_genre_that_changes_slowly_is_followed_alike_at_either_hop() -> None:
 def test_silence_ends_what_was_said(status: Status) -> None:
     rolling = RollingEstimate(LABELS)
     rolling.update(0.0, shares(0.9, 0.1, 0))
-    silence = rolling.silent(status)
+    silence = rolling.update_without_window(status)
     assert (silence.status, silence.genre, silence.confidence) == (status, None, 0.0)
     assert not silence.probabilities.any()
     after = rolling.update(0.25, shares(0.05, 0.15, 0.8))
@@ -118,7 +118,7 @@ def test_a_reset_forgets_the_windows_and_the_genre() -> None:
 def test_what_was_said_before_does_not_change_afterwards() -> None:
     rolling = RollingEstimate(LABELS)
     first = rolling.update(0.0, shares(1, 0, 0))
-    silence = rolling.silent(Status.NO_PERSON)
+    silence = rolling.update_without_window(Status.NO_PERSON)
     rolling.update(1.0, shares(0, 1, 0))
     assert first.probabilities.tolist() == [1, 0, 0]
     assert silence.probabilities.tolist() == [0, 0, 0]

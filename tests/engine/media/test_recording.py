@@ -9,7 +9,7 @@ import pytest
 
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.errors import FileError
-from dancetype.engine.landmarks import LANDMARKS, OF_COCO, Landmarks
+from dancetype.engine.landmarks import COCO_LANDMARKS, LANDMARKS, Landmarks
 from dancetype.engine.media.recording import compact_body, full_body, read_recording
 from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.recognizer import MultiDancerRecognizer, Prediction
@@ -76,7 +76,7 @@ def test_a_take_of_version_1_is_read_without_a_label(path: Path) -> None:
 
 
 def test_everybody_comes_back_in_the_same_order_to_the_tenth_of_a_millimetre(path: Path) -> None:
-    joints = list(OF_COCO)
+    joints = list(COCO_LANDMARKS)
     frames = list(read_recording(path).frames())
     assert len(frames) == 31
     for index, (_, people) in enumerate(frames):

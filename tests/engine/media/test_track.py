@@ -8,10 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dancetype.engine.errors import FileError
-from dancetype.engine.landmarks import OF_COCO, Landmarks
+from dancetype.engine.landmarks import COCO_LANDMARKS, Landmarks
 from dancetype.engine.media import recording as recording_module
 from dancetype.engine.media.recording import Body, compact_body, full_body, read_recording
-from dancetype.engine.media.track import NOT_DANCING, Track, read_track, read_tracks, stacked
+from dancetype.engine.media.track import (
+    NOT_DANCING,
+    Track,
+    read_track,
+    read_tracks,
+    stack_landmarks,
+)
 from dancetype.engine.skeleton import JOINTS
 from tests.engine.recordings import header, recording_of, walk
 from tests.engine.walkers import Walker
@@ -155,7 +161,7 @@ def test_a_lone_frame_lasts_no_time() -> None:
 
 def test_landmarks_are_stacked_with_nan_where_nobody_was_found() -> None:
     found = Landmarks(WORLD[0], IMAGE[0], VISIBILITY[0])
-    for stack, one in zip(stacked([found, None]), (WORLD, IMAGE, VISIBILITY), strict=True):
+    for stack, one in zip(stack_landmarks([found, None]), (WORLD, IMAGE, VISIBILITY), strict=True):
         assert stack.dtype == np.float32
         np.testing.assert_array_equal(stack[0], one[0])
         assert stack[1].shape == one[1].shape
@@ -163,7 +169,7 @@ def test_landmarks_are_stacked_with_nan_where_nobody_was_found() -> None:
 
 
 def test_no_frames_are_stacked_to_empty_arrays() -> None:
-    assert [stack.shape for stack in stacked([])] == [(0, 33, 3), (0, 33, 3), (0, 33)]
+    assert [stack.shape for stack in stack_landmarks([])] == [(0, 33, 3), (0, 33, 3), (0, 33)]
 
 
 @pytest.mark.parametrize(
@@ -281,7 +287,7 @@ def test_the_track_of_several_dancers_is_that_of_the_one_seen_most_often(
     assert (read.name, read.genre, read.dancer, read.poses) == ("pair", "HO", "Ann", 60)
     for index in (0, 1, 30, 59):
         there = left.at(index / 10)
-        joints = list(OF_COCO)
+        joints = list(COCO_LANDMARKS)
         np.testing.assert_allclose(read.world[index, joints], there.world[joints], atol=6e-5)
         np.testing.assert_allclose(
             read.image[index, joints, :2], there.image[joints, :2], atol=6e-5

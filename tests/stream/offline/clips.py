@@ -7,7 +7,7 @@ import numpy as np
 
 from dancetype.engine.clip import ClipResult
 from dancetype.engine.genres import CODES
-from dancetype.engine.landmarks import LANDMARKS, OF_COCO
+from dancetype.engine.landmarks import COCO_LANDMARKS, LANDMARKS
 from dancetype.engine.media.track import Track
 from dancetype.engine.recognizer import Prediction
 from dancetype.engine.rolling import Estimate, Status
@@ -29,7 +29,7 @@ assert len(_UPRIGHT) == len(JOINTS)
 def marks(frames: int = 1, *, at: float = 0.5, nobody: Sequence[int] = ()) -> Array:
     """(T, 33, 3) of somebody who stands upright at a place from 0 (left) to 1 (right)."""
     seen = np.zeros((frames, LANDMARKS, 3), np.float32)
-    seen[:, OF_COCO, :2] = _UPRIGHT + np.array([at - 0.5, 0], np.float32)
+    seen[:, COCO_LANDMARKS, :2] = _UPRIGHT + np.array([at - 0.5, 0], np.float32)
     seen[list(nobody)] = np.nan
     return seen
 

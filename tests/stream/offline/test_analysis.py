@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.landmarks import Landmarks
-from dancetype.engine.media.track import Track, stacked
+from dancetype.engine.media.track import Track, stack_landmarks
 from dancetype.engine.recognizer import MultiDancerRecognizer, Prediction
 from dancetype.engine.rolling import Status
 from dancetype.stream.offline.analysis import analyze_video, latest, replay_predictions
@@ -54,7 +54,9 @@ def test_along_a_track_is_said_what_a_live_run_says(classifier: Classifier) -> N
     recognizer = MultiDancerRecognizer(classifier, people=1)
     live = [recognizer.push(t, [each] if each else []) for t, each in zip(times, seen, strict=True)]
     told = [prediction for prediction in live if prediction is not None]
-    said = replay_predictions(Track("clip", "", times, *stacked(seen)), classifier, hop=0.25)
+    said = replay_predictions(
+        Track("clip", "", times, *stack_landmarks(seen)), classifier, hop=0.25
+    )
     assert len(said) == len(told) == 29
     assert all(map(same, said, told))
     assert {Status.WARMING_UP, Status.NO_PERSON} < {each.estimate.status for each in said}
@@ -96,7 +98,9 @@ def test_of_a_clip_as_many_frames_a_second_are_looked_at_as_are_wanted(
 
 def test_at_each_moment_the_last_prediction_holds(classifier: Classifier) -> None:
     times = np.arange(25) / 25
-    said = replay_predictions(Track("", "", times, *stacked([None] * 25)), classifier, hop=0.25)
+    said = replay_predictions(
+        Track("", "", times, *stack_landmarks([None] * 25)), classifier, hop=0.25
+    )
     held = latest(said, times)
     assert held.tolist() == [0] * 7 + [1] * 6 + [2] * 6 + [3] * 6
     assert [said[n].window_end for n in (1, 2, 3)] == pytest.approx([0.28, 0.52, 0.76])

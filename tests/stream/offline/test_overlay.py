@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from dancetype.engine.genres import GENRES
-from dancetype.engine.landmarks import OF_COCO
+from dancetype.engine.landmarks import COCO_LANDMARKS
 from dancetype.engine.recognizer import Prediction
 from dancetype.engine.rolling import Status
 from dancetype.stream.offline.overlay import Layout, Overlay, Picture, draw_panel, lay_out
@@ -21,7 +21,7 @@ LONG = {"AA": "a" * 40, "BB": "b b " * 10, "CC": "c"}
 
 
 def laid_out(width: int, height: int, *, at: float = 0.5) -> Layout:
-    layout = lay_out(width, height, GENRES, marks(3, at=at)[:, OF_COCO, :2])
+    layout = lay_out(width, height, GENRES, marks(3, at=at)[:, COCO_LANDMARKS, :2])
     assert layout is not None
     return layout
 
@@ -63,7 +63,7 @@ def test_names_that_do_not_fit_give_way_to_codes() -> None:
 def test_a_model_of_ones_own_may_have_other_genres(
     names: dict[str, str], width: int, height: int
 ) -> None:
-    layout = lay_out(width, height, names, marks()[:, OF_COCO, :2])
+    layout = lay_out(width, height, names, marks()[:, COCO_LANDMARKS, :2])
     assert layout is not None
     said = prediction(Status.NO_PERSON)
     assert draw_panel(layout, said).size == (layout.width, layout.height)
