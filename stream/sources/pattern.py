@@ -83,7 +83,7 @@ class PatternSource:
             # Like a camera, it skips frames that it has no time for.
             self._due = (self._due if now - self._due < step else now) + step
             self._index += 1
-            if self._sampler.wants(now):
+            if self._sampler.accept(now):
                 return Frame(drawn_figure(now - self._start), now, self._index, self._epoch)
         return None
 

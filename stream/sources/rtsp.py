@@ -117,7 +117,7 @@ class RtspSource:
             with suppress(av.error.InvalidDataError):
                 for picture in packet.decode():
                     self._index += 1
-                    if self._sampler.wants(came):
+                    if self._sampler.accept(came):
                         image = self._colours.reformat(picture, format="bgr24").to_ndarray()
                         yield Frame(
                             image.astype(np.uint8, copy=False), came, self._index, self._epoch

@@ -56,7 +56,7 @@ class WebcamSource:
         while not wanted and self._reader.grab():
             came = self._clock()
             self._index += 1
-            wanted = self._sampler.wants(came)
+            wanted = self._sampler.accept(came)
         image = self._reader.retrieve()[1] if wanted else None
         if image is None:
             raise SourceUnavailableError(
