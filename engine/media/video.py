@@ -134,7 +134,7 @@ class Video:
             return f"cannot be read: {error.strerror}"
         if empty:
             return "the file is empty"
-        return "no video that can be read; it may be damaged, cut short, or contain only audio"
+        return "no video that can be read; it may be damaged, cut short, or contain sound only"
 
 
 def _existing_file(path: str | Path) -> Path:
