@@ -130,8 +130,8 @@ def _session(file: Path, providers: Providers) -> ort.InferenceSession:
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
-    # onnxruntime would look for external data in the current folder. The model file is not a
-    # folder, so nothing is found in it.
+    # By default onnxruntime reads external data from the current folder. The model file is not a
+    # folder, so with this setting it finds none.
     options.add_session_config_entry(
         "session.model_external_initializers_file_folder_path", str(file)
     )

@@ -50,7 +50,7 @@ def clip_windows(
     empty = np.empty((0, spec.length, spec.features), np.float32)
     if not len(times):
         return empty
-    # Rounding errors in the sum of hops could exclude the last time.
+    # The tolerance prevents rounding errors from excluding the last time.
     ends = np.arange(times[0] + spec.seconds, times[-1] + 1e-3, hop)
     if not len(ends):
         ends = times[-1:]

@@ -27,7 +27,7 @@ CREDIT: Final = (
 )
 """Attribution of the data that the shipped model was trained on."""
 
-_MAX_WINDOW_SECONDS: Final = 600  # a stream keeps poses for as long as a window
+_MAX_WINDOW_SECONDS: Final = 600  # a stream keeps all poses of a window in memory
 _MAX_LENGTH: Final = 2000  # smoothing more steps takes hundreds of megabytes
 _MAX_REASON_LENGTH: Final = 300
 

@@ -28,7 +28,7 @@ class ExpectedError(Exception):
     exit_code = 1
 
     def __init__(self, reason: str) -> None:
-        # File names and their content may hold control characters, and go to terminals and logs.
+        # Names and contents of files may put control characters into texts for terminals and logs.
         super().__init__(printable(reason))
 
 

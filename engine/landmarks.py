@@ -10,7 +10,7 @@ from dancetype.engine.skeleton import Array, Pose, pelvis_centred
 LANDMARKS: Final = 33
 
 MAX_COORDINATE: Final = 1e6
-"""Limit of plausible landmarks, in metres or widths of the image."""
+"""Upper limit of plausible coordinates, in metres or widths of the image."""
 
 # Index of the BlazePose landmark for each COCO joint. The inner and outer corners of the eyes, the
 # mouth, fingers, heels and toes have no COCO joint.

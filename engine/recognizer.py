@@ -68,7 +68,7 @@ class DancerPrediction(_HasEstimate):
 
     Attributes:
         id: Identity, 1 or more; constant while the dancer is tracked.
-        window_seconds: Duration of the window; 0 without a window.
+        window_seconds: Duration of the window in seconds; 0 without a window.
         estimate: Rolling estimate.
         window_probabilities: (K,) for this window alone, or None without a window.
         landmarks: Landmarks in the newest frame, or None if they were not found in it.
@@ -87,7 +87,7 @@ class Prediction(_HasEstimate):
 
     Attributes:
         window_end: Capture time in seconds of the newest frame.
-        window_seconds: Duration of the window; 0 without a window.
+        window_seconds: Duration of the window in seconds; 0 without a window.
         estimate: Rolling estimate.
         window_probabilities: (K,) for this window alone, or None without a window.
         classify_seconds: Time that it took to cut and classify the windows of all dancers.
@@ -275,7 +275,7 @@ class MultiDancerRecognizer:
         self, classifier: WindowClassifier, *, people: int = 1, hop: float = DEFAULT_HOP
     ) -> None:
         if people < 1:
-            raise ValueError(f"people must be one dancer or more, not {people}")
+            raise ValueError(f"people must be 1 or more, not {people}")
         self._classifier = classifier
         self._people = people
         self._tracker: Tracker = DancerTracker(people) if people > 1 else SingleTracker()

@@ -1,4 +1,4 @@
-"""Smoothing of probabilities over time, and the decision which genre to report."""
+"""Smoothing of probabilities over time, and the decision when to name a genre."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,7 +13,7 @@ _LEAVE: Final = 0.45
 _CHANCE: Final = 1 / 10  # confidence of a guess
 
 
-def _rescaled(confidence: float, genres: int) -> float:
+def _rescale(confidence: float, genres: int) -> float:
     """Return the confidence that is as far above chance as `confidence` is with ten genres."""
     chance = 1 / genres
     return chance + (confidence - _CHANCE) / (1 - _CHANCE) * (1 - chance)
@@ -72,8 +72,8 @@ class RollingEstimate:
         leave: float | None = None,
         margin: float = 0.1,
     ) -> None:
-        enter = _rescaled(_ENTER, len(labels)) if enter is None else enter
-        leave = _rescaled(_LEAVE, len(labels)) if leave is None else leave
+        enter = _rescale(_ENTER, len(labels)) if enter is None else enter
+        leave = _rescale(_LEAVE, len(labels)) if leave is None else leave
         if not memory > 0:
             raise ValueError(f"memory must be more than 0 seconds, not {memory}")
         if not 0 <= leave <= enter <= 1:

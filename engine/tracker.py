@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 TRACK_TIMEOUT: Final = 1.5
 """Seconds after which a dancer who is not found loses the id."""
 OCCLUDED_TIMEOUT: Final = 4.0
-"""Seconds after which a dancer loses the id who is probably hidden behind another one."""
+"""Seconds after which a dancer who is probably hidden behind another one loses the id."""
 
 _CONFIRMATION: Final = 0.2  # seconds for which a new person must be found before getting an id
 _CANDIDATE_TIMEOUT: Final = 0.15  # seconds after which a new person who is not found is dropped
@@ -81,7 +81,7 @@ class DancerTracker:
 
     def __init__(self, people: int) -> None:
         if people < 1:
-            raise ValueError(f"people must be one person or more, not {people}")
+            raise ValueError(f"people must be 1 or more, not {people}")
         self._people = people
         self._last_id = 0
         self.reset("new")

@@ -77,7 +77,7 @@ class Window:
 def cut_window(
     times: NDArray[np.float64], joints: Array, spec: WindowSpec, *, end: float
 ) -> Window:
-    """Return the poses since the last long gap, resampled by time and normalised.
+    """Return the window at `end`: poses since the last long gap, resampled and normalised.
 
     Args:
         times: (T,) capture times in seconds, rising.

@@ -3,8 +3,8 @@
 `pebble` 5.2, the usual library for this, is not used for these reasons:
 
 - A crash right after the start of a task can end the whole pool ("All workers expired").
-- If a process exits with code 0, as native libraries may do, its task is never finished.
-- If a worker cannot start, the pool ends without the reason.
+- If a process exits with code 0, as native libraries may do, the pool waits for its task forever.
+- If a worker cannot start, the pool ends without reporting the reason.
 - All workers share one locked channel: one that is killed while it sends blocks the others.
 - A task cannot report its progress.
 """
@@ -186,7 +186,7 @@ class _Worker:
         with suppress(ValueError):
             name = signal.Signals(-code).name
             if name == "SIGKILL":
-                return "was killed (SIGKILL), maybe because memory ran out; try fewer jobs"
+                return "was killed (SIGKILL), possibly because memory ran out; try fewer jobs"
             return f"crashed ({name})"
         return f"ended by signal {-code}"
 

@@ -80,7 +80,7 @@ class Header:
         clock: Capture time of the first frame on the monotonic clock of the run.
         program: Version of dancetype.
         model: Recipe of the genre model; "" if nothing was classified.
-        people_followed: Maximum number of dancers to follow.
+        people_followed: Maximum number of dancers to track.
         hop: Seconds between predictions.
         image_size: Width and height of the first frame in pixels; (1, 1) if unknown.
         genre: Code of the genre, `NOT_DANCING`, or "" without a label.
@@ -158,7 +158,7 @@ class Recording:
 
     def frames(self) -> Iterator[tuple[float, list[Landmarks]]]:
         """Yield each frame's time on the clock of the run, and the people in it."""
-        # These have to equal the times of the run, since a prediction may be due exactly then.
+        # Bit-identical to the times of the run, since a prediction may be due exactly then.
         times = (self.header.clock + self.times).tolist()
         end = 0
         for time, people in zip(times, self.people.tolist(), strict=True):
@@ -202,14 +202,14 @@ class Recording:
 
 
 def full_body(landmarks: Landmarks) -> Body | None:
-    """Return one person in one frame for a full recording; None if they are not plausible."""
+    """Encode a person for a full recording; return None if the landmarks are not plausible."""
     if not landmarks.is_plausible():
         return None
     return landmarks.world, landmarks.image, landmarks.visibility
 
 
 def compact_body(landmarks: Landmarks) -> Body | None:
-    """Return one person in one frame for a compact recording; None if they are not plausible."""
+    """Encode a person for a compact recording; return None if the landmarks are not plausible."""
     if not landmarks.is_plausible():
         return None
     visibility = coco_visibility(landmarks.visibility)
@@ -221,7 +221,7 @@ def compact_body(landmarks: Landmarks) -> Body | None:
 
 
 def source_name(stem: str) -> str:
-    """Return a valid source name for a recording without one, made from the stem of its file."""
+    """Return a source name made from the stem of a file, for a recording without one."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", stem).strip("-.")[:_MAX_NAME_LENGTH] or "recording"
 
 
@@ -284,7 +284,7 @@ def _read(entries: NpzEntries) -> Recording:
 
 
 def _read_track(name: str, entries: NpzEntries) -> Recording:
-    """Read a landmark track, as written by earlier versions and easily made by other programs."""
+    """Read a landmark track, the format of earlier versions, which is easy to create by hand."""
     if "timestamps_ms" not in entries:
         raise ValueError("it has neither version nor timestamps_ms")
     times = entries.numbers("timestamps_ms").astype(np.float64) / 1000

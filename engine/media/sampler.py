@@ -7,7 +7,7 @@ _SMOOTHING: Final = 0.1
 
 
 class FrameSampler:
-    """Selector of the frames of one epoch, evenly spaced by capture time.
+    """Filter that accepts frames of one epoch, evenly spaced by capture time.
 
     Args:
         fps: Maximum number of frames per second; all frames if None.
@@ -45,7 +45,7 @@ class FrameSampler:
         if self._due - time > self._interval / 2:
             return False
         # Due times are a period apart, so that an early or late frame does not change the rate.
-        # After a gap they restart from the first frame.
+        # After a gap they restart from the frame that ends it.
         late = time - self._due > self._period / 2
         self._due = (time if late else self._due) + self._period
         return True

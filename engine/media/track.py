@@ -98,7 +98,7 @@ class Track:
         return max((track.times[-1] - track.times[0] for track in self.stretches()), default=0.0)
 
     def stretches(self, *, min_seconds: float = 0.0) -> "list[Track]":
-        """Return the parts without a gap that would split a window, in order.
+        """Return the parts between gaps that would split a window, in order.
 
         Args:
             min_seconds: Minimum duration of a part.
@@ -172,7 +172,7 @@ def read_track(path: Path) -> Track:
     if not is_genre_code(track.genre) and track.genre != NOT_DANCING:
         raise FileError(
             f"{path}: genre {track.genre!r} is not one of {', '.join(CODES)}, another code (1 to "
-            f"12 of A-Z and 0-9) or {NOT_DANCING}; record with dancetype record to add a label"
+            f"12 of A-Z and 0-9) or {NOT_DANCING}; dancetype record makes labelled recordings"
         )
     return track
 

@@ -77,7 +77,7 @@ class Video:
         self._reader = cv2.VideoCapture(absolute, cv2.CAP_FFMPEG)
         if not self._reader.isOpened():
             raise FileError(f"{path}: {self._explain_failure()}")
-        # Phones store the rotation in the metadata. This is the default, set to be sure.
+        # Apply the rotation that phones store in the metadata: OpenCV's default, made explicit.
         self._reader.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         self._times = FrameTimes(self._reader.get(cv2.CAP_PROP_FPS))
         self._sampler = FrameSampler(fps)
@@ -113,8 +113,8 @@ class Video:
             self.position += 1
             if not self._sampler.accept(time):
                 continue
-            read, image = self._reader.retrieve()
-            if not read:
+            success, image = self._reader.retrieve()
+            if not success:
                 break
             self._empty = False
             return time, image.astype(np.uint8, copy=False)
@@ -146,7 +146,7 @@ def _existing_file(path: str | Path) -> Path:
         reason = getattr(error, "strerror", None) or error
         raise MissingFileError(f"{path}: cannot be opened: {reason}") from error
     if is_folder:
-        raise MissingFileError(f"{path}: a folder; name a video file in it")
+        raise MissingFileError(f"{path}: is a folder; name a video file in it")
     if not exists:
         raise MissingFileError(f"{path}: no such file")
     return file

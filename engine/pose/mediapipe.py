@@ -16,7 +16,7 @@ from dancetype.engine.skeleton import Array
 
 _vision: Final = mp.tasks.vision
 
-# A day: after it, less than a millimetre of the old positions remains in the smoothed ones.
+# A day, after which old positions contribute less than a millimetre to smoothed ones.
 _GAP_MS: Final = 24 * 3600 * 1000
 
 

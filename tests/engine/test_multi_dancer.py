@@ -221,7 +221,7 @@ def test_reset_allows_earlier_times_and_gives_new_ids() -> None:
     assert first.status is Status.WARMING_UP
 
 
-@pytest.mark.parametrize(("people", "hop", "reason"), [(0, 0.25, "one dancer"), (1, 0.0, "hop")])
+@pytest.mark.parametrize(("people", "hop", "reason"), [(0, 0.25, "people"), (1, 0.0, "hop")])
 def test_invalid_arguments_are_rejected(people: int, hop: float, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         MultiDancerRecognizer(HandClassifier(), people=people, hop=hop)

@@ -207,5 +207,5 @@ def test_assignment_has_least_total_cost(seed: int) -> None:
 
 
 def test_number_of_people_must_be_positive() -> None:
-    with pytest.raises(ValueError, match="one person or more"):
+    with pytest.raises(ValueError, match="people must be 1 or more"):
         DancerTracker(0)

@@ -68,7 +68,7 @@ def test_damaged_pickle_is_read_or_rejected(tmp_path: Path, content: bytes) -> N
 @example(b"\x80\x04", [LOOKUPS[0], b")", b"R"])
 @example(b"\x80\x04", [LOOKUPS[5], b"N", b"}", b"\x8c\x08__code__", b"N", b"s", b"\x86", b"b"])
 @example(b"\x80\x04", [b"}", b")", *(b"2", b"\x86") * 60, b"N", b"s"])
-def test_no_opcodes_in_pickle_execute_code(
+def test_opcodes_in_pickle_never_execute_code(
     tmp_path: Path, start: bytes, opcodes: list[bytes]
 ) -> None:
     read(start + b"".join(opcodes) + b".", tmp_path)

@@ -37,11 +37,11 @@ def npz_entries(recording: Recording) -> dict[str, Any]:
 
 COMPACT, FULL = npz_entries(RUN), npz_entries(LABELLED)
 # Format of dancetype 0.1.
-TAKE = {
+VERSION_1 = {
     "take": 1,
     **{name: value for name, value in COMPACT.items() if name not in ("version", *LABEL)},
 }
-FORMATS = {"compact": COMPACT, "full": FULL, "take": TAKE}
+FORMATS = {"compact": COMPACT, "full": FULL, "version 1": VERSION_1}
 DTYPES = ["<i2", "|u1", "<f8", ">i2", "<i8", "|b1", "<U4", "|S4", "|O", "|V8", "<M8[s]", "x"]
 
 formats = pytest.mark.parametrize("format_name", FORMATS)
