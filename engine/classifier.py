@@ -99,9 +99,9 @@ class Classifier:
         return "CUDA does not start; does nvidia-smi show a GPU, and a driver that is new enough?"
 
     def _open(self, file: Path, providers: Providers) -> None:
-        self._session = _session(file, providers)
+        self._session = _open_session(file, providers)
         try:
-            self.contract = _contract(self._session)
+            self.contract = _read_contract(self._session)
             self._input = self._session.get_inputs()[0].name
             self._check_output()
         except ModelError as error:
@@ -122,7 +122,7 @@ class Classifier:
             raise contract_error("its outputs are not probabilities")
 
 
-def _session(file: Path, providers: Providers) -> ort.InferenceSession:
+def _open_session(file: Path, providers: Providers) -> ort.InferenceSession:
     options = ort.SessionOptions()
     # Classifying a window takes a millisecond. More threads, or threads that spin while they wait,
     # would only slow down the pose model.
@@ -150,7 +150,7 @@ def _session(file: Path, providers: Providers) -> ort.InferenceSession:
         raise ModelError(f"{file}: not a model that onnxruntime can run: {reason}") from error
 
 
-def _contract(session: ort.InferenceSession) -> Contract:
+def _read_contract(session: ort.InferenceSession) -> Contract:
     try:
         contract = Contract.parse(session.get_modelmeta().custom_metadata_map)
         _check_shapes(session, contract)

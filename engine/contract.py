@@ -108,18 +108,18 @@ class Contract:
             )
         try:
             contract = cls(
-                labels=_strings(metadata["labels"]),
-                window=_window(metadata["window"]),
-                view=_view(metadata["view"]),
+                labels=_parse_strings(metadata["labels"]),
+                window=_parse_window(metadata["window"]),
+                view=_parse_view(metadata["view"]),
                 recipe=metadata["recipe"],
                 split=metadata["split"],
-                dancers=_strings(metadata["dancers"]),
+                dancers=_parse_strings(metadata["dancers"]),
                 figures=dict(json.loads(metadata["figures"])),
                 licence=metadata["licence"],
                 credit=metadata["credit"],
-                genres=_names(metadata["genres"]),
+                genres=_parse_names(metadata["genres"]),
             )
-            joints = _strings(metadata["joints"])
+            joints = _parse_strings(metadata["joints"])
             features = json.loads(metadata["features"])
             normalisation = metadata["normalisation"]
         except KeyError as error:
@@ -149,14 +149,14 @@ class Contract:
             raise contract_error(f"it needs another normalisation: {normalisation}")
 
 
-def _strings(text: str) -> tuple[str, ...]:
+def _parse_strings(text: str) -> tuple[str, ...]:
     values = json.loads(text)
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise ValueError(f"{text} is not a list of strings")
     return tuple(values)
 
 
-def _names(text: str) -> dict[str, str]:
+def _parse_names(text: str) -> dict[str, str]:
     names = json.loads(text)
     if not isinstance(names, dict) or not names:
         raise ValueError(f"{text} is not an object of genre names")
@@ -165,7 +165,7 @@ def _names(text: str) -> dict[str, str]:
     return names
 
 
-def _window(text: str) -> WindowSpec:
+def _parse_window(text: str) -> WindowSpec:
     spec = WindowSpec(**json.loads(text))
     flags = (spec.velocity, spec.smooth)
     if type(spec.length) is not int or not all(isinstance(flag, bool) for flag in flags):
@@ -177,7 +177,7 @@ def _window(text: str) -> WindowSpec:
     return spec
 
 
-def _view(text: str) -> View:
+def _parse_view(text: str) -> View:
     if text not in get_args(View):
         raise ValueError(f'view must be "camera" or "studio", not {text!r}')
     return cast(View, text)

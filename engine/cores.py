@@ -19,11 +19,11 @@ def available_cores(root: Path = Path("/")) -> int:
     """
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    quota = min(_quotas(root), default=_NO_LIMIT)
+    quota = min(_read_quotas(root), default=_NO_LIMIT)
     return max(math.floor(min(cores, quota) + 0.5), 1)
 
 
-def _quotas(root: Path) -> Iterator[float]:
+def _read_quotas(root: Path) -> Iterator[float]:
     """Yield the quota, in cores, of each control group that this process is in.
 
     A group's quota limits all groups inside it, so the parents are included. In a container, the
@@ -41,13 +41,13 @@ def _quotas(root: Path) -> Iterator[float]:
         for folder in (inner, *inner.parents):
             if not controllers:
                 for mount in (mounts, mounts / "unified"):
-                    yield _quota(mount / folder, "cpu.max")
+                    yield _read_quota(mount / folder, "cpu.max")
             elif "cpu" in controllers.split(","):
                 for mount in (mounts / "cpu", mounts / controllers):
-                    yield _quota(mount / folder, "cpu.cfs_quota_us", "cpu.cfs_period_us")
+                    yield _read_quota(mount / folder, "cpu.cfs_quota_us", "cpu.cfs_period_us")
 
 
-def _quota(group: Path, *files: str) -> float:
+def _read_quota(group: Path, *files: str) -> float:
     """Return a control group's quota in cores, read from `files`: CPU time, then period.
 
     Version 2 has both in one file and writes `max` for no limit; version 1 writes -1.

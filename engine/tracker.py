@@ -21,15 +21,15 @@ TRACK_TIMEOUT: Final = 1.5
 OCCLUDED_TIMEOUT: Final = 4.0
 """Seconds after which a dancer who is probably hidden behind another one loses the id."""
 
-_CONFIRMATION: Final = 0.2  # seconds for which a new person must be found before getting an id
+_CONFIRMATION_TIME: Final = 0.2  # seconds for which a new person must be found before getting an id
 _CANDIDATE_TIMEOUT: Final = 0.15  # seconds after which a new person who is not found is dropped
 
 # Landmarks that describe a body: nose, shoulders, elbows, wrists, hips, knees, ankles.
 _JOINTS: Final = [0, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28]
 _TRUNK_WEIGHTS: Final = np.isin(_JOINTS, (11, 12, 23, 24)) / 4  # for the mean of the trunk
 _MEAN_WEIGHTS: Final = np.full(len(_JOINTS), 1 / len(_JOINTS))
-_MIN_WEIGHT: Final = 0.1  # so that hidden joints are not ignored
-_DUPLICATE_DISTANCE: Final = 0.45  # mean metres between the joints of two bodies that are one
+_MIN_WEIGHT: Final = 0.1  # so that hidden joints still count
+_DUPLICATE_DISTANCE: Final = 0.45  # metres between joints, below which two bodies are one
 
 # Standard deviations from the expected body: in the next frame, and increase per second not found.
 _POSITION_DEVIATION: Final = (0.15, 0.6)  # metres
@@ -102,7 +102,7 @@ class DancerTracker:
         for body, track in self._match(time, bodies):
             track.update(time, body)
             if track.id is None and (
-                not self._started or time - track.first_found >= _CONFIRMATION
+                not self._started or time - track.first_found >= _CONFIRMATION_TIME
             ):
                 self._last_id += 1
                 track.id = self._last_id
