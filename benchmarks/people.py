@@ -24,7 +24,7 @@ from dancetype.engine.media.video import Video
 from dancetype.engine.pose.base import PoseEstimator
 from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.skeleton import Array
-from dancetype.engine.tracker import MEMORY, DancerTracker, SingleTracker, Tracker
+from dancetype.engine.tracker import TRACK_TIMEOUT, DancerTracker, SingleTracker, Tracker
 from dancetype.stream.system import filter_native_stderr
 from dancetype.training.data.aist import SequenceName, read_sequences, sequence_names
 
@@ -43,8 +43,10 @@ class Nearest:
         self._places: dict[int, tuple[float, Floats]] = {}
 
     def update(self, time: float, people: Sequence[Landmarks]) -> dict[int, Landmarks | None]:
-        """Return the people found within the last `MEMORY` seconds."""
-        self._places = {k: place for k, place in self._places.items() if time - place[0] <= MEMORY}
+        """Return the people found within the last `TRACK_TIMEOUT` seconds."""
+        self._places = {
+            k: place for k, place in self._places.items() if time - place[0] <= TRACK_TIMEOUT
+        }
         found: dict[int, Landmarks] = {}
         for landmarks in people:
             hips = landmarks.image[[23, 24], :2].mean(axis=0)

@@ -25,7 +25,7 @@ from benchmarks.timer import timer
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.defaults import DEFAULT_HOP, PoseRuntime
 from dancetype.engine.landmarks import Landmarks
-from dancetype.engine.media.track import Track, stacked
+from dancetype.engine.media.track import Track, stack_landmarks
 from dancetype.engine.media.video import Video
 from dancetype.engine.pose.base import PoseEstimator
 from dancetype.engine.pose.opening import open_estimator
@@ -84,7 +84,9 @@ def _find_poses(
                 found.append(find(image, time))
                 times.append(time)
         memory = process.memory_info().rss - before
-    return Run(Track(clip.stem, "", np.array(times), *stacked(found)), wall, cpu, started, memory)
+    return Run(
+        Track(clip.stem, "", np.array(times), *stack_landmarks(found)), wall, cpu, started, memory
+    )
 
 
 def _open(model: Path, runtime: PoseRuntime, threads: int) -> PoseEstimator:

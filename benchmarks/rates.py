@@ -22,7 +22,7 @@ HOP: Final = 0.5
 def thinned(clip: CameraClip, fps: float) -> CameraClip:
     """Return what is left of a clip at so many frames a second."""
     thinning = FrameSampler(fps)
-    kept = [thinning.wants(float(time)) for time in clip.times]
+    kept = [thinning.accept(float(time)) for time in clip.times]
     return replace(clip, times=clip.times[kept], joints=clip.joints[kept])
 
 

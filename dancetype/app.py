@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.errors import AssetError
-from dancetype.engine.progress import say
+from dancetype.engine.progress import print_status
 from dancetype.engine.recognizer import MultiDancerRecognizer
 from dancetype.stream.assets import POSE_MODELS, cache_folder, fetch
 from dancetype.stream.capture.watchdog import source_timeout
@@ -174,7 +174,7 @@ def estimator_factory(settings: Settings, *, people: int = 1) -> Callable[[], "P
     """
     model = settings.pose_model
     if model is None:
-        model = fetch(POSE_MODELS[settings.variant], cache_folder(), report=say)
+        model = fetch(POSE_MODELS[settings.variant], cache_folder(), report=print_status)
     elif not model.is_file():
         raise AssetError(f"{model}: no such pose model; check --pose-model")
 

@@ -1,1 +1,1 @@
-"""The pure middle of dancetype: from a pose to a genre, without threads, files or sockets."""
+"""Pure core of dancetype: from a pose to a genre, without threads or sockets."""

@@ -18,7 +18,7 @@ from dancetype.engine.skeleton import Array
 Providers = list[str | tuple[str, dict[str, str]]]
 
 SHIPPED: Final = files("dancetype.engine") / "models" / "live.onnx"
-"""The genre model that comes with dancetype."""
+"""Genre model that is part of dancetype."""
 
 _log = logging.getLogger(__name__)
 
@@ -32,9 +32,9 @@ _SILENT: Final = 4
 
 
 class Classifier:
-    """Turns windows into calibrated probabilities of the genres.
+    """Genre model that maps windows to calibrated probabilities of the genres.
 
-    If a GPU cannot be used, the model runs on the CPU, with a warning in the log if `device` is
+    If a GPU cannot be used, the model runs on the CPU, and a warning is logged if `device` is
     "cuda".
 
     Args:
@@ -46,14 +46,14 @@ class Classifier:
         fallback: Reason why the CPU is used instead of a GPU, or "".
 
     Raises:
-        ModelError: The file cannot be read, or is no model with a valid contract.
+        ModelError: The file cannot be read, or is not a model with a valid contract.
     """
 
     def __init__(self, path: Path | None = None, *, device: Device = "auto") -> None:
-        wanted = device == "cuda" or (device == "auto" and has_cuda())
+        use_cuda = device == "cuda" or (device == "auto" and has_cuda())
         with as_file(path or SHIPPED) as file:
-            self.fallback = self._open_on_cuda(file) if wanted else ""
-            if self.fallback or not wanted:
+            self.fallback = self._open_on_cuda(file) if use_cuda else ""
+            if self.fallback or not use_cuda:
                 self._open(file, [CPU])
         if self.fallback:
             level = logging.WARNING if device == "cuda" else logging.INFO
@@ -68,7 +68,7 @@ class Classifier:
         """Return probabilities (N, K) for windows (N, L, F).
 
         Raises:
-            ValueError: The shape of `windows` contradicts the contract.
+            ValueError: The shape of `windows` does not match the contract.
         """
         spec = self.contract.window
         if windows.ndim != 3 or windows.shape[1:] != (spec.length, spec.features):
@@ -80,11 +80,11 @@ class Classifier:
         return result
 
     def _open_on_cuda(self, file: Path) -> str:
-        """Open the model on a GPU; return the reason if that failed, else ""."""
+        """Open the model on a GPU; return the reason if that fails, else ""."""
         if not has_cuda():
             return "this onnxruntime has no CUDA; install onnxruntime-gpu (docs/guides/gpu.md)"
         missing = preload_cuda()
-        # If a provider does not start, onnxruntime prints a page about it.
+        # onnxruntime would print a long message about a provider that does not start.
         ort.set_default_logger_severity(_SILENT)
         try:
             self._open(file, [(CUDA, _CUDA_OPTIONS), CPU])
@@ -92,7 +92,7 @@ class Classifier:
             return f"CUDA does not start: {first_line(error.__cause__ or error)}"
         finally:
             ort.set_default_logger_severity(_WARNING)
-        # Instead of a provider that does not start, onnxruntime takes the next.
+        # If a provider does not start, onnxruntime silently uses the next one.
         if self.provider == CUDA:
             return ""
         if missing:
@@ -100,39 +100,39 @@ class Classifier:
         return "CUDA does not start; does nvidia-smi show a GPU, and a driver that is new enough?"
 
     def _open(self, file: Path, providers: Providers) -> None:
-        self._session = _session(file, providers)
+        self._session = _open_session(file, providers)
         try:
-            self.contract = _contract(self._session)
+            self.contract = _read_contract(self._session)
             self._input = self._session.get_inputs()[0].name
-            self._check_answer()
+            self._check_output()
         except ModelError as error:
-            raise ModelError(f"{file}: refused, since {error}") from error
+            raise ModelError(f"{file}: refused because {error}") from error
 
-    def _check_answer(self) -> None:
-        """Run the model once: a damaged one may load, but fail or return no probabilities."""
+    def _check_output(self) -> None:
+        """Run the model once: a damaged one may load, but then fail or not return probabilities."""
         spec = self.contract.window
         try:
-            answer = self(np.zeros((2, spec.length, spec.features), np.float32))
+            output = self(np.zeros((2, spec.length, spec.features), np.float32))
         except Exception as error:
             raise contract_error(f"it cannot be run: {first_line(error)}") from error
         expected = (2, len(self.contract.labels))
-        # NaN compares false. On a GPU or at half precision a sum of 1 is off by a little.
-        if answer.shape != expected or not (
-            (answer >= 0).all() and (abs(answer.sum(axis=1) - 1) < _SUM_TOLERANCE).all()
+        # NaN compares false. On a GPU or at half precision, sums deviate slightly from 1.
+        if output.shape != expected or not (
+            (output >= 0).all() and (abs(output.sum(axis=1) - 1) < _SUM_TOLERANCE).all()
         ):
-            raise contract_error("its answers are not probabilities")
+            raise contract_error("its outputs are not probabilities")
 
 
-def _session(file: Path, providers: Providers) -> ort.InferenceSession:
+def _open_session(file: Path, providers: Providers) -> ort.InferenceSession:
     options = ort.SessionOptions()
-    # A window takes a millisecond: more threads, or threads that spin while they wait, only take
-    # time from the pose model.
+    # Classifying a window takes a millisecond. More threads, or threads that spin while they wait,
+    # would only slow down the pose model.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
-    # For external data onnxruntime would look into the current folder. No folder has the name of
-    # the model file, so nothing is found.
+    # By default onnxruntime reads external data from the current folder. The model file is not a
+    # folder, so with this setting it finds none.
     options.add_session_config_entry(
         "session.model_external_initializers_file_folder_path", str(file)
     )
@@ -147,16 +147,16 @@ def _session(file: Path, providers: Providers) -> ort.InferenceSession:
     except Exception as error:
         reason = first_line(error)
         if "external" in reason.lower():
-            reason = "its weights lie in a file of their own; export it as one file"
-        raise ModelError(f"{file}: not a model onnxruntime can run: {reason}") from error
+            reason = "its weights are in a separate file; export it as one file"
+        raise ModelError(f"{file}: not a model that onnxruntime can run: {reason}") from error
 
 
-def _contract(session: ort.InferenceSession) -> Contract:
+def _read_contract(session: ort.InferenceSession) -> Contract:
     try:
         contract = Contract.parse(session.get_modelmeta().custom_metadata_map)
         _check_shapes(session, contract)
     except UnicodeDecodeError as error:
-        raise contract_error(f"what it says of itself is damaged: {error}") from error
+        raise contract_error(f"its metadata is damaged: {error}") from error
     return contract
 
 
@@ -167,14 +167,15 @@ def _check_shapes(session: ort.InferenceSession, contract: Contract) -> None:
             f"it has {len(inputs)} inputs and {len(outputs)} outputs, not one each"
         )
     spec = contract.window
-    for what, value, expected in (
+    for name, tensor, expected in (
         ("input", inputs[0], [spec.length, spec.features]),
         ("output", outputs[0], [len(contract.labels)]),
     ):
-        shape = list(value.shape)
-        if value.type != "tensor(float)" or shape[1:] != expected:
+        shape = list(tensor.shape)
+        if tensor.type != "tensor(float)" or shape[1:] != expected:
             raise contract_error(
-                f"its {what} is {value.type} {shape}, its contract says (N, {expected}) of float"
+                f"its {name} is {tensor.type} {shape}, but its contract requires floats of shape "
+                f"(N, {', '.join(map(str, expected))})"
             )
         if isinstance(shape[0], int):
-            raise contract_error(f"its {what} takes {shape[0]} windows at a time, not any number")
+            raise contract_error(f"its {name} takes {shape[0]} windows at a time, not any number")

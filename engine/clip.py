@@ -1,4 +1,4 @@
-"""Genre of a whole clip, from all of its windows."""
+"""Classification of a whole clip from all its windows."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -21,7 +21,7 @@ class ClipResult:
     """Genre of a clip.
 
     Attributes:
-        genre: Code of the likeliest genre, or None if no window could be cut.
+        genre: Code of the most likely genre, or None if no window could be cut.
         confidence: Probability of the genre; 0 without a genre.
         probabilities: (K,) in the classifier's order; zeros without a genre.
         windows: (W, K) probabilities of each window.
@@ -36,7 +36,7 @@ class ClipResult:
 def clip_windows(
     times: NDArray[np.float64], joints: Array, classifier: WindowClassifier, *, hop: float = HOP
 ) -> Array:
-    """Return the windows (W, L, F) that end every `hop` seconds, from the first full one on.
+    """Return the windows (W, L, F) that end every `hop` seconds, starting with the first full one.
 
     A clip shorter than a window gives one window, or none if it is shorter than the minimum.
 
@@ -50,7 +50,7 @@ def clip_windows(
     empty = np.empty((0, spec.length, spec.features), np.float32)
     if not len(times):
         return empty
-    # A sum of hops may miss the last time by a rounding error.
+    # The tolerance prevents rounding errors from excluding the last time.
     ends = np.arange(times[0] + spec.seconds, times[-1] + 1e-3, hop)
     if not len(ends):
         ends = times[-1:]
@@ -66,10 +66,10 @@ def classify_track(
     labels = classifier.contract.labels
     windows = clip_windows(times, joints, classifier)
     if not len(windows):
-        nothing = np.zeros(len(labels), np.float32)
-        return ClipResult(None, 0.0, nothing, np.empty((0, len(labels)), np.float32))
+        zeros = np.zeros(len(labels), np.float32)
+        return ClipResult(None, 0.0, zeros, np.empty((0, len(labels)), np.float32))
     batches = [windows[first : first + _BATCH] for first in range(0, len(windows), _BATCH)]
-    each = np.concatenate([classifier(batch) for batch in batches])
-    mean = each.mean(axis=0)
+    probabilities = np.concatenate([classifier(batch) for batch in batches])
+    mean = probabilities.mean(axis=0)
     best = int(mean.argmax())
-    return ClipResult(labels[best], float(mean[best]), mean, each)
+    return ClipResult(labels[best], float(mean[best]), mean, probabilities)

@@ -7,7 +7,7 @@ from textwrap import shorten
 from typing import Any, Final, Literal, cast, get_args
 
 from dancetype.engine.errors import ModelError
-from dancetype.engine.genres import GENRES, is_code, is_name, plain
+from dancetype.engine.genres import GENRES, is_genre_code, is_genre_name, normalise_name
 from dancetype.engine.skeleton import JOINTS
 from dancetype.engine.window import WindowSpec
 
@@ -19,22 +19,22 @@ NORMALISATION: Final = (
     "pelvis (middle of the hips) at the origin in each frame; resampled by time; divided by the "
     "window's median of the largest joint distance from the pelvis"
 )
-"""Normalisation by `dancetype.engine.window`; there is no other."""
+"""Normalisation in `dancetype.engine.window`, the only one supported."""
 
 CREDIT: Final = (
     "Trained on AIST++ (Li et al., ICCV 2021; annotations CC BY 4.0, Google) of the AIST Dance "
     "Video Database (Tsuchida et al., ISMIR 2019)"
 )
-"""Authors of the data that the shipped model was trained on."""
+"""Attribution of the data that the shipped model was trained on."""
 
-_LONGEST_WINDOW: Final = 600  # seconds, for which a stream keeps poses
-_MOST_STEPS: Final = 2000  # smoothing more takes hundreds of megabytes
-_LONGEST_REASON: Final = 300
+_MAX_WINDOW_SECONDS: Final = 600  # a stream keeps all poses of a window in memory
+_MAX_LENGTH: Final = 2000  # smoothing more steps takes hundreds of megabytes
+_MAX_REASON_LENGTH: Final = 300
 
 
 def contract_error(reason: str) -> ModelError:
-    """Return the error for an invalid contract, with bounded text; metadata may have any length."""
-    return ModelError(shorten(reason, _LONGEST_REASON))
+    """Return the error for an invalid contract; metadata may be long, so the text is shortened."""
+    return ModelError(shorten(reason, _MAX_REASON_LENGTH))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,14 @@ class Contract:
         labels: Genre codes in the order of the model's output.
         genres: Name of each genre, in the same order; by default AIST's names.
         window: Shape and contents of the input (N, L, F).
-        view: "camera" if the model was trained on poses as a camera in front of the dancer sees
-            them, "studio" if on the data set's own axes. Motion capture is rotated accordingly.
+        view: "camera" if the model was trained on poses in the axes of a camera in front of the
+            dancer, "studio" if in the axes of the data set. Motion capture is rotated accordingly.
         recipe: Name of the training recipe.
         split: Data that the model was trained on.
-        dancers: Dancers in those data, so that an evaluation can tell which it shares.
-        figures: Results by split, measured by `evaluate`.
+        dancers: Dancers in the training data, so that an evaluation can detect overlap.
+        figures: Results by split, as measured by `evaluate`.
         licence: Licence of the weights.
-        credit: Authors of the data.
+        credit: Attribution of the data.
     """
 
     labels: tuple[str, ...]
@@ -68,13 +68,13 @@ class Contract:
 
     def __post_init__(self) -> None:
         names = self.genres or {code: GENRES.get(code, code) for code in self.labels}
-        # Names that contradict the labels stay as they are; `parse` refuses them.
+        # Names that contradict the labels are kept; `parse` rejects them.
         if set(names) == set(self.labels):
             names = {code: names[code] for code in self.labels}
         object.__setattr__(self, "genres", names)
 
     def metadata(self) -> dict[str, str]:
-        """Return `metadata_props` of an ONNX file; all values are strings, most of them JSON."""
+        """Return the `metadata_props` of an ONNX file: strings, most of them JSON."""
         return {
             "dancetype_contract": VERSION,
             "labels": json.dumps(self.labels),
@@ -101,25 +101,25 @@ class Contract:
         """
         version = metadata.get("dancetype_contract")
         if version is None:
-            raise contract_error("it holds no dancetype contract; make it with `dancetype export`")
+            raise contract_error("it has no dancetype contract; create it with `dancetype export`")
         if version != VERSION:
             raise contract_error(
-                f"its contract has version {version}, this program reads {VERSION}"
+                f"its contract has version {version}, but this program reads {VERSION}"
             )
         try:
             contract = cls(
-                labels=_strings(metadata["labels"]),
-                window=_window(metadata["window"]),
-                view=_view(metadata["view"]),
+                labels=_parse_strings(metadata["labels"]),
+                window=_parse_window(metadata["window"]),
+                view=_parse_view(metadata["view"]),
                 recipe=metadata["recipe"],
                 split=metadata["split"],
-                dancers=_strings(metadata["dancers"]),
+                dancers=_parse_strings(metadata["dancers"]),
                 figures=dict(json.loads(metadata["figures"])),
                 licence=metadata["licence"],
                 credit=metadata["credit"],
-                genres=_names(metadata["genres"]),
+                genres=_parse_names(metadata["genres"]),
             )
-            joints = _strings(metadata["joints"])
+            joints = _parse_strings(metadata["joints"])
             features = json.loads(metadata["features"])
             normalisation = metadata["normalisation"]
         except KeyError as error:
@@ -131,59 +131,59 @@ class Contract:
 
     def _check(self, joints: tuple[str, ...], features: Any, normalisation: str) -> None:
         distinct = len(set(self.labels)) == len(self.labels) > 0
-        if not distinct or not all(is_code(label) for label in self.labels):
+        if not distinct or not all(is_genre_code(label) for label in self.labels):
             raise contract_error(f"its labels are not distinct genre codes: {self.labels}")
         if set(self.genres) != set(self.labels):
             raise contract_error(f"its genres {self.genres} contradict its labels {self.labels}")
         for code, name in self.genres.items():
-            # Clients that look for HO expect house, whichever model runs.
-            if not is_name(name) or GENRES.get(code, name) != name:
+            # To clients, HO means house, no matter which model runs.
+            if not is_genre_name(name) or GENRES.get(code, name) != name:
                 raise contract_error(f"its genre {code} cannot be named {name!r}")
-        if len({plain(name) for name in self.genres.values()}) != len(self.genres):
+        if len({normalise_name(name) for name in self.genres.values()}) != len(self.genres):
             raise contract_error(f"its genres {self.genres} have the same name twice")
         if joints != JOINTS:
-            raise contract_error("its joints are not COCO's 17 in their order")
+            raise contract_error("its joints are not COCO's 17 in order")
         if features != _feature_names(self.window):
             raise contract_error(f"its features {features} contradict its window {self.window}")
         if normalisation != NORMALISATION:
-            raise contract_error(f"it wants another normalisation: {normalisation}")
+            raise contract_error(f"it needs another normalisation: {normalisation}")
 
 
-def _strings(text: str) -> tuple[str, ...]:
+def _parse_strings(text: str) -> tuple[str, ...]:
     values = json.loads(text)
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise ValueError(f"{text} is no list of strings")
+        raise ValueError(f"{text} is not a list of strings")
     return tuple(values)
 
 
-def _names(text: str) -> dict[str, str]:
+def _parse_names(text: str) -> dict[str, str]:
     names = json.loads(text)
     if not isinstance(names, dict) or not names:
-        raise ValueError(f"{text} is no object of names")
+        raise ValueError(f"{text} is not an object of genre names")
     if not all(isinstance(name, str) for name in names.values()):
-        raise ValueError(f"{text} names a genre by no text")
+        raise ValueError(f"{text} has a genre name that is not a string")
     return names
 
 
-def _window(text: str) -> WindowSpec:
+def _parse_window(text: str) -> WindowSpec:
     spec = WindowSpec(**json.loads(text))
     flags = (spec.velocity, spec.smooth)
     if type(spec.length) is not int or not all(isinstance(flag, bool) for flag in flags):
-        raise ValueError(f"{text} is no window")
-    if not spec.seconds <= _LONGEST_WINDOW:
-        raise ValueError(f"a window lasts {_LONGEST_WINDOW} s at most, not {spec.seconds}")
-    if spec.length > _MOST_STEPS:
-        raise ValueError(f"a window has {_MOST_STEPS} steps at most, not {spec.length}")
+        raise ValueError(f"{text} is not a window")
+    if not spec.seconds <= _MAX_WINDOW_SECONDS:
+        raise ValueError(f"a window lasts at most {_MAX_WINDOW_SECONDS} s, not {spec.seconds}")
+    if spec.length > _MAX_LENGTH:
+        raise ValueError(f"a window has at most {_MAX_LENGTH} steps, not {spec.length}")
     return spec
 
 
-def _view(text: str) -> View:
+def _parse_view(text: str) -> View:
     if text not in get_args(View):
-        raise ValueError(f'view is "camera" or "studio", not {text!r}')
+        raise ValueError(f'view must be "camera" or "studio", not {text!r}')
     return cast(View, text)
 
 
 def _feature_names(window: WindowSpec) -> list[str]:
-    """Return the names of the C values per joint, in order."""
+    """Return the names of the C values per joint."""
     velocities = [f"v{axis}" for axis in window.axes] if window.velocity else []
     return [*window.axes, *velocities]

@@ -10,23 +10,23 @@ _NO_LIMIT: Final = math.inf
 
 
 def available_cores(root: Path = Path("/")) -> int:
-    """Return how many cores the scheduler and the control groups leave to this process.
+    """Return the number of cores that the scheduler and the control groups allow this process.
 
     A quota is rounded to whole cores, but never below 1.
 
     Args:
-        root: Root of the file system, in which Linux describes its control groups.
+        root: Root of the file system in which Linux describes its control groups.
     """
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    quota = min(_quotas(root), default=_NO_LIMIT)
+    quota = min(_read_quotas(root), default=_NO_LIMIT)
     return max(math.floor(min(cores, quota) + 0.5), 1)
 
 
-def _quotas(root: Path) -> Iterator[float]:
+def _read_quotas(root: Path) -> Iterator[float]:
     """Yield the quota, in cores, of each control group that this process is in.
 
-    A group's quota limits all groups inside it, so every parent counts too. In a container the
+    A group's quota limits all groups inside it, so the parents are included. In a container, the
     path may start outside of what is mounted; then only the mounted root is found.
     """
     mounts = root / "sys/fs/cgroup"
@@ -34,27 +34,27 @@ def _quotas(root: Path) -> Iterator[float]:
         groups = os.fsdecode((root / "proc/self/cgroup").read_bytes()).splitlines()
     except OSError:
         groups = []
-    # The root of the hierarchy is asked in any case, since a container's own group lies there.
+    # Always read the root of the hierarchy: inside a container it is the container's group.
     for line in (*groups, "0::/", "0:cpu:/"):
         _, controllers, path = line.split(":", 2)
         inner = PurePosixPath(path.lstrip("/"))
         for folder in (inner, *inner.parents):
             if not controllers:
                 for mount in (mounts, mounts / "unified"):
-                    yield _quota(mount / folder, "cpu.max")
+                    yield _read_quota(mount / folder, "cpu.max")
             elif "cpu" in controllers.split(","):
                 for mount in (mounts / "cpu", mounts / controllers):
-                    yield _quota(mount / folder, "cpu.cfs_quota_us", "cpu.cfs_period_us")
+                    yield _read_quota(mount / folder, "cpu.cfs_quota_us", "cpu.cfs_period_us")
 
 
-def _quota(group: Path, *files: str) -> float:
-    """Return a control group's quota in cores, read from `files`: work, then period.
+def _read_quota(group: Path, *files: str) -> float:
+    """Return a control group's quota in cores, read from `files`: CPU time, then period.
 
     Version 2 has both in one file and writes `max` for no limit; version 1 writes -1.
     """
     try:
         words = " ".join((group / file).read_text(encoding="ascii") for file in files)
-        work, period = map(float, words.split())
-        return work / period if work > 0 else _NO_LIMIT
+        cpu_time, period = map(float, words.split())
+        return cpu_time / period if cpu_time > 0 else _NO_LIMIT
     except (OSError, ValueError, ZeroDivisionError):
         return _NO_LIMIT

@@ -1,6 +1,6 @@
 """Options of the engine and their defaults, importable without numpy.
 
-The command line shows them in `--help`, which must not wait for numerical libraries.
+`--help` shows them, and must not wait for numerical libraries to load.
 """
 
 from typing import Final, Literal

@@ -1,4 +1,4 @@
-"""Every error that a user or a caller can act on.
+"""Errors that a user or a caller can act on.
 
     ExpectedError               the text is one line: what happened, and what to do
     ├── SettingsError           a flag, variable or settings file (exit code 2)
@@ -7,12 +7,12 @@
     │   └── MissingFileError    there is no such file
     ├── AssetError              a file to download, such as the pose model
     ├── SourceError             a camera, stream or file that is read live, with a `Fault`
-    │   └── SourceUnavailableError   it may come back; worth another try
-    ├── SinkError               a receiver of messages, such as the MQTT broker
+    │   └── SourceUnavailableError   it may be available again later; retry
+    ├── SinkError               a sink, such as the connection to the MQTT broker
     └── WorkerError             a worker process, Ray, or the graphics driver
     MessageError (ValueError)   a message that does not follow the protocol
 
-Anything else that leaves a public function is a defect.
+Any other exception raised by a public function is a bug.
 """
 
 from enum import StrEnum
@@ -28,7 +28,7 @@ class ExpectedError(Exception):
     exit_code = 1
 
     def __init__(self, reason: str) -> None:
-        # File names and their content may hold control characters, and go to terminals and logs.
+        # Names and contents of files may put control characters into texts for terminals and logs.
         super().__init__(printable(reason))
 
 
@@ -58,23 +58,23 @@ class Fault(StrEnum):
     """Kind of fault of a source, for programs."""
 
     REFUSED = "refused"
-    """The host answers, but refuses the connection."""
+    """The host is reachable, but refuses the connection."""
     TIMED_OUT = "timed_out"
-    """The source does not answer, or has stopped sending."""
+    """The source does not respond, or has stopped sending."""
     AUTHENTICATION = "authentication"
     """The source rejects the user name or password."""
     NOT_FOUND = "not_found"
-    """There is no such host, path, device or file."""
+    """The host, path, device or file does not exist."""
     CODEC = "codec"
     """The source has no video that can be decoded."""
     ENDED = "ended"
     """The connection broke, or the source has ended."""
     OTHER = "other"
-    """Any other fault; the reason says more."""
+    """Any other fault; see the error's text."""
 
 
 class SourceError(ExpectedError):
-    """A source that cannot be read; the text holds no credentials.
+    """A source that cannot be read; the text contains no credentials.
 
     Attributes:
         fault: Kind of fault.
@@ -98,13 +98,13 @@ class WorkerError(ExpectedError):
 
 
 class MessageError(ValueError):
-    """Text that is not a message of the protocol; says where and why."""
+    """Text that is not a message of the protocol; the error names the place and the problem."""
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error's text, or its type if it has none.
+    """Return the first line of an error's text, or its type if the text is empty.
 
-    Libraries append whole pages to their messages.
+    Some libraries append long explanations to their messages.
     """
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

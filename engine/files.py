@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and npz files that are read without trust."""
+"""Atomic writes, and npz files from untrusted sources."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -13,9 +13,9 @@ from numpy.typing import DTypeLike, NDArray
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; what is written there becomes `path` at the end.
+    """Yield a temporary path in the same folder, which replaces `path` at the end of the block.
 
-    If the block raises, `path` stays as it was and the temporary file is removed.
+    If the block raises, `path` is unchanged and the temporary file is removed.
 
     Raises:
         OSError: The file cannot be written.
@@ -23,7 +23,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     part = partial_path(path)
     try:
         yield part
-        # Without this, a power failure could leave the name without the content.
+        # Without fsync, a power failure could leave the name without the content.
         with part.open("rb+") as file:
             os.fsync(file.fileno())
         part.replace(path)
@@ -32,13 +32,13 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def partial_path(path: Path) -> Path:
-    """Return where `atomic_write` keeps `path` until it is whole."""
-    # A suffix of its own, so that no partial file is mistaken for a whole one.
+    """Return the temporary path that `atomic_write` uses for `path`."""
+    # The suffix differs, so that no partial file is mistaken for a complete one.
     return path.with_name(f"{path.name}.part")
 
 
 def remove_partial(path: Path) -> None:
-    """Remove what an interrupted `atomic_write` of another process left behind, if anything."""
+    """Remove the temporary file, if any, that another process left when it was interrupted."""
     # If the name is too long, the file was never created.
     with suppress(OSError):
         partial_path(path).unlink()
@@ -50,42 +50,42 @@ def save_npz(path: Path, entries: Mapping[str, Any]) -> None:
     Raises:
         OSError: The file cannot be written.
     """
-    # Given a path, numpy would append .npz to the name.
+    # If given a path, numpy would append .npz to the name.
     with atomic_write(path) as part, part.open("wb") as file:
         np.savez_compressed(file, **entries)
 
 
 @contextmanager
-def open_npz(path: Path, *, most_bytes: int) -> Iterator[Mapping[str, NDArray[Any]]]:
-    """Opens a file whose arrays are read as they are asked for; nothing in it is run.
+def open_npz(path: Path, *, max_bytes: int) -> Iterator[Mapping[str, NDArray[Any]]]:
+    """Open an npz file whose arrays are read on access; no code in it is executed.
 
-    Zeros are packed a thousand times over: a few megabytes could ask for all memory there is.
+    Zeros compress to a thousandth: a file of a few megabytes could fill the whole memory.
 
     Args:
-        path: of the file.
-        most_bytes: that it may unpack to.
+        path: Path of the file.
+        max_bytes: Maximum unpacked size.
 
     Raises:
-        ValueError: it unpacks to more.
-        Exception: of a damaged file numpy, zipfile and zlib make nearly anything.
+        ValueError: The file unpacks to more than `max_bytes`.
+        Exception: The file is damaged; numpy, zipfile and zlib raise almost any type.
     """
     with path.open("rb") as file:
         with ZipFile(file) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
-        if size > most_bytes:
-            raise ValueError(f"it unpacks to {size} bytes, more than {most_bytes}")
+        if size > max_bytes:
+            raise ValueError(f"it unpacks to {size} bytes, more than {max_bytes}")
         file.seek(0)
         with np.load(file, allow_pickle=False) as arrays:
             yield arrays
 
 
 class NpzEntries:
-    """Entries of an npz file, each checked against the type it should have.
+    """Typed access to the entries of an npz file.
 
-    All methods raise a ValueError if an entry is missing or of another type.
+    All methods raise a ValueError if an entry is missing or has another type.
 
     Args:
-        arrays: Entries as `open_npz` gives them.
+        arrays: Entries, as yielded by `open_npz`.
     """
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -104,34 +104,32 @@ class NpzEntries:
         """Return an entry; None in `shape` allows any length."""
         array = self.get(name)
         fits = len(array.shape) == len(shape) and all(
-            wanted in (None, length) for wanted, length in zip(shape, array.shape, strict=True)
+            expected in (None, length) for expected, length in zip(shape, array.shape, strict=True)
         )
         if array.dtype != dtype or not fits:
-            wanted = str(shape).replace("None", "T")
-            raise ValueError(
-                f"{name} is {array.dtype} {array.shape} and not {np.dtype(dtype)} {wanted}"
-            )
+            expected = f"{np.dtype(dtype)} {shape}".replace("None", "T")
+            raise ValueError(f"{name} is {array.dtype} {array.shape}, expected {expected}")
         return array
 
     def numbers(self, name: str) -> NDArray[Any]:
-        """Return an entry of any shape and type of numbers."""
+        """Return an entry of any shape and any numeric type."""
         array = self.get(name)
         if array.dtype.kind not in "biuf":
-            raise ValueError(f"{name} is of {array.dtype} and not of numbers")
+            raise ValueError(f"{name} is {array.dtype}, expected numbers")
         return array
 
-    def number(self, name: str, dtype: DTypeLike, least: float, most: float) -> Any:
-        """Return a number of type `dtype` from `least` to `most`."""
+    def number(self, name: str, dtype: DTypeLike, minimum: float, maximum: float) -> Any:
+        """Return a number of type `dtype` from `minimum` to `maximum`."""
         value = self.array(name, dtype).item()
-        if not least <= value <= most:
-            raise ValueError(f"{name} is {value:g} and not {least:g} to {most:g}")
+        if not minimum <= value <= maximum:
+            raise ValueError(f"{name} is {value:g}, expected {minimum:g} to {maximum:g}")
         return value
 
     def text(self, name: str, default: str | None = None) -> str:
-        """Return a text; `default` if there is no such entry."""
+        """Return a string; `default` if there is no such entry."""
         if default is not None and name not in self._arrays:
             return default
         array = self.get(name)
         if array.ndim or array.dtype.kind != "U":
-            raise ValueError(f"{name} is no text")
+            raise ValueError(f"{name} is not a string")
         return str(array)

@@ -1,4 +1,4 @@
-"""Landmarks of MediaPipe's BlazePose, and their conversion to COCO joints and our axes."""
+"""BlazePose landmarks, and their conversion to the joints and axes of a pose."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,15 +9,18 @@ from dancetype.engine.skeleton import Array, Pose, pelvis_centred
 
 LANDMARKS: Final = 33
 
-# For each COCO joint the BlazePose landmark at the same place. Left out are the inner and outer
-# eyes, the mouth, the fingers, the heels and the toes.
-OF_COCO: Final = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
+MAX_COORDINATE: Final = 1e6
+"""Upper limit of plausible coordinates, in metres or widths of the image."""
 
-_TURN: Final = np.array([1, -1, -1], np.float32)
+# Index of the BlazePose landmark for each COCO joint. The inner and outer corners of the eyes, the
+# mouth, fingers, heels and toes have no COCO joint.
+COCO_LANDMARKS: Final = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
+
+_AXIS_SIGNS: Final = np.array([1, -1, -1], np.float32)
 
 
 def coco_joints(world: Array) -> Array:
-    """Return the COCO joints in our axes. No other function converts axes.
+    """Return the COCO joints in the axes of a `Pose`. No other function converts axes.
 
     Args:
         world: (..., 33, 3) metres; x to the image's right, y down, z away from the camera.
@@ -30,24 +33,24 @@ def coco_joints(world: Array) -> Array:
     """
     if world.shape[-2:] != (LANDMARKS, 3):
         raise ValueError(f"world landmarks have shape (..., 33, 3), not {world.shape}")
-    joints: Array = world[..., OF_COCO, :] * _TURN
+    joints: Array = world[..., COCO_LANDMARKS, :] * _AXIS_SIGNS
     return joints
 
 
 def coco_visibility(visibility: Array) -> Array:
-    """Return the visibility (..., 17) of the COCO joints, given that of landmarks (..., 33).
+    """Return the visibility (..., 17) of the COCO joints from that of landmarks (..., 33).
 
     Raises:
         ValueError: `visibility` has another shape.
     """
     if visibility.shape[-1:] != (LANDMARKS,):
         raise ValueError(f"visibility has shape (..., 33), not {visibility.shape}")
-    return visibility[..., OF_COCO]
+    return visibility[..., COCO_LANDMARKS]
 
 
 def coco_image(image: Array) -> Array:
-    """Return x and y (..., 17, 2) of the COCO joints, given landmarks (..., 33, 3) in the image."""
-    return image[..., OF_COCO, :2]
+    """Return x and y (..., 17, 2) of the COCO joints from landmarks (..., 33, 3) in the image."""
+    return image[..., COCO_LANDMARKS, :2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,12 @@ class Landmarks:
     world: Array
     image: Array
     visibility: Array
+
+    def is_plausible(self) -> bool:
+        """Return whether all numbers are finite and below `MAX_COORDINATE`."""
+        # NaN compares false.
+        parts = (self.world, self.image, self.visibility)
+        return all(bool((np.abs(part) < MAX_COORDINATE).all()) for part in parts)
 
     def pose(self) -> Pose:
         """Return the pose."""

@@ -5,8 +5,8 @@ import io
 import os
 from typing import Final
 
-# onnxruntime would record its usage on disk and send that to its maker. It reads this variable when
-# it is loaded: `ort.disable_telemetry_events()` would be too late.
+# Otherwise onnxruntime records usage data on disk and sends it to its vendor. It reads the variable
+# when it is imported; a later call of `ort.disable_telemetry_events()` would be too late.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime as ort
@@ -23,16 +23,16 @@ def has_cuda() -> bool:
 
 
 def preload_cuda() -> str:
-    """Load CUDA's libraries from where pip installs them; onnxruntime itself does not look there.
+    """Load the CUDA libraries that pip installed; onnxruntime does not search for them there.
 
     Returns:
         Message about the first library that was not found, or "".
     """
-    # Builds by third parties, such as NVIDIA's for Jetson, may be older than this function.
+    # Builds by third parties, such as NVIDIA's for Jetson, may predate this function.
     if not hasattr(ort, "preload_dlls"):
         return ""
     printed = io.StringIO()
-    # It prints missing libraries to stdout, which is for results.
+    # It prints missing libraries to stdout, which is reserved for results.
     with contextlib.redirect_stdout(printed):
         ort.preload_dlls(directory="")
     lines = map(str.strip, printed.getvalue().splitlines())

@@ -1,4 +1,4 @@
-"""Progress displays of commands that take long: bars, or lines of text."""
+"""Progress displays of long-running commands: bars, or lines of text."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -15,26 +15,27 @@ from rich.progress import (
 )
 from rich.text import Text
 
-_TERMINAL_STEP: Final = 0.1
-_LOG_STEP: Final = 5.0
+# Seconds between updates.
+_TERMINAL_INTERVAL: Final = 0.1
+_LOG_INTERVAL: Final = 5.0
 
 console: Final = Console(stderr=True, highlight=False, markup=False)
-"""The terminal that long commands report to."""
+"""Console on stderr for the progress of long-running commands."""
 
 
-def say(line: str) -> None:
-    """Print progress for the user on stderr."""
+def print_status(line: str) -> None:
+    """Print a line of progress on stderr."""
     Console(stderr=True).print(Text(line), soft_wrap=True)
 
 
 def progress_bar(console: Console, *, unit: str = "") -> Progress:
-    """Return a display with a bar per task, which disappears at the end.
+    """Return a display with a bar per task, which is removed at the end.
 
-    Without a terminal it shows nothing.
+    It shows nothing if the console is not a terminal.
 
     Args:
         console: Console to draw on.
-        unit: Name of what is counted, in the plural.
+        unit: Plural name of the items that are counted.
     """
     return Progress(
         TextColumn("{task.description}", markup=False),
@@ -45,13 +46,13 @@ def progress_bar(console: Console, *, unit: str = "") -> Progress:
         console=console,
         transient=True,
         disable=not console.is_terminal,
-        # Otherwise Rich would print results on the terminal even if stdout is a file or a pipe.
+        # Rich would otherwise print results on the terminal even if stdout is a file or a pipe.
         redirect_stdout=sys.stdout.isatty(),
     )
 
 
 class ProgressLines:
-    """Lines that are updated on a terminal and removed at the end; in a log, new ones every 5 s.
+    """Lines that are updated in place and removed at the end; in a log, new lines every 5 s.
 
     Args:
         console: Console to write to.
@@ -62,8 +63,8 @@ class ProgressLines:
         self._console = console
         self._clock = clock
         self._live = Live(console=console, auto_refresh=False, transient=True)
-        self._step = _TERMINAL_STEP if console.is_terminal else _LOG_STEP
-        self._due = clock() + self._step
+        self._interval = _TERMINAL_INTERVAL if console.is_terminal else _LOG_INTERVAL
+        self._due = clock() + self._interval
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -75,10 +76,10 @@ class ProgressLines:
         self._live.stop()
 
     def show(self, lines: Iterable[str]) -> None:
-        """Replace the lines, unless it is too early."""
+        """Replace the lines, unless the last update was too recent."""
         if self._clock() < self._due:
             return
-        self._due = self._clock() + self._step
+        self._due = self._clock() + self._interval
         text = Text("\n".join(lines))
         if self._console.is_terminal:
             self._live.update(text, refresh=True)

@@ -1,7 +1,7 @@
-"""From landmarks to predictions: one dancer or several, live or from a file.
+"""Predictions from landmarks, for one dancer or several, live or from a file.
 
-The way of a frame: landmarks are assigned to dancers, each dancer's poses are kept in a ring
-buffer, and once per hop the windows of all dancers are classified in one call.
+The landmarks of each frame are assigned to dancers. Each dancer's poses are kept in a ring buffer.
+Once per hop, the windows of all dancers are classified in one call.
 """
 
 import math
@@ -22,17 +22,16 @@ from dancetype.engine.skeleton import Array, Pose
 from dancetype.engine.tracker import DancerTracker, SingleTracker, Tracker
 from dancetype.engine.window import MAX_GAP, Window, cut_window
 
-# Mean speed of the joints relative to the pelvis, in metres per second. A pose is scaled to a body
-# of ordinary size, so the distance from the camera does not matter.
-_STARTS_MOVING: Final = 0.25
-_STOPS_MOVING: Final = 0.17
+# Thresholds of the joints' mean speed relative to the pelvis, in metres per second. Poses have the
+# size of an average body, so the distance from the camera does not matter.
+_START_MOVING: Final = 0.25
+_STOP_MOVING: Final = 0.17
 _JOINT_SMOOTHING: Final = 0.1  # seconds over which joints are averaged, since estimates jitter
-_SPEED_SMOOTHING: Final = 1.5  # seconds over which speed is averaged
-_FARTHEST: Final = 1e6  # metres, or widths of the image
+_SPEED_SMOOTHING: Final = 1.5  # seconds over which the speed is averaged
 
 
 class WindowClassifier(Protocol):
-    """Classifier as a recognizer needs it."""
+    """Interface of a classifier that a recognizer can use."""
 
     contract: Contract
 
@@ -41,15 +40,15 @@ class WindowClassifier(Protocol):
         ...
 
 
-class _Estimated:
-    """Short names for what an `estimate` says."""
+class _HasEstimate:
+    """Mixin with shortcuts to the attributes of `estimate`."""
 
     __slots__ = ()
     estimate: Estimate
 
     @property
     def status(self) -> Status:
-        """Kind of answer: a genre, not sure, warming up or no person."""
+        """Kind of result: a genre, not sure, warming up or no person."""
         return self.estimate.status
 
     @property
@@ -59,17 +58,17 @@ class _Estimated:
 
     @property
     def confidence(self) -> float:
-        """Calibrated probability of the likeliest genre; 0 without a window."""
+        """Calibrated probability of the genre, or of the most likely one; 0 without a window."""
         return self.estimate.confidence
 
 
 @dataclass(frozen=True, slots=True)
-class DancerPrediction(_Estimated):
+class DancerPrediction(_HasEstimate):
     """Genre estimate for one dancer at one hop.
 
     Attributes:
-        id: Identity, from 1; stays with the dancer while the dancer is tracked.
-        window_seconds: Seconds of dance in the window; 0 without a window.
+        id: Identity, 1 or more; constant while the dancer is tracked.
+        window_seconds: Duration of the window in seconds; 0 without a window.
         estimate: Rolling estimate.
         window_probabilities: (K,) for this window alone, or None without a window.
         landmarks: Landmarks in the newest frame, or None if they were not found in it.
@@ -83,16 +82,16 @@ class DancerPrediction(_Estimated):
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction(_Estimated):
+class Prediction(_HasEstimate):
     """Genre estimate at one hop; with several dancers, that of the primary one.
 
     Attributes:
         window_end: Capture time in seconds of the newest frame.
-        window_seconds: Seconds of dance in the window; 0 without a window.
+        window_seconds: Duration of the window in seconds; 0 without a window.
         estimate: Rolling estimate.
         window_probabilities: (K,) for this window alone, or None without a window.
-        classify_seconds: Time that cutting and classifying took, for all dancers together.
-        dancers: All dancers in view: moving before standing, then by id. The first is the primary
+        classify_seconds: Time that it took to cut and classify the windows of all dancers.
+        dancers: All visible dancers: moving before standing, then by id. The first is the primary
             dancer.
     """
 
@@ -105,7 +104,7 @@ class Prediction(_Estimated):
 
 
 class HopTimer:
-    """Decides which frames a prediction is due with.
+    """Schedule of predictions: decides at which frames one is due.
 
     Args:
         hop: Seconds between predictions.
@@ -125,7 +124,7 @@ class HopTimer:
         """Return whether a prediction is due with the frame captured at `time` seconds."""
         if self._due is not None and time < self._due:
             return False
-        # Hops keep their own rhythm; after a gap it restarts with the frame that ended the gap.
+        # Due times are a hop apart, even if frames are late. They restart after a gap.
         if self._due is None or time - self._due > self._hop:
             self._due = time
         self._due += self._hop
@@ -140,7 +139,7 @@ class DancerState:
         poses: Poses of the last seconds.
         rolling: Smoothing over windows.
         landmarks: Landmarks in the newest frame, or None if they were not found in it.
-        seen: Time when the dancer was last found.
+        last_found: Time when the dancer was last found.
     """
 
     def __init__(self, contract: Contract, identity: int = 1) -> None:
@@ -148,15 +147,15 @@ class DancerState:
         self.poses = RingBuffer(contract.window.seconds)
         self.rolling = RollingEstimate(contract.labels)
         self.landmarks: Landmarks | None = None
-        self.seen = -math.inf
+        self.last_found = -math.inf
         self._joints: Array | None = None
         self._speed = 0.0
-        self._moves = False
+        self._moving = False
 
     @property
     def rank(self) -> tuple[bool, int]:
         """Sort key: moving before standing, then the oldest id first."""
-        return not self._moves, self.id
+        return not self._moving, self.id
 
     def update(self, time: float, landmarks: Landmarks | None) -> None:
         """Add the dancer's landmarks at `time`, or None if they were not found."""
@@ -165,27 +164,32 @@ class DancerState:
         self.poses.append(time, pose)
         if pose is None:
             return
-        passed, self.seen = time - self.seen, time
-        flat = pose.joints[:, :2]
-        if self._joints is None or passed > MAX_GAP:
-            self._joints = flat
+        interval, self.last_found = time - self.last_found, time
+        joints = pose.joints[:, :2]
+        if self._joints is None or interval > MAX_GAP:
+            self._joints = joints
             return
-        step = (flat - self._joints) * np.float32(1 - np.exp(-passed / _JOINT_SMOOTHING))
+        step = (joints - self._joints) * np.float32(1 - np.exp(-interval / _JOINT_SMOOTHING))
         self._joints = self._joints + step
-        speed = np.average(np.linalg.norm(step, axis=-1), weights=pose.visibility + 1e-3) / passed
-        self._speed += (1 - np.exp(-passed / _SPEED_SMOOTHING)) * (speed - self._speed)
-        self._moves = self._speed > (_STOPS_MOVING if self._moves else _STARTS_MOVING)
+        speed = np.average(np.linalg.norm(step, axis=-1), weights=pose.visibility + 1e-3) / interval
+        self._speed += (1 - np.exp(-interval / _SPEED_SMOOTHING)) * (speed - self._speed)
+        self._moving = self._speed > (_STOP_MOVING if self._moving else _START_MOVING)
 
     def predict(
         self, time: float, window: Window, probabilities: NDArray[np.float32] | None
     ) -> DancerPrediction:
         """Update the rolling estimate with the dancer's window that ends at `time`.
 
-        `probabilities` (K,) are None if the window has no features.
+        Args:
+            time: Capture time in seconds of the newest frame.
+            window: Latest window of the dancer.
+            probabilities: (K,) for the window, or None if it has no features.
         """
         if probabilities is None:
             status = Status.NO_PERSON if window.empty else Status.WARMING_UP
-            return DancerPrediction(self.id, 0.0, self.rolling.silent(status), None, self.landmarks)
+            return DancerPrediction(
+                self.id, 0.0, self.rolling.update_without_window(status), None, self.landmarks
+            )
         estimate = self.rolling.update(time, probabilities)
         return DancerPrediction(self.id, window.seconds, estimate, probabilities, self.landmarks)
 
@@ -209,7 +213,7 @@ def predict(
         dancer.predict(time, window, None if window.features is None else next(classified))
         for dancer, window in zip(dancers, windows, strict=True)
     ]
-    present = tuple(each for each in predictions if each.estimate.status is not Status.NO_PERSON)
+    present = tuple(dancer for dancer in predictions if dancer.status is not Status.NO_PERSON)
     primary = present[0] if present else predictions[0]
     return Prediction(
         time,
@@ -222,7 +226,7 @@ def predict(
 
 
 class Recognizer:
-    """Collects the poses of one dancer and predicts once per hop.
+    """Recognizer for one dancer: collects poses and predicts once per hop.
 
     Args:
         classifier: Classifier of the windows; its contract defines a window.
@@ -245,7 +249,7 @@ class Recognizer:
 
         Args:
             time: Capture time; a frame that is not newer than the last is ignored.
-            pose: Pose or landmarks of the dancer, or None if nobody is in view.
+            pose: Pose or landmarks of the dancer, or None without a person.
 
         Returns:
             A prediction if one is due, else None.
@@ -258,12 +262,12 @@ class Recognizer:
 
 
 class MultiDancerRecognizer:
-    """Tracks up to `people` dancers of one source and predicts once per hop.
+    """Recognizer for several dancers of one source: tracks them and predicts once per hop.
 
     Args:
         classifier: Classifier of the windows; its contract defines a window.
-        people: Maximum number of dancers. A single dancer is tracked by the pose model alone, and
-            has the id 1.
+        people: Maximum number of dancers. If 1, the pose model alone tracks the dancer, and the id
+            is always 1.
         hop: Seconds between predictions.
     """
 
@@ -271,19 +275,19 @@ class MultiDancerRecognizer:
         self, classifier: WindowClassifier, *, people: int = 1, hop: float = DEFAULT_HOP
     ) -> None:
         if people < 1:
-            raise ValueError(f"people must be one dancer or more, not {people}")
+            raise ValueError(f"people must be 1 or more, not {people}")
         self._classifier = classifier
         self._people = people
         self._tracker: Tracker = DancerTracker(people) if people > 1 else SingleTracker()
         self._timer = HopTimer(hop)
-        self._nobody = DancerState(classifier.contract)
+        self._no_dancer = DancerState(classifier.contract)
         self.reset("new")
 
     def reset(self, reason: str) -> None:
         """Start over, as for a new epoch of the source.
 
-        If several dancers are tracked, ids are not reused, so that a dancer of the new epoch is
-        not mistaken for one of the last.
+        With several dancers, ids are not reused, so that clients do not mistake a dancer of the new
+        epoch for one of the last.
         """
         self._tracker.reset(reason)
         self._timer.reset(reason)
@@ -295,7 +299,7 @@ class MultiDancerRecognizer:
 
         Args:
             time: Capture time; a frame that is not newer than the last is ignored.
-            people: Landmarks of the people in view, in any order.
+            people: Landmarks of the people in the frame, in any order.
 
         Returns:
             A prediction if one is due, else None.
@@ -303,24 +307,19 @@ class MultiDancerRecognizer:
         if not math.isfinite(time) or (self._time is not None and time <= self._time):
             return None
         self._time = time
-        assigned = self._tracker.update(time, [each for each in people if _is_plausible(each)])
+        plausible = [person for person in people if person.is_plausible()]
+        assigned = self._tracker.update(time, plausible)
         self._tracked = {
-            key: self._tracked.get(key) or DancerState(self._classifier.contract, key)
-            for key in assigned
+            dancer_id: self._tracked.get(dancer_id)
+            or DancerState(self._classifier.contract, dancer_id)
+            for dancer_id in assigned
         }
-        for key, landmarks in assigned.items():
-            self._tracked[key].update(time, landmarks)
+        for dancer_id, landmarks in assigned.items():
+            self._tracked[dancer_id].update(time, landmarks)
         return self._predict(time) if self._timer.due(time) else None
 
     def _predict(self, time: float) -> Prediction:
-        # A dancer who was just lost is still tracked, so there may be more than `people`.
-        newest = sorted(self._tracked.values(), key=lambda dancer: (-dancer.seen, dancer.id))
+        # Dancers are tracked for a while after they are lost, so there may be more than `people`.
+        newest = sorted(self._tracked.values(), key=lambda dancer: (-dancer.last_found, dancer.id))
         ranked = sorted(newest[: self._people], key=lambda dancer: dancer.rank)
-        return predict(time, ranked or [self._nobody], self._classifier)
-
-
-def _is_plausible(landmarks: Landmarks) -> bool:
-    """Return whether all numbers are finite and within the limits of a body."""
-    parts = (landmarks.world, landmarks.image, landmarks.visibility)
-    # NaN compares false.
-    return all(bool((np.abs(part) < _FARTHEST).all()) for part in parts)
+        return predict(time, ranked or [self._no_dancer], self._classifier)

@@ -10,14 +10,14 @@ from dancetype.engine.skeleton import JOINTS, Array, Pose
 
 
 class RingBuffer:
-    """Poses of the last `seconds` by capture time, at any frame rate.
+    """Poses of the last `seconds`, by capture time and so independent of the frame rate.
 
     Frames without a person are kept too, since gaps matter when a window is cut.
     """
 
     def __init__(self, seconds: float) -> None:
         if not seconds > 0:
-            raise ValueError(f"a ring buffer holds more than 0 seconds, not {seconds}")
+            raise ValueError(f"a ring buffer must hold more than 0 seconds, not {seconds}")
         self._seconds = seconds
         self._poses: deque[tuple[float, Pose | None]] = deque()
 
@@ -28,12 +28,12 @@ class RingBuffer:
         """Add the pose captured at `time` seconds, or None if there was no person.
 
         Returns:
-            False if the frame was dropped, since `time` is not finite or not after the newest.
+            False if the frame was dropped because `time` is not finite or not after the newest.
         """
         if not math.isfinite(time) or (self._poses and time <= self._poses[-1][0]):
             return False
         self._poses.append((time, pose))
-        # One frame older than the span stays, so that the span's first instant can be interpolated.
+        # Keep one frame older than the span, so that the start of the span can be interpolated.
         while len(self._poses) > 2 and self._poses[1][0] <= time - self._seconds:
             self._poses.popleft()
         return True

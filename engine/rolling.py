@@ -1,4 +1,4 @@
-"""Smoothing of the windows' probabilities over time, and the decision for a genre."""
+"""Smoothing of probabilities over time, and the decision when to name a genre."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,20 +7,20 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-# Confidences, tuned on the ten genres of AIST.
+# Thresholds of the confidence, tuned on the ten genres of AIST.
 _ENTER: Final = 0.65
 _LEAVE: Final = 0.45
-_GUESS: Final = 1 / 10
+_CHANCE: Final = 1 / 10  # confidence of a guess
 
 
-def _rescaled(confidence: float, genres: int) -> float:
+def _rescale(confidence: float, genres: int) -> float:
     """Return the confidence that is as far above chance as `confidence` is with ten genres."""
-    guess = 1 / genres
-    return guess + (confidence - _GUESS) / (1 - _GUESS) * (1 - guess)
+    chance = 1 / genres
+    return chance + (confidence - _CHANCE) / (1 - _CHANCE) * (1 - chance)
 
 
 class Status(StrEnum):
-    """Kind of answer of a rolling estimate."""
+    """Kind of result of a rolling estimate."""
 
     WARMING_UP = "warming_up"
     NO_PERSON = "no_person"
@@ -33,10 +33,11 @@ class Estimate:
     """Genre estimate from the last windows.
 
     Attributes:
-        status: Kind of answer.
+        status: Kind of result.
         genre: Code of the genre, or None unless `status` is `GENRE`.
-        confidence: Calibrated probability of the likeliest genre; 0 without a window.
-        probabilities: (K,) smoothed, in the classifier's order; zeros without a window.
+        confidence: Calibrated probability of the named genre, or of the most likely one if none is
+            named; 0 without a window.
+        probabilities: (K,) moving averages in the classifier's order; zeros without a window.
     """
 
     status: Status
@@ -46,20 +47,20 @@ class Estimate:
 
 
 class RollingEstimate:
-    """Smooths probabilities over windows and decides when to name a genre.
+    """Moving average of probabilities that decides when to name a genre.
 
-    Probabilities are averaged with weights that fall off exponentially in time. A genre is named
-    once its confidence reaches `enter`, and kept until it falls below `leave` or another genre
-    reaches `enter` by a margin, so that two close genres do not take turns on screen.
+    The weights of the average fall off exponentially in time. A genre is named once its confidence
+    reaches `enter`. It is kept until its confidence falls below `leave`, or another genre reaches
+    `enter` and leads by `margin`, so that the display does not alternate between close genres.
 
     Args:
         labels: Genre codes in the classifier's order.
         memory: Seconds after which a window has the weight 1/e.
-        enter: Confidence from which a genre is named. If None, 0.65 with ten genres, and more with
-            fewer, since a guess is right more often then.
+        enter: Minimum confidence for naming a genre. If None, 0.65 with ten genres, and more with
+            fewer, since a guess is then right more often.
         leave: Confidence below which the named genre is dropped, at most `enter`. If None, 0.45
             with ten genres.
-        margin: Lead over the named genre that another needs to replace it.
+        margin: Lead in confidence that another genre needs to replace the named one.
     """
 
     def __init__(
@@ -71,10 +72,10 @@ class RollingEstimate:
         leave: float | None = None,
         margin: float = 0.1,
     ) -> None:
-        enter = _rescaled(_ENTER, len(labels)) if enter is None else enter
-        leave = _rescaled(_LEAVE, len(labels)) if leave is None else leave
+        enter = _rescale(_ENTER, len(labels)) if enter is None else enter
+        leave = _rescale(_LEAVE, len(labels)) if leave is None else leave
         if not memory > 0:
-            raise ValueError(f"memory is a time over 0 seconds, not {memory}")
+            raise ValueError(f"memory must be more than 0 seconds, not {memory}")
         if not 0 <= leave <= enter <= 1:
             raise ValueError(f"need 0 <= leave <= enter <= 1, not leave={leave}, enter={enter}")
         self._labels = labels
@@ -90,24 +91,24 @@ class RollingEstimate:
         self._time: float | None = None
         self._named: int | None = None
 
-    def silent(self, status: Status) -> Estimate:
-        """Forget all windows and return an estimate without one."""
+    def update_without_window(self, status: Status) -> Estimate:
+        """Forget all windows and return an estimate with `status` and no genre."""
         self.reset(status)
         return Estimate(status, None, 0.0, self._mean.copy())
 
     def update(self, time: float, probabilities: NDArray[np.float32]) -> Estimate:
-        """Return the estimate that includes the window with `probabilities` (K,) at `time`."""
-        keep = 0.0 if self._time is None else np.exp(-max(time - self._time, 0.0) / self._memory)
-        self._mean = (keep * self._mean + (1 - keep) * probabilities).astype(np.float32)
+        """Add the `probabilities` (K,) of the window at `time` and return the estimate."""
+        decay = 0.0 if self._time is None else np.exp(-max(time - self._time, 0.0) / self._memory)
+        self._mean = (decay * self._mean + (1 - decay) * probabilities).astype(np.float32)
         self._time = time
         best = int(self._mean.argmax())
         self._named = self._decide(best)
         genre = None if self._named is None else self._labels[self._named]
-        shown = best if self._named is None else self._named
+        reported = best if self._named is None else self._named
         return Estimate(
             Status.NOT_SURE if genre is None else Status.GENRE,
             genre,
-            float(self._mean[shown]),
+            float(self._mean[reported]),
             self._mean.copy(),
         )
 

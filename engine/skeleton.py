@@ -27,7 +27,7 @@ JOINTS: Final[tuple[str, ...]] = (
     "left_ankle",
     "right_ankle",
 )
-"""Joint order of COCO, which AIST++ and all our arrays follow."""
+"""Joints in COCO's order, which AIST++ and all arrays here use."""
 
 LEFT_HIP: Final = JOINTS.index("left_hip")
 RIGHT_HIP: Final = JOINTS.index("right_hip")
@@ -38,7 +38,7 @@ MIRRORED: Final[tuple[int, ...]] = tuple(
     )
     for name in JOINTS
 )
-"""For each joint the index of its mirror image."""
+"""Index of the mirror image of each joint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Pose:
     Attributes:
         joints: (17, 3) metres, pelvis at the origin; x to the image's right, y up, z towards the
             camera.
-        visibility: (17,) from 0 (guessed) to 1 (seen).
+        visibility: (17,) from 0 (guessed) to 1 (visible).
     """
 
     joints: Array

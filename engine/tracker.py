@@ -1,4 +1,4 @@
-"""Identities of dancers from frame to frame, if there are several.
+"""Tracking of several dancers from frame to frame.
 
 The pose model returns people in no particular order, loses one of two people who overlap, and
 sometimes finds a person twice or where there is none.
@@ -16,37 +16,37 @@ from dancetype.engine.landmarks import Landmarks
 
 Floats = NDArray[np.float64]
 
-MEMORY: Final = 1.5
-"""Seconds for which a dancer who is not found keeps the id."""
-MEMORY_BEHIND: Final = 4.0
-"""The same for a dancer who is expected behind another one."""
+TRACK_TIMEOUT: Final = 1.5
+"""Seconds after which a dancer who is not found loses the id."""
+OCCLUDED_TIMEOUT: Final = 4.0
+"""Seconds after which a dancer who is probably hidden behind another one loses the id."""
 
-_PROOF: Final = 0.2  # seconds for which a new person has to be found
-_LAPSE: Final = 0.15  # seconds for which a new person may be missing meanwhile
+_CONFIRMATION_TIME: Final = 0.2  # seconds for which a new person must be found before getting an id
+_CANDIDATE_TIMEOUT: Final = 0.15  # seconds after which a new person who is not found is dropped
 
 # Landmarks that describe a body: nose, shoulders, elbows, wrists, hips, knees, ankles.
 _JOINTS: Final = [0, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28]
-_TRUNK: Final = np.isin(_JOINTS, (11, 12, 23, 24)) / 4  # weights of the mean
-_ALL: Final = np.full(len(_JOINTS), 1 / len(_JOINTS))
-_LEAST_WEIGHT: Final = 0.1  # so that a hidden joint still counts a little
-_SAME: Final = 0.45  # metres between the joints of two bodies, below which they are the same
+_TRUNK_WEIGHTS: Final = np.isin(_JOINTS, (11, 12, 23, 24)) / 4  # for the mean of the trunk
+_MEAN_WEIGHTS: Final = np.full(len(_JOINTS), 1 / len(_JOINTS))
+_MIN_WEIGHT: Final = 0.1  # so that hidden joints still count
+_DUPLICATE_DISTANCE: Final = 0.45  # metres between joints, below which two bodies are one
 
-# Plausible deviation from the expected body: at once, and more for each second not found.
-_PLACE: Final = (0.15, 0.6)  # metres
-_SHAPE: Final = (0.15, 0.5)  # metres, of the mean joint
-_SIZE: Final = (0.15, 0.03)  # of the logarithm
-_GATE: Final = 12.0  # sum of the squared deviations from which it is another person
-_NEW_TRACK_COST: Final = 40.0  # above any cost within the gate, so known tracks come first
+# Standard deviations from the expected body: in the next frame, and increase per second not found.
+_POSITION_DEVIATION: Final = (0.15, 0.6)  # metres
+_SHAPE_DEVIATION: Final = (0.15, 0.5)  # metres, of the mean joint
+_SIZE_DEVIATION: Final = (0.15, 0.03)  # of the logarithm
+_GATE: Final = 12.0  # sum of squared deviations above which it is another person
+_NEW_TRACK_COST: Final = 40.0  # above any cost within the gate, so that known tracks are preferred
 
-_BEHIND: Final = 0.8  # metres from a person who is found, within which another is hidden
+_OCCLUSION_DISTANCE: Final = 0.8  # metres from a person within which another one may be hidden
 
-_HURRY: Final = 0.3  # seconds over which velocity is averaged
-_COAST: Final = 1.2  # seconds after which a person not found has almost stopped
-_GROWTH: Final = 1.0  # seconds over which size is averaged
+_VELOCITY_SMOOTHING: Final = 0.3  # seconds over which velocity is averaged
+_SIZE_SMOOTHING: Final = 1.0  # seconds over which size is averaged
+_COASTING: Final = 1.2  # time constant in seconds with which a person not found slows down
 
 
 class Tracker(Protocol):
-    """Assigns identities to the people in each frame."""
+    """Tracker that assigns ids to the people in each frame."""
 
     def update(self, time: float, people: Sequence[Landmarks]) -> dict[int, Landmarks | None]:
         """Assign the people found at `time`, a rising capture time in seconds.
@@ -62,10 +62,10 @@ class Tracker(Protocol):
 
 
 class SingleTracker:
-    """Tracker for one dancer: the pose model tracks one person by itself, always with id 1."""
+    """Tracker for one dancer, who always has the id 1; the pose model does the tracking."""
 
     def update(self, time: float, people: Sequence[Landmarks]) -> dict[int, Landmarks | None]:
-        """Return the first of `people`, if there is one."""
+        """Return the first of `people`, or None if there are none."""
         return {1: people[0] if people else None}
 
     def reset(self, reason: str) -> None:
@@ -81,7 +81,7 @@ class DancerTracker:
 
     def __init__(self, people: int) -> None:
         if people < 1:
-            raise ValueError(f"people must be one person or more, not {people}")
+            raise ValueError(f"people must be 1 or more, not {people}")
         self._people = people
         self._last_id = 0
         self.reset("new")
@@ -94,152 +94,173 @@ class DancerTracker:
     def update(self, time: float, people: Sequence[Landmarks]) -> dict[int, Landmarks | None]:
         """See `Tracker`.
 
-        A new person is tracked after a fifth of a second, so that false detections are not; those
-        who are present at the start are tracked at once.
+        A new person gets an id after a fifth of a second, so that false detections do not. People
+        who are present at the start get an id immediately.
         """
-        self._tracks = [track for track in self._tracks if not track.given_up(time)]
-        bodies = [_Body.of(landmarks) for landmarks in people[: self._people]]
-        bodies = [body for n, body in enumerate(bodies) if not any(map(body.same_as, bodies[:n]))]
-        for body, track in self._matched(time, bodies):
-            track.take(time, body)
-            if track.id is None and (not self._started or time - track.born >= _PROOF):
+        self._tracks = [track for track in self._tracks if not track.has_expired(time)]
+        bodies = _distinct_bodies(people[: self._people])
+        for body, track in self._match(time, bodies):
+            track.update(time, body)
+            if track.id is None and (
+                not self._started or time - track.first_found >= _CONFIRMATION_TIME
+            ):
                 self._last_id += 1
                 track.id = self._last_id
         self._tracks = [
-            track for track in self._tracks if track.id is not None or time - track.seen <= _LAPSE
+            track
+            for track in self._tracks
+            if track.id is not None or time - track.last_found <= _CANDIDATE_TIMEOUT
         ]
         for track in self._tracks:
-            track.excuse(time, bodies)
+            track.extend(time, bodies)
         tracked = {t.id: t.landmarks(time) for t in self._tracks if t.id is not None}
         self._started = self._started or bool(tracked)
         return dict(sorted(tracked.items()))
 
-    def _matched(self, time: float, bodies: Sequence["_Body"]) -> list[tuple["_Body", "_Track"]]:
-        """Return each body with its track; a body that fits none starts a track."""
+    def _match(self, time: float, bodies: Sequence["_Body"]) -> list[tuple["_Body", "_Track"]]:
+        """Return each body with its track; a body that matches no track starts a new one."""
         known = list(self._tracks)
-        matched = []
-        for body, column in zip(bodies, assign(_cost_matrix(time, bodies, known)), strict=True):
-            if column < 0:
+        matches = []
+        for body, index in zip(bodies, assign(_cost_matrix(time, bodies, known)), strict=True):
+            if index < 0:
                 self._tracks.append(_Track(time, body))
-            matched.append((body, self._tracks[-1] if column < 0 else known[column]))
-        return matched
+            matches.append((body, self._tracks[-1] if index < 0 else known[index]))
+        return matches
 
 
 @dataclass(frozen=True, slots=True)
 class _Body:
     """One person in one frame.
 
-    The length of a metre in the image follows from the joints, which are known in both; for each
-    axis separately, as the aspect ratio of the image is unknown.
+    The image scale follows from the joints, which are known in metres and in the image. It is
+    computed for each axis separately, since the aspect ratio of the image is unknown.
 
     Attributes:
-        landmarks: Landmarks as found.
-        centre: (2,) middle of the trunk, normalised to the image.
+        landmarks: Landmarks of the person.
+        centre: (2,) centre of the trunk, normalised to the image.
         shape: (J, 2) joints relative to the centre, in metres.
-        metre: (2,) length of a metre on each axis of the image.
-        weight: (J,) weight of each joint.
+        scale: (2,) length of a metre on each axis of the image.
+        weights: (J,) weight of each joint.
     """
 
     landmarks: Landmarks
     centre: Floats
     shape: Floats
-    metre: Floats
-    weight: Floats
+    scale: Floats
+    weights: Floats
 
     @classmethod
-    def of(cls, landmarks: Landmarks) -> Self:
+    def from_landmarks(cls, landmarks: Landmarks) -> Self:
         image = landmarks.image[_JOINTS, :2].astype(np.float64)
         world = landmarks.world[_JOINTS, :2].astype(np.float64)
-        world -= _ALL @ world
-        # Least-squares slope; never 0, even for a body without any width.
-        metre = np.maximum(_ALL @ (image * world) / np.maximum(_ALL @ (world * world), 1e-7), 1e-3)
-        centre = _TRUNK @ image
-        weight = np.maximum(landmarks.visibility[_JOINTS], _LEAST_WEIGHT).astype(np.float64)
-        return cls(landmarks, centre, (image - centre) / metre, metre, weight)
+        world -= _MEAN_WEIGHTS @ world
+        # Slope of a least-squares fit, limited so that a body without any width does not give 0.
+        squares = np.maximum(_MEAN_WEIGHTS @ (world * world), 1e-7)
+        scale = np.maximum(_MEAN_WEIGHTS @ (image * world) / squares, 1e-3)
+        centre = _TRUNK_WEIGHTS @ image
+        weights = np.maximum(landmarks.visibility[_JOINTS], _MIN_WEIGHT).astype(np.float64)
+        return cls(landmarks, centre, (image - centre) / scale, scale, weights)
 
-    def same_as(self, other: "_Body") -> bool:
-        """Return whether both are the same body, found twice."""
-        apart = (self.centre - other.centre) / np.sqrt(self.metre * other.metre)
-        return bool(_ALL @ _lengths(apart + self.shape - other.shape) < _SAME)
+    def duplicates(self, other: "_Body") -> bool:
+        """Return whether both are the same person, found twice."""
+        offset = (self.centre - other.centre) / np.sqrt(self.scale * other.scale)
+        distances = _lengths(offset + self.shape - other.shape)
+        return bool(_MEAN_WEIGHTS @ distances < _DUPLICATE_DISTANCE)
+
+
+def _distinct_bodies(people: Sequence[Landmarks]) -> list[_Body]:
+    """Return the bodies of `people` without those that duplicate an earlier one."""
+    bodies = [_Body.from_landmarks(landmarks) for landmarks in people]
+    return [body for n, body in enumerate(bodies) if not any(map(body.duplicates, bodies[:n]))]
 
 
 class _Track:
-    """A tracked dancer, or a candidate.
+    """Track of a dancer, or of a candidate that has no id yet.
 
     Attributes:
         id: Identity, or None for a candidate.
-        born: Time of the first body.
-        seen: Time of the latest body.
+        first_found: Time of the first body.
+        last_found: Time of the latest body.
         body: Latest body.
-        size: (2,) logarithm of its metre, averaged.
+        log_scale: (2,) moving average of the logarithm of the body's scale.
     """
 
     def __init__(self, time: float, body: _Body) -> None:
         self.id: int | None = None
-        self.born = self.seen = self._excused = time
+        self.first_found = self.last_found = self._timeout_start = time
         self.body = body
-        self.size = np.log(body.metre)
-        self._velocity = np.zeros(2)
+        self.log_scale = np.log(body.scale)
+        self._velocity = np.zeros(2)  # metres per second
 
     def landmarks(self, time: float) -> Landmarks | None:
         """Return the landmarks at `time`, or None if the dancer was not found then."""
-        return self.body.landmarks if self.seen == time else None
+        return self.body.landmarks if self.last_found == time else None
 
-    def take(self, time: float, body: _Body) -> None:
-        """Update the track with the body found at `time`."""
-        passed = time - self.seen
-        if passed > 0:
-            velocity = (body.centre - self.body.centre) / np.exp(self.size) / passed
-            self._velocity += (1 - math.exp(-passed / _HURRY)) * (velocity - self._velocity)
-            self.size += (1 - math.exp(-passed / _GROWTH)) * (np.log(body.metre) - self.size)
-        self.seen, self.body = time, body
+    def update(self, time: float, body: _Body) -> None:
+        """Add the body found at `time`."""
+        interval = time - self.last_found
+        if interval > 0:
+            velocity = (body.centre - self.body.centre) / np.exp(self.log_scale) / interval
+            change = velocity - self._velocity
+            self._velocity += (1 - math.exp(-interval / _VELOCITY_SMOOTHING)) * change
+            growth = np.log(body.scale) - self.log_scale
+            self.log_scale += (1 - math.exp(-interval / _SIZE_SMOOTHING)) * growth
+        self.last_found, self.body = time, body
 
-    def expected(self, time: float) -> Floats:
+    def expected_centre(self, time: float) -> Floats:
         """Return the expected centre (2,) at `time`, assuming that the movement slows down."""
-        coasting = _COAST * (1 - math.exp((self.seen - time) / _COAST))
-        place: Floats = self.body.centre + self._velocity * coasting * np.exp(self.size)
-        return place
+        seconds = _COASTING * (1 - math.exp((self.last_found - time) / _COASTING))
+        centre: Floats = self.body.centre + self._velocity * seconds * np.exp(self.log_scale)
+        return centre
 
-    def excuse(self, time: float, bodies: Sequence[_Body]) -> None:
-        """Extend the track if it was found at `time` or should be hidden by one of `bodies`."""
-        if self.seen < time:
-            apart = [self.expected(time) - body.centre for body in bodies]
-            if not apart or _lengths(np.array(apart) / np.exp(self.size)).min() > _BEHIND:
+    def extend(self, time: float, bodies: Sequence[_Body]) -> None:
+        """Restart the timeout if the dancer was found at `time` or may be behind a body."""
+        if self.last_found < time:
+            offsets = [self.expected_centre(time) - body.centre for body in bodies]
+            if not offsets:
                 return
-        self._excused = time
+            distances = _lengths(np.array(offsets) / np.exp(self.log_scale))
+            if distances.min() > _OCCLUSION_DISTANCE:
+                return
+        self._timeout_start = time
 
-    def given_up(self, time: float) -> bool:
+    def has_expired(self, time: float) -> bool:
         """Return whether the dancer has not been found for too long."""
-        return time - self._excused > MEMORY or time - self.seen > MEMORY_BEHIND
+        lost, missing = time - self._timeout_start, time - self.last_found
+        return lost > TRACK_TIMEOUT or missing > OCCLUDED_TIMEOUT
 
 
 def _cost_matrix(time: float, bodies: Sequence[_Body], tracks: Sequence[_Track]) -> Floats:
-    """Return the deviation (B, T) of each body from what each track should look like at `time`."""
+    """Return the cost (B, T) of assigning each body to each track at `time`.
+
+    The cost is the negative logarithm of a normal distribution around the expected body, times two
+    and without constants; it is infinite outside of the gate.
+    """
     if not bodies or not tracks:
         return np.zeros((len(bodies), len(tracks)))
-    sizes = np.array([track.size for track in tracks])
+    scales = np.array([track.log_scale for track in tracks])
+    expected = [track.expected_centre(time) for track in tracks]
     centres = np.array([body.centre for body in bodies])[:, None]
-    place = (centres - [track.expected(time) for track in tracks]) / np.exp(sizes)
+    position = _lengths((centres - expected) / np.exp(scales))
     shapes = np.array([body.shape for body in bodies])[:, None]
-    weights = np.array([body.weight for body in bodies])[:, None]
-    weights = weights * np.array([track.body.weight for track in tracks])
+    weights = np.array([body.weights for body in bodies])[:, None]
+    weights = weights * np.array([track.body.weights for track in tracks])
     shape = _lengths(shapes - np.array([track.body.shape for track in tracks]))
     shape = (shape * weights).sum(axis=-1) / weights.sum(axis=-1)
-    size = np.log([body.metre for body in bodies])[:, None] - sizes
+    size = np.log([body.scale for body in bodies])[:, None] - scales
     size = (size[..., 0] + size[..., 1]) / 2
-    passed = time - np.array([track.seen for track in tracks])
-    square, doubt = np.zeros(place.shape[:2]), np.zeros(len(tracks))
-    for off, (at_once, each_second), axes in (
-        (_lengths(place), _PLACE, 2),
-        (shape, _SHAPE, 1),
-        (size, _SIZE, 1),
+    missing = time - np.array([track.last_found for track in tracks])
+    squares, log_widths = np.zeros(position.shape), np.zeros(len(tracks))
+    for deviation, (initial, per_second), dimensions in (
+        (position, _POSITION_DEVIATION, 2),
+        (shape, _SHAPE_DEVIATION, 1),
+        (size, _SIZE_DEVIATION, 1),
     ):
-        wide = 1 + passed * each_second / at_once
-        square += (off / at_once / wide) ** 2
-        # Log density of a normal distribution: a track that may be anywhere is less likely to be
-        # here than one that was here just now.
-        doubt += 2 * axes * np.log(wide)
-    return np.where(square < _GATE, square + doubt, np.inf)
+        width = 1 + missing * per_second / initial
+        squares += (deviation / initial / width) ** 2
+        # A dancer who may be anywhere is less likely to be here than one who was just here.
+        log_widths += 2 * dimensions * np.log(width)
+    return np.where(squares < _GATE, squares + log_widths, np.inf)
 
 
 def _lengths(vectors: Floats) -> Floats:
@@ -248,14 +269,14 @@ def _lengths(vectors: Floats) -> Floats:
 
 
 def assign(costs: Floats) -> list[int]:
-    """Return a different column for each row, or -1 for a new track, at the least total cost.
+    """Return a different column for each row, or -1 for a new track, with the least total cost.
 
     Args:
-        costs: (R, C), infinite if a row cannot get a column.
+        costs: (R, C), infinite if a row cannot be assigned to a column.
     """
-    # Least possible cost of the rows from each one on.
-    least = np.minimum(costs.min(axis=1, initial=_NEW_TRACK_COST), _NEW_TRACK_COST)
-    rest = [float(least[row:].sum()) for row in range(len(costs) + 1)]
+    # Lower bound of the cost of each row and all rows after it.
+    cheapest = np.minimum(costs.min(axis=1, initial=_NEW_TRACK_COST), _NEW_TRACK_COST)
+    bounds = [float(cheapest[row:].sum()) for row in range(len(costs) + 1)]
     choices = [
         [
             (float(row[column]), int(column))
@@ -264,20 +285,21 @@ def assign(costs: Floats) -> list[int]:
         ]
         for row in costs
     ]
-    best, found = np.inf, [-1] * len(costs)
+    best_cost, best = np.inf, [-1] * len(costs)
 
-    def go(given: list[int], spent: float) -> None:
-        nonlocal best, found
-        row = len(given)
-        if spent + rest[row] >= best:
+    def search(columns: list[int], cost: float) -> None:
+        """Extend the columns of the first rows by all choices that may be the best."""
+        nonlocal best_cost, best
+        row = len(columns)
+        if cost + bounds[row] >= best_cost:
             return
         if row == len(costs):
-            best, found = spent, given
+            best_cost, best = cost, columns
             return
-        for cost, column in choices[row]:
-            if column not in given:
-                go([*given, column], spent + cost)
-        go([*given, -1], spent + _NEW_TRACK_COST)
+        for column_cost, column in choices[row]:
+            if column not in columns:
+                search([*columns, column], cost + column_cost)
+        search([*columns, -1], cost + _NEW_TRACK_COST)
 
-    go([], 0.0)
-    return found
+    search([], 0.0)
+    return best

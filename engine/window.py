@@ -1,4 +1,4 @@
-"""Windows of poses, cut in the same way for training, evaluation and streaming."""
+"""Windows of poses, made by the same code in training, evaluation and streaming."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from dancetype.engine.skeleton import JOINTS, Array, pelvis_centred
 
 MAX_GAP: Final = 0.5
-"""Seconds without a pose after which a new window begins, since the dance is unknown meanwhile."""
+"""Maximum gap in seconds between the poses of a window; after a longer gap, a new window starts."""
 
-_OVERSAMPLING: Final = 4
-# In any unit, no person is that far away, and larger squares would not fit float32.
-_FARTHEST: Final = 1e9
+_OVERSAMPLING: Final = 4  # samples per step before smoothing
+# No person is that far away in any unit, and the squares of larger numbers may overflow float32.
+_MAX_COORDINATE: Final = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +23,12 @@ class WindowSpec:
 
     Attributes:
         seconds: Duration of a full window.
-        min_seconds: Minimum duration of a window, which is then stretched.
-        length: Number of steps (L) that a window is resampled to.
+        min_seconds: Minimum duration; a window shorter than `seconds` is stretched.
+        length: Number of steps (L) to which a window is resampled.
         axes: "xy" for the image plane only, or "xyz".
-        velocity: Whether velocities follow the positions.
-        smooth: Whether each step is a weighted mean over the steps beside it, which removes the
-            jitter of pose estimation.
+        velocity: Whether the features include velocities, after the positions.
+        smooth: Whether each step is a weighted mean over nearby times, which removes the jitter of
+            pose estimation.
     """
 
     seconds: float
@@ -44,13 +44,13 @@ class WindowSpec:
                 f"need 0 < min_seconds <= seconds, not {self.min_seconds} and {self.seconds}"
             )
         if self.length < 2:
-            raise ValueError(f"a window has two steps or more, not {self.length}")
+            raise ValueError(f"a window must have two steps or more, not {self.length}")
         if self.axes not in ("xy", "xyz"):
-            raise ValueError(f'axes are "xy" or "xyz", not {self.axes!r}')
+            raise ValueError(f'axes must be "xy" or "xyz", not {self.axes!r}')
 
     @property
     def channels(self) -> int:
-        """Number of values per joint (C): coordinates, and velocities if there are any."""
+        """Number of values per joint (C): coordinates, and velocities if included."""
         return len(self.axes) * (2 if self.velocity else 1)
 
     @property
@@ -61,12 +61,12 @@ class WindowSpec:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Input of the classifier.
+    """Window as input of the classifier.
 
     Attributes:
         features: (L, F), or None if the poses span too little time.
         seconds: Time between the first and the last pose used.
-        empty: Whether there was no pose for `MAX_GAP`, so that no window is to be expected soon.
+        empty: Whether the last `MAX_GAP` seconds have no pose, as without a person.
     """
 
     features: Array | None
@@ -77,7 +77,7 @@ class Window:
 def cut_window(
     times: NDArray[np.float64], joints: Array, spec: WindowSpec, *, end: float
 ) -> Window:
-    """Return the latest poses without a long gap, resampled by time and normalised.
+    """Return the window at `end`: poses since the last long gap, resampled and normalised.
 
     Args:
         times: (T,) capture times in seconds, rising.
@@ -87,8 +87,8 @@ def cut_window(
     """
     span = (times > end - spec.seconds - MAX_GAP) & (times <= end)
     # NaN compares false.
-    seen = span & (np.abs(joints) < _FARTHEST).all(axis=(1, 2))
-    times, joints = times[seen], joints[seen]
+    valid = span & (np.abs(joints) < _MAX_COORDINATE).all(axis=(1, 2))
+    times, joints = times[valid], joints[valid]
     if not len(times) or end - times[-1] > MAX_GAP:
         return Window(None, 0.0, empty=True)
     gaps = np.flatnonzero(np.diff(times) > MAX_GAP)
@@ -97,7 +97,7 @@ def cut_window(
     last = times[-1]
     start = max(times[0], last - spec.seconds)
     seconds = float(last - start)
-    # Frames come a little early or late: 0.99 s count as 1 s.
+    # Frame times vary slightly: 0.99 s counts as 1 s.
     if len(times) < 2 or seconds < spec.min_seconds - 0.05:
         return Window(None, seconds, empty=False)
     return Window(_features(times, joints, spec, start, seconds), seconds, empty=False)
@@ -107,8 +107,8 @@ def _features(
     times: NDArray[np.float64], joints: Array, spec: WindowSpec, start: float, seconds: float
 ) -> Array:
     centred = pelvis_centred(joints)[..., : len(spec.axes)]
-    positions = _resampled(times, centred, spec, start, seconds)
-    # The median over the window, so that one bad frame does not set the scale.
+    positions = _resample(times, centred, spec, start, seconds)
+    # The median, so that one bad frame does not determine the scale.
     scale = float(np.median(np.linalg.norm(positions, axis=-1).max(axis=-1)))
     positions /= max(scale, 1e-6)
     if not spec.velocity:
@@ -117,26 +117,32 @@ def _features(
     return np.concatenate([positions, velocities], axis=-1).reshape(spec.length, -1)
 
 
-def _resampled(
+def _resample(
     times: NDArray[np.float64], joints: Array, spec: WindowSpec, start: float, seconds: float
 ) -> Array:
-    fine = spec.length * _OVERSAMPLING - (_OVERSAMPLING - 1) if spec.smooth else spec.length
-    at = np.linspace(start, start + seconds, fine)
-    right = np.clip(np.searchsorted(times, at), 1, len(times) - 1)
-    part = (at - times[right - 1]) / (times[right] - times[right - 1])
-    share = np.clip(part, 0, 1).astype(np.float32)[:, None]
+    """Interpolate the joints at `length` times from `start` on, and smooth them if required."""
+    samples = _sample_count(spec.length) if spec.smooth else spec.length
+    sample_times = np.linspace(start, start + seconds, samples)
+    right = np.clip(np.searchsorted(times, sample_times), 1, len(times) - 1)
+    fraction = (sample_times - times[right - 1]) / (times[right] - times[right - 1])
+    weight = np.clip(fraction, 0, 1).astype(np.float32)[:, None]
     flat = joints.reshape(len(joints), -1)
-    resampled: Array = flat[right - 1] * (1 - share) + flat[right] * share
+    resampled: Array = flat[right - 1] * (1 - weight) + flat[right] * weight
     if spec.smooth:
-        resampled = _smoothing(spec.length) @ resampled
+        resampled = _smoothing_weights(spec.length) @ resampled
     return resampled.reshape(spec.length, len(JOINTS), -1)
 
 
+def _sample_count(length: int) -> int:
+    """Return the number of samples from the first to the last of `length` steps."""
+    return (length - 1) * _OVERSAMPLING + 1
+
+
 @lru_cache(maxsize=8)
-def _smoothing(length: int) -> Array:
-    """Return weights (L, 4 L - 3): a triangle around each step, cut off at both ends."""
+def _smoothing_weights(length: int) -> Array:
+    """Return weights (L, 4 L - 3): a triangle around each step, truncated at both ends."""
     steps = np.arange(length)[:, None] * _OVERSAMPLING
-    fine = np.arange(length * _OVERSAMPLING - (_OVERSAMPLING - 1))[None]
-    weights = np.clip(1 - np.abs(fine - steps) / _OVERSAMPLING, 0, None)
-    smoothing: Array = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-    return smoothing
+    samples = np.arange(_sample_count(length))[None]
+    triangles = np.clip(1 - np.abs(samples - steps) / _OVERSAMPLING, 0, None)
+    weights: Array = (triangles / triangles.sum(axis=1, keepdims=True)).astype(np.float32)
+    return weights

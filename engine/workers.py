@@ -1,12 +1,12 @@
 """Pool of worker processes for tasks that may crash their process.
 
-The pool is our own, since `pebble` 5.2, the library for this, cannot meet what is needed here:
+`pebble` 5.2, the usual library for this, is not used for these reasons:
 
-- A crash that follows a task's start at once can end its whole pool ("All workers expired").
-- A task whose process exits with code 0, as a native library may, is waited for without end.
-- A worker that cannot start ends the pool without its reason.
-- All workers share one locked channel; one that is killed while it sends blocks the others.
-- A task has no way to report its progress.
+- A crash right after the start of a task can end the whole pool ("All workers expired").
+- If a process exits with code 0, as native libraries may do, the pool waits for its task forever.
+- If a worker cannot start, the pool ends without reporting the reason.
+- All workers share one locked channel: one that is killed while it sends blocks the others.
+- A task cannot report its progress.
 """
 
 import multiprocessing
@@ -20,10 +20,10 @@ from typing import Any, Final, Self, TypeVar
 
 from dancetype.engine.errors import ExpectedError, ModelError, WorkerError
 
-# A forked process would share locks and threads of native libraries with this one.
+# A forked process would inherit locks of native libraries, but not the threads that release them.
 _CONTEXT: Final = multiprocessing.get_context("spawn")
-# By default native libraries start a thread per core, but every core has its worker.
-_ONE_THREAD: Final = (
+# Native libraries start a thread per core by default, but there is already a worker per core.
+_THREAD_VARIABLES: Final = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "OPENCV_FFMPEG_THREADS",
@@ -32,14 +32,14 @@ _ONE_THREAD: Final = (
 _JOIN_TIMEOUT: Final = 5.0
 
 ReportProgress = Callable[[Any], None]
-"""Sends any picklable value to the process that started the worker."""
+"""Function that sends a picklable value to the process that started the worker."""
 Work = Callable[[Any, ReportProgress], Any]
-"""Executes a task and returns its result, which is no exception."""
+"""Function that executes a task and returns its result, which must not be an exception."""
 OpenWorker = Callable[[], AbstractContextManager[Work]]
-"""Loads what a worker needs, once per process; has to be picklable."""
+"""Picklable function that loads the resources of a worker, called once per process."""
 
-FATAL: Final = (WorkerError, ModelError, ModuleNotFoundError)
-"""Errors of one task that others would probably have too; the end of a process is one."""
+FATAL_ERRORS: Final = (WorkerError, ModelError, ModuleNotFoundError)
+"""Errors of a task that the other tasks would probably have too."""
 
 _Task = TypeVar("_Task")
 _NO_TASK: Final = object()
@@ -48,16 +48,16 @@ _NO_TASK: Final = object()
 class WorkerPool:
     """Processes that execute one task each at a time; a crash fails only the task concerned.
 
-    Leaving its `with` block ends all processes at once, whatever they are doing.
+    Leaving the `with` block kills all processes, even those that execute a task.
 
     Args:
         open_worker: Called once in each process.
-        processes: Number of processes at most.
+        processes: Maximum number of processes.
     """
 
     def __init__(self, open_worker: OpenWorker, *, processes: int) -> None:
         if processes < 1:
-            raise ValueError(f"there is 1 process or more, not {processes}")
+            raise ValueError(f"processes must be 1 or more, not {processes}")
         self._open_worker = open_worker
         self._processes = processes
         self._workers: list[_Worker] = []
@@ -69,13 +69,13 @@ class WorkerPool:
         for worker in self._workers:
             worker.process.kill()
         while self._workers:
-            self._workers.pop().end()
+            self._workers.pop().join()
 
     def start(self) -> None:
-        """Start one process and wait until it is ready, before others load the same.
+        """Start one process and wait until it is ready, so that the others can use its caches.
 
         Raises:
-            ExpectedError: What `open_worker` raised.
+            ExpectedError: `open_worker` raised it.
             WorkerError: The process ended.
         """
         worker = self._idle_or_new()
@@ -87,26 +87,26 @@ class WorkerPool:
         tasks: Iterable[_Task],
         on_progress: Callable[[_Task, Any], object] = lambda task, value: None,
     ) -> Iterator[tuple[_Task, Any]]:
-        """Execute tasks, each once, and yield each with its outcome as soon as there is one.
+        """Execute each task once, and yield it with its outcome as soon as it is finished.
 
         The outcome is the task's result, or the exception that it raised, or a `WorkerError` if
         its process ended.
 
         Args:
-            tasks: Picklable tasks; the next one is taken only when a process is free for it.
+            tasks: Picklable tasks; the next one is requested only when a process is free.
             on_progress: Called with a task and a value that it reports.
 
         Raises:
-            ExpectedError: What `open_worker` raised.
+            ExpectedError: `open_worker` raised it.
             WorkerError: A process ended before it was ready.
         """
-        waiting = iter(tasks)
+        queue = iter(tasks)
         while True:
-            while self._busy() < self._processes:
-                if (new := next(waiting, _NO_TASK)) is _NO_TASK:
+            while self._count_busy() < self._processes:
+                if (task := next(queue, _NO_TASK)) is _NO_TASK:
                     break
-                self._idle_or_new().send(new)
-            if not self._busy():
+                self._idle_or_new().send(task)
+            if not self._count_busy():
                 return
             ready = wait([worker.pipe for worker in self._workers])
             for worker in [worker for worker in self._workers if worker.pipe in ready]:
@@ -117,7 +117,7 @@ class WorkerPool:
                 elif kind == "done" and task is not _NO_TASK:
                     yield task, value
 
-    def _busy(self) -> int:
+    def _count_busy(self) -> int:
         return sum(worker.task is not _NO_TASK for worker in self._workers)
 
     def _idle_or_new(self) -> "_Worker":
@@ -128,19 +128,19 @@ class WorkerPool:
         return self._workers[-1]
 
     def _receive(self, worker: "_Worker") -> tuple[str, Any]:
-        """Return a worker's next message; its end counts as one."""
+        """Return the kind and value of a worker's next message, or "done" if the process ended."""
         try:
             kind, value = worker.pipe.recv()
-        # A process that ends closes its pipe; one that is killed may do so within a message.
+        # The pipe closes when the process ends; a killed process may leave an incomplete message.
         except (EOFError, OSError):
             self._workers.remove(worker)
-            reason = f"worker process {worker.end()}"
+            reason = f"worker process {worker.join()}"
             if not worker.ready:
-                raise WorkerError(f"a {reason} before it began") from None
+                raise WorkerError(f"a {reason} before it was ready") from None
             return "done", WorkerError(f"its {reason}")
         if kind == "refused":
             self._workers.remove(worker)
-            worker.end()
+            worker.join()
             raise value
         worker.ready = True
         if kind == "done":
@@ -149,24 +149,24 @@ class WorkerPool:
 
 
 class _Worker:
-    """One process, as seen from the process that started it.
+    """Handle of a worker process in the process that started it.
 
     Attributes:
         process: The process.
-        pipe: Connection to it.
-        task: Its task, or `_NO_TASK`.
-        ready: Whether it has loaded what it needs.
+        pipe: Connection to the process.
+        task: Task in progress, or `_NO_TASK`.
+        ready: Whether the process has loaded its resources.
     """
 
     def __init__(self, open_worker: OpenWorker) -> None:
-        self.pipe, theirs = _CONTEXT.Pipe()
+        self.pipe, child_end = _CONTEXT.Pipe()
         self.task: Any = _NO_TASK
         self.ready = False
-        # Pickled here, so that the process imports nothing of it before it is set up.
-        arguments = (pickle.dumps(open_worker), theirs)
+        # Pickled explicitly, so that `_serve` sets the process up before modules are imported.
+        arguments = (pickle.dumps(open_worker), child_end)
         self.process = _CONTEXT.Process(target=_serve, args=arguments, daemon=True)
         self.process.start()
-        theirs.close()
+        child_end.close()
 
     def send(self, task: Any) -> None:
         """Send a task; if the process has ended, the next read from the pipe shows that."""
@@ -174,8 +174,8 @@ class _Worker:
         with suppress(OSError):
             self.pipe.send(task)
 
-    def end(self) -> str:
-        """Wait for a process that is ending, and return how it ended."""
+    def join(self) -> str:
+        """Wait for a process that is about to end, and return how it ended."""
         self.process.join(_JOIN_TIMEOUT)
         self.process.kill()
         self.process.join()
@@ -186,30 +186,30 @@ class _Worker:
         with suppress(ValueError):
             name = signal.Signals(-code).name
             if name == "SIGKILL":
-                return "was killed (SIGKILL), as happens if memory runs out; try fewer jobs"
+                return "was killed (SIGKILL), possibly because memory ran out; try fewer jobs"
             return f"crashed ({name})"
-        return f"ended of signal {-code}"
+        return f"ended by signal {-code}"
 
 
 def limit_native_threads() -> None:
-    """Let native libraries that are loaded later use one thread each, unless the user chose."""
-    for name in _ONE_THREAD:
+    """Limit native libraries to one thread each, unless configured; call before they are loaded."""
+    for name in _THREAD_VARIABLES:
         os.environ.setdefault(name, "1")
 
 
 def discard_output() -> None:
-    """Discard all that this process writes, including what native code writes past Python."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
+    """Discard the output of this process, including that of native code."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, 1)
+    os.dup2(devnull, 2)
 
 
 def _serve(open_worker: bytes, pipe: "Connection[Any, Any]") -> None:
-    """Execute tasks that come through the pipe until it is closed, in a process of its own."""
-    # An interrupt at the terminal reaches all processes; the one that started this one handles it.
+    """Execute tasks from the pipe until it is closed; entry point of a worker process."""
+    # An interrupt at the terminal reaches all processes; the parent process handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     limit_native_threads()
-    # These errors mean that the process at the other end is gone.
+    # These errors mean that the parent process has ended.
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
             with pickle.loads(open_worker)() as work:
@@ -227,14 +227,14 @@ def _outcome(work: Work, task: Any, pipe: "Connection[Any, Any]") -> tuple[str, 
         raise
     # One task's failure must not affect the others.
     except Exception as error:
-        return "done", _portable(error)
+        return "done", _picklable(error)
 
 
-def _portable(error: Exception) -> Exception:
+def _picklable(error: Exception) -> Exception:
     """Return `error`, or its text if it cannot be sent to another process."""
     try:
         pickle.loads(pickle.dumps(error))
-    # Some constructors take other arguments than the error keeps.
+    # For example, the constructor may have other parameters than `args` holds.
     except Exception:
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from dancetype.engine.errors import SettingsError
-from dancetype.engine.genres import GENRES, plain, understood
+from dancetype.engine.genres import GENRES, find_aist_code, normalise_name
 from dancetype.engine.media.recording import Header, full_body
 from dancetype.engine.media.track import NOT_DANCING, Track
 from dancetype.engine.progress import ProgressLines
@@ -70,7 +70,7 @@ class Label:
                 f"dancer: {dancer!r} is not a name; use 1 to {_MAX_NAME} printable characters, at "
                 "least one of them a letter or digit"
             )
-        code = NOT_DANCING if plain(genre) == NOT_DANCING else understood(genre)
+        code = NOT_DANCING if normalise_name(genre) == NOT_DANCING else find_aist_code(genre)
         if code is None:
             known = ", ".join(f"{code} ({name})" for code, name in GENRES.items())
             raise SettingsError(
@@ -271,7 +271,7 @@ class RecordingRun(Sink):
         self._stdout.print(Text(f"saved {path}: {_summary(recorder)}"), soft_wrap=True)
         if 2 * draft.poses < draft.frames:
             self._warn(f"{name}: no person detected in most frames")
-        longest = Track.of(path.stem, recording).longest_stretch
+        longest = Track.from_recording(path.stem, recording).longest_stretch
         if longest < _WINDOW - _TOLERANCE:
             self._warn(
                 f"{name}: the longest stretch with a person is {longest:.1f} s, less than a window "

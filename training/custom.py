@@ -10,7 +10,7 @@ from rich.table import Table
 
 from dancetype.engine.contract import CREDIT
 from dancetype.engine.errors import FileError, printable
-from dancetype.engine.genres import CODES, GENRES, plain
+from dancetype.engine.genres import CODES, GENRES, normalise_name
 from dancetype.engine.media.track import NOT_DANCING, Track, read_tracks
 from dancetype.engine.progress import console, progress_bar
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
@@ -256,11 +256,11 @@ def _others(
     """Return other tracks of the genres to learn, without dancers who are held out."""
     tracks = read_tracks(folder)
     check_genres(folder, tracks, {**genres, **GENRES})
-    tested = {plain(dancer) for dancer in held.dancers}
+    tested = {normalise_name(dancer) for dancer in held.dancers}
     return [
         track
         for track in tracks
         if track.genre in {*genres, NOT_DANCING}
-        and plain(track.dancer) not in tested
+        and normalise_name(track.dancer) not in tested
         and (sequences is None or not track.sequence or track.sequence in sequences)
     ]

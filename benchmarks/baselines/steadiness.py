@@ -141,7 +141,9 @@ def replay(watched: Watched, rolling: RollingEstimate) -> list[Answer]:
         watched.ends.tolist(), watched.probabilities, watched.silence, strict=True
     ):
         cut = np.isfinite(probabilities).all()
-        estimate = rolling.update(end, probabilities) if cut else rolling.silent(silence)
+        estimate = (
+            rolling.update(end, probabilities) if cut else rolling.update_without_window(silence)
+        )
         answers.append(Answer(end, estimate.status, estimate.genre))
     return answers
 

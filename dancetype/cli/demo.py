@@ -12,9 +12,9 @@ def demo(settings: Settings) -> None:
     `dancetype run` are available, so that receivers can be set up without a camera.
     """
     from dancetype.app import run_sources
-    from dancetype.engine.progress import say
+    from dancetype.engine.progress import print_status
     from dancetype.stream.assets import SAMPLE_CLIP, cache_folder, fetch
     from dancetype.stream.sources.uri import parse_uri
 
-    clip = fetch(SAMPLE_CLIP, cache_folder(), report=say)
+    clip = fetch(SAMPLE_CLIP, cache_folder(), report=print_status)
     run_sources(settings, {"demo": parse_uri(str(clip))}, loop=True)

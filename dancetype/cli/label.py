@@ -14,7 +14,7 @@ from rich.text import Text
 
 from dancetype.cli.options import with_settings
 from dancetype.engine.errors import ExpectedError, SettingsError
-from dancetype.engine.progress import ProgressLines, say
+from dancetype.engine.progress import ProgressLines, print_status
 from dancetype.stream.settings import Settings
 from dancetype.stream.system import explain_missing_libraries, filter_native_stderr
 
@@ -65,7 +65,7 @@ def label(
         if not archive.files:
             raise ExpectedError(archive.faults[0])
         for fault in archive.faults:
-            say(fault)
+            print_status(fault)
         # Fail here, rather than on all machines, if a model cannot be used.
         contract = Classifier(settings.model, device="cpu").contract
         estimator_factory(settings)
@@ -108,7 +108,7 @@ def _label(
     tally = Tally(len(stamps), clock=time.monotonic)
     console = Console(stderr=True)
     try:
-        say(f"{len(stamps)} of {len(archive.files)} clips to label; starting Ray")
+        print_status(f"{len(stamps)} of {len(archive.files)} clips to label; starting Ray")
         with (
             connect_ray(address) as ray,
             ProgressLines(console, clock=time.monotonic) as progress,
@@ -118,7 +118,9 @@ def _label(
                 tally.add(failed="error" in result)
                 progress.show([tally.line()])
     except BaseException:
-        say(f"{tally.done} of {len(stamps)} clips are kept; run the same command to continue")
+        print_status(
+            f"{tally.done} of {len(stamps)} clips are kept; run the same command to continue"
+        )
         raise
 
 

@@ -24,10 +24,10 @@ def pull(settings: Settings) -> None:
     Other commands download it when they first need it. The cache is the folder DANCETYPE_CACHE, or
     ~/.cache/dancetype.
     """
-    from dancetype.engine.progress import say
+    from dancetype.engine.progress import print_status
     from dancetype.stream.assets import POSE_MODELS, cache_folder, fetch
 
-    print(fetch(POSE_MODELS[settings.variant], cache_folder(), report=say))
+    print(fetch(POSE_MODELS[settings.variant], cache_folder(), report=print_status))
 
 
 add_command(models, pull)

@@ -1,1 +1,1 @@
-"""Files with frames or landmarks in them."""
+"""Files that contain frames or landmarks."""

@@ -1,8 +1,8 @@
-"""OpenCV set up for reading videos; modules that read videos import `cv2` from here."""
+"""OpenCV, configured for reading videos; modules that read videos import `cv2` from here."""
 
 import os
 
-# OpenCV and FFmpeg would print errors past Python, beside our own messages about the same.
+# OpenCV and FFmpeg would print errors from native code, in addition to our own messages.
 for _name, _value in {
     "OPENCV_LOG_LEVEL": "SILENT",
     "OPENCV_FFMPEG_LOGLEVEL": "-8",
@@ -12,10 +12,10 @@ for _name, _value in {
 
 import cv2  # noqa: E402
 
-# Our calls take about a millisecond: a second thread would spin for longer than it helps.
+# Calls take about a millisecond, so the spinning of a second thread would cost more than it saves.
 cv2.setNumThreads(1)
 if os.environ["OPENCV_LOG_LEVEL"] == "SILENT":
-    # The variable comes too late if mediapipe has loaded OpenCV before.
+    # The variable has no effect if mediapipe has already loaded OpenCV.
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 __all__ = ["cv2"]

@@ -1,4 +1,4 @@
-"""Choice of frames if a source has more than should be analysed."""
+"""Selection of frames from a source that has more than needed."""
 
 from typing import Final
 
@@ -7,10 +7,10 @@ _SMOOTHING: Final = 0.1
 
 
 class FrameSampler:
-    """Chooses frames of one epoch, spread evenly by capture time.
+    """Filter that accepts frames of one epoch, evenly spaced by capture time.
 
     Args:
-        fps: Frames per second to choose at most; all frames if None.
+        fps: Maximum number of frames per second; all frames if None.
 
     Raises:
         ValueError: `fps` is not positive.
@@ -18,17 +18,17 @@ class FrameSampler:
 
     def __init__(self, fps: float | None) -> None:
         if fps is not None and not fps > 0:
-            raise ValueError(f"fps is {fps}; it has to be more than 0")
+            raise ValueError(f"fps must be more than 0, not {fps}")
         self._period = 1 / fps if fps else None
-        self._step: float | None = None
+        self._interval: float | None = None
         self._last: float | None = None
         self._due = 0.0
 
-    def wants(self, time: float) -> bool:
-        """Return whether to use the next frame.
+    def accept(self, time: float) -> bool:
+        """Return whether to use the next frame; has to be called once per frame, in order.
 
         Args:
-            time: Capture time in seconds. Called once per frame, in order.
+            time: Capture time in seconds.
         """
         if self._period is None:
             return True
@@ -36,14 +36,16 @@ class FrameSampler:
         if last is None:
             self._due = time + self._period
             return True
-        step = min(time - last, self._period)
-        self._step = step if self._step is None else self._step + _SMOOTHING * (step - self._step)
-        # The frame nearest to the due time is chosen: if this one is early by more than half an
+        interval = min(time - last, self._period)
+        if self._interval is None:
+            self._interval = interval
+        self._interval += _SMOOTHING * (interval - self._interval)
+        # The frame nearest to the due time is used. If this one is early by more than half an
         # interval, the next is nearer.
-        if self._due - time > self._step / 2:
+        if self._due - time > self._interval / 2:
             return False
-        # Due times keep their own period, so that a frame early or late does not change the rate;
-        # after a gap they restart from the frame that ended it.
+        # Due times are a period apart, so that an early or late frame does not change the rate.
+        # After a gap they restart from the frame that ends it.
         late = time - self._due > self._period / 2
         self._due = (time if late else self._due) + self._period
         return True

@@ -1,4 +1,4 @@
-"""Landmark tracks: one dancer of a clip or recording, to train on."""
+"""Landmark tracks: one dancer from a clip or recording, to train on."""
 
 import re
 from collections import defaultdict
@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancetype.engine.errors import FileError
-from dancetype.engine.genres import CODES, is_code
+from dancetype.engine.genres import CODES, is_genre_code
 from dancetype.engine.landmarks import LANDMARKS, Landmarks, coco_joints
 from dancetype.engine.media.recording import (
     Header,
     Recording,
-    are_bodies,
+    plausible_rows,
     read_recording,
     source_name,
 )
@@ -24,25 +24,25 @@ from dancetype.engine.tracker import DancerTracker
 from dancetype.engine.window import MAX_GAP
 
 NOT_DANCING: Final = "none"
-"""Stands for the genre where a track shows somebody who does not dance."""
+"""Label of tracks of a person who does not dance."""
 
 _AIST_DANCER: Final = re.compile(r"_(d\d+)_")
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """The landmarks of one clip; a frame with nobody in it is NaN.
+    """Landmarks of one dancer in a clip; NaN in frames without a person.
 
     Attributes:
-        name: the file's stem.
-        genre: code of what is danced, `NOT_DANCING`, or "" where nobody has said.
+        name: Stem of the file's name.
+        genre: Code of the genre, `NOT_DANCING`, or "" without a label.
         times: (T,) seconds, rising; T is 1 or more.
-        world: (T, 33, 3) metres as in `Landmarks`.
+        world: (T, 33, 3) metres, as in `Landmarks`.
         image: (T, 33, 3) as in `Landmarks`.
-        visibility: (T, 33).
-        dancer: who dances, or "" where nobody knows; the name of an AIST++ sequence says it.
-        sequence: the AIST++ sequence that is shown, or "".
-        start: second of the sequence at which the clip begins; NaN where nobody knows.
+        visibility: (T, 33) as in `Landmarks`.
+        dancer: Name of the dancer, by default from `sequence`; "" if unknown.
+        sequence: Name of the AIST++ sequence in the clip, or "".
+        start: Time in the sequence at which the clip starts; NaN if unknown.
     """
 
     name: str
@@ -60,8 +60,8 @@ class Track:
             object.__setattr__(self, "dancer", match[1])
 
     @classmethod
-    def of(cls, name: str, recording: Recording) -> "Track":
-        """Return the track of the dancer who is seen in most frames of a recording."""
+    def from_recording(cls, name: str, recording: Recording) -> "Track":
+        """Return the track of the dancer who is visible in the most frames of a recording."""
         header = recording.header
         world, image, visibility = _primary(recording)
         return cls(
@@ -78,42 +78,42 @@ class Track:
 
     @property
     def joints(self) -> Array:
-        """(T, 17, 3) metres as in a `Pose`."""
+        """Joints (T, 17, 3) in metres, as in a `Pose`."""
         return pelvis_centred(coco_joints(self.world))
 
     @property
     def poses(self) -> int:
-        """Frames in which somebody was seen."""
-        return int(self._seen.sum())
+        """Number of frames with a person."""
+        return int(self._present.sum())
 
     @property
     def seconds(self) -> float:
-        """Length of the clip, its last frame being shown for as long as the others."""
+        """Duration of the clip, assuming that the last frame lasts as long as the others."""
         frames = len(self.times)
         return float(self.times[-1] - self.times[0]) * frames / max(frames - 1, 1)
 
     @property
     def longest_stretch(self) -> float:
-        """Seconds that somebody was seen on end, without a gap at which a window would break."""
+        """Duration in seconds of the longest of the `stretches`; 0 without one."""
         return max((track.times[-1] - track.times[0] for track in self.stretches()), default=0.0)
 
     def stretches(self, *, min_seconds: float = 0.0) -> "list[Track]":
-        """Cuts out the parts in which somebody was seen on end, in their order.
+        """Return the parts between gaps that would split a window, in order.
 
         Args:
-            min_seconds: shorter ones are left out.
+            min_seconds: Minimum duration of a part.
         """
-        seen = np.flatnonzero(self._seen)
-        if not len(seen):
+        present = np.flatnonzero(self._present)
+        if not len(present):
             return []
-        parts = np.split(seen, np.flatnonzero(np.diff(self.times[seen]) > MAX_GAP) + 1)
+        parts = np.split(present, np.flatnonzero(np.diff(self.times[present]) > MAX_GAP) + 1)
         return [
-            self._part(slice(part[0], part[-1] + 1))
+            self._cut(slice(part[0], part[-1] + 1))
             for part in parts
             if self.times[part[-1]] - self.times[part[0]] >= min_seconds
         ]
 
-    def _part(self, frames: slice) -> "Track":
+    def _cut(self, frames: slice) -> "Track":
         return replace(
             self,
             times=self.times[frames],
@@ -124,16 +124,17 @@ class Track:
         )
 
     @property
-    def _seen(self) -> NDArray[np.bool_]:
-        return are_bodies(self.world)
+    def _present(self) -> NDArray[np.bool_]:
+        """Whether there is a person in each frame, (T,)."""
+        return plausible_rows(self.world)
 
     def save(self, path: Path) -> None:
-        """Write a recording, whole or not at all.
+        """Write a recording atomically.
 
         Raises:
             OSError: The file cannot be written.
         """
-        seen = self._seen
+        present = self._present
         header = Header(
             source_name(self.name),
             genre=self.genre,
@@ -142,18 +143,18 @@ class Track:
             sequence_start=self.start,
         )
         world, image, visibility = (
-            part[seen].astype(np.float32) for part in (self.world, self.image, self.visibility)
+            part[present].astype(np.float32) for part in (self.world, self.image, self.visibility)
         )
-        times, people = self.times - self.times[0], seen.astype(np.uint8)
+        times, people = self.times - self.times[0], present.astype(np.uint8)
         Recording(header, times, people, world, image, visibility).save(path)
 
 
-def stacked(found: list[Landmarks | None]) -> tuple[Array, Array, Array]:
+def stack_landmarks(frames: list[Landmarks | None]) -> tuple[Array, Array, Array]:
     """Return `world`, `image` and `visibility` of a track, NaN in frames without a person."""
-    world = np.full((len(found), LANDMARKS, 3), np.nan, np.float32)
+    world = np.full((len(frames), LANDMARKS, 3), np.nan, np.float32)
     image = world.copy()
-    visibility = np.full((len(found), LANDMARKS), np.nan, np.float32)
-    for row, landmarks in enumerate(found):
+    visibility = np.full((len(frames), LANDMARKS), np.nan, np.float32)
+    for row, landmarks in enumerate(frames):
         if landmarks is not None:
             world[row], image[row] = landmarks.world, landmarks.image
             visibility[row] = landmarks.visibility
@@ -161,46 +162,45 @@ def stacked(found: list[Landmarks | None]) -> tuple[Array, Array, Array]:
 
 
 def read_track(path: Path) -> Track:
-    """Read the track of a labelled recording; of several dancers, the one seen most often.
+    """Read the track of a labelled recording, that of the dancer in the most frames.
 
     Raises:
-        FileError: The file is not a recording, or has no genre.
+        FileError: The file is not a recording, or has no valid genre.
     """
-    track = Track.of(path.stem, read_recording(path))
-    # Which codes exist depends on the model that is trained.
-    if not is_code(track.genre) and track.genre != NOT_DANCING:
+    track = Track.from_recording(path.stem, read_recording(path))
+    # Any code is accepted, since the model to be trained defines the genres.
+    if not is_genre_code(track.genre) and track.genre != NOT_DANCING:
         raise FileError(
-            f"{path}: {track.genre!r} is none of the genres {', '.join(CODES)}, no code of "
-            f"another (1 to 12 of A-Z and 0-9), nor {NOT_DANCING}; dancetype record labels what "
-            "it records"
+            f"{path}: genre {track.genre!r} is not one of {', '.join(CODES)}, another code (1 to "
+            f"12 of A-Z and 0-9) or {NOT_DANCING}; dancetype record makes labelled recordings"
         )
     return track
 
 
 def _primary(recording: Recording) -> tuple[Array, Array, Array]:
-    """Return `world`, `image` and `visibility` of the dancer who is seen in most frames."""
+    """Return `world`, `image` and `visibility` of the dancer who is visible in the most frames."""
     if recording.people.max() > 1:
         tracker = DancerTracker(recording.header.people_followed)
-        seen: dict[int, dict[float, Landmarks | None]] = defaultdict(dict)
+        dancers: dict[int, dict[float, Landmarks | None]] = defaultdict(dict)
         for time, people in recording.frames():
-            for key, landmarks in tracker.update(time, people).items():
+            for dancer_id, landmarks in tracker.update(time, people).items():
                 if landmarks is not None:
-                    seen[key][time] = landmarks
-        most = max(seen.values(), key=len, default={})
-        return stacked([most.get(time) for time, _ in recording.frames()])
-    world, image, visibility = stacked([None] * len(recording.times))
-    found = recording.people > 0
-    world[found], image[found], visibility[found] = recording.landmarks()
+                    dancers[dancer_id][time] = landmarks
+        primary = max(dancers.values(), key=len, default={})
+        return stack_landmarks([primary.get(time) for time, _ in recording.frames()])
+    world, image, visibility = stack_landmarks([None] * len(recording.times))
+    present = recording.people > 0
+    world[present], image[present], visibility[present] = recording.landmarks()
     return world, image, visibility
 
 
 def read_tracks(folder: Path) -> list[Track]:
-    """Read the tracks of all recordings in a folder, by name.
+    """Read the tracks of all recordings in a folder, sorted by name.
 
     Raises:
-        FileError: One of them has no track, or there are none.
+        FileError: A file is not a labelled recording, or there are no files.
     """
     paths = sorted(folder.glob("*.npz"))
     if not paths:
-        raise FileError(f"{folder}: no .npz tracks in it")
+        raise FileError(f"{folder}: contains no .npz tracks")
     return [read_track(path) for path in paths]

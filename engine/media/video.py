@@ -1,4 +1,4 @@
-"""Video files: every frame, upright, with rising times."""
+"""Reader of video files: every frame, upright, with rising times."""
 
 import math
 from collections.abc import Iterator
@@ -16,22 +16,23 @@ _CONTAINERS: Final = "3gp asf avi flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogv 
 VIDEO_SUFFIXES: Final = frozenset(f".{name}" for name in _CONTAINERS.split())
 """Suffixes of video files, in lower case."""
 
-_USUAL_STEP: Final = 1 / 30
-_LONGEST_STEP: Final = 10.0
+# Seconds between frames.
+_DEFAULT_STEP: Final = 1 / 30
+_MAX_STEP: Final = 10.0
 
 
 class FrameTimes:
-    """Makes the frame times of a file rise.
+    """Rising frame times of a file.
 
-    In some files times are missing, repeat or run backwards. Those frames follow the one before at
-    the file's own rate, until the file's times are ahead again.
+    In some files times are missing, repeat or run backwards. The times of such frames follow the
+    previous one at the frame rate, until the times in the file are ahead again.
 
     Args:
         fps: Frames per second according to the file; ignored if implausible.
     """
 
     def __init__(self, fps: float) -> None:
-        self.step = 1 / fps if 1 <= fps <= 1000 else _USUAL_STEP
+        self.step = 1 / fps if 1 <= fps <= 1000 else _DEFAULT_STEP
         self._first: float | None = None
         self._last = 0.0
 
@@ -45,8 +46,8 @@ class FrameTimes:
             self._first = stored if math.isfinite(stored) else 0.0
             return 0.0
         step = stored - self._first - self._last
-        # A step of many seconds means wrong times, not slow frames; NaN compares false.
-        self._last += step if 0 < step <= _LONGEST_STEP else self.step
+        # Steps of many seconds are errors in the file, not slow frames. NaN compares false.
+        self._last += step if 0 < step <= _MAX_STEP else self.step
         return self._last
 
 
@@ -55,28 +56,28 @@ class Video:
 
     Args:
         path: Path of the file.
-        fps: Frames per second to read at most; all frames if None. The others are not decoded to
-            images.
+        fps: Maximum number of frames per second; all frames if None. Frames that are skipped are
+            not converted to images.
 
     Raises:
         MissingFileError: The file does not exist, or its name cannot be used.
         FileError: The file has no video that can be read.
 
     Attributes:
-        position: Number of frames passed so far, including those that were not chosen.
+        position: Number of frames passed so far, including skipped ones.
     """
 
     def __init__(self, path: str | Path, *, fps: float | None = None) -> None:
         self._path = _existing_file(path)
-        # An absolute path is never taken for one of FFmpeg's protocols, such as `concat:`.
+        # FFmpeg cannot mistake an absolute path for a protocol, such as `concat:`.
         absolute = str(self._path.resolve())
         if absolute != absolute.encode(errors="replace").decode():
             # OpenCV would crash the process.
             raise MissingFileError(f"{path}: the name is not UTF-8; rename the file")
         self._reader = cv2.VideoCapture(absolute, cv2.CAP_FFMPEG)
         if not self._reader.isOpened():
-            raise FileError(f"{path}: {self._unreadable()}")
-        # Phones store only the orientation upright. This is the default, but made sure of.
+            raise FileError(f"{path}: {self._explain_failure()}")
+        # Apply the rotation that phones store in the metadata: OpenCV's default, made explicit.
         self._reader.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         self._times = FrameTimes(self._reader.get(cv2.CAP_PROP_FPS))
         self._sampler = FrameSampler(fps)
@@ -105,15 +106,15 @@ class Video:
             Time in seconds, 0 for the file's first frame, and image (H, W, 3) BGR.
 
         Raises:
-            FileError: The file has no frame at all.
+            FileError: No frame in the file can be decoded.
         """
         while self._reader.grab():
             time = self._times.next(self._reader.get(cv2.CAP_PROP_POS_MSEC) / 1000)
             self.position += 1
-            if not self._sampler.wants(time):
+            if not self._sampler.accept(time):
                 continue
-            read, image = self._reader.retrieve()
-            if not read:
+            success, image = self._reader.retrieve()
+            if not success:
                 break
             self._empty = False
             return time, image.astype(np.uint8, copy=False)
@@ -125,7 +126,7 @@ class Video:
         """Close the file."""
         self._reader.release()
 
-    def _unreadable(self) -> str:
+    def _explain_failure(self) -> str:
         try:
             with self._path.open("rb") as file:
                 empty = not file.read(1)
@@ -133,19 +134,19 @@ class Video:
             return f"cannot be read: {error.strerror}"
         if empty:
             return "the file is empty"
-        return "no video that can be read; it may be damaged, cut short, or hold sound only"
+        return "no video that can be read; it may be damaged, cut short, or contain sound only"
 
 
 def _existing_file(path: str | Path) -> Path:
     try:
         file = Path(path).expanduser()
         is_folder, exists = file.is_dir(), file.is_file()
-    # The name is too long, a folder is not accessible, or there is no such user as in `~user`.
+    # The name is too long, a folder is not accessible, or `~user` names an unknown user.
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise MissingFileError(f"{path}: cannot be opened: {reason}") from error
     if is_folder:
-        raise MissingFileError(f"{path}: a folder; name a video file in it")
+        raise MissingFileError(f"{path}: is a folder; name a video file in it")
     if not exists:
         raise MissingFileError(f"{path}: no such file")
     return file

@@ -1,1 +1,1 @@
-"""Pose estimation, by one of two runtimes."""
+"""Pose estimation with one of two runtimes."""

@@ -1,4 +1,4 @@
-"""Interface of the pose estimators, and what they share."""
+"""Interface and shared helpers of the pose estimators."""
 
 from abc import ABC, abstractmethod
 from typing import Final, Self
@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 
 from dancetype.engine.landmarks import Landmarks
 
-# Pixels of a frame's longer side above which it is shrunk: the models use 256 x 256 per person.
-_LARGEST: Final = 1920
+# Maximum pixels of the longer side of a frame; the models use only 256 x 256 pixels per person.
+_MAX_SIDE: Final = 1920
 
 
 class PoseEstimator(ABC):
-    """Finds and tracks the people in the frames of one source; has to be closed.
+    """Detector and tracker of the people in the frames of one source; has to be closed.
 
-    Only while it tracks fewer people than it may, it searches the whole image. So each source needs
-    an estimator, and frames have to come in order.
+    The whole image is searched only while fewer people are tracked than the maximum. So each source
+    needs its own estimator, and frames have to be in order.
     """
 
     def __enter__(self) -> Self:
@@ -31,7 +31,7 @@ class PoseEstimator(ABC):
 
     @abstractmethod
     def people(self, image: NDArray[np.uint8], time: float) -> list[Landmarks]:
-        """Find the people in a frame, in no particular order.
+        """Return the people in a frame, in no particular order.
 
         Args:
             image: (H, W, 3) BGR.
@@ -50,44 +50,44 @@ class PoseEstimator(ABC):
         """Free the models' memory and threads; the estimator cannot be used afterwards."""
 
 
-def prepared(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return a frame, shrunk if it is large.
+def limit_size(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a frame, scaled down if it is large.
 
     Raises:
         ValueError: `image` is not (H, W, 3) uint8.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise ValueError(f"a frame is (H, W, 3) uint8, not {image.shape} {image.dtype}")
+        raise ValueError(f"a frame must be (H, W, 3) uint8, not {image.shape} {image.dtype}")
     height, width = image.shape[:2]
-    scale = _LARGEST / max(height, width, 1)
+    scale = _MAX_SIDE / max(height, width, 1)
     if scale >= 1:
         return image
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    # Programs that only replay recordings import this module too, and need no OpenCV.
+    # Imported here, since replays of recordings import this module, but do not need OpenCV.
     import cv2
 
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
 class Timestamps:
-    """Whole milliseconds since the first frame, each greater than the last."""
+    """Strictly rising timestamps of frames, in whole milliseconds since the first frame."""
 
     def __init__(self) -> None:
         self._start: float | None = None
         self._last_ms = -1
 
-    def of(self, time: float) -> int:
-        """Return the timestamp of a frame captured at `time`, in seconds on any clock."""
+    def next(self, time: float) -> int:
+        """Return the timestamp of the next frame, captured at `time` in seconds on any clock."""
         if self._start is None:
             self._start = time - (self._last_ms + 1) / 1000
         self._last_ms = max(round((time - self._start) * 1000), self._last_ms + 1)
         return self._last_ms
 
-    def after(self, gap_ms: int) -> int:
-        """Return a timestamp `gap_ms` after the last."""
+    def skip(self, gap_ms: int) -> int:
+        """Return a timestamp that is `gap_ms` later than the last."""
         self._last_ms += gap_ms
         return self._last_ms
 
     def restart(self) -> None:
-        """Let the next frame follow the last directly, whatever its time."""
+        """Let the next frame follow directly after the last, regardless of its time."""
         self._start = None

@@ -1,4 +1,4 @@
-"""Choice of the runtime of a pose model."""
+"""Opening of a pose model with one of the runtimes."""
 
 from pathlib import Path
 

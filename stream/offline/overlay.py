@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from dancetype.engine.landmarks import OF_COCO
+from dancetype.engine.landmarks import COCO_LANDMARKS
 from dancetype.engine.media.opencv import cv2
 from dancetype.engine.recognizer import Prediction
 from dancetype.engine.rolling import Status
@@ -270,7 +270,7 @@ class Overlay:
 
     def __init__(self, width: int, height: int, names: Mapping[str, str], landmarks: Array) -> None:
         self._size = np.array([width, height], np.float32)
-        joints = landmarks[:, OF_COCO, :2]
+        joints = landmarks[:, COCO_LANDMARKS, :2]
         self._layout = make_layout(width, height, names, joints)
         self._thickness = _thickness(self._size, joints)
         self._drawn_prediction: Prediction | None = None
@@ -287,7 +287,9 @@ class Overlay:
             prediction: Prediction to show.
         """
         if np.isfinite(landmarks).all():
-            self._draw_skeleton(image, landmarks[OF_COCO, :2], visibility[list(OF_COCO)])
+            self._draw_skeleton(
+                image, landmarks[COCO_LANDMARKS, :2], visibility[list(COCO_LANDMARKS)]
+            )
         if self._layout is None:
             return
         if prediction is not self._drawn_prediction:

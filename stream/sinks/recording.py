@@ -247,4 +247,4 @@ class Draft:
     def recording(self) -> Recording:
         """Return the finished recording."""
         times = [time - self._header.clock for time in self._times]
-        return Recording.of_frames(self._header, times, self._frames, self.messages)
+        return Recording.from_frames(self._header, times, self._frames, self.messages)

@@ -91,7 +91,7 @@ class PatternSource:
             # Like a camera, skip the frames that were not read in time.
             self._due = (self._due if now - self._due < interval else now) + interval
             self._index += 1
-            if self._sampler.wants(now):
+            if self._sampler.accept(now):
                 return Frame(draw_figure(now - self._start), now, self._index, self._epoch)
         return None
 

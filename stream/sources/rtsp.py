@@ -127,7 +127,7 @@ class RtspSource:
             with suppress(av.error.InvalidDataError):
                 for picture in packet.decode():
                     self._index += 1
-                    if self._sampler.wants(received_at):
+                    if self._sampler.accept(received_at):
                         image = self._reformatter.reformat(picture, format="bgr24").to_ndarray()
                         image = image.astype(np.uint8, copy=False)
                         yield Frame(image, received_at, self._index, self._epoch)

@@ -62,7 +62,7 @@ class WebcamSource:
         while not sampled and self._reader.grab():
             captured_at = self._clock()
             self._index += 1
-            sampled = self._sampler.wants(captured_at)
+            sampled = self._sampler.accept(captured_at)
         image = self._reader.retrieve()[1] if sampled else None
         if image is None:
             raise SourceUnavailableError(

@@ -1,4 +1,4 @@
-"""Recordings of stick figures for tests."""
+"""Recordings of stick figures, for tests."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,7 +23,7 @@ def header(
     hop: float = 0.25,
     **label: Any,
 ) -> Header:
-    """Return the header of a run; if `clock` is None, its clock read `CLOCK` at `STARTED`."""
+    """Return a header; by default, the monotonic clock is `CLOCK` at `STARTED`."""
     return Header(
         source=source,
         epoch=epoch,
@@ -45,10 +45,10 @@ def recording_of(
     *,
     encode: Callable[[Landmarks], Body | None] = compact_body,
 ) -> Recording:
-    """Return a recording of frames at seconds since the first."""
+    """Return a recording of frames, given as seconds since the first and the people in them."""
     times = [time for time, _ in frames]
     bodies = [list(filter(None, map(encode, people))) for _, people in frames]
-    return Recording.of_frames(header, times, bodies, messages)
+    return Recording.from_frames(header, times, bodies, messages)
 
 
 def walk(

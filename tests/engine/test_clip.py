@@ -8,8 +8,8 @@ from dancetype.engine.skeleton import JOINTS, Array
 from dancetype.engine.window import WindowSpec
 
 
-class Drifting:
-    """Calls its first window break and is surer of pop with each one more."""
+class DriftingClassifier:
+    """Classifier whose probability of pop rises from 0 by 0.1 with each window."""
 
     contract = Contract(("BR", "PO"), WindowSpec(4.0, 1.0, 60), "camera", "none", "none", ())
 
@@ -22,7 +22,7 @@ class Drifting:
         return np.stack([1 - pop, pop], axis=1).astype(np.float32)
 
 
-def dance(seconds: float, *, rate: int = 30) -> tuple[NDArray[np.float64], Array]:
+def random_dance(seconds: float, *, rate: int = 30) -> tuple[NDArray[np.float64], Array]:
     times = 7 + np.arange(round(seconds * rate) + 1) / rate
     rest = np.random.default_rng(0).uniform(-1, 1, (len(JOINTS), 3))
     joints = rest + 0.2 * np.sin(5 * times[:, None, None] + 9 * rest)
@@ -33,15 +33,15 @@ def dance(seconds: float, *, rate: int = 30) -> tuple[NDArray[np.float64], Array
     ("seconds", "windows"), [(1, 1), (2.5, 1), (4, 1), (4.5, 2), (10, 13), (10.4, 13)]
 )
 @pytest.mark.parametrize("rate", [15, 30, 60])
-def test_a_window_ends_every_half_second_from_the_first_full_one_on(
+def test_window_ends_every_half_second_after_first_full_window(
     seconds: float, windows: int, rate: int
 ) -> None:
-    result = classify_track(*dance(seconds, rate=rate), Drifting())
+    result = classify_track(*random_dance(seconds, rate=rate), DriftingClassifier())
     assert result.windows.shape == (windows, 2)
 
 
-def test_the_clips_genre_is_the_likeliest_over_all_windows() -> None:
-    result = classify_track(*dance(10), Drifting())
+def test_genre_of_clip_has_highest_mean_probability() -> None:
+    result = classify_track(*random_dance(10), DriftingClassifier())
     pop = np.minimum(np.arange(13) / 10, 1)
     assert result.genre == "PO"
     assert result.confidence == pytest.approx(pop.mean(), abs=1e-6)
@@ -49,16 +49,16 @@ def test_the_clips_genre_is_the_likeliest_over_all_windows() -> None:
     np.testing.assert_allclose(result.windows[:, 1], pop, atol=1e-6)
 
 
-def test_a_long_clip_is_classified_in_batches_and_each_window_once() -> None:
-    classifier = Drifting()
-    result = classify_track(*dance(60), classifier)
+def test_long_clip_is_classified_in_batches() -> None:
+    classifier = DriftingClassifier()
+    result = classify_track(*random_dance(60), classifier)
     assert max(classifier.batches) <= 64
     assert sum(classifier.batches) == len(result.windows) == 113
 
 
-def test_a_clip_with_nobody_in_it_has_no_genre() -> None:
-    times, joints = dance(10)
-    result = classify_track(times, np.full_like(joints, np.nan), Drifting())
+def test_clip_without_person_has_no_genre() -> None:
+    times, joints = random_dance(10)
+    result = classify_track(times, np.full_like(joints, np.nan), DriftingClassifier())
     assert result.genre is None
     assert result.confidence == 0
     assert result.probabilities.tolist() == [0, 0]
@@ -66,23 +66,25 @@ def test_a_clip_with_nobody_in_it_has_no_genre() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0, 0.5, 0.9])
-def test_a_clip_that_is_too_short_has_no_genre(seconds: float) -> None:
-    assert classify_track(*dance(seconds), Drifting()).genre is None
+def test_short_clip_has_no_genre(seconds: float) -> None:
+    assert classify_track(*random_dance(seconds), DriftingClassifier()).genre is None
 
 
-def test_a_clip_without_a_frame_has_no_genre() -> None:
-    result = classify_track(np.empty(0), np.empty((0, len(JOINTS), 3), np.float32), Drifting())
+def test_clip_without_frames_has_no_genre() -> None:
+    result = classify_track(
+        np.empty(0), np.empty((0, len(JOINTS), 3), np.float32), DriftingClassifier()
+    )
     assert result.genre is None
 
 
-def test_where_nobody_is_seen_there_are_no_windows() -> None:
-    times, joints = dance(20)
+def test_there_are_no_windows_in_gap_without_person() -> None:
+    times, joints = random_dance(20)
     joints[(times > 15.2) & (times < 20)] = np.nan
-    everybody = clip_windows(*dance(20), Drifting())
-    somebody = clip_windows(times, joints, Drifting())
-    # From half a second after the last was seen to one second after the first was seen again.
-    assert len(everybody) - len(somebody) == 10
+    complete = clip_windows(*random_dance(20), DriftingClassifier())
+    interrupted = clip_windows(times, joints, DriftingClassifier())
+    # Windows are missing from 0.5 s after the last pose to 1 s after the first pose of the return.
+    assert len(complete) - len(interrupted) == 10
 
 
-def test_the_hop_can_be_chosen() -> None:
-    assert clip_windows(*dance(10), Drifting(), hop=2.0).shape == (4, 60, 68)
+def test_hop_is_configurable() -> None:
+    assert clip_windows(*random_dance(10), DriftingClassifier(), hop=2.0).shape == (4, 60, 68)

@@ -13,11 +13,11 @@ def eight_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
 
 
-def tree(root: Path, group: str | None, **quotas: str) -> Path:
+def make_root(root: Path, group: str | None, **quotas: str) -> Path:
     """Build a file system with the control group of this process and some quotas.
 
     Args:
-        root: Folder for it.
+        root: Folder in which to build it.
         group: Content of /proc/self/cgroup; None for a system without that file.
         quotas: Text by path below /sys/fs/cgroup: `cpu.max` of version 2, or "quota period" of
             version 1.
@@ -51,17 +51,15 @@ def tree(root: Path, group: str | None, **quotas: str) -> Path:
     ],
 )
 @pytest.mark.parametrize("group", [None, "0::/\n"])
-def test_a_container_has_as_many_cores_as_its_quota_pays_for(
+def test_quota_of_container_limits_cores(
     tmp_path: Path, quota: str, cores: int, group: str | None
 ) -> None:
-    assert available_cores(tree(tmp_path, group, **{"": quota})) == cores
+    assert available_cores(make_root(tmp_path, group, **{"": quota})) == cores
 
 
-def test_no_more_cores_are_taken_than_the_scheduler_gives(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_affinity_limits_cores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3}, raising=False)
-    assert available_cores(tree(tmp_path, None, **{"": "400000 100000"})) == 1
+    assert available_cores(make_root(tmp_path, None, **{"": "400000 100000"})) == 1
 
 
 @pytest.mark.parametrize(
@@ -74,11 +72,11 @@ def test_no_more_cores_are_taken_than_the_scheduler_gives(
     ],
 )
 @pytest.mark.parametrize("mount", ["", "unified/"])
-def test_the_smallest_quota_of_nested_groups_counts(
+def test_smallest_quota_of_nested_groups_limits_cores(
     tmp_path: Path, mount: str, slice_quota: str, unit_quota: str, cores: int
 ) -> None:
     quotas = {f"{mount}show.slice": slice_quota, f"{mount}show.slice/dance.service": unit_quota}
-    root = tree(tmp_path, "0::/show.slice/dance.service\n", **quotas)
+    root = make_root(tmp_path, "0::/show.slice/dance.service\n", **quotas)
     assert available_cores(root) == cores
 
 
@@ -92,18 +90,18 @@ def test_the_smallest_quota_of_nested_groups_counts(
     ],
 )
 @pytest.mark.parametrize("mount", ["cpu", "cpu,cpuacct"])
-def test_quotas_of_version_1_count_too(
+def test_quotas_of_version_1_limit_cores(
     tmp_path: Path, mount: str, outer: str, inner: str, cores: int
 ) -> None:
     quotas = {f"{mount}/docker": outer, f"{mount}/docker/abc": inner}
-    assert available_cores(tree(tmp_path, V1.format("/docker/abc"), **quotas)) == cores
+    assert available_cores(make_root(tmp_path, V1.format("/docker/abc"), **quotas)) == cores
 
 
-def test_a_container_that_sees_only_its_own_group_has_its_quota(tmp_path: Path) -> None:
+def test_quota_is_found_if_only_the_group_of_the_container_is_mounted(tmp_path: Path) -> None:
     first, second = tmp_path / "1", tmp_path / "2"
-    assert available_cores(tree(first, V1.format("/docker/abc"), cpu="50000 100000")) == 1
-    assert available_cores(tree(second, "0::/../other\n", **{"": "200000 100000"})) == 2
+    assert available_cores(make_root(first, V1.format("/docker/abc"), cpu="50000 100000")) == 1
+    assert available_cores(make_root(second, "0::/../other\n", **{"": "200000 100000"})) == 2
 
 
-def test_a_system_without_control_groups_has_all_its_cores(tmp_path: Path) -> None:
+def test_all_cores_are_available_without_control_groups(tmp_path: Path) -> None:
     assert available_cores(tmp_path) == 8

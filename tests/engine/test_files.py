@@ -12,7 +12,7 @@ from dancetype.engine.files import (
 )
 
 
-def test_a_file_appears_once_it_is_whole(tmp_path: Path) -> None:
+def test_file_is_replaced_only_at_end_of_block(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
     with atomic_write(path) as part:
@@ -22,7 +22,7 @@ def test_a_file_appears_once_it_is_whole(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_if_writing_fails_the_old_file_stays_and_nothing_else(tmp_path: Path) -> None:
+def test_failed_write_keeps_old_file_and_leaves_no_other(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
     with pytest.raises(FileNotFoundError), atomic_write(path):
@@ -34,54 +34,52 @@ def test_if_writing_fails_the_old_file_stays_and_nothing_else(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("name", ["a" * 255, "missing/a.txt"])
-def test_a_file_that_cannot_be_created_raises_the_error_of_the_system(
-    tmp_path: Path, name: str
-) -> None:
+def test_file_that_cannot_be_created_raises_os_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(OSError, match=r"name too long|No such file"):
         save_npz(tmp_path / name, {"genre": "HO"})
 
 
-def test_a_partial_file_of_another_process_is_removed(tmp_path: Path) -> None:
+def test_partial_file_of_another_process_is_removed(tmp_path: Path) -> None:
     partial_path(tmp_path / "a.txt").write_text("half")
     remove_partial(tmp_path / "a.txt")
     remove_partial(tmp_path / "a.txt")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_was_saved_is_read_again(tmp_path: Path) -> None:
+def test_saved_npz_is_read_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     save_npz(path, {"times": np.arange(3), "genre": "HO"})
-    with open_npz(path, most_bytes=10_000) as arrays:
+    with open_npz(path, max_bytes=10_000) as arrays:
         assert arrays["times"].tolist() == [0, 1, 2]
         assert str(arrays["genre"]) == "HO"
 
 
-def test_what_cannot_be_written_leaves_the_file_of_before_and_nothing_else(tmp_path: Path) -> None:
+def test_failed_npz_write_keeps_old_file_and_leaves_no_other(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     save_npz(path, {"times": np.arange(3)})
     with pytest.raises(TypeError):
         save_npz(path, {"times": lambda: None, 3: 0})  # type: ignore[dict-item]
     assert list(tmp_path.iterdir()) == [path]
-    with open_npz(path, most_bytes=10_000) as arrays:
+    with open_npz(path, max_bytes=10_000) as arrays:
         assert arrays["times"].tolist() == [0, 1, 2]
 
 
-def test_a_small_file_that_unpacks_to_a_large_one_is_not_unpacked(tmp_path: Path) -> None:
+def test_small_file_that_unpacks_to_large_one_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     save_npz(path, {"zeros": np.zeros(1_000_000)})
     assert path.stat().st_size < 20_000
     with (
         pytest.raises(ValueError, match="unpacks to 8000"),
-        open_npz(path, most_bytes=1_000_000),
+        open_npz(path, max_bytes=1_000_000),
     ):
         pass
 
 
-def test_nothing_that_is_pickled_is_run(tmp_path: Path) -> None:
+def test_pickled_entry_is_not_loaded(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
-    save_npz(path, {"thing": np.array([Path("x")], dtype=object)})
+    save_npz(path, {"object": np.array([Path("x")], dtype=object)})
     with (
-        open_npz(path, most_bytes=10_000) as arrays,
+        open_npz(path, max_bytes=10_000) as arrays,
         pytest.raises(ValueError, match="allow_pickle"),
     ):
-        arrays["thing"]
+        arrays["object"]

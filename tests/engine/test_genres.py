@@ -2,18 +2,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dancetype.engine.genres import CODES, GENRES, is_code, is_name, made_codes, plain, understood
+from dancetype.engine.genres import (
+    CODES,
+    GENRES,
+    find_aist_code,
+    generate_codes,
+    is_genre_code,
+    is_genre_name,
+    normalise_name,
+)
 
 
 @pytest.mark.parametrize(("code", "name"), GENRES.items())
-def test_a_genre_of_aist_goes_by_code_and_name_in_any_spelling(code: str, name: str) -> None:
-    for said in (code, code.lower(), name, name.upper(), name.replace(" ", "_"), f" {name}-"):
-        assert understood(said) == code
+def test_aist_genre_is_found_by_code_and_name_in_any_spelling(code: str, name: str) -> None:
+    for text in (code, code.lower(), name, name.upper(), name.replace(" ", "_"), f" {name}-"):
+        assert find_aist_code(text) == code
 
 
 @pytest.mark.parametrize("text", ["salsa", "", "houses", "none"])
-def test_what_is_no_genre_of_aist_is_not_understood(text: str) -> None:
-    assert understood(text) is None
+def test_other_text_is_not_an_aist_genre(text: str) -> None:
+    assert find_aist_code(text) is None
 
 
 @pytest.mark.parametrize(
@@ -29,31 +37,31 @@ def test_what_is_no_genre_of_aist_is_not_understood(text: str) -> None:
         ("サルサ", "G5497"),
     ],
 )
-def test_a_code_is_made_of_the_name(name: str, code: str) -> None:
-    assert made_codes([name]) == {name: code}
+def test_code_is_derived_from_name(name: str, code: str) -> None:
+    assert generate_codes([name]) == {name: code}
 
 
-def test_codes_that_would_be_the_same_are_numbered_in_whatever_order_they_come() -> None:
+def test_equal_codes_are_numbered_regardless_of_order() -> None:
     names = ["west coast swing", "wild cat salsa", "wcs"]
     expected = {"wcs": "WCS", "west coast swing": "WCS2", "wild cat salsa": "WCS3"}
-    assert made_codes(names) == made_codes(names[::-1]) == expected
+    assert generate_codes(names) == generate_codes(names[::-1]) == expected
 
 
-@given(st.lists(st.text(max_size=60), unique_by=plain, max_size=30))
-def test_any_names_get_codes_that_are_distinct_and_none_of_aists(names: list[str]) -> None:
-    codes = made_codes(names)
+@given(st.lists(st.text(max_size=60), unique_by=normalise_name, max_size=30))
+def test_generated_codes_are_distinct_and_differ_from_aist_codes(names: list[str]) -> None:
+    codes = generate_codes(names)
     assert set(codes) == set(names)
     assert len(set(codes.values()) | set(CODES)) == len(names) + len(CODES)
-    assert all(is_code(code) for code in codes.values())
+    assert all(is_genre_code(code) for code in codes.values())
 
 
 @pytest.mark.parametrize("text", ["", "ho", "A B", "A/B", "A+", "#", "Ä", "A" * 13, "HO\n"])
-def test_what_outlets_could_not_carry_is_no_code(text: str) -> None:
-    assert not is_code(text)
+def test_text_with_other_characters_or_length_is_not_a_code(text: str) -> None:
+    assert not is_genre_code(text)
 
 
 @pytest.mark.parametrize(
-    ("text", "fits"),
+    ("text", "valid"),
     [
         ("salsa", True),
         ("LA-style hip-hop", True),
@@ -67,5 +75,5 @@ def test_what_outlets_could_not_carry_is_no_code(text: str) -> None:
         ("x" * 41, False),
     ],
 )
-def test_a_name_is_short_and_can_be_shown(text: str, fits: bool) -> None:
-    assert is_name(text) is fits
+def test_genre_name_is_short_and_printable(text: str, valid: bool) -> None:
+    assert is_genre_name(text) is valid

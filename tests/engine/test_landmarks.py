@@ -4,7 +4,7 @@ import pytest
 from dancetype.engine.landmarks import Landmarks, coco_joints, coco_visibility
 from dancetype.engine.skeleton import JOINTS
 
-# As MediaPipe numbers its landmarks:
+# Names of the landmarks in the order of MediaPipe:
 # https://ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker
 BLAZEPOSE = [
     "nose",
@@ -43,23 +43,23 @@ BLAZEPOSE = [
 ]
 
 
-def test_each_coco_joint_is_the_landmark_of_the_same_name() -> None:
+def test_coco_joint_is_landmark_with_same_name() -> None:
     visibility = np.arange(33, dtype=np.float32)
-    picked = [BLAZEPOSE[int(index)] for index in coco_visibility(visibility)]
-    assert picked == list(JOINTS)
+    names = [BLAZEPOSE[int(index)] for index in coco_visibility(visibility)]
+    assert names == list(JOINTS)
 
 
-def test_joints_are_picked_like_their_visibility() -> None:
+def test_joints_and_visibility_use_same_landmarks() -> None:
     world = np.repeat(np.arange(33, dtype=np.float32)[:, None], 3, axis=1)
     assert np.array_equal(coco_joints(world)[:, 0], coco_visibility(world[:, 0]))
 
 
-def test_y_turns_up_and_z_turns_to_the_camera() -> None:
+def test_y_points_up_and_z_towards_camera() -> None:
     world = np.broadcast_to(np.array([1, 2, 3], np.float32), (33, 3))
     assert np.array_equal(coco_joints(world), np.broadcast_to([1, -2, -3], (17, 3)))
 
 
-def test_a_whole_track_turns_like_a_frame() -> None:
+def test_joints_of_track_equal_joints_of_frames() -> None:
     track = np.random.default_rng(0).normal(size=(5, 33, 3)).astype(np.float32)
     assert np.array_equal(coco_joints(track)[3], coco_joints(track[3]))
     assert coco_joints(track).dtype == np.float32
@@ -67,20 +67,20 @@ def test_a_whole_track_turns_like_a_frame() -> None:
 
 
 @pytest.mark.parametrize("shape", [(17, 3), (33, 2), (33,), (33, 3, 1)])
-def test_landmarks_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
+def test_landmarks_with_another_shape_are_rejected(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="33, 3"):
         coco_joints(np.zeros(shape, np.float32))
 
 
-def test_visibility_of_another_shape_is_refused() -> None:
+def test_visibility_with_another_shape_is_rejected() -> None:
     with pytest.raises(ValueError, match="33"):
         coco_visibility(np.zeros(17, np.float32))
 
 
-def test_landmarks_make_a_pose_with_the_pelvis_at_its_origin() -> None:
-    random = np.random.default_rng(0)
-    world = random.normal(size=(33, 3)).astype(np.float32)
-    visibility = random.uniform(size=33).astype(np.float32)
+def test_pose_has_pelvis_at_origin() -> None:
+    rng = np.random.default_rng(0)
+    world = rng.normal(size=(33, 3)).astype(np.float32)
+    visibility = rng.uniform(size=33).astype(np.float32)
     pose = Landmarks(world, np.zeros_like(world), visibility).pose()
     left, right = JOINTS.index("left_hip"), JOINTS.index("right_hip")
     assert np.allclose(pose.joints[left] + pose.joints[right], 0, atol=1e-6)

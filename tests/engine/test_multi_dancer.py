@@ -19,38 +19,40 @@ from tests.engine.walkers import Walker
 
 LEFT_WRIST = 4 * JOINTS.index("left_wrist")
 
-ANN, BOB, CY = Walker(-3.0), Walker(0.0, arms=0.6), Walker(3.0, size=1.3)
+ANN, BOB, CY = Walker(-3.0), Walker(0.0, raised=0.6), Walker(3.0, size=1.3)
 STILL = replace(ANN, swing=0.0)
 
 
-class Judge:
-    """Takes raised hands for waack, and others for house; remembers how many it is shown."""
+class HandClassifier:
+    """Classifier that returns waack for raised hands, else house, and records its batch sizes."""
 
     contract = Contract(CODES, WindowSpec(4.0, 1.0, 20), "camera", "none", "none", ())
 
     def __init__(self) -> None:
-        self.shown: list[int] = []
+        self.batches: list[int] = []
 
     def __call__(self, windows: Array) -> NDArray[np.float32]:
-        self.shown.append(len(windows))
+        self.batches.append(len(windows))
         raised = windows[:, :, LEFT_WRIST + 1].mean(axis=1) > 0.2
-        genres = [CODES.index("WA") if up else CODES.index("HO") for up in raised]
+        genres = [CODES.index("WA") if hand else CODES.index("HO") for hand in raised]
         return np.eye(len(CODES), dtype=np.float32)[genres]
 
 
-def watch(
+def push_walkers(
     recognizer: MultiDancerRecognizer,
-    people: Sequence[Walker],
+    walkers: Sequence[Walker],
     start: float,
     end: float,
     rate: float = 30,
 ) -> list[Prediction]:
-    """What is said while `people` are seen from `start` up to `end`."""
+    """Push the walkers in random order from `start` to `end`, and return the predictions."""
     times = (np.arange(round(start * rate), round(end * rate)) / rate).tolist()
     rng = np.random.default_rng(0)
-    seen = [[people[n].at(time) for n in rng.permutation(len(people))] for time in times]
-    said = [recognizer.push(time, each) for time, each in zip(times, seen, strict=True)]
-    return [prediction for prediction in said if prediction is not None]
+    predictions = [
+        recognizer.push(time, [walkers[n].at(time) for n in rng.permutation(len(walkers))])
+        for time in times
+    ]
+    return [prediction for prediction in predictions if prediction is not None]
 
 
 def ids(prediction: Prediction) -> list[int]:
@@ -61,200 +63,202 @@ def genres(prediction: Prediction) -> dict[int, str | None]:
     return {dancer.id: dancer.estimate.genre for dancer in prediction.dancers}
 
 
-def moved_first(recognizer: MultiDancerRecognizer, first: Iterable[Walker]) -> None:
-    """Gives the ids 1, 2, ... to `first`, whatever order they are shuffled into later."""
-    recognizer.push(-1 / 30, [walker.at(-1 / 30) for walker in first])
+def assign_ids(recognizer: MultiDancerRecognizer, walkers: Iterable[Walker]) -> None:
+    """Push a first frame in which the walkers get the ids 1, 2, ... in their order."""
+    recognizer.push(-1 / 30, [walker.at(-1 / 30) for walker in walkers])
 
 
 @pytest.mark.parametrize("rate", [15, 30, 60])
-def test_each_dancer_has_a_genre_of_his_own(rate: int) -> None:
-    recognizer = MultiDancerRecognizer(Judge(), people=3)
-    moved_first(recognizer, [ANN, BOB, CY])
-    said = watch(recognizer, [ANN, BOB, CY], 0, 4, rate)
-    assert [ids(prediction) for prediction in said[-8:]] == [[1, 2, 3]] * 8
-    assert genres(said[-1]) == {1: "HO", 2: "WA", 3: "HO"}
-    assert said[-1].estimate is said[-1].dancers[0].estimate
+def test_each_dancer_has_a_separate_genre(rate: int) -> None:
+    recognizer = MultiDancerRecognizer(HandClassifier(), people=3)
+    assign_ids(recognizer, [ANN, BOB, CY])
+    predictions = push_walkers(recognizer, [ANN, BOB, CY], 0, 4, rate)
+    assert [ids(prediction) for prediction in predictions[-8:]] == [[1, 2, 3]] * 8
+    assert genres(predictions[-1]) == {1: "HO", 2: "WA", 3: "HO"}
+    assert predictions[-1].estimate is predictions[-1].dancers[0].estimate
 
 
-def test_all_windows_of_a_hop_are_classified_at_once() -> None:
-    judge = Judge()
-    said = watch(MultiDancerRecognizer(judge, people=3), [ANN, BOB, CY], 0, 3)
-    assert set(judge.shown) == {3}
-    assert len(judge.shown) == len([each for each in said if each.window_seconds])
+def test_all_windows_of_a_hop_are_classified_in_one_call() -> None:
+    classifier = HandClassifier()
+    predictions = push_walkers(MultiDancerRecognizer(classifier, people=3), [ANN, BOB, CY], 0, 3)
+    assert set(classifier.batches) == {3}
+    assert len(classifier.batches) == len([p for p in predictions if p.window_seconds])
 
 
-def test_what_classifying_took_counts_for_all_dancers(
+def test_classify_seconds_are_measured_for_all_dancers_together(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 0.0
 
-    class Slow(Judge):
+    class SlowClassifier(HandClassifier):
         def __call__(self, windows: Array) -> NDArray[np.float32]:
             nonlocal now
             now += 0.012
             return super().__call__(windows)
 
     monkeypatch.setattr("dancetype.engine.recognizer.perf_counter", lambda: now)
-    said = watch(MultiDancerRecognizer(Slow(), people=3), [ANN, BOB, CY], 0, 3)[-1]
-    assert len(said.dancers) == 3
-    assert said.classify_seconds == pytest.approx(0.012)
+    recognizer = MultiDancerRecognizer(SlowClassifier(), people=3)
+    prediction = push_walkers(recognizer, [ANN, BOB, CY], 0, 3)[-1]
+    assert len(prediction.dancers) == 3
+    assert prediction.classify_seconds == pytest.approx(0.012)
 
 
-def test_one_alone_is_told_as_a_recognizer_does() -> None:
-    several, single = MultiDancerRecognizer(Judge()), Recognizer(Judge())
+def test_single_dancer_gets_same_predictions_as_from_recognizer() -> None:
+    multi, single = MultiDancerRecognizer(HandClassifier()), Recognizer(HandClassifier())
     rng = np.random.default_rng(0)
-    spoken = 0
+    compared = 0
     for time in (np.arange(1200) / 30).tolist():
         absent = 8 < time < 10 or 15 < time < 15.3 or rng.random() < 0.1
-        seen = [] if absent else [BOB.at(time, x=float(rng.uniform(-5, 5))), ANN.at(time)]
-        said = several.push(time, seen)
-        expected = single.push(time, seen[0].pose() if seen else None)
-        assert (said is None) is (expected is None)
-        if said is None or expected is None:
+        people = [] if absent else [BOB.at(time, x=float(rng.uniform(-5, 5))), ANN.at(time)]
+        prediction = multi.push(time, people)
+        expected = single.push(time, people[0].pose() if people else None)
+        assert (prediction is None) is (expected is None)
+        if prediction is None or expected is None:
             continue
-        spoken += 1
+        compared += 1
         for field in ("status", "genre", "confidence"):
-            assert getattr(said.estimate, field) == getattr(expected.estimate, field)
-        assert said.window_end == expected.window_end
-        assert said.window_seconds == expected.window_seconds
-        assert ids(said) == ([] if expected.estimate.status is Status.NO_PERSON else [1])
-    assert spoken == 160
+            assert getattr(prediction.estimate, field) == getattr(expected.estimate, field)
+        assert prediction.window_end == expected.window_end
+        assert prediction.window_seconds == expected.window_seconds
+        assert ids(prediction) == ([] if expected.status is Status.NO_PERSON else [1])
+    assert compared == 160
 
 
 @pytest.mark.parametrize("people", [1, 3])
-def test_with_nobody_in_sight_it_says_so(people: int) -> None:
-    said = watch(MultiDancerRecognizer(Judge(), people=people), [], 0, 2)
-    assert [each.estimate.status for each in said] == [Status.NO_PERSON] * 8
-    assert [each.dancers for each in said] == [()] * 8
+def test_status_is_no_person_without_people(people: int) -> None:
+    predictions = push_walkers(MultiDancerRecognizer(HandClassifier(), people=people), [], 0, 2)
+    assert [prediction.status for prediction in predictions] == [Status.NO_PERSON] * 8
+    assert [prediction.dancers for prediction in predictions] == [()] * 8
 
 
 @pytest.mark.parametrize("people", [1, 3])
-def test_when_all_have_left_nobody_leads(people: int) -> None:
-    recognizer = MultiDancerRecognizer(Judge(), people=people)
-    assert watch(recognizer, [ANN], 0, 4)[-1].estimate.genre == "HO"
-    for said in watch(recognizer, [], 4.6, 9):
-        assert said.dancers == ()
-        assert said.estimate.status is Status.NO_PERSON
-        assert not said.estimate.probabilities.any()
+def test_there_is_no_primary_dancer_after_all_have_left(people: int) -> None:
+    recognizer = MultiDancerRecognizer(HandClassifier(), people=people)
+    assert push_walkers(recognizer, [ANN], 0, 4)[-1].genre == "HO"
+    for prediction in push_walkers(recognizer, [], 4.6, 9):
+        assert prediction.dancers == ()
+        assert prediction.status is Status.NO_PERSON
+        assert not prediction.estimate.probabilities.any()
 
 
-def test_who_is_lost_for_a_moment_comes_back_with_the_same_id() -> None:
-    recognizer = MultiDancerRecognizer(Judge(), people=2)
-    moved_first(recognizer, [ANN, CY])
-    watch(recognizer, [ANN, CY], 0, 4)
-    assert ids(watch(recognizer, [CY], 4, 5)[-1]) == [2]
-    assert ids(watch(recognizer, [ANN, CY], 5, 8)[-1]) == [1, 2]
+def test_dancer_who_is_briefly_lost_keeps_id() -> None:
+    recognizer = MultiDancerRecognizer(HandClassifier(), people=2)
+    assign_ids(recognizer, [ANN, CY])
+    push_walkers(recognizer, [ANN, CY], 0, 4)
+    assert ids(push_walkers(recognizer, [CY], 4, 5)[-1]) == [2]
+    assert ids(push_walkers(recognizer, [ANN, CY], 5, 8)[-1]) == [1, 2]
 
 
-def test_who_is_gone_for_long_comes_back_as_somebody_new() -> None:
-    recognizer = MultiDancerRecognizer(Judge(), people=2)
-    moved_first(recognizer, [ANN, CY])
-    watch(recognizer, [ANN, CY], 0, 4)
-    watch(recognizer, [CY], 4, 7)
-    assert ids(watch(recognizer, [ANN, CY], 7, 10)[-1]) == [2, 3]
+def test_dancer_who_is_lost_for_long_gets_new_id() -> None:
+    recognizer = MultiDancerRecognizer(HandClassifier(), people=2)
+    assign_ids(recognizer, [ANN, CY])
+    push_walkers(recognizer, [ANN, CY], 0, 4)
+    push_walkers(recognizer, [CY], 4, 7)
+    assert ids(push_walkers(recognizer, [ANN, CY], 7, 10)[-1]) == [2, 3]
 
 
-def test_there_are_never_more_than_were_asked_for() -> None:
-    recognizer = MultiDancerRecognizer(Judge(), people=2)
-    said = []
+def test_number_of_dancers_is_limited() -> None:
+    recognizer = MultiDancerRecognizer(HandClassifier(), people=2)
+    predictions = []
     for start in range(20):
         pair = [Walker(-3 + start % 4), Walker(3 - start % 4, size=0.7 + 0.1 * (start % 5))]
-        said += watch(recognizer, pair, start * 0.4, start * 0.4 + 0.4)
-    assert max(len(prediction.dancers) for prediction in said) == 2
+        predictions += push_walkers(recognizer, pair, start * 0.4, start * 0.4 + 0.4)
+    assert max(len(prediction.dancers) for prediction in predictions) == 2
 
 
-def test_who_moves_comes_before_who_stands_still_though_older() -> None:
-    recognizer = MultiDancerRecognizer(Judge(), people=3)
-    moved_first(recognizer, [STILL, BOB, CY])
-    said = watch(recognizer, [STILL, BOB, CY], 0, 4)
-    assert ids(said[-1]) == [2, 3, 1]
-    said = watch(recognizer, [ANN, BOB, CY], 4, 8)
-    assert ids(said[-1]) == [1, 2, 3]
+def test_moving_dancers_precede_standing_ones_with_lower_id() -> None:
+    recognizer = MultiDancerRecognizer(HandClassifier(), people=3)
+    assign_ids(recognizer, [STILL, BOB, CY])
+    assert ids(push_walkers(recognizer, [STILL, BOB, CY], 0, 4)[-1]) == [2, 3, 1]
+    assert ids(push_walkers(recognizer, [ANN, BOB, CY], 4, 8)[-1]) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("swing", np.linspace(0.04, 0.2, 9).tolist())
-def test_the_order_does_not_flicker(swing: float) -> None:
-    # Each swings for a second, then half as much for a second.
-    recognizer = MultiDancerRecognizer(Judge(), people=2)
-    moved_first(recognizer, [ANN, CY])
-    said = []
+def test_order_does_not_flicker(swing: float) -> None:
+    # Ann swings for a second, then half as much for a second, and so on.
+    recognizer = MultiDancerRecognizer(HandClassifier(), people=2)
+    assign_ids(recognizer, [ANN, CY])
+    predictions = []
     for second in range(12):
-        each = replace(ANN, swing=swing * (1 - 0.5 * (second % 2)))
-        said += watch(recognizer, [each, CY], second, second + 1)
-    orders = [ids(prediction) for prediction in said[12:]]
+        ann = replace(ANN, swing=swing * (1 - 0.5 * (second % 2)))
+        predictions += push_walkers(recognizer, [ann, CY], second, second + 1)
+    orders = [ids(prediction) for prediction in predictions[12:]]
     assert sum(one != other for one, other in pairwise(orders)) <= 1
 
 
 @pytest.mark.parametrize("people", [1, 3])
 @pytest.mark.parametrize("time", [4 - 1 / 30, 3.0, -5.0, np.nan, np.inf])
-def test_a_frame_out_of_order_is_not_looked_at(people: int, time: float) -> None:
-    recognizer, undisturbed = (
-        MultiDancerRecognizer(Judge(), people=people),
-        MultiDancerRecognizer(Judge(), people=people),
-    )
-    for each in (recognizer, undisturbed):
-        watch(each, [ANN], 0, 4)
+def test_frame_out_of_order_is_ignored(people: int, time: float) -> None:
+    recognizer = MultiDancerRecognizer(HandClassifier(), people=people)
+    undisturbed = MultiDancerRecognizer(HandClassifier(), people=people)
+    push_walkers(recognizer, [ANN], 0, 4)
+    push_walkers(undisturbed, [ANN], 0, 4)
     assert recognizer.push(time, [BOB.at(0.0), CY.at(0.0)]) is None
-    told, expected = (watch(each, [ANN], 4, 6) for each in (recognizer, undisturbed))
-    assert [ids(each) for each in told] == [ids(each) for each in expected]
-    assert [each.window_end for each in told] == [e.window_end for e in expected]
+    predictions = push_walkers(recognizer, [ANN], 4, 6)
+    expected = push_walkers(undisturbed, [ANN], 4, 6)
+    assert [ids(p) for p in predictions] == [ids(p) for p in expected]
+    assert [p.window_end for p in predictions] == [p.window_end for p in expected]
 
 
 @pytest.mark.parametrize("people", [1, 3])
 @pytest.mark.parametrize("part", ["world", "image", "visibility"])
 @pytest.mark.parametrize("number", [np.nan, np.inf, 1e30])
-def test_landmarks_that_make_no_sense_are_nobody(people: int, part: str, number: float) -> None:
-    recognizer = MultiDancerRecognizer(Judge(), people=people)
+def test_implausible_landmarks_are_ignored(people: int, part: str, number: float) -> None:
+    recognizer = MultiDancerRecognizer(HandClassifier(), people=people)
     wrong = replace(ANN.at(0.0), **{part: np.full_like(getattr(ANN.at(0.0), part), number)})
-    said = recognizer.push(0.0, [wrong])
-    assert said is not None
-    assert said.dancers == ()
-    assert genres(watch(recognizer, [ANN], 1, 3)[-1]) == {1: "HO"}
+    prediction = recognizer.push(0.0, [wrong])
+    assert prediction is not None
+    assert prediction.dancers == ()
+    assert genres(push_walkers(recognizer, [ANN], 1, 3)[-1]) == {1: "HO"}
 
 
-def test_after_a_reset_everybody_is_new_even_at_an_earlier_time() -> None:
-    recognizer = MultiDancerRecognizer(Judge(), people=2)
-    watch(recognizer, [ANN, CY], 100, 104)
+def test_reset_allows_earlier_times_and_gives_new_ids() -> None:
+    recognizer = MultiDancerRecognizer(HandClassifier(), people=2)
+    push_walkers(recognizer, [ANN, CY], 100, 104)
     recognizer.reset("a new epoch")
-    said = watch(recognizer, [ANN, CY], 0, 0.5)
-    assert sorted(ids(said[0])) == [3, 4]
-    assert said[0].estimate.status is Status.WARMING_UP
+    first, *_ = push_walkers(recognizer, [ANN, CY], 0, 0.5)
+    assert sorted(ids(first)) == [3, 4]
+    assert first.status is Status.WARMING_UP
 
 
-@pytest.mark.parametrize(("people", "hop", "what"), [(0, 0.25, "one dancer"), (1, 0.0, "hop")])
-def test_settings_that_make_no_sense_are_refused(people: int, hop: float, what: str) -> None:
-    with pytest.raises(ValueError, match=what):
-        MultiDancerRecognizer(Judge(), people=people, hop=hop)
+@pytest.mark.parametrize(("people", "hop", "reason"), [(0, 0.25, "people"), (1, 0.0, "hop")])
+def test_invalid_arguments_are_rejected(people: int, hop: float, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        MultiDancerRecognizer(HandClassifier(), people=people, hop=hop)
 
 
-def watch_video(
+def predict_video(
     file: Path, pose_model: Path, *, first: int, frames: int
 ) -> tuple[list[Prediction], int]:
-    """What is said of up to three people in every other frame, and how many were found at most."""
+    """Analyse up to three people in every other frame.
+
+    Returns:
+        Predictions, and the maximum number of people in a frame.
+    """
     reader = cv2.VideoCapture(str(file))
     reader.set(cv2.CAP_PROP_POS_FRAMES, first)
-    recognizer, said, most = MultiDancerRecognizer(Judge(), people=3), [], 0
+    recognizer, predictions, maximum = MultiDancerRecognizer(HandClassifier(), people=3), [], 0
     with open_estimator(pose_model, people=3) as estimator:
         for frame in range(0, frames, 2):
             image = reader.read()[1].astype(np.uint8)
             reader.grab()
-            seen = estimator.people(image, frame / 30)
-            most = max(most, len(seen))
-            said.append(recognizer.push(frame / 30, seen))
-    return [each for each in said if each is not None], most
+            people = estimator.people(image, frame / 30)
+            maximum = max(maximum, len(people))
+            predictions.append(recognizer.push(frame / 30, people))
+    return [prediction for prediction in predictions if prediction is not None], maximum
 
 
-def test_dancers_of_a_real_stage_keep_their_ids(shared: Path, pose_model: Path) -> None:
+def test_real_dancers_keep_their_ids(shared: Path, pose_model: Path) -> None:
     file = shared / "data" / "videos" / "stage_group_30fps.mp4"
-    said, most = watch_video(file, pose_model, first=660, frames=90)
-    settled = [each for each in said if each.window_end > 1]
-    assert most == 3
-    assert len({tuple(sorted(ids(each))) for each in settled}) == 1
+    predictions, maximum = predict_video(file, pose_model, first=660, frames=90)
+    settled = [prediction for prediction in predictions if prediction.window_end > 1]
+    assert maximum == 3
+    assert len({tuple(sorted(ids(prediction))) for prediction in settled}) == 1
     assert len(ids(settled[-1])) >= 2
     assert all(dancer.window_seconds > 1.5 for dancer in settled[-1].dancers)
 
 
-def test_somebody_alone_in_a_real_video_is_one(shared: Path, pose_model: Path) -> None:
+def test_single_real_dancer_has_id_1(shared: Path, pose_model: Path) -> None:
     file = shared / "data" / "videos" / "solo_portrait_24fps.mp4"
-    said, _ = watch_video(file, pose_model, first=0, frames=60)
-    assert [ids(each) for each in said] == [[1]] * len(said)
+    predictions, _ = predict_video(file, pose_model, first=0, frames=60)
+    assert [ids(prediction) for prediction in predictions] == [[1]] * len(predictions)

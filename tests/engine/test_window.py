@@ -9,14 +9,14 @@ from dancetype.engine.window import WindowSpec, cut_window
 
 SPEC = WindowSpec(seconds=4.0, min_seconds=1.0, length=60)
 
-# Root mean square over a window: positions within 1 % of the body's size, velocities within 12 % of
-# their own. That is what is lost of swings of 2 Hz between the frames of the slowest camera.
+# Root mean square of the errors in a window: 1 % of the body's size, and 12 % of the velocities.
+# This much of a swing at 2 Hz is lost between the frames of the slowest camera.
 POSITION_TOLERANCE = 0.01
 VELOCITY_TOLERANCE = 0.12
 
 
 def dance(times: NDArray[np.float64]) -> Array:
-    """A body of human size whose limbs swing at up to 2 Hz: (T, 17, 3) metres."""
+    """Return joints (T, 17, 3) in metres of a person whose limbs swing at up to 2 Hz."""
     rng = np.random.default_rng(7)
     rest = rng.uniform(-0.4, 0.4, (len(JOINTS), 3)) * [1, 2, 0.5]
     joints = np.repeat(rest[None], len(times), axis=0)
@@ -29,12 +29,12 @@ def dance(times: NDArray[np.float64]) -> Array:
 
 
 def camera_times(rate: float, jitter: float, dropped: float, seed: int) -> NDArray[np.float64]:
-    """Capture times of five seconds of an unsteady camera."""
+    """Return the capture times of five seconds of a camera with jitter and dropped frames."""
     rng = np.random.default_rng(seed)
     times = np.arange(0, 5 + 0.5 / rate, 1 / rate)
     times[1:-1] += rng.uniform(-jitter, jitter, len(times) - 2) / rate
     kept = rng.random(len(times)) >= dropped
-    # No two in a row: a longer gap is a different matter, and has a test of its own.
+    # Never drop two frames in a row; there is a separate test for longer gaps.
     kept[1:] |= ~kept[:-1]
     kept[[0, -1]] = True
     return times[kept]
@@ -57,47 +57,47 @@ def rms(values: Array) -> float:
     dropped=st.floats(0, 0.1),
     seed=st.integers(0, 10_000),
 )
-def test_the_same_motion_gives_the_same_window_at_any_frame_rate(
+def test_window_is_independent_of_frame_rate(
     rate: float, jitter: float, dropped: float, seed: int
 ) -> None:
     fine = np.linspace(0, 5, 2001)
     truth = cut(fine, dance(fine))
     times = camera_times(rate, jitter, dropped, seed)
-    seen = cut(times, dance(times))
-    assert rms(seen[..., :2] - truth[..., :2]) < POSITION_TOLERANCE
-    assert rms(seen[..., 2:] - truth[..., 2:]) < VELOCITY_TOLERANCE * rms(truth[..., 2:])
+    window = cut(times, dance(times))
+    assert rms(window[..., :2] - truth[..., :2]) < POSITION_TOLERANCE
+    assert rms(window[..., 2:] - truth[..., 2:]) < VELOCITY_TOLERANCE * rms(truth[..., 2:])
 
 
-def test_where_the_dancer_stands_does_not_matter() -> None:
+def test_window_is_independent_of_position() -> None:
     times = np.linspace(0, 5, 151)
     walking = dance(times) + np.linspace(0, 3, 151)[:, None, None].astype(np.float32)
     np.testing.assert_allclose(cut(times, walking), cut(times, dance(times)), atol=1e-4)
 
 
-def test_the_size_of_the_dancer_does_not_matter() -> None:
+def test_window_is_independent_of_body_size() -> None:
     times = np.linspace(0, 5, 151)
     np.testing.assert_allclose(
         cut(times, dance(times) * np.float32(1.4)), cut(times, dance(times)), atol=1e-4
     )
 
 
-def test_one_bad_frame_does_not_set_the_scale() -> None:
+def test_one_bad_frame_does_not_change_scale() -> None:
     times = np.linspace(0, 5, 151)
     joints = dance(times)
     joints[75, 9] = 100
-    far = np.abs(times[np.linspace(31, 150, 60).round().astype(int)] - times[75]) > 0.2
+    distant = np.abs(times[np.linspace(31, 150, 60).round().astype(int)] - times[75]) > 0.2
     bad, good = cut(times, joints), cut(times, dance(times))
-    np.testing.assert_allclose(bad[far], good[far], atol=0.01)
+    np.testing.assert_allclose(bad[distant], good[distant], atol=0.01)
 
 
-def test_frames_with_nobody_are_bridged_when_they_are_few() -> None:
+def test_short_gap_is_bridged() -> None:
     times = np.linspace(0, 5, 151)
     joints = dance(times)
     joints[70:76] = np.nan
     assert np.abs(cut(times, joints) - cut(times, dance(times)))[..., :2].max() < 0.25
 
 
-def test_a_window_starts_anew_after_a_long_gap() -> None:
+def test_window_starts_after_long_gap() -> None:
     times = np.linspace(0, 5, 151)
     joints = dance(times)
     joints[60:90] = np.nan
@@ -106,7 +106,7 @@ def test_a_window_starts_anew_after_a_long_gap() -> None:
     assert window.seconds == pytest.approx(2.0, abs=0.04)
 
 
-def test_nobody_of_late_is_an_empty_window() -> None:
+def test_window_is_empty_without_recent_poses() -> None:
     times = np.linspace(0, 5, 151)
     joints = dance(times)
     joints[120:] = np.nan
@@ -115,7 +115,7 @@ def test_nobody_of_late_is_an_empty_window() -> None:
     assert window.empty
 
 
-def test_too_short_a_stretch_is_no_window_yet() -> None:
+def test_short_stretch_gives_no_features() -> None:
     times = np.linspace(0, 0.8, 25)
     window = cut_window(times, dance(times), SPEC, end=0.8)
     assert window.features is None
@@ -123,32 +123,32 @@ def test_too_short_a_stretch_is_no_window_yet() -> None:
     assert window.seconds == pytest.approx(0.8)
 
 
-def test_an_empty_track_is_an_empty_window() -> None:
+def test_window_of_empty_track_is_empty() -> None:
     window = cut_window(np.empty(0), np.empty((0, 17, 3), np.float32), SPEC, end=1.0)
     assert window.features is None
     assert window.empty
 
 
-def test_poses_after_the_end_are_not_looked_at() -> None:
+def test_poses_after_the_end_are_ignored() -> None:
     times = np.linspace(0, 8, 241)
-    later = times <= 5
-    np.testing.assert_array_equal(cut(times, dance(times)), cut(times[later], dance(times)[later]))
+    past = times <= 5
+    np.testing.assert_array_equal(cut(times, dance(times)), cut(times[past], dance(times)[past]))
 
 
-def test_a_mirrored_dance_gives_a_mirrored_window() -> None:
+def test_mirrored_dance_gives_mirrored_window() -> None:
     times = np.linspace(0, 5, 151)
     window = cut(times, dance(times))
-    swapped = cut(times, mirrored(dance(times)))
-    np.testing.assert_allclose(swapped[..., 1], mirrored(window)[..., 1], atol=1e-5)
-    np.testing.assert_allclose(swapped[..., 2], -mirrored(window)[..., 2], atol=1e-3)
+    reflected = cut(times, mirrored(dance(times)))
+    np.testing.assert_allclose(reflected[..., 1], mirrored(window)[..., 1], atol=1e-5)
+    np.testing.assert_allclose(reflected[..., 2], -mirrored(window)[..., 2], atol=1e-3)
 
 
-def test_without_smoothing_or_velocity_the_frames_themselves_come_back() -> None:
+def test_window_without_smoothing_and_velocity_has_normalised_frames() -> None:
     spec = WindowSpec(4.0, 4.0, 121, axes="xyz", velocity=False, smooth=False)
     times = np.linspace(1, 5, 121)
     window = cut(times, dance(times), spec)
-    middle = (dance(times)[:, 11] + dance(times)[:, 12]) / 2
-    centred = dance(times) - middle[:, None]
+    pelvis = (dance(times)[:, 11] + dance(times)[:, 12]) / 2
+    centred = dance(times) - pelvis[:, None]
     scale = np.median(np.linalg.norm(centred, axis=-1).max(axis=-1))
     np.testing.assert_allclose(window, centred / scale, atol=1e-4)
 
@@ -156,7 +156,7 @@ def test_without_smoothing_or_velocity_the_frames_themselves_come_back() -> None
 @pytest.mark.parametrize(
     ("seconds", "min_seconds", "length"), [(0, 0, 60), (4, 5, 60), (4, 0, 60), (4, 1, 1)]
 )
-def test_a_window_that_makes_no_sense_is_refused(
+def test_contradictory_window_spec_is_rejected(
     seconds: float, min_seconds: float, length: int
 ) -> None:
     with pytest.raises(ValueError, match=r"need|two steps"):
@@ -164,7 +164,7 @@ def test_a_window_that_makes_no_sense_is_refused(
 
 
 @pytest.mark.parametrize("metres", [2e9, 3e38, np.inf, np.nan])
-def test_somebody_too_far_away_to_reckon_with_is_not_seen(metres: float) -> None:
+def test_frames_with_implausible_coordinates_are_ignored(metres: float) -> None:
     times = np.linspace(0, 5, 151)
     joints = dance(times)
     joints[70, 9] = metres

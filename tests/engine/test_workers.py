@@ -11,20 +11,20 @@ from dancetype.engine.errors import ExpectedError, ModelError, WorkerError
 from dancetype.engine.workers import ReportProgress, Work, WorkerPool
 
 
-class _PickyError(Exception):
+class _UnpicklableError(Exception):
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(f"{reason} {code}")
 
 
-def _obey(task: Any, report: ReportProgress) -> Any:
-    report("began")
+def _execute(task: Any, report: ReportProgress) -> Any:
+    report("started")
     match task:
         case "crash":
             os.kill(os.getpid(), signal.SIGSEGV)
         case "raise":
             raise ValueError("no")
-        case "raise what cannot be sent":
-            raise _PickyError(7, "no")
+        case "raise unpicklable":
+            raise _UnpicklableError(7, "no")
         case "exit":
             os._exit(0)
         case "wait":
@@ -35,37 +35,37 @@ def _obey(task: Any, report: ReportProgress) -> Any:
 
 
 @contextmanager
-def obedient() -> Iterator[Work]:
-    """Does what a task says, in the process of the worker."""
-    yield _obey
+def working() -> Iterator[Work]:
+    """Open a worker that does what the task says."""
+    yield _execute
 
 
 @contextmanager
-def refusing() -> Iterator[Work]:
+def failing() -> Iterator[Work]:
     raise ModelError("there is no model")
-    yield _obey
+    yield _execute
 
 
 @contextmanager
 def crashing() -> Iterator[Work]:
     os._exit(3)
-    yield _obey
+    yield _execute
 
 
-def test_a_task_that_crashes_or_fails_stops_no_other_and_is_not_tried_again() -> None:
-    tasks = [1, "crash", 2, "raise", "interrupt", 3, "raise what cannot be sent", "exit"]
-    begun: list[Any] = []
-    with WorkerPool(obedient, processes=2) as pool:
-        outcomes = dict(pool.run(tasks, lambda task, value: begun.append(task)))
+def test_failed_task_does_not_affect_others_and_is_not_repeated() -> None:
+    tasks = [1, "crash", 2, "raise", "interrupt", 3, "raise unpicklable", "exit"]
+    started: list[Any] = []
+    with WorkerPool(working, processes=2) as pool:
+        outcomes = dict(pool.run(tasks, lambda task, value: started.append(task)))
     done = {task: outcomes.pop(task) for task in (1, 2, 3, "interrupt")}
-    assert {task: task for task in done} == {task: said for task, (said, _) in done.items()}
+    assert all(task == result for task, (result, _) in done.items())
     assert {task: repr(error) for task, error in outcomes.items()} == {
         "crash": "WorkerError('its worker process crashed (SIGSEGV)')",
         "raise": "ValueError('no')",
-        "raise what cannot be sent": "RuntimeError('_PickyError: no 7')",
+        "raise unpicklable": "RuntimeError('_UnpicklableError: no 7')",
         "exit": "WorkerError('its worker process ended with code 0')",
     }
-    assert sorted(map(str, begun)) == sorted(map(str, tasks))
+    assert sorted(map(str, started)) == sorted(map(str, tasks))
     processes = {process for _, process in done.values()}
     assert os.getpid() not in processes
     assert len(processes) <= 4
@@ -74,11 +74,11 @@ def test_a_task_that_crashes_or_fails_stops_no_other_and_is_not_tried_again() ->
 @pytest.mark.parametrize(
     ("worker", "reason"),
     [
-        (refusing, ModelError("there is no model")),
-        (crashing, WorkerError("a worker process ended with code 3 before it began")),
+        (failing, ModelError("there is no model")),
+        (crashing, WorkerError("a worker process ended with code 3 before it was ready")),
     ],
 )
-def test_workers_that_cannot_begin_are_told_once(worker: Any, reason: ExpectedError) -> None:
+def test_error_of_worker_that_cannot_start_is_raised(worker: Any, reason: ExpectedError) -> None:
     with WorkerPool(worker, processes=2) as pool:
         with pytest.raises(type(reason), match=str(reason)):
             list(pool.run([1, 2]))
@@ -86,43 +86,43 @@ def test_workers_that_cannot_begin_are_told_once(worker: Any, reason: ExpectedEr
             pool.start()
 
 
-class _EnoughError(Exception):
+class _StopError(Exception):
     pass
 
 
-def test_closing_ends_all_processes_at_once_whatever_they_do() -> None:
+def test_closing_pool_kills_working_processes() -> None:
     before = set(psutil.Process().children(recursive=True))
-    told: list[str] = []
+    reports: list[str] = []
 
-    def tell(task: str, value: str) -> None:
-        told.append(value)
-        if len(told) == 2:
-            raise _EnoughError
+    def stop_after_two_reports(task: str, value: str) -> None:
+        reports.append(value)
+        if len(reports) == 2:
+            raise _StopError
 
-    with WorkerPool(obedient, processes=2) as pool:
-        with pytest.raises(_EnoughError):
-            list(pool.run(["wait", "wait"], tell))
-        working = set(psutil.Process().children(recursive=True)) - before
-        assert len(working) >= 2
-    # What multiprocessing itself needs stays for the next pool.
-    left = [each for each in working if each.is_running() and "spawn_main" in each.cmdline()[-2]]
-    assert left == []
+    with WorkerPool(working, processes=2) as pool:
+        with pytest.raises(_StopError):
+            list(pool.run(["wait", "wait"], stop_after_two_reports))
+        children = set(psutil.Process().children(recursive=True)) - before
+        assert len(children) >= 2
+    # The resource tracker of multiprocessing keeps running for the next pool.
+    workers = [c for c in children if c.is_running() and "spawn_main" in c.cmdline()[-2]]
+    assert workers == []
 
 
-def test_processes_stay_for_the_tasks_of_the_next_time() -> None:
-    with WorkerPool(obedient, processes=1) as pool:
+def test_next_run_reuses_processes() -> None:
+    with WorkerPool(working, processes=1) as pool:
         ((_, first),) = pool.run([1])
         ((_, second),) = pool.run([2])
     assert first == (1, second[1])
 
 
-def test_no_fewer_than_one_process_is_taken() -> None:
-    with pytest.raises(ValueError, match="1 process or more"):
-        WorkerPool(obedient, processes=0)
+def test_number_of_processes_must_be_positive() -> None:
+    with pytest.raises(ValueError, match="processes must be 1 or more"):
+        WorkerPool(working, processes=0)
 
 
-def test_a_process_that_was_started_before_takes_the_first_task() -> None:
-    with WorkerPool(obedient, processes=2) as pool:
+def test_first_task_is_sent_to_process_that_was_started_before() -> None:
+    with WorkerPool(working, processes=2) as pool:
         before = set(psutil.Process().children())
         pool.start()
         started = {child.pid for child in set(psutil.Process().children()) - before}
@@ -130,14 +130,14 @@ def test_a_process_that_was_started_before_takes_the_first_task() -> None:
     assert done[1] in started
 
 
-def test_no_task_is_taken_ahead_of_a_free_process() -> None:
-    taken: list[int] = []
+def test_next_task_is_requested_only_when_a_process_is_free() -> None:
+    requested: list[int] = []
 
     def tasks() -> Iterator[int]:
         for task in range(4):
-            taken.append(task)
+            requested.append(task)
             yield task
 
-    with WorkerPool(obedient, processes=1) as pool:
-        ahead = [len(taken) - task for task, _ in pool.run(tasks())]
+    with WorkerPool(working, processes=1) as pool:
+        ahead = [len(requested) - task for task, _ in pool.run(tasks())]
     assert ahead == [1] * 4

@@ -1,4 +1,4 @@
-"""What all fuzzers share: how long they run, how they damage things, and what may come out."""
+"""Profiles, damaged inputs and checks that all fuzzers share."""
 
 import json
 import os
@@ -18,7 +18,7 @@ settings.register_profile(
     derandomize=True,
     database=None,
     max_examples=150,
-    # Folders are made once for all examples; each writes its own file over the one before.
+    # All examples of a test share a folder; each overwrites the file of the last.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 settings.register_profile(
@@ -26,18 +26,18 @@ settings.register_profile(
 )
 
 fuzzed: Final = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "bounded"))
-"""Decorates a fuzzer; `HYPOTHESIS_PROFILE=long` looks further, and elsewhere each time."""
+"""Decorator of fuzzers; `HYPOTHESIS_PROFILE=long` tries more examples, different in each run."""
 
 fuzzed_less: Final = settings(fuzzed, max_examples=fuzzed.max_examples // 3)
-"""The same where an example takes its time."""
+"""Decorator of fuzzers with slow examples, which tries a third of them."""
 
 EXAMPLES: Final[Counter[str]] = Counter()
-"""How many each parser was given so far."""
+"""Number of examples so far, by parser."""
 
-fired: list[str] = []
-"""Stays empty unless something calls `fire`."""
+executed: list[str] = []
+"""Calls of `run_code`; stays empty unless a parser executes code from its input."""
 
-# Surrogates too, which is what bytes that are no UTF-8 become in file names and variables.
+# Including surrogates, which stand for invalid UTF-8 in file names and environment variables.
 texts: Final = st.text(st.characters(exclude_categories=()), max_size=40)
 
 values: Final[st.SearchStrategy[Any]] = st.recursive(
@@ -50,22 +50,24 @@ values: Final[st.SearchStrategy[Any]] = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner),
     max_leaves=6,
 )
-"""What JSON or TOML may hold."""
+"""Values of JSON or TOML documents."""
 
 
-def fire(*arguments: Any) -> None:
-    """What no file may get called."""
-    fired.append(repr(arguments))
+def run_code(*arguments: Any) -> None:
+    """Record a call; inputs refer to this function as code that must not be executed."""
+    executed.append(repr(arguments))
 
 
 @contextmanager
-def only(parser: str, *errors: type[Exception], hiding: str | None = None) -> Iterator[None]:
-    """Counts an example of `parser`, and lets out none but the errors that it documents.
+def check_parser(
+    parser: str, *errors: type[Exception], secret: str | None = None
+) -> Iterator[None]:
+    """Count an example of `parser`, and accept only the errors that it documents.
 
     Args:
-        parser: what is told of it.
-        errors: that it documents.
-        hiding: what their text must not show.
+        parser: Name of the parser.
+        errors: Documented errors.
+        secret: Text that the error messages must not contain.
     """
     EXAMPLES[parser] += 1
     try:
@@ -73,46 +75,46 @@ def only(parser: str, *errors: type[Exception], hiding: str | None = None) -> It
     except errors as error:
         text = str(error)
         assert text
-        assert hiding is None or hiding not in text
+        assert secret is None or secret not in text
         expected = isinstance(error, ExpectedError)
-        assert text.isprintable() or not expected, "it is one line, and fit to be printed"
-    assert not fired
+        assert text.isprintable() or not expected, "the message has to be one printable line"
+    assert not executed
 
 
-def damaged(content: bytes, places: list[int] | None = None) -> st.SearchStrategy[bytes]:
-    """`content` with some bytes changed, put in or taken out, or cut short.
+def damaged(content: bytes, offsets: list[int] | None = None) -> st.SearchStrategy[bytes]:
+    """Generate `content` with some bytes changed, inserted or removed, or truncated.
 
     Args:
-        content: what is damaged.
-        places: where to; anywhere where None.
+        content: Valid content.
+        offsets: Offsets of changes; all if None.
     """
-    place = st.integers(0, len(content)) if places is None else st.sampled_from(places)
-    change = st.tuples(place, st.integers(0, 4), st.binary(max_size=4))
+    offset = st.integers(0, len(content)) if offsets is None else st.sampled_from(offsets)
+    change = st.tuples(offset, st.integers(0, 4), st.binary(max_size=4))
 
     def apply(changes: list[tuple[int, int, bytes]], end: int | None) -> bytes:
-        changed = content
-        for where, gone, new in changes:
-            changed = changed[:where] + new + changed[where + gone :]
-        return changed[:end]
+        result = content
+        for start, removed, new in changes:
+            result = result[:start] + new + result[start + removed :]
+        return result[:end]
 
-    end = st.none() | st.integers(0, len(content)) if places is None else st.none()
+    end = st.none() | st.integers(0, len(content)) if offsets is None else st.none()
     return st.builds(apply, st.lists(change, min_size=1, max_size=4), end)
 
 
 def changed(valid: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """`valid` with up to three things in it, however deep, replaced, taken out or added."""
+    """Generate `valid` with up to three values at any depth replaced, removed or added."""
     change = st.tuples(
-        st.sampled_from(list(_paths(valid))), st.just(_GONE) | values, st.none() | texts
+        st.sampled_from(list(_paths(valid))), st.just(_REMOVED) | values, st.none() | texts
     )
-    return st.lists(change, min_size=1, max_size=3).map(lambda changes: _changed(valid, changes))
+    return st.lists(change, min_size=1, max_size=3).map(lambda changes: _apply(valid, changes))
 
 
 def toml(document: dict[str, Any]) -> str:
-    """A TOML file of what JSON may hold."""
+    """Return a JSON document as TOML."""
     return "".join(f"{json.dumps(key)} = {_toml(value)}\n" for key, value in document.items())
 
 
-_GONE: Final = object()
+_REMOVED: Final = object()
 
 
 def _paths(value: Any) -> Iterator[tuple[Any, ...]]:
@@ -123,19 +125,21 @@ def _paths(value: Any) -> Iterator[tuple[Any, ...]]:
             yield from ((key, *rest) for rest in _paths(inner))
 
 
-def _changed(valid: dict[str, Any], changes: list[Any]) -> dict[str, Any]:
+def _apply(valid: dict[str, Any], changes: list[Any]) -> dict[str, Any]:
+    """Return a copy of `valid` with changes: path, new value, and a key to add instead."""
     copy = json.loads(json.dumps(valid))
-    for path, value, added in changes:
+    for path, value, new_key in changes:
         parent = copy
         for key in path[:-1]:
-            inside = isinstance(parent, dict) and key in parent
-            inside = inside or (isinstance(parent, list) and key in range(len(parent)))
-            parent = parent[key] if inside else {}
+            exists = isinstance(parent, dict) and key in parent
+            exists = exists or (isinstance(parent, list) and key in range(len(parent)))
+            parent = parent[key] if exists else {}
         if isinstance(parent, dict):
-            parent[path[-1] if added is None else added] = value
-            if value is _GONE:
-                parent.pop(path[-1] if added is None else added)
-        elif isinstance(parent, list) and value is not _GONE:
+            key = path[-1] if new_key is None else new_key
+            parent[key] = value
+            if value is _REMOVED:
+                parent.pop(key)
+        elif isinstance(parent, list) and value is not _REMOVED:
             parent.append(value)
     return dict(copy)
 
@@ -147,5 +151,5 @@ def _toml(value: Any) -> str:
         return "[" + ", ".join(map(_toml, value)) + "]"
     if isinstance(value, float):
         return repr(value)
-    # What TOML has no word for is not TOML, which is one more way to be wrong.
+    # Values that TOML cannot express, such as null, give invalid TOML.
     return json.dumps(value, ensure_ascii=False)

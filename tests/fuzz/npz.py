@@ -1,4 +1,4 @@
-"""Npz files that should not be."""
+"""Malicious npz files."""
 
 import io
 import zipfile
@@ -7,28 +7,28 @@ from typing import Any
 
 import numpy as np
 
-from tests.fuzz.fuzzing import fire
+from tests.fuzz.fuzzing import run_code
 
 
-class Call:
-    """Calls `fire` where somebody unpickles it."""
+class CodeOnUnpickling:
+    """Object that calls `run_code` when it is unpickled."""
 
     def __reduce__(self) -> Any:
-        return fire, ()
+        return run_code, ()
 
 
-def packed(entries: Mapping[str, Any], *, compressed: bool = False) -> bytes:
-    """An npz of `entries`."""
+def npz_bytes(entries: Mapping[str, Any], *, compressed: bool = False) -> bytes:
+    """Return the content of an npz file with `entries`."""
     file = io.BytesIO()
     (np.savez_compressed if compressed else np.savez)(file, **entries)
     return file.getvalue()
 
 
-def claiming(
+def npz_with_header(
     entries: Mapping[str, Any], entry: str, shape: tuple[int, ...], dtype: str, content: bytes
 ) -> bytes:
-    """An npz in which one entry says of itself what may not be so."""
-    file = io.BytesIO(packed({name: array for name, array in entries.items() if name != entry}))
+    """Return the content of an npz file in which the header of `entry` may contradict its data."""
+    file = io.BytesIO(npz_bytes({name: array for name, array in entries.items() if name != entry}))
     header = f"{{'descr': {dtype!r}, 'fortran_order': False, 'shape': {shape!r}, }}\n".encode()
     npy = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + content
     with zipfile.ZipFile(file, "a") as archive:

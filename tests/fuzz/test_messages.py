@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from dancetype.engine.errors import MessageError
 from dancetype.stream.messages import parse_message
-from tests.fuzz.fuzzing import changed, damaged, fuzzed, only, texts, values
+from tests.fuzz.fuzzing import changed, check_parser, damaged, fuzzed, texts, values
 
 ANSWER = {
     "status": "genre",
@@ -42,14 +42,14 @@ SOURCE = {
 }
 
 
-def read(text: str | bytes) -> None:
-    with only("messages", MessageError):
+def parse(text: str | bytes) -> None:
+    with check_parser("messages", MessageError):
         message = parse_message(text)
         assert parse_message(message.model_dump_json()) == message
 
 
 @pytest.mark.parametrize("message", [PREDICTION, SOURCE])
-def test_what_is_changed_was_right_before(message: dict[str, object]) -> None:
+def test_unchanged_messages_are_valid(message: dict[str, object]) -> None:
     parse_message(json.dumps(message))
 
 
@@ -58,18 +58,18 @@ def test_what_is_changed_was_right_before(message: dict[str, object]) -> None:
 @example("[" * 100_000)
 @example("\ud800")
 @example("")
-def test_whatever_is_read_is_a_message_or_refused(text: str | bytes) -> None:
-    read(text)
+def test_any_text_is_parsed_or_rejected(text: str | bytes) -> None:
+    parse(text)
 
 
 @fuzzed
 @given((changed(PREDICTION) | changed(SOURCE)).map(json.dumps))
 @example(json.dumps({**SOURCE, "seq": 10**400}))
-def test_a_changed_message_is_read_or_refused(text: str) -> None:
-    read(text)
+def test_changed_message_is_parsed_or_rejected(text: str) -> None:
+    parse(text)
 
 
 @fuzzed
 @given(damaged(json.dumps(SOURCE).encode()))
-def test_a_damaged_message_is_read_or_refused(text: bytes) -> None:
-    read(text)
+def test_damaged_message_is_parsed_or_rejected(text: bytes) -> None:
+    parse(text)

@@ -5,19 +5,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dancetype.engine.errors import FileError
-from dancetype.training import recipe
+from dancetype.training import recipe as recipe_module
 from dancetype.training.recipe import load_recipe
-from tests.fuzz.fuzzing import changed, damaged, fuzzed, only, texts, toml
+from tests.fuzz.fuzzing import changed, check_parser, damaged, fuzzed, texts, toml
 
-SHIPPED = (Path(recipe.__file__).parent / "recipes" / "live.toml").read_bytes()
+SHIPPED = (Path(recipe_module.__file__).parent / "recipes" / "live.toml").read_bytes()
 
 
-def read(content: bytes, folder: Path) -> None:
+def load(content: bytes, folder: Path) -> None:
     path = folder / "own.toml"
     path.write_bytes(content)
-    with only("recipes", FileError):
-        read = load_recipe(str(path))
-        assert read.window.spec().features > 0
+    with check_parser("recipes", FileError):
+        recipe = load_recipe(str(path))
+        assert recipe.window.spec().features > 0
 
 
 @fuzzed
@@ -25,8 +25,8 @@ def read(content: bytes, folder: Path) -> None:
 @example(b"\xff")
 @example(b"seed = " + b"9" * 5000)
 @example(b"seed = " + b"[" * 5000)
-def test_noise_is_refused(tmp_path: Path, content: bytes) -> None:
-    read(content, tmp_path)
+def test_random_bytes_are_rejected(tmp_path: Path, content: bytes) -> None:
+    load(content, tmp_path)
 
 
 @fuzzed
@@ -34,14 +34,14 @@ def test_noise_is_refused(tmp_path: Path, content: bytes) -> None:
     damaged(SHIPPED)
     | changed(tomllib.loads(SHIPPED.decode())).map(lambda document: toml(document).encode())
 )
-def test_a_changed_recipe_is_taken_or_refused(tmp_path: Path, content: bytes) -> None:
-    read(content, tmp_path)
+def test_changed_recipe_is_loaded_or_rejected(tmp_path: Path, content: bytes) -> None:
+    load(content, tmp_path)
 
 
 @fuzzed
 @given(texts | texts.map(lambda text: f"{text}.toml"))
 @example("a" * 5000)
 @example("a\0b")
-def test_any_name_is_a_recipe_or_refused(name: str) -> None:
-    with only("recipes", FileError):
+def test_any_recipe_name_is_loaded_or_rejected(name: str) -> None:
+    with check_parser("recipes", FileError):
         load_recipe(name)

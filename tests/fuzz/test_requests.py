@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 from dancetype.engine.errors import SinkError
 from dancetype.stream.web.access import Access, access_for
 from dancetype.stream.web.subscription import CloseClient, read_request, sources_in
-from tests.fuzz.fuzzing import changed, fuzzed, only, texts, values
+from tests.fuzz.fuzzing import changed, check_parser, fuzzed, texts, values
 
 HELLO = {"type": "hello", "token": "t" * 20, "sources": ["stage-left", "stage-right"]}
 SUBSCRIBE = {"type": "subscribe", "sources": ["stage-left"]}
 
 
-def read(text: str) -> None:
-    with only("what clients say", CloseClient):
+def parse(text: str) -> None:
+    with check_parser("client requests", CloseClient):
         request = read_request(text)
         assert len(request.sources or ()) <= 64
 
@@ -22,21 +22,21 @@ def read(text: str) -> None:
 @given(texts | values.map(json.dumps))
 @example("[" * 100_000)
 @example('{"type":' * 10_000)
-def test_whatever_a_client_says_is_read_or_shuts_it_out(text: str) -> None:
-    read(text)
+def test_any_text_of_client_is_parsed_or_closes_connection(text: str) -> None:
+    parse(text)
 
 
 @fuzzed
 @given((changed(HELLO) | changed(SUBSCRIBE)).map(json.dumps))
-def test_a_changed_request_is_read_or_shuts_it_out(text: str) -> None:
-    read(text)
+def test_changed_request_is_parsed_or_closes_connection(text: str) -> None:
+    parse(text)
 
 
 @fuzzed
 @given(texts | st.lists(texts).map(lambda names: "&".join(f"source={name}" for name in names)))
 @example("source=a&" * 200)
-def test_the_query_of_an_address_is_read_or_refused(query: str) -> None:
-    with only("query of the address", ValueError):
+def test_any_url_query_is_parsed_or_rejected(query: str) -> None:
+    with check_parser("URL queries", ValueError):
         assert len(sources_in(query)) <= 64
 
 
@@ -45,10 +45,10 @@ headers = st.none() | texts | texts.map(lambda text: f"http://{text}")
 
 @fuzzed
 @given(headers, headers, st.sampled_from([None, "t" * 20]), st.lists(texts, max_size=2))
-def test_headers_are_let_in_or_not(
+def test_any_headers_are_accepted_or_rejected(
     first: str | None, second: str | None, token: str | None, origins: list[str]
 ) -> None:
-    with only("headers"):
+    with check_parser("headers"):
         access = Access(token, origins)
         assert access.authorises(first) in (True, False)
         assert access.allows_host(first) in (True, False)
@@ -58,8 +58,8 @@ def test_headers_are_let_in_or_not(
 
 @fuzzed
 @given(texts, st.none() | texts, st.booleans(), st.lists(texts, max_size=3))
-def test_settings_of_the_way_in_are_taken_or_refused(
+def test_any_access_settings_are_accepted_or_rejected(
     host: str, token: str | None, insecure: bool, origins: list[str]
 ) -> None:
-    with only("way in", SinkError):
+    with check_parser("access settings", SinkError):
         access_for(host, token, insecure, origins)

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from dancetype.engine.errors import SettingsError
 from dancetype.stream.settings import Settings, load_settings
-from tests.fuzz.fuzzing import changed, damaged, fuzzed_less, only, texts, toml, values
+from tests.fuzz.fuzzing import changed, check_parser, damaged, fuzzed_less, texts, toml, values
 
 NAMES = sorted(Settings.model_fields)
-SECRET = "kept-to-ourselves"
+SECRET = "not-to-be-shown"
 VALID = {
     "source": {"stage": "rtsp://me:pw@camera/1", "clip": "dance.mp4"},
     "host": "0.0.0.0",
@@ -26,10 +26,10 @@ VALID = {
 }
 
 
-def read(content: bytes, folder: Path) -> None:
+def load(content: bytes, folder: Path) -> None:
     file = folder / "dancetype.toml"
     file.write_bytes(content)
-    with only("TOML settings", SettingsError):
+    with check_parser("TOML settings", SettingsError):
         load_settings({}, config=file)
 
 
@@ -44,14 +44,14 @@ def read(content: bytes, folder: Path) -> None:
 @example(b"port = " + b"9" * 5000)
 @example(b"port = " + b"[" * 5000)
 @example(b"source = " + b"[" * 5000)
-def test_any_file_is_taken_or_refused(tmp_path: Path, content: bytes) -> None:
-    read(content, tmp_path)
+def test_any_settings_file_is_loaded_or_rejected(tmp_path: Path, content: bytes) -> None:
+    load(content, tmp_path)
 
 
 @fuzzed_less
 @given(changed(VALID).map(lambda document: toml(document).encode()) | damaged(toml(VALID).encode()))
-def test_a_changed_file_is_taken_or_refused(tmp_path: Path, content: bytes) -> None:
-    read(content, tmp_path)
+def test_changed_settings_file_is_loaded_or_rejected(tmp_path: Path, content: bytes) -> None:
+    load(content, tmp_path)
 
 
 variables = (
@@ -66,9 +66,9 @@ variables = (
 @example({"source": "[" * 60_000})
 @example({"allow_origin": "http://a"})
 @example({"allow_origin": "[" * 60_000})
-def test_any_environment_is_taken_or_refused(named: dict[str, str]) -> None:
+def test_any_environment_is_loaded_or_rejected(named: dict[str, str]) -> None:
     environment = {f"DANCETYPE_{name.upper()}": text for name, text in named.items()}
-    with only("environment", SettingsError), patch.dict(os.environ, environment):
+    with check_parser("environment", SettingsError), patch.dict(os.environ, environment):
         load_settings({})
 
 
@@ -80,15 +80,15 @@ def test_any_environment_is_taken_or_refused(named: dict[str, str]) -> None:
         max_size=3,
     )
 )
-def test_any_flags_are_taken_or_refused(flags: dict[str, object]) -> None:
-    with only("flags", SettingsError):
+def test_any_flags_are_loaded_or_rejected(flags: dict[str, object]) -> None:
+    with check_parser("flags", SettingsError):
         load_settings(flags)
 
 
 @fuzzed_less
 @given(st.sampled_from(["token", "mqtt"]), texts, texts, st.sampled_from([-1, "x", None]))
-def test_no_refusal_tells_a_secret(name: str, before: str, after: str, port: object) -> None:
-    with only("flags", SettingsError, hiding=SECRET):
+def test_errors_never_show_secrets(name: str, before: str, after: str, port: object) -> None:
+    with check_parser("flags", SettingsError, secret=SECRET):
         loaded = load_settings({name: f"{before}{SECRET}{after}", "port": port})
         assert SECRET not in repr(loaded)
 
@@ -96,8 +96,8 @@ def test_no_refusal_tells_a_secret(name: str, before: str, after: str, port: obj
 @fuzzed_less
 @given(texts)
 @example("x" * 5000)
-@example("~nobody-by-that-name/x.toml")
+@example("~no-such-user/x.toml")
 @example("a\0b")
-def test_any_name_of_a_file_is_taken_or_refused(name: str) -> None:
-    with only("TOML settings", SettingsError):
+def test_any_settings_file_name_is_loaded_or_rejected(name: str) -> None:
+    with check_parser("TOML settings", SettingsError):
         load_settings({}, config=Path(f"/dev/null/{name}"))

@@ -7,23 +7,23 @@ from hypothesis import strategies as st
 from dancetype.engine.errors import SourceError
 from dancetype.stream.sources.pattern import PatternOptions, PatternSource
 from dancetype.stream.sources.uri import SourceKind, parse_uri
-from tests.fuzz.fuzzing import fuzzed, only, texts
+from tests.fuzz.fuzzing import check_parser, fuzzed, texts
 
 SECRET = "5ecret"
 
-secrets = st.tuples(texts, texts).map(lambda around: SECRET.join(around))
+secrets = st.tuples(texts, texts).map(lambda parts: SECRET.join(parts))
 schemes = st.sampled_from(["rtsp://", "rtsps://", "RTSP://", " rtsp://", "rtsp:/", "a b=rtsp://"])
 keys = st.sampled_from(["password", "pwd", "user", "token", "api_key", "authkey", "Secret", "pass"])
 hosts = st.sampled_from(["cam", "cam:554", "192.168.1.2", "[::1]:80"])
-# As they stand in their URLs: & ends the value of a parameter, and an @ more is one in a password.
+# Unencoded passwords in URLs: an & would end the parameter, a second @ belongs to the password.
 in_userinfo = st.tuples(
     schemes, st.text("abc.%", max_size=3), secrets, hosts, st.text("/ab.?=", max_size=8)
-).map(lambda part: f"{part[0]}{part[1]}:{part[2]}@{part[3]}/{part[4]}")
+).map(lambda parts: f"{parts[0]}{parts[1]}:{parts[2]}@{parts[3]}/{parts[4]}")
 in_query = st.tuples(
     schemes, hosts, st.sampled_from("/?"), keys, secrets.map(lambda text: text.replace("&", ""))
-).map(lambda part: f"{part[0]}{part[1]}/live{part[2]}x=1&{part[3]}={part[4]}&channel=1")
+).map(lambda parts: f"{parts[0]}{parts[1]}/live{parts[2]}x=1&{parts[3]}={parts[4]}&channel=1")
 in_path = st.tuples(schemes, hosts, secrets.map(lambda text: text.replace("&", ""))).map(
-    lambda part: f"{part[0]}{part[1]}/user=admin_password={part[2]}_channel=1"
+    lambda parts: f"{parts[0]}{parts[1]}/user=admin_password={parts[2]}_channel=1"
 )
 
 
@@ -35,8 +35,8 @@ in_path = st.tuples(schemes, hosts, secrets.map(lambda text: text.replace("&", "
 @example("webcam:\n\x1b[2J")
 @example("rtsp://[")
 @example("rtsp://\uff03")
-def test_any_text_is_a_source_or_refused(text: str) -> None:
-    with only("source URIs", SourceError):
+def test_any_source_uri_is_parsed_or_rejected(text: str) -> None:
+    with check_parser("source URIs", SourceError):
         uri = parse_uri(text)
         assert uri.short_name.isascii()
         assert uri.short_name
@@ -51,19 +51,17 @@ def test_any_text_is_a_source_or_refused(text: str) -> None:
 @example(f"rtsp://cam/user=admin_password={SECRET}_channel=1_stream=0.sdp?real_stream")
 @example(f"rtsp://cam/?access_token={SECRET}")
 @example(f"http://me:{SECRET}@cam/")
-def test_a_password_is_shown_nowhere(text: str) -> None:
-    with only("source URIs", SourceError, hiding=SECRET):
+def test_password_is_never_shown(text: str) -> None:
+    with check_parser("source URIs", SourceError, secret=SECRET):
         uri = parse_uri(text)
         assert SECRET not in f"{uri} {uri!r} {uri.short_name}"
 
 
 @fuzzed
 @given(secrets, hosts)
-def test_a_password_that_is_encoded_reaches_the_camera_and_nobody_else(
-    secret: str, host: str
-) -> None:
+def test_encoded_password_is_in_address_but_never_shown(secret: str, host: str) -> None:
     encoded = quote(secret.encode(errors="replace"), safe="")
-    with only("source URIs"):
+    with check_parser("source URIs"):
         uri = parse_uri(f"rtsp://me:{encoded}@{host}/live")
         assert encoded in uri.address
         assert str(uri) == f"rtsp://***@{host}/live"
@@ -76,15 +74,15 @@ numbers = st.floats().map(repr) | st.integers().map(str) | st.sampled_from(["1e-
 @given(texts | st.tuples(numbers, numbers).map(lambda pair: "?fps={}&seconds={}".format(*pair)))
 @example("?fps=1e-320")
 @example("?fps=1\n")
-def test_any_options_of_a_pattern_are_taken_or_refused(text: str) -> None:
+def test_any_pattern_options_are_parsed_or_rejected(text: str) -> None:
     now = [0.0]
 
     def sleep(seconds: float) -> None:
-        # As much as time.sleep would take.
+        # Range that `time.sleep` accepts.
         assert 0 <= seconds < 1e9
         now[0] += seconds
 
-    with only("test patterns", SourceError):
+    with check_parser("test patterns", SourceError):
         options = PatternOptions.parse(text)
         with closing(PatternSource(options, clock=lambda: now[0], sleep=sleep)) as source:
             for _ in range(2):

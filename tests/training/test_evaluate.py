@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dancetype.engine.contract import Contract
-from dancetype.engine.landmarks import OF_COCO
+from dancetype.engine.landmarks import COCO_LANDMARKS
 from dancetype.engine.media.track import Track
 from dancetype.engine.skeleton import LEFT_HIP, RIGHT_HIP, Array
 from dancetype.engine.window import WindowSpec
@@ -50,7 +50,7 @@ def dance(genre: str, situation: str, *, windows: int) -> Sequence:
 
 def track(genre: str, joints: Array) -> Track:
     world = np.zeros((len(joints), 33, 3), np.float32)
-    world[:, OF_COCO] = joints * (1, -1, -1)
+    world[:, COCO_LANDMARKS] = joints * (1, -1, -1)
     return Track(genre, genre, np.arange(len(joints)) / 60, world, world, world[..., 0])
 
 

@@ -6,13 +6,20 @@ from pathlib import Path
 from typing import Final
 
 from dancetype.engine.errors import FileError
-from dancetype.engine.genres import GENRES, LONGEST_NAME, is_name, made_codes, plain, understood
+from dancetype.engine.genres import (
+    GENRES,
+    MAX_NAME_LENGTH,
+    find_aist_code,
+    generate_codes,
+    is_genre_name,
+    normalise_name,
+)
 from dancetype.engine.media.track import NOT_DANCING
 from dancetype.engine.media.video import VIDEO_SUFFIXES
 from dancetype.engine.rolling import Status
 
-_IDLE: Final = {plain(NOT_DANCING), "not dancing"}
-_ANSWERS: Final = {plain(status) for status in Status}
+_IDLE: Final = {normalise_name(NOT_DANCING), "not dancing"}
+_ANSWERS: Final = {normalise_name(status) for status in Status}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,39 +84,40 @@ def read_clips(folder: Path) -> ClipFolder:
                 "some there, or remove the folder"
             )
         others += [path for path in found if path not in videos]
-        code = codes[plain(genre.name)]
+        code = codes[normalise_name(genre.name)]
         for path in videos:
             inner = path.relative_to(genre).parts
             dancer = inner[0] if len(inner) > 1 else ""
             # Ann and ann are the same dancer.
-            files.append(ClipFile(path, code, dancers.setdefault(plain(dancer), dancer)))
+            files.append(ClipFile(path, code, dancers.setdefault(normalise_name(dancer), dancer)))
     names = {
         code: _shown(folder.name)
         for folder in folders[::-1]
-        if (code := codes[plain(folder.name)]) not in GENRES and code != NOT_DANCING
+        if (code := codes[normalise_name(folder.name)]) not in GENRES and code != NOT_DANCING
     }
     genres = {code: name for code, name in GENRES.items() if code in codes.values()}
-    genres |= dict(sorted(names.items(), key=lambda pair: plain(pair[1])))
+    genres |= dict(sorted(names.items(), key=lambda pair: normalise_name(pair[1])))
     return ClipFolder(genres, files, others)
 
 
 def _codes(names: list[str]) -> dict[str, str]:
-    """Return the code of each genre's plain name."""
+    """Return the code of each genre's normalised name."""
     codes = {
-        plain(name): NOT_DANCING if plain(name) in _IDLE else understood(name) for name in names
+        normalise_name(name): NOT_DANCING if normalise_name(name) in _IDLE else find_aist_code(name)
+        for name in names
     }
     own = [name for name, code in codes.items() if code is None]
     for name in names:
-        if plain(name) in own and not is_name(_shown(name)):
+        if normalise_name(name) in own and not is_genre_name(_shown(name)):
             raise FileError(
-                f"{name}: a genre's name has 1 to {LONGEST_NAME} letters or digits; rename the "
+                f"{name}: a genre's name has 1 to {MAX_NAME_LENGTH} letters or digits; rename the "
                 "folder"
             )
-        if plain(name) in _ANSWERS:
+        if normalise_name(name) in _ANSWERS:
             raise FileError(
                 f"{name}: is what dancetype says where it can name no genre; rename the folder"
             )
-    made = made_codes(own)
+    made = generate_codes(own)
     return {name: made[name] if code is None else code for name, code in codes.items()}
 
 

@@ -16,7 +16,7 @@ from dancetype.engine.media.track import Track, read_track
 from dancetype.engine.media.video import Video
 from dancetype.engine.pose.base import PoseEstimator
 from dancetype.engine.pose.opening import open_estimator
-from dancetype.engine.workers import FATAL, ReportProgress, Work, WorkerPool, discard_output
+from dancetype.engine.workers import FATAL_ERRORS, ReportProgress, Work, WorkerPool, discard_output
 from dancetype.training.data.clips import ClipFile
 
 _LONGEST_STEM: Final = 60
@@ -79,7 +79,7 @@ def extract_tracks(
     if missing:
         with WorkerPool(partial(_extractor, model), processes=min(jobs, len(missing))) as pool:
             for (path, file), failure in pool.run(missing.items()):
-                if isinstance(failure, FATAL):
+                if isinstance(failure, FATAL_ERRORS):
                     raise failure
                 if failure is None:
                     done[path] = read_track(path)

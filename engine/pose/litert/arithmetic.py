@@ -1,4 +1,4 @@
-"""Functions that round like C++ in single precision; see `region` for why that matters."""
+"""Arithmetic that rounds like C++ in single precision; `region` explains why that matters."""
 
 import numpy as np
 
@@ -6,23 +6,24 @@ from dancetype.engine.skeleton import Array
 
 
 def sigmoid(logits: Array) -> Array:
-    """Return the sigmoid with an exponential exact to the last bit, unlike numpy's in float32."""
+    """Return the sigmoid; its exponential is exact to the last bit, unlike numpy's in float32."""
     exponentials = np.exp(-logits.astype(np.float64).clip(-80, 80)).astype(np.float32)
-    shares: Array = 1 / (1 + exponentials)
-    return shares
+    probabilities: Array = 1 / (1 + exponentials)
+    return probabilities
 
 
-def total(values: Array) -> Array:
-    """Return the sum along the first axis, added one by one instead of numpy's pairs."""
-    added: Array = np.cumsum(values, axis=0)[-1]
-    return added
+def sequential_sum(values: Array) -> Array:
+    """Return the sum along the first axis, added in order; `np.sum` adds in pairs."""
+    total: Array = np.cumsum(values, axis=0)[-1]
+    return total
 
 
-def rotated(x: Array, y: Array, angle: float) -> Array:
+def rotate(x: Array, y: Array, angle: float) -> Array:
     """Return points (N, 2), rotated by `angle` in radians.
 
-    Cosine and sine come from a complex exponential: numpy leaves only that to the C library.
+    Cosine and sine are taken from a complex exponential, which numpy computes with the C library;
+    its other functions round differently.
     """
-    turn = np.exp(np.complex64(1j * angle))
-    cos, sin = turn.real, turn.imag
+    exponential = np.exp(np.complex64(1j * angle))
+    cos, sin = exponential.real, exponential.imag
     return np.column_stack((cos * x - sin * y, sin * x + cos * y))

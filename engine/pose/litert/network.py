@@ -1,4 +1,4 @@
-"""The two networks in a Pose Landmarker's file, run by LiteRT."""
+"""The two networks in a Pose Landmarker file, run by LiteRT."""
 
 import zipfile
 import zlib
@@ -12,29 +12,29 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from dancetype.engine.errors import ModelError
-from dancetype.engine.pose.litert.pruning import pruned
+from dancetype.engine.pose.litert.pruning import prune
 from dancetype.engine.skeleton import Array
 
-# Shapes of the outputs that are used, by their indices in the files.
-_BOXES: Final = {0: (1, 2254, 12), 1: (1, 2254, 1)}
-# The output 2, a mask of the person, is not used.
-_LANDMARKS: Final = {0: (1, 195), 1: (1, 1), 3: (1, 64, 64, 39), 4: (1, 117)}
+# Shapes of the outputs that are used, by index in the file.
+_DETECTOR_OUTPUTS: Final = {0: (1, 2254, 12), 1: (1, 2254, 1)}
+# Output 2, a mask of the person, is not used.
+_LANDMARKER_OUTPUTS: Final = {0: (1, 195), 1: (1, 1), 3: (1, 64, 64, 39), 4: (1, 117)}
 
 
 class Network:
-    """Network that turns an image into arrays.
+    """Network that computes arrays from an image.
 
     Args:
         model: Content of a TensorFlow Lite file.
-        outputs: Shapes of the outputs to compute, by their indices in the file.
-        lowest: Input value for a pixel of 0; a pixel of 255 is 1.
+        outputs: Shapes of the outputs to compute, by index in the file.
+        lowest: Input value for a pixel of 0; the value for 255 is 1.
         threads: Number of threads.
 
     Attributes:
-        pixels: Length of a side of the image.
+        pixels: Width and height of the image.
 
     Raises:
-        ValueError: `model` is no such file, or has other inputs or outputs.
+        ValueError: `model` is not such a file, or has other inputs or outputs.
     """
 
     def __init__(
@@ -45,24 +45,24 @@ class Network:
         lowest: float,
         threads: int,
     ) -> None:
-        content = pruned(model, list(outputs))
+        content = prune(model, list(outputs))
         self._interpreter = Interpreter(model_content=content, num_threads=threads)
         self._interpreter.allocate_tensors()
-        (source,) = self._interpreter.get_input_details()
+        (image,) = self._interpreter.get_input_details()
         results = self._interpreter.get_output_details()
-        shapes = [tuple(details["shape"].tolist()) for details in results]
+        shapes = [tuple(result["shape"].tolist()) for result in results]
         if shapes != list(outputs.values()):
-            raise ValueError(f"its outputs are of shapes {shapes}")
-        self.pixels = int(source["shape"][1])
-        self._input = self._interpreter.tensor(source["index"])
-        self._outputs = [details["index"] for details in results]
+            raise ValueError(f"its outputs have the shapes {shapes}")
+        self.pixels = int(image["shape"][1])
+        self._input = self._interpreter.tensor(image["index"])
+        self._outputs = [result["index"] for result in results]
         step = np.float32((1 - lowest) / 255)
-        self._values = (np.arange(256) * float(step) + lowest).astype(np.float32)
+        self._input_values = (np.arange(256) * float(step) + lowest).astype(np.float32)
 
     def __call__(self, image: NDArray[np.uint8]) -> list[Array]:
         """Return the outputs for an image (pixels, pixels, 3) RGB."""
-        # LiteRT refuses to run while its memory is referenced, so the array may not be kept.
-        cv2.LUT(image, self._values, dst=self._input()[0])
+        # LiteRT refuses to run while its memory is referenced, so do not keep the input array.
+        cv2.LUT(image, self._input_values, dst=self._input()[0])
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(index)[0] for index in self._outputs]
 
@@ -81,13 +81,13 @@ def load_networks(model: Path, *, threads: int) -> tuple[Network, Network]:
         raise ModelError(f"no such file: {model}")
     try:
         with zipfile.ZipFile(model) as archive:
-            boxes = archive.read("pose_detector.tflite")
-            landmarks = archive.read("pose_landmarks_detector.tflite")
+            detector = archive.read("pose_detector.tflite")
+            landmarker = archive.read("pose_landmarks_detector.tflite")
         return (
-            Network(boxes, _BOXES, lowest=-1.0, threads=threads),
-            Network(landmarks, _LANDMARKS, lowest=0.0, threads=threads),
+            Network(detector, _DETECTOR_OUTPUTS, lowest=-1.0, threads=threads),
+            Network(landmarker, _LANDMARKER_OUTPUTS, lowest=0.0, threads=threads),
         )
-    # The type of the error depends on how far LiteRT got with the file.
+    # The type of the error depends on how far LiteRT gets with the file.
     except (
         zipfile.BadZipFile,
         zlib.error,

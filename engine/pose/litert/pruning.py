@@ -1,10 +1,10 @@
-"""Removal of operators from a TensorFlow Lite model that its used outputs do not need."""
+"""Removal of the operators of a TensorFlow Lite model that are needed only for unused outputs."""
 
 import struct
 from collections.abc import Sequence
 from typing import Final
 
-# Offsets in the vtables of fields of TensorFlow Lite's schema (schema.fbs).
+# Offsets of fields in the vtables of TensorFlow Lite's schema (schema.fbs).
 _GRAPHS: Final = 8
 _GRAPH_OUTPUTS: Final = 8
 _GRAPH_OPERATORS: Final = 10
@@ -12,8 +12,8 @@ _OPERATOR_INPUTS: Final = 6
 _OPERATOR_OUTPUTS: Final = 8
 
 
-def pruned(model: bytes, outputs: Sequence[int]) -> bytes:
-    """Return `model` with some of its outputs, and only the operators that these need.
+def prune(model: bytes, outputs: Sequence[int]) -> bytes:
+    """Return a copy of `model` with only some outputs and the operators that they depend on.
 
     The vectors of outputs and operators are shortened in place. So this takes no longer than a
     copy, and the remaining operators are unchanged.
@@ -23,7 +23,7 @@ def pruned(model: bytes, outputs: Sequence[int]) -> bytes:
         outputs: Indices of the outputs to keep, in their new order.
 
     Raises:
-        ValueError: `model` is no such file, or lacks an output.
+        ValueError: `model` is not such a file, or lacks an output.
     """
     content = bytearray(model)
     try:
@@ -32,14 +32,16 @@ def pruned(model: bytes, outputs: Sequence[int]) -> bytes:
         kept = [results.numbers()[index] for index in outputs]
         results.write(kept)
         operators = _Vector(content, graph, _GRAPH_OPERATORS)
-        operators.write_tables(_needed(content, operators.tables(), kept))
+        operators.write_tables(_needed_operators(content, operators.tables(), kept))
     except (struct.error, IndexError, ValueError) as error:
-        raise ValueError(f"no TensorFlow Lite model that can be read: {error}") from error
+        raise ValueError(f"not a readable TensorFlow Lite model: {error}") from error
     return bytes(content)
 
 
-def _needed(content: bytearray, operators: Sequence[int], outputs: Sequence[int]) -> list[int]:
-    """Return those of the operators, in the order in which they run, that `outputs` depend on."""
+def _needed_operators(
+    content: bytearray, operators: Sequence[int], outputs: Sequence[int]
+) -> list[int]:
+    """Return the operators that `outputs` depend on, in their order of execution."""
     tensors = set(outputs)
     needed = []
     for operator in reversed(operators):
@@ -54,34 +56,36 @@ class _Vector:
 
     def __init__(self, content: bytearray, table: int, field: int) -> None:
         vtable = table - struct.unpack_from("<i", content, table)[0]
-        size, place = (struct.unpack_from("<H", content, vtable + at)[0] for at in (0, field))
-        if field >= size or not place:
+        size, position = (
+            struct.unpack_from("<H", content, vtable + offset)[0] for offset in (0, field)
+        )
+        if field >= size or not position:
             raise ValueError("a field is missing")
         self._content = content
-        self._start = table + place + _uint(content, table + place)
+        self._start = table + position + _uint(content, table + position)
 
     def numbers(self) -> tuple[int, ...]:
-        """Return its numbers."""
+        """Return the numbers."""
         length = _uint(self._content, self._start)
         return struct.unpack_from(f"<{length}i", self._content, self._start + 4)
 
     def tables(self) -> list[int]:
-        """Return the offsets of its tables; each number is relative to its own place."""
+        """Return the offsets of the tables; each number is relative to its own offset."""
         numbers = self.numbers()
-        return [place + number for place, number in zip(self._places(), numbers, strict=False)]
+        return [offset + number for offset, number in zip(self._offsets(), numbers, strict=False)]
 
     def write(self, numbers: Sequence[int]) -> None:
-        """Replace its numbers, by no more than there are."""
+        """Replace the numbers; there may be fewer than before, but not more."""
         struct.pack_into(f"<I{len(numbers)}i", self._content, self._start, len(numbers), *numbers)
 
     def write_tables(self, tables: Sequence[int]) -> None:
-        """Replace its tables, by no more than there are."""
-        self.write([table - place for place, table in zip(self._places(), tables, strict=False)])
+        """Replace the tables; there may be fewer than before, but not more."""
+        self.write([table - offset for offset, table in zip(self._offsets(), tables, strict=False)])
 
-    def _places(self) -> range:
+    def _offsets(self) -> range:
         return range(self._start + 4, len(self._content), 4)
 
 
-def _uint(content: bytearray, place: int) -> int:
-    number: int = struct.unpack_from("<I", content, place)[0]
+def _uint(content: bytearray, offset: int) -> int:
+    number: int = struct.unpack_from("<I", content, offset)[0]
     return number

@@ -11,12 +11,11 @@ from dancetype.engine.skeleton import Array
 
 _ONE: Final = np.float32(1)
 
-# Hz, for speeds.
-_SPEED_CUTOFF: Final = np.ones((), np.float32)
+_SPEED_CUTOFF: Final = np.ones((), np.float32)  # Hz
 
 
 class PoseSmoothing:
-    """Smooths one person, as MediaPipe does if it tracks only one."""
+    """Smoothing of one person's landmarks, as in MediaPipe if it tracks only one person."""
 
     def __init__(self) -> None:
         self._world = OneEuro(min_cutoff=0.1, beta=40.0)
@@ -27,33 +26,33 @@ class PoseSmoothing:
         """Forget the person; `reason` documents the call."""
         self._world.reset(reason)
         self._visibility.reset(reason)
-        self.lose(reason)
+        self.reset_image(reason)
 
-    def lose(self, reason: str) -> None:
-        """Forget only where a lost person was in the image, as MediaPipe does."""
+    def reset_image(self, reason: str) -> None:
+        """Forget only the position in the image, as MediaPipe does when the person is lost."""
         self._image.reset(reason)
 
-    def __call__(self, found: Landmarks, region: Region, seconds: float, size: Array) -> Landmarks:
-        """Return the smoothed landmarks at a time later than the last.
+    def __call__(self, landmarks: Landmarks, region: Region, time: float, size: Array) -> Landmarks:
+        """Return the smoothed landmarks of the next frame.
 
         Args:
-            found: Landmarks found in the frame.
-            region: Region of the person in the next frame.
-            seconds: Time of the frame.
+            landmarks: Landmarks in the frame.
+            region: Region of the person in the frame after it.
+            time: Time of the frame in seconds, later than the last.
             size: (2,) width and height of the frame in pixels.
         """
-        # Speeds are relative to the sides of the region; depths have the scale of x.
+        # Speeds are relative to the size of the region; depths have the scale of x.
         pixels = size[[0, 1, 0]]
         scale = 2 / (region.sides * size).sum()
         return Landmarks(
-            world=self._world(found.world, seconds),
-            image=self._image(found.image * pixels, seconds, scale=scale) / pixels,
-            visibility=self._visibility(found.visibility),
+            world=self._world(landmarks.world, time),
+            image=self._image(landmarks.image * pixels, time, scale=scale) / pixels,
+            visibility=self._visibility(landmarks.visibility),
         )
 
 
 class OneEuro:
-    """One Euro filter of Casiez, Roussel and Vogel (CHI 2012), for arrays.
+    """One Euro filter by Casiez, Roussel and Vogel (CHI 2012), for arrays.
 
     Args:
         min_cutoff: Cutoff in Hz at rest; lower values remove more jitter.
@@ -67,32 +66,32 @@ class OneEuro:
 
     def reset(self, reason: str) -> None:
         """Forget all values; `reason` documents the call."""
-        self._seconds: float | None = None
+        self._time: float | None = None
 
-    def __call__(self, values: Array, seconds: float, *, scale: float = 1.0) -> Array:
+    def __call__(self, values: Array, time: float, *, scale: float = 1.0) -> Array:
         """Return smoothed values.
 
         Args:
             values: Values, always of the same shape.
-            seconds: Time, later than the last.
+            time: Time in seconds, later than the last.
             scale: Factor by which speeds are multiplied.
         """
-        if self._seconds is None:
+        if self._time is None:
             self._raw = self._smooth = values
             self._speed = np.zeros_like(values)
         else:
-            passed = seconds - self._seconds
-            speed = (values - self._raw) * (scale / passed)
-            self._speed = self._speed + _alpha(_SPEED_CUTOFF, passed) * (speed - self._speed)
+            interval = time - self._time
+            speed = (values - self._raw) * (scale / interval)
+            self._speed = self._speed + _alpha(_SPEED_CUTOFF, interval) * (speed - self._speed)
             cutoff = self._min_cutoff + self._beta * np.abs(self._speed)
-            self._smooth = self._smooth + _alpha(cutoff, passed) * (values - self._smooth)
+            self._smooth = self._smooth + _alpha(cutoff, interval) * (values - self._smooth)
             self._raw = values
-        self._seconds = seconds
+        self._time = time
         return self._smooth
 
 
 class LowPass:
-    """Exponential average in which each new value has the weight `alpha`."""
+    """Exponential moving average in which each new value has the weight `alpha`."""
 
     def __init__(self, *, alpha: float) -> None:
         self._alpha = np.float32(alpha)
@@ -103,13 +102,14 @@ class LowPass:
         self._mean: Array | None = None
 
     def __call__(self, values: Array) -> Array:
-        """Return the average up to `values`, which always have the same shape."""
+        """Add `values`, always of the same shape, and return the average."""
         last = values if self._mean is None else self._mean
         mean: Array = last + self._alpha * (values - last)
         self._mean = mean
         return mean
 
 
-def _alpha(cutoff: Array, passed: float) -> Array:
-    turned = cutoff * np.float32(2 * pi * passed)
-    return turned / (_ONE + turned)
+def _alpha(cutoff: Array, interval: float) -> Array:
+    """Return the weight of a new value in a low-pass filter with `cutoff` in Hz."""
+    angle = cutoff * np.float32(2 * pi * interval)
+    return angle / (_ONE + angle)

@@ -16,7 +16,7 @@ MakeVideo = Callable[..., Path]
 
 
 class FakeEstimator:
-    """Finds a person in every frame that is not black, and logs what is asked of it."""
+    """Estimator that finds a person in every frame that is not black, and records its calls."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -34,7 +34,7 @@ def frame(time: float, *, brightness: int = 9) -> tuple[float, NDArray[np.uint8]
     return time, np.full((2, 2, 3), brightness, np.uint8)
 
 
-def test_a_track_has_a_row_per_frame_and_nan_without_a_person() -> None:
+def test_track_has_row_per_frame_and_nan_without_person() -> None:
     estimator = FakeEstimator()
     frames = [frame(0.0), frame(0.1, brightness=0), frame(0.25)]
     track = extract_track(frames, estimator, name="clip")
@@ -45,12 +45,12 @@ def test_a_track_has_a_row_per_frame_and_nan_without_a_person() -> None:
     assert estimator.calls == ["reset", *["landmarks"] * 3]
 
 
-def test_no_frames_make_an_empty_track() -> None:
+def test_no_frames_give_empty_track() -> None:
     track = extract_track([], FakeEstimator(), name="clip")
     assert (len(track.times), track.world.shape) == (0, (0, 33, 3))
 
 
-def test_every_frame_of_a_file_is_analysed_and_reported(make_video: MakeVideo) -> None:
+def test_every_frame_of_file_is_analysed_and_reported(make_video: MakeVideo) -> None:
     reported: list[tuple[int, int | None]] = []
     with Video(make_video(frames=10, fps=25)) as video:
         track = extract_track(
@@ -63,19 +63,19 @@ def test_every_frame_of_a_file_is_analysed_and_reported(make_video: MakeVideo) -
     assert reported == [(done, 10) for done in range(1, 11)]
 
 
-def test_a_file_that_cannot_be_read_is_named() -> None:
+def test_error_names_missing_file() -> None:
     with pytest.raises(FileError, match=r"gone\.mp4: no such file"), Video("gone.mp4"):
         pass
 
 
-def test_landmarks_are_those_of_a_fresh_estimator_on_the_frames_of_opencv(
+def test_landmarks_equal_those_of_new_estimator_on_opencv_frames(
     shared: Path, pose_model: Path
 ) -> None:
     clip = shared / "data" / "videos" / "solo_portrait_24fps.mp4"
     frames = []
     with Video(clip) as video:
-        for _, each in zip(range(24), video, strict=False):
-            frames.append(each)
+        for _, item in zip(range(24), video, strict=False):
+            frames.append(item)
     with open_estimator(pose_model) as estimator:
         tracks = [extract_track(frames, estimator, name="clip") for _ in range(2)]
     np.testing.assert_allclose(tracks[0].times, np.arange(24) / 24, atol=1e-3)

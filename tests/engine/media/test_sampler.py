@@ -6,70 +6,70 @@ import pytest
 from dancetype.engine.media.sampler import FrameSampler
 
 
-def taken(fps: float, times: list[float]) -> list[float]:
+def accepted(fps: float, times: list[float]) -> list[float]:
     sampler = FrameSampler(fps)
-    return [time for time in times if sampler.wants(time)]
+    return [time for time in times if sampler.accept(time)]
 
 
-def at(fps: float, *, seconds: float = 10.0, start: float = 100.0) -> list[float]:
+def frame_times(fps: float, *, seconds: float = 10.0, start: float = 100.0) -> list[float]:
     return [start + index / fps for index in range(round(seconds * fps))]
 
 
-def jittered(times: list[float], most: float) -> list[float]:
+def jittered(times: list[float], maximum: float) -> list[float]:
     rng = np.random.default_rng(5)
-    return [time + float(rng.uniform(-most, most)) for time in times]
+    return [time + float(rng.uniform(-maximum, maximum)) for time in times]
 
 
-def test_of_thirty_frames_a_second_every_other_is_taken_for_fifteen() -> None:
-    times = at(30)
-    assert taken(15, times) == times[::2]
+def test_every_other_frame_is_accepted_for_half_the_rate() -> None:
+    times = frame_times(30)
+    assert accepted(15, times) == times[::2]
 
 
-def test_frames_that_come_a_little_early_or_late_change_nothing_about_which_are_taken() -> None:
-    times = jittered(at(30), 0.008)
-    assert taken(15, times) == times[::2]
-    assert taken(10, times) == times[::3]
+def test_jitter_does_not_change_which_frames_are_accepted() -> None:
+    times = jittered(frame_times(30), 0.008)
+    assert accepted(15, times) == times[::2]
+    assert accepted(10, times) == times[::3]
 
 
-@pytest.mark.parametrize("source", [15, 24, 25, 29.97, 30, 50, 59.94, 60, 120])
+@pytest.mark.parametrize("source_fps", [15, 24, 25, 29.97, 30, 50, 59.94, 60, 120])
 @pytest.mark.parametrize("fps", [10, 12, 15])
-def test_frames_are_taken_evenly_and_at_the_rate_asked_for(source: float, fps: float) -> None:
-    times = taken(fps, at(source))
+def test_frames_are_accepted_evenly_and_at_requested_rate(source_fps: float, fps: float) -> None:
+    times = accepted(fps, frame_times(source_fps))
     assert len(times) == pytest.approx(10 * fps, abs=1)
     steps = [later - earlier for earlier, later in pairwise(times)]
-    assert max(steps) - min(steps) <= 1 / source + 1e-6
+    assert max(steps) - min(steps) <= 1 / source_fps + 1e-6
 
 
-@pytest.mark.parametrize("source", [5, 14.99, 15])
-def test_a_source_that_gives_no_more_than_asked_for_keeps_every_frame(source: float) -> None:
-    times = at(source)
-    assert taken(15, times) == times
+@pytest.mark.parametrize("source_fps", [5, 14.99, 15])
+def test_every_frame_is_accepted_if_source_is_not_faster_than_requested(source_fps: float) -> None:
+    times = frame_times(source_fps)
+    assert accepted(15, times) == times
 
 
-def test_no_more_are_taken_than_asked_for_however_they_come() -> None:
+def test_requested_rate_is_not_exceeded_by_irregular_frames() -> None:
     rng = np.random.default_rng(6)
     times = np.cumsum(rng.exponential(1 / 40, size=4000)).tolist()
-    times = taken(15, times)
+    times = accepted(15, times)
     assert len(times) <= 15 * (times[-1] - times[0]) + 1
     assert len(times) >= 12 * (times[-1] - times[0])
 
 
-def test_after_a_gap_the_frame_that_ends_it_is_taken_and_none_to_make_up_for_it() -> None:
-    after = at(30, start=120.01)
-    assert taken(15, at(30) + after)[150:] == after[::2]
+def test_first_frame_after_gap_is_accepted_without_catching_up() -> None:
+    after = frame_times(30, start=120.01)
+    assert accepted(15, frame_times(30) + after)[150:] == after[::2]
 
 
-def test_frames_that_come_in_bursts_are_taken_once_a_burst() -> None:
-    bursts = [start + part for start in at(10) for part in (0.0, 0.001, 0.002)]
-    assert taken(15, bursts) == bursts[::3]
+def test_one_frame_per_burst_is_accepted() -> None:
+    bursts = [start + delay for start in frame_times(10) for delay in (0.0, 0.001, 0.002)]
+    assert accepted(15, bursts) == bursts[::3]
 
 
-def test_without_a_rate_every_frame_is_taken() -> None:
-    assert all(map(FrameSampler(None).wants, [1.0, 1.0, 0.5]))
-    assert [FrameSampler(1).wants(1.0), FrameSampler(1).wants(1.0)] == [True, True]
+def test_every_frame_is_accepted_without_rate() -> None:
+    assert all(map(FrameSampler(None).accept, [1.0, 1.0, 0.5]))
+    assert [FrameSampler(1).accept(1.0), FrameSampler(1).accept(1.0)] == [True, True]
 
 
 @pytest.mark.parametrize("fps", [0, -1, float("nan")])
-def test_a_rate_of_nothing_is_refused(fps: float) -> None:
+def test_rate_that_is_not_positive_is_rejected(fps: float) -> None:
     with pytest.raises(ValueError, match="more than 0"):
         FrameSampler(fps)

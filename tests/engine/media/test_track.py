@@ -8,10 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dancetype.engine.errors import FileError
-from dancetype.engine.landmarks import OF_COCO, Landmarks
+from dancetype.engine.landmarks import COCO_LANDMARKS, Landmarks
 from dancetype.engine.media import recording as recording_module
 from dancetype.engine.media.recording import Body, compact_body, full_body, read_recording
-from dancetype.engine.media.track import NOT_DANCING, Track, read_track, read_tracks, stacked
+from dancetype.engine.media.track import (
+    NOT_DANCING,
+    Track,
+    read_track,
+    read_tracks,
+    stack_landmarks,
+)
 from dancetype.engine.skeleton import JOINTS
 from tests.engine.recordings import header, recording_of, walk
 from tests.engine.walkers import Walker
@@ -42,23 +48,23 @@ def write(folder: Path, **changes: Any) -> Path:
 def track(
     *, genre: str = "PO", missing: slice = slice(0), times: Any = TIMES, **more: Any
 ) -> Track:
-    """A track with nobody in the frames `missing`."""
+    """Return a track without a person in the frames `missing`."""
     world, image, visibility = (part[: len(times)].copy() for part in (WORLD, IMAGE, VISIBILITY))
     for part in (world, image, visibility):
         part[missing] = np.nan
     return Track("clip", genre, np.asarray(times), world, image, visibility, **more)
 
 
-def test_a_track_holds_times_in_seconds_and_joints_as_a_pose_does(tmp_path: Path) -> None:
+def test_track_has_times_in_seconds_and_joints_of_a_pose(tmp_path: Path) -> None:
     read = read_track(write(tmp_path))
     assert (read.name, read.genre) == ("clip", "PO")
     np.testing.assert_allclose(read.times, np.arange(40) * 0.033)
-    one = Landmarks(WORLD[7], IMAGE[7], VISIBILITY[7]).pose()
-    np.testing.assert_array_equal(read.joints[7], one.joints)
+    pose = Landmarks(WORLD[7], IMAGE[7], VISIBILITY[7]).pose()
+    np.testing.assert_array_equal(read.joints[7], pose.joints)
 
 
 @pytest.mark.parametrize("genre", ["BR", "SALSA", NOT_DANCING])
-def test_what_was_saved_is_read_again(tmp_path: Path, genre: str) -> None:
+def test_saved_track_is_read_unchanged(tmp_path: Path, genre: str) -> None:
     saved = track(genre=genre, missing=slice(3, 6), dancer="Ann", sequence="s", start=1.5)
     saved.save(tmp_path / "clip.npz")
     read = read_track(tmp_path / "clip.npz")
@@ -70,14 +76,12 @@ def test_what_was_saved_is_read_again(tmp_path: Path, genre: str) -> None:
     np.testing.assert_array_equal(read.visibility, saved.visibility)
 
 
-def test_frames_less_than_a_millisecond_apart_are_saved_apart(tmp_path: Path) -> None:
+def test_frames_less_than_a_millisecond_apart_keep_their_times(tmp_path: Path) -> None:
     track(times=np.arange(40) / 4000).save(tmp_path / "clip.npz")
     np.testing.assert_allclose(np.diff(read_track(tmp_path / "clip.npz").times), 1 / 4000)
 
 
-def test_a_track_is_written_whole_or_not_at_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_save_keeps_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "clip.npz"
     track(genre="BR").save(path)
 
@@ -103,42 +107,40 @@ def test_a_track_is_written_whole_or_not_at_all(
         ({"sequence": None, "dancer": "Ann"}, "Ann"),
     ],
 )
-def test_the_dancer_is_the_one_named_or_else_the_aist_sequences(
+def test_dancer_is_taken_from_file_or_else_from_sequence_name(
     tmp_path: Path, entries: dict[str, Any], dancer: str
 ) -> None:
     assert read_track(write(tmp_path, **entries)).dancer == dancer
 
 
-def test_a_track_whose_start_nobody_knows_has_none(tmp_path: Path) -> None:
+def test_start_is_nan_if_unknown(tmp_path: Path) -> None:
     assert np.isnan(read_track(write(tmp_path)).start)
     assert read_track(write(tmp_path, start_s=2.5)).start == 2.5
 
 
-def test_frames_with_nobody_in_them_count_as_time_but_not_as_poses() -> None:
-    some = track(missing=slice(10, 20))
-    assert some.poses == 30
-    assert some.seconds == pytest.approx(40 / 30)
-    assert np.isnan(some.joints[10:20]).all()
+def test_frames_without_person_count_as_time_but_not_as_poses() -> None:
+    partial = track(missing=slice(10, 20))
+    assert partial.poses == 30
+    assert partial.seconds == pytest.approx(40 / 30)
+    assert np.isnan(partial.joints[10:20]).all()
 
 
 @pytest.mark.parametrize(
     ("missing", "seconds"),
     [
         (slice(0), 39 / 30),
-        # Shorter than what a window bridges.
+        # Short enough to be bridged by a window.
         (slice(10, 20), 39 / 30),
         (slice(10, 30), 9 / 30),
         (slice(0, 39), 0.0),
         (slice(0, 40), 0.0),
     ],
 )
-def test_the_longest_stretch_lies_between_gaps_that_a_window_does_not_bridge(
-    missing: slice, seconds: float
-) -> None:
+def test_longest_stretch_is_between_gaps_that_split_windows(missing: slice, seconds: float) -> None:
     assert track(missing=missing).longest_stretch == pytest.approx(seconds)
 
 
-def test_the_stretches_of_a_track_leave_out_gaps_and_what_is_too_short() -> None:
+def test_stretches_exclude_gaps_and_short_parts() -> None:
     whole = track(times=np.arange(40) / 10, missing=slice(12, 30), dancer="Ann", start=5.0)
     first, second = whole.stretches()
     assert (first.dancer, first.genre, first.poses, second.poses) == ("Ann", "PO", 12, 10)
@@ -149,21 +151,22 @@ def test_the_stretches_of_a_track_leave_out_gaps_and_what_is_too_short() -> None
     assert track(missing=slice(0, 40)).stretches() == []
 
 
-def test_a_lone_frame_lasts_no_time() -> None:
+def test_single_frame_has_no_duration() -> None:
     assert track(times=np.zeros(1)).seconds == 0
 
 
-def test_landmarks_are_stacked_with_nan_where_nobody_was_found() -> None:
-    found = Landmarks(WORLD[0], IMAGE[0], VISIBILITY[0])
-    for stack, one in zip(stacked([found, None]), (WORLD, IMAGE, VISIBILITY), strict=True):
+def test_frames_without_person_are_stacked_as_nan() -> None:
+    person = Landmarks(WORLD[0], IMAGE[0], VISIBILITY[0])
+    stacked = stack_landmarks([person, None])
+    for stack, expected in zip(stacked, (WORLD, IMAGE, VISIBILITY), strict=True):
         assert stack.dtype == np.float32
-        np.testing.assert_array_equal(stack[0], one[0])
-        assert stack[1].shape == one[1].shape
+        np.testing.assert_array_equal(stack[0], expected[0])
+        assert stack[1].shape == expected[1].shape
         assert np.isnan(stack[1]).all()
 
 
 def test_no_frames_are_stacked_to_empty_arrays() -> None:
-    assert [stack.shape for stack in stacked([])] == [(0, 33, 3), (0, 33, 3), (0, 33)]
+    assert [stack.shape for stack in stack_landmarks([])] == [(0, 33, 3), (0, 33, 3), (0, 33)]
 
 
 @pytest.mark.parametrize(
@@ -193,32 +196,32 @@ def test_no_frames_are_stacked_to_empty_arrays() -> None:
         ({"timestamps_ms": np.full(40, np.nan)}, "do not rise"),
         ({"timestamps_ms": np.append(np.arange(39.0), np.inf)}, "do not rise"),
         ({"timestamps_ms": np.arange(40) * 1e7}, "more than a day"),
-        ({"timestamps_ms": np.arange(40) + 0j}, "not of numbers"),
-        ({"genre": ["BR", "PO"]}, "genre is no text"),
-        ({"genre": 7}, "genre is no text"),
-        ({"dancer": ["Ann", "Bea"]}, "dancer is no text"),
-        ({"genre": "tango"}, "'tango' is none of the genres"),
-        ({"genre": ""}, "'' is none of the genres"),
+        ({"timestamps_ms": np.arange(40) + 0j}, "expected numbers"),
+        ({"genre": ["BR", "PO"]}, "genre is not a string"),
+        ({"genre": 7}, "genre is not a string"),
+        ({"dancer": ["Ann", "Bea"]}, "dancer is not a string"),
+        ({"genre": "tango"}, "genre 'tango' is not one of"),
+        ({"genre": ""}, "genre '' is not one of"),
         ({"start_s": "soon"}, "not a recording"),
         ({"world": np.full((40, 33, 3), None)}, "not a recording"),
         ({"world": np.full((40, 33, 3), "far")}, "not a recording"),
     ],
 )
-def test_a_track_that_does_not_hold_together_is_refused_by_its_name(
+def test_invalid_track_is_rejected_with_file_name(
     tmp_path: Path, changes: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(FileError, match=rf"clip\.npz: .*{reason}"):
         read_track(write(tmp_path, **changes))
 
 
-def test_a_lone_array_is_no_track(tmp_path: Path) -> None:
+def test_npy_array_is_not_a_track(tmp_path: Path) -> None:
     with (tmp_path / "clip.npz").open("wb") as file:
         np.save(file, WORLD)
     with pytest.raises(FileError, match="not a recording"):
         read_track(tmp_path / "clip.npz")
 
 
-def test_a_small_file_that_unpacks_to_all_memory_is_refused_before_it_does(
+def test_small_file_that_would_fill_memory_is_rejected_before_unpacking(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "clip.npz"
@@ -230,21 +233,21 @@ def test_a_small_file_that_unpacks_to_all_memory_is_refused_before_it_does(
         read_track(path)
 
 
-def test_a_track_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_error_names_missing_track(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"gone\.npz"):
         read_track(tmp_path / "gone.npz")
 
 
 @settings(deadline=None)
-@given(place=st.integers(0, 2000), new=st.binary(min_size=1, max_size=12))
-def test_a_damaged_file_is_read_or_refused(
-    tmp_path_factory: pytest.TempPathFactory, place: int, new: bytes
+@given(offset=st.integers(0, 2000), new=st.binary(min_size=1, max_size=12))
+def test_damaged_file_is_read_or_rejected(
+    tmp_path_factory: pytest.TempPathFactory, offset: int, new: bytes
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "damaged.npz"
     track(times=TIMES[:2], dancer="Ann").save(path)
     content = path.read_bytes()
-    place %= len(content)
-    path.write_bytes(content[:place] + new + content[place + len(new) :])
+    offset %= len(content)
+    path.write_bytes(content[:offset] + new + content[offset + len(new) :])
     try:
         read = read_track(path)
     except FileError:
@@ -252,7 +255,7 @@ def test_a_damaged_file_is_read_or_refused(
     assert read.joints.shape == (2, 17, 3)
 
 
-def test_a_track_of_the_older_format_is_also_a_recording(tmp_path: Path) -> None:
+def test_track_in_older_format_is_read_as_recording(tmp_path: Path) -> None:
     world = WORLD.copy()
     world[3] = np.nan
     recording = read_recording(write(tmp_path, world=world, start_s=2.5))
@@ -267,53 +270,54 @@ def test_a_track_of_the_older_format_is_also_a_recording(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("encode", [compact_body, full_body])
-def test_the_track_of_several_dancers_is_that_of_the_one_seen_most_often(
+def test_track_is_of_the_dancer_in_the_most_frames(
     tmp_path: Path, encode: Callable[[Landmarks], Body | None]
 ) -> None:
     left, right = Walker(x=-2), Walker(x=2)
     frames = []
     for index in range(60):
-        people = [each.at(index / 10) for each in ((right, left) if index % 2 else (left, right))]
+        walkers = (right, left) if index % 2 else (left, right)
+        people = [walker.at(index / 10) for walker in walkers]
         frames.append((index / 10, people if index < 20 else people[index % 2 :][:1]))
-    made = recording_of(frames, header(people=2, genre="HO", dancer="Ann"), encode=encode)
-    made.save(tmp_path / "pair.npz")
+    recording = recording_of(frames, header(people=2, genre="HO", dancer="Ann"), encode=encode)
+    recording.save(tmp_path / "pair.npz")
     read = read_track(tmp_path / "pair.npz")
     assert (read.name, read.genre, read.dancer, read.poses) == ("pair", "HO", "Ann", 60)
     for index in (0, 1, 30, 59):
-        there = left.at(index / 10)
-        joints = list(OF_COCO)
-        np.testing.assert_allclose(read.world[index, joints], there.world[joints], atol=6e-5)
+        expected = left.at(index / 10)
+        joints = list(COCO_LANDMARKS)
+        np.testing.assert_allclose(read.world[index, joints], expected.world[joints], atol=6e-5)
         np.testing.assert_allclose(
-            read.image[index, joints, :2], there.image[joints, :2], atol=6e-5
+            read.image[index, joints, :2], expected.image[joints, :2], atol=6e-5
         )
 
 
-def test_a_recording_without_a_label_cannot_be_trained_on(tmp_path: Path) -> None:
+def test_recording_without_label_has_no_track(tmp_path: Path) -> None:
     walk(header()).save(tmp_path / "stage.npz")
-    with pytest.raises(FileError, match=r"stage\.npz: '' is none of the genres.*dancetype record"):
+    with pytest.raises(FileError, match=r"stage\.npz: genre '' is not one of.*dancetype record"):
         read_track(tmp_path / "stage.npz")
 
 
-def test_a_folder_is_read_by_name_and_without_what_was_broken_off(tmp_path: Path) -> None:
+def test_folder_is_read_in_order_of_names_without_partial_files(tmp_path: Path) -> None:
     for name in ("b", "a"):
         track().save(tmp_path / f"{name}.npz")
     (tmp_path / "c.npz.part").write_bytes(b"PK")
     assert [read.name for read in read_tracks(tmp_path)] == ["a", "b"]
 
 
-def test_a_folder_without_tracks_is_refused(tmp_path: Path) -> None:
+def test_folder_without_tracks_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"no \.npz tracks"):
         read_tracks(tmp_path)
 
 
-def test_the_real_tracks_are_all_read_and_stand_upright(shared: Path) -> None:
+def test_real_tracks_are_read_and_show_upright_people(shared: Path) -> None:
     tracks = read_tracks(shared / "data" / "tracks")
     assert len(tracks) == 12
     assert sum(not track.dancer for track in tracks) == 3
     for track in tracks:
-        seen = np.isfinite(track.joints).all(axis=(1, 2))
-        assert seen.sum() == track.poses > 0.5 * len(track.times)
+        present = np.isfinite(track.joints).all(axis=(1, 2))
+        assert present.sum() == track.poses > 0.5 * len(track.times)
         nose, ankle = JOINTS.index("nose"), JOINTS.index("left_ankle")
-        height = np.median(track.joints[seen, nose, 1] - track.joints[seen, ankle, 1])
+        height = np.median(track.joints[present, nose, 1] - track.joints[present, ankle, 1])
         # Break dancers stand on their hands.
         assert height > 0.8 or track.genre == "BR"

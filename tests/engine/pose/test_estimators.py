@@ -33,27 +33,27 @@ def estimator(pose_model: Path, runtime: PoseRuntime) -> Iterator[PoseEstimator]
 
 @pytest.fixture(scope="module")
 def images(sample_clip: Path) -> list[Image]:
-    """Half a second of a real person standing and moving."""
+    """Return half a second of a real person who stands and moves."""
     reader = cv2.VideoCapture(str(sample_clip))
     reader.set(cv2.CAP_PROP_POS_FRAMES, 100)
     return [reader.read()[1].astype(np.uint8) for _ in range(15)]
 
 
-def pose_in(estimator: PoseEstimator, image: Image, time: float) -> Pose | None:
-    found = estimator.landmarks(image, time)
-    return None if found is None else found.pose()
+def estimate_pose(estimator: PoseEstimator, image: Image, time: float) -> Pose | None:
+    landmarks = estimator.landmarks(image, time)
+    return None if landmarks is None else landmarks.pose()
 
 
 def joint(pose: Pose | None, name: str) -> NDArray[np.float32]:
     assert pose is not None
-    found: NDArray[np.float32] = pose.joints[JOINTS.index(name)]
-    return found
+    position: NDArray[np.float32] = pose.joints[JOINTS.index(name)]
+    return position
 
 
-def test_a_real_person_is_found_upright_in_metres(
+def test_real_person_is_found_upright_in_metres(
     estimator: PoseEstimator, images: list[Image]
 ) -> None:
-    pose = [pose_in(estimator, image, n / 30) for n, image in enumerate(images)][-1]
+    pose = [estimate_pose(estimator, image, n / 30) for n, image in enumerate(images)][-1]
     height = joint(pose, "nose")[1] - joint(pose, "left_ankle")[1]
     assert 1.0 < height < 2.0
     assert joint(pose, "left_knee")[1] < joint(pose, "left_hip")[1] < joint(pose, "nose")[1]
@@ -64,7 +64,7 @@ def test_a_real_person_is_found_upright_in_metres(
     assert pose.visibility[JOINTS.index("left_shoulder")] > 0.9
 
 
-def test_all_landmarks_of_a_person_are_told_where_they_are_wanted(
+def test_all_landmarks_match_the_pose_of_a_new_estimator(
     estimator: PoseEstimator, images: list[Image], pose_model: Path, runtime: PoseRuntime
 ) -> None:
     found = estimator.landmarks(images[0], 0.0)
@@ -75,74 +75,74 @@ def test_all_landmarks_of_a_person_are_told_where_they_are_wanted(
     nose, left_ankle = found.image[0], found.image[27]
     assert 0 < nose[1] < left_ankle[1] < 1.05
     with open_estimator(pose_model, runtime=runtime) as other:
-        pose = pose_in(other, images[0], 0.0)
+        pose = estimate_pose(other, images[0], 0.0)
     assert pose is not None
     assert np.array_equal(found.pose().joints, pose.joints)
     assert np.array_equal(found.pose().visibility, pose.visibility)
 
 
-def test_the_pelvis_is_the_origin(estimator: PoseEstimator, images: list[Image]) -> None:
-    pose = pose_in(estimator, images[0], 0.0)
+def test_pelvis_is_the_origin(estimator: PoseEstimator, images: list[Image]) -> None:
+    pose = estimate_pose(estimator, images[0], 0.0)
     assert np.allclose(joint(pose, "left_hip") + joint(pose, "right_hip"), 0, atol=1e-6)
 
 
-def test_x_points_to_the_right_of_the_image_and_y_up(estimator: PoseEstimator) -> None:
+def test_x_axis_points_right_in_the_image_and_y_axis_up(estimator: PoseEstimator) -> None:
     # The drawn figure raises the hand at the right of the image.
-    pose = pose_in(estimator, draw_figure(0.2), 0.0)
+    pose = estimate_pose(estimator, draw_figure(0.2), 0.0)
     left, right = sorted((joint(pose, "left_wrist"), joint(pose, "right_wrist")), key=itemgetter(0))
     assert left[0] < -0.2 < 0.2 < right[0]
     assert left[1] + 0.2 < right[1]
 
 
-def test_an_empty_room_has_no_pose(estimator: PoseEstimator) -> None:
-    assert pose_in(estimator, np.zeros((120, 160, 3), np.uint8), 0.0) is None
+def test_frame_without_person_has_no_pose(estimator: PoseEstimator) -> None:
+    assert estimate_pose(estimator, np.zeros((120, 160, 3), np.uint8), 0.0) is None
     assert estimator.landmarks(np.zeros((120, 160, 3), np.uint8), 0.1) is None
 
 
-def test_frames_at_the_same_instant_or_back_in_time_are_taken(
+def test_frames_with_equal_or_falling_times_are_accepted(
     estimator: PoseEstimator, images: list[Image]
 ) -> None:
     for time in (5.0, 5.0, 5.0002, 4.0, 5.1):
-        assert pose_in(estimator, images[0], time) is not None
+        assert estimate_pose(estimator, images[0], time) is not None
 
 
-def test_a_reset_forgets_what_came_before(
+def test_reset_forgets_earlier_frames(
     estimator: PoseEstimator, images: list[Image], pose_model: Path, runtime: PoseRuntime
 ) -> None:
     with open_estimator(pose_model, runtime=runtime) as fresh:
-        expected = [pose_in(fresh, image, n / 30) for n, image in enumerate(images[5:8])]
+        expected = [estimate_pose(fresh, image, n / 30) for n, image in enumerate(images[5:8])]
     for n, image in enumerate(images):
-        pose_in(estimator, image[:, ::-1].copy(), 100 + n / 30)
+        estimate_pose(estimator, image[:, ::-1].copy(), 100 + n / 30)
     estimator.reset("test")
-    again = [pose_in(estimator, image, n / 30) for n, image in enumerate(images[5:8])]
-    for one, other in zip(expected, again, strict=True):
+    poses = [estimate_pose(estimator, image, n / 30) for n, image in enumerate(images[5:8])]
+    for one, other in zip(expected, poses, strict=True):
         assert one is not None
         assert other is not None
         assert np.allclose(one.joints, other.joints, atol=1e-3)
 
 
-def test_resets_take_no_more_memory_and_no_thread(
+def test_resets_leak_no_memory_and_no_threads(
     estimator: PoseEstimator, images: list[Image]
 ) -> None:
     process = psutil.Process()
-    pose_in(estimator, images[0], 0.0)
+    estimate_pose(estimator, images[0], 0.0)
     before, threads = process.memory_info().rss, process.num_threads()
     for n in range(20):
         estimator.reset("test")
-        assert pose_in(estimator, images[0], float(n)) is not None
+        assert estimate_pose(estimator, images[0], float(n)) is not None
     assert process.memory_info().rss - before < 20e6
     assert process.num_threads() == threads
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 4000), (4320, 7680)], ids=str)
-def test_nobody_is_in_a_black_frame_of_any_size(
+def test_black_frame_of_any_size_has_no_person(
     estimator: PoseEstimator, images: list[Image], shape: tuple[int, int]
 ) -> None:
     assert estimator.landmarks(images[0], 0.0) is not None
     assert estimator.landmarks(np.zeros((*shape, 3), np.uint8), 0.1) is None
 
 
-def test_a_person_is_at_the_same_place_in_a_frame_of_another_size(
+def test_person_has_same_position_in_frame_of_another_size(
     estimator: PoseEstimator, images: list[Image]
 ) -> None:
     small = estimator.landmarks(images[0], 0.0)
@@ -162,18 +162,18 @@ def test_a_person_is_at_the_same_place_in_a_frame_of_another_size(
     ],
     ids=["grey", "with alpha", "float"],
 )
-def test_an_image_of_another_form_is_refused(estimator: PoseEstimator, image: Image) -> None:
+def test_image_of_another_shape_or_type_is_rejected(estimator: PoseEstimator, image: Image) -> None:
     with pytest.raises(ValueError, match="uint8"):
-        pose_in(estimator, image, 0.0)
+        estimate_pose(estimator, image, 0.0)
 
 
-def test_a_model_that_is_not_there_is_named(tmp_path: Path, runtime: PoseRuntime) -> None:
+def test_error_names_missing_model(tmp_path: Path, runtime: PoseRuntime) -> None:
     with pytest.raises(ModelError, match=r"no such file: .*gone\.task"):
         open_estimator(tmp_path / "gone.task", runtime=runtime)
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x05\x06" + bytes(18)])
-def test_a_file_that_is_no_pose_model_is_named(
+def test_error_names_file_that_is_not_a_pose_model(
     tmp_path: Path, content: bytes, runtime: PoseRuntime
 ) -> None:
     file = tmp_path / "wrong.task"
@@ -182,7 +182,7 @@ def test_a_file_that_is_no_pose_model_is_named(
         open_estimator(file, runtime=runtime)
 
 
-def test_a_pose_model_that_is_cut_short_is_named(
+def test_error_names_truncated_pose_model(
     tmp_path: Path, pose_model: Path, runtime: PoseRuntime
 ) -> None:
     file = tmp_path / "short.task"
@@ -191,7 +191,7 @@ def test_a_pose_model_that_is_cut_short_is_named(
         open_estimator(file, runtime=runtime)
 
 
-def test_both_runtimes_say_the_same_of_a_person(pose_model: Path, images: list[Image]) -> None:
+def test_both_runtimes_give_same_landmarks(pose_model: Path, images: list[Image]) -> None:
     with (
         open_estimator(pose_model, runtime="mediapipe") as mediapipe,
         open_estimator(pose_model, runtime="litert") as litert,
@@ -200,14 +200,14 @@ def test_both_runtimes_say_the_same_of_a_person(pose_model: Path, images: list[I
             (mediapipe.landmarks(image, n / 30), litert.landmarks(image, n / 30))
             for n, image in enumerate(images)
         ]
-    found = [(one, other) for one, other in pairs if one is not None and other is not None]
-    assert len(found) == len(images)
-    image_errors = [np.abs(one.image - other.image)[:, :2] for one, other in found]
-    world_errors = [np.linalg.norm(one.world - other.world, axis=1) for one, other in found]
-    visibility_errors = [np.abs(one.visibility - other.visibility) for one, other in found]
-    # The two runtimes bring different versions of XNNPACK. On processors with AVX-512 these choose
-    # different kernels, whose last bits differ; tracking then enlarges the difference in a few
-    # frames (by up to 0.025 of the image here), so most frames are held to the tight bound.
+    detected = [(one, other) for one, other in pairs if one is not None and other is not None]
+    assert len(detected) == len(images)
+    image_errors = [np.abs(one.image - other.image)[:, :2] for one, other in detected]
+    world_errors = [np.linalg.norm(one.world - other.world, axis=1) for one, other in detected]
+    visibility_errors = [np.abs(one.visibility - other.visibility) for one, other in detected]
+    # The two runtimes contain different versions of XNNPACK. On processors with AVX-512 they choose
+    # different kernels, whose last bits differ. Tracking then enlarges the difference in a few
+    # frames (up to 0.025 of the image here), so the tight bound applies to the median frame.
     assert np.median(np.max(image_errors, axis=(1, 2))) < 0.005
     assert np.max(image_errors) < 0.05
     assert np.mean(world_errors) < 0.01
@@ -218,11 +218,11 @@ def test_both_runtimes_find_the_same_people(pose_model: Path, images: list[Image
     width = images[0].shape[1]
     person = images[0][:, round(0.4 * width) : round(0.75 * width)]
     pair = np.concatenate((person, person[:, ::-1]), axis=1)
-    places = []
+    positions = []
     for runtime in get_args(PoseRuntime):
         with open_estimator(pose_model, runtime=runtime, people=3) as estimator:
             for n in range(3):
                 found = estimator.people(pair, n / 30)
-            places.append(sorted(float(person.image[:, 0].mean()) for person in found))
-    assert len(places[0]) == 2
-    assert places[0] == pytest.approx(places[1], abs=0.01)
+            positions.append(sorted(float(person.image[:, 0].mean()) for person in found))
+    assert len(positions[0]) == 2
+    assert positions[0] == pytest.approx(positions[1], abs=0.01)

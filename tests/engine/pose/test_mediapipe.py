@@ -7,7 +7,7 @@ from dancetype.engine.pose.opening import open_estimator
 from dancetype.stream.sources.pattern import draw_figure
 
 
-def test_a_reset_brings_back_an_estimator_that_takes_nothing_more(pose_model: Path) -> None:
+def test_reset_recovers_estimator_that_rejects_frames(pose_model: Path) -> None:
     figure = draw_figure(0.2)
     with open_estimator(pose_model, runtime="mediapipe") as estimator:
         assert estimator.landmarks(figure, 0.0) is not None

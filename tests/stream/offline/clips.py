@@ -7,7 +7,7 @@ import numpy as np
 
 from dancetype.engine.clip import ClipResult
 from dancetype.engine.genres import CODES
-from dancetype.engine.landmarks import LANDMARKS, OF_COCO
+from dancetype.engine.landmarks import COCO_LANDMARKS, LANDMARKS
 from dancetype.engine.media.track import Track
 from dancetype.engine.recognizer import Prediction
 from dancetype.engine.rolling import Estimate, Status
@@ -37,7 +37,7 @@ def standing_landmarks(
         without_person: Indices of frames without a person.
     """
     landmarks = np.zeros((frames, LANDMARKS, 3), np.float32)
-    landmarks[:, OF_COCO, :2] = _UPRIGHT + np.array([x - 0.5, 0], np.float32)
+    landmarks[:, COCO_LANDMARKS, :2] = _UPRIGHT + np.array([x - 0.5, 0], np.float32)
     landmarks[list(without_person)] = np.nan
     return landmarks
 

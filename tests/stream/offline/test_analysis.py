@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.landmarks import Landmarks
-from dancetype.engine.media.track import Track, stacked
+from dancetype.engine.media.track import Track, stack_landmarks
 from dancetype.engine.recognizer import MultiDancerRecognizer, Prediction
 from dancetype.engine.rolling import Status
 from dancetype.stream.offline.analysis import analyze_video, latest_indices, replay_predictions
@@ -59,7 +59,9 @@ def test_replayed_predictions_equal_those_of_a_live_run(classifier: Classifier) 
         for time, person in zip(times, people, strict=True)
         if (prediction := recognizer.push(time, [person] if person else [])) is not None
     ]
-    replayed = replay_predictions(Track("clip", "", times, *stacked(people)), classifier, hop=0.25)
+    replayed = replay_predictions(
+        Track("clip", "", times, *stack_landmarks(people)), classifier, hop=0.25
+    )
     assert len(replayed) == len(live) == 29
     assert all(map(are_equal, replayed, live))
     statuses = {prediction.estimate.status for prediction in replayed}
@@ -103,7 +105,7 @@ def test_clip_is_analysed_at_the_requested_frame_rate(
 
 def test_latest_indices_refer_to_the_latest_prediction(classifier: Classifier) -> None:
     times = np.arange(25) / 25
-    track = Track("", "", times, *stacked([None] * 25))
+    track = Track("", "", times, *stack_landmarks([None] * 25))
     predictions = replay_predictions(track, classifier, hop=0.25)
     indices = latest_indices(predictions, times)
     assert indices.tolist() == [0] * 7 + [1] * 6 + [2] * 6 + [3] * 6

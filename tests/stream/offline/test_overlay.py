@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from dancetype.engine.genres import GENRES
-from dancetype.engine.landmarks import OF_COCO
+from dancetype.engine.landmarks import COCO_LANDMARKS
 from dancetype.engine.recognizer import Prediction
 from dancetype.engine.rolling import Status
 from dancetype.stream.offline.overlay import Layout, Overlay, Picture, draw_panel, make_layout
@@ -21,7 +21,7 @@ LONG_NAMES = {"AA": "a" * 40, "BB": "b b " * 10, "CC": "c"}
 
 
 def layout_for(width: int, height: int, *, x: float = 0.5) -> Layout:
-    layout = make_layout(width, height, GENRES, standing_landmarks(3, x=x)[:, OF_COCO, :2])
+    layout = make_layout(width, height, GENRES, standing_landmarks(3, x=x)[:, COCO_LANDMARKS, :2])
     assert layout is not None
     return layout
 
@@ -69,7 +69,7 @@ def test_codes_replace_names_that_do_not_fit() -> None:
 def test_panel_can_be_drawn_for_custom_genres(
     names: dict[str, str], width: int, height: int
 ) -> None:
-    layout = make_layout(width, height, names, standing_landmarks()[:, OF_COCO, :2])
+    layout = make_layout(width, height, names, standing_landmarks()[:, COCO_LANDMARKS, :2])
     assert layout is not None
     panel = draw_panel(layout, prediction(Status.NO_PERSON))
     assert panel.size == (layout.width, layout.height)

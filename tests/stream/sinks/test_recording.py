@@ -210,7 +210,7 @@ def record(recorder: SourceRecorder, frames: Iterable[tuple[float, bool]]) -> No
 def test_labelled_recording_has_a_row_per_frame_and_nan_without_a_person() -> None:
     recorder = labelled_recorder()
     record(recorder, [(7.0, True), (7.1, False), (7.25, True)])
-    track = Track.of("clip", finished_recording(recorder))
+    track = Track.from_recording("clip", finished_recording(recorder))
     np.testing.assert_allclose(track.times, [0, 0.1, 0.25])
     assert np.isfinite(track.world).all(axis=(1, 2)).tolist() == [True, False, True]
     assert (track.image.shape, track.visibility.shape) == ((3, 33, 3), (3, 33))
@@ -224,7 +224,7 @@ def test_delay_and_duration_are_measured_by_capture_time() -> None:
     recording = finished_recording(recorder)
     assert len(recording.times) == 20
     assert recording.header.clock == 101
-    assert Track.of("clip", recording).seconds == pytest.approx(2.0)
+    assert Track.from_recording("clip", recording).seconds == pytest.approx(2.0)
 
 
 def test_recorder_is_over_at_the_first_frame_after_its_duration() -> None:

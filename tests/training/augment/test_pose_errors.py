@@ -19,10 +19,10 @@ def about_y(angle: float) -> Array:
 
 def track_of(joints: Array, *, start: float = 0.5, hidden: int = 0) -> Track:
     """A track in which MediaPipe saw `joints` (T, 17, 3), given in camera axes."""
-    from dancetype.engine.landmarks import OF_COCO
+    from dancetype.engine.landmarks import COCO_LANDMARKS
 
     world = np.zeros((len(joints), 33, 3), np.float32)
-    world[:, list(OF_COCO)] = joints * np.array([1, -1, -1], np.float32)
+    world[:, list(COCO_LANDMARKS)] = joints * np.array([1, -1, -1], np.float32)
     world[:hidden] = np.nan
     return Track(
         "clip",

@@ -6,7 +6,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from dancetype.engine.pose.litert.pruning import pruned
+from dancetype.engine.pose.litert.pruning import prune
 
 
 @pytest.fixture(scope="module")
@@ -15,47 +15,46 @@ def model(pose_model: Path) -> bytes:
         return archive.read("pose_landmarks_detector.tflite")
 
 
-def outputs_of(model: bytes, image: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+def run_model(model: bytes, image: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     interpreter = Interpreter(model_content=model, num_threads=1)
     interpreter.allocate_tensors()
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image)
     interpreter.invoke()
-    return [interpreter.get_tensor(exit_["index"]) for exit_ in interpreter.get_output_details()]
+    return [interpreter.get_tensor(output["index"]) for output in interpreter.get_output_details()]
 
 
-def test_a_pruned_model_says_the_very_same(model: bytes) -> None:
+def test_pruned_model_gives_identical_outputs(model: bytes) -> None:
     image = np.random.default_rng(0).random((1, 256, 256, 3), np.float32)
-    whole, part = outputs_of(model, image), outputs_of(pruned(model, [4, 1]), image)
-    assert len(part) == 2
-    assert np.array_equal(part[0], whole[4])
-    assert np.array_equal(part[1], whole[1])
+    original, pruned = run_model(model, image), run_model(prune(model, [4, 1]), image)
+    assert len(pruned) == 2
+    assert np.array_equal(pruned[0], original[4])
+    assert np.array_equal(pruned[1], original[1])
 
 
-def test_a_pruned_model_has_only_the_operators_it_needs(model: bytes) -> None:
-    def operators(content: bytes) -> int:
+def test_pruned_model_has_fewer_operators(model: bytes) -> None:
+    def count_operators(content: bytes) -> int:
         interpreter = Interpreter(model_content=content, num_threads=1)
         return len(interpreter._get_ops_details())
 
-    mask, rest = operators(pruned(model, [2])), operators(pruned(model, [0, 1, 3, 4]))
-    assert mask < operators(model)
-    assert rest < operators(model)
+    for outputs in ([2], [0, 1, 3, 4]):
+        assert count_operators(prune(model, outputs)) < count_operators(model)
 
 
 @pytest.mark.parametrize("outputs", [[5], [0, 9]])
-def test_an_output_that_is_not_there_is_refused(model: bytes, outputs: list[int]) -> None:
+def test_output_that_does_not_exist_is_rejected(model: bytes, outputs: list[int]) -> None:
     with pytest.raises(ValueError, match="TensorFlow Lite"):
-        pruned(model, outputs)
+        prune(model, outputs)
 
 
 @pytest.mark.parametrize("content", [b"", b"TFL3", bytes(64), b"\xff" * 64])
-def test_what_is_no_model_is_refused(content: bytes) -> None:
+def test_content_that_is_not_a_model_is_rejected(content: bytes) -> None:
     with pytest.raises(ValueError, match="TensorFlow Lite"):
-        pruned(content, [0])
+        prune(content, [0])
 
 
-def test_a_model_cut_short_anywhere_is_refused_or_prunes(model: bytes) -> None:
+def test_truncated_model_is_rejected_or_pruned(model: bytes) -> None:
     for length in range(0, len(model), len(model) // 97):
         try:
-            pruned(model[:length], [0])
+            prune(model[:length], [0])
         except ValueError:
             continue

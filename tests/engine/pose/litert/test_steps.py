@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from dancetype.engine.pose.litert.detector import cells, merged
-from dancetype.engine.pose.litert.landmarks import refined, turned
+from dancetype.engine.pose.litert.detector import cell_centres, merge_boxes
+from dancetype.engine.pose.litert.landmarks import refine_points, rotate_world
 from dancetype.engine.pose.litert.smoothing import LowPass, OneEuro
 from dancetype.engine.skeleton import Array
 
@@ -11,63 +11,63 @@ def box(x: float, y: float, *, side: float = 0.2) -> list[float]:
     return [x, y, side, side, x, y, x, y - side, 0, 0, 0, 0]
 
 
-def test_every_box_has_a_cell_and_cells_cover_the_frame() -> None:
-    places = cells()
-    assert places.shape == (2254, 2)
-    assert places[0] == pytest.approx([1 / 56, 1 / 56])
-    assert places[2] == pytest.approx([3 / 56, 1 / 56])
-    assert places[-1] == pytest.approx([13 / 14, 13 / 14])
+def test_each_box_has_cell_and_cells_cover_the_frame() -> None:
+    centres = cell_centres()
+    assert centres.shape == (2254, 2)
+    assert centres[0] == pytest.approx([1 / 56, 1 / 56])
+    assert centres[2] == pytest.approx([3 / 56, 1 / 56])
+    assert centres[-1] == pytest.approx([13 / 14, 13 / 14])
 
 
-def test_boxes_of_one_person_become_their_weighted_mean_and_others_stay() -> None:
+def test_overlapping_boxes_are_merged_to_weighted_mean() -> None:
     boxes = np.array([box(0.8, 0.5), box(0.2, 0.5), box(0.21, 0.5)], np.float32)
-    people = merged(boxes, np.array([0.6, 0.9, 0.3], np.float32))
+    people = merge_boxes(boxes, np.array([0.6, 0.9, 0.3], np.float32))
     assert [person[0] for person in people] == pytest.approx([0.2025, 0.8])
 
 
-def test_a_box_without_area_is_a_box() -> None:
+def test_boxes_without_area_are_kept() -> None:
     flat = np.array([box(0.5, 0.5, side=0), box(0.5, 0.5, side=0)], np.float32)
-    assert len(merged(flat, np.ones(2, np.float32))) == 2
-    assert merged(flat[:0], np.ones(0, np.float32)) == []
+    assert len(merge_boxes(flat, np.ones(2, np.float32))) == 2
+    assert merge_boxes(flat[:0], np.ones(0, np.float32)) == []
 
 
 @pytest.fixture
 def heat() -> Array:
-    """Two maps, both sure of the cell at column 10 and row 20."""
+    """Return two heat maps, both with a peak in column 10 and row 20."""
     maps = np.full((64, 64, 2), -20, np.float32)
     maps[20, 10] = 20
     return maps
 
 
 @pytest.mark.parametrize(
-    ("place", "expected"),
+    ("point", "expected"),
     [((11, 21), (10, 20)), ((13, 23), (10, 20)), ((14, 20), (14, 20)), ((70, 20), (70, 20))],
-    ids=["near", "at the edge of what is looked at", "too far", "outside"],
+    ids=["near", "at the maximum distance", "too far", "outside"],
 )
-def test_a_point_moves_to_the_heat_near_it(
-    heat: Array, place: tuple[float, float], expected: tuple[float, float]
+def test_point_moves_to_nearby_heat(
+    heat: Array, point: tuple[float, float], expected: tuple[float, float]
 ) -> None:
-    places = np.array([place, (40, 40)], np.float32) / np.float32(64)
-    found = refined(places, heat) * 64
-    assert found[0] == pytest.approx(expected, abs=1e-4)
-    assert found[1] == pytest.approx((40, 40))
+    points = np.array([point, (40, 40)], np.float32) / np.float32(64)
+    refined = refine_points(points, heat) * 64
+    assert refined[0] == pytest.approx(expected, abs=1e-4)
+    assert refined[1] == pytest.approx((40, 40))
 
 
-def test_world_landmarks_turn_as_the_region_does() -> None:
-    found = turned(np.array([[0, -1, 0.5]], np.float32), np.pi / 2)
-    assert found[0] == pytest.approx([1, 0, 0.5], abs=1e-6)
+def test_world_landmarks_rotate_with_region() -> None:
+    rotated = rotate_world(np.array([[0, -1, 0.5]], np.float32), np.pi / 2)
+    assert rotated[0] == pytest.approx([1, 0, 0.5], abs=1e-6)
 
 
-def test_what_stands_still_is_smoothed_and_what_moves_fast_is_not() -> None:
+def test_one_euro_filter_removes_jitter_without_lag_of_fast_movement() -> None:
     still, fast = OneEuro(min_cutoff=0.1, beta=40.0), OneEuro(min_cutoff=0.1, beta=40.0)
     for n in range(60):
-        trembling = still(np.array([0.001 * (-1) ** n], np.float32), n / 30)
+        jitter = still(np.array([0.001 * (-1) ** n], np.float32), n / 30)
         moving = fast(np.array([n / 10], np.float32), n / 30)
-    assert abs(trembling[0]) < 0.0005
+    assert abs(jitter[0]) < 0.0005
     assert moving[0] == pytest.approx(5.9, abs=0.01)
 
 
-def test_a_filter_that_was_reset_starts_anew() -> None:
+def test_filters_forget_old_values_on_reset() -> None:
     one_euro, low_pass = OneEuro(min_cutoff=0.1, beta=40.0), LowPass(alpha=0.1)
     one, zero = np.ones(1, np.float32), np.zeros(1, np.float32)
     assert low_pass(one) == 1
