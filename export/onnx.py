@@ -48,7 +48,7 @@ def export(checkpoint: Checkpoint, out: Path, *, precision: Precision = Precisio
     return _write(model, out, precision, like=CheckpointClassifier(checkpoint))
 
 
-def shrink(file: Path, out: Path, *, precision: Precision) -> float:
+def reduce_precision(file: Path, out: Path, *, precision: Precision) -> float:
     """Write `out` with the weights of an ONNX file in fewer bits, if all checks pass.
 
     Returns:

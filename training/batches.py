@@ -14,7 +14,7 @@ from dancetype.engine.media.track import NOT_DANCING, Track
 from dancetype.engine.skeleton import Array
 from dancetype.engine.window import WindowSpec, cut_window
 from dancetype.training.augment.camera import augment_track, simulate_camera
-from dancetype.training.data.aist import FRAMES_PER_SECOND, Sequence
+from dancetype.training.data.aist import FRAMES_PER_SECOND, AistSequence
 from dancetype.training.data.sampling import Dance, chances, idlers, of_sequences, of_tracks
 from dancetype.training.recipe import Recipe
 
@@ -22,7 +22,7 @@ NO_GENRE: Final = -1
 """Index in place of a genre's if nobody dances."""
 
 
-def first_window(sequence: Sequence, spec: WindowSpec) -> Array:
+def first_window(sequence: AistSequence, spec: WindowSpec) -> Array:
     """Return the window (L, F) at the start of a sequence, or all of a shorter one.
 
     Raises:
@@ -35,7 +35,7 @@ def first_window(sequence: Sequence, spec: WindowSpec) -> Array:
     return features
 
 
-def _too_short(sequence: Sequence) -> FileError:
+def _too_short(sequence: AistSequence) -> FileError:
     text = sequence.name.text
     return FileError(f"{text}: {sequence.seconds:.1f} s is too short a sequence")
 
@@ -55,7 +55,7 @@ class Prepared(TypedDict):
 
 
 def prepare(
-    sequences: list[Sequence],
+    sequences: list[AistSequence],
     *,
     frames: int,
     select: Literal["first", "even"],
@@ -90,7 +90,7 @@ class ClipWindows(Dataset[tuple[Tensor, Tensor]]):
     """Shuffled batches of one window per sequence and epoch; `labels` gives the indices' order."""
 
     def __init__(
-        self, sequences: list[Sequence], recipe: Recipe, *, labels: tuple[str, ...] = CODES
+        self, sequences: list[AistSequence], recipe: Recipe, *, labels: tuple[str, ...] = CODES
     ) -> None:
         spec = recipe.window.spec()
         self._windows = torch.from_numpy(np.stack([first_window(s, spec) for s in sequences]))
@@ -129,7 +129,7 @@ class RandomWindows(Dataset[tuple[Tensor, Tensor]]):
 
     def __init__(
         self,
-        sequences: list[Sequence],
+        sequences: list[AistSequence],
         recipe: Recipe,
         *,
         tracks: tuple[list[Track], ...] = (),

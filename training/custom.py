@@ -78,8 +78,8 @@ def run_custom_training(
     for line in _remarks(held, genres, test=test):
         console.print(line)
 
-    sequences: list[aist.Sequence] = []
-    watched: list[aist.Sequence] = []
+    sequences: list[aist.AistSequence] = []
+    watched: list[aist.AistSequence] = []
     learn = None
     name = f"{len(held.learned)} clips of {clips.resolve().name} ({_mark(held, genres)})"
     if data is not None:

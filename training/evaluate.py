@@ -17,7 +17,7 @@ from dancetype.engine.media.track import NOT_DANCING, Track, read_tracks
 from dancetype.engine.progress import console, progress_bar
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.skeleton import Array
-from dancetype.training.augment.camera import facing
+from dancetype.training.augment.camera import face_camera
 from dancetype.training.data import aist
 from dancetype.training.data.splits import find_split
 
@@ -25,7 +25,7 @@ _SITUATIONS = {"BM": "basic", "FM": "advanced"}
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
+class EvaluatedClip:
     """Result of one clip.
 
     Attributes:
@@ -55,7 +55,7 @@ class Evaluation:
     """
 
     labels: tuple[str, ...]
-    clips: list[Clip]
+    clips: list[EvaluatedClip]
     names: Mapping[str, str] = field(default_factory=lambda: GENRES)
 
     def __post_init__(self) -> None:
@@ -88,7 +88,7 @@ class Evaluation:
                 counts[self.labels.index(clip.genre), self.labels.index(clip.result.genre)] += 1
         return counts
 
-    def _accuracies(self, clips: list[Clip]) -> dict[str, Any]:
+    def _accuracies(self, clips: list[EvaluatedClip]) -> dict[str, Any]:
         probabilities, truth = self._windows(clips)
         right = probabilities.argmax(axis=1) == truth
         return {
@@ -98,7 +98,7 @@ class Evaluation:
             "window_accuracy": float(right.mean()) if right.size else None,
         }
 
-    def _windows(self, clips: list[Clip]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def _windows(self, clips: list[EvaluatedClip]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return probabilities (W, K) of all windows, and the index (W,) of their true genres."""
         each = [clip.result.windows for clip in clips]
         truth = [
@@ -133,14 +133,14 @@ def calibration_error(
     return float(np.sum(gaps) / len(truth))
 
 
-def model_view(sequence: aist.Sequence, contract: Contract) -> Array:
+def model_view(sequence: aist.AistSequence, contract: Contract) -> Array:
     """Return a sequence's joints (T, 17, 3) in the model's view; see `Contract.view`."""
-    return facing(sequence.joints) if contract.view == "camera" else sequence.joints
+    return face_camera(sequence.joints) if contract.view == "camera" else sequence.joints
 
 
 def evaluate_sequences(
     classifier: WindowClassifier,
-    sequences: Iterable[aist.Sequence],
+    sequences: Iterable[aist.AistSequence],
     *,
     on_clip: Callable[[], None] = lambda: None,
 ) -> Evaluation:
@@ -150,7 +150,7 @@ def evaluate_sequences(
         joints = model_view(sequence, classifier.contract)
         result = classify_track(sequence.times, joints, classifier)
         name = sequence.name
-        clips.append(Clip(name.text, name.genre, _SITUATIONS[name.situation], result))
+        clips.append(EvaluatedClip(name.text, name.genre, _SITUATIONS[name.situation], result))
         on_clip()
     return Evaluation(classifier.contract.labels, clips, classifier.contract.genres)
 
@@ -158,7 +158,9 @@ def evaluate_sequences(
 def evaluate_tracks(classifier: WindowClassifier, tracks: Sequence[Track]) -> Evaluation:
     """Evaluate a model on landmark tracks of clips."""
     clips = [
-        Clip(track.name, track.genre, "", classify_track(track.times, track.joints, classifier))
+        EvaluatedClip(
+            track.name, track.genre, "", classify_track(track.times, track.joints, classifier)
+        )
         for track in tracks
     ]
     return Evaluation(classifier.contract.labels, clips, classifier.contract.genres)

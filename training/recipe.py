@@ -157,7 +157,7 @@ class Recipe(_Settings):
             raise ValueError("sampling.seconds begin below window.min_seconds")
         return self
 
-    def changed(self, *, seed: int | None, epochs: int | None) -> "Recipe":
+    def with_overrides(self, *, seed: int | None, epochs: int | None) -> "Recipe":
         """Return the recipe with another seed or number of epochs."""
         optimiser = self.optimiser
         if epochs is not None:

@@ -168,8 +168,8 @@ class Trainer:
     def __init__(
         self,
         recipe: Recipe,
-        sequences: list[aist.Sequence],
-        validation: list[aist.Sequence],
+        sequences: list[aist.AistSequence],
+        validation: list[aist.AistSequence],
         *,
         split: str,
         tracks: tuple[list[Track], ...] = (),
@@ -243,7 +243,7 @@ class Trainer:
             self._optimiser.zero_grad(set_to_none=True)
             with self._compute.autocast():
                 logits = self._network(windows)
-            wanted = targets(labels, smoothing, genres=len(self._labels))
+            wanted = target_probabilities(labels, smoothing, genres=len(self._labels))
             loss = nn.functional.cross_entropy(logits.float(), wanted)
             self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             self._scaler.unscale_(self._optimiser)
@@ -311,7 +311,7 @@ class Trainer:
         return torch.from_numpy(self._classifier()(windows)).clamp_min(1e-9).log(), labels
 
 
-def targets(labels: Tensor, smoothing: float, *, genres: int) -> Tensor:
+def target_probabilities(labels: Tensor, smoothing: float, *, genres: int) -> Tensor:
     """Return probabilities (N, `genres`) to learn for labels (N,); uniform if nobody dances.
 
     Source: label smoothing of Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016;
@@ -368,7 +368,7 @@ def _schedule(
 
 
 def _validation_windows(
-    sequences: Sequence[aist.Sequence],
+    sequences: Sequence[aist.AistSequence],
     tracks: Sequence[Track],
     classifier: CheckpointClassifier,
     recipe: Recipe,

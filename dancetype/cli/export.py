@@ -28,12 +28,12 @@ def export(
 ) -> None:
     """Write a checkpoint as one ONNX file with its contract, checked against PyTorch."""
     from dancetype.export.onnx import export as write
-    from dancetype.export.onnx import shrink
+    from dancetype.export.onnx import reduce_precision
 
     if source.suffix == ".onnx":
         if figures is not None:
             raise SettingsError("--figures needs a checkpoint, not an ONNX file")
-        difference, reference = shrink(source, out, precision=precision), source.name
+        difference, reference = reduce_precision(source, out, precision=precision), source.name
     else:
         from dancetype.training.checkpoint import Checkpoint
 

@@ -37,7 +37,7 @@ def synth(
         raise SettingsError("give --data, --idle, or both")
     if paired is not None and data is None:
         raise SettingsError("--paired needs --data, which holds the true poses")
-    from dancetype.training.synthetic.runs import synthesise
+    from dancetype.training.synthetic.synthesis import synthesise
 
     synthesise(
         data=data,

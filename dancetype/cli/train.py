@@ -60,7 +60,7 @@ def train(
     from dancetype.training.recipe import load_recipe
 
     chosen = load_recipe(recipe or ("own" if data is None else "live"))
-    chosen = chosen.changed(seed=seed, epochs=epochs)
+    chosen = chosen.with_overrides(seed=seed, epochs=epochs)
     if clips is not None:
         from dancetype.engine.cores import available_cores
         from dancetype.export.onnx import export as write

@@ -14,7 +14,7 @@ from dancetype.engine.errors import ModelError
 from dancetype.engine.genres import CODES, GENRES
 from dancetype.engine.onnx import ort
 from dancetype.engine.skeleton import JOINTS
-from dancetype.export.onnx import export, parity, shrink
+from dancetype.export.onnx import export, parity, reduce_precision
 from dancetype.export.precision import TOLERANCES, Precision
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.model import GenreLSTM
@@ -166,7 +166,7 @@ def test_a_smaller_file_says_nearly_the_same_under_the_same_contract(
     model: Path, tmp_path: Path, precision: Precision, share: float
 ) -> None:
     small = tmp_path / "small.onnx"
-    difference = shrink(model, small, precision=precision)
+    difference = reduce_precision(model, small, precision=precision)
     assert 0 < difference < TOLERANCES[precision]
     assert small.stat().st_size < share * model.stat().st_size
     assert [path.name for path in tmp_path.iterdir()] == ["small.onnx"]
@@ -181,7 +181,7 @@ def test_a_smaller_file_says_nearly_the_same_under_the_same_contract(
 def test_weights_are_unpacked_when_the_model_is_loaded_and_not_for_each_window(
     model: Path, tmp_path: Path, precision: Precision
 ) -> None:
-    shrink(model, tmp_path / "small.onnx", precision=precision)
+    reduce_precision(model, tmp_path / "small.onnx", precision=precision)
     options = ort.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "loaded.onnx")
     options.log_severity_level = 3
@@ -192,11 +192,15 @@ def test_weights_are_unpacked_when_the_model_is_loaded_and_not_for_each_window(
 
 
 def test_a_file_that_is_small_already_is_not_shrunk_again(model: Path, tmp_path: Path) -> None:
-    shrink(model, tmp_path / "small.onnx", precision=Precision.INT8)
+    reduce_precision(model, tmp_path / "small.onnx", precision=Precision.INT8)
     with pytest.raises(ModelError, match="made smaller before"):
-        shrink(tmp_path / "small.onnx", tmp_path / "smaller.onnx", precision=Precision.FP16)
+        reduce_precision(
+            tmp_path / "small.onnx", tmp_path / "smaller.onnx", precision=Precision.FP16
+        )
     with pytest.raises(ModelError, match="give --precision fp16 or int8"):
-        shrink(model, tmp_path / "same.onnx", precision=Precision.FP32)
+        reduce_precision(model, tmp_path / "same.onnx", precision=Precision.FP32)
     with pytest.raises(ModelError, match="cannot be read"):
-        shrink(tmp_path / "nowhere.onnx", tmp_path / "none.onnx", precision=Precision.INT8)
+        reduce_precision(
+            tmp_path / "nowhere.onnx", tmp_path / "none.onnx", precision=Precision.INT8
+        )
     assert [path.name for path in tmp_path.iterdir()] == ["small.onnx"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dancetype.training.data.aist import Sequence, read_sequences, sequence_names
+from dancetype.training.data.aist import AistSequence, read_sequences, sequence_names
 from dancetype.training.recipe import Recipe
 
 
@@ -18,7 +18,7 @@ def aist(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def sequences(aist: Path) -> list[Sequence]:
+def sequences(aist: Path) -> list[AistSequence]:
     """All of them; one that is dropped is an error."""
     return read_sequences(aist, sequence_names(aist), on_drop=pytest.fail)
 

@@ -6,20 +6,20 @@ from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES
 from dancetype.engine.media.track import Track
 from dancetype.training.batches import NO_GENRE, ClipWindows, RandomWindows
-from dancetype.training.data.aist import Sequence, SequenceName
+from dancetype.training.data.aist import AistSequence, SequenceName
 from dancetype.training.recipe import Recipe
 
 
-def dance(name: str, seconds: float) -> Sequence:
+def dance(name: str, seconds: float) -> AistSequence:
     times = np.arange(round(60 * seconds) + 1)[:, None, None] / 60
     rest = np.random.default_rng(0).uniform(-0.8, 0.8, (17, 3))
-    return Sequence(
+    return AistSequence(
         SequenceName.parse(name), (rest + 0.2 * np.sin(5 * times + 9 * rest)).astype(np.float32)
     )
 
 
 @pytest.fixture
-def dances() -> list[Sequence]:
+def dances() -> list[AistSequence]:
     """Much break, little pop; the advanced dances are longer."""
     basic = [dance(f"gBR_sBM_cAll_d04_mBR0_ch{number:02}", 8) for number in range(12)]
     return [
@@ -36,7 +36,7 @@ def with_sampling(recipe: Recipe, **sampling: object) -> Recipe:
 
 
 def test_a_batch_holds_windows_and_the_indices_of_their_genres(
-    dances: list[Sequence], recipe: Recipe
+    dances: list[AistSequence], recipe: Recipe
 ) -> None:
     data = RandomWindows(dances, recipe)
     assert len(data) == 3 * 12
@@ -48,7 +48,7 @@ def test_a_batch_holds_windows_and_the_indices_of_their_genres(
 
 
 def test_a_step_gives_the_same_batch_whoever_asks_and_when(
-    dances: list[Sequence], recipe: Recipe
+    dances: list[AistSequence], recipe: Recipe
 ) -> None:
     one, other = RandomWindows(dances, recipe), RandomWindows(dances, recipe)
     for step in (5, 0, 11):
@@ -58,15 +58,15 @@ def test_a_step_gives_the_same_batch_whoever_asks_and_when(
         assert torch.equal(one[step][1], other[step][1])
 
 
-def test_steps_and_seeds_differ(dances: list[Sequence], recipe: Recipe) -> None:
+def test_steps_and_seeds_differ(dances: list[AistSequence], recipe: Recipe) -> None:
     data = RandomWindows(dances, recipe)
-    reseeded = RandomWindows(dances, recipe.changed(seed=1, epochs=None))
+    reseeded = RandomWindows(dances, recipe.with_overrides(seed=1, epochs=None))
     assert not torch.equal(data[0][0], data[1][0])
     assert not torch.equal(data[0][0], reseeded[0][0])
 
 
 def test_genres_come_up_equally_often_however_much_there_is_of_each(
-    dances: list[Sequence], recipe: Recipe
+    dances: list[AistSequence], recipe: Recipe
 ) -> None:
     data = RandomWindows(dances, recipe)
     labels = torch.cat([data[step][1] for step in range(30)])
@@ -86,14 +86,14 @@ def test_the_share_of_advanced_choreography_is_the_recipes(recipe: Recipe, advan
 
 
 def test_windows_of_people_who_do_not_dance_have_no_genre(
-    dances: list[Sequence], recipe: Recipe
+    dances: list[AistSequence], recipe: Recipe
 ) -> None:
     data = RandomWindows(dances, with_sampling(recipe, idle=0.5))
     labels = torch.cat([data[step][1] for step in range(20)])
     assert 0.4 < (labels == NO_GENRE).float().mean() < 0.6
 
 
-def test_tracks_are_drawn_from_by_their_share(dances: list[Sequence], recipe: Recipe) -> None:
+def test_tracks_are_drawn_from_by_their_share(dances: list[AistSequence], recipe: Recipe) -> None:
     times = np.arange(120) / 20
     # Nobody in the motion capture moves as little as those who stand still in these tracks.
     world = np.tile(np.random.default_rng(1).uniform(-1, 1, (33, 3)), (120, 1, 1)).astype("f4")
@@ -107,7 +107,7 @@ def test_tracks_are_drawn_from_by_their_share(dances: list[Sequence], recipe: Re
 
 
 def test_a_sequence_too_short_for_any_window_is_refused(
-    dances: list[Sequence], recipe: Recipe
+    dances: list[AistSequence], recipe: Recipe
 ) -> None:
     short = dance("gBR_sBM_cAll_d05_mBR0_ch01", 0.5)
     with pytest.raises(FileError, match=r"d05_mBR0_ch01: 0\.5 s is too short"):
@@ -117,7 +117,7 @@ def test_a_sequence_too_short_for_any_window_is_refused(
 
 
 def test_each_epoch_of_clips_shows_every_sequence_once_in_an_order_of_its_own(
-    dances: list[Sequence], recipe: Recipe
+    dances: list[AistSequence], recipe: Recipe
 ) -> None:
     clips = ClipWindows(dances, with_sampling(recipe, windows="clip"))
     assert len(clips) == 3
@@ -129,7 +129,7 @@ def test_each_epoch_of_clips_shows_every_sequence_once_in_an_order_of_its_own(
 
 
 def test_no_batch_of_clips_is_larger_than_the_recipes(
-    dances: list[Sequence], recipe: Recipe
+    dances: list[AistSequence], recipe: Recipe
 ) -> None:
     optimiser = recipe.optimiser.model_copy(update={"batch": 4})
     clips = ClipWindows(dances, recipe.model_copy(update={"optimiser": optimiser}))

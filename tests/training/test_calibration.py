@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from dancetype.training.data.aist import Sequence
+from dancetype.training.data.aist import AistSequence
 from dancetype.training.recipe import Recipe
 from dancetype.training.train import Trainer, fit_temperature
 
@@ -15,7 +15,7 @@ def test_the_factor_by_which_logits_are_too_large_is_found(factor: float) -> Non
 
 
 def test_the_temperature_is_fitted_on_unseen_dancers_only(
-    recipe: Recipe, sequences: list[Sequence]
+    recipe: Recipe, sequences: list[AistSequence]
 ) -> None:
     dancer = sequences[0].name.dancer
     seen = [sequence for sequence in sequences if sequence.name.dancer == dancer]

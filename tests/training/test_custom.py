@@ -144,7 +144,7 @@ def test_the_same_clips_go_on_and_others_begin_anew(
 def test_a_run_on_aist_alone_is_not_written_over(
     train: Train, recipe: Recipe, aist: Path, tmp_path: Path
 ) -> None:
-    short = recipe.changed(seed=None, epochs=1)
+    short = recipe.with_overrides(seed=None, epochs=1)
     out = tmp_path / "run"
     run_training(short, data=aist, split="dancers:d01", validation="dancers:d05", out=out)
     lay(tmp_path, "salsa/1", "tango/1")

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from dancetype.training.data.aist import Sequence
+from dancetype.training.data.aist import AistSequence
 from dancetype.training.device import ComputeDevice
 from dancetype.training.recipe import Recipe
 from dancetype.training.train import Trainer
@@ -47,7 +47,7 @@ def test_a_processor_uses_bfloat16_only_where_it_has_it(
 
 
 def test_training_in_float16_with_a_scaler_learns_and_goes_on_where_it_broke_off(
-    monkeypatch: pytest.MonkeyPatch, recipe: Recipe, sequences: list[Sequence]
+    monkeypatch: pytest.MonkeyPatch, recipe: Recipe, sequences: list[AistSequence]
 ) -> None:
     # A scaler is all that float16 needs besides; its autocast is for GPUs.
     monkeypatch.setattr(

@@ -9,7 +9,7 @@ from dancetype.engine.landmarks import OF_COCO
 from dancetype.engine.media.track import Track
 from dancetype.engine.skeleton import LEFT_HIP, RIGHT_HIP, Array
 from dancetype.engine.window import WindowSpec
-from dancetype.training.data.aist import Sequence, SequenceName
+from dancetype.training.data.aist import AistSequence, SequenceName
 from dancetype.training.evaluate import (
     calibration_error,
     evaluate_sequences,
@@ -42,10 +42,10 @@ def joints(seconds: float) -> Array:
     return result
 
 
-def dance(genre: str, situation: str, *, windows: int) -> Sequence:
+def dance(genre: str, situation: str, *, windows: int) -> AistSequence:
     """A dance of just so many windows, half a second apart."""
     name = SequenceName.parse(f"g{genre}_s{situation}_cAll_d01_m{genre}0_ch01")
-    return Sequence(name, joints(4 + (windows - 1) / 2))
+    return AistSequence(name, joints(4 + (windows - 1) / 2))
 
 
 def track(genre: str, joints: Array) -> Track:

@@ -109,9 +109,9 @@ def test_an_unknown_recipe_is_refused_and_the_known_ones_are_named(name: str) ->
 def test_seed_and_epochs_can_be_changed_and_nothing_else_is(
     recipe: Recipe, changes: dict[str, Any], seed: int, epochs: int
 ) -> None:
-    changed = recipe.changed(**changes)
+    changed = recipe.with_overrides(**changes)
     assert (changed.seed, changed.optimiser.epochs) == (seed, epochs)
-    assert changed.changed(seed=0, epochs=3) == recipe
+    assert changed.with_overrides(seed=0, epochs=3) == recipe
 
 
 @pytest.mark.parametrize(

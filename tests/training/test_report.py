@@ -7,15 +7,15 @@ import pytest
 from rich.console import Console
 
 from dancetype.engine.clip import ClipResult
-from dancetype.training.evaluate import Clip, Evaluation, shared_dancers
+from dancetype.training.evaluate import EvaluatedClip, Evaluation, shared_dancers
 from dancetype.training.report import percent, save_confusion, save_curves, table
 
 LABELS = ("BR", "PO")
 
 
-def clip(truth: str, answer: str) -> Clip:
+def clip(truth: str, answer: str) -> EvaluatedClip:
     probabilities = np.array([0.75, 0.25] if answer == "BR" else [0.25, 0.75], np.float32)
-    return Clip(
+    return EvaluatedClip(
         "clip", truth, "basic", ClipResult(answer, 0.75, probabilities, probabilities[None])
     )
 

@@ -10,13 +10,13 @@ from dancetype.engine.clip import classify_track
 from dancetype.engine.errors import FileError, ModelError
 from dancetype.engine.skeleton import mirrored
 from dancetype.export.onnx import export
-from dancetype.training.augment.camera import facing
+from dancetype.training.augment.camera import face_camera
 from dancetype.training.batches import NO_GENRE
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
-from dancetype.training.data.aist import Sequence
+from dancetype.training.data.aist import AistSequence
 from dancetype.training.evaluate import Evaluator, model_view
 from dancetype.training.recipe import Recipe
-from dancetype.training.train import Trainer, run_training, targets
+from dancetype.training.train import Trainer, run_training, target_probabilities
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def clips(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={**changes, "camera": None})
 
 
-def trained(recipe: Recipe, sequences: list[Sequence]) -> Checkpoint:
+def trained(recipe: Recipe, sequences: list[AistSequence]) -> Checkpoint:
     trainer = Trainer(recipe, sequences, sequences[:4], split="all", workers=0)
     for _ in trainer.epochs():
         pass
@@ -40,7 +40,7 @@ def trained(recipe: Recipe, sequences: list[Sequence]) -> Checkpoint:
 
 
 def test_training_lowers_the_loss_and_the_result_exports_and_classifies(
-    recipe: Recipe, sequences: list[Sequence], tmp_path: Path
+    recipe: Recipe, sequences: list[AistSequence], tmp_path: Path
 ) -> None:
     checkpoint = trained(recipe, sequences)
     losses = [entry["loss"] for entry in checkpoint.history]
@@ -62,21 +62,21 @@ def test_training_lowers_the_loss_and_the_result_exports_and_classifies(
 
 
 def test_training_on_clips_as_the_project_began_lowers_the_loss(
-    clips: Recipe, sequences: list[Sequence]
+    clips: Recipe, sequences: list[AistSequence]
 ) -> None:
     losses = [entry["loss"] for entry in trained(clips, sequences).history]
     assert losses[-1] < losses[0]
 
 
 def test_nobodys_dancing_is_to_be_answered_by_all_genres_alike() -> None:
-    probabilities = targets(torch.tensor([3, NO_GENRE]), smoothing=0.1, genres=10)
+    probabilities = target_probabilities(torch.tensor([3, NO_GENRE]), smoothing=0.1, genres=10)
     assert torch.allclose(probabilities.sum(dim=1), torch.ones(2))
     assert probabilities[0, 3].item() == pytest.approx(0.91)
     assert torch.allclose(probabilities[1], torch.full((10,), 0.1))
 
 
 def test_a_stem_of_convolutions_trains_and_exports(
-    recipe: Recipe, sequences: list[Sequence], tmp_path: Path
+    recipe: Recipe, sequences: list[AistSequence], tmp_path: Path
 ) -> None:
     network = recipe.network.model_copy(
         update={"stem_strides": (2, 1, 2), "stem_width": 16, "mirror": True}
@@ -88,7 +88,7 @@ def test_a_stem_of_convolutions_trains_and_exports(
 
 @pytest.mark.parametrize("kind", ["recipe", "clips"])
 def test_a_run_broken_off_and_taken_up_again_ends_with_the_same_weights(
-    kind: str, request: pytest.FixtureRequest, sequences: list[Sequence], tmp_path: Path
+    kind: str, request: pytest.FixtureRequest, sequences: list[AistSequence], tmp_path: Path
 ) -> None:
     recipe: Recipe = request.getfixturevalue(kind)
     few = sequences[:8]
@@ -107,15 +107,15 @@ def test_a_run_broken_off_and_taken_up_again_ends_with_the_same_weights(
         assert torch.equal(taken_up.checkpoint.weights[name], weights), name
 
 
-def test_another_seed_gives_other_weights(recipe: Recipe, sequences: list[Sequence]) -> None:
-    one, other = (trained(recipe.changed(seed=s, epochs=1), sequences[:4]) for s in (0, 1))
+def test_another_seed_gives_other_weights(recipe: Recipe, sequences: list[AistSequence]) -> None:
+    one, other = (trained(recipe.with_overrides(seed=s, epochs=1), sequences[:4]) for s in (0, 1))
     assert not torch.equal(one.weights["head.weight"], other.weights["head.weight"])
 
 
 def test_a_checkpoint_comes_back_whole(
-    recipe: Recipe, sequences: list[Sequence], tmp_path: Path
+    recipe: Recipe, sequences: list[AistSequence], tmp_path: Path
 ) -> None:
-    checkpoint = trained(recipe.changed(seed=None, epochs=1), sequences[:4])
+    checkpoint = trained(recipe.with_overrides(seed=None, epochs=1), sequences[:4])
     checkpoint.temperature = 1.3
     checkpoint.figures = {"dancers:B": {"clip_accuracy": 0.9}}
     checkpoint.save(tmp_path / "checkpoint.pt")
@@ -130,9 +130,9 @@ def test_a_checkpoint_comes_back_whole(
 
 
 def test_a_checkpoint_from_before_there_were_other_genres_knows_those_of_aist(
-    recipe: Recipe, sequences: list[Sequence], tmp_path: Path
+    recipe: Recipe, sequences: list[AistSequence], tmp_path: Path
 ) -> None:
-    checkpoint = trained(recipe.changed(seed=None, epochs=1), sequences[:4])
+    checkpoint = trained(recipe.with_overrides(seed=None, epochs=1), sequences[:4])
     checkpoint.save(tmp_path / "checkpoint.pt")
     content = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     del content["genres"], content["credit"]
@@ -178,7 +178,7 @@ def test_a_checkpoint_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_the_verb_train_leaves_a_checkpoint_a_log_and_curves_and_goes_on_where_it_stood(
     recipe: Recipe, aist: Path, tmp_path: Path
 ) -> None:
-    short = recipe.changed(seed=None, epochs=1)
+    short = recipe.with_overrides(seed=None, epochs=1)
     for _ in range(2):
         run_training(short, data=aist, split="dancers:d01,d04", validation="pose_val", out=tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"checkpoint.pt", "log.csv", "curves.png"}
@@ -195,22 +195,25 @@ def test_the_verb_train_leaves_a_checkpoint_a_log_and_curves_and_goes_on_where_i
 def test_a_folder_that_holds_another_run_is_not_written_over(
     recipe: Recipe, aist: Path, tmp_path: Path
 ) -> None:
-    short = recipe.changed(seed=None, epochs=1)
+    short = recipe.with_overrides(seed=None, epochs=1)
     run_training(short, data=aist, split="dancers:d01", validation="pose_val", out=tmp_path)
     before = (tmp_path / "checkpoint.pt").read_bytes()
-    for other, split in ((short.changed(seed=1, epochs=None), "dancers:d01"), (short, "dancers:A")):
+    for other, split in (
+        (short.with_overrides(seed=1, epochs=None), "dancers:d01"),
+        (short, "dancers:A"),
+    ):
         with pytest.raises(FileError, match="choose another folder"):
             run_training(other, data=aist, split=split, validation="pose_val", out=tmp_path)
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
 
 
 def test_a_network_of_a_mirror_recipe_answers_alike_for_a_dance_and_its_mirror_image(
-    recipe: Recipe, sequences: list[Sequence]
+    recipe: Recipe, sequences: list[AistSequence]
 ) -> None:
     network = recipe.network.model_copy(update={"mirror": True})
-    short = recipe.changed(seed=None, epochs=1).model_copy(update={"network": network})
+    short = recipe.with_overrides(seed=None, epochs=1).model_copy(update={"network": network})
     classifier = CheckpointClassifier(trained(short, sequences[:4]))
-    times, joints = sequences[0].times, facing(sequences[0].joints)
+    times, joints = sequences[0].times, face_camera(sequences[0].joints)
     result = classify_track(times, joints, classifier)
     mirror_image = classify_track(times, mirrored(joints), classifier)
     assert np.ptp(result.windows) > 0.01

@@ -33,7 +33,7 @@ _PARENTS: Final[tuple[tuple[str, str], ...]] = (
 """Joint and its parent, parents before children; the parent of the hips is the pelvis."""
 
 
-def facing(joints: Array) -> Array:
+def face_camera(joints: Array) -> Array:
     """Return a dance turned about the vertical, so that on average the dancer faces the camera."""
     hips = (joints[:, LEFT_HIP] - joints[:, RIGHT_HIP])[:, [0, 2]]
     length = np.linalg.norm(hips, axis=-1, keepdims=True)
@@ -66,7 +66,7 @@ def simulate_camera(
         rng: Source of randomness.
     """
     kept = _frames(times, settings, rng)
-    times, joints = times[kept], facing(joints[kept])
+    times, joints = times[kept], face_camera(joints[kept])
     turn = rotation_about("x", np.radians(rng.normal(0, settings.pitch)))
     turn = turn @ rotation_about("y", np.radians(rng.normal(0, settings.heading)))
     turn = rotation_about("z", np.radians(rng.normal(0, settings.roll))) @ turn

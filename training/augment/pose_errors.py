@@ -5,7 +5,7 @@ its AIST++ sequence and its start, but not the direction of its camera: that is 
 about the vertical that fits the whole clip best, for rendered and real clips alike.
 """
 
-from collections.abc import Sequence as Many
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dancetype.engine.media.track import Track
 from dancetype.engine.skeleton import JOINTS, Array, pelvis_centred
 from dancetype.training.augment.camera import rotation_about
-from dancetype.training.data.aist import Sequence
+from dancetype.training.data.aist import AistSequence
 
 AXES: Final = ("x", "y", "depth")
 
@@ -79,7 +79,7 @@ class PoseErrors:
     spread: dict[str, list[float]]
 
 
-def pair_with_truth(track: Track, sequence: Sequence) -> Pair:
+def pair_with_truth(track: Track, sequence: AistSequence) -> Pair:
     """Pair a track with the motion capture of its dance.
 
     Raises:
@@ -125,7 +125,7 @@ def aligned(found: Array, truth: Array) -> Array:
     return nearest
 
 
-def measure(pairs: Many[Pair]) -> PoseErrors:
+def measure(pairs: Sequence[Pair]) -> PoseErrors:
     """Return statistics over all frames of all pairs.
 
     Raises:

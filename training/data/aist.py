@@ -72,7 +72,7 @@ class SequenceName:
 
 
 @dataclass(frozen=True, slots=True)
-class Sequence:
+class AistSequence:
     """One recorded dance.
 
     Attributes:
@@ -142,7 +142,7 @@ def _interpolated(joints: Array, bad: NDArray[np.bool_]) -> Array:
     return mended
 
 
-def read_sequence(path: Path) -> Sequence:
+def read_sequence(path: Path) -> AistSequence:
     """Read a pickle of `keypoints3d`: its `keypoints3d_optim`, or else its `keypoints3d`.
 
     Raises:
@@ -160,7 +160,7 @@ def read_sequence(path: Path) -> Sequence:
         raise FileError(f"{path}: shape {joints.shape}, expected (T, {len(JOINTS)}, 3)")
     metres = _filled(joints.astype(np.float32) / 100, path)
     try:
-        return Sequence(name, mend_jumps(metres)[0])
+        return AistSequence(name, mend_jumps(metres)[0])
     except FileError as error:
         raise FileError(f"{path}: {error}") from error
 
@@ -207,7 +207,7 @@ def read_names(path: Path) -> list[str]:
 
 def read_sequences(
     data: Path, names: Iterable[str], *, on_drop: Callable[[str], None] = console.print
-) -> list[Sequence]:
+) -> list[AistSequence]:
     """Read sequences by name; report a line for each that cannot be used.
 
     Raises:

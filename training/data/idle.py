@@ -58,7 +58,7 @@ def idle_motions(
     ]
 
 
-def frozen(joints: Array, at: float, *, seed: int, seconds: float = 8) -> Array:
+def freeze_pose(joints: Array, at: float, *, seed: int, seconds: float = 8) -> Array:
     """Return joints (T', 17, 3) of a dancer who holds a pose, apart from breath and a tremble.
 
     Args:

@@ -41,7 +41,7 @@ class Dance:
         return float(self.times[-1] - self.times[0])
 
 
-def of_sequences(sequences: Iterable[aist.Sequence]) -> list[Dance]:
+def of_sequences(sequences: Iterable[aist.AistSequence]) -> list[Dance]:
     """Return sequences of motion capture as dances."""
     return [
         Dance(

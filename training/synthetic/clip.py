@@ -15,7 +15,7 @@ from dancetype.engine.media.extraction import extract_track
 from dancetype.engine.media.track import Track
 from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.skeleton import JOINTS, Array
-from dancetype.training.augment.camera import facing
+from dancetype.training.augment.camera import face_camera
 from dancetype.training.data.aist import FRAMES_PER_SECOND
 from dancetype.training.synthetic.backdrop import add_shadow, random_backdrop
 from dancetype.training.synthetic.body import Bodies, Body
@@ -102,7 +102,7 @@ class ClipRenderer:
     ) -> Iterator[Frame]:
         """Yield the pictures (H, W, 3) of a clip, BGR."""
         rate = 1 / float(np.mean(np.diff(times)))
-        joints = kept_in_place(facing(clip.joints), rng.uniform(0.3, 1.2))
+        joints = kept_in_place(face_camera(clip.joints), rng.uniform(0.3, 1.2))
         body = self._bodies.body(random_build(rng), curl=rng.uniform(0, 1.0))
         camera = random_camera(joints, rng)
         outfit, light = random_outfit(body, rng), random_light(rng)

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dancetype.engine.skeleton import JOINTS, LEFT_HIP, RIGHT_HIP, Array, mirrored, pelvis_centred
-from dancetype.training.augment.camera import augment_track, facing, simulate_camera
+from dancetype.training.augment.camera import augment_track, face_camera, simulate_camera
 from dancetype.training.recipe import CameraSettings
 
 FAULTLESS = CameraSettings(
@@ -43,12 +43,12 @@ def shoot(seed: int = 0, **faults: Any) -> tuple[NDArray[np.float64], Array]:
 
 def clean(times: NDArray[np.float64]) -> Array:
     """What a faultless camera sees at those frames."""
-    return pelvis_centred(facing(studio()[np.searchsorted(TIMES, times)]))
+    return pelvis_centred(face_camera(studio()[np.searchsorted(TIMES, times)]))
 
 
 @pytest.mark.parametrize("heading", [0.0, 1.0, 2.5, -3.0])
 def test_facing_puts_the_hip_line_along_x_with_the_left_to_the_right(heading: float) -> None:
-    joints = facing(studio(heading))
+    joints = face_camera(studio(heading))
     hips = (joints[:, LEFT_HIP] - joints[:, RIGHT_HIP])[:, [0, 2]]
     line = (hips / np.linalg.norm(hips, axis=1, keepdims=True)).mean(axis=0)
     assert line[0] > 0.9
@@ -57,7 +57,7 @@ def test_facing_puts_the_hip_line_along_x_with_the_left_to_the_right(heading: fl
 
 def test_facing_turns_about_the_vertical_and_nothing_else() -> None:
     joints = studio()
-    turned = facing(joints)
+    turned = face_camera(joints)
     np.testing.assert_allclose(turned[..., 1], joints[..., 1], atol=1e-6)
     np.testing.assert_allclose(
         np.linalg.norm(turned[:, 0] - turned[:, 16], axis=1),
@@ -69,7 +69,7 @@ def test_facing_turns_about_the_vertical_and_nothing_else() -> None:
 
 
 def test_where_somebody_faced_in_the_studio_does_not_matter() -> None:
-    np.testing.assert_allclose(facing(studio(0.5)), facing(studio(-2.0)), atol=1e-4)
+    np.testing.assert_allclose(face_camera(studio(0.5)), face_camera(studio(-2.0)), atol=1e-4)
 
 
 def test_a_camera_without_faults_changes_nothing_but_the_view() -> None:

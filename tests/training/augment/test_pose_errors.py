@@ -4,7 +4,7 @@ import pytest
 from dancetype.engine.media.track import Track
 from dancetype.engine.skeleton import JOINTS, Array, pelvis_centred
 from dancetype.training.augment.pose_errors import Pair, aligned, heading, measure, pair_with_truth
-from dancetype.training.data.aist import Sequence, SequenceName
+from dancetype.training.data.aist import AistSequence, SequenceName
 
 NAME = SequenceName.parse("gBR_sBM_cAll_d04_mBR0_ch02")
 RNG = np.random.default_rng(3)
@@ -38,7 +38,7 @@ def track_of(joints: Array, *, start: float = 0.5, hidden: int = 0) -> Track:
 
 def test_a_perfect_track_from_any_heading_has_no_error() -> None:
     seen = pelvis_centred(DANCE[30:90]) @ about_y(2.0).T
-    pair = pair_with_truth(track_of(seen), Sequence(NAME, DANCE))
+    pair = pair_with_truth(track_of(seen), AistSequence(NAME, DANCE))
     assert np.abs(pair.errors).max() < 1e-4
 
 
@@ -82,19 +82,19 @@ def test_the_heading_found_is_a_turn_about_the_vertical() -> None:
 
 def test_frames_with_nobody_count_in_detection_alone() -> None:
     seen = pelvis_centred(DANCE[30:90])
-    errors = measure([pair_with_truth(track_of(seen, hidden=15), Sequence(NAME, DANCE))])
+    errors = measure([pair_with_truth(track_of(seen, hidden=15), AistSequence(NAME, DANCE))])
     assert errors.detection == 0.75
     assert errors.hip_centred < 0.01
 
 
 def test_a_track_without_a_known_start_has_no_truth() -> None:
     with pytest.raises(ValueError, match="where in its sequence it starts"):
-        pair_with_truth(track_of(DANCE[:60], start=float("nan")), Sequence(NAME, DANCE))
+        pair_with_truth(track_of(DANCE[:60], start=float("nan")), AistSequence(NAME, DANCE))
 
 
 def test_a_track_with_nobody_in_it_has_no_truth() -> None:
     with pytest.raises(ValueError, match="shows nobody"):
-        pair_with_truth(track_of(DANCE[:60], hidden=60), Sequence(NAME, DANCE))
+        pair_with_truth(track_of(DANCE[:60], hidden=60), AistSequence(NAME, DANCE))
 
 
 def test_no_tracks_have_no_statistics() -> None:

@@ -10,7 +10,7 @@ import pytest
 from dancetype.engine.errors import FileError
 from dancetype.engine.skeleton import Array
 from dancetype.training.data.aist import (
-    Sequence,
+    AistSequence,
     SequenceName,
     mend_jumps,
     read_sequence,
@@ -63,7 +63,7 @@ def test_another_kind_of_name_is_refused(text: str) -> None:
 
 
 def test_a_sequence_knows_its_times() -> None:
-    sequence = Sequence(SequenceName.parse(NAME), dance(121))
+    sequence = AistSequence(SequenceName.parse(NAME), dance(121))
     assert sequence.seconds == pytest.approx(2)
     assert sequence.times[[0, 60, 120]].tolist() == pytest.approx([0, 1, 2])
 
@@ -237,7 +237,9 @@ def test_a_folder_without_pickles_is_an_error_that_says_what_to_give(tmp_path: P
         sequence_names(tmp_path)
 
 
-def test_real_sequences_are_all_read_and_none_leaps(aist: Path, sequences: list[Sequence]) -> None:
+def test_real_sequences_are_all_read_and_none_leaps(
+    aist: Path, sequences: list[AistSequence]
+) -> None:
     assert [sequence.name.text for sequence in sequences] == sequence_names(aist)
     assert len({sequence.name.genre for sequence in sequences}) == 10
     for sequence in sequences:

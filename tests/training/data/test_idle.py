@@ -9,7 +9,7 @@ from dancetype.training.data.idle import (
     KINDS,
     TRAINED_KINDS,
     Idle,
-    frozen,
+    freeze_pose,
     idle_motions,
 )
 
@@ -137,11 +137,11 @@ def test_a_kick_lifts_one_foot_far_and_the_other_stays_down(kind: str) -> None:
 
 def test_a_pose_taken_out_of_a_dance_hardly_moves() -> None:
     dance = EACH[KINDS.index("exercise")].joints
-    held = frozen(dance, 2.0, seed=0, seconds=5)
+    held = freeze_pose(dance, 2.0, seed=0, seconds=5)
     assert held.shape == (301, 17, 3)
     assert np.abs(held - dance[120]).max() < 0.1
     assert 0 < np.linalg.norm(np.diff(held, axis=0), axis=-1).mean() * FRAMES_PER_SECOND < 0.1
-    np.testing.assert_array_equal(frozen(dance, 99.0, seed=0)[0].shape, (17, 3))
+    np.testing.assert_array_equal(freeze_pose(dance, 99.0, seed=0)[0].shape, (17, 3))
 
 
 def test_people_are_not_all_alike() -> None:

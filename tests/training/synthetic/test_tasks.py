@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from dancetype.engine.media.track import NOT_DANCING
-from dancetype.training.data.aist import Sequence, SequenceName, read_sequence
-from dancetype.training.synthetic import orders
+from dancetype.training.data.aist import AistSequence, SequenceName, read_sequence
+from dancetype.training.synthetic import tasks
 from dancetype.training.synthetic.clip import Clip
-from dancetype.training.synthetic.orders import DanceOrder, dance_orders, shuffled
+from dancetype.training.synthetic.tasks import DanceOrder, dance_orders, shuffled
 
 BASIC = "gBR_sBM_cAll_d04_mBR0_ch02"
 ADVANCED = "gBR_sFM_cAll_d04_mBR0_ch01"
@@ -17,11 +17,11 @@ ADVANCED = "gBR_sFM_cAll_d04_mBR0_ch01"
 def numbered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sequences of 20 s in which each joint lies at the number of its frame."""
 
-    def read(path: Path) -> Sequence:
+    def read(path: Path) -> AistSequence:
         frames = np.arange(1200, dtype=np.float32)[:, None, None]
-        return Sequence(SequenceName.parse(path.stem), frames + np.zeros((17, 3), np.float32))
+        return AistSequence(SequenceName.parse(path.stem), frames + np.zeros((17, 3), np.float32))
 
-    monkeypatch.setattr(orders, "read_sequence", read)
+    monkeypatch.setattr(tasks, "read_sequence", read)
 
 
 def test_an_advanced_sequence_is_rendered_in_several_stretches() -> None:

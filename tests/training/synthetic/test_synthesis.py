@@ -11,10 +11,10 @@ from dancetype.cli import app
 from dancetype.engine.errors import ModelError, SettingsError, WorkerError
 from dancetype.engine.media.track import NOT_DANCING
 from dancetype.engine.workers import WorkerPool
-from dancetype.training.synthetic import runs
+from dancetype.training.synthetic import synthesis
 from dancetype.training.synthetic.clip import Clip
-from dancetype.training.synthetic.orders import DanceOrder, Order
-from dancetype.training.synthetic.runs import find_orders, open_renderer, render_all
+from dancetype.training.synthetic.synthesis import find_orders, open_renderer, render_all
+from dancetype.training.synthetic.tasks import DanceOrder, Order
 
 STILL = np.zeros((2, 17, 3), np.float32)
 ORDERS = [Clip(f"idle_{number}", NOT_DANCING, STILL) for number in range(4)]
@@ -54,8 +54,8 @@ class FakePool:
 @pytest.fixture
 def pool(monkeypatch: pytest.MonkeyPatch) -> type[FakePool]:
     FakePool.asked, FakePool.broken = [], False
-    monkeypatch.setattr(runs, "WorkerPool", FakePool)
-    monkeypatch.setattr(runs, "usable_platform", lambda: "osmesa")
+    monkeypatch.setattr(synthesis, "WorkerPool", FakePool)
+    monkeypatch.setattr(synthesis, "usable_platform", lambda: "osmesa")
     return FakePool
 
 

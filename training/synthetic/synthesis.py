@@ -18,9 +18,9 @@ from dancetype.training.data.extract import find_pose_model
 from dancetype.training.data.idle import TRAINED_KINDS, idle_motions
 from dancetype.training.data.splits import find_split
 from dancetype.training.synthetic.clip import Clip, ClipRenderer
-from dancetype.training.synthetic.orders import DanceOrder, Order, dance_orders, shuffled
 from dancetype.training.synthetic.renderer import usable_platform
 from dancetype.training.synthetic.report import summarise
+from dancetype.training.synthetic.tasks import DanceOrder, Order, dance_orders, shuffled
 
 _SAMPLES: Final = "samples"  # folder, beside the tracks, of the pictures for the contact sheet
 _MOST_SAMPLES: Final = 60
