@@ -60,7 +60,7 @@ def test_a_folder_of_clips_becomes_a_model_that_names_their_genres(
     trained = CliRunner().invoke(app, ["train", *map(str, words)])
     assert trained.exit_code == 0, trained.output
     said = " ".join(trained.stderr.split())
-    assert "left out House/broken.mp4: no video that can be read" in said
+    assert "skipped House/broken.mp4: no video that can be read" in said
     assert "nothing is measured" in said
     contract = Classifier(run / "model.onnx", device="cpu").contract
     assert contract.genres == {"HO": "house", "WCS": "west coast swing"}

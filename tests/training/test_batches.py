@@ -110,9 +110,13 @@ def test_a_sequence_too_short_for_any_window_is_refused(
     dances: list[AistSequence], recipe: Recipe
 ) -> None:
     short = dance("gBR_sBM_cAll_d05_mBR0_ch01", 0.5)
-    with pytest.raises(FileError, match=r"d05_mBR0_ch01: 0\.5 s is too short"):
+    with pytest.raises(
+        FileError, match=r"d05_mBR0_ch01: the sequence is 0\.5 s long, but a window needs"
+    ):
         RandomWindows([*dances, short], recipe)
-    with pytest.raises(FileError, match=r"d05_mBR0_ch01: 0\.5 s is too short"):
+    with pytest.raises(
+        FileError, match=r"d05_mBR0_ch01: the sequence is 0\.5 s long, but a window needs"
+    ):
         ClipWindows([*dances, short], recipe)
 
 

@@ -22,14 +22,14 @@ def given(
 def test_a_gpu_is_trained_on_in_bfloat16_without_a_scaler(monkeypatch: pytest.MonkeyPatch) -> None:
     given(monkeypatch, gpu=True, gpu_bfloat16=True)
     best = ComputeDevice.best()
-    assert (best.device.type, best.mixed) == ("cuda", torch.bfloat16)
+    assert (best.device.type, best.autocast_dtype) == ("cuda", torch.bfloat16)
     assert not best.scaler().is_enabled()
 
 
 def test_an_old_gpu_is_trained_on_in_float16_with_a_scaler(monkeypatch: pytest.MonkeyPatch) -> None:
     given(monkeypatch, gpu=True)
     best = ComputeDevice.best()
-    assert (best.device.type, best.mixed) == ("cuda", torch.float16)
+    assert (best.device.type, best.autocast_dtype) == ("cuda", torch.float16)
     assert best.scaler().is_enabled()
 
 
@@ -39,7 +39,7 @@ def test_a_processor_uses_bfloat16_only_where_it_has_it(
 ) -> None:
     given(monkeypatch, gpu=False, avx=avx)
     best = ComputeDevice.best()
-    assert (best.device.type, best.mixed) == ("cpu", mixed)
+    assert (best.device.type, best.autocast_dtype) == ("cpu", mixed)
     assert not best.scaler().is_enabled()
     with best.autocast():
         product = nn.Linear(4, 4)(torch.zeros(1, 4))

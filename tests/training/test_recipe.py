@@ -69,7 +69,11 @@ def test_a_recipe_of_ones_own_is_read_from_its_file(tmp_path: Path) -> None:
         ("epochs = 20", "epochs = 0", r"optimiser\.epochs: .* greater than or equal to 1"),
         ("min_seconds = 1.0", "min_seconds = 5.0", "need 0 < min_seconds <= seconds"),
         ("length = 60", "length = 1", "two steps or more"),
-        ("seconds = [1.5, 4.0]", "seconds = [0.5, 4.0]", "begin below window.min_seconds"),
+        (
+            "seconds = [1.5, 4.0]",
+            "seconds = [0.5, 4.0]",
+            "starts at 0.5, below window.min_seconds = 1",
+        ),
         ("[network]", "[network", "mine"),
         ("[window]", "[windows]", r"window: Field required; windows: Extra"),
     ],
@@ -94,7 +98,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["absent", "absent.toml", ""])
 def test_an_unknown_recipe_is_refused_and_the_known_ones_are_named(name: str) -> None:
-    with pytest.raises(FileError, match=f"no recipe '{name}'; there are .*first-20"):
+    with pytest.raises(FileError, match=f"no recipe '{name}'; use one of .*first-20"):
         load_recipe(name)
 
 

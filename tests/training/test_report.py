@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from dancetype.engine.clip import ClipResult
-from dancetype.training.evaluate import EvaluatedClip, Evaluation, shared_dancers
-from dancetype.training.report import percent, save_confusion, save_curves, table
+from dancetype.training.evaluate import EvaluatedClip, Evaluation, describe_overlap
+from dancetype.training.report import percent, save_confusion, save_curves, evaluation_tables
 
 LABELS = ("BR", "PO")
 
@@ -25,19 +25,19 @@ EVALUATION = Evaluation(LABELS, [clip("BR", "BR"), clip("BR", "PO"), clip("PO", 
 
 def printed(title: str) -> str:
     console = Console(width=100, record=True, file=io.StringIO())
-    console.print(table(EVALUATION, title=title))
+    console.print(evaluation_tables(EVALUATION, title=title))
     return " ".join(console.export_text().split())
 
 
 def test_the_table_says_at_its_head_that_training_and_test_share_dancers() -> None:
-    shares = shared_dancers(["d01", "d04", "d07"], ["d07", "d04", "d10"])
+    shares = describe_overlap(["d01", "d04", "d07"], ["d07", "d04", "d10"])
     assert "on split all; training and test SHARE 2 of 3 dancers: d04, d07" in printed(
         f"on split all; {shares}"
     )
 
 
 def test_dancers_that_were_not_trained_on_are_said_to_be_unseen() -> None:
-    assert shared_dancers(["d01"], ["d04"]) == "no dancer of the test was trained on"
+    assert describe_overlap(["d01"], ["d04"]) == "training and test share no dancer"
 
 
 def test_the_table_holds_the_accuracies_and_the_confusion() -> None:

@@ -171,7 +171,7 @@ def test_a_file_that_is_no_checkpoint_is_refused_by_its_name(
 
 
 def test_a_checkpoint_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"absent\.pt: there is no such checkpoint"):
+    with pytest.raises(ModelError, match=r"absent\.pt: the checkpoint does not exist"):
         Checkpoint.load(tmp_path / "absent.pt")
 
 
