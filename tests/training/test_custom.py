@@ -234,5 +234,5 @@ def test_recipe_without_random_windows_is_rejected(
 ) -> None:
     create_clips(tmp_path, "salsa/1", "tango/1")
     sampling = recipe.sampling.model_copy(update={"windows": "clip"})
-    with pytest.raises(FileError, match="needs sampling.windows"):
+    with pytest.raises(FileError, match=r"needs sampling\.windows"):
         train(recipe=recipe.model_copy(update={"sampling": sampling}))

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from dancetype.engine.clip import ClipResult
 from dancetype.training.evaluate import EvaluatedClip, Evaluation, describe_overlap
-from dancetype.training.report import percent, save_confusion, save_curves, evaluation_tables
+from dancetype.training.report import evaluation_tables, percent, save_confusion, save_curves
 
 LABELS = ("BR", "PO")
 
