@@ -79,12 +79,12 @@ def extract_tracks(
             on_done(file, track)
     if missing:
         with WorkerPool(partial(_open_extractor, model), processes=min(jobs, len(missing))) as pool:
-            for (path, file), error in pool.run(missing.items()):
-                if isinstance(error, FATAL):
-                    raise error
-                if error is None:
+            for (path, file), failure in pool.run(missing.items()):
+                if isinstance(failure, FATAL):
+                    raise failure
+                if failure is None:
                     tracks[path] = read_track(path)
-                on_done(file, _error_text(error, file) if error else tracks[path])
+                on_done(file, _error_text(failure, file) if failure else tracks[path])
     return [tracks[path] for path in files_by_path if path in tracks]
 
 

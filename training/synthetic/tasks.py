@@ -1,4 +1,4 @@
-"""Clips to render: parts of AIST++ sequences, and people who do not dance."""
+"""Tasks of the renderer: segments of AIST++ sequences, and idle people."""
 
 import zlib
 from collections.abc import Sequence
@@ -8,42 +8,44 @@ from pathlib import Path
 import numpy as np
 
 from dancetype.training.data.aist import FRAMES_PER_SECOND, SequenceName, read_sequence
-from dancetype.training.synthetic.clip import Clip
+from dancetype.training.synthetic.clip import MotionClip
 
 
 @dataclass(frozen=True, slots=True)
-class DanceOrder:
-    """A random part of an AIST++ sequence, which is read in the process that renders it.
+class SequenceTask:
+    """Random segment of an AIST++ sequence, which is read by the process that renders it.
 
     Attributes:
         path: Pickle of the sequence.
-        number: Number of this part.
-        of: Number of parts of the sequence.
-        seconds: Length of a part at most.
+        number: Number of the segment, from 0.
+        count: Number of segments of the sequence.
+        seconds: Maximum length of a segment.
     """
 
     path: Path
     number: int
-    of: int
+    count: int
     seconds: float
 
     @property
     def name(self) -> str:
-        """The sequence's name and the part's number."""
+        """Name of the sequence and number of the segment."""
         return f"{self.path.stem}_{self.number}"
 
-    def clip(self, seed: int) -> Clip:
-        """Read the sequence and cut the part out of its own share of it.
+    def clip(self, seed: int) -> MotionClip:
+        """Read the sequence, and cut out the segment.
+
+        The start is random, within an equal share of the sequence for each segment.
 
         Raises:
             FileError: The sequence cannot be read.
         """
         sequence = read_sequence(self.path)
         frames = min(round(self.seconds * FRAMES_PER_SECOND) + 1, len(sequence.joints))
-        spare = (len(sequence.joints) - frames) / self.of
+        share = (len(sequence.joints) - frames) / self.count
         rng = np.random.default_rng([seed, zlib.crc32(self.name.encode()), 1])
-        first = int((self.number + rng.random()) * spare)
-        return Clip(
+        first = int((self.number + rng.random()) * share)
+        return MotionClip(
             self.name,
             sequence.name.genre,
             sequence.joints[first : first + frames],
@@ -53,22 +55,25 @@ class DanceOrder:
         )
 
 
-Order = DanceOrder | Clip
+RenderTask = SequenceTask | MotionClip
 
 
-def dance_orders(
+def sequence_tasks(
     data: Path, names: list[str], *, seconds: float, advanced_clips: int
-) -> list[DanceOrder]:
-    """Return one part of each basic sequence, and several of each advanced one, which is longer."""
-    orders = []
+) -> list[SequenceTask]:
+    """Return one task for each basic sequence, and `advanced_clips` for each advanced one.
+
+    Advanced sequences are longer than basic ones.
+    """
+    tasks = []
     for name in names:
         count = advanced_clips if SequenceName.parse(name).situation == "FM" else 1
         path = data / "keypoints3d" / f"{name}.pkl"
-        orders += [DanceOrder(path, number, count, seconds) for number in range(count)]
-    return orders
+        tasks += [SequenceTask(path, number, count, seconds) for number in range(count)]
+    return tasks
 
 
-def shuffled(orders: Sequence[Order], seed: int) -> list[Order]:
-    """Mix genres and dancers, so that the first orders are a sample of all."""
-    order = np.random.default_rng(seed).permutation(len(orders))
-    return [orders[index] for index in order]
+def shuffle(tasks: Sequence[RenderTask], seed: int) -> list[RenderTask]:
+    """Return tasks in random order, so that the first ones are a sample of all."""
+    order = np.random.default_rng(seed).permutation(len(tasks))
+    return [tasks[index] for index in order]
