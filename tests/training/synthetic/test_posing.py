@@ -84,12 +84,11 @@ def test_foot_is_flat_if_the_ankle_is_low(body: Body, dance: Array) -> None:
 
 def test_head_rotates_with_the_face(body: Body) -> None:
     joints = np.repeat(body.joints[None], 5, axis=0)
+    rotation = rotation_about_y(0.8)
     centre = body.joints[: len(FACE)].mean(axis=0)
-    joints[:, : len(FACE)] = (body.joints[: len(FACE)] - centre) @ rotation_about_y(0.8).T + centre
+    joints[:, : len(FACE)] = (body.joints[: len(FACE)] - centre) @ rotation.T + centre
     motion = pose_body(body, joints, 60)
-    np.testing.assert_allclose(
-        motion.rotations[:, BONE["head"]], [rotation_about_y(0.8)] * 5, atol=1e-3
-    )
+    np.testing.assert_allclose(motion.rotations[:, BONE["head"]], [rotation] * 5, atol=1e-3)
 
 
 def test_fully_extended_limbs_give_finite_rotations(body: Body) -> None:
