@@ -61,7 +61,7 @@ def test_mediapipe_detects_the_rendered_dancer_and_the_seed_determines_the_track
     clip_renderer: ClipRenderer, dance: Array, tmp_path: Path
 ) -> None:
     clip = MotionClip(
-        "sway", "WA", dance, dancer="d25", sequence="gWA_sBM_cAll_d25_mWA0_ch01", start=2
+        "sway", "WA", dance, dancer="d25", sequence="gWA_sBM_cAll_d25_mWA0_ch01", start=2.0
     )
     track, sample = clip_renderer.render_track(clip, seed=1)
     assert np.isfinite(track.world).all(axis=(1, 2)).mean() > 0.8
