@@ -99,7 +99,7 @@ class ClipWindows(Dataset[tuple[Tensor, Tensor]]):
 
     Args:
         sequences: Motion capture to train on.
-        recipe: Recipe with one window per clip.
+        recipe: Recipe whose `sampling.windows` is "clip".
         labels: Genre codes in the order of the label indices.
 
     Raises:
@@ -136,7 +136,7 @@ class RandomWindows(Dataset[tuple[Tensor, Tensor]]):
 
     Args:
         sequences: Motion capture to sample from.
-        recipe: Recipe with random windows.
+        recipe: Recipe whose `sampling.windows` is "random".
         tracks: Groups of tracks to sample from as well; each group gets the same share.
         labels: Genre codes in the order of the label indices.
 

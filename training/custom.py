@@ -101,7 +101,7 @@ def run_custom_training(
         clips, folder, out / TRACKS, recipe, pose_model=pose_model, jobs=jobs
     )
     needed = recipe.window.seconds
-    _check_seconds(custom_clips, folder.genres, needed, other_data=() if data is None else CODES)
+    _check_seconds(custom_clips, folder.genres, needed, exempt=() if data is None else CODES)
     held_out = hold_out(custom_clips, needed=needed) if test else HoldOut(custom_clips)
     console.print(_clip_table(custom_clips, held_out, folder))
     for line in _test_notes(held_out, genres, test=test):
@@ -121,7 +121,7 @@ def run_custom_training(
 
 def _check_genre_count(clips: Path, genres: Mapping[str, str]) -> None:
     if not genres:
-        raise FileError(f"{clips}: contains no genre; add one folder each for at least two genres")
+        raise FileError(f"{clips}: contains no dance genre; add folders for at least two genres")
     if len(genres) == 1:
         raise FileError(
             f"{clips}: contains only one genre, {', '.join(genres.values())}; add a folder for "
@@ -143,7 +143,7 @@ def _extract_clips(
         names = ", ".join(path.name for path in folder.others[:3])
         more = len(folder.others) - 3
         rest = f" and {more} more" if more > 0 else ""
-        console.print(f"skipped, no video file extension: {printable(names)}{rest}")
+        console.print(f"skipped files without a video extension: {printable(names)}{rest}")
     min_seconds = recipe.window.min_seconds
     with progress_bar(console) as progress:
         task = progress.add_task("extracting poses", total=len(folder.files))
@@ -175,12 +175,12 @@ def _check_seconds(
     genres: Mapping[str, str],
     needed: float,
     *,
-    other_data: Sequence[str],
+    exempt: Sequence[str],
 ) -> None:
-    """Check that each genre has `needed` seconds, except those that also have other data."""
+    """Check that the clips of each genre have `needed` seconds, except genres in `exempt`."""
     for code, name in genres.items():
         seconds = usable_seconds(clips, code)
-        if seconds < needed and code not in other_data:
+        if seconds < needed and code not in exempt:
             raise FileError(
                 f"{name}: a person is visible for {seconds:.1f} s, and training needs at least "
                 f"{needed:g} s; add clips (a minute or more of each dancer is better), or remove "

@@ -58,7 +58,7 @@ class GenreLSTM(MirrorAveraged):
         features = window.features
         self.pooling = settings.pooling
         self.input_norm = nn.LayerNorm(features) if settings.input_norm else nn.Identity()
-        self.stem = _stem(features, settings)
+        self.stem = _create_stem(features, settings)
         self.lstm = nn.LSTM(
             settings.stem_width if settings.stem_strides else features,
             settings.hidden,
@@ -88,7 +88,7 @@ class GenreLSTM(MirrorAveraged):
         return torch.cat([mean, states.amax(dim=1)], dim=-1)
 
 
-def _stem(features: int, settings: NetworkSettings) -> nn.Sequential:
+def _create_stem(features: int, settings: NetworkSettings) -> nn.Sequential:
     """Return the stem, which maps (N, F, L) to (N, `stem_width`, L / strides).
 
     Without strides it is the identity.

@@ -115,13 +115,13 @@ def fit(trainer: "Trainer", out: Path, *, title: str) -> None:
             if not math.isnan(epoch.validation_loss):
                 line += (
                     f"  validation loss {epoch.validation_loss:.3f}  "
-                    f"accuracy {percent(epoch.validation_accuracy)}"
+                    f"validation accuracy {percent(epoch.validation_accuracy)}"
                 )
             progress.console.print(line)
 
 
 def _tracks_in_split(folder: Path, split: Split) -> list[Track]:
-    # A track without a sequence belongs to no split.
+    # Tracks without a sequence are in no split and can always be used.
     allowed = {"", *split.sequences}
     tracks = [track for track in read_tracks(folder) if track.sequence in allowed]
     check_track_genres(folder, tracks, CODES)
@@ -149,7 +149,7 @@ class Epoch:
     Attributes:
         epoch: Number of the epoch, from 1.
         loss: Mean training loss.
-        accuracy: Share of training windows classified correctly.
+        accuracy: Share of training windows classified correctly, without those of idle people.
         validation_loss: Validation loss; NaN without validation data.
         validation_accuracy: Share of validation windows classified correctly; NaN without
             validation data.
@@ -211,8 +211,8 @@ class Trainer:
         self._average = AveragedModel(
             self._network, avg_fn=_moving_average(settings.average), use_buffers=True
         )
-        self._optimiser = _optimiser(self._network, settings)
-        self._schedule = _schedule(self._optimiser, settings, self.steps_per_epoch)
+        self._optimiser = _create_optimiser(self._network, settings)
+        self._schedule = _create_schedule(self._optimiser, settings, self.steps_per_epoch)
         self._scaler = self._compute.scaler()
         dancers = {sequence.name.dancer for sequence in sequences}
         dancers |= {track.dancer for group in tracks for track in group} - {""}
@@ -226,7 +226,7 @@ class Trainer:
         )
         validation_dancers = {sequence.name.dancer for sequence in validation}
         validation_dancers |= {track.dancer for track in validation_tracks}
-        # An unknown dancer, "", may be one of the training data.
+        # An unknown dancer, "", may also be in the training data.
         self._validation_dancers_are_new = bool(validation_dancers) and not (
             validation_dancers & {"", *dancers}
         )
@@ -374,12 +374,12 @@ def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Te
     return update
 
 
-def _optimiser(network: nn.Module, settings: OptimiserSettings) -> torch.optim.Optimizer:
+def _create_optimiser(network: nn.Module, settings: OptimiserSettings) -> torch.optim.Optimizer:
     kind = torch.optim.Adam if settings.kind == "adam" else torch.optim.AdamW
     return kind(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
 
 
-def _schedule(
+def _create_schedule(
     optimiser: torch.optim.Optimizer, settings: OptimiserSettings, steps_per_epoch: int
 ) -> torch.optim.lr_scheduler.LRScheduler:
     if settings.schedule == "constant":

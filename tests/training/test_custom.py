@@ -217,7 +217,7 @@ def test_evaluation_on_tracks_of_custom_genres_ignores_idle_tracks(
     ("names", "seconds", "message"),
     [
         (["salsa/1"], 6, "contains only one genre, salsa"),
-        (["none/1"], 6, "contains no genre"),
+        (["none/1"], 6, "contains no dance genre"),
         (["salsa/1", "tango/1"], 3, r"salsa: a person is visible for 3\.0 s.* at least 4 s"),
     ],
 )

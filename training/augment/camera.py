@@ -135,7 +135,7 @@ def _scale_limbs(joints: Array, sd: float, rng: np.random.Generator) -> Array:
     """Scale each pair of limbs by a random factor, to simulate another body."""
     names = ("hip", *dict.fromkeys(child.split("_")[-1] for child, _ in _PARENTS))
     scales = dict(zip(names, np.exp(rng.normal(0, sd, len(names))), strict=True))
-    # The scaled joints are linear combinations of the joints. Compute their weights.
+    # Each scaled joint is a linear combination of the original joints. Compute its weights.
     before = dict(zip(JOINTS, np.eye(len(JOINTS)), strict=True))
     pelvis = (before["left_hip"] + before["right_hip"]) / 2
     before["shoulders"] = (before["left_shoulder"] + before["right_shoulder"]) / 2

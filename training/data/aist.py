@@ -87,7 +87,7 @@ class AistSequence:
 
     @property
     def times(self) -> NDArray[np.float64]:
-        """(T,) seconds from the start."""
+        """Time of each frame (T,), in seconds from the start."""
         return np.arange(len(self.joints)) / FRAMES_PER_SECOND
 
     @property
@@ -176,8 +176,8 @@ def _fill_gaps(joints: Any, path: Path) -> Array:
     too_long = len(bad) >= gap and sliding_window_view(bad, gap, axis=0).all(axis=-1).any()
     if too_long or not _is_repairable(bad):
         raise FileError(
-            f"{path}: {bad.mean():.1%} of the joints are not finite, which are too many or too "
-            "long gaps to repair"
+            f"{path}: {bad.mean():.1%} of the joints are not finite; the gaps are too many or too "
+            "long to repair"
         )
     return _interpolate(joints, bad) if bad.any() else joints
 

@@ -19,7 +19,7 @@ from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.workers import FATAL, ReportProgress, Work, WorkerPool, discard_output
 from dancetype.training.data.clips import ClipFile
 
-_LONGEST_STEM: Final = 60
+_MAX_STEM_LENGTH: Final = 60
 
 
 def find_pose_model(path: Path | None) -> Path:
@@ -46,7 +46,7 @@ def extract_tracks(
     jobs: int,
     on_done: Callable[[ClipFile, Track | str], None],
 ) -> list[Track]:
-    """Return the tracks of clips in their order; extract those that are not in a folder yet.
+    """Return the tracks of clips, in the same order; extract those that are not in `out` yet.
 
     A track is identified by a hash of the video's content and the pose model, so a clip can be
     renamed or moved to another genre without being processed again.
@@ -108,8 +108,8 @@ def _assign_paths(
             # If both were used, one might be held out for the test and the other trained on.
             on_done(file, f"same video as {assigned[digest][1].path}")
             continue
-        stem = re.sub(r"[^\w.]+", "-", file.path.stem, flags=re.ASCII)[:_LONGEST_STEM].strip("-.")
-        path = cached.get(digest, out / f"{stem or 'clip'}-{digest}.npz")
+        stem = re.sub(r"[^\w.]+", "-", file.path.stem, flags=re.ASCII)[:_MAX_STEM_LENGTH]
+        path = cached.get(digest, out / f"{stem.strip('-.') or 'clip'}-{digest}.npz")
         assigned[digest] = path, file
     return dict(assigned.values())
 

@@ -8,7 +8,7 @@ from zlib import crc32
 
 from dancetype.engine.media.track import NOT_DANCING, Track
 
-_HELD_OUT_ONE_IN: Final = 4
+_ONE_IN: Final = 4  # a quarter of the dancers or clips of a genre is held out
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def _choose_dancers(clips: list[CustomClip], genres: list[str], needed: float) -
         seconds[clip.track.dancer] += clip.seconds
     for genre in genres:
         candidates = {clip.track.dancer for clip in clips if clip.track.genre == genre} - {""}
-        count = max(len(candidates) // _HELD_OUT_ONE_IN, 1)
+        count = max(len(candidates) // _ONE_IN, 1)
         # Start with the dancers with the least material, to leave the most for the training.
         for dancer in sorted(candidates - held_out, key=lambda name: (seconds[name], name)):
             if len(candidates & held_out) >= count:
@@ -126,6 +126,6 @@ def _choose_dancers(clips: list[CustomClip], genres: list[str], needed: float) -
 def _choose_clips(clips: list[CustomClip], needed: float) -> list[CustomClip]:
     # The order by a hash of the name is unrelated to the order of recording.
     shuffled = sorted(clips, key=lambda clip: crc32(clip.track.name.encode()))
-    count = max(len(shuffled) // _HELD_OUT_ONE_IN, 1)
+    count = max(len(shuffled) // _ONE_IN, 1)
     remaining = sum(clip.seconds for clip in shuffled[count:])
     return shuffled[:count] if remaining >= needed else []

@@ -26,8 +26,8 @@ NEUTRAL: Final[Mapping[str, tuple[float, ...]]] = {
     "arm_swing": (0,),  # swing of the hands with the steps, in arm lengths
     "pelvis": (0, 0.985, 0),  # position relative to the feet, in leg lengths; y is 1 if upright
     "lean": (0, 0),  # angle of the whole trunk, forward and to the right
-    "bend": (2, 0, 0),  # angle of the chest to the pelvis: forward, to the right, twist to the left
-    "head": (4, 0),  # angle of the head to the chest: down, to the left
+    "bend": (2, 0, 0),  # chest relative to pelvis: angle forward, to the right, twist to the left
+    "head": (4, 0),  # head relative to chest: angle down, to the left
     "left_hand": (0.14, -0.96, 0.08),  # position relative to the shoulder, in arm lengths
     "right_hand": (0.14, -0.96, 0.08),
     "left_foot": (0, 0, 0),  # offset from the neutral position, in leg lengths
@@ -207,7 +207,7 @@ def _step_ankles(
     swing = ((cycles - number - (1 - swing_share)) / swing_share).clip(0, 1)[:, None]
     start, end = footprints[index], footprints[index + 1]
     ankles: Floats = start + swing**2 * (3 - 2 * swing) * (end - start)
-    # The factor of the cadence puts the foot down if the walk stops in the middle of a step.
+    # Scaling by the cadence puts the foot down if the walk stops in the middle of a step.
     lift = channels["lift"] * cadence[:, None].clip(0, 1) * np.sin(np.pi * swing)
     ankles[:, 1] += lift[:, 0]
     return ankles

@@ -69,7 +69,7 @@ _LIMBS: Final = tuple(
 
 
 class _Poser:
-    """Computes a motion bone by bone, each after its parent."""
+    """Computation of a motion bone by bone, each after its parent."""
 
     def __init__(self, body: Body, joints: Array, rate: float) -> None:
         self._body = body
@@ -181,10 +181,8 @@ class _Poser:
         axis = _smooth(axis, 0.04 * self._rate)
         upper_rotation = _align_axes(upper, axis, rest_upper, rest_axis)
         lower_rotation = _align_axes(lower, axis, rest_lower, rest_axis)
-        upper_scale, lower_scale = (
-            self._length_ratio(start, middle),
-            self._length_ratio(middle, end),
-        )
+        upper_scale = self._length_ratio(start, middle)
+        lower_scale = self._length_ratio(middle, end)
         self._set(bone_starting_at(start), upper_rotation, joints[start], upper_scale)
         self._set(bone_starting_at(middle), lower_rotation, joints[middle], lower_scale)
         return lower_rotation, lower_scale

@@ -41,7 +41,7 @@ def _tile(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return tile
 
 
-def pairs_with_truth(
+def pair_tracks(
     tracks: Sequence[Track], data: Path, *, on_drop: Callable[[str], None] = lambda line: None
 ) -> list[TrackPair]:
     """Pair tracks with their AIST++ sequences; skip tracks that are not of a sequence.
@@ -98,7 +98,7 @@ def summarise(
         "failed": list(failed),
     }
     for name, measured_tracks in (("rendered", tracks), ("real", paired)):
-        pairs = [] if data is None else pairs_with_truth(measured_tracks, data, on_drop=on_drop)
+        pairs = [] if data is None else pair_tracks(measured_tracks, data, on_drop=on_drop)
         report[name] = asdict(measure(pairs)) if pairs else None
     text = json.dumps(report, indent=1) + "\n"
     (out / "report.json").write_text(text, encoding="utf-8")
@@ -139,7 +139,7 @@ def _error_table(sets: dict[str, dict[str, Any]]) -> list[str]:
         f"ratio to the true acceleration over 0.1 s, {axes}, total": "{acceleration}",
     }
     formatted = [
-        {name: _join(v) if isinstance(v, list) else v for name, v in errors.items()}
+        {name: _format_values(v) if isinstance(v, list) else v for name, v in errors.items()}
         for errors in sets.values()
     ]
     cells = [
@@ -153,7 +153,11 @@ def _joint_table(sets: dict[str, dict[str, Any]]) -> list[str]:
     header = ["joint", *(f"{name}, {statistic}" for statistic in ("mean", "rms") for name in sets)]
     cells = [
         [joint.replace("_", " ")]
-        + [_join(errors[key][joint]) for key in ("bias", "spread") for errors in sets.values()]
+        + [
+            _format_values(errors[key][joint])
+            for key in ("bias", "spread")
+            for errors in sets.values()
+        ]
         for joint in JOINTS
     ]
     return [
@@ -164,7 +168,7 @@ def _joint_table(sets: dict[str, dict[str, Any]]) -> list[str]:
     ]
 
 
-def _join(values: Sequence[float]) -> str:
+def _format_values(values: Sequence[float]) -> str:
     return ", ".join(f"{value:.1f}" for value in values)
 
 

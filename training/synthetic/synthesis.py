@@ -145,7 +145,7 @@ def render_tasks(
 @contextmanager
 def open_renderer(model: Path, out: Path, seed: int) -> Iterator[Work]:
     """Open the renderer of a worker process; an `OpenWorker` for render tasks."""
-    # More processes use several cores better than more threads per process.
+    # One thread per process: more processes use the cores better than more threads.
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     os.environ.setdefault("LP_NUM_THREADS", "0")

@@ -24,44 +24,44 @@ def test_folders_give_genre_and_dancer(tmp_path: Path) -> None:
         "LA_style-hip hop/ann/four.webm",
         "not dancing/five.mp4",
     )
-    found = read_clips(tmp_path)
-    assert found.genres == {"LH": "LA-style hip-hop", "HO": "house", "SALSA": "salsa"}
-    assert {file.path.name: (file.genre, file.dancer) for file in found.files} == {
+    folder = read_clips(tmp_path)
+    assert folder.genres == {"LH": "LA-style hip-hop", "HO": "house", "SALSA": "salsa"}
+    assert {file.path.name: (file.genre, file.dancer) for file in folder.files} == {
         "one.mp4": ("SALSA", "ann"),
         "two.MOV": ("SALSA", "bo"),
         "three.mp4": ("HO", ""),
         "four.webm": ("LH", "ann"),
         "five.mp4": (NOT_DANCING, ""),
     }
-    assert found.others == []
+    assert folder.others == []
 
 
 def test_genres_of_aist_come_first_and_others_are_sorted_by_name(tmp_path: Path) -> None:
     folders = [*CODES[::-1], "Tango", "bachata", "Salsa"]
-    found = read_clips(create_files(tmp_path, *(f"{name}/one.mp4" for name in folders)))
-    assert list(found.genres) == [*CODES, "BACHATA", "SALSA", "TANGO"]
+    folder = read_clips(create_files(tmp_path, *(f"{name}/one.mp4" for name in folders)))
+    assert list(folder.genres) == [*CODES, "BACHATA", "SALSA", "TANGO"]
 
 
 def test_folders_with_different_spellings_of_a_genre_are_merged(tmp_path: Path) -> None:
     create_files(
         tmp_path, "ho/a.mp4", "House/b.mp4", "west_coast swing/c.mp4", "West Coast Swing/d.mp4"
     )
-    found = read_clips(tmp_path)
-    assert found.genres == {"HO": "house", "WCS": "West Coast Swing"}
-    assert [file.genre for file in found.files] == ["HO", "WCS", "HO", "WCS"]
+    folder = read_clips(tmp_path)
+    assert folder.genres == {"HO": "house", "WCS": "West Coast Swing"}
+    assert [file.genre for file in folder.files] == ["HO", "WCS", "HO", "WCS"]
 
 
 def test_different_spellings_of_a_dancers_name_are_unified(tmp_path: Path) -> None:
-    found = read_clips(create_files(tmp_path, "house/Ann Lee/a.mp4", "salsa/ann_lee/b.mp4"))
-    assert [file.dancer for file in found.files] == ["Ann Lee", "Ann Lee"]
+    folder = read_clips(create_files(tmp_path, "house/Ann Lee/a.mp4", "salsa/ann_lee/b.mp4"))
+    assert [file.dancer for file in folder.files] == ["Ann Lee", "Ann Lee"]
 
 
 def test_hidden_files_are_ignored_and_other_files_are_listed(tmp_path: Path) -> None:
     create_files(tmp_path, "salsa/one.mp4", "salsa/.DS_Store", "salsa/.thumbs/x.mp4", ".git/y.mp4")
     create_files(tmp_path, "salsa/notes.txt", "readme.md")
-    found = read_clips(tmp_path)
-    assert [file.path.name for file in found.files] == ["one.mp4"]
-    assert sorted(path.name for path in found.others) == ["notes.txt", "readme.md"]
+    folder = read_clips(tmp_path)
+    assert [file.path.name for file in folder.files] == ["one.mp4"]
+    assert sorted(path.name for path in folder.others) == ["notes.txt", "readme.md"]
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,6 @@ def test_missing_folder_is_rejected(tmp_path: Path) -> None:
 
 
 def test_all_video_formats_of_classify_are_accepted(tmp_path: Path) -> None:
-    found = read_clips(create_files(tmp_path, "salsa/one.asf", "salsa/two.MXF", "salsa/notes.txt"))
-    assert [file.path.name for file in found.files] == ["one.asf", "two.MXF"]
-    assert [path.name for path in found.others] == ["notes.txt"]
+    folder = read_clips(create_files(tmp_path, "salsa/one.asf", "salsa/two.MXF", "salsa/notes.txt"))
+    assert [file.path.name for file in folder.files] == ["one.asf", "two.MXF"]
+    assert [path.name for path in folder.others] == ["notes.txt"]

@@ -45,7 +45,7 @@ def test_genre_with_one_dancer_is_missing_from_second_half(data: Path) -> None:
     assert find_split(data, "dancers:B").dancers == ["d05"]
 
 
-def test_split_of_named_dancers(data: Path) -> None:
+def test_split_contains_the_named_dancers(data: Path) -> None:
     split = find_split(data, "dancers:d12,d04")
     assert split.name == "dancers:d12,d04"
     assert split.sequences == [*SEQUENCES[:2], SEQUENCES[5]]

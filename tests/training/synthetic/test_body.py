@@ -13,7 +13,7 @@ def test_parents_precede_their_bones() -> None:
 @pytest.mark.parametrize(
     ("joint", "bone"), [("left_hip", "upperleg01.L"), ("right_wrist", "wrist.R")]
 )
-def test_bone_starting_at_a_joint(joint: str, bone: str) -> None:
+def test_joint_maps_to_the_bone_that_starts_there(joint: str, bone: str) -> None:
     assert bone_starting_at(joint) == bone
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dancetype.engine.media.track import NOT_DANCING, Track
-from dancetype.training.synthetic.report import contact_sheet, pairs_with_truth, summarise
+from dancetype.training.synthetic.report import contact_sheet, pair_tracks, summarise
 
 
 def track(name: str, *, genre: str = "BR", sequence: str = "", start: float = np.nan) -> Track:
@@ -37,13 +37,13 @@ def test_contact_sheet_accepts_images_of_any_shape() -> None:
 def test_tracks_without_sequence_or_start_are_not_paired(aist: Path) -> None:
     known = track("a", sequence=first_sequence(aist), start=0.5)
     others = [track("b"), track("c", sequence=first_sequence(aist))]
-    assert [pair.name for pair in pairs_with_truth([known, *others], aist)] == ["a"]
+    assert [pair.name for pair in pair_tracks([known, *others], aist)] == ["a"]
 
 
 def test_missing_sequence_is_reported(aist: Path) -> None:
     lines: list[str] = []
     missing = track("a", sequence="gBR_sBM_cAll_d99_mBR0_ch02", start=0.0)
-    assert pairs_with_truth([missing], aist, on_drop=lines.append) == []
+    assert pair_tracks([missing], aist, on_drop=lines.append) == []
     assert "gBR_sBM_cAll_d99_mBR0_ch02" in lines[0]
 
 
