@@ -20,26 +20,26 @@ layout(location = 0) in vec3 position;
 layout(location = 1) in vec3 normal;
 layout(location = 2) in vec3 colour;
 uniform mat4 projection;
-out vec3 toward;
-out vec3 tone;
+out vec3 surface_normal;
+out vec3 surface_colour;
 void main() {
     gl_Position = projection * vec4(position, 1.0);
-    toward = normal;
-    tone = colour;
+    surface_normal = normal;
+    surface_colour = colour;
 }"""
 
 _FRAGMENT: Final = """#version 330 core
-in vec3 toward;
-in vec3 tone;
+in vec3 surface_normal;
+in vec3 surface_colour;
 uniform vec3 lamp;
 uniform vec3 lamp_colour;
 uniform vec3 sky;
 uniform vec3 ground;
 out vec4 pixel;
 void main() {
-    vec3 n = normalize(toward);
-    vec3 around = mix(ground, sky, 0.5 + 0.5 * n.y);
-    pixel = vec4(tone * (around + lamp_colour * max(dot(n, lamp), 0.0)), 1.0);
+    vec3 unit_normal = normalize(surface_normal);
+    vec3 ambient = mix(ground, sky, 0.5 + 0.5 * unit_normal.y);
+    pixel = vec4(surface_colour * (ambient + lamp_colour * max(dot(unit_normal, lamp), 0.0)), 1.0);
 }"""
 
 

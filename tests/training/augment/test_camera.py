@@ -31,8 +31,8 @@ def motion_capture(heading: float = 2.0) -> Array:
     joints = rest + 0.05 * np.sin(4 * TIMES[:, None, None] + 9 * rest)
     joints[:, :, 0] += TIMES[:, None] / 4
     cos, sin = np.cos(heading), np.sin(heading)
-    turn = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
-    result: Array = (joints @ turn.T).astype(np.float32)
+    rotation = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
+    result: Array = (joints @ rotation.T).astype(np.float32)
     return result
 
 
