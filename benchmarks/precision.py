@@ -18,7 +18,7 @@ from benchmarks.pages import DOCS, ROOT, Results
 from benchmarks.timer import timer
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.skeleton import Array
-from dancetype.export.onnx import export, shrink
+from dancetype.export.onnx import export, reduce_precision
 from dancetype.export.precision import Precision
 from dancetype.training.checkpoint import Checkpoint
 from dancetype.training.evaluate import Evaluation, evaluate_sequences, evaluate_tracks
@@ -40,7 +40,7 @@ def write_all(folder: Path, full: Path) -> dict[str, Path]:
     files: dict[str, Path] = {Precision.FP32: full}
     for precision in (Precision.FP16, Precision.INT8):
         files[precision] = folder / f"{full.stem}-{precision}.onnx"
-        shrink(full, files[precision], precision=precision)
+        reduce_precision(full, files[precision], precision=precision)
     files[ARITHMETIC] = folder / f"{full.stem}-arithmetic.onnx"
     prepared = folder / f"{full.stem}-prepared.onnx"
     quant_pre_process(full, prepared, skip_symbolic_shape=True)

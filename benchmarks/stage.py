@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dancetype.engine.landmarks import LANDMARKS, Landmarks
 from dancetype.engine.skeleton import LEFT_HIP, RIGHT_HIP, Array, pelvis_centred
-from dancetype.training.augment.camera import facing
+from dancetype.training.augment.camera import face_camera
 from dancetype.training.augment.pose_noise import mediapipe_noise
 from dancetype.training.data.aist import FRAMES_PER_SECOND
 
@@ -111,7 +111,7 @@ class _View:
         steps = np.round(times * FRAMES_PER_SECOND).astype(int) + rng.integers(0, len(dance))
         # Forwards and backwards if the dance is shorter than the scene.
         steps = np.abs((steps % (2 * len(dance) - 2)) - (len(dance) - 1))
-        joints = facing(dance)[steps].astype(np.float64)
+        joints = face_camera(dance)[steps].astype(np.float64)
         floor = np.percentile(joints[..., 1].min(axis=1), 5)
         joints -= [np.median(joints[..., 0]), floor, np.median(joints[..., 2])]
         joints += np.stack([route, 0 * route, 0 * route - depth], axis=-1)[:, None]

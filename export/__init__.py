@@ -1,1 +1,1 @@
-"""From a PyTorch checkpoint to one ONNX file that says itself what it wants."""
+"""Export of a PyTorch checkpoint as a self-describing ONNX file."""

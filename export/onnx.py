@@ -1,4 +1,4 @@
-"""Export of a checkpoint as one ONNX file with its contract, checked against PyTorch."""
+"""Export of a checkpoint as one ONNX file with its contract, verified against PyTorch."""
 
 import contextlib
 import io
@@ -19,15 +19,16 @@ from dancetype.engine.errors import ModelError
 from dancetype.engine.files import atomic_write
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.export.precision import TOLERANCES, Precision
-from dancetype.export.quantize import pack
+from dancetype.export.quantize import quantize_weights
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.model import GenreLSTM
 
-BATCHES: Final = (1, 2, 7)
+BATCH_SIZES: Final = (1, 2, 7)
+"""Batch sizes at which an exported model is compared with its reference."""
 
 
 class _Calibrated(nn.Module):
-    """Network that returns probabilities, so that a device needs only the file."""
+    """Network that returns calibrated probabilities instead of logits."""
 
     def __init__(self, network: GenreLSTM, temperature: float) -> None:
         super().__init__()
@@ -39,46 +40,49 @@ class _Calibrated(nn.Module):
 
 
 def export(checkpoint: Checkpoint, out: Path, *, precision: Precision = Precision.FP32) -> float:
-    """Write `out` if all checks pass, and return its largest difference from PyTorch.
-
-    Raises:
-        ModelError: The graph fixes its batch or differs from PyTorch.
-    """
-    model = _graph(checkpoint, checkpoint.contract())
-    return _write(model, out, precision, like=CheckpointClassifier(checkpoint))
-
-
-def shrink(file: Path, out: Path, *, precision: Precision) -> float:
-    """Write `out` with the weights of an ONNX file in fewer bits, if all checks pass.
+    """Write a checkpoint as an ONNX file, if all checks pass.
 
     Returns:
-        The largest difference from `file`.
+        The largest difference of a probability from PyTorch's.
 
     Raises:
-        ModelError: `file` has no contract or was shrunk before, `precision` is float32, or the new
-            file differs too much.
+        ModelError: The graph has a fixed batch size or external weights, or differs from PyTorch.
     """
-    like = Classifier(file, device="cpu")
+    model = _export_graph(checkpoint, checkpoint.contract())
+    return _write(model, out, precision, reference=CheckpointClassifier(checkpoint))
+
+
+def reduce_precision(file: Path, out: Path, *, precision: Precision) -> float:
+    """Write a copy of an ONNX file with weights of lower precision, if all checks pass.
+
+    Returns:
+        The largest difference of a probability from that of `file`.
+
+    Raises:
+        ModelError: `file` has no contract or no float32 weights, `precision` is float32, or the
+            difference is too large.
+    """
+    reference = Classifier(file, device="cpu")
     if precision is Precision.FP32:
-        raise ModelError(f"{file} is an ONNX file already; give --precision fp16 or int8")
-    return _write(onnx.load(file), out, precision, like=like)
+        raise ModelError(f"{file} is already an ONNX file; give --precision fp16 or int8")
+    return _write(onnx.load(file), out, precision, reference=reference)
 
 
 def _write(
-    model: onnx.ModelProto, out: Path, precision: Precision, *, like: WindowClassifier
+    model: onnx.ModelProto, out: Path, precision: Precision, *, reference: WindowClassifier
 ) -> float:
-    pack(model, precision)
+    quantize_weights(model, precision)
     onnx.checker.check_model(model, full_check=True)
     out.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(out) as part:
         onnx.save(model, part, format="protobuf")
-        return parity(like, part, precision=precision)
+        return check_parity(reference, part, precision=precision)
 
 
-def _graph(checkpoint: Checkpoint, contract: Contract) -> onnx.ModelProto:
-    # The exporter would take a batch of one for a constant, and fix the graph to it.
+def _export_graph(checkpoint: Checkpoint, contract: Contract) -> onnx.ModelProto:
+    # The exporter would treat a batch size of one as a constant.
     example = torch.zeros(2, contract.window.length, contract.window.features)
-    with _quiet():
+    with _silence_exporter():
         program = torch.onnx.export(
             _Calibrated(checkpoint.network(), checkpoint.temperature).eval(),
             (example,),
@@ -91,29 +95,30 @@ def _graph(checkpoint: Checkpoint, contract: Contract) -> onnx.ModelProto:
     model = program.model_proto
     batch = model.graph.input[0].type.tensor_type.shape.dim[0]
     if not batch.dim_param:
-        raise ModelError(f"the graph takes {batch.dim_value} windows at a time, not any number")
+        raise ModelError(f"the exported graph has a fixed batch size of {batch.dim_value}")
     if any(tensor.external_data for tensor in model.graph.initializer):
-        raise ModelError("the graph keeps weights in a file of their own")
-    _forget_origin(model.graph)
+        raise ModelError("the exported graph stores weights outside the ONNX file")
+    _remove_debug_info(model.graph)
     onnx.helper.set_model_props(model, contract.metadata())
     return model
 
 
-def _forget_origin(graph: onnx.GraphProto) -> None:
-    """Remove the exporter's notes: they contain paths of the machine that it ran on."""
-    noted = (*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer)
-    for part in (graph, *noted):
-        del part.metadata_props[:]
-        part.ClearField("doc_string")
+def _remove_debug_info(graph: onnx.GraphProto) -> None:
+    """Remove the exporter's debug information, which contains local file paths."""
+    elements = (*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer)
+    for element in (graph, *elements):
+        del element.metadata_props[:]
+        element.ClearField("doc_string")
     for node in graph.node:
         for attribute in node.attribute:
-            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-                _forget_origin(inner)
+            subgraphs = [attribute.g] if attribute.HasField("g") else []
+            for subgraph in (*subgraphs, *attribute.graphs):
+                _remove_debug_info(subgraph)
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Suppress the exporter's progress and its own deprecations."""
+def _silence_exporter() -> Iterator[None]:
+    """Suppress the exporter's progress output and deprecation warnings."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with (
         warnings.catch_warnings(),
@@ -124,26 +129,33 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def parity(like: WindowClassifier, file: Path, *, precision: Precision = Precision.FP32) -> float:
-    """Return the largest difference of probabilities between two models, at several batch sizes.
+def check_parity(
+    reference: WindowClassifier, file: Path, *, precision: Precision = Precision.FP32
+) -> float:
+    """Compare an ONNX file with its reference model on random windows, at several batch sizes.
 
     Args:
-        like: Model that the file was made from.
+        reference: Model that the file was exported from.
         file: ONNX file.
         precision: Precision of its weights.
+
+    Returns:
+        The largest difference of a probability.
 
     Raises:
         ModelError: The difference exceeds the tolerance of the precision.
     """
-    in_onnx = Classifier(file, device="cpu")
-    spec = in_onnx.contract.window
+    exported = Classifier(file, device="cpu")
+    spec = exported.contract.window
     rng = np.random.default_rng(0)
     differences = []
-    for batch in BATCHES:
-        windows = rng.normal(0, 1, (batch, spec.length, spec.features)).astype(np.float32)
-        differences.append(float(np.abs(like(windows) - in_onnx(windows)).max()))
-    if not max(differences) < TOLERANCES[precision]:
+    for size in BATCH_SIZES:
+        windows = rng.normal(0, 1, (size, spec.length, spec.features)).astype(np.float32)
+        differences.append(float(np.abs(reference(windows) - exported(windows)).max()))
+    difference, tolerance = max(differences), TOLERANCES[precision]
+    if not difference < tolerance:
         raise ModelError(
-            f"in {precision} the file differs from what it was made from by {max(differences):.1e}"
+            f"the exported probabilities in {precision} differ from the reference by "
+            f"{difference:.1e}, and {tolerance:.0e} is allowed"
         )
-    return max(differences)
+    return difference

@@ -5,7 +5,7 @@ from typing import Final
 
 
 class Precision(StrEnum):
-    """Type of the stored weights; inputs, outputs and arithmetic are always float32."""
+    """Type of the stored weights; inputs, outputs and computation are always float32."""
 
     FP32 = "fp32"
     FP16 = "fp16"
@@ -13,4 +13,4 @@ class Precision(StrEnum):
 
 
 TOLERANCES: Final = {Precision.FP32: 1e-4, Precision.FP16: 5e-3, Precision.INT8: 5e-2}
-"""Largest difference from a probability of the model that the file was made from."""
+"""Largest allowed difference of a probability from the reference model's."""

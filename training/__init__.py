@@ -1,1 +1,1 @@
-"""From AIST++ to a checkpoint: reading, preparation, augmentation, training and evaluation."""
+"""Training on AIST++ and custom clips: data, augmentation, training loop and evaluation."""

@@ -1,4 +1,4 @@
-"""Batches to train on; batch k of a recipe is the same in every process and order."""
+"""Training batches; batch k of a recipe is the same in every process and in any order."""
 
 from typing import Final, Literal, TypedDict
 
@@ -14,16 +14,22 @@ from dancetype.engine.media.track import NOT_DANCING, Track
 from dancetype.engine.skeleton import Array
 from dancetype.engine.window import WindowSpec, cut_window
 from dancetype.training.augment.camera import augment_track, simulate_camera
-from dancetype.training.data.aist import FRAMES_PER_SECOND, Sequence
-from dancetype.training.data.sampling import Dance, chances, idlers, of_sequences, of_tracks
+from dancetype.training.data.aist import FRAMES_PER_SECOND, AistSequence
+from dancetype.training.data.sampling import (
+    TrainingClip,
+    clips_from_sequences,
+    clips_from_tracks,
+    idle_clips,
+    sampling_probabilities,
+)
 from dancetype.training.recipe import Recipe
 
 NO_GENRE: Final = -1
-"""Index in place of a genre's if nobody dances."""
+"""Label of a window in which no person dances."""
 
 
-def first_window(sequence: Sequence, spec: WindowSpec) -> Array:
-    """Return the window (L, F) at the start of a sequence, or all of a shorter one.
+def first_window(sequence: AistSequence, spec: WindowSpec) -> Array:
+    """Return the window (L, F) at the start of a sequence, or the whole of a shorter one.
 
     Raises:
         FileError: The sequence is shorter than the shortest window.
@@ -31,22 +37,24 @@ def first_window(sequence: Sequence, spec: WindowSpec) -> Array:
     end = min(sequence.seconds, spec.seconds) + 1e-6
     features = cut_window(sequence.times, sequence.joints, spec, end=end).features
     if features is None:
-        raise _too_short(sequence)
+        raise _too_short_error(sequence, spec)
     return features
 
 
-def _too_short(sequence: Sequence) -> FileError:
-    text = sequence.name.text
-    return FileError(f"{text}: {sequence.seconds:.1f} s is too short a sequence")
+def _too_short_error(sequence: AistSequence, spec: WindowSpec) -> FileError:
+    return FileError(
+        f"{sequence.name.text}: the sequence is {sequence.seconds:.1f} s long, but a window needs "
+        f"at least {spec.min_seconds:.1f} s"
+    )
 
 
-class Prepared(TypedDict):
-    """Content of the file of `dancetype prepare`.
+class PreparedDataset(TypedDict):
+    """Content of the file written by `dancetype prepare`.
 
     Attributes:
-        data: [N,T,17,C] float32.
-        labels: [N] int64.
-        genre_to_index: Genre codes and their labels.
+        data: Windows, [N,T,17,C] float32.
+        labels: Indices of the genres, [N] int64.
+        genre_to_index: Index of each genre code.
     """
 
     data: Tensor
@@ -54,43 +62,52 @@ class Prepared(TypedDict):
     genre_to_index: dict[str, int]
 
 
-def prepare(
-    sequences: list[Sequence],
+def prepare_dataset(
+    sequences: list[AistSequence],
     *,
     frames: int,
     select: Literal["first", "even"],
     velocity: bool,
-) -> Prepared:
-    """Return one window per sequence, normalised as every window is.
+) -> PreparedDataset:
+    """Return one window per sequence, normalised in the same way as for training and inference.
 
     Args:
         sequences: N sequences.
         frames: Frames per window, T.
-        select: "first" for the first T of the 60 frames per second, "even" for T frames spread
+        select: "first" for the first T frames at 60 frames per second, "even" for T frames spread
             over the whole sequence.
-        velocity: True for velocities (C = 6) after the positions (C = 3).
+        velocity: True to append velocities (C = 6) to the positions (C = 3).
 
     Raises:
         FileError: A sequence is too short.
     """
     longest = max(sequence.seconds for sequence in sequences)
     seconds = (frames - 1) / FRAMES_PER_SECOND if select == "first" else longest
-    shortest = seconds if select == "first" else min(s.seconds for s in sequences)
-    spec = WindowSpec(seconds, shortest, frames, axes="xyz", velocity=velocity, smooth=False)
+    min_seconds = seconds if select == "first" else min(s.seconds for s in sequences)
+    spec = WindowSpec(seconds, min_seconds, frames, axes="xyz", velocity=velocity, smooth=False)
     windows = np.stack([first_window(sequence, spec) for sequence in sequences])
-    genres = [CODES.index(sequence.name.genre) for sequence in sequences]
+    labels = [CODES.index(sequence.name.genre) for sequence in sequences]
     return {
         "data": torch.from_numpy(windows.reshape(len(windows), frames, 17, spec.channels)),
-        "labels": torch.tensor(genres, dtype=torch.int64),
+        "labels": torch.tensor(labels, dtype=torch.int64),
         "genre_to_index": {code: index for index, code in enumerate(CODES)},
     }
 
 
 class ClipWindows(Dataset[tuple[Tensor, Tensor]]):
-    """Shuffled batches of one window per sequence and epoch; `labels` gives the indices' order."""
+    """Shuffled batches with the first window of each sequence once per epoch.
+
+    Args:
+        sequences: Motion capture to train on.
+        recipe: Recipe whose `sampling.windows` is "clip".
+        labels: Genre codes in the order of the label indices.
+
+    Raises:
+        FileError: A sequence is shorter than the shortest window.
+    """
 
     def __init__(
-        self, sequences: list[Sequence], recipe: Recipe, *, labels: tuple[str, ...] = CODES
+        self, sequences: list[AistSequence], recipe: Recipe, *, labels: tuple[str, ...] = CODES
     ) -> None:
         spec = recipe.window.spec()
         self._windows = torch.from_numpy(np.stack([first_window(s, spec) for s in sequences]))
@@ -109,19 +126,19 @@ class ClipWindows(Dataset[tuple[Tensor, Tensor]]):
         return len(self._batches)
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
-        """Return windows (N, L, F) and the indices (N,) of their genres."""
-        chosen = self._batches[step]
-        return self._windows[chosen], self._labels[chosen]
+        """Return windows (N, L, F) and their labels (N,)."""
+        indices = self._batches[step]
+        return self._windows[indices], self._labels[indices]
 
 
 class RandomWindows(Dataset[tuple[Tensor, Tensor]]):
-    """Windows drawn at random from dances, each with its own simulated camera.
+    """Batches of windows sampled at random, each augmented by its own simulated camera.
 
     Args:
-        sequences: Motion capture to draw from.
-        recipe: Recipe with random sampling.
-        tracks: Folders of tracks to draw from as well.
-        labels: Genre codes in the order of the indices.
+        sequences: Motion capture to sample from.
+        recipe: Recipe whose `sampling.windows` is "random".
+        tracks: Groups of tracks to sample from as well; each group gets the same share.
+        labels: Genre codes in the order of the label indices.
 
     Raises:
         FileError: A sequence is shorter than the shortest window.
@@ -129,7 +146,7 @@ class RandomWindows(Dataset[tuple[Tensor, Tensor]]):
 
     def __init__(
         self,
-        sequences: list[Sequence],
+        sequences: list[AistSequence],
         recipe: Recipe,
         *,
         tracks: tuple[list[Track], ...] = (),
@@ -140,54 +157,56 @@ class RandomWindows(Dataset[tuple[Tensor, Tensor]]):
         self._spec = recipe.window.spec()
         for sequence in sequences:
             if sequence.seconds < self._spec.min_seconds:
-                raise _too_short(sequence)
+                raise _too_short_error(sequence, self._spec)
         sampling = recipe.sampling
-        groups = [of_sequences(sequences)]
-        groups += [of_tracks(folder, min_seconds=self._spec.min_seconds) for folder in tracks]
+        groups = [clips_from_sequences(sequences)]
+        groups += [clips_from_tracks(group, min_seconds=self._spec.min_seconds) for group in tracks]
         shares = [1 - sampling.tracks if tracks else 1.0]
         shares += [sampling.tracks / len(tracks) for _ in tracks]
         if sampling.idle:
-            # Half of the idlers come from tracks that have some: otherwise a model could learn
-            # that everybody in a track is dancing.
-            groups.append(idlers(recipe.seed))
+            # Idle tracks, if there are any, supply half of the idle windows. Otherwise a model
+            # could learn that every person in a track is dancing.
+            groups.append(idle_clips(recipe.seed))
             shares.append(max(sampling.tracks, 1e-6))
-        self._dances = [dance for group in groups for dance in group]
-        self._chances = chances(groups, shares, advanced=sampling.advanced, idle=sampling.idle)
+        self._clips = [clip for group in groups for clip in group]
+        self._probabilities = sampling_probabilities(
+            groups, shares, advanced=sampling.advanced, idle=sampling.idle
+        )
 
     def __len__(self) -> int:
         return self._recipe.optimiser.epochs * self._recipe.optimiser.steps_per_epoch
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
-        """Return windows (N, L, F) and the indices (N,) of their genres, or `NO_GENRE`."""
+        """Return windows (N, L, F) and their labels (N,), which may be `NO_GENRE`."""
         rng = np.random.default_rng([self._recipe.seed, step])
-        chosen = rng.choice(len(self._dances), self._recipe.optimiser.batch, p=self._chances)
-        dances = [self._dances[index] for index in chosen]
-        windows = [self._window(dance, rng) for dance in dances]
+        indices = rng.choice(len(self._clips), self._recipe.optimiser.batch, p=self._probabilities)
+        clips = [self._clips[index] for index in indices]
+        windows = [self._sample_window(clip, rng) for clip in clips]
         labels = [
-            NO_GENRE if dance.genre == NOT_DANCING else self._labels.index(dance.genre)
-            for dance in dances
+            NO_GENRE if clip.genre == NOT_DANCING else self._labels.index(clip.genre)
+            for clip in clips
         ]
         return torch.from_numpy(np.stack(windows)), torch.tensor(labels)
 
-    def _window(self, dance: Dance, rng: np.random.Generator) -> Array:
+    def _sample_window(self, clip: TrainingClip, rng: np.random.Generator) -> Array:
         sampling = self._recipe.sampling
         full = rng.random() < sampling.full
         seconds = self._spec.seconds if full else rng.uniform(*sampling.seconds)
-        tempo = np.exp(rng.normal(0, sampling.tempo))
-        times, joints = _stretch(dance, seconds / tempo, rng)
-        times = times * tempo
+        time_warp = np.exp(rng.normal(0, sampling.tempo))
+        times, joints = _random_segment(clip, seconds / time_warp, rng)
+        times = times * time_warp
         if self._recipe.camera is not None:
-            shoot = augment_track if dance.filmed else simulate_camera
-            times, joints = shoot(times, joints, self._recipe.camera, rng)
-        window = cut_window(times, joints, self._spec, end=times[-1])
-        # The camera may drop half a second in one piece, and leave too little.
-        return self._window(dance, rng) if window.features is None else window.features
+            augment = augment_track if clip.estimated else simulate_camera
+            times, joints = augment(times, joints, self._recipe.camera, rng)
+        features = cut_window(times, joints, self._spec, end=times[-1]).features
+        # The camera may drop half a second of consecutive frames, which leaves no valid window.
+        return self._sample_window(clip, rng) if features is None else features
 
 
-def _stretch(
-    dance: Dance, seconds: float, rng: np.random.Generator
+def _random_segment(
+    clip: TrainingClip, seconds: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], Array]:
-    """Cut out a stretch from a random time on, or all of a shorter dance."""
-    start = dance.times[0] + rng.uniform(0, max(dance.seconds - seconds, 0))
-    first, last = np.searchsorted(dance.times, [start - 1e-6, start + seconds + 1e-6])
-    return dance.times[first:last], dance.joints[first:last]
+    """Return times and joints of a random segment, or of the whole of a shorter clip."""
+    start = clip.times[0] + rng.uniform(0, max(clip.seconds - seconds, 0))
+    first, last = np.searchsorted(clip.times, [start - 1e-6, start + seconds + 1e-6])
+    return clip.times[first:last], clip.joints[first:last]

@@ -1,4 +1,4 @@
-"""A trained network and everything that made it, in one file."""
+"""Checkpoint: a trained network with its recipe, data description and results in one file."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,16 +23,16 @@ class Checkpoint:
     """State of a training run.
 
     Attributes:
-        split: Name of the data that it is trained on.
-        dancers: Dancers that it is trained on, for a comparison with those of a test.
-        epoch: Number of epochs done.
-        weights: Weights of the network; averaged ones if the recipe averages.
+        split: Name of the training data.
+        dancers: Dancers in the training data, to detect an overlap with those of a test.
+        epoch: Number of completed epochs.
+        weights: Weights of the network; their moving average if the recipe has one.
         temperature: Divisor of the logits that calibrates the confidence.
-        figures: Results by split.
-        history: One entry per epoch.
+        figures: Test results by split.
+        history: Results of each epoch.
         resume: Optimiser, schedule and last weights, to continue an interrupted run.
         genres: Code and name of each genre, in the order of the network's output.
-        credit: Training data if that is not AIST++ alone.
+        credit: Attribution of the training data; None if that is only AIST++.
     """
 
     recipe: Recipe
@@ -48,7 +48,7 @@ class Checkpoint:
     credit: str | None = None
 
     def save(self, path: Path) -> None:
-        """Write the file completely or not at all."""
+        """Write the checkpoint atomically."""
         content = {name: getattr(self, name) for name in self.__slots__}
         content["recipe"] = self.recipe.model_dump()
         with atomic_write(path) as part:
@@ -56,31 +56,31 @@ class Checkpoint:
 
     @classmethod
     def load(cls, path: Path) -> "Checkpoint":
-        """Read a file that `save` wrote.
+        """Read a file written by `save`.
 
         Raises:
-            ModelError: There is no such file, or it is not a checkpoint.
+            ModelError: The file does not exist or is not a checkpoint.
         """
         try:
             content = torch.load(path, weights_only=True, map_location="cpu")
             return cls(**{**content, "recipe": Recipe(**content["recipe"])})
         except FileNotFoundError as error:
-            raise ModelError(f"{path}: there is no such checkpoint") from error
+            raise ModelError(f"{path}: the checkpoint does not exist") from error
         except (KeyError, TypeError, ValidationError) as error:
             raise ModelError(f"{path}: not a checkpoint of this version: {error}") from error
-        # torch.load raises whatever the zip and pickle modules do, at length.
+        # torch.load passes on any exception of the zip and pickle modules, with a long message.
         except Exception as error:
             raise ModelError(f"{path}: not a checkpoint of `dancetype train`") from error
 
     def network(self) -> GenreLSTM:
-        """Return the trained network, ready to evaluate."""
+        """Return the trained network in evaluation mode."""
         window = self.recipe.window.spec()
         network = GenreLSTM(self.recipe.network, window=window, genres=len(self.genres))
         network.load_state_dict(self.weights)
         return network.eval()
 
     def contract(self) -> Contract:
-        """Return the contract of the exported model."""
+        """Return the contract to store in the exported model."""
         contract = Contract(
             labels=tuple(self.genres),
             genres=self.genres,
@@ -98,7 +98,7 @@ class Checkpoint:
 
 
 class CheckpointClassifier:
-    """A checkpoint with the interface of `dancetype.engine.classifier.Classifier`."""
+    """Checkpoint with the interface of `dancetype.engine.classifier.Classifier`."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.contract = checkpoint.contract()
@@ -106,8 +106,8 @@ class CheckpointClassifier:
         self._temperature = checkpoint.temperature
 
     def __call__(self, windows: Array) -> NDArray[np.float32]:
-        """Return probabilities (N, K) of windows (N, L, F)."""
+        """Return probabilities (N, K) for windows (N, L, F)."""
         with torch.inference_mode():
             logits = self._network(torch.from_numpy(windows)) / self._temperature
-            result: NDArray[np.float32] = torch.softmax(logits, dim=-1).numpy()
-        return result
+            probabilities: NDArray[np.float32] = torch.softmax(logits, dim=-1).numpy()
+        return probabilities

@@ -1,6 +1,7 @@
-"""Training on the user's own clips: videos by genre in, a tested checkpoint out."""
+"""Training on custom clips: videos sorted by genre in, a tested checkpoint out."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from zlib import crc32
@@ -17,16 +18,39 @@ from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.data import aist
 from dancetype.training.data.clips import ClipFile, ClipFolder, read_clips
 from dancetype.training.data.extract import extract_tracks, find_pose_model
-from dancetype.training.data.holdout import CustomClip, HoldOut, hold_out, seconds_of
+from dancetype.training.data.holdout import CustomClip, HoldOut, hold_out, usable_seconds
 from dancetype.training.data.splits import find_split
 from dancetype.training.evaluate import Evaluation, evaluate_tracks
 from dancetype.training.recipe import Recipe
-from dancetype.training.train import CHECKPOINT, Trainer, check_genres, fit, other_run
+from dancetype.training.train import (
+    CHECKPOINT,
+    Trainer,
+    check_track_genres,
+    different_run_error,
+    fit,
+)
 
 TRACKS: Final = "tracks"
-"""Folder for the tracks of the clips, in the folder of a run."""
+"""Subfolder of a run's folder for the tracks of its clips."""
 
-_CUSTOM_CREDIT: Final = "Trained on clips of one's own"
+_CUSTOM_CREDIT: Final = "Trained on custom clips"
+
+
+@dataclass(slots=True)
+class _TrainingData:
+    """Training and validation data of a run.
+
+    Attributes:
+        name: Name of the training data, stored as the split of the checkpoint.
+        tracks: Groups of tracks to train on.
+        sequences: AIST++ sequences to train on.
+        validation: AIST++ sequences to validate on.
+    """
+
+    name: str
+    tracks: list[list[Track]]
+    sequences: list[aist.AistSequence] = field(default_factory=list)
+    validation: list[aist.AistSequence] = field(default_factory=list)
 
 
 def run_custom_training(
@@ -42,105 +66,70 @@ def run_custom_training(
     jobs: int,
     test: bool,
 ) -> tuple[Checkpoint, Evaluation | None]:
-    """Extract tracks of clips, train into a folder as `run_training` does, and test.
+    """Extract the tracks of custom clips, train on them as `run_training` does, and test.
 
-    Tracks are kept for the next run. An interrupted training is continued if its clips are still
-    the same.
+    The tracks are kept for the next run. An interrupted training is continued if the recipe and
+    the clips have not changed.
 
     Args:
         recipe: Recipe with random windows.
-        clips: Folder of `GENRE[/DANCER]/FILE`.
+        clips: Folder of videos as `GENRE[/DANCER]/FILE`.
         out: Folder of the run.
         data: AIST++ folder to train on as well.
         split: Split of `data` to train on.
         validation: Split of `data` to validate on.
         tracks: Folders of tracks to train on as well.
-        pose_model: MediaPipe's pose model; the one in the cache if None.
+        pose_model: MediaPipe's pose model; None for the one in the cache.
         jobs: Number of processes that extract tracks.
-        test: False to train on all clips.
+        test: False to train on all clips, without a test.
 
     Returns:
-        The checkpoint with its figures, and the evaluation that they are from, if any.
+        The checkpoint with its figures, and the evaluation that they come from, if any.
 
     Raises:
         ExpectedError: The clips or the data cannot be used.
     """
     if recipe.sampling.windows != "random":
-        raise FileError(f"recipe {recipe.name} learns from no clips: it draws no random windows")
+        raise FileError(
+            f'recipe {recipe.name}: training on clips needs sampling.windows = "random"; choose '
+            "another --recipe"
+        )
     folder = read_clips(clips)
     genres = dict(folder.genres) if data is None else GENRES | dict(folder.genres)
-    _check_genres(clips, genres)
-    own = _usable(clips, folder, out / TRACKS, recipe, pose_model=pose_model, jobs=jobs)
-    needed = recipe.window.seconds
-    _check_material(own, folder.genres, needed, also=() if data is None else CODES)
-    held = hold_out(own, needed=needed) if test else HoldOut(own)
-    console.print(_table(own, held, folder))
-    for line in _remarks(held, genres, test=test):
-        console.print(line)
-
-    sequences: list[aist.Sequence] = []
-    watched: list[aist.Sequence] = []
-    learn = None
-    name = f"{len(held.learned)} clips of {clips.resolve().name} ({_mark(held, genres)})"
-    if data is not None:
-        learn = find_split(data, split)
-        watch = find_split(data, validation)
-        sequences, watched = (aist.read_sequences(data, s.sequences) for s in (learn, watch))
-        name = f"{split}, {name}"
-    filmed = [[part for clip in held.learned for part in clip.parts]]
-    for more in tracks:
-        kept = _others(more, genres, held, None if learn is None else learn.sequences)
-        filmed.append(kept)
-        name += f", {len(kept)} tracks of {more.name}"
-
-    trainer = Trainer(
-        recipe,
-        sequences,
-        watched,
-        split=name,
-        tracks=tuple(filmed),
-        validation_tracks=[clip.track for clip in held.tested],
-        genres=genres,
-        resume=_resumed(out, recipe, name),
+    _check_genre_count(clips, genres)
+    custom_clips = _extract_clips(
+        clips, folder, out / TRACKS, recipe, pose_model=pose_model, jobs=jobs
     )
-    checkpoint = trainer.checkpoint
-    checkpoint.credit = _CUSTOM_CREDIT if data is None else f"{CREDIT}, and on clips of one's own"
-    fit(trainer, out, title=f"{recipe.name}, trained on {name}")
-    # The clips held out are too few to fit a temperature on, and are needed for the test.
-    checkpoint.temperature = recipe.temperature
+    needed = recipe.window.seconds
+    _check_seconds(custom_clips, folder.genres, needed, exempt=() if data is None else CODES)
+    held_out = hold_out(custom_clips, needed=needed) if test else HoldOut(custom_clips)
+    console.print(_clip_table(custom_clips, held_out, folder))
+    for line in _test_notes(held_out, genres, test=test):
+        console.print(line)
+    training_data = _collect_training_data(
+        clips, held_out, genres, data=data, split=split, validation=validation, tracks=tracks
+    )
+    checkpoint = _train(recipe, training_data, held_out, genres, out, with_aist=data is not None)
     evaluation = None
-    if held.tested:
-        tested = [clip.track for clip in held.tested]
-        evaluation = evaluate_tracks(CheckpointClassifier(checkpoint), tested)
-        checkpoint.figures = {held.name: evaluation.figures()}
+    if held_out.test:
+        test_tracks = [clip.track for clip in held_out.test]
+        evaluation = evaluate_tracks(CheckpointClassifier(checkpoint), test_tracks)
+        checkpoint.figures = {held_out.name: evaluation.figures()}
     checkpoint.save(out / CHECKPOINT)
     return checkpoint, evaluation
 
 
-def _check_genres(clips: Path, genres: Mapping[str, str]) -> None:
+def _check_genre_count(clips: Path, genres: Mapping[str, str]) -> None:
     if not genres:
-        raise FileError(f"{clips}: holds nobody who dances; add a folder for each of two genres")
+        raise FileError(f"{clips}: contains no dance genre; add folders for at least two genres")
     if len(genres) == 1:
         raise FileError(
-            f"{clips}: one genre ({', '.join(genres.values())}) cannot be told from others; add a "
-            "folder of another"
+            f"{clips}: contains only one genre, {', '.join(genres.values())}; add a folder for "
+            "another one"
         )
 
 
-def _resumed(out: Path, recipe: Recipe, split: str) -> Checkpoint | None:
-    """Return the checkpoint to continue from; None if there is none, or one of other clips."""
-    if not (out / CHECKPOINT).exists():
-        return None
-    resume = Checkpoint.load(out / CHECKPOINT)
-    if (resume.recipe, resume.split) == (recipe, split):
-        return resume
-    if resume.credit is None:
-        raise other_run(out, resume)
-    console.print(f"{out}: something else is learned than before: the training begins anew")
-    return None
-
-
-def _usable(
+def _extract_clips(
     clips: Path,
     folder: ClipFolder,
     out: Path,
@@ -149,118 +138,213 @@ def _usable(
     pose_model: Path | None,
     jobs: int,
 ) -> list[CustomClip]:
-    """Return the clips that can be learned from; print a line for each that cannot."""
+    """Return the clips that can be trained on; print a line for each file that is skipped."""
     if folder.others:
         names = ", ".join(path.name for path in folder.others[:3])
         more = len(folder.others) - 3
         rest = f" and {more} more" if more > 0 else ""
-        console.print(f"left out, no videos by their endings: {printable(names)}{rest}")
-    shortest = recipe.window.min_seconds
+        console.print(f"skipped files without a video extension: {printable(names)}{rest}")
+    min_seconds = recipe.window.min_seconds
     with progress_bar(console) as progress:
-        task = progress.add_task("looking at clips", total=len(folder.files))
+        task = progress.add_task("extracting poses", total=len(folder.files))
 
-        def done(file: ClipFile, track: Track | str) -> None:
-            reason = track if isinstance(track, str) else _unusable(track, shortest)
+        def on_done(file: ClipFile, track: Track | str) -> None:
+            reason = track if isinstance(track, str) else _skip_reason(track, min_seconds)
             progress.advance(task)
             if reason is not None:
                 name = printable(str(file.path.relative_to(clips)))
-                progress.console.print(f"left out {name}: {printable(reason)}", soft_wrap=True)
+                progress.console.print(f"skipped {name}: {printable(reason)}", soft_wrap=True)
 
-        seen = extract_tracks(
-            folder.files, out, model=find_pose_model(pose_model), jobs=jobs, on_done=done
+        tracks = extract_tracks(
+            folder.files, out, model=find_pose_model(pose_model), jobs=jobs, on_done=on_done
         )
-    each = [CustomClip(track, track.stretches(min_seconds=shortest)) for track in seen]
-    return [clip for clip in each if clip.parts]
+    custom_clips = [CustomClip(track, track.stretches(min_seconds=min_seconds)) for track in tracks]
+    return [clip for clip in custom_clips if clip.segments]
 
 
-def _unusable(track: Track, shortest: float) -> str | None:
-    if track.longest_stretch >= shortest:
+def _skip_reason(track: Track, min_seconds: float) -> str | None:
+    if track.longest_stretch >= min_seconds:
         return None
-    return f"nobody is in sight for {shortest:g} s on end" if track.poses else "it shows nobody"
+    if not track.poses:
+        return "no person was found"
+    return f"no person is visible for {min_seconds:g} s without a gap"
 
 
-def _check_material(
-    own: Sequence[CustomClip], genres: Mapping[str, str], needed: float, *, also: Sequence[str]
+def _check_seconds(
+    clips: Sequence[CustomClip],
+    genres: Mapping[str, str],
+    needed: float,
+    *,
+    exempt: Sequence[str],
 ) -> None:
+    """Check that the clips of each genre have `needed` seconds, except genres in `exempt`."""
     for code, name in genres.items():
-        seconds = seconds_of(own, code)
-        if seconds < needed and code not in also:
+        seconds = usable_seconds(clips, code)
+        if seconds < needed and code not in exempt:
             raise FileError(
-                f"{name}: {seconds:.1f} s in which somebody is seen, and {needed:g} s are the "
-                "least that can be learned from; add clips (a minute or more of each dancer is "
-                "better), or remove the folder"
+                f"{name}: a person is visible for {seconds:.1f} s, and training needs at least "
+                f"{needed:g} s; add clips (a minute or more of each dancer is better), or remove "
+                "the folder"
             )
 
 
-def _table(own: Sequence[CustomClip], held: HoldOut, folder: ClipFolder) -> Table:
+def _clip_table(clips: Sequence[CustomClip], held_out: HoldOut, folder: ClipFolder) -> Table:
     table = Table("genre", "code", box=SIMPLE)
     for column in ("clips", "dancers", "seconds", "held out"):
         table.add_column(column, justify="right")
     names = dict(folder.genres)
-    if any(clip.track.genre == NOT_DANCING for clip in own):
+    if any(clip.track.genre == NOT_DANCING for clip in clips):
         names[NOT_DANCING] = "(not dancing)"
     for code, name in names.items():
-        its = [clip for clip in own if clip.track.genre == code]
-        tested = [clip for clip in held.tested if clip.track.genre == code]
-        dancers = {clip.track.dancer for clip in its} - {""}
-        counts = (len(its), len(dancers) or "-", f"{seconds_of(own, code):.0f}", len(tested) or "-")
-        table.add_row(name, code, *map(str, counts))
+        of_genre = [clip for clip in clips if clip.track.genre == code]
+        dancers = {clip.track.dancer for clip in of_genre} - {""}
+        test_count = sum(clip.track.genre == code for clip in held_out.test)
+        cells = (
+            len(of_genre),
+            len(dancers) or "-",
+            f"{usable_seconds(clips, code):.0f}",
+            test_count or "-",
+        )
+        table.add_row(name, code, *map(str, cells))
     return table
 
 
-def _remarks(held: HoldOut, genres: Mapping[str, str], *, test: bool) -> list[str]:
-    """Return remarks on how far the figures can be trusted."""
+def _test_notes(held_out: HoldOut, genres: Mapping[str, str], *, test: bool) -> list[str]:
+    """Return notes on what is tested, and on how far the accuracy can be trusted."""
     if not test:
-        return ["all clips are learned from: nothing is measured"]
-    if not held.tested:
+        return ["training on all clips: nothing is measured"]
+    if not held_out.test:
         return [
-            "too little to hold anything out: nothing is measured (it takes two dancers, or two "
-            "clips, of two genres)"
+            "too few clips to hold any out: nothing is measured (a test needs two dancers, or two "
+            "clips, of each of two genres)"
         ]
-    lines = []
-    if held.dancers:
-        lines.append(f"held out, and nowhere learned from: {printable(', '.join(held.dancers))}")
-    if held.shared:
-        lines.append(
-            f"of {_names(held.shared, genres)} whole clips are held out, whose dancers may be in "
-            "clips that are learned from: the figure flatters"
+    notes = []
+    if held_out.dancers:
+        notes.append(f"held out of the training: {printable(', '.join(held_out.dancers))}")
+    if held_out.shared_genres:
+        notes.append(
+            f"{_genre_names(held_out.shared_genres, genres)}: single clips are held out, and their "
+            "dancers may appear in the training, so the measured accuracy is optimistic"
         )
-    elif not held.unseen:
-        lines.append(
-            "clips outside folders of dancers may show those who are held out: the figure may "
-            "flatter"
+    elif not held_out.dancers_are_unseen:
+        notes.append(
+            "clips outside a dancer's folder may show dancers who are held out, so the measured "
+            "accuracy may be optimistic"
         )
-    if held.missing:
-        lines.append(f"not measured, for want of clips: {_names(held.missing, genres)}")
-    return lines
+    if held_out.untested_genres:
+        names = _genre_names(held_out.untested_genres, genres)
+        notes.append(f"not measured, because there are too few clips: {names}")
+    return notes
 
 
-def _names(codes: Sequence[str], genres: Mapping[str, str]) -> str:
+def _genre_names(codes: Sequence[str], genres: Mapping[str, str]) -> str:
     return ", ".join(genres[code] for code in codes)
 
 
-def _mark(held: HoldOut, genres: Mapping[str, str]) -> str:
-    """Return eight digits that change with the clips trained and tested on."""
+def _collect_training_data(
+    clips: Path,
+    held_out: HoldOut,
+    genres: Mapping[str, str],
+    *,
+    data: Path | None,
+    split: str,
+    validation: str,
+    tracks: Sequence[Path],
+) -> _TrainingData:
+    name = (
+        f"{len(held_out.train)} clips of {clips.resolve().name} ({_fingerprint(held_out, genres)})"
+    )
+    segments = [segment for clip in held_out.train for segment in clip.segments]
+    training_data = _TrainingData(name, [segments])
+    train_sequences = None
+    if data is not None:
+        train_sequences = find_split(data, split).sequences
+        validation_sequences = find_split(data, validation).sequences
+        training_data.sequences = aist.read_sequences(data, train_sequences)
+        training_data.validation = aist.read_sequences(data, validation_sequences)
+        training_data.name = f"{split}, {training_data.name}"
+    for folder in tracks:
+        group = _read_extra_tracks(folder, genres, held_out, train_sequences)
+        training_data.tracks.append(group)
+        training_data.name += f", {len(group)} tracks of {folder.name}"
+    return training_data
+
+
+def _fingerprint(held_out: HoldOut, genres: Mapping[str, str]) -> str:
+    """Return eight hexadecimal digits that change with the clips trained and tested on."""
     lines = [
         f"{clip.track.name} {clip.track.genre} {clip.track.dancer}"
-        for group in (held.learned, held.tested)
+        for group in (held_out.train, held_out.test)
         for clip in sorted(group, key=lambda clip: clip.track.name)
     ]
-    lines += [f"{len(held.tested)} tested", *map(" ".join, genres.items())]
+    lines += [f"{len(held_out.test)} tested", *map(" ".join, genres.items())]
     return f"{crc32(chr(10).join(lines).encode()):08x}"
 
 
-def _others(
-    folder: Path, genres: Mapping[str, str], held: HoldOut, sequences: Sequence[str] | None
+def _read_extra_tracks(
+    folder: Path, genres: Mapping[str, str], held_out: HoldOut, sequences: Sequence[str] | None
 ) -> list[Track]:
-    """Return other tracks of the genres to learn, without dancers who are held out."""
+    """Return the tracks in a folder that can be trained on.
+
+    Args:
+        folder: Folder of tracks.
+        genres: Code and name of each genre of the model.
+        held_out: Hold-out set whose dancers are excluded.
+        sequences: Names of the AIST++ sequences of the training split; None for all.
+    """
     tracks = read_tracks(folder)
-    check_genres(folder, tracks, {**genres, **GENRES})
-    tested = {normalise_name(dancer) for dancer in held.dancers}
+    check_track_genres(folder, tracks, {**genres, **GENRES})
+    test_dancers = {normalise_name(dancer) for dancer in held_out.dancers}
     return [
         track
         for track in tracks
         if track.genre in {*genres, NOT_DANCING}
-        and normalise_name(track.dancer) not in tested
+        and normalise_name(track.dancer) not in test_dancers
         and (sequences is None or not track.sequence or track.sequence in sequences)
     ]
+
+
+def _train(
+    recipe: Recipe,
+    training_data: _TrainingData,
+    held_out: HoldOut,
+    genres: Mapping[str, str],
+    out: Path,
+    *,
+    with_aist: bool,
+) -> Checkpoint:
+    trainer = Trainer(
+        recipe,
+        training_data.sequences,
+        training_data.validation,
+        split=training_data.name,
+        tracks=tuple(training_data.tracks),
+        validation_tracks=[clip.track for clip in held_out.test],
+        genres=genres,
+        resume=_find_resumable(out, recipe, training_data.name),
+    )
+    checkpoint = trainer.checkpoint
+    checkpoint.credit = f"{CREDIT}, and on custom clips" if with_aist else _CUSTOM_CREDIT
+    fit(trainer, out, title=f"{recipe.name}, trained on {training_data.name}")
+    # The held-out clips are too few to fit a temperature on, and are needed for the test.
+    checkpoint.temperature = recipe.temperature
+    return checkpoint
+
+
+def _find_resumable(out: Path, recipe: Recipe, split: str) -> Checkpoint | None:
+    """Return the checkpoint to continue from, or None if there is none of this recipe and data.
+
+    Raises:
+        FileError: The folder contains a run on AIST++ alone.
+    """
+    if not (out / CHECKPOINT).exists():
+        return None
+    checkpoint = Checkpoint.load(out / CHECKPOINT)
+    if (checkpoint.recipe, checkpoint.split) == (recipe, split):
+        return checkpoint
+    if checkpoint.credit is None:
+        raise different_run_error(out, checkpoint)
+    console.print(
+        f"{out}: the recipe or the clips differ from those of the last run; training starts again"
+    )
+    return None

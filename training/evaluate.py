@@ -17,7 +17,7 @@ from dancetype.engine.media.track import NOT_DANCING, Track, read_tracks
 from dancetype.engine.progress import console, progress_bar
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.skeleton import Array
-from dancetype.training.augment.camera import facing
+from dancetype.training.augment.camera import face_camera
 from dancetype.training.data import aist
 from dancetype.training.data.splits import find_split
 
@@ -25,14 +25,14 @@ _SITUATIONS = {"BM": "basic", "FM": "advanced"}
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
-    """Result of one clip.
+class EvaluatedClip:
+    """Clip with its true genre and the model's result.
 
     Attributes:
         name: Name of the sequence or track.
         genre: Code of the true genre.
         situation: "basic", "advanced", or "" if unknown.
-        result: Answer of the model.
+        result: Result of the model.
     """
 
     name: str
@@ -43,28 +43,31 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Results of the clips of one split.
+    """Evaluation of a model on the clips of one split.
 
     Attributes:
         labels: Genre codes in the model's order.
-        clips: Results.
+        clips: Evaluated clips.
         names: Names of the genres by code.
 
     Raises:
-        FileError: A clip shows a genre that the model does not know.
+        FileError: The genre of a clip is not one of `labels`.
     """
 
     labels: tuple[str, ...]
-    clips: list[Clip]
+    clips: list[EvaluatedClip]
     names: Mapping[str, str] = field(default_factory=lambda: GENRES)
 
     def __post_init__(self) -> None:
         unknown = sorted({clip.genre for clip in self.clips} - set(self.labels))
         if unknown:
-            raise FileError(f"the model knows {self.labels}, not {', '.join(unknown)}")
+            raise FileError(
+                f"the clips show genres that the model does not know: {', '.join(unknown)}; "
+                f"it knows {', '.join(self.labels)}"
+            )
 
     def figures(self) -> dict[str, Any]:
-        """Return JSON-ready figures, from 0 to 1; a clip without a window counts as wrong."""
+        """Return JSON-ready figures, from 0 to 1; a clip without any window counts as wrong."""
         return self._accuracies(self.clips) | {
             "by_situation": {
                 situation: self._accuracies([c for c in self.clips if c.situation == situation])
@@ -81,35 +84,34 @@ class Evaluation:
         }
 
     def confusion(self) -> NDArray[np.int64]:
-        """Return the number (K, K) of clips: truth down, answer across."""
+        """Return the number (K, K) of clips by true genre (rows) and predicted genre (columns)."""
         counts = np.zeros((len(self.labels), len(self.labels)), np.int64)
         for clip in self.clips:
             if clip.result.genre is not None:
                 counts[self.labels.index(clip.genre), self.labels.index(clip.result.genre)] += 1
         return counts
 
-    def _accuracies(self, clips: list[Clip]) -> dict[str, Any]:
-        probabilities, truth = self._windows(clips)
-        right = probabilities.argmax(axis=1) == truth
+    def _accuracies(self, clips: list[EvaluatedClip]) -> dict[str, Any]:
+        probabilities, labels = self._windows(clips)
+        correct = probabilities.argmax(axis=1) == labels
         return {
             "clips": len(clips),
             "clip_accuracy": float(np.mean([c.result.genre == c.genre for c in clips])),
-            "windows": right.size,
-            "window_accuracy": float(right.mean()) if right.size else None,
+            "windows": correct.size,
+            "window_accuracy": float(correct.mean()) if correct.size else None,
         }
 
-    def _windows(self, clips: list[Clip]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Return probabilities (W, K) of all windows, and the index (W,) of their true genres."""
-        each = [clip.result.windows for clip in clips]
-        truth = [
-            np.full(len(windows), self.labels.index(clip.genre), np.int64)
-            for clip, windows in zip(clips, each, strict=True)
+    def _windows(self, clips: list[EvaluatedClip]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return probabilities (W, K) and labels (W,) of all windows."""
+        labels = [
+            np.full(len(clip.result.windows), self.labels.index(clip.genre), np.int64)
+            for clip in clips
         ]
-        return np.concatenate(each), np.concatenate(truth)
+        return np.concatenate([clip.result.windows for clip in clips]), np.concatenate(labels)
 
 
 def calibration_error(
-    probabilities: NDArray[np.float32], truth: NDArray[np.int64], *, bins: int = 15
+    probabilities: NDArray[np.float32], labels: NDArray[np.int64], *, bins: int = 15
 ) -> float | None:
     """Return the expected calibration error, from 0 to 1; None without windows.
 
@@ -117,40 +119,40 @@ def calibration_error(
     "On Calibration of Modern Neural Networks", ICML 2017.
 
     Args:
-        probabilities: (W, K).
-        truth: (W,) indices.
+        probabilities: Predicted probabilities (W, K).
+        labels: Indices of the true genres (W,).
         bins: Number of bins.
     """
-    if not len(truth):
+    if not len(labels):
         return None
     confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == truth
+    correct = probabilities.argmax(axis=1) == labels
     index = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = [
-        (index == i).sum() * abs(right[index == i].mean() - confidence[index == i].mean())
+        (index == i).sum() * abs(correct[index == i].mean() - confidence[index == i].mean())
         for i in np.unique(index)
     ]
-    return float(np.sum(gaps) / len(truth))
+    return float(np.sum(gaps) / len(labels))
 
 
-def model_view(sequence: aist.Sequence, contract: Contract) -> Array:
-    """Return a sequence's joints (T, 17, 3) in the model's view; see `Contract.view`."""
-    return facing(sequence.joints) if contract.view == "camera" else sequence.joints
+def model_view(sequence: aist.AistSequence, contract: Contract) -> Array:
+    """Return a sequence's joints (T, 17, 3) in the view of the model; see `Contract.view`."""
+    return face_camera(sequence.joints) if contract.view == "camera" else sequence.joints
 
 
 def evaluate_sequences(
     classifier: WindowClassifier,
-    sequences: Iterable[aist.Sequence],
+    sequences: Iterable[aist.AistSequence],
     *,
     on_clip: Callable[[], None] = lambda: None,
 ) -> Evaluation:
-    """Evaluate a model on motion capture, seen without faults; `on_clip` is called after each."""
+    """Evaluate a model on motion capture without augmentation; call `on_clip` after each clip."""
     clips = []
     for sequence in sequences:
         joints = model_view(sequence, classifier.contract)
         result = classify_track(sequence.times, joints, classifier)
         name = sequence.name
-        clips.append(Clip(name.text, name.genre, _SITUATIONS[name.situation], result))
+        clips.append(EvaluatedClip(name.text, name.genre, _SITUATIONS[name.situation], result))
         on_clip()
     return Evaluation(classifier.contract.labels, clips, classifier.contract.genres)
 
@@ -158,25 +160,27 @@ def evaluate_sequences(
 def evaluate_tracks(classifier: WindowClassifier, tracks: Sequence[Track]) -> Evaluation:
     """Evaluate a model on landmark tracks of clips."""
     clips = [
-        Clip(track.name, track.genre, "", classify_track(track.times, track.joints, classifier))
+        EvaluatedClip(
+            track.name, track.genre, "", classify_track(track.times, track.joints, classifier)
+        )
         for track in tracks
     ]
     return Evaluation(classifier.contract.labels, clips, classifier.contract.genres)
 
 
-def shared_dancers(trained: Sequence[str], tested: Sequence[str]) -> str:
-    """Return a line that says which dancers training and test share."""
-    both = sorted(set(trained) & set(tested))
-    if not both:
-        return "no dancer of the test was trained on"
-    return f"training and test SHARE {len(both)} of {len(set(tested))} dancers: {', '.join(both)}"
+def describe_overlap(training: Sequence[str], test: Sequence[str]) -> str:
+    """Return a phrase that names the dancers in both training and test."""
+    shared = sorted(set(training) & set(test))
+    if not shared:
+        return "training and test share no dancer"
+    return f"training and test SHARE {len(shared)} of {len(set(test))} dancers: {', '.join(shared)}"
 
 
 class Evaluator:
-    """Evaluate one model; each method returns an evaluation and its title.
+    """Evaluator of one model; each method returns an evaluation and its title.
 
     Args:
-        model: ONNX file or checkpoint; the shipped model if None.
+        model: ONNX file or checkpoint; None for the shipped model.
     """
 
     def __init__(self, model: Path | None) -> None:
@@ -184,14 +188,14 @@ class Evaluator:
         if model is None or model.suffix == ".onnx":
             self._classifier = Classifier(model, device="cpu")
         else:
-            # Torch takes seconds to load, and an ONNX file does not need it.
+            # An ONNX file does not need torch, which takes seconds to import.
             from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 
             self._classifier = CheckpointClassifier(Checkpoint.load(model))
         self._name = "the shipped model" if model is None else model.name
 
     def on_split(self, data: Path, name: str) -> tuple[Evaluation, str]:
-        """Evaluate on motion capture."""
+        """Evaluate on a split of AIST++ motion capture."""
         split = find_split(data, name)
         sequences = aist.read_sequences(data, split.sequences)
         with progress_bar(console) as progress:
@@ -202,21 +206,21 @@ class Evaluator:
         return evaluation, self._title(f"split {name}", split.dancers)
 
     def on_tracks(self, folder: Path) -> tuple[Evaluation, str]:
-        """Evaluate on the landmark tracks that show a dance.
+        """Evaluate on the landmark tracks in a folder, without those of idle people.
 
         Raises:
-            FileError: None of them does.
+            FileError: The folder contains no track of a dance.
         """
         tracks = [track for track in read_tracks(folder) if track.genre != NOT_DANCING]
         if not tracks:
-            raise FileError(f"{folder}: no track in it shows a dance")
+            raise FileError(f"{folder}: contains no track of a dance")
         dancers = [track.dancer for track in tracks if track.dancer]
         title = self._title(f"{len(tracks)} landmark tracks in {folder}", dancers)
         return evaluate_tracks(self._classifier, tracks), title
 
-    def _title(self, tested: str, dancers: Sequence[str]) -> str:
+    def _title(self, test_data: str, dancers: Sequence[str]) -> str:
         contract = self._classifier.contract
         return (
             f"{self._name} (recipe {contract.recipe}, trained on {contract.split}) "
-            f"on {tested}; {shared_dancers(contract.dancers, dancers)}"
+            f"on {test_data}; {describe_overlap(contract.dancers, dancers)}"
         )

@@ -1,4 +1,4 @@
-"""The LSTM that classifies a window."""
+"""LSTM that classifies a window."""
 
 import torch
 from torch import Tensor, nn
@@ -7,49 +7,49 @@ from dancetype.engine.skeleton import MIRRORED
 from dancetype.engine.window import WindowSpec
 from dancetype.training.recipe import NetworkSettings
 
-_KERNEL = 5  # steps
+_KERNEL_SIZE = 5  # steps
 
 
 class MirrorAveraged(nn.Module):
-    """A network that after training averages over each window and its mirror image.
+    """Network that, at inference, averages the logits of each window and its mirror image.
 
     Args:
-        window: Form of the windows, (N, L, F).
-        mirror: False to use the window alone.
+        window: Shape and features of the windows (N, L, F).
+        mirror: False to use only the window itself.
     """
 
-    reflection: Tensor
-    sides: Tensor
+    mirror_indices: Tensor
+    mirror_signs: Tensor
 
     def __init__(self, window: WindowSpec, *, mirror: bool) -> None:
         super().__init__()
         self.mirror = mirror
-        reflection, sides = _reflection(window)
-        self.register_buffer("reflection", reflection, persistent=False)
-        self.register_buffer("sides", sides, persistent=False)
+        indices, signs = _mirror_features(window)
+        self.register_buffer("mirror_indices", indices, persistent=False)
+        self.register_buffer("mirror_signs", signs, persistent=False)
 
     def forward(self, windows: Tensor) -> Tensor:
-        """Return logits (N, K) of windows (N, L, F)."""
+        """Return logits (N, K) for windows (N, L, F)."""
         if self.training or not self.mirror:
             return self._logits(windows)
-        mirrored = windows[..., self.reflection] * self.sides
-        both = self._logits(torch.cat([windows, mirrored]))
-        # Not `chunk`, which would fix the exported graph to the batch of the example.
-        return (both[: windows.shape[0]] + both[windows.shape[0] :]) / 2
+        mirrored = windows[..., self.mirror_indices] * self.mirror_signs
+        logits = self._logits(torch.cat([windows, mirrored]))
+        # `chunk` would fix the batch size of the exported graph to that of the example input.
+        return (logits[: windows.shape[0]] + logits[windows.shape[0] :]) / 2
 
     def _logits(self, windows: Tensor) -> Tensor:
         raise NotImplementedError
 
 
 class GenreLSTM(MirrorAveraged):
-    """An LSTM over the steps of a window, pooled over time, with one linear map on top.
+    """LSTM over the steps of a window, followed by pooling over time and a linear layer.
 
-    A stem of convolutions before it sees motions of a fraction of a second, and leaves the LSTM
-    fewer steps.
+    An optional stem of convolutions picks up motion within a fraction of a second, and shortens
+    the input of the LSTM.
 
     Args:
-        settings: Settings of a recipe.
-        window: Form of the windows, (N, L, F).
+        settings: Network settings of a recipe.
+        window: Shape and features of the windows (N, L, F).
         genres: Number of genres, K.
     """
 
@@ -58,7 +58,7 @@ class GenreLSTM(MirrorAveraged):
         features = window.features
         self.pooling = settings.pooling
         self.input_norm = nn.LayerNorm(features) if settings.input_norm else nn.Identity()
-        self.stem = _stem(features, settings)
+        self.stem = _create_stem(features, settings)
         self.lstm = nn.LSTM(
             settings.stem_width if settings.stem_strides else features,
             settings.hidden,
@@ -75,10 +75,10 @@ class GenreLSTM(MirrorAveraged):
     def _logits(self, windows: Tensor) -> Tensor:
         steps = self.stem(self.input_norm(windows).transpose(1, 2)).transpose(1, 2)
         states, _ = self.lstm(steps)
-        logits: Tensor = self.head(self.dropout(self._pooled(states)))
+        logits: Tensor = self.head(self.dropout(self._pool(states)))
         return logits
 
-    def _pooled(self, states: Tensor) -> Tensor:
+    def _pool(self, states: Tensor) -> Tensor:
         if self.attention is not None:
             weights = torch.softmax(self.attention(states), dim=1)
             return (weights * states).sum(dim=1)
@@ -88,13 +88,17 @@ class GenreLSTM(MirrorAveraged):
         return torch.cat([mean, states.amax(dim=1)], dim=-1)
 
 
-def _stem(features: int, settings: NetworkSettings) -> nn.Sequential:
-    """Map (N, F, L) to (N, `stem_width`, fewer); without strides, to itself."""
+def _create_stem(features: int, settings: NetworkSettings) -> nn.Sequential:
+    """Return the stem, which maps (N, F, L) to (N, `stem_width`, L / strides).
+
+    Without strides it is the identity.
+    """
     layers: list[nn.Module] = []
     width = features
+    padding = _KERNEL_SIZE // 2
     for stride in settings.stem_strides:
         layers += [
-            nn.Conv1d(width, settings.stem_width, _KERNEL, stride=stride, padding=_KERNEL // 2),
+            nn.Conv1d(width, settings.stem_width, _KERNEL_SIZE, stride=stride, padding=padding),
             nn.BatchNorm1d(settings.stem_width),
             nn.GELU(),
             nn.Dropout(settings.stem_dropout),
@@ -103,11 +107,11 @@ def _stem(features: int, settings: NetworkSettings) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def _reflection(window: WindowSpec) -> tuple[Tensor, Tensor]:
-    """Return the index (F,) of each feature's mirror image, and its sign (F,)."""
+def _mirror_features(window: WindowSpec) -> tuple[Tensor, Tensor]:
+    """Return index (F,) and sign (F,) of each feature's counterpart in the mirror image."""
     channels = window.channels
-    index = torch.tensor(MIRRORED)[:, None] * channels + torch.arange(channels)
+    indices = torch.tensor(MIRRORED)[:, None] * channels + torch.arange(channels)
     signs = torch.ones(len(MIRRORED), channels)
-    # x comes first in each joint's coordinates, and first in its velocities.
+    # x is the first coordinate of each joint's position and of its velocity.
     signs[:, :: len(window.axes)] = -1
-    return index.flatten(), signs.flatten()
+    return indices.flatten(), signs.flatten()

@@ -1,4 +1,4 @@
-"""Settings of a training run: one TOML file, stored in each checkpoint."""
+"""Settings of a training run, read from a TOML file and stored in each checkpoint."""
 
 import tomllib
 from importlib.resources import files
@@ -19,7 +19,7 @@ class _Settings(BaseModel):
 
 
 class WindowSettings(_Settings):
-    """Window of the model; see `WindowSpec`."""
+    """Input window of the model; see `WindowSpec`."""
 
     seconds: float
     min_seconds: float
@@ -29,29 +29,29 @@ class WindowSettings(_Settings):
     smooth: bool
 
     @model_validator(mode="after")
-    def _is_a_window(self) -> Self:
+    def _check_spec(self) -> Self:
         self.spec()
         return self
 
     def spec(self) -> WindowSpec:
-        """Return the window as the engine specifies it."""
+        """Return the settings as the engine's `WindowSpec`."""
         return WindowSpec(**self.model_dump())
 
 
 class CameraSettings(_Settings):
-    """Faults of the simulated camera. Those with `*` are the upper end of a uniform distribution.
+    """Augmentation by a simulated camera.
 
     Attributes:
-        heading: Sd in degrees of the dancer's turn away from the camera.
-        pitch: Sd in degrees of the camera's pitch.
-        roll: Sd in degrees of the camera's roll.
-        frame_rate: Range in frames per second.
-        dropped: * Share of frames lost.
-        noise: Range for motion capture, in multiples of `mediapipe_noise`.
-        track_noise: * The same for tracks, which have noise already.
-        thrown_share: Share of joints that are thrown about.
-        thrown: Sd in metres of that.
-        limbs: Sd of the logarithm of each limb's length.
+        heading: Standard deviation of the dancer's heading relative to the camera, in degrees.
+        pitch: Standard deviation of the camera's pitch, in degrees.
+        roll: Standard deviation of the camera's roll, in degrees.
+        frame_rate: Range of frame rates, in frames per second.
+        dropped: Largest share of dropped frames; the share is uniform from 0.
+        noise: Range of the pose noise added to motion capture, in multiples of `mediapipe_noise`.
+        track_noise: Largest pose noise added to tracks, which are already noisy; uniform from 0.
+        thrown_share: Share of joints that are displaced at random.
+        thrown: Standard deviation of the displacement, in metres.
+        limbs: Standard deviation of the logarithm of each limb's length.
         mirror: Share of windows that are mirrored.
     """
 
@@ -69,14 +69,14 @@ class CameraSettings(_Settings):
 
 
 class SamplingSettings(_Settings):
-    """Choice of the windows to train on; all but `windows` is for random ones.
+    """Sampling of training windows; all settings but `windows` apply to random windows.
 
     Attributes:
-        windows: "clip" for each sequence's start once per epoch, "random" for random windows.
-        seconds: Range of their length.
-        full: Share of windows of full length instead.
+        windows: "clip" for the start of each sequence once per epoch, "random" for random windows.
+        seconds: Range of window lengths.
+        full: Share of windows of full length, regardless of `seconds`.
         advanced: Share of windows from advanced choreography.
-        tempo: Sd of the logarithm of the speed.
+        tempo: Standard deviation of the logarithm of the time warp.
         tracks: Share of windows from tracks, if there are any.
         idle: Share of windows of people who do not dance.
     """
@@ -91,15 +91,19 @@ class SamplingSettings(_Settings):
 
 
 class NetworkSettings(_Settings):
-    """The LSTM.
+    """Architecture of the LSTM.
 
     Attributes:
+        hidden: Hidden size of each layer.
+        layers: Number of layers.
         dropout: Dropout between layers.
-        head_dropout: Dropout before the last linear map.
-        mirror: True to average over each window and its mirror image after training.
+        head_dropout: Dropout before the linear layer.
+        input_norm: True to apply layer normalisation to the input.
+        mirror: True to average over each window and its mirror image at inference.
         stem_strides: Stride of each convolution before the LSTM.
         stem_width: Channels of each convolution.
         stem_dropout: Dropout after each convolution.
+        pooling: Pooling of the hidden states over time.
     """
 
     hidden: Count
@@ -116,9 +120,11 @@ class NetworkSettings(_Settings):
 
 
 class OptimiserSettings(_Settings):
-    """Optimiser; an epoch of random windows has `steps_per_epoch` batches.
+    """Settings of the optimiser and of the length of the training.
 
     Attributes:
+        batch: Number of windows per batch.
+        steps_per_epoch: Number of batches per epoch of random windows.
         average: Decay per step of the moving average of the weights; 0 to keep the last weights.
     """
 
@@ -137,7 +143,8 @@ class Recipe(_Settings):
     """Settings of a training run, without its data and split.
 
     Attributes:
-        camera: Simulated camera; without one, motion capture is used as it is.
+        about: One-line description.
+        camera: Simulated camera; if None, motion capture is used without augmentation.
         temperature: Divisor of the logits if there are no unseen dancers to fit it on.
     """
 
@@ -152,13 +159,16 @@ class Recipe(_Settings):
     temperature: float = Field(default=1.0, gt=0)
 
     @model_validator(mode="after")
-    def _draws_whole_windows(self) -> Self:
-        if self.sampling.windows == "random" and self.sampling.seconds[0] < self.window.min_seconds:
-            raise ValueError("sampling.seconds begin below window.min_seconds")
+    def _check_window_lengths(self) -> Self:
+        shortest, needed = self.sampling.seconds[0], self.window.min_seconds
+        if self.sampling.windows == "random" and shortest < needed:
+            raise ValueError(
+                f"sampling.seconds starts at {shortest:g}, below window.min_seconds = {needed:g}"
+            )
         return self
 
-    def changed(self, *, seed: int | None, epochs: int | None) -> "Recipe":
-        """Return the recipe with another seed or number of epochs."""
+    def with_overrides(self, *, seed: int | None, epochs: int | None) -> "Recipe":
+        """Return a copy with another seed or number of epochs; None keeps the recipe's."""
         optimiser = self.optimiser
         if epochs is not None:
             optimiser = optimiser.model_copy(update={"epochs": epochs})
@@ -173,10 +183,10 @@ def recipe_names() -> list[str]:
 
 
 def load_recipe(name: str) -> Recipe:
-    """Read a recipe of the package by name, or any other by its file.
+    """Read a recipe of the package by its name, or any other by the path of its .toml file.
 
     Raises:
-        FileError: There is none, or a setting is missing, unknown or out of range.
+        FileError: The recipe does not exist, or a setting is missing, unknown or out of range.
     """
     path = Path(name) if name.endswith(".toml") else None
     try:
@@ -184,11 +194,11 @@ def load_recipe(name: str) -> Recipe:
         return Recipe(**tomllib.loads(source.read_text(encoding="utf-8")))
     except OSError as error:
         known = ", ".join(recipe_names())
-        raise FileError(f"no recipe {name!r}; there are {known}, or give a .toml file") from error
+        raise FileError(f"no recipe {name!r}; use one of {known}, or a .toml file") from error
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise FileError(f"recipe {name!r}: {'; '.join(wrong)}") from error
-    # tomllib raises also those of long numbers, other encodings and nested tables, and a path with
-    # a null byte raises one.
+        problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise FileError(f"recipe {name!r}: {'; '.join(problems)}") from error
+    # Long numbers, other encodings and null bytes in the path raise ValueError; deeply nested
+    # arrays raise RecursionError.
     except (ValueError, RecursionError) as error:
         raise FileError(f"recipe {name!r}: {error}") from error

@@ -1,4 +1,4 @@
-"""Tables and figures of an evaluation or a training run."""
+"""Tables and plots of an evaluation or a training run."""
 
 from pathlib import Path
 from typing import Any
@@ -13,41 +13,44 @@ from dancetype.training.evaluate import Evaluation
 
 
 def percent(share: float | None) -> str:
-    """Format a share, such as "93.1 %"; None gives a dash."""
+    """Format a share from 0 to 1 as a percentage such as "93.1 %"; None gives a dash."""
     return "-" if share is None else f"{100 * share:.1f} %"
 
 
-def table(evaluation: Evaluation, *, title: str) -> Group:
-    """Return tables of the accuracy overall, by situation and genre, and of the confusion."""
+def evaluation_tables(evaluation: Evaluation, *, title: str) -> Group:
+    """Return a table of accuracies (overall, by situation, by genre) and a confusion matrix."""
     figures = evaluation.figures()
-    overall = Table(title=title, title_justify="left")
+    accuracies = Table(title=title, title_justify="left")
     for column in ("", "clips", "clip accuracy", "windows", "window accuracy"):
-        overall.add_column(column, justify="left" if not column else "right")
+        accuracies.add_column(column, justify="left" if not column else "right")
     rows = {"all": figures} | figures["by_situation"]
     rows |= {f"{c}  {evaluation.names[c]}": value for c, value in figures["per_genre"].items()}
     for name, row in rows.items():
-        overall.add_row(
+        accuracies.add_row(
             name,
             str(row["clips"]),
             percent(row["clip_accuracy"]),
             str(row["windows"]),
             percent(row["window_accuracy"]),
         )
-    confusion = Table(title="clips: truth down, answer across", title_justify="left")
+    confusion = Table(
+        title="confusion of clips: true genre by row, predicted genre by column",
+        title_justify="left",
+    )
     for column in ("", *evaluation.labels):
         confusion.add_column(column, justify="right")
     for label, counts in zip(evaluation.labels, evaluation.confusion(), strict=True):
         confusion.add_row(label, *(str(count) if count else "·" for count in counts))
-    return Group(overall, f"calibration error of windows: {percent(figures['ece'])}", confusion)
+    return Group(accuracies, f"calibration error of windows: {percent(figures['ece'])}", confusion)
 
 
 def print_table(evaluation: Evaluation, *, title: str) -> None:
-    """Print `table` to the terminal."""
-    Console().print(table(evaluation, title=title))
+    """Print `evaluation_tables` to the terminal."""
+    Console().print(evaluation_tables(evaluation, title=title))
 
 
 def save_confusion(evaluation: Evaluation, path: Path, *, title: str) -> None:
-    """Draw the confusion of clips; colours are shares of the true genre."""
+    """Plot the confusion matrix of clips, coloured by the share of the true genre."""
     counts = evaluation.confusion()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure, axes = plt.subplots(figsize=(7, 6.4), layout="constrained")
@@ -58,12 +61,12 @@ def save_confusion(evaluation: Evaluation, path: Path, *, title: str) -> None:
             axes.text(column, row, str(count), ha="center", va="center", color=colour)
     axes.set_xticks(range(len(evaluation.labels)), evaluation.labels)
     axes.set_yticks(range(len(evaluation.labels)), evaluation.labels)
-    axes.set(xlabel="answer", ylabel="truth", title=title)
+    axes.set(xlabel="predicted genre", ylabel="true genre", title=title)
     _save(figure, path)
 
 
 def save_curves(history: list[dict[str, float]], path: Path, *, title: str) -> None:
-    """Draw loss and accuracy of training and validation over the epochs of a checkpoint."""
+    """Plot the training and validation loss and accuracy by epoch."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     epochs = [entry["epoch"] for entry in history]
 

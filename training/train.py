@@ -1,4 +1,4 @@
-"""Training of a network by a recipe: `run_training` is the command, `Trainer` the loop."""
+"""Training of a network: `Trainer` is the training loop, `run_training` the command."""
 
 import csv
 import math
@@ -24,7 +24,7 @@ from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.data import aist
 from dancetype.training.data.splits import Split, find_split
 from dancetype.training.device import ComputeDevice
-from dancetype.training.evaluate import model_view, shared_dancers
+from dancetype.training.evaluate import describe_overlap, model_view
 from dancetype.training.model import GenreLSTM
 from dancetype.training.recipe import OptimiserSettings, Recipe
 from dancetype.training.report import percent, save_curves
@@ -32,7 +32,7 @@ from dancetype.training.report import percent, save_curves
 CHECKPOINT: Final = "checkpoint.pt"
 """File name of the checkpoint in the folder of a run."""
 
-_VALIDATION_HOP: Final = 2.0
+_VALIDATION_HOP: Final = 2.0  # seconds
 
 
 def run_training(
@@ -44,50 +44,58 @@ def run_training(
     out: Path,
     tracks: Sequence[Path] = (),
 ) -> None:
-    """Train into a folder, or continue an interrupted run.
+    """Train a network, or continue an interrupted run.
 
-    The folder receives `checkpoint.pt`, `log.csv` and `curves.png`. Tracks of sequences that are
-    not in the split are left out, so that the split stays what its name says.
+    Writes `checkpoint.pt`, `log.csv` and `curves.png`.
+
+    Args:
+        recipe: Settings of the run.
+        data: AIST++ folder.
+        split: Split of `data` to train on.
+        validation: Split of `data` to validate on.
+        out: Folder of the run.
+        tracks: Folders of tracks to train on as well. Tracks of sequences outside the split are
+            ignored, so that no sequence of another split is trained on.
 
     Raises:
-        FileError: The folder holds a run of another recipe or split.
+        FileError: The folder contains a run of another recipe or split.
         ExpectedError: The data cannot be used.
     """
-    learn, watch = find_split(data, split), find_split(data, validation)
-    extra = tuple(_tracks_of(folder, learn) for folder in tracks)
-    for folder, kept in zip(tracks, extra, strict=True):
-        split += f", {len(kept)} tracks of {folder.name}"
-    file = out / CHECKPOINT
-    resume = Checkpoint.load(file) if file.exists() else None
+    train_split, validation_split = find_split(data, split), find_split(data, validation)
+    track_groups = tuple(_tracks_in_split(folder, train_split) for folder in tracks)
+    for folder, group in zip(tracks, track_groups, strict=True):
+        split += f", {len(group)} tracks of {folder.name}"
+    path = out / CHECKPOINT
+    resume = Checkpoint.load(path) if path.exists() else None
     if resume is not None and (resume.recipe, resume.split) != (recipe, split):
-        raise other_run(out, resume)
+        raise different_run_error(out, resume)
     trainer = Trainer(
         recipe,
-        aist.read_sequences(data, learn.sequences),
-        aist.read_sequences(data, watch.sequences),
+        aist.read_sequences(data, train_split.sequences),
+        aist.read_sequences(data, validation_split.sequences),
         split=split,
-        tracks=extra,
+        tracks=track_groups,
         resume=resume,
     )
     title = f"{recipe.name}, trained on {split}, validated on {validation}"
-    console.print(f"{title}; {shared_dancers(learn.dancers, watch.dancers)}")
+    console.print(f"{title}; {describe_overlap(train_split.dancers, validation_split.dancers)}")
     fit(trainer, out, title=title)
     temperature = trainer.calibrate()
-    trainer.checkpoint.save(file)
+    trainer.checkpoint.save(path)
     console.print(f"temperature {temperature:.2f}")
-    console.print(f"{file}: trained; next, dancetype evaluate --model {file} or dancetype export")
+    console.print(f"{path}: trained; next, dancetype evaluate --model {path} or dancetype export")
 
 
-def other_run(out: Path, checkpoint: Checkpoint) -> FileError:
-    """Return the error for a folder that holds another run than the one requested."""
+def different_run_error(out: Path, checkpoint: Checkpoint) -> FileError:
+    """Return the error for a folder whose checkpoint is not of the requested run."""
     return FileError(
-        f"{out} holds a run of recipe {checkpoint.recipe.name} on split {checkpoint.split} that is "
-        "not the one asked for; choose another folder, or remove it"
+        f"{out} contains a different run: recipe {checkpoint.recipe.name} on split "
+        f"{checkpoint.split}; choose another folder, or remove this one"
     )
 
 
 def fit(trainer: "Trainer", out: Path, *, title: str) -> None:
-    """Train to the end; print a line and save checkpoint, log and curves after each epoch."""
+    """Train all epochs; print the results and save checkpoint, log and curves after each."""
     recipe, history = trainer.checkpoint.recipe, trainer.checkpoint.history
     out.mkdir(parents=True, exist_ok=True)
     with progress_bar(console) as progress:
@@ -102,42 +110,49 @@ def fit(trainer: "Trainer", out: Path, *, title: str) -> None:
             progress.reset(task)
             line = (
                 f"epoch {epoch.epoch}/{recipe.optimiser.epochs}  "
-                f"loss {epoch.loss:.3f}  windows {percent(epoch.accuracy)}"
+                f"loss {epoch.loss:.3f}  accuracy {percent(epoch.accuracy)}"
             )
             if not math.isnan(epoch.validation_loss):
                 line += (
                     f"  validation loss {epoch.validation_loss:.3f}  "
-                    f"windows {percent(epoch.validation_accuracy)}"
+                    f"validation accuracy {percent(epoch.validation_accuracy)}"
                 )
             progress.console.print(line)
 
 
-def _tracks_of(folder: Path, split: Split) -> list[Track]:
-    wanted = {"", *split.sequences}
-    tracks = [track for track in read_tracks(folder) if track.sequence in wanted]
-    check_genres(folder, tracks, CODES)
+def _tracks_in_split(folder: Path, split: Split) -> list[Track]:
+    # Tracks without a sequence are in no split and can always be used.
+    allowed = {"", *split.sequences}
+    tracks = [track for track in read_tracks(folder) if track.sequence in allowed]
+    check_track_genres(folder, tracks, CODES)
     return tracks
 
 
-def check_genres(folder: Path, tracks: Sequence[Track], codes: Collection[str]) -> None:
-    """Refuse tracks of an unknown genre.
+def check_track_genres(folder: Path, tracks: Sequence[Track], codes: Collection[str]) -> None:
+    """Check that all tracks have a known genre, or `NOT_DANCING`.
 
     Raises:
-        FileError: A track's genre is none of `codes`.
+        FileError: A track's genre is not in `codes`.
     """
     for track in tracks:
         if track.genre not in {*codes, NOT_DANCING}:
             raise FileError(
-                f"{folder / track.name}.npz: {track.genre!r} is none of the genres to be learned: "
-                f"{', '.join(codes)}, and {NOT_DANCING}"
+                f"{folder / track.name}.npz: unknown genre {track.genre!r}; the model is trained "
+                f"on {', '.join(codes)}, and {NOT_DANCING}"
             )
 
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """Results of one epoch; accuracies are of windows, from 0 to 1.
+    """Results of one epoch.
 
-    Without validation data the two values of validation are NaN.
+    Attributes:
+        epoch: Number of the epoch, from 1.
+        loss: Mean training loss.
+        accuracy: Share of training windows classified correctly, without those of idle people.
+        validation_loss: Validation loss; NaN without validation data.
+        validation_accuracy: Share of validation windows classified correctly; NaN without
+            validation data.
     """
 
     epoch: int
@@ -148,28 +163,29 @@ class Epoch:
 
 
 class Trainer:
-    """One training run.
+    """Training loop.
 
-    The same recipe, data and number of threads give the same weights, also if the run was
+    The same recipe, data and number of threads give the same weights, even if the run was
     interrupted after an epoch and resumed.
 
     Args:
         recipe: Settings of the run.
-        sequences: Motion capture to learn from.
-        validation: Motion capture to watch; nothing is chosen by it.
-        split: Name of the data that is learned from.
-        tracks: Folders of tracks to learn from as well.
-        validation_tracks: Tracks to watch as well.
+        sequences: Motion capture to train on.
+        validation: Motion capture to validate on. Validation results are only reported; they
+            do not select an epoch.
+        split: Name of the training data.
+        tracks: Groups of tracks to train on as well.
+        validation_tracks: Tracks to validate on as well.
         genres: Code and name of each genre, in the order of the network's output.
         resume: Checkpoint of the same recipe to continue from.
-        workers: Number of processes that draw windows.
+        workers: Number of processes that sample windows.
     """
 
     def __init__(
         self,
         recipe: Recipe,
-        sequences: list[aist.Sequence],
-        validation: list[aist.Sequence],
+        sequences: list[aist.AistSequence],
+        validation: list[aist.AistSequence],
         *,
         split: str,
         tracks: tuple[list[Track], ...] = (),
@@ -191,26 +207,29 @@ class Trainer:
         network = GenreLSTM(recipe.network, window=recipe.window.spec(), genres=len(genres))
         self._network = network.to(self._compute.device)
         settings = recipe.optimiser
-        # With its buffers: weights and batch statistics have to be of the same age.
+        # Average the buffers too, so that the batch statistics match the averaged weights.
         self._average = AveragedModel(
             self._network, avg_fn=_moving_average(settings.average), use_buffers=True
         )
-        self._optimiser = _optimiser(self._network, settings)
-        self._schedule = _schedule(self._optimiser, settings, self.steps_per_epoch)
+        self._optimiser = _create_optimiser(self._network, settings)
+        self._schedule = _create_schedule(self._optimiser, settings, self.steps_per_epoch)
         self._scaler = self._compute.scaler()
-        learned = {sequence.name.dancer for sequence in sequences}
-        learned |= {track.dancer for folder in tracks for track in folder} - {""}
+        dancers = {sequence.name.dancer for sequence in sequences}
+        dancers |= {track.dancer for group in tracks for track in group} - {""}
         self.checkpoint = resume or Checkpoint(
-            recipe, split, sorted(learned), 0, {}, genres=dict(genres)
+            recipe, split, sorted(dancers), 0, {}, genres=dict(genres)
         )
         if resume is not None:
-            self._resume(resume.resume)
+            self._load_state(resume.resume)
         self._validation = _validation_windows(
             validation, validation_tracks, self._classifier(), recipe
         )
-        watched = {sequence.name.dancer for sequence in validation}
-        watched |= {track.dancer for track in validation_tracks}
-        self._validates_unseen = bool(watched) and not watched & {"", *learned}
+        validation_dancers = {sequence.name.dancer for sequence in validation}
+        validation_dancers |= {track.dancer for track in validation_tracks}
+        # An unknown dancer, "", may also be in the training data.
+        self._validation_dancers_are_new = bool(validation_dancers) and not (
+            validation_dancers & {"", *dancers}
+        )
 
     @property
     def steps_per_epoch(self) -> int:
@@ -221,21 +240,22 @@ class Trainer:
         """Train, and yield the results of each epoch after updating `checkpoint`.
 
         Args:
-            on_step: Called after each batch.
+            on_step: Callback after each batch.
         """
         for number in range(self.checkpoint.epoch, self._recipe.optimiser.epochs):
-            loss, accuracy = self._train(number, on_step)
+            loss, accuracy = self._train_epoch(number, on_step)
             self._update_checkpoint(number + 1)
             epoch = Epoch(number + 1, loss, accuracy, *self._validate())
             self.checkpoint.history.append(asdict(epoch))
             yield epoch
 
-    def _train(self, epoch: int, on_step: Callable[[], object]) -> tuple[float, float]:
+    def _train_epoch(self, epoch: int, on_step: Callable[[], object]) -> tuple[float, float]:
+        """Train one epoch, and return its mean loss and accuracy."""
         torch.manual_seed(self._recipe.seed + epoch)
         self._network.train()
         smoothing, first = self._recipe.optimiser.label_smoothing, epoch * self.steps_per_epoch
         steps = range(first, first + self.steps_per_epoch)
-        losses, right, count = [], 0, 0
+        losses, correct, count = [], 0, 0
         for windows, labels in DataLoader(
             self._data, batch_size=None, sampler=steps, num_workers=self._workers
         ):
@@ -243,8 +263,8 @@ class Trainer:
             self._optimiser.zero_grad(set_to_none=True)
             with self._compute.autocast():
                 logits = self._network(windows)
-            wanted = targets(labels, smoothing, genres=len(self._labels))
-            loss = nn.functional.cross_entropy(logits.float(), wanted)
+            targets = target_probabilities(labels, smoothing, genres=len(self._labels))
+            loss = nn.functional.cross_entropy(logits.float(), targets)
             self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             self._scaler.unscale_(self._optimiser)
             nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
@@ -253,12 +273,12 @@ class Trainer:
             self._schedule.step()
             self._average.update_parameters(self._network)
             losses.append(loss.item())
-            right += int((logits.argmax(dim=-1) == labels).sum())
+            correct += int((logits.argmax(dim=-1) == labels).sum())
             count += int((labels != NO_GENRE).sum())
             on_step()
-        return float(np.mean(losses)), right / count
+        return float(np.mean(losses)), correct / count
 
-    def _state(self) -> dict[str, Any]:
+    def _stateful_parts(self) -> dict[str, Any]:
         return {
             "network": self._network,
             "average": self._average,
@@ -269,26 +289,29 @@ class Trainer:
 
     def _update_checkpoint(self, epochs: int) -> None:
         averaged = self._recipe.optimiser.average > 0
-        best = self._average.module if averaged else self._network
+        network = self._average.module if averaged else self._network
         self.checkpoint.epoch = epochs
-        self.checkpoint.weights = {k: v.cpu().clone() for k, v in best.state_dict().items()}
-        self.checkpoint.resume = {k: part.state_dict() for k, part in self._state().items()}
+        self.checkpoint.weights = {k: v.cpu().clone() for k, v in network.state_dict().items()}
+        self.checkpoint.resume = {
+            name: part.state_dict() for name, part in self._stateful_parts().items()
+        }
 
-    def _resume(self, saved: Mapping[str, Any]) -> None:
-        for name, part in self._state().items():
-            # The scaler's state is empty unless it was needed, here and where the run began.
+    def _load_state(self, saved: Mapping[str, Any]) -> None:
+        for name, part in self._stateful_parts().items():
+            # A disabled scaler has no state. It may be enabled only here, or only on the device
+            # on which the run began.
             if saved.get(name) and (part is not self._scaler or self._scaler.is_enabled()):
                 part.load_state_dict(saved[name])
 
     def calibrate(self) -> float:
-        """Fit the checkpoint's temperature on the validation dancers and return it.
+        """Fit the checkpoint's temperature on the validation data, and return it.
 
-        A network is right too often about dancers that it was trained on. If the validation has
-        no others, the recipe's temperature stands.
+        If validation shares dancers with training, the recipe's temperature is used instead: on
+        dancers that it was trained on, a network is right too often for a realistic fit.
         """
-        if self._validates_unseen and len(self._validation[0]):
+        if self._validation_dancers_are_new and len(self._validation[0]):
             self.checkpoint.temperature = 1.0
-            self.checkpoint.temperature = fit_temperature(*self._validation_answers())
+            self.checkpoint.temperature = fit_temperature(*self._predict_validation())
         else:
             self.checkpoint.temperature = self._recipe.temperature
         return self.checkpoint.temperature
@@ -301,36 +324,36 @@ class Trainer:
     def _validate(self) -> tuple[float, float]:
         if not len(self._validation[0]):
             return math.nan, math.nan
-        log_probabilities, labels = self._validation_answers()
+        log_probabilities, labels = self._predict_validation()
         loss = nn.functional.nll_loss(log_probabilities, labels)
         return loss.item(), (log_probabilities.argmax(dim=-1) == labels).float().mean().item()
 
-    def _validation_answers(self) -> tuple[Tensor, Tensor]:
-        """Return log-probabilities (W, K) of the validation windows, and their labels (W,)."""
+    def _predict_validation(self) -> tuple[Tensor, Tensor]:
+        """Return log-probabilities (W, K) and labels (W,) of the validation windows."""
         windows, labels = self._validation
         return torch.from_numpy(self._classifier()(windows)).clamp_min(1e-9).log(), labels
 
 
-def targets(labels: Tensor, smoothing: float, *, genres: int) -> Tensor:
-    """Return probabilities (N, `genres`) to learn for labels (N,); uniform if nobody dances.
+def target_probabilities(labels: Tensor, smoothing: float, *, genres: int) -> Tensor:
+    """Return target probabilities (N, `genres`) for labels (N,); uniform for `NO_GENRE`.
 
     Source: label smoothing of Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016;
     outlier exposure of Hendrycks et al., "Deep Anomaly Detection with Outlier Exposure", ICLR 2019.
     """
-    even = torch.full((len(labels), genres), 1 / genres, device=labels.device)
-    one = nn.functional.one_hot(labels.clamp_min(0), genres)
-    smoothing_each = torch.where(labels == NO_GENRE, 1.0, smoothing)[:, None]
-    return (1 - smoothing_each) * one + smoothing_each * even
+    uniform = torch.full((len(labels), genres), 1 / genres, device=labels.device)
+    one_hot = nn.functional.one_hot(labels.clamp_min(0), genres)
+    uniform_share = torch.where(labels == NO_GENRE, 1.0, smoothing)[:, None]
+    return (1 - uniform_share) * one_hot + uniform_share * uniform
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
-    """Return the divisor of the logits that gives the least cross-entropy.
+    """Return the divisor of the logits that minimises the cross-entropy.
 
     Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
 
     Args:
-        logits: (N, K) of dancers that were not trained on.
-        labels: (N,) indices of their genres.
+        logits: Logits (N, K) for dancers that were not trained on.
+        labels: Labels (N,).
     """
     candidates = np.geomspace(0.25, 4, 161)
     losses = [nn.functional.cross_entropy(logits / value, labels).item() for value in candidates]
@@ -338,25 +361,25 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
 
 
 def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    """Return the update rule of `AveragedModel`; integer buffers are copied.
+    """Return the update rule for `AveragedModel`; integer buffers are copied.
 
-    It forgets faster in the first steps, so that the random initial weights do not linger.
+    The decay is smaller in the first steps, so that the random initial weights are soon forgotten.
     """
 
-    def average(averaged: Tensor, current: Tensor, steps: Tensor | int) -> Tensor:
+    def update(averaged: Tensor, current: Tensor, steps: Tensor | int) -> Tensor:
         if not averaged.is_floating_point():
             return current
         return torch.lerp(averaged, current, 1 - min(decay, (1 + int(steps)) / (10 + int(steps))))
 
-    return average
+    return update
 
 
-def _optimiser(network: nn.Module, settings: OptimiserSettings) -> torch.optim.Optimizer:
+def _create_optimiser(network: nn.Module, settings: OptimiserSettings) -> torch.optim.Optimizer:
     kind = torch.optim.Adam if settings.kind == "adam" else torch.optim.AdamW
     return kind(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
 
 
-def _schedule(
+def _create_schedule(
     optimiser: torch.optim.Optimizer, settings: OptimiserSettings, steps_per_epoch: int
 ) -> torch.optim.lr_scheduler.LRScheduler:
     if settings.schedule == "constant":
@@ -368,21 +391,24 @@ def _schedule(
 
 
 def _validation_windows(
-    sequences: Sequence[aist.Sequence],
+    sequences: Sequence[aist.AistSequence],
     tracks: Sequence[Track],
     classifier: CheckpointClassifier,
     recipe: Recipe,
 ) -> tuple[Array, Tensor]:
-    """Return windows (W, L, F) as in training, but without faults, and labels (W,)."""
-    spec, labels = classifier.contract.window, classifier.contract.labels
+    """Return windows (W, L, F) as in training, but without augmentation, and labels (W,)."""
+    spec, codes = classifier.contract.window, classifier.contract.labels
     if recipe.sampling.windows == "clip":
-        each = [first_window(sequence, spec)[None] for sequence in sequences]
+        windows_by_clip = [first_window(sequence, spec)[None] for sequence in sequences]
     else:
-        dances = [(s.times, model_view(s, classifier.contract)) for s in sequences]
-        dances += [(track.times, track.joints) for track in tracks]
-        each = [clip_windows(*dance, classifier, hop=_VALIDATION_HOP) for dance in dances]
+        motions = [(s.times, model_view(s, classifier.contract)) for s in sequences]
+        motions += [(track.times, track.joints) for track in tracks]
+        windows_by_clip = [
+            clip_windows(times, joints, classifier, hop=_VALIDATION_HOP)
+            for times, joints in motions
+        ]
     genres = [sequence.name.genre for sequence in sequences] + [track.genre for track in tracks]
-    indices = np.array([labels.index(genre) for genre in genres], np.int64)
-    counts = np.array([len(windows) for windows in each], np.int64)
+    labels = np.array([codes.index(genre) for genre in genres], np.int64)
+    counts = np.array([len(windows) for windows in windows_by_clip], np.int64)
     empty = np.empty((0, spec.length, spec.features), np.float32)
-    return np.concatenate([empty, *each]), torch.from_numpy(np.repeat(indices, counts))
+    return np.concatenate([empty, *windows_by_clip]), torch.from_numpy(np.repeat(labels, counts))

@@ -72,7 +72,7 @@ def _run(step: str, way: str, seed: int, place: Place) -> Result:
     checkpoint = trained(
         place,
         f"ablation-{step}-{way}-{seed}",
-        recipe.changed(seed=seed, epochs=None),
+        recipe.with_overrides(seed=seed, epochs=None),
         split=split,
         validation=f"dancers:{OTHER[way]}",
         tracks=place.rendered_folders() if step == "rendered" else [],

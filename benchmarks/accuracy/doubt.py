@@ -28,7 +28,7 @@ from dancetype.engine.rolling import RollingEstimate
 from dancetype.engine.skeleton import Array
 from dancetype.stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
 from dancetype.stream.system import filter_native_stderr
-from dancetype.training.data.idle import HELD_OUT_KINDS, KINDS, frozen, idle_motions
+from dancetype.training.data.idle import HELD_OUT_KINDS, KINDS, freeze_pose, idle_motions
 
 SEED: Final = 20_000
 """Far from the seeds of recipes, which make the people to learn from."""
@@ -91,7 +91,7 @@ def _doubt(way: str, place: Place) -> Result:
         _shares(_answers(classifier, clip.times, clip.joints), genre=clip.genre) for clip in dances
     ]
     still = [
-        frozen(sequence.joints, sequence.seconds / 2, seed=SEED + number)
+        freeze_pose(sequence.joints, sequence.seconds / 2, seed=SEED + number)
         for number, sequence in enumerate(sequences)
     ]
     return {

@@ -14,7 +14,7 @@ from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.skeleton import Array
 from dancetype.training.data.aist import SequenceName
 from dancetype.training.data.splits import Split
-from dancetype.training.evaluate import Clip, Evaluation
+from dancetype.training.evaluate import EvaluatedClip, Evaluation
 
 ACCURACIES: Final = ("clips", "clip_accuracy", "windows", "window_accuracy")
 
@@ -24,7 +24,7 @@ _PIECE: Final = 2.0  # seconds; most short clips on the web are about as long
 
 def by_dancer(evaluation: Evaluation) -> dict[str, Result]:
     """Return the accuracies of each dancer of AIST sequences."""
-    by_dancer: dict[str, list[Clip]] = {}
+    by_dancer: dict[str, list[EvaluatedClip]] = {}
     for clip in evaluation.clips:
         by_dancer.setdefault(SequenceName.parse(clip.name).dancer, []).append(clip)
     found = {}

@@ -11,7 +11,7 @@ from typing import Any, Final
 from benchmarks.pages import load, save
 from dancetype.engine.errors import ExpectedError, FileError
 from dancetype.engine.media.track import Track, read_tracks
-from dancetype.training.data.aist import Sequence, read_sequence
+from dancetype.training.data.aist import AistSequence, read_sequence
 from dancetype.training.data.splits import Split, find_split
 
 OTHER: Final = {"A": "B", "B": "A"}
@@ -75,12 +75,12 @@ class Place:
         """Return a split of the data."""
         return find_split(self.data, name)
 
-    def sequences(self, split: Split) -> list[Sequence]:
+    def sequences(self, split: Split) -> list[AistSequence]:
         """Return all usable sequences of a split."""
         each = [_read(self.data, name) for name in split.sequences]
         return [sequence for sequence in each if sequence is not None]
 
-    def unseen(self, way: str) -> list[Sequence]:
+    def unseen(self, way: str) -> list[AistSequence]:
         """Return the sequences of the ten dancers that this way's model was not trained on."""
         return self.sequences(self.split(f"dancers:{OTHER[way]}"))
 
@@ -99,7 +99,7 @@ class Place:
 
 
 @lru_cache(maxsize=2048)
-def _read(data: Path, name: str) -> Sequence | None:
+def _read(data: Path, name: str) -> AistSequence | None:
     try:
         return read_sequence(data / "keypoints3d" / f"{name}.pkl")
     except FileError as error:

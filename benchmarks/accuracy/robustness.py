@@ -105,7 +105,7 @@ def turned(joints: Array, degrees: float) -> Array:
 
 
 def simulate_clips(
-    sequences: Iterable[aist.Sequence],
+    sequences: Iterable[aist.AistSequence],
     camera: CameraSettings,
     *,
     heading: float = 0.0,
@@ -133,10 +133,10 @@ def simulate_clips(
     return clips
 
 
-def idle_sequences(motions: Iterable[Array]) -> list[aist.Sequence]:
+def idle_sequences(motions: Iterable[Array]) -> list[aist.AistSequence]:
     """Return motions (T, 17, 3) of people who do not dance, under a meaningless name."""
     name = aist.SequenceName.parse("gBR_sBM_cAll_d00_mBR0_ch00")
-    return [aist.Sequence(name, joints) for joints in motions]
+    return [aist.AistSequence(name, joints) for joints in motions]
 
 
 def point(classifier: WindowClassifier, clips: list[CameraClip], *, hop: float = 1.0) -> Result:
@@ -247,7 +247,7 @@ def _bodies(way: str, place: Place) -> Result:
 
 
 def _same_stretches(
-    classifier: WindowClassifier, tracks: list[Track], sequences: dict[str, aist.Sequence]
+    classifier: WindowClassifier, tracks: list[Track], sequences: dict[str, aist.AistSequence]
 ) -> dict[str, Result]:
     """Test tracks and the motion capture of the same dances, without faults and with noise."""
     known = [t for t in tracks if np.isfinite(t.start) and t.sequence in sequences]
@@ -265,8 +265,8 @@ def _same_stretches(
     return {name: point(classifier, clips) for name, clips in versions.items()}
 
 
-def _stretch(sequence: aist.Sequence, track: Track) -> aist.Sequence:
+def _stretch(sequence: aist.AistSequence, track: Track) -> aist.AistSequence:
     """Return the part of a sequence that a track shows."""
     first = round(track.start * aist.FRAMES_PER_SECOND)
     frames = round((track.times[-1] - track.times[0]) * aist.FRAMES_PER_SECOND)
-    return aist.Sequence(sequence.name, sequence.joints[first : first + frames + 1])
+    return aist.AistSequence(sequence.name, sequence.joints[first : first + frames + 1])

@@ -18,10 +18,10 @@ from dancetype.engine.contract import Contract
 from dancetype.engine.skeleton import JOINTS, Array
 from dancetype.engine.window import WindowSpec
 from dancetype.training.batches import RandomWindows
-from dancetype.training.data.aist import Sequence
+from dancetype.training.data.aist import AistSequence
 from dancetype.training.model import MirrorAveraged
 from dancetype.training.recipe import Count, Recipe, Share
-from dancetype.training.train import targets
+from dancetype.training.train import target_probabilities
 
 BONES: Final[tuple[tuple[str, str], ...]] = (
     ("left_ankle", "left_knee"),
@@ -206,7 +206,7 @@ class GraphClassifier:
 
 
 def train_stgcn(
-    recipe: Recipe, sequences: list[Sequence], contract: Contract, *, steps: int
+    recipe: Recipe, sequences: list[AistSequence], contract: Contract, *, steps: int
 ) -> GraphClassifier:
     """Train on `steps` batches of the recipe's random windows, with its optimiser."""
     torch.manual_seed(recipe.seed)
@@ -227,7 +227,7 @@ def train_stgcn(
     for step in range(steps):
         inputs, labels = windows[step]
         optimiser.zero_grad(set_to_none=True)
-        wanted = targets(labels, settings.label_smoothing, genres=genres)
+        wanted = target_probabilities(labels, settings.label_smoothing, genres=genres)
         loss = nn.functional.cross_entropy(network(inputs), wanted)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)

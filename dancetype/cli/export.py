@@ -44,12 +44,12 @@ def export(
         dancetype export live.onnx --out small.onnx --precision int8
     """
     from dancetype.export.onnx import export as write
-    from dancetype.export.onnx import shrink
+    from dancetype.export.onnx import reduce_precision
 
     if source.suffix == ".onnx":
         if figures is not None:
             raise SettingsError(f"--figures needs a checkpoint, and {source} is an ONNX file")
-        difference, reference = shrink(source, out, precision=precision), source.name
+        difference, reference = reduce_precision(source, out, precision=precision), source.name
     else:
         from dancetype.training.checkpoint import Checkpoint
 

@@ -36,7 +36,7 @@ def prepare(
     """
     import torch
 
-    from dancetype.training.batches import prepare as tensors
+    from dancetype.training.batches import prepare_dataset as tensors
     from dancetype.training.data.aist import read_sequences
     from dancetype.training.data.splits import find_split
 

@@ -89,7 +89,7 @@ def synth(
         raise SettingsError("nothing to render: give --data, --idle, or both")
     if paired is not None and data is None:
         raise SettingsError("--paired compares with the motion of --data: give --data, too")
-    from dancetype.training.synthetic.runs import synthesise
+    from dancetype.training.synthetic.synthesis import synthesise
 
     synthesise(
         data=data,

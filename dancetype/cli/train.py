@@ -129,7 +129,7 @@ def train(
     from dancetype.training.recipe import load_recipe
 
     loaded = load_recipe(recipe or ("own" if data is None else "live"))
-    loaded = loaded.changed(seed=seed, epochs=epochs)
+    loaded = loaded.with_overrides(seed=seed, epochs=epochs)
     if clips is not None:
         from dancetype.engine.cores import available_cores
         from dancetype.export.onnx import export as write

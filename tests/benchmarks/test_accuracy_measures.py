@@ -26,18 +26,18 @@ from dancetype.engine.clip import ClipResult
 from dancetype.engine.contract import Contract
 from dancetype.engine.skeleton import Array
 from dancetype.engine.window import WindowSpec
-from dancetype.training.augment.camera import facing
-from dancetype.training.data.aist import Sequence, SequenceName
-from dancetype.training.evaluate import Clip, Evaluation, calibration_error
+from dancetype.training.augment.camera import face_camera
+from dancetype.training.data.aist import AistSequence, SequenceName
+from dancetype.training.evaluate import EvaluatedClip, Evaluation, calibration_error
 
 LABELS = ("BR", "PO")
 
 
-def clip(name: str, *windows: tuple[float, float]) -> Clip:
+def clip(name: str, *windows: tuple[float, float]) -> EvaluatedClip:
     each = np.array(windows, np.float32)
     mean = each.mean(axis=0)
     genre = LABELS[int(mean.argmax())]
-    return Clip(name, name[1:3], "basic", ClipResult(genre, float(mean.max()), mean, each))
+    return EvaluatedClip(name, name[1:3], "basic", ClipResult(genre, float(mean.max()), mean, each))
 
 
 @pytest.fixture
@@ -115,11 +115,11 @@ def test_the_frontier_holds_what_is_sooner_or_steadier_than_all_others() -> None
     assert all(one[1] > other[1] for one, other in pairwise(kept))
 
 
-def dance(seconds: float) -> Sequence:
+def dance(seconds: float) -> AistSequence:
     times = np.arange(round(60 * seconds) + 1)[:, None, None] / 60
     rest = np.random.default_rng(0).uniform(-0.8, 0.8, (17, 3))
     joints: Array = (rest + 0.2 * np.sin(5 * times + 9 * rest)).astype(np.float32)
-    return Sequence(SequenceName.parse("gBR_sFM_cAll_d04_mBR0_ch01"), joints)
+    return AistSequence(SequenceName.parse("gBR_sFM_cAll_d04_mBR0_ch01"), joints)
 
 
 def test_a_camera_without_faults_shows_the_dance_as_it_is() -> None:
@@ -127,7 +127,7 @@ def test_a_camera_without_faults_shows_the_dance_as_it_is() -> None:
 
     [clip] = simulate_clips([sequence], CLEAR)
 
-    true = facing(sequence.joints)[np.rint(60 * clip.times).astype(int)]
+    true = face_camera(sequence.joints)[np.rint(60 * clip.times).astype(int)]
     true = true - true[:, 11:13].mean(axis=1, keepdims=True)
     # Few frames are missed, so that what the dancer faces on average is a little beside it.
     assert len(clip.times) > 150

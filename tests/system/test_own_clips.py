@@ -60,7 +60,7 @@ def test_train_on_a_folder_of_clips_makes_a_model_with_their_genres(
     trained = CliRunner().invoke(app, ["train", *map(str, arguments)])
     assert trained.exit_code == 0, trained.output
     errors = " ".join(trained.stderr.split())
-    assert "left out House/broken.mp4: no video that can be read" in errors
+    assert "skipped House/broken.mp4: no video that can be read" in errors
     assert "nothing is measured" in errors
     contract = Classifier(run / "model.onnx", device="cpu").contract
     assert contract.genres == {"HO": "house", "WCS": "west coast swing"}

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from dancetype.training.data.aist import Sequence, read_sequences, sequence_names
+from dancetype.training.data.aist import AistSequence, read_sequences, sequence_names
 from dancetype.training.recipe import Recipe
 
 
 @pytest.fixture(scope="session")
 def aist(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Real sequences, some of each dancer, laid out as AIST++ is."""
+    """AIST++ folder with some real sequences of each dancer."""
     folder = tmp_path_factory.mktemp("aist")
     script = shared / "data" / "aist" / "unpack.py"
     subprocess.run([sys.executable, script, folder, "--every", "50"], check=True)
@@ -18,14 +18,14 @@ def aist(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def sequences(aist: Path) -> list[Sequence]:
-    """All of them; one that is dropped is an error."""
+def sequences(aist: Path) -> list[AistSequence]:
+    """All sequences of the folder; fails if one is dropped."""
     return read_sequences(aist, sequence_names(aist), on_drop=pytest.fail)
 
 
 @pytest.fixture
 def recipe() -> Recipe:
-    """A small run on random windows."""
+    """Recipe of a small run with random windows."""
     return Recipe.model_validate(
         {
             "name": "small",

@@ -6,21 +6,21 @@ from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES
 from dancetype.engine.media.track import Track
 from dancetype.training.batches import NO_GENRE, ClipWindows, RandomWindows
-from dancetype.training.data.aist import Sequence, SequenceName
+from dancetype.training.data.aist import AistSequence, SequenceName
 from dancetype.training.recipe import Recipe
 
 
-def dance(name: str, seconds: float) -> Sequence:
+def dance(name: str, seconds: float) -> AistSequence:
     times = np.arange(round(60 * seconds) + 1)[:, None, None] / 60
     rest = np.random.default_rng(0).uniform(-0.8, 0.8, (17, 3))
-    return Sequence(
+    return AistSequence(
         SequenceName.parse(name), (rest + 0.2 * np.sin(5 * times + 9 * rest)).astype(np.float32)
     )
 
 
 @pytest.fixture
-def dances() -> list[Sequence]:
-    """Much break, little pop; the advanced dances are longer."""
+def dances() -> list[AistSequence]:
+    """Many break dances and few pop dances; the advanced ones are longer."""
     basic = [dance(f"gBR_sBM_cAll_d04_mBR0_ch{number:02}", 8) for number in range(12)]
     return [
         *basic,
@@ -31,13 +31,11 @@ def dances() -> list[Sequence]:
 
 
 def with_sampling(recipe: Recipe, **sampling: object) -> Recipe:
-    changed = recipe.sampling.model_copy(update=sampling)
-    return recipe.model_copy(update={"sampling": changed})
+    updated = recipe.sampling.model_copy(update=sampling)
+    return recipe.model_copy(update={"sampling": updated})
 
 
-def test_a_batch_holds_windows_and_the_indices_of_their_genres(
-    dances: list[Sequence], recipe: Recipe
-) -> None:
+def test_batch_contains_windows_and_labels(dances: list[AistSequence], recipe: Recipe) -> None:
     data = RandomWindows(dances, recipe)
     assert len(data) == 3 * 12
     windows, labels = data[0]
@@ -47,35 +45,33 @@ def test_a_batch_holds_windows_and_the_indices_of_their_genres(
     assert set(labels.tolist()) == {CODES.index("BR"), CODES.index("PO")}
 
 
-def test_a_step_gives_the_same_batch_whoever_asks_and_when(
-    dances: list[Sequence], recipe: Recipe
-) -> None:
-    one, other = RandomWindows(dances, recipe), RandomWindows(dances, recipe)
+def test_batch_depends_only_on_its_step(dances: list[AistSequence], recipe: Recipe) -> None:
+    first, second = RandomWindows(dances, recipe), RandomWindows(dances, recipe)
     for step in (5, 0, 11):
-        assert torch.equal(one[step][0], other[step][0])
+        assert torch.equal(first[step][0], second[step][0])
     for step in (0, 5):
-        assert torch.equal(one[step][0], other[step][0])
-        assert torch.equal(one[step][1], other[step][1])
+        assert torch.equal(first[step][0], second[step][0])
+        assert torch.equal(first[step][1], second[step][1])
 
 
-def test_steps_and_seeds_differ(dances: list[Sequence], recipe: Recipe) -> None:
+def test_batches_of_other_steps_and_seeds_differ(
+    dances: list[AistSequence], recipe: Recipe
+) -> None:
     data = RandomWindows(dances, recipe)
-    reseeded = RandomWindows(dances, recipe.changed(seed=1, epochs=None))
+    reseeded = RandomWindows(dances, recipe.with_overrides(seed=1, epochs=None))
     assert not torch.equal(data[0][0], data[1][0])
     assert not torch.equal(data[0][0], reseeded[0][0])
 
 
-def test_genres_come_up_equally_often_however_much_there_is_of_each(
-    dances: list[Sequence], recipe: Recipe
-) -> None:
+def test_genres_are_sampled_equally_often(dances: list[AistSequence], recipe: Recipe) -> None:
     data = RandomWindows(dances, recipe)
     labels = torch.cat([data[step][1] for step in range(30)])
     assert 0.4 < (labels == CODES.index("PO")).float().mean() < 0.6
 
 
 @pytest.mark.parametrize("advanced", [0.0, 0.35, 1.0])
-def test_the_share_of_advanced_choreography_is_the_recipes(recipe: Recipe, advanced: float) -> None:
-    # Advanced dances stand still, which shows as velocities of nothing.
+def test_advanced_choreography_has_the_share_of_the_recipe(recipe: Recipe, advanced: float) -> None:
+    # The advanced dance stands still, so that its windows have zero velocities.
     still = dance("gBR_sFM_cAll_d04_mBR0_ch01", 30)
     still.joints[:] = still.joints[0]
     recipe = with_sampling(recipe, advanced=advanced).model_copy(update={"camera": None})
@@ -85,17 +81,15 @@ def test_the_share_of_advanced_choreography_is_the_recipes(recipe: Recipe, advan
     assert (~moving).float().mean().item() == pytest.approx(advanced, abs=0.1)
 
 
-def test_windows_of_people_who_do_not_dance_have_no_genre(
-    dances: list[Sequence], recipe: Recipe
-) -> None:
+def test_windows_of_idle_people_have_no_genre(dances: list[AistSequence], recipe: Recipe) -> None:
     data = RandomWindows(dances, with_sampling(recipe, idle=0.5))
     labels = torch.cat([data[step][1] for step in range(20)])
     assert 0.4 < (labels == NO_GENRE).float().mean() < 0.6
 
 
-def test_tracks_are_drawn_from_by_their_share(dances: list[Sequence], recipe: Recipe) -> None:
+def test_tracks_have_the_share_of_the_recipe(dances: list[AistSequence], recipe: Recipe) -> None:
     times = np.arange(120) / 20
-    # Nobody in the motion capture moves as little as those who stand still in these tracks.
+    # People stand still only in the tracks, so that their windows have zero velocities.
     world = np.tile(np.random.default_rng(1).uniform(-1, 1, (33, 3)), (120, 1, 1)).astype("f4")
     still = [Track(code, code, times, world, world, world[..., 0]) for code in ("BR", "PO")]
     camera = recipe.camera and recipe.camera.model_copy(update={"track_noise": 0, "thrown": 0})
@@ -106,18 +100,22 @@ def test_tracks_are_drawn_from_by_their_share(dances: list[Sequence], recipe: Re
     assert (~moving).float().mean().item() == pytest.approx(0.7, abs=0.1)
 
 
-def test_a_sequence_too_short_for_any_window_is_refused(
-    dances: list[Sequence], recipe: Recipe
+def test_sequence_shorter_than_a_window_is_rejected(
+    dances: list[AistSequence], recipe: Recipe
 ) -> None:
     short = dance("gBR_sBM_cAll_d05_mBR0_ch01", 0.5)
-    with pytest.raises(FileError, match=r"d05_mBR0_ch01: 0\.5 s is too short"):
+    with pytest.raises(
+        FileError, match=r"d05_mBR0_ch01: the sequence is 0\.5 s long, but a window needs"
+    ):
         RandomWindows([*dances, short], recipe)
-    with pytest.raises(FileError, match=r"d05_mBR0_ch01: 0\.5 s is too short"):
+    with pytest.raises(
+        FileError, match=r"d05_mBR0_ch01: the sequence is 0\.5 s long, but a window needs"
+    ):
         ClipWindows([*dances, short], recipe)
 
 
-def test_each_epoch_of_clips_shows_every_sequence_once_in_an_order_of_its_own(
-    dances: list[Sequence], recipe: Recipe
+def test_each_epoch_of_clips_contains_every_sequence_once_in_another_order(
+    dances: list[AistSequence], recipe: Recipe
 ) -> None:
     clips = ClipWindows(dances, with_sampling(recipe, windows="clip"))
     assert len(clips) == 3
@@ -128,8 +126,8 @@ def test_each_epoch_of_clips_shows_every_sequence_once_in_an_order_of_its_own(
     assert orders[0] != orders[1]
 
 
-def test_no_batch_of_clips_is_larger_than_the_recipes(
-    dances: list[Sequence], recipe: Recipe
+def test_batches_of_clips_have_at_most_the_batch_size_of_the_recipe(
+    dances: list[AistSequence], recipe: Recipe
 ) -> None:
     optimiser = recipe.optimiser.model_copy(update={"batch": 4})
     clips = ClipWindows(dances, recipe.model_copy(update={"optimiser": optimiser}))

@@ -2,16 +2,16 @@ import pytest
 import torch
 from torch import nn
 
-from dancetype.training.data.aist import Sequence
+from dancetype.training.data.aist import AistSequence
 from dancetype.training.device import ComputeDevice
 from dancetype.training.recipe import Recipe
 from dancetype.training.train import Trainer
 
 
-def given(
+def simulate_hardware(
     monkeypatch: pytest.MonkeyPatch, *, gpu: bool, gpu_bfloat16: bool = False, avx: bool = False
 ) -> None:
-    """Has this machine look like another one."""
+    """Make PyTorch report other hardware."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
     monkeypatch.setattr(
         torch.cuda, "is_bf16_supported", lambda including_emulation=True: gpu_bfloat16
@@ -19,37 +19,37 @@ def given(
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": avx})
 
 
-def test_a_gpu_is_trained_on_in_bfloat16_without_a_scaler(monkeypatch: pytest.MonkeyPatch) -> None:
-    given(monkeypatch, gpu=True, gpu_bfloat16=True)
+def test_gpu_with_bfloat16_uses_it_without_a_scaler(monkeypatch: pytest.MonkeyPatch) -> None:
+    simulate_hardware(monkeypatch, gpu=True, gpu_bfloat16=True)
     best = ComputeDevice.best()
-    assert (best.device.type, best.mixed) == ("cuda", torch.bfloat16)
+    assert (best.device.type, best.autocast_dtype) == ("cuda", torch.bfloat16)
     assert not best.scaler().is_enabled()
 
 
-def test_an_old_gpu_is_trained_on_in_float16_with_a_scaler(monkeypatch: pytest.MonkeyPatch) -> None:
-    given(monkeypatch, gpu=True)
+def test_gpu_without_bfloat16_uses_float16_with_a_scaler(monkeypatch: pytest.MonkeyPatch) -> None:
+    simulate_hardware(monkeypatch, gpu=True)
     best = ComputeDevice.best()
-    assert (best.device.type, best.mixed) == ("cuda", torch.float16)
+    assert (best.device.type, best.autocast_dtype) == ("cuda", torch.float16)
     assert best.scaler().is_enabled()
 
 
-@pytest.mark.parametrize(("avx", "mixed"), [(True, torch.bfloat16), (False, None)])
-def test_a_processor_uses_bfloat16_only_where_it_has_it(
-    monkeypatch: pytest.MonkeyPatch, avx: bool, mixed: torch.dtype | None
+@pytest.mark.parametrize(("avx", "dtype"), [(True, torch.bfloat16), (False, None)])
+def test_cpu_uses_bfloat16_only_with_native_support(
+    monkeypatch: pytest.MonkeyPatch, avx: bool, dtype: torch.dtype | None
 ) -> None:
-    given(monkeypatch, gpu=False, avx=avx)
+    simulate_hardware(monkeypatch, gpu=False, avx=avx)
     best = ComputeDevice.best()
-    assert (best.device.type, best.mixed) == ("cpu", mixed)
+    assert (best.device.type, best.autocast_dtype) == ("cpu", dtype)
     assert not best.scaler().is_enabled()
     with best.autocast():
-        product = nn.Linear(4, 4)(torch.zeros(1, 4))
-    assert product.dtype is (mixed or torch.float32)
+        output = nn.Linear(4, 4)(torch.zeros(1, 4))
+    assert output.dtype is (dtype or torch.float32)
 
 
-def test_training_in_float16_with_a_scaler_learns_and_goes_on_where_it_broke_off(
-    monkeypatch: pytest.MonkeyPatch, recipe: Recipe, sequences: list[Sequence]
+def test_training_with_a_scaler_lowers_the_loss_and_can_be_resumed(
+    monkeypatch: pytest.MonkeyPatch, recipe: Recipe, sequences: list[AistSequence]
 ) -> None:
-    # A scaler is all that float16 needs besides; its autocast is for GPUs.
+    # Autocast to float16 needs a GPU, so that only the scaler is tested here.
     monkeypatch.setattr(
         ComputeDevice, "scaler", lambda self: torch.amp.GradScaler("cpu", init_scale=64.0)
     )

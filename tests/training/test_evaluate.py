@@ -9,7 +9,7 @@ from dancetype.engine.landmarks import COCO_LANDMARKS
 from dancetype.engine.media.track import Track
 from dancetype.engine.skeleton import LEFT_HIP, RIGHT_HIP, Array
 from dancetype.engine.window import WindowSpec
-from dancetype.training.data.aist import Sequence, SequenceName
+from dancetype.training.data.aist import AistSequence, SequenceName
 from dancetype.training.evaluate import (
     calibration_error,
     evaluate_sequences,
@@ -20,16 +20,16 @@ from dancetype.training.evaluate import (
 LABELS = ("BR", "PO", "LO")
 
 
-class Scripted:
-    """Gives windows the answers of a list, in turn."""
+class ScriptedClassifier:
+    """Classifier that returns given probabilities, one after the other."""
 
-    def __init__(self, *answers: tuple[float, float, float]) -> None:
+    def __init__(self, *probabilities: tuple[float, float, float]) -> None:
         spec = WindowSpec(4.0, 1.0, 20)
         self.contract = Contract(LABELS, spec, "camera", "none", "none", ())
-        self._answers = iter(answers)
+        self._probabilities = iter(probabilities)
 
     def __call__(self, windows: Array) -> NDArray[np.float32]:
-        return np.array([next(self._answers) for _ in windows], np.float32)
+        return np.array([next(self._probabilities) for _ in windows], np.float32)
 
 
 BR, PO, LO = (0.8, 0.1, 0.1), (0.1, 0.9, 0.0), (0.2, 0.2, 0.6)
@@ -42,10 +42,10 @@ def joints(seconds: float) -> Array:
     return result
 
 
-def dance(genre: str, situation: str, *, windows: int) -> Sequence:
-    """A dance of just so many windows, half a second apart."""
+def dance(genre: str, situation: str, *, windows: int) -> AistSequence:
+    """Return a dance with a number of windows that start half a second apart."""
     name = SequenceName.parse(f"g{genre}_s{situation}_cAll_d01_m{genre}0_ch01")
-    return Sequence(name, joints(4 + (windows - 1) / 2))
+    return AistSequence(name, joints(4 + (windows - 1) / 2))
 
 
 def track(genre: str, joints: Array) -> Track:
@@ -54,17 +54,17 @@ def track(genre: str, joints: Array) -> Track:
     return Track(genre, genre, np.arange(len(joints)) / 60, world, world, world[..., 0])
 
 
-def test_the_figures_are_those_counted_by_hand() -> None:
+def test_figures_match_a_manual_count() -> None:
     sequences = [
         dance("BR", "BM", windows=2),
         dance("BR", "FM", windows=3),
         dance("PO", "BM", windows=1),
         dance("LO", "FM", windows=2),
     ]
-    # Clip by clip: right; right by its mean with one window wrong; wrong; wrong with one right.
-    classifier = Scripted(BR, BR, BR, BR, LO, LO, LO, PO)
-    told: list[None] = []
-    evaluation = evaluate_sequences(classifier, sequences, on_clip=lambda: told.append(None))
+    # Clips: correct; correct with one of three windows wrong; wrong; wrong with one window correct.
+    classifier = ScriptedClassifier(BR, BR, BR, BR, LO, LO, LO, PO)
+    calls: list[None] = []
+    evaluation = evaluate_sequences(classifier, sequences, on_clip=lambda: calls.append(None))
     figures = evaluation.figures()
     assert (figures["clips"], figures["clip_accuracy"]) == (4, 0.5)
     assert (figures["windows"], figures["window_accuracy"]) == (8, 5 / 8)
@@ -79,16 +79,17 @@ def test_the_figures_are_those_counted_by_hand() -> None:
     }
     assert figures["confusion"] == [[2, 0, 0], [0, 0, 1], [0, 1, 0]]
     assert figures["labels"] == ["BR", "PO", "LO"]
-    # Four at 0.8, all right; three at 0.6, one right; one at 0.9, wrong.
+    # Four windows at 0.8, all correct; three at 0.6, one correct; one at 0.9, wrong.
     assert figures["ece"] == pytest.approx((4 * 0.2 + 3 * (0.6 - 1 / 3) + 0.9) / 8, abs=1e-6)
-    assert len(told) == 4
+    assert len(calls) == 4
     assert json.loads(json.dumps(figures)) == figures
 
 
-def test_a_clip_with_nobody_in_it_counts_as_wrong_and_has_no_windows() -> None:
-    nobody = np.full_like(joints(5), np.nan)
+def test_clip_without_a_person_counts_as_wrong_and_has_no_windows() -> None:
+    no_person = np.full_like(joints(5), np.nan)
     figures = evaluate_tracks(
-        Scripted(BR), [track("BR", joints(4)), track("BR", nobody), track("PO", nobody)]
+        ScriptedClassifier(BR),
+        [track("BR", joints(4)), track("BR", no_person), track("PO", no_person)],
     ).figures()
     assert figures["clip_accuracy"] == pytest.approx(1 / 3)
     assert (figures["windows"], figures["window_accuracy"]) == (1, 1.0)
@@ -101,35 +102,36 @@ def test_a_clip_with_nobody_in_it_counts_as_wrong_and_has_no_windows() -> None:
     }
 
 
-def test_without_a_window_there_is_no_calibration_error() -> None:
-    nobody = np.full_like(joints(5), np.nan)
-    assert evaluate_tracks(Scripted(), [track("BR", nobody)]).figures()["ece"] is None
+def test_calibration_error_is_none_without_windows() -> None:
+    no_person = np.full_like(joints(5), np.nan)
+    assert evaluate_tracks(ScriptedClassifier(), [track("BR", no_person)]).figures()["ece"] is None
 
 
-def test_tracks_know_no_situation() -> None:
-    figures = evaluate_tracks(Scripted(BR), [track("BR", joints(4))]).figures()
+def test_figures_of_tracks_have_no_situations() -> None:
+    figures = evaluate_tracks(ScriptedClassifier(BR), [track("BR", joints(4))]).figures()
     assert figures["by_situation"] == {}
     assert list(figures["per_genre"]) == ["BR"]
 
 
-def test_the_calibration_error_is_the_mean_gap_between_confidence_and_accuracy() -> None:
-    # Bin 0.5 to 0.6: two windows, mean confidence 0.55, half right. Bin 0.9 to 1: two, none right.
-    sure = np.array([0.52, 0.58, 0.92, 0.98], np.float32)
-    probabilities = np.stack([sure, 1 - sure], axis=1)
-    truth = np.array([0, 1, 1, 1])
+def test_calibration_error_is_the_mean_gap_between_confidence_and_accuracy() -> None:
+    # Bin 0.5 to 0.6: mean confidence 0.55, one of two windows correct.
+    # Bin 0.9 to 1: mean confidence 0.95, none of two windows correct.
+    confidence = np.array([0.52, 0.58, 0.92, 0.98], np.float32)
+    probabilities = np.stack([confidence, 1 - confidence], axis=1)
+    labels = np.array([0, 1, 1, 1])
     expected = (2 * abs(0.5 - 0.55) + 2 * abs(0.0 - 0.95)) / 4
-    assert calibration_error(probabilities, truth, bins=10) == pytest.approx(expected, abs=1e-6)
+    assert calibration_error(probabilities, labels, bins=10) == pytest.approx(expected, abs=1e-6)
 
 
-def test_full_confidence_that_is_always_right_is_calibrated() -> None:
+def test_calibration_error_is_zero_if_full_confidence_is_always_correct() -> None:
     assert calibration_error(np.eye(3, dtype=np.float32), np.arange(3)) == 0
 
 
-def test_a_model_of_the_camera_sees_the_front_and_one_of_the_studio_what_was_there() -> None:
+def test_model_view_rotates_the_dance_only_for_models_of_the_camera_view() -> None:
     sequence = dance("BR", "BM", windows=1)
-    contract = Scripted().contract
-    turned = model_view(sequence, contract)
-    hips = (turned[:, LEFT_HIP] - turned[:, RIGHT_HIP])[:, [0, 2]]
+    contract = ScriptedClassifier().contract
+    rotated = model_view(sequence, contract)
+    hips = (rotated[:, LEFT_HIP] - rotated[:, RIGHT_HIP])[:, [0, 2]]
     line = (hips / np.linalg.norm(hips, axis=1, keepdims=True)).mean(axis=0)
     assert line[0] > 0
     assert line[1] == pytest.approx(0, abs=1e-5)

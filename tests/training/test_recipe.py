@@ -36,20 +36,20 @@ epochs = 20
 """
 
 
-def test_the_recipes_of_the_projects_history_and_the_live_one_come_along() -> None:
+def test_package_contains_the_first_recipes_and_the_live_one() -> None:
     assert {"first-20", "first-30", "live"} <= set(recipe_names())
     assert recipe_names() == sorted(path.stem for path in RECIPES.glob("*.toml"))
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
-def test_each_recipe_that_comes_along_loads_under_its_own_name(path: Path) -> None:
+def test_name_of_each_recipe_is_that_of_its_file(path: Path) -> None:
     recipe = load_recipe(path.stem)
     assert recipe.name == path.stem
     assert recipe.about
     assert recipe.window.spec().length == recipe.window.length
 
 
-def test_a_recipe_of_ones_own_is_read_from_its_file(tmp_path: Path) -> None:
+def test_recipe_is_read_from_a_path(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(GOOD, encoding="utf-8")
     recipe = load_recipe(str(path))
@@ -69,23 +69,27 @@ def test_a_recipe_of_ones_own_is_read_from_its_file(tmp_path: Path) -> None:
         ("epochs = 20", "epochs = 0", r"optimiser\.epochs: .* greater than or equal to 1"),
         ("min_seconds = 1.0", "min_seconds = 5.0", "need 0 < min_seconds <= seconds"),
         ("length = 60", "length = 1", "two steps or more"),
-        ("seconds = [1.5, 4.0]", "seconds = [0.5, 4.0]", "begin below window.min_seconds"),
+        (
+            "seconds = [1.5, 4.0]",
+            "seconds = [0.5, 4.0]",
+            "starts at 0.5, below window.min_seconds = 1",
+        ),
         ("[network]", "[network", "mine"),
         ("[window]", "[windows]", r"window: Field required; windows: Extra"),
     ],
 )
-def test_a_recipe_that_does_not_hold_together_is_refused_in_one_line(
+def test_invalid_recipe_is_rejected_with_one_line(
     tmp_path: Path, old: str, new: str, reason: str
 ) -> None:
     path = tmp_path / "mine.toml"
     assert old in GOOD
     path.write_text(GOOD.replace(old, new, 1), encoding="utf-8")
-    with pytest.raises(FileError, match=reason) as refused:
+    with pytest.raises(FileError, match=reason) as error:
         load_recipe(str(path))
-    assert "\n" not in str(refused.value)
+    assert "\n" not in str(error.value)
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+def test_binary_file_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(FileError, match=r"mine\.toml"):
@@ -93,25 +97,25 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["absent", "absent.toml", ""])
-def test_an_unknown_recipe_is_refused_and_the_known_ones_are_named(name: str) -> None:
-    with pytest.raises(FileError, match=f"no recipe '{name}'; there are .*first-20"):
+def test_error_for_unknown_recipe_lists_the_known_ones(name: str) -> None:
+    with pytest.raises(FileError, match=f"no recipe '{name}'; use one of .*first-20"):
         load_recipe(name)
 
 
 @pytest.mark.parametrize(
-    ("changes", "seed", "epochs"),
+    ("overrides", "seed", "epochs"),
     [
         ({"seed": None, "epochs": None}, 0, 3),
         ({"seed": 0, "epochs": 7}, 0, 7),
         ({"seed": 5, "epochs": None}, 5, 3),
     ],
 )
-def test_seed_and_epochs_can_be_changed_and_nothing_else_is(
-    recipe: Recipe, changes: dict[str, Any], seed: int, epochs: int
+def test_overrides_change_only_seed_and_epochs(
+    recipe: Recipe, overrides: dict[str, Any], seed: int, epochs: int
 ) -> None:
-    changed = recipe.changed(**changes)
+    changed = recipe.with_overrides(**overrides)
     assert (changed.seed, changed.optimiser.epochs) == (seed, epochs)
-    assert changed.changed(seed=0, epochs=3) == recipe
+    assert changed.with_overrides(seed=0, epochs=3) == recipe
 
 
 @pytest.mark.parametrize(
@@ -119,19 +123,19 @@ def test_seed_and_epochs_can_be_changed_and_nothing_else_is(
     [b"seed = " + b"9" * 5000, b"seed = " + b"[" * 5000, b"\xff"],
     ids=["long number", "deep", "other encoding"],
 )
-def test_a_file_that_toml_cannot_hold_is_refused(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "own.toml").write_bytes(content)
-    with pytest.raises(FileError, match=r"own\.toml"):
-        load_recipe(str(tmp_path / "own.toml"))
+def test_invalid_toml_is_rejected(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "mine.toml").write_bytes(content)
+    with pytest.raises(FileError, match=r"mine\.toml"):
+        load_recipe(str(tmp_path / "mine.toml"))
 
 
-def test_a_name_that_no_file_can_have_is_refused() -> None:
+def test_name_with_null_byte_is_rejected() -> None:
     with pytest.raises(FileError, match="recipe"):
         load_recipe("a\0b")
 
 
 @pytest.mark.parametrize("value", ["inf", "nan"])
-def test_settings_are_finite(tmp_path: Path, value: str) -> None:
-    (tmp_path / "own.toml").write_text(GOOD.replace("seconds = 4.0", f"seconds = {value}"))
+def test_infinite_and_nan_settings_are_rejected(tmp_path: Path, value: str) -> None:
+    (tmp_path / "mine.toml").write_text(GOOD.replace("seconds = 4.0", f"seconds = {value}"))
     with pytest.raises(FileError, match="finite"):
-        load_recipe(str(tmp_path / "own.toml"))
+        load_recipe(str(tmp_path / "mine.toml"))

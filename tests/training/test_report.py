@@ -7,41 +7,41 @@ import pytest
 from rich.console import Console
 
 from dancetype.engine.clip import ClipResult
-from dancetype.training.evaluate import Clip, Evaluation, shared_dancers
-from dancetype.training.report import percent, save_confusion, save_curves, table
+from dancetype.training.evaluate import EvaluatedClip, Evaluation, describe_overlap
+from dancetype.training.report import evaluation_tables, percent, save_confusion, save_curves
 
 LABELS = ("BR", "PO")
 
 
-def clip(truth: str, answer: str) -> Clip:
-    probabilities = np.array([0.75, 0.25] if answer == "BR" else [0.25, 0.75], np.float32)
-    return Clip(
-        "clip", truth, "basic", ClipResult(answer, 0.75, probabilities, probabilities[None])
+def clip(genre: str, predicted: str) -> EvaluatedClip:
+    probabilities = np.array([0.75, 0.25] if predicted == "BR" else [0.25, 0.75], np.float32)
+    return EvaluatedClip(
+        "clip", genre, "basic", ClipResult(predicted, 0.75, probabilities, probabilities[None])
     )
 
 
 EVALUATION = Evaluation(LABELS, [clip("BR", "BR"), clip("BR", "PO"), clip("PO", "PO")])
 
 
-def printed(title: str) -> str:
+def printed_tables(title: str) -> str:
     console = Console(width=100, record=True, file=io.StringIO())
-    console.print(table(EVALUATION, title=title))
+    console.print(evaluation_tables(EVALUATION, title=title))
     return " ".join(console.export_text().split())
 
 
-def test_the_table_says_at_its_head_that_training_and_test_share_dancers() -> None:
-    shares = shared_dancers(["d01", "d04", "d07"], ["d07", "d04", "d10"])
-    assert "on split all; training and test SHARE 2 of 3 dancers: d04, d07" in printed(
-        f"on split all; {shares}"
+def test_title_names_the_dancers_that_training_and_test_share() -> None:
+    overlap = describe_overlap(["d01", "d04", "d07"], ["d07", "d04", "d10"])
+    assert "on split all; training and test SHARE 2 of 3 dancers: d04, d07" in printed_tables(
+        f"on split all; {overlap}"
     )
 
 
-def test_dancers_that_were_not_trained_on_are_said_to_be_unseen() -> None:
-    assert shared_dancers(["d01"], ["d04"]) == "no dancer of the test was trained on"
+def test_overlap_is_none_if_no_dancer_is_shared() -> None:
+    assert describe_overlap(["d01"], ["d04"]) == "training and test share no dancer"
 
 
-def test_the_table_holds_the_accuracies_and_the_confusion() -> None:
-    text = printed("on split all")
+def test_tables_contain_accuracies_and_confusion() -> None:
+    text = printed_tables("on split all")
     for row in ("all │ 3 │ 66.7 % │ 3 │ 66.7 %", "BR break │ 2 │ 50.0 % │ 2 │ 50.0 %"):
         assert row in text
     assert "│ BR │ 1 │ 1 │" in text
@@ -50,18 +50,18 @@ def test_the_table_holds_the_accuracies_and_the_confusion() -> None:
 
 
 @pytest.mark.parametrize(("share", "text"), [(0.9314, "93.1 %"), (1.0, "100.0 %"), (None, "-")])
-def test_shares_are_told_in_percent(share: float | None, text: str) -> None:
+def test_shares_are_formatted_as_percentages(share: float | None, text: str) -> None:
     assert percent(share) == text
 
 
-def test_the_confusion_is_drawn(tmp_path: Path) -> None:
+def test_confusion_matrix_is_plotted(tmp_path: Path) -> None:
     save_confusion(EVALUATION, tmp_path / "confusion.png", title="on split all")
     picture = cv2.imread(str(tmp_path / "confusion.png"))
     assert picture is not None
     assert picture.std() > 10
 
 
-def test_the_curves_are_drawn(tmp_path: Path) -> None:
+def test_curves_are_plotted(tmp_path: Path) -> None:
     names = ("loss", "accuracy", "validation_loss", "validation_accuracy")
     history = [{"epoch": n, **dict.fromkeys(names, 1 / n)} for n in (1.0, 2.0, 3.0)]
     save_curves(history, tmp_path / "curves.png", title="live")

@@ -10,18 +10,18 @@ from dancetype.engine.clip import classify_track
 from dancetype.engine.errors import FileError, ModelError
 from dancetype.engine.skeleton import mirrored
 from dancetype.export.onnx import export
-from dancetype.training.augment.camera import facing
+from dancetype.training.augment.camera import face_camera
 from dancetype.training.batches import NO_GENRE
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
-from dancetype.training.data.aist import Sequence
+from dancetype.training.data.aist import AistSequence
 from dancetype.training.evaluate import Evaluator, model_view
 from dancetype.training.recipe import Recipe
-from dancetype.training.train import Trainer, run_training, targets
+from dancetype.training.train import Trainer, run_training, target_probabilities
 
 
 @pytest.fixture
-def clips(recipe: Recipe) -> Recipe:
-    """A recipe as the project began: each sequence's start, no camera, the last weights."""
+def clip_recipe(recipe: Recipe) -> Recipe:
+    """Recipe with the start of each sequence, no camera and no average of the weights."""
     window = recipe.window.model_copy(update={"axes": "xyz", "velocity": False, "smooth": False})
     network = recipe.network.model_copy(update={"input_norm": False, "pooling": "mean"})
     optimiser = recipe.optimiser.model_copy(
@@ -32,17 +32,17 @@ def clips(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={**changes, "camera": None})
 
 
-def trained(recipe: Recipe, sequences: list[Sequence]) -> Checkpoint:
+def train(recipe: Recipe, sequences: list[AistSequence]) -> Checkpoint:
     trainer = Trainer(recipe, sequences, sequences[:4], split="all", workers=0)
     for _ in trainer.epochs():
         pass
     return trainer.checkpoint
 
 
-def test_training_lowers_the_loss_and_the_result_exports_and_classifies(
-    recipe: Recipe, sequences: list[Sequence], tmp_path: Path
+def test_training_lowers_the_loss_and_the_checkpoint_can_be_exported(
+    recipe: Recipe, sequences: list[AistSequence], tmp_path: Path
 ) -> None:
-    checkpoint = trained(recipe, sequences)
+    checkpoint = train(recipe, sequences)
     losses = [entry["loss"] for entry in checkpoint.history]
     assert [entry["epoch"] for entry in checkpoint.history] == [1, 2, 3]
     assert losses[-1] < losses[0] - 0.2
@@ -51,71 +51,73 @@ def test_training_lowers_the_loss_and_the_result_exports_and_classifies(
     assert checkpoint.recipe == recipe
 
     assert export(checkpoint, tmp_path / "model.onnx") < 1e-4
-    in_onnx = Classifier(tmp_path / "model.onnx", device="cpu")
-    assert in_onnx.contract == checkpoint.contract()
-    joints = model_view(sequences[0], in_onnx.contract)
-    result = classify_track(sequences[0].times, joints, in_onnx)
-    in_torch = classify_track(sequences[0].times, joints, CheckpointClassifier(checkpoint))
-    assert result.genre is not None
-    np.testing.assert_allclose(result.windows.sum(axis=1), 1, atol=1e-5)
-    np.testing.assert_allclose(result.windows, in_torch.windows, atol=1e-4)
+    classifier = Classifier(tmp_path / "model.onnx", device="cpu")
+    assert classifier.contract == checkpoint.contract()
+    joints = model_view(sequences[0], classifier.contract)
+    onnx_result = classify_track(sequences[0].times, joints, classifier)
+    torch_result = classify_track(sequences[0].times, joints, CheckpointClassifier(checkpoint))
+    assert onnx_result.genre is not None
+    np.testing.assert_allclose(onnx_result.windows.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(onnx_result.windows, torch_result.windows, atol=1e-4)
 
 
-def test_training_on_clips_as_the_project_began_lowers_the_loss(
-    clips: Recipe, sequences: list[Sequence]
+def test_training_on_first_windows_lowers_the_loss(
+    clip_recipe: Recipe, sequences: list[AistSequence]
 ) -> None:
-    losses = [entry["loss"] for entry in trained(clips, sequences).history]
+    losses = [entry["loss"] for entry in train(clip_recipe, sequences).history]
     assert losses[-1] < losses[0]
 
 
-def test_nobodys_dancing_is_to_be_answered_by_all_genres_alike() -> None:
-    probabilities = targets(torch.tensor([3, NO_GENRE]), smoothing=0.1, genres=10)
+def test_target_of_windows_without_genre_is_uniform() -> None:
+    probabilities = target_probabilities(torch.tensor([3, NO_GENRE]), smoothing=0.1, genres=10)
     assert torch.allclose(probabilities.sum(dim=1), torch.ones(2))
     assert probabilities[0, 3].item() == pytest.approx(0.91)
     assert torch.allclose(probabilities[1], torch.full((10,), 0.1))
 
 
-def test_a_stem_of_convolutions_trains_and_exports(
-    recipe: Recipe, sequences: list[Sequence], tmp_path: Path
+def test_network_with_convolutional_stem_can_be_trained_and_exported(
+    recipe: Recipe, sequences: list[AistSequence], tmp_path: Path
 ) -> None:
     network = recipe.network.model_copy(
         update={"stem_strides": (2, 1, 2), "stem_width": 16, "mirror": True}
     )
-    checkpoint = trained(recipe.model_copy(update={"network": network}), sequences)
+    checkpoint = train(recipe.model_copy(update={"network": network}), sequences)
     assert checkpoint.history[-1]["loss"] < checkpoint.history[0]["loss"]
     assert export(checkpoint, tmp_path / "model.onnx") < 1e-4
 
 
-@pytest.mark.parametrize("kind", ["recipe", "clips"])
-def test_a_run_broken_off_and_taken_up_again_ends_with_the_same_weights(
-    kind: str, request: pytest.FixtureRequest, sequences: list[Sequence], tmp_path: Path
+@pytest.mark.parametrize("fixture", ["recipe", "clip_recipe"])
+def test_resumed_run_ends_with_the_same_weights_as_an_uninterrupted_one(
+    fixture: str, request: pytest.FixtureRequest, sequences: list[AistSequence], tmp_path: Path
 ) -> None:
-    recipe: Recipe = request.getfixturevalue(kind)
+    recipe: Recipe = request.getfixturevalue(fixture)
     few = sequences[:8]
-    whole = trained(recipe, few)
+    uninterrupted = train(recipe, few)
 
-    broken_off = Trainer(recipe, few, few[:4], split="all", workers=0)
-    next(broken_off.epochs())
-    broken_off.checkpoint.save(tmp_path / "checkpoint.pt")
+    interrupted = Trainer(recipe, few, few[:4], split="all", workers=0)
+    next(interrupted.epochs())
+    interrupted.checkpoint.save(tmp_path / "checkpoint.pt")
     resume = Checkpoint.load(tmp_path / "checkpoint.pt")
     assert resume.epoch == 1
-    taken_up = Trainer(recipe, few, few[:4], split="all", resume=resume, workers=0)
-    assert [epoch.epoch for epoch in taken_up.epochs()] == [2, 3]
+    resumed = Trainer(recipe, few, few[:4], split="all", resume=resume, workers=0)
+    assert [epoch.epoch for epoch in resumed.epochs()] == [2, 3]
 
-    assert taken_up.checkpoint.history == whole.history
-    for name, weights in whole.weights.items():
-        assert torch.equal(taken_up.checkpoint.weights[name], weights), name
-
-
-def test_another_seed_gives_other_weights(recipe: Recipe, sequences: list[Sequence]) -> None:
-    one, other = (trained(recipe.changed(seed=s, epochs=1), sequences[:4]) for s in (0, 1))
-    assert not torch.equal(one.weights["head.weight"], other.weights["head.weight"])
+    assert resumed.checkpoint.history == uninterrupted.history
+    for name, weights in uninterrupted.weights.items():
+        assert torch.equal(resumed.checkpoint.weights[name], weights), name
 
 
-def test_a_checkpoint_comes_back_whole(
-    recipe: Recipe, sequences: list[Sequence], tmp_path: Path
+def test_weights_depend_on_the_seed(recipe: Recipe, sequences: list[AistSequence]) -> None:
+    first, second = (
+        train(recipe.with_overrides(seed=seed, epochs=1), sequences[:4]) for seed in (0, 1)
+    )
+    assert not torch.equal(first.weights["head.weight"], second.weights["head.weight"])
+
+
+def test_checkpoint_is_saved_and_loaded(
+    recipe: Recipe, sequences: list[AistSequence], tmp_path: Path
 ) -> None:
-    checkpoint = trained(recipe.changed(seed=None, epochs=1), sequences[:4])
+    checkpoint = train(recipe.with_overrides(seed=None, epochs=1), sequences[:4])
     checkpoint.temperature = 1.3
     checkpoint.figures = {"dancers:B": {"clip_accuracy": 0.9}}
     checkpoint.save(tmp_path / "checkpoint.pt")
@@ -129,10 +131,10 @@ def test_a_checkpoint_comes_back_whole(
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
 
 
-def test_a_checkpoint_from_before_there_were_other_genres_knows_those_of_aist(
-    recipe: Recipe, sequences: list[Sequence], tmp_path: Path
+def test_old_checkpoint_without_genres_has_those_of_aist(
+    recipe: Recipe, sequences: list[AistSequence], tmp_path: Path
 ) -> None:
-    checkpoint = trained(recipe.changed(seed=None, epochs=1), sequences[:4])
+    checkpoint = train(recipe.with_overrides(seed=None, epochs=1), sequences[:4])
     checkpoint.save(tmp_path / "checkpoint.pt")
     content = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     del content["genres"], content["credit"]
@@ -140,8 +142,8 @@ def test_a_checkpoint_from_before_there_were_other_genres_knows_those_of_aist(
     assert Checkpoint.load(tmp_path / "checkpoint.pt").contract() == checkpoint.contract()
 
 
-class Attack:
-    """Would end the program where the pickle is trusted."""
+class Exploit:
+    """Object whose unpickling ends the program."""
 
     def __reduce__(self) -> tuple[object, ...]:
         return exit, (7,)
@@ -155,10 +157,10 @@ class Attack:
         ({"recipe": {}}, "not a checkpoint of this version"),
         ({"weights": {}}, "not a checkpoint of this version"),
         ([1, 2], "not a checkpoint"),
-        ({"recipe": Attack()}, "not a checkpoint"),
+        ({"recipe": Exploit()}, "not a checkpoint"),
     ],
 )
-def test_a_file_that_is_no_checkpoint_is_refused_by_its_name(
+def test_file_that_is_not_a_checkpoint_is_rejected(
     tmp_path: Path, content: object, reason: str
 ) -> None:
     path = tmp_path / "checkpoint.pt"
@@ -170,15 +172,15 @@ def test_a_file_that_is_no_checkpoint_is_refused_by_its_name(
         Checkpoint.load(path)
 
 
-def test_a_checkpoint_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"absent\.pt: there is no such checkpoint"):
-        Checkpoint.load(tmp_path / "absent.pt")
+def test_missing_checkpoint_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"missing\.pt: the checkpoint does not exist"):
+        Checkpoint.load(tmp_path / "missing.pt")
 
 
-def test_the_verb_train_leaves_a_checkpoint_a_log_and_curves_and_goes_on_where_it_stood(
+def test_run_writes_checkpoint_log_and_curves_and_can_be_repeated(
     recipe: Recipe, aist: Path, tmp_path: Path
 ) -> None:
-    short = recipe.changed(seed=None, epochs=1)
+    short = recipe.with_overrides(seed=None, epochs=1)
     for _ in range(2):
         run_training(short, data=aist, split="dancers:d01,d04", validation="pose_val", out=tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"checkpoint.pt", "log.csv", "curves.png"}
@@ -192,25 +194,28 @@ def test_the_verb_train_leaves_a_checkpoint_a_log_and_curves_and_goes_on_where_i
     assert title.endswith("training and test SHARE 1 of 2 dancers: d04")
 
 
-def test_a_folder_that_holds_another_run_is_not_written_over(
+def test_folder_of_a_different_run_is_not_overwritten(
     recipe: Recipe, aist: Path, tmp_path: Path
 ) -> None:
-    short = recipe.changed(seed=None, epochs=1)
+    short = recipe.with_overrides(seed=None, epochs=1)
     run_training(short, data=aist, split="dancers:d01", validation="pose_val", out=tmp_path)
     before = (tmp_path / "checkpoint.pt").read_bytes()
-    for other, split in ((short.changed(seed=1, epochs=None), "dancers:d01"), (short, "dancers:A")):
+    for other, split in (
+        (short.with_overrides(seed=1, epochs=None), "dancers:d01"),
+        (short, "dancers:A"),
+    ):
         with pytest.raises(FileError, match="choose another folder"):
             run_training(other, data=aist, split=split, validation="pose_val", out=tmp_path)
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
 
 
-def test_a_network_of_a_mirror_recipe_answers_alike_for_a_dance_and_its_mirror_image(
-    recipe: Recipe, sequences: list[Sequence]
+def test_mirror_network_gives_the_same_result_for_a_dance_and_its_mirror_image(
+    recipe: Recipe, sequences: list[AistSequence]
 ) -> None:
     network = recipe.network.model_copy(update={"mirror": True})
-    short = recipe.changed(seed=None, epochs=1).model_copy(update={"network": network})
-    classifier = CheckpointClassifier(trained(short, sequences[:4]))
-    times, joints = sequences[0].times, facing(sequences[0].joints)
+    short = recipe.with_overrides(seed=None, epochs=1).model_copy(update={"network": network})
+    classifier = CheckpointClassifier(train(short, sequences[:4]))
+    times, joints = sequences[0].times, face_camera(sequences[0].joints)
     result = classify_track(times, joints, classifier)
     mirror_image = classify_track(times, mirrored(joints), classifier)
     assert np.ptp(result.windows) > 0.01

@@ -1,1 +1,1 @@
-"""Augmentation: a simulated camera and the errors of pose estimation."""
+"""Augmentation: a simulated camera and pose estimation errors."""

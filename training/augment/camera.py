@@ -1,7 +1,7 @@
-"""Simulated camera in front of a motion-captured dancer, with the faults of a real one.
+"""Simulated camera and pose estimator for motion capture, with the errors of real ones.
 
-Joints are (T, 17, 3) metres, Y up; in camera axes x points to the image's right and z towards the
-camera, as in a `Pose`.
+Joints are (T, 17, 3) metres, Y up. In camera axes x points to the right of the image and z towards
+the camera, as in a `Pose`.
 """
 
 from typing import Final, Literal
@@ -30,11 +30,11 @@ _PARENTS: Final[tuple[tuple[str, str], ...]] = (
     ("left_ankle", "left_knee"),
     ("right_ankle", "right_knee"),
 )
-"""Joint and its parent, parents before children; the parent of the hips is the pelvis."""
+"""Each joint and its parent, parents before children; the parent of the hips is the pelvis."""
 
 
-def facing(joints: Array) -> Array:
-    """Return a dance turned about the vertical, so that on average the dancer faces the camera."""
+def face_camera(joints: Array) -> Array:
+    """Rotate a dance about the vertical axis, so that the dancer faces the camera on average."""
     hips = (joints[:, LEFT_HIP] - joints[:, RIGHT_HIP])[:, [0, 2]]
     length = np.linalg.norm(hips, axis=-1, keepdims=True)
     x, z = (hips / np.maximum(length, 1e-6)).mean(axis=0)
@@ -42,7 +42,7 @@ def facing(joints: Array) -> Array:
 
 
 def rotation_about(axis: Literal["x", "y", "z"], angle: float) -> Array:
-    """Return the (3, 3) counterclockwise rotation about an axis, `angle` in radians."""
+    """Return the (3, 3) matrix of a counterclockwise rotation by `angle` radians."""
     first, second = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
     matrix = np.eye(3, dtype=np.float32)
     matrix[first, first] = matrix[second, second] = np.cos(angle)
@@ -57,21 +57,24 @@ def simulate_camera(
     settings: CameraSettings,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float64], Array]:
-    """Return times and joints of motion capture as a camera and pose estimation might see them.
+    """Return motion capture as a camera and a pose estimator might record it.
 
     Args:
         times: (T,) seconds.
         joints: (T, 17, 3) metres in the axes of the motion capture.
-        settings: Strength of each fault.
+        settings: Strength of each error.
         rng: Source of randomness.
+
+    Returns:
+        Times and joints of the frames that are not dropped; joints in camera axes, hip-centred.
     """
-    kept = _frames(times, settings, rng)
-    times, joints = times[kept], facing(joints[kept])
-    turn = rotation_about("x", np.radians(rng.normal(0, settings.pitch)))
-    turn = turn @ rotation_about("y", np.radians(rng.normal(0, settings.heading)))
-    turn = rotation_about("z", np.radians(rng.normal(0, settings.roll))) @ turn
-    joints = pelvis_centred(_with_other_limbs(joints, settings.limbs, rng)) @ turn.T
-    return times, _with_errors(times, joints, rng.uniform(*settings.noise), settings, rng)
+    frames = _sample_frames(times, settings, rng)
+    times, joints = times[frames], face_camera(joints[frames])
+    rotation = rotation_about("x", np.radians(rng.normal(0, settings.pitch)))
+    rotation = rotation @ rotation_about("y", np.radians(rng.normal(0, settings.heading)))
+    rotation = rotation_about("z", np.radians(rng.normal(0, settings.roll))) @ rotation
+    joints = pelvis_centred(_scale_limbs(joints, settings.limbs, rng)) @ rotation.T
+    return times, _add_errors(times, joints, rng.uniform(*settings.noise), settings, rng)
 
 
 def augment_track(
@@ -80,61 +83,64 @@ def augment_track(
     settings: CameraSettings,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float64], Array]:
-    """Vary times and joints of a real track, which has its own heading and most faults already.
+    """Vary times and joints of a track, which already has a heading and most errors.
 
     Args:
         times: (T,) seconds.
-        joints: (T, 17, 3) metres as in a `Pose`; NaN if nobody was seen.
-        settings: Strength of each fault.
+        joints: (T, 17, 3) metres as in a `Pose`; NaN if no person was detected.
+        settings: Strength of each error.
         rng: Source of randomness.
+
+    Returns:
+        Times and joints of the frames that are not dropped; joints hip-centred.
     """
-    kept = _frames(times, settings, rng)
-    times, joints = times[kept], _with_other_limbs(joints[kept], settings.limbs, rng)
-    turn = rotation_about("z", np.radians(rng.normal(0, settings.roll)))
-    joints = pelvis_centred(joints) @ turn.T
-    return times, _with_errors(times, joints, rng.uniform(0, settings.track_noise), settings, rng)
+    frames = _sample_frames(times, settings, rng)
+    times, joints = times[frames], _scale_limbs(joints[frames], settings.limbs, rng)
+    rotation = rotation_about("z", np.radians(rng.normal(0, settings.roll)))
+    joints = pelvis_centred(joints) @ rotation.T
+    return times, _add_errors(times, joints, rng.uniform(0, settings.track_noise), settings, rng)
 
 
-def _with_errors(
+def _add_errors(
     times: NDArray[np.float64],
     joints: Array,
     noise: float,
     settings: CameraSettings,
     rng: np.random.Generator,
 ) -> Array:
-    """Add a pose estimator's errors, and mirror some dances."""
+    """Return joints with a pose estimator's errors, mirrored at random."""
     joints = joints + mediapipe_noise().draw(times, noise, rng)
-    # Some joints are thrown about in half of the frames, as hidden ones are.
+    # Some joints get large errors in half of the frames, as hidden joints do.
     thrown = np.flatnonzero(rng.random(len(JOINTS)) < settings.thrown_share)
-    bursts = rng.random((len(times), len(thrown), 1)) < 0.5
+    affected = rng.random((len(times), len(thrown), 1)) < 0.5
     error = rng.standard_normal((len(times), len(thrown), 3), np.float32)
-    joints[:, thrown] += np.float32(settings.thrown) * bursts * error
+    joints[:, thrown] += np.float32(settings.thrown) * affected * error
     return mirrored(joints) if rng.random() < settings.mirror else joints
 
 
-def _frames(
+def _sample_frames(
     times: NDArray[np.float64], settings: CameraSettings, rng: np.random.Generator
 ) -> NDArray[np.intp]:
-    """Indices of the frames that a camera of random frame rate takes and does not drop."""
+    """Return the indices of the frames that a camera with a random frame rate delivers."""
     rate = rng.uniform(*settings.frame_rate)
     ticks = np.arange(times[0], times[-1], 1 / rate) + rng.uniform(0, 1 / rate)
     ticks += rng.normal(0, 0.1 / rate, len(ticks))
     ticks = ticks[rng.random(len(ticks)) >= rng.uniform(0, settings.dropped)]
-    # The ends stay, so that the window has the length that was drawn.
+    # First and last frame are kept, so that the window has the sampled length.
     indices = np.searchsorted(times, ticks).clip(0, len(times) - 1)
     return np.unique(np.concatenate([[0], indices, [len(times) - 1]]))
 
 
-def _with_other_limbs(joints: Array, spread: float, rng: np.random.Generator) -> Array:
-    """Scale each limb, left and right alike, as if somebody else danced."""
+def _scale_limbs(joints: Array, sd: float, rng: np.random.Generator) -> Array:
+    """Scale each pair of limbs by a random factor, to simulate another body."""
     names = ("hip", *dict.fromkeys(child.split("_")[-1] for child, _ in _PARENTS))
-    scales = dict(zip(names, np.exp(rng.normal(0, spread, len(names))), strict=True))
-    # The place of each joint, as weights of the first dancer's joints.
-    places = dict(zip(JOINTS, np.eye(len(JOINTS)), strict=True))
-    middle = (places["left_hip"] + places["right_hip"]) / 2
-    before = places | {"shoulders": (places["left_shoulder"] + places["right_shoulder"]) / 2}
+    scales = dict(zip(names, np.exp(rng.normal(0, sd, len(names))), strict=True))
+    # Each scaled joint is a linear combination of the original joints. Compute its weights.
+    before = dict(zip(JOINTS, np.eye(len(JOINTS)), strict=True))
+    pelvis = (before["left_hip"] + before["right_hip"]) / 2
+    before["shoulders"] = (before["left_shoulder"] + before["right_shoulder"]) / 2
     after = {
-        hip: middle + scales["hip"] * (before[hip] - middle) for hip in ("left_hip", "right_hip")
+        hip: pelvis + scales["hip"] * (before[hip] - pelvis) for hip in ("left_hip", "right_hip")
     }
     for child, parent in _PARENTS:
         if parent == "shoulders":
@@ -142,5 +148,5 @@ def _with_other_limbs(joints: Array, spread: float, rng: np.random.Generator) ->
         after[child] = after[parent] + scales[child.split("_")[-1]] * (
             before[child] - before[parent]
         )
-    other: Array = np.stack([after[name] for name in JOINTS]).astype(np.float32) @ joints
-    return other
+    scaled: Array = np.stack([after[name] for name in JOINTS]).astype(np.float32) @ joints
+    return scaled

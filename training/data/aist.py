@@ -1,4 +1,4 @@
-"""Reader of AIST++ as the official download lays it out.
+"""Reader of AIST++ in the layout of the official download.
 
 Source: Li et al., "AI Choreographer: Music Conditioned 3D Dance Generation with AIST++", ICCV 2021,
 on the AIST Dance Video Database (Tsuchida et al., ISMIR 2019); annotations CC BY 4.0.
@@ -27,10 +27,10 @@ _NAME = re.compile(
     r"_d(?P<dancer>\d+)_m(?P<music>[A-Z]{2}\d)_ch(?P<choreography>\d+)",
     re.ASCII,
 )
-_JUMP: Final = 0.25  # metres between two frames, 15 m/s: faster than a dancer's foot
-_SPIKE: Final = 0.5  # metres away from where the joint was and will be a quarter second around
-_LONGEST_MEND: Final = 15  # frames
-_LARGEST_MENDED_SHARE: Final = 0.05
+_JUMP: Final = 0.25  # metres between two frames, or 15 m/s: faster than a dancer's foot
+_SPIKE: Final = 0.5  # metres from the joint's median over a quarter second before and after
+_LONGEST_REPAIR: Final = 15  # frames
+_LARGEST_REPAIRED_SHARE: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,12 @@ class SequenceName:
     """Parts of an AIST file name such as `gBR_sBM_cAll_d04_mBR0_ch02`.
 
     Attributes:
-        text: The whole name.
+        text: Complete name.
         genre: Two-letter code.
         situation: "BM" (basic) or "FM" (advanced).
-        choreography: Such as "ch02"; numbered within dancer, situation and genre.
+        dancer: Dancer, such as "d04".
+        music: Piece of music, such as "mBR0".
+        choreography: Choreography, such as "ch02"; numbered by dancer, situation and genre.
     """
 
     text: str
@@ -56,7 +58,7 @@ class SequenceName:
         """Parse a name.
 
         Raises:
-            FileError: It has another form, or an unknown genre.
+            FileError: The name has another form, or an unknown genre.
         """
         match = _NAME.fullmatch(text)
         if match is None or match["genre"] not in CODES:
@@ -72,8 +74,8 @@ class SequenceName:
 
 
 @dataclass(frozen=True, slots=True)
-class Sequence:
-    """One recorded dance.
+class AistSequence:
+    """Motion capture of one dance.
 
     Attributes:
         name: Parts of the file name.
@@ -85,7 +87,7 @@ class Sequence:
 
     @property
     def times(self) -> NDArray[np.float64]:
-        """(T,) seconds from the start."""
+        """Time of each frame (T,), in seconds from the start."""
         return np.arange(len(self.joints)) / FRAMES_PER_SECOND
 
     @property
@@ -94,59 +96,61 @@ class Sequence:
         return (len(self.joints) - 1) / FRAMES_PER_SECOND
 
 
-def mend_jumps(joints: Array) -> tuple[Array, int]:
-    """Interpolate joints (T, 17, 3) in metres that leap, and return them and how many there were.
+def repair_jumps(joints: Array) -> tuple[Array, int]:
+    """Interpolate joints (T, 17, 3) in metres over jumps; return them and the number repaired.
 
-    Triangulation of AIST++ fails in places, by centimetres or by 100 m, for a frame or for many.
+    The triangulation of AIST++ is wrong in places, by centimetres or by 100 m, for a frame or for
+    many.
 
     Raises:
-        FileError: Too many joints leap, or for too long.
+        FileError: Too many joints jump, or the jumps last too long.
     """
-    bad = _spikes(joints)
-    for _ in range(_LONGEST_MEND):
-        if _too_many(bad):
+    bad = _find_spikes(joints)
+    for _ in range(_LONGEST_REPAIR):
+        if not _is_repairable(bad):
             break
-        mended = _interpolated(joints, bad)
-        steps = np.linalg.norm(np.diff(mended, axis=0), axis=-1) > _JUMP
-        if not steps.any():
-            return mended, int(bad.sum())
-        bad[:-1] |= steps
-        bad[1:] |= steps
-    raise FileError(f"joints leap by over {_JUMP} m a frame in places too long to mend")
+        repaired = _interpolate(joints, bad)
+        jumps = np.linalg.norm(np.diff(repaired, axis=0), axis=-1) > _JUMP
+        if not jumps.any():
+            return repaired, int(bad.sum())
+        bad[:-1] |= jumps
+        bad[1:] |= jumps
+    raise FileError(f"joints jump by more than {_JUMP} m per frame over too many frames to repair")
 
 
-def _spikes(joints: Array) -> NDArray[np.bool_]:
-    """(T, 17): joints far from their median over half a second."""
-    half = _LONGEST_MEND
+def _find_spikes(joints: Array) -> NDArray[np.bool_]:
+    """Return a mask (T, 17) of joints far from their median over half a second."""
+    half = _LONGEST_REPAIR
     padded = np.pad(joints, ((half, half), (0, 0), (0, 0)), mode="reflect")
-    around = sliding_window_view(padded, 2 * half + 1, axis=0)
-    away = np.linalg.norm(joints - np.median(around, axis=-1), axis=-1)
-    spikes: NDArray[np.bool_] = away > 2 * _SPIKE
-    near_jump = np.linalg.norm(np.diff(joints, axis=0), axis=-1) > _SPIKE
-    spikes |= np.pad(near_jump, ((1, 0), (0, 0))) & (away > _SPIKE)
+    neighbours = sliding_window_view(padded, 2 * half + 1, axis=0)
+    distance = np.linalg.norm(joints - np.median(neighbours, axis=-1), axis=-1)
+    spikes: NDArray[np.bool_] = distance > 2 * _SPIKE
+    after_jump = np.linalg.norm(np.diff(joints, axis=0), axis=-1) > _SPIKE
+    spikes |= np.pad(after_jump, ((1, 0), (0, 0))) & (distance > _SPIKE)
     return spikes
 
 
-def _too_many(bad: NDArray[np.bool_]) -> bool:
-    """True if more is bad than may be mended, or a joint has no good frame to mend it from."""
-    return bool(bad.mean() > _LARGEST_MENDED_SHARE or bad.all(axis=0).any())
+def _is_repairable(bad: NDArray[np.bool_]) -> bool:
+    """Return False if too many joints are bad, or a joint is bad in all frames."""
+    return not (bad.mean() > _LARGEST_REPAIRED_SHARE or bad.all(axis=0).any())
 
 
-def _interpolated(joints: Array, bad: NDArray[np.bool_]) -> Array:
-    mended = joints.copy()
+def _interpolate(joints: Array, bad: NDArray[np.bool_]) -> Array:
+    """Return joints (T, 17, 3) with those in the mask `bad` (T, 17) interpolated over time."""
+    repaired = joints.copy()
     frames = np.arange(len(joints))
     for joint in np.flatnonzero(bad.any(axis=0)):
         good = ~bad[:, joint]
         for axis in range(3):
-            mended[:, joint, axis] = np.interp(frames, frames[good], joints[good, joint, axis])
-    return mended
+            repaired[:, joint, axis] = np.interp(frames, frames[good], joints[good, joint, axis])
+    return repaired
 
 
-def read_sequence(path: Path) -> Sequence:
-    """Read a pickle of `keypoints3d`: its `keypoints3d_optim`, or else its `keypoints3d`.
+def read_sequence(path: Path) -> AistSequence:
+    """Read the `keypoints3d_optim` of a pickle, or its `keypoints3d` if it has no optimised ones.
 
     Raises:
-        FileError: The name, the pickle or its content cannot be used; the message names the file.
+        FileError: The name, the pickle or its content is invalid; the message names the file.
     """
     name = SequenceName.parse(path.stem)
     try:
@@ -155,46 +159,49 @@ def read_sequence(path: Path) -> Sequence:
         raise FileError(str(error)) from error
     joints = arrays.get("keypoints3d_optim", arrays.get("keypoints3d"))
     if joints is None:
-        raise FileError(f"{path}: holds neither keypoints3d_optim nor keypoints3d")
+        raise FileError(f"{path}: contains neither keypoints3d_optim nor keypoints3d")
     if joints.ndim != 3 or joints.shape[1:] != (len(JOINTS), 3) or len(joints) < 2:
         raise FileError(f"{path}: shape {joints.shape}, expected (T, {len(JOINTS)}, 3)")
-    metres = _filled(joints.astype(np.float32) / 100, path)
+    metres = _fill_gaps(joints.astype(np.float32) / 100, path)
     try:
-        return Sequence(name, mend_jumps(metres)[0])
+        return AistSequence(name, repair_jumps(metres)[0])
     except FileError as error:
         raise FileError(f"{path}: {error}") from error
 
 
-def _filled(joints: Any, path: Path) -> Array:
+def _fill_gaps(joints: Any, path: Path) -> Array:
     """Interpolate non-finite joints over short gaps."""
     bad = ~np.isfinite(joints).all(axis=-1)
-    gap = _LONGEST_MEND + 1
+    gap = _LONGEST_REPAIR + 1
     too_long = len(bad) >= gap and sliding_window_view(bad, gap, axis=0).all(axis=-1).any()
-    if _too_many(bad) or too_long:
-        raise FileError(f"{path}: {bad.mean():.1%} of the joints are not finite, or for too long")
-    return _interpolated(joints, bad) if bad.any() else joints
+    if too_long or not _is_repairable(bad):
+        raise FileError(
+            f"{path}: {bad.mean():.1%} of the joints are not finite; the gaps are too many or too "
+            "long to repair"
+        )
+    return _interpolate(joints, bad) if bad.any() else joints
 
 
 def sequence_names(data: Path) -> list[str]:
-    """Return the names of all sequences of a download that are not in its ignore list.
+    """Return the names of all sequences in an AIST++ folder that are not in its ignore list.
 
     Raises:
-        FileError: There is no `keypoints3d` folder with pickles.
+        FileError: The folder has no `keypoints3d` folder with pickles.
     """
     paths = sorted((data / "keypoints3d").glob("*.pkl"))
     if not paths:
         raise FileError(
-            f"{data}: no keypoints3d/*.pkl; give the folder into which AIST++ was unpacked"
+            f"{data}: no keypoints3d/*.pkl; give the folder that AIST++ was unpacked into"
         )
     ignored = set(read_names(data / "ignore_list.txt"))
     return [path.stem for path in paths if path.stem not in ignored]
 
 
 def read_names(path: Path) -> list[str]:
-    """Return the lines of a list of sequences; none if there is no such file.
+    """Return the names in a list of sequences; empty if the file does not exist.
 
     Raises:
-        FileError: It is not a text file.
+        FileError: The file is not a text file.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -207,11 +214,11 @@ def read_names(path: Path) -> list[str]:
 
 def read_sequences(
     data: Path, names: Iterable[str], *, on_drop: Callable[[str], None] = console.print
-) -> list[Sequence]:
-    """Read sequences by name; report a line for each that cannot be used.
+) -> list[AistSequence]:
+    """Read sequences by name; call `on_drop` with a line for each that cannot be used.
 
     Raises:
-        FileError: None could be read.
+        FileError: None of the sequences can be used.
     """
     sequences = []
     for name in names:
@@ -220,5 +227,5 @@ def read_sequences(
         except FileError as error:
             on_drop(f"dropped {error}")
     if not sequences:
-        raise FileError(f"{data}: none of the sequences asked for could be read")
+        raise FileError(f"{data}: none of the requested sequences can be read")
     return sequences

@@ -1,4 +1,4 @@
-"""Reader of a folder of clips by genre: `DIR/GENRE[/DANCER]/FILE`."""
+"""Reader of a folder of clips sorted by genre: `DIR/GENRE[/DANCER]/FILE`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,17 +18,18 @@ from dancetype.engine.media.track import NOT_DANCING
 from dancetype.engine.media.video import VIDEO_SUFFIXES
 from dancetype.engine.rolling import Status
 
-_IDLE: Final = {normalise_name(NOT_DANCING), "not dancing"}
-_ANSWERS: Final = {normalise_name(status) for status in Status}
+_IDLE_NAMES: Final = {normalise_name(NOT_DANCING), "not dancing"}
+_RESERVED_NAMES: Final = {normalise_name(status) for status in Status}
 
 
 @dataclass(frozen=True, slots=True)
 class ClipFile:
-    """One video in a folder of clips.
+    """Video in a folder of clips.
 
     Attributes:
-        genre: Code, or `NOT_DANCING`.
-        dancer: Name of the folder within the genre's, spelled alike in all of them, or "".
+        path: Path of the video.
+        genre: Genre code, or `NOT_DANCING`.
+        dancer: Name of the dancer's folder, or "". Different spellings of a name are unified.
     """
 
     path: Path
@@ -41,9 +42,9 @@ class ClipFolder:
     """Content of a folder of clips.
 
     Attributes:
-        genres: Code and name of each genre: AIST's first, in their order, then by name.
-        files: Videos, by genre, dancer and name.
-        others: Files that are no videos by their ending.
+        genres: Code and name of each genre: those of AIST in AIST's order, then others by name.
+        files: Videos, sorted by genre, dancer and name.
+        others: Files without a video file extension.
     """
 
     genres: Mapping[str, str]
@@ -52,76 +53,77 @@ class ClipFolder:
 
 
 def read_clips(folder: Path) -> ClipFolder:
-    """Find the videos of a folder, and the genre and dancer of each.
+    """Find the videos in a folder, and the genre and dancer of each.
 
-    A genre of AIST is given by its code or name in any spelling, `NOT_DANCING` by "none" or "not
-    dancing"; any other name is a new genre. Hidden files are ignored.
+    The first level of folders is the genre: the code or name of an AIST genre in any spelling,
+    "none" or "not dancing" for `NOT_DANCING`, or the name of a new genre. Hidden files are ignored.
 
     Raises:
-        FileError: There are no genres, one has no video, or a name that no genre can have.
+        FileError: There is no genre folder, a genre has no video, or a name is invalid.
     """
     try:
-        inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
         raise FileError(f"{folder}: cannot be read: {error.strerror}") from error
-    folders = [path for path in inside if path.is_dir()]
-    if not folders:
+    genre_folders = [path for path in entries if path.is_dir()]
+    if not genre_folders:
         raise FileError(
-            f"{folder}: no folders in it; put the clips of each genre into one, such as "
+            f"{folder}: contains no folders; put the clips of each genre into a folder, such as "
             f"{folder / 'salsa'}/one.mp4"
         )
-    codes = _codes([path.name for path in folders])
+    codes = _assign_codes([path.name for path in genre_folders])
     files: list[ClipFile] = []
     dancers: dict[str, str] = {}
-    others = [path for path in inside if not path.is_dir()]
-    for genre in folders:
-        found = [path for path in sorted(genre.rglob("*")) if _is_visible_file(path, genre)]
-        videos = [path for path in found if path.suffix.lower() in VIDEO_SUFFIXES]
+    others = [path for path in entries if not path.is_dir()]
+    for genre_folder in genre_folders:
+        paths = [p for p in sorted(genre_folder.rglob("*")) if _is_visible_file(p, genre_folder)]
+        videos = [path for path in paths if path.suffix.lower() in VIDEO_SUFFIXES]
         if not videos:
             suffixes = " ".join(sorted(VIDEO_SUFFIXES))
             raise FileError(
-                f"{genre}: no video in it, going by their endings ({suffixes}); put "
-                "some there, or remove the folder"
+                f"{genre_folder}: contains no video file ({suffixes}); add some, or remove the "
+                "folder"
             )
-        others += [path for path in found if path not in videos]
-        code = codes[normalise_name(genre.name)]
+        others += [path for path in paths if path not in videos]
+        code = codes[normalise_name(genre_folder.name)]
         for path in videos:
-            inner = path.relative_to(genre).parts
-            dancer = inner[0] if len(inner) > 1 else ""
+            parts = path.relative_to(genre_folder).parts
+            dancer = parts[0] if len(parts) > 1 else ""
             # Ann and ann are the same dancer.
             files.append(ClipFile(path, code, dancers.setdefault(normalise_name(dancer), dancer)))
-    names = {
-        code: _shown(folder.name)
-        for folder in folders[::-1]
-        if (code := codes[normalise_name(folder.name)]) not in GENRES and code != NOT_DANCING
+    # If several folders are one genre, the first one names it.
+    new_genres = {
+        code: _display_name(path.name)
+        for path in genre_folders[::-1]
+        if (code := codes[normalise_name(path.name)]) not in GENRES and code != NOT_DANCING
     }
     genres = {code: name for code, name in GENRES.items() if code in codes.values()}
-    genres |= dict(sorted(names.items(), key=lambda pair: normalise_name(pair[1])))
+    genres |= dict(sorted(new_genres.items(), key=lambda item: normalise_name(item[1])))
     return ClipFolder(genres, files, others)
 
 
-def _codes(names: list[str]) -> dict[str, str]:
-    """Return the code of each genre's normalised name."""
+def _assign_codes(names: list[str]) -> dict[str, str]:
+    """Return the code of each genre by the normalised name of its folder."""
     codes = {
-        normalise_name(name): NOT_DANCING if normalise_name(name) in _IDLE else find_aist_code(name)
+        normalise_name(name): NOT_DANCING
+        if normalise_name(name) in _IDLE_NAMES
+        else find_aist_code(name)
         for name in names
     }
-    own = [name for name, code in codes.items() if code is None]
+    new_names = [name for name, code in codes.items() if code is None]
     for name in names:
-        if normalise_name(name) in own and not is_genre_name(_shown(name)):
+        if normalise_name(name) in new_names and not is_genre_name(_display_name(name)):
             raise FileError(
-                f"{name}: a genre's name has 1 to {MAX_NAME_LENGTH} letters or digits; rename the "
-                "folder"
+                f"{name}: the name of a genre must have 1 to {MAX_NAME_LENGTH} letters or digits; "
+                "rename the folder"
             )
-        if normalise_name(name) in _ANSWERS:
-            raise FileError(
-                f"{name}: is what dancetype says where it can name no genre; rename the folder"
-            )
-    made = generate_codes(own)
-    return {name: made[name] if code is None else code for name, code in codes.items()}
+        if normalise_name(name) in _RESERVED_NAMES:
+            raise FileError(f"{name}: reserved for a status of dancetype; rename the folder")
+    new_codes = generate_codes(new_names)
+    return {name: new_codes[name] if code is None else code for name, code in codes.items()}
 
 
-def _shown(name: str) -> str:
+def _display_name(name: str) -> str:
     return " ".join(name.replace("_", " ").split())
 
 

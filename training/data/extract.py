@@ -1,4 +1,4 @@
-"""Landmark tracks of clips, extracted as in a live run and kept for the next training."""
+"""Landmark tracks of clips, extracted as in a live run and cached for the next training."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -19,20 +19,21 @@ from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.workers import FATAL_ERRORS, ReportProgress, Work, WorkerPool, discard_output
 from dancetype.training.data.clips import ClipFile
 
-_LONGEST_STEM: Final = 60
+_MAX_STEM_LENGTH: Final = 60
 
 
 def find_pose_model(path: Path | None) -> Path:
-    """Return the given file, or the one in the cache folder.
+    """Return `path`, or the pose model in the cache folder if `path` is None.
 
     Raises:
-        ModelError: There is no such file.
+        ModelError: The file does not exist.
     """
     if path is None:
         path = cache_folder() / "pose_landmarker_full.task"
     if not path.is_file():
         raise ModelError(
-            f"no pose model {path}: run dancetype models pull, or name a file with --pose-model"
+            f"{path}: the pose model does not exist; run dancetype models pull, or give a file "
+            "with --pose-model"
         )
     return path
 
@@ -45,75 +46,76 @@ def extract_tracks(
     jobs: int,
     on_done: Callable[[ClipFile, Track | str], None],
 ) -> list[Track]:
-    """Return the tracks of clips in their order; extract those that are not yet in a folder.
+    """Return the tracks of clips, in the same order; extract those that are not in `out` yet.
 
-    The name of a track's file follows from the video's content, so a clip may be renamed or moved
-    to another genre.
+    A track is identified by a hash of the video's content and the pose model, so a clip can be
+    renamed or moved to another genre without being processed again.
 
     Args:
         files: Clips.
         out: Folder of the tracks, created if necessary.
         model: MediaPipe's pose model.
         jobs: Number of processes.
-        on_done: Called with each clip and its track, or the reason why there is none.
+        on_done: Callback with each clip and its track, or with the reason why it has none.
 
     Raises:
-        WorkerError: The tracks cannot be kept, or a process ended.
+        WorkerError: The tracks cannot be written, or a process ended.
         ModelError: `model` cannot be used.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        seed = sha256(model.read_bytes()).digest()
+        model_hash = sha256(model.read_bytes()).digest()
     except OSError as error:
         raise WorkerError(f"{error.filename}: {error.strerror}") from error
-    paths = _paths(files, out, seed, on_done)
-    done: dict[Path, Track] = {}
+    files_by_path = _assign_paths(files, out, model_hash, on_done)
+    tracks: dict[Path, Track] = {}
     missing: dict[Path, ClipFile] = {}
-    for path, file in paths.items():
-        track = _kept_track(path, file)
+    for path, file in files_by_path.items():
+        track = _load_cached(path, file)
         if track is None:
             missing[path] = file
         else:
-            done[path] = track
+            tracks[path] = track
             on_done(file, track)
     if missing:
-        with WorkerPool(partial(_extractor, model), processes=min(jobs, len(missing))) as pool:
+        with WorkerPool(partial(_open_extractor, model), processes=min(jobs, len(missing))) as pool:
             for (path, file), failure in pool.run(missing.items()):
                 if isinstance(failure, FATAL_ERRORS):
                     raise failure
                 if failure is None:
-                    done[path] = read_track(path)
-                on_done(file, _reason(failure, file) if failure else done[path])
-    return [done[path] for path in paths if path in done]
+                    tracks[path] = read_track(path)
+                on_done(file, _error_text(failure, file) if failure else tracks[path])
+    return [tracks[path] for path in files_by_path if path in tracks]
 
 
-def _paths(
+def _assign_paths(
     files: Iterable[ClipFile],
     out: Path,
-    seed: bytes,
+    model_hash: bytes,
     on_done: Callable[[ClipFile, Track | str], None],
 ) -> dict[Path, ClipFile]:
-    """Return each clip by the path of its track."""
-    found: dict[str, tuple[Path, ClipFile]] = {}
-    kept = {path.stem.rpartition("-")[2]: path for path in out.glob("*.npz")}
+    """Return each readable clip by the path of its track, without duplicates."""
+    assigned: dict[str, tuple[Path, ClipFile]] = {}
+    cached = {path.stem.rpartition("-")[2]: path for path in out.glob("*.npz")}
     for file in files:
         try:
             with file.path.open("rb") as content:
-                digest = file_digest(content, lambda: sha256(seed)).hexdigest()[:16]
+                digest = file_digest(content, lambda: sha256(model_hash)).hexdigest()[:16]
         except OSError as error:
             on_done(file, f"cannot be read: {error.strerror}")
             continue
-        if digest in found:
-            # One of them might be held out and the other trained on.
-            on_done(file, f"is the same video as {found[digest][1].path}")
+        if digest in assigned:
+            # If both were used, one might be held out for the test and the other trained on.
+            on_done(file, f"same video as {assigned[digest][1].path}")
             continue
-        stem = re.sub(r"[^\w.]+", "-", file.path.stem, flags=re.ASCII)[:_LONGEST_STEM].strip("-.")
-        found[digest] = kept.get(digest, out / f"{stem or 'clip'}-{digest}.npz"), file
-    return dict(found.values())
+        stem = re.sub(r"[^\w.]+", "-", file.path.stem, flags=re.ASCII)[:_MAX_STEM_LENGTH]
+        path = cached.get(digest, out / f"{stem.strip('-.') or 'clip'}-{digest}.npz")
+        assigned[digest] = path, file
+    return dict(assigned.values())
 
 
-def _kept_track(path: Path, file: ClipFile) -> Track | None:
-    """Return the track in a file if there is one, with the current labels of its clip."""
+def _load_cached(path: Path, file: ClipFile) -> Track | None:
+    """Return the cached track of a clip with the clip's current labels; None if there is none."""
     if not path.exists():
         return None
     try:
@@ -130,19 +132,19 @@ def _save(track: Track, path: Path) -> None:
     try:
         track.save(path)
     except OSError as error:
-        raise WorkerError(f"{path}: cannot be kept: {error.strerror}") from error
+        raise WorkerError(f"{path}: cannot be written: {error.strerror}") from error
 
 
-def _reason(error: Exception, file: ClipFile) -> str:
+def _error_text(error: Exception, file: ClipFile) -> str:
     if isinstance(error, FileError):
         return str(error).removeprefix(printable(f"{file.path}: "))
-    # What OpenCV and MediaPipe raise has no common base.
+    # The exceptions of OpenCV and MediaPipe have no common base class.
     return first_line(error)
 
 
 @contextmanager
-def _extractor(model: Path) -> Iterator[Work]:
-    # What MediaPipe writes past Python would tear the progress bar.
+def _open_extractor(model: Path) -> Iterator[Work]:
+    # MediaPipe's native output would break the progress bar.
     discard_output()
     with open_estimator(model) as estimator:
         yield partial(_extract, estimator)

@@ -1,4 +1,4 @@
-"""Choice of the custom clips that are held out of the training for a test."""
+"""Hold-out set of custom clips: the choice of the clips to test on."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -8,93 +8,95 @@ from zlib import crc32
 
 from dancetype.engine.media.track import NOT_DANCING, Track
 
-_ONE_IN: Final = 4
+_ONE_IN: Final = 4  # a quarter of the dancers or clips of a genre is held out
 
 
 @dataclass(frozen=True, slots=True)
 class CustomClip:
-    """A clip of the user.
+    """Clip supplied by the user.
 
     Attributes:
         track: Track of the whole clip.
-        parts: Its stretches with somebody in sight, each long enough for a window.
+        segments: Parts of the track in which a person is visible, each long enough for a window.
     """
 
     track: Track
-    parts: list[Track]
+    segments: list[Track]
 
     @property
     def seconds(self) -> float:
-        """Seconds that can be learned from."""
-        return sum(float(part.times[-1] - part.times[0]) for part in self.parts)
+        """Total length of the segments."""
+        return sum(float(segment.times[-1] - segment.times[0]) for segment in self.segments)
 
 
 @dataclass(frozen=True, slots=True)
 class HoldOut:
-    """Clips to train on and clips to test on.
+    """Split of custom clips into a training set and a test set.
 
     Attributes:
-        learned: Clips to train on.
-        tested: Clips to test on; none if there are too few to hold any out.
+        train: Clips to train on.
+        test: Clips to test on; empty if there are too few to hold any out.
         dancers: Dancers who are held out.
-        shared: Genres whose clips are held out one by one; their dancers may be trained on.
-        missing: Genres without a test.
+        shared_genres: Genres with single clips held out, whose dancers may be trained on.
+        untested_genres: Genres without a clip to test on.
     """
 
-    learned: list[CustomClip]
-    tested: list[CustomClip] = field(default_factory=list)
+    train: list[CustomClip]
+    test: list[CustomClip] = field(default_factory=list)
     dancers: tuple[str, ...] = ()
-    shared: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
+    shared_genres: tuple[str, ...] = ()
+    untested_genres: tuple[str, ...] = ()
 
     @property
-    def unseen(self) -> bool:
-        """True if training and test share no dancer, as far as the folders tell."""
-        danced = [clip.track for clip in self.learned if clip.track.genre != NOT_DANCING]
-        return not self.shared and all(track.dancer for track in danced)
+    def dancers_are_unseen(self) -> bool:
+        """True if training and test share no dancer, according to the names of the folders."""
+        training = [clip.track for clip in self.train if clip.track.genre != NOT_DANCING]
+        return not self.shared_genres and all(track.dancer for track in training)
 
     @property
     def name(self) -> str:
-        """Name of the split that is tested on."""
-        if self.unseen:
+        """Name of the test split."""
+        if self.dancers_are_unseen:
             return f"unseen dancers {', '.join(self.dancers)}"
         return "unseen clips, of dancers who may be known"
 
 
 def hold_out(clips: Sequence[CustomClip], *, needed: float) -> HoldOut:
-    """Hold out about a quarter of each genre's dancers, one or more, or else of its clips.
+    """Hold out about a quarter, and at least one, of each genre's dancers.
 
-    The same clips give the same choice. A dancer is held out in all genres.
+    A dancer is held out in all genres. For a genre in which no dancer can be held out, about a
+    quarter of the clips is held out instead. The choice is deterministic.
 
     Args:
-        clips: All clips, of different names.
-        needed: Seconds of each genre that have to be left to train on.
+        clips: All clips, with unique names.
+        needed: Seconds of each genre that must remain in the training set.
     """
-    danced = [clip for clip in clips if clip.track.genre != NOT_DANCING]
-    genres = sorted({clip.track.genre for clip in danced})
-    dancers = _choose_dancers(danced, genres, needed)
-    tested = [clip for clip in danced if clip.track.dancer in dancers]
-    shared = []
-    for genre in set(genres) - {clip.track.genre for clip in tested}:
-        if chosen := _choose_clips([clip for clip in danced if clip.track.genre == genre], needed):
-            tested += chosen
-            shared.append(genre)
-    measured = {clip.track.genre for clip in tested}
-    if len(measured) < 2:
-        return HoldOut(list(clips), missing=tuple(genres))
-    names = {clip.track.name for clip in tested}
-    learned = [c for c in clips if c.track.name not in names and c.track.dancer not in dancers]
+    dances = [clip for clip in clips if clip.track.genre != NOT_DANCING]
+    genres = sorted({clip.track.genre for clip in dances})
+    dancers = _choose_dancers(dances, genres, needed)
+    test = [clip for clip in dances if clip.track.dancer in dancers]
+    shared_genres = []
+    for genre in set(genres) - {clip.track.genre for clip in test}:
+        if chosen := _choose_clips([clip for clip in dances if clip.track.genre == genre], needed):
+            test += chosen
+            shared_genres.append(genre)
+    tested_genres = {clip.track.genre for clip in test}
+    if len(tested_genres) < 2:
+        return HoldOut(list(clips), untested_genres=tuple(genres))
+    test_names = {clip.track.name for clip in test}
     return HoldOut(
-        learned,
-        sorted(tested, key=lambda clip: (clip.track.genre, clip.track.name)),
+        [c for c in clips if c.track.name not in test_names and c.track.dancer not in dancers],
+        sorted(test, key=lambda clip: (clip.track.genre, clip.track.name)),
         tuple(sorted(dancers)),
-        tuple(sorted(shared)),
-        tuple(genre for genre in genres if genre not in measured),
+        tuple(sorted(shared_genres)),
+        tuple(genre for genre in genres if genre not in tested_genres),
     )
 
 
-def seconds_of(clips: Iterable[CustomClip], genre: str, *, without: Collection[str] = ()) -> float:
-    """Return the seconds of a genre that can be learned from, without some dancers."""
+def usable_seconds(
+    clips: Iterable[CustomClip], genre: str, *, without: Collection[str] = ()
+) -> float:
+    """Return the seconds of a genre that can be trained on, without those of some dancers."""
     return sum(
         clip.seconds
         for clip in clips
@@ -103,27 +105,27 @@ def seconds_of(clips: Iterable[CustomClip], genre: str, *, without: Collection[s
 
 
 def _choose_dancers(clips: list[CustomClip], genres: list[str], needed: float) -> set[str]:
-    held: set[str] = set()
+    held_out: set[str] = set()
     seconds: dict[str, float] = defaultdict(float)
     for clip in clips:
         seconds[clip.track.dancer] += clip.seconds
     for genre in genres:
-        its = {clip.track.dancer for clip in clips if clip.track.genre == genre} - {""}
-        wanted = max(len(its) // _ONE_IN, 1)
-        # Dancers with the least material first, so that most is left to learn from.
-        for dancer in sorted(its - held, key=lambda dancer: (seconds[dancer], dancer)):
-            if len(its & held) >= wanted:
+        candidates = {clip.track.dancer for clip in clips if clip.track.genre == genre} - {""}
+        count = max(len(candidates) // _ONE_IN, 1)
+        # Start with the dancers with the least material, to leave the most for the training.
+        for dancer in sorted(candidates - held_out, key=lambda name: (seconds[name], name)):
+            if len(candidates & held_out) >= count:
                 break
-            without = held | {dancer}
+            extended = held_out | {dancer}
             danced = {clip.track.genre for clip in clips if clip.track.dancer == dancer}
-            if all(seconds_of(clips, its_genre, without=without) >= needed for its_genre in danced):
-                held = without
-    return held
+            if all(usable_seconds(clips, code, without=extended) >= needed for code in danced):
+                held_out = extended
+    return held_out
 
 
 def _choose_clips(clips: list[CustomClip], needed: float) -> list[CustomClip]:
-    # By a hash of the name, so not the first ones filmed, nor the last.
-    ranked = sorted(clips, key=lambda clip: crc32(clip.track.name.encode()))
-    chosen = ranked[: max(len(ranked) // _ONE_IN, 1)]
-    left = sum(clip.seconds for clip in ranked[len(chosen) :])
-    return chosen if left >= needed else []
+    # The order by a hash of the name is unrelated to the order of recording.
+    shuffled = sorted(clips, key=lambda clip: crc32(clip.track.name.encode()))
+    count = max(len(shuffled) // _ONE_IN, 1)
+    remaining = sum(clip.seconds for clip in shuffled[count:])
+    return shuffled[:count] if remaining >= needed else []

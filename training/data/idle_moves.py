@@ -1,6 +1,6 @@
-"""Motions of people who do not dance, as series of moves for the body of `mannequin`.
+"""Motions of people who do not dance, as series of moves for the body model of `mannequin`.
 
-Times are irregular, except where the real motion has a beat.
+The timing is irregular, except for motions that are rhythmic in reality.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +12,7 @@ import numpy as np
 Channels = dict[str, float | tuple[float, ...]]
 
 Move = tuple[float, float, Channels]
-"""Seconds of motion, seconds of rest after it, and the channels that change."""
+"""Seconds of motion, seconds of rest after it, and the targets of the channels that change."""
 
 _HANDS: Final = {
     "hanging": (0.14, -0.96, 0.08),
@@ -37,7 +37,7 @@ _HANDS: Final = {
     "run": (0.05, -0.5, 0.22),
     "lap": (-0.08, -0.62, 0.5),
 }
-"""Places of a hand."""
+"""Positions of a hand, in the units of the channels `left_hand` and `right_hand`."""
 
 _UPRIGHT: Final[Channels] = {
     "pelvis": (0, 0.985, 0),
@@ -50,25 +50,24 @@ _WIDE: Final = (0.45, 0.0, 0.0)
 
 
 def _hands(rng: np.random.Generator, left: str, right: str = "") -> Channels:
-    """Hands near places of `_HANDS`; both at the same if only one is given."""
-    places = {"left_hand": _HANDS[left], "right_hand": _HANDS[right or left]}
-    return {name: _near(rng, place, 0.05) for name, place in places.items()}
+    """Return channels for hands near positions of `_HANDS`; `right` defaults to `left`."""
+    positions = {"left_hand": _HANDS[left], "right_hand": _HANDS[right or left]}
+    return {name: _vary(rng, position, 0.05) for name, position in positions.items()}
 
 
-def _near(rng: np.random.Generator, place: tuple[float, ...], sd: float) -> tuple[float, ...]:
-    return tuple(float(value) for value in rng.normal(place, sd))
+def _vary(rng: np.random.Generator, position: tuple[float, ...], sd: float) -> tuple[float, ...]:
+    return tuple(float(value) for value in rng.normal(position, sd))
 
 
-def _side(rng: np.random.Generator) -> float:
+def _random_sign(rng: np.random.Generator) -> float:
     return float(rng.choice([-1, 1]))
 
 
-def _at_rest(rng: np.random.Generator) -> Channels:
-    """Hands with nothing to do."""
-    both = ["hanging", "hanging", "hips", "pocket", "crossed", "clasped", "behind"]
+def _resting_hands(rng: np.random.Generator) -> Channels:
+    positions = ["hanging", "hanging", "hips", "pocket", "crossed", "clasped", "behind"]
     if rng.random() < 0.3:
         return _hands(rng, *rng.choice(["hanging", "hips", "pocket", "phone"], 2))
-    return _hands(rng, str(rng.choice(both)))
+    return _hands(rng, str(rng.choice(positions)))
 
 
 def _feet(left: tuple[float, float, float], right: tuple[float, float, float]) -> Channels:
@@ -76,13 +75,13 @@ def _feet(left: tuple[float, float, float], right: tuple[float, float, float]) -
 
 
 def _stance(rng: np.random.Generator) -> Move:
-    """Start with the feet a little apart, one before the other."""
+    """Return a start with the feet a little apart."""
     left, right = rng.uniform((-0.03, 0, -0.08), (0.12, 0, 0.08), (2, 3))
-    return 0, 0.4, {**_feet(tuple(left), tuple(right)), **_at_rest(rng)}
+    return 0, 0.4, {**_feet(tuple(left), tuple(right)), **_resting_hands(rng)}
 
 
-def _shift(rng: np.random.Generator) -> Channels:
-    """Shift the weight to a foot, and look elsewhere."""
+def _shift_weight(rng: np.random.Generator) -> Channels:
+    """Return channels that shift the weight to one foot and turn the head."""
     aside = rng.uniform(-0.1, 0.1)
     return {
         "pelvis": (aside, 0.985 - 0.2 * abs(aside), rng.normal(0, 0.01)),
@@ -95,24 +94,24 @@ def _shift(rng: np.random.Generator) -> Channels:
 def _standing(rng: np.random.Generator) -> Iterator[Move]:
     yield _stance(rng)
     while True:
-        hands = _at_rest(rng) if rng.random() < 0.3 else {}
-        yield rng.uniform(0.5, 1.8), rng.exponential(2), {**_shift(rng), **hands}
+        hands = _resting_hands(rng) if rng.random() < 0.3 else {}
+        yield rng.uniform(0.5, 1.8), rng.exponential(2), {**_shift_weight(rng), **hands}
 
 
 def _waiting(rng: np.random.Generator) -> Iterator[Move]:
-    """Stand with small steps and turns, and look round."""
+    """Stand with small steps and turns, and look around."""
     yield _stance(rng)
     while True:
         head, twist = (rng.normal(5, 5), rng.uniform(-70, 70)), rng.normal(0, 12)
         yield rng.uniform(0.4, 1.2), rng.exponential(1.5), {"head": head, "bend": (3, 0, twist)}
         if rng.random() < 0.5:
-            reads = {**_hands(rng, "phone", "hanging"), "head": (25, 0)}
-            yield rng.uniform(0.6, 1.2), rng.exponential(1), reads
+            read_phone = {**_hands(rng, "phone", "hanging"), "head": (25, 0)}
+            yield rng.uniform(0.6, 1.2), rng.exponential(1), read_phone
         for _ in range(rng.integers(0, 3)):
-            moved = str(rng.choice(["left_foot", "right_foot"]))
+            foot = str(rng.choice(["left_foot", "right_foot"]))
             x, z = rng.uniform((-0.05, -0.1), (0.15, 0.1))
-            yield 0.2, 0, {moved: (x, 0.07, z)}
-            yield 0.2, rng.uniform(0, 0.5), {moved: (x, 0, z)}
+            yield 0.2, 0, {foot: (x, 0.07, z)}
+            yield 0.2, rng.uniform(0, 0.5), {foot: (x, 0, z)}
 
 
 def _talking(rng: np.random.Generator) -> Iterator[Move]:
@@ -123,39 +122,43 @@ def _talking(rng: np.random.Generator) -> Iterator[Move]:
             if rng.random() < 0.4:
                 hands.pop("left_hand")
             yield rng.uniform(0.2, 0.6), rng.exponential(0.2), hands
-        yield rng.uniform(0.4, 1), rng.exponential(1), {**_at_rest(rng), **_shift(rng)}
+        yield rng.uniform(0.4, 1), rng.exponential(1), {**_resting_hands(rng), **_shift_weight(rng)}
 
 
 def _waving(rng: np.random.Generator) -> Iterator[Move]:
     yield _stance(rng)
     while True:
-        raised = "left_hand" if rng.random() < 0.3 else "right_hand"
-        place = _near(rng, _HANDS[str(rng.choice(["wave", "point", "up", "aside"]))], 0.12)
-        yield rng.uniform(0.4, 0.9), rng.exponential(0.7), {raised: place, **_shift(rng)}
+        hand = "left_hand" if rng.random() < 0.3 else "right_hand"
+        position = _vary(rng, _HANDS[str(rng.choice(["wave", "point", "up", "aside"]))], 0.12)
+        yield rng.uniform(0.4, 0.9), rng.exponential(0.7), {hand: position, **_shift_weight(rng)}
         for number in range(rng.integers(0, 7)):
-            aside = place[0] + 0.25 * (-1) ** number
-            yield rng.uniform(0.15, 0.35), 0, {raised: (aside, place[1], place[2])}
-        yield rng.uniform(0.4, 1), rng.exponential(2), _at_rest(rng)
+            x = position[0] + 0.25 * (-1) ** number
+            yield rng.uniform(0.15, 0.35), 0, {hand: (x, position[1], position[2])}
+        yield rng.uniform(0.4, 1), rng.exponential(2), _resting_hands(rng)
 
 
 def _fiddling(rng: np.random.Generator) -> Iterator[Move]:
-    """Adjust clothes or hair, or use a telephone."""
+    """Adjust clothes or hair, or use a phone."""
     yield _stance(rng)
     while True:
-        place = str(rng.choice(["phone", "ear", "hair", "collar", "hem"]))
-        both = place in ("hair", "collar", "hem") and rng.random() < 0.6
-        other = place if both else "hanging"
-        head = (rng.normal(25 if place in ("phone", "hem") else 5, 5), rng.normal(0, 10))
-        yield rng.uniform(0.5, 1), rng.exponential(0.5), {**_hands(rng, place, other), "head": head}
+        left = str(rng.choice(["phone", "ear", "hair", "collar", "hem"]))
+        both = left in ("hair", "collar", "hem") and rng.random() < 0.6
+        right = left if both else "hanging"
+        head = (rng.normal(25 if left in ("phone", "hem") else 5, 5), rng.normal(0, 10))
+        yield rng.uniform(0.5, 1), rng.exponential(0.5), {**_hands(rng, left, right), "head": head}
         for _ in range(rng.integers(1, 9)):
-            yield rng.uniform(0.15, 0.5), rng.exponential(0.4), _hands(rng, place, other)
-        yield rng.uniform(0.5, 1), rng.exponential(1.5), {**_at_rest(rng), **_shift(rng)}
+            yield rng.uniform(0.15, 0.5), rng.exponential(0.4), _hands(rng, left, right)
+        yield (
+            rng.uniform(0.5, 1),
+            rng.exponential(1.5),
+            {**_resting_hands(rng), **_shift_weight(rng)},
+        )
 
 
 def _walk(rng: np.random.Generator, pace: float, turn: float = 0) -> Channels:
-    """Walk at a pace in m/s with the cadence of an adult."""
+    """Return channels for walking at a pace in m/s and a turn in degrees per second."""
     cadence = float(np.clip(1.1 + 0.6 * abs(pace) + rng.normal(0, 0.1), 1.2, 2.2))
-    arms = _hands(rng, "hanging") if rng.random() < 0.7 else _at_rest(rng)
+    arms = _hands(rng, "hanging") if rng.random() < 0.7 else _resting_hands(rng)
     return {
         "speed": (0, pace),
         "turn": turn,
@@ -174,12 +177,12 @@ _HALT: Final[Channels] = {"speed": (0, 0), "turn": 0, "cadence": 0, "arm_swing":
 
 
 def _walking(rng: np.random.Generator) -> Iterator[Move]:
-    """Walk across, in an arc or round about, with some stops."""
+    """Walk straight, in arcs or in circles, with some stops."""
     yield 0, rng.uniform(1, 6), _walk(rng, rng.uniform(0.6, 1.45), rng.normal(0, 8))
     while True:
         if rng.random() < 0.3:
-            yield 0.8, rng.exponential(1.2), {**_HALT, **_shift(rng)}
-        turn = rng.normal(0, 12) if rng.random() < 0.6 else rng.uniform(50, 130) * _side(rng)
+            yield 0.8, rng.exponential(1.2), {**_HALT, **_shift_weight(rng)}
+        turn = rng.normal(0, 12) if rng.random() < 0.6 else rng.uniform(50, 130) * _random_sign(rng)
         yield 0.7, rng.uniform(0.8, 2.5), _walk(rng, rng.uniform(0.6, 1.45), turn)
 
 
@@ -191,13 +194,13 @@ def _pacing(rng: np.random.Generator) -> Iterator[Move]:
         if rng.random() < 0.3:
             walk["speed"] = (rng.uniform(-0.4, 0.4), rng.uniform(-0.4, 0.2))
         yield 0.6, rng.uniform(0.5, 2.5), walk
-        yield 0.6, rng.exponential(1), {**_HALT, **_at_rest(rng)}
-        about = _walk(rng, rng.uniform(0, 0.2), rng.uniform(60, 120) * _side(rng))
-        yield 0.4, rng.uniform(0.6, 1.2), about
+        yield 0.6, rng.exponential(1), {**_HALT, **_resting_hands(rng)}
+        turn_around = _walk(rng, rng.uniform(0, 0.2), rng.uniform(60, 120) * _random_sign(rng))
+        yield 0.4, rng.uniform(0.6, 1.2), turn_around
 
 
 def _running(rng: np.random.Generator) -> Iterator[Move]:
-    """Run in place or across."""
+    """Run in place or forward."""
     pace = rng.choice([0.0, rng.uniform(1.5, 2.8)])
     while True:
         run: Channels = {
@@ -213,84 +216,93 @@ def _running(rng: np.random.Generator) -> Iterator[Move]:
 
 
 def _sitting(rng: np.random.Generator) -> Iterator[Move]:
-    """Sit down, sit and stand up again, on a chair or something lower."""
+    """Sit down on a chair or something lower, and stand up again."""
     yield _stance(rng)
     seat = rng.uniform(0.5, 0.64)
     while True:
-        yield from _seated(rng, seat, rng.uniform(0.9, 1.6), rng.uniform(25, 45))
-        yield rng.uniform(0.3, 0.6), rng.exponential(1.5), {**_shift(rng), **_at_rest(rng)}
+        yield from _sit_and_rise(rng, seat, rng.uniform(0.9, 1.6), rng.uniform(25, 45))
+        yield (
+            rng.uniform(0.3, 0.6),
+            rng.exponential(1.5),
+            {**_shift_weight(rng), **_resting_hands(rng)},
+        )
 
 
 def _perching(rng: np.random.Generator) -> Iterator[Move]:
-    """Sit from the start, and get up and down fast, on a high stool or a step."""
+    """Sit on a high stool or a low step from the start, and get up and down fast."""
     seat = rng.choice([rng.uniform(0.66, 0.75), rng.uniform(0.38, 0.48)])
     while True:
-        yield from _seated(rng, seat, rng.uniform(0.6, 1), rng.uniform(35, 55))
+        yield from _sit_and_rise(rng, seat, rng.uniform(0.6, 1), rng.uniform(35, 55))
 
 
-def _seated(rng: np.random.Generator, seat: float, seconds: float, lean: float) -> Iterator[Move]:
-    back = (0.0, seat, -0.42)
+def _sit_and_rise(
+    rng: np.random.Generator, seat: float, seconds: float, lean: float
+) -> Iterator[Move]:
+    seated = (0.0, seat, -0.42)
     hands = _hands(rng, str(rng.choice(["lap", "lap", "crossed", "clasped"])))
     yield 0.5 * seconds, 0, {"pelvis": (0, 0.8, -0.25), "lean": (lean, 0), "bend": (8, 0, 0)}
-    yield 0.5 * seconds, 0.1, {"pelvis": back, **hands}
+    yield 0.5 * seconds, 0.1, {"pelvis": seated, **hands}
     upright: Channels = {"lean": (rng.normal(0, 6), 0), "bend": (rng.uniform(3, 12), 0, 0)}
     yield 0.7, rng.exponential(1), upright
     for _ in range(rng.integers(0, 4)):
-        moved = _hands(rng, *rng.choice(["lap", "talk", "phone", "hem"], 2))
+        hands = _hands(rng, *rng.choice(["lap", "talk", "phone", "hem"], 2))
         head = (rng.normal(10, 8), rng.normal(0, 20))
-        yield rng.uniform(0.4, 1), rng.exponential(0.8), {**moved, "head": head}
+        yield rng.uniform(0.4, 1), rng.exponential(0.8), {**hands, "head": head}
     yield 0.5 * seconds, 0, {"lean": (lean + 5, 0)}
-    yield 0.6 * seconds, rng.uniform(0.2, 1), {**_shift(rng), **_hands(rng, "hanging")}
+    yield 0.6 * seconds, rng.uniform(0.2, 1), {**_shift_weight(rng), **_hands(rng, "hanging")}
 
 
 def _kicking(rng: np.random.Generator) -> Iterator[Move]:
-    """Kick a ball: the leg swings back, through and down; then a pause."""
+    """Kick a ball: swing the leg back, forward and down, then pause."""
     yield _stance(rng)
     while True:
-        high, fast = rng.uniform(0.15, 0.5), rng.uniform(0.2, 0.35)
-        left, right = _near(rng, (0.6, -0.5, 0.4), 0.1), _near(rng, (0.4, -0.8, -0.4), 0.1)
+        height, seconds = rng.uniform(0.15, 0.5), rng.uniform(0.2, 0.35)
+        left, right = _vary(rng, (0.6, -0.5, 0.4), 0.1), _vary(rng, (0.4, -0.8, -0.4), 0.1)
         back: Channels = {"pelvis": (0.13, 0.95, 0), "right_foot": (0, 0.25, -0.5), "lean": (8, -4)}
         yield 0.3, 0, {**back, "left_hand": left, "right_hand": right}
-        yield fast, 0, {"right_foot": (-0.1, high, 0.8), "lean": (-8, -6), "bend": (10, 0, 15)}
+        yield seconds, 0, {"right_foot": (-0.1, height, 0.8), "lean": (-8, -6), "bend": (10, 0, 15)}
         yield 0.4, 0.1, {"right_foot": (0.05, 0, 0.05), "lean": (0, 0), "pelvis": (0, 0.985, 0)}
-        yield 0.6, rng.exponential(1.2), {**_shift(rng), **_at_rest(rng)}
+        yield 0.6, rng.exponential(1.2), {**_shift_weight(rng), **_resting_hands(rng)}
 
 
 def _karate(rng: np.random.Generator) -> Iterator[Move]:
-    """Kick from a guard: knee up, leg out to the front or the side, knee back."""
+    """Kick from a guard: raise the knee, extend the leg forward or sideways, bend it again."""
     guard = {**_feet((0.12, 0, 0.25), (0.12, 0, -0.25)), "pelvis": (0, 0.92, 0), "lean": (0, 0)}
     yield 0, rng.uniform(0.3, 1), {**guard, **_hands(rng, "guard"), "bend": (4, 0, -20)}
     while True:
-        aside, high = rng.choice([0.0, 0.75]), rng.uniform(0.5, 1.15)
-        knee = (0.1 + 0.2 * aside, 0.55, 0.25)
-        bent: Channels = {"right_foot": knee, "lean": (-5, 0), "pelvis": (0.1, 0.97, 0.2)}
-        out: Channels = {"right_foot": (aside, high, 0.9 - aside), "lean": (-12, -35 * aside)}
+        aside, height = rng.choice([0.0, 0.75]), rng.uniform(0.5, 1.15)
+        foot = (0.1 + 0.2 * aside, 0.55, 0.25)
+        bent: Channels = {"right_foot": foot, "lean": (-5, 0), "pelvis": (0.1, 0.97, 0.2)}
+        extended: Channels = {
+            "right_foot": (aside, height, 0.9 - aside),
+            "lean": (-12, -35 * aside),
+        }
         yield rng.uniform(0.2, 0.35), rng.exponential(0.1), bent
-        yield rng.uniform(0.12, 0.22), rng.exponential(0.08), out
+        yield rng.uniform(0.12, 0.22), rng.exponential(0.08), extended
         yield 0.25, 0, bent
         yield 0.35, rng.exponential(0.8), {**guard, **_hands(rng, "guard")}
 
 
 def _jumping(rng: np.random.Generator) -> Iterator[Move]:
     yield _stance(rng)
-    floor = _feet((0.05, 0, 0), (0.05, 0, 0))
+    grounded = _feet((0.05, 0, 0), (0.05, 0, 0))
     while True:
-        high = rng.uniform(0.1, 0.35)
-        off = _feet((0.05, high, 0), (0.05, high, 0))
-        low: Channels = {"pelvis": (0, rng.uniform(0.7, 0.85), -0.1), "lean": (25, 0)}
-        up = _hands(rng, str(rng.choice(["up", "talk", "wave"])))
-        yield 0.45, 0.05, {**low, **_hands(rng, "hem"), **floor}
-        yield 0.3, 0, {**off, **up, "pelvis": (0, 0.985 + high, 0), "lean": (3, 0)}
-        yield 0.25, 0, {**floor, "pelvis": (0, 0.85, -0.06), "lean": (15, 0)}
-        yield 0.4, rng.exponential(2), {**_UPRIGHT, **_at_rest(rng)}
+        height = rng.uniform(0.1, 0.35)
+        airborne = _feet((0.05, height, 0), (0.05, height, 0))
+        crouch: Channels = {"pelvis": (0, rng.uniform(0.7, 0.85), -0.1), "lean": (25, 0)}
+        hands = _hands(rng, str(rng.choice(["up", "talk", "wave"])))
+        yield 0.45, 0.05, {**crouch, **_hands(rng, "hem"), **grounded}
+        yield 0.3, 0, {**airborne, **hands, "pelvis": (0, 0.985 + height, 0), "lean": (3, 0)}
+        yield 0.25, 0, {**grounded, "pelvis": (0, 0.85, -0.06), "lean": (15, 0)}
+        yield 0.4, rng.exponential(2), {**_UPRIGHT, **_resting_hands(rng)}
 
 
 def _stretching(rng: np.random.Generator) -> Iterator[Move]:
-    """Stretch slowly, and hold each stretch for a while."""
+    """Stretch slowly, and hold each stretch."""
     yield _stance(rng)
     upright = {**_UPRIGHT, **_feet((0.1, 0, 0), (0.1, 0, 0))}
     while True:
-        side = _side(rng)
+        side = _random_sign(rng)
         across = {"left_hand": (-0.8, -0.1, 0.4), "right_hand": (-0.4, -0.15, 0.55)}
         lunge = _feet((0, 0, 0.5), (0, 0.06, -0.6))
         stretches: list[Channels] = [
@@ -311,11 +323,11 @@ def _stretching(rng: np.random.Generator) -> Iterator[Move]:
         chosen = stretches[rng.integers(len(stretches))]
         yield rng.uniform(0.8, 1.8), rng.uniform(0.8, 3), {**upright, **chosen}
         if rng.random() < 0.5:
-            yield rng.uniform(0.7, 1.3), rng.exponential(1), {**upright, **_at_rest(rng)}
+            yield rng.uniform(0.7, 1.3), rng.exponential(1), {**upright, **_resting_hands(rng)}
 
 
 def _bending(rng: np.random.Generator) -> Iterator[Move]:
-    """Pick something up with a bent back or knees, or kneel to tie a shoe."""
+    """Pick something up with bent back or knees, or kneel to tie a shoe."""
     yield _stance(rng)
     while True:
         knees, twist = rng.random(), rng.normal(0, 8)
@@ -329,35 +341,35 @@ def _bending(rng: np.random.Generator) -> Iterator[Move]:
         yield rng.uniform(0.7, 1.3), rng.exponential(0.3), down
         for _ in range(rng.integers(0, 8)):
             yield rng.uniform(0.2, 0.4), rng.exponential(0.1), _hands(rng, "forward")
-        up = {**_shift(rng), **_at_rest(rng), **_feet((0.03, 0, 0), (0.03, 0, 0))}
+        up = {**_shift_weight(rng), **_resting_hands(rng), **_feet((0.03, 0, 0), (0.03, 0, 0))}
         yield rng.uniform(0.7, 1.2), rng.exponential(1.5), up
 
 
 def _exercise(rng: np.random.Generator) -> Iterator[Move]:
-    """Do squats, jumping jacks or lunges at an even beat."""
-    one, deep = rng.uniform(0.45, 0.8), rng.uniform(0.45, 0.65)
+    """Do squats, jumping jacks or lunges at a steady rhythm."""
+    beat, depth = rng.uniform(0.45, 0.8), rng.uniform(0.45, 0.65)
     up = {**_UPRIGHT, **_hands(rng, "hanging"), **_feet((0.08, 0, 0), (0.08, 0, 0))}
-    squat = {**up, **_hands(rng, "forward"), "pelvis": (0, deep, -0.25), "lean": (35, 0)}
+    squat = {**up, **_hands(rng, "forward"), "pelvis": (0, depth, -0.25), "lean": (35, 0)}
     hop = {**up, **_hands(rng, "out"), **_feet((0.25, 0.08, 0), (0.25, 0.08, 0))}
     hop |= {"pelvis": (0, 1.02, 0)}
     jack = {**up, **_hands(rng, "up"), **_feet(_WIDE, _WIDE), "pelvis": (0, 0.9, 0)}
     lunge = {**up, **_feet((0, 0, 0.5), (0, 0.06, -0.5)), "pelvis": (0, 0.7, 0)}
-    rounds: list[list[Move]] = [
-        [(one, 0.1, squat), (one, 0.1, up)],
-        [(one / 3, 0, hop), (one / 3, 0, jack), (one / 3, 0, hop), (one / 3, 0, up)],
-        [(one, 0.2, lunge), (one, 0.2, up)],
+    repetitions: list[list[Move]] = [
+        [(beat, 0.1, squat), (beat, 0.1, up)],
+        [(beat / 3, 0, hop), (beat / 3, 0, jack), (beat / 3, 0, hop), (beat / 3, 0, up)],
+        [(beat, 0.2, lunge), (beat, 0.2, up)],
     ]
     yield 0, 0.3, up
-    yield from cycle(rounds[rng.integers(3)])
+    yield from cycle(repetitions[rng.integers(3)])
 
 
 def _posing(rng: np.random.Generator) -> Iterator[Move]:
-    """Strike a pose as of a dance and hold it; at most once take another."""
+    """Strike a pose like a dancer's and hold it for seconds."""
     while True:
-        places = rng.choice([name for name in _HANDS if name not in ("hanging", "run")], 2)
+        hands = rng.choice([name for name in _HANDS if name not in ("hanging", "run")], 2)
         height = rng.uniform(0.6, 0.98)
         pose = {
-            **_hands(rng, *places),
+            **_hands(rng, *hands),
             "pelvis": (rng.uniform(-0.15, 0.15), height, rng.uniform(-0.1, 0.1)),
             "left_foot": (rng.uniform(0, 0.5), 0, rng.uniform(-0.3, 0.3)),
             "right_foot": (rng.uniform(0, 0.5), rng.choice([0, 0, 0.3]), rng.uniform(-0.3, 0.3)),

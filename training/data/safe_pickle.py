@@ -1,7 +1,7 @@
-"""Reader for pickles of numpy arrays that runs nothing else that a pickle may ask for.
+"""Reader for pickles of numpy arrays that executes no code from the pickle.
 
-Not even numpy's own functions are called: they would allocate memory for any shape without the
-values to fill it. Small stand-ins take the same arguments, and keep numbers only.
+Even numpy's own functions are not called, because they allocate memory for any shape, with or
+without the values to fill it. Stand-ins accept the same arguments and store only numbers.
 """
 
 import io
@@ -24,7 +24,7 @@ class _Dtype:
     def __init__(self, code: str, align: object = False, copy: object = False) -> None:
         self.dtype = np.dtype(_text(code))
         if self.dtype.kind not in "biuf":
-            raise pickle.UnpicklingError(f"an array of {self.dtype} and not of numbers")
+            raise pickle.UnpicklingError(f"it contains an array of {self.dtype}, not of numbers")
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.dtype = self.dtype.newbyteorder(state[1])
@@ -45,9 +45,9 @@ def _reconstruct(kind: object, shape: object, code: object) -> _Array:
     return _Array()
 
 
-def _frombuffer(buffer: bytes, dtype: _Dtype, *form: Any) -> _Array:
+def _frombuffer(buffer: bytes, dtype: _Dtype, *shape_and_order: Any) -> _Array:
     array = _Array()
-    array.values = _NUMPY_FROMBUFFER(buffer, dtype.dtype, *form)
+    array.values = _NUMPY_FROMBUFFER(buffer, dtype.dtype, *shape_and_order)
     return array
 
 
@@ -57,21 +57,21 @@ def _scalar(dtype: _Dtype, content: bytes) -> Any:
 
 def _latin1(text: str, encoding: str) -> bytes:
     if _text(encoding) not in ("latin1", "latin-1"):
-        raise pickle.UnpicklingError(f"text encoded as {encoding!r}")
+        raise pickle.UnpicklingError(f"it contains text encoded as {encoding!r}")
     return _text(text).encode("latin1")
 
 
 def _text(value: Any) -> str:
-    # The representation of nested tuples in a message could take for ever.
+    # The message must not contain the value: the `repr` of nested tuples could take forever.
     if not isinstance(value, str):
-        raise pickle.UnpicklingError(f"a {type(value).__name__} in place of text")
+        raise pickle.UnpicklingError(f"it contains a {type(value).__name__} in place of text")
     return value
 
 
 _NUMPY_FROMBUFFER: Final[Any] = np.empty(1).__reduce_ex__(5)[0]
 
-# numpy 2 moved numpy.core to numpy._core, and files of both exist. Protocol 2 stores bytes as text
-# to encode, and protocol 5 builds arrays from buffers.
+# numpy 2 renamed numpy.core to numpy._core, and files of both versions exist. Protocol 2 stores
+# bytes as encoded text, and protocol 5 builds arrays from buffers.
 _ALLOWED: Final[dict[tuple[str, str], Callable[..., Any]]] = {
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): _Dtype,
@@ -88,9 +88,10 @@ _ALLOWED: Final[dict[tuple[str, str], Callable[..., Any]]] = {
 class _ArrayUnpickler(pickle._Unpickler):
     """Unpickler for plain values and arrays.
 
-    Ten bytes can harm the one written in C: it allocates a memo of 64 GB (python/cpython#115952),
-    hashes nested tuples until the stack or all time is used up, and changes functions that it was
-    allowed to look up. The one written in Python is the same, and its parts can be replaced.
+    It extends the unpickler written in Python, whose opcodes can be overridden. The one written in
+    C is unsafe even with a restricted `find_class`: ten bytes make it allocate a memo of 64 GB
+    (python/cpython#115952), hash nested tuples until the stack overflows or without end, or modify
+    functions that it was allowed to look up.
     """
 
     stack: list[Any]
@@ -102,8 +103,8 @@ class _ArrayUnpickler(pickle._Unpickler):
         try:
             return _ALLOWED[module, name]
         except KeyError:
-            called = ascii(f"{module}.{name}")
-            raise pickle.UnpicklingError(f"it asks to call {called}") from None
+            function = ascii(f"{module}.{name}")
+            raise pickle.UnpicklingError(f"it tries to call {function}") from None
 
     def load_setitem(self) -> None:
         """Put a value into a dictionary."""
@@ -116,26 +117,26 @@ class _ArrayUnpickler(pickle._Unpickler):
         _put(self.stack[-1], items)
 
     def load_dict(self) -> None:
-        """Make a dictionary."""
+        """Create a dictionary."""
         items = self.pop_mark()
         self.append(_put({}, items))
 
     def load_bytearray8(self) -> None:
-        """Take the bytes that exist; the original first allocates the length stated."""
+        """Read a bytearray, without first allocating the length that the pickle states."""
         (length,) = struct.unpack("<Q", self.read(8))
         self.append(bytearray(self.read(length)))
 
     def load_build(self) -> None:
-        """Fill a stand-in."""
+        """Set the state of a stand-in."""
         state = self.stack.pop()
         if not isinstance(self.stack[-1], _Array | _Dtype):
-            raise pickle.UnpicklingError("it asks to change what is no array")
+            raise pickle.UnpicklingError("it tries to modify an object that is not an array")
         self.stack[-1].__setstate__(state)
 
     dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
         opcode: load
         for opcode, load in pickle._Unpickler.dispatch.items()
-        # Sets hash what is put into them.
+        # Sets are unsupported because they hash their items.
         if bytes([opcode]) not in (pickle.EMPTY_SET, pickle.ADDITEMS, pickle.FROZENSET)
     } | {
         pickle.SETITEM[0]: load_setitem,
@@ -148,29 +149,29 @@ class _ArrayUnpickler(pickle._Unpickler):
 
 def _put(target: Any, items: list[Any]) -> Any:
     if not isinstance(target, dict):
-        raise pickle.UnpicklingError(f"it asks to put items into a {type(target).__name__}")
+        raise pickle.UnpicklingError(f"it tries to put items into a {type(target).__name__}")
     for key, value in zip(items[::2], items[1::2], strict=True):
         if not isinstance(key, str | bytes | int | float | None):
-            raise pickle.UnpicklingError(f"it has a key that is a {type(key).__name__}")
+            raise pickle.UnpicklingError(f"it contains a key of type {type(key).__name__}")
         target[key] = value
     return target
 
 
 def load_arrays(path: Path) -> dict[str, Numbers]:
-    """Return the arrays of numbers of a pickled dictionary, of any protocol; they are read-only.
+    """Return the arrays of numbers in a pickled dictionary, of any protocol; they are read-only.
 
     Raises:
-        FileError: The pickle is damaged, no dictionary, or asks for anything but plain values and
-            arrays of numbers; nothing of it is run. The message names the file.
+        FileError: The pickle is damaged, not a dictionary, or contains anything but plain values
+            and arrays of numbers. The message names the file.
         OSError: The file cannot be read.
     """
     content = path.read_bytes()
     try:
         loaded = _ArrayUnpickler(io.BytesIO(content)).load()
         if not isinstance(loaded, dict):
-            raise pickle.UnpicklingError(f"it holds a {type(loaded).__name__}, not a dictionary")
+            raise pickle.UnpicklingError(f"it contains a {type(loaded).__name__}, not a dictionary")
         arrays = {key: item.values for key, item in loaded.items() if isinstance(item, _Array)}
-    # A damaged pickle can raise nearly anything.
+    # A damaged pickle can raise almost any exception.
     except Exception as error:
-        raise FileError(f"{path}: not a safe, whole pickle of arrays: {error}") from error
+        raise FileError(f"{path}: not a safe and complete pickle of arrays: {error}") from error
     return {key: values for key, values in arrays.items() if isinstance(key, str)}

@@ -1,4 +1,4 @@
-"""Material for random windows: motion capture, tracks, and people who do not dance."""
+"""Clips that random windows are sampled from: motion capture, tracks and idle people."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ from dancetype.engine.skeleton import Array
 from dancetype.training.data import aist
 from dancetype.training.data.idle import TRAINED_KINDS, idle_motions
 
-_IDLERS = 300
+_IDLE_CLIPS = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Dance:
-    """A dance to draw windows from.
+class TrainingClip:
+    """Clip to sample windows from.
 
     Attributes:
-        name: Name of the sequence or track.
-        genre: Code, or `NOT_DANCING`.
-        advanced: True for free choreography.
-        times: (T,) seconds, rising.
-        joints: (T, 17, 3) metres; as in a `Pose` if `filmed`, otherwise in the axes of the motion
-            capture.
-        filmed: True for the output of a pose estimator.
+        name: Name of the sequence, track or idle motion.
+        genre: Genre code, or `NOT_DANCING`.
+        advanced: True for advanced (free) choreography.
+        times: (T,) seconds, increasing.
+        joints: (T, 17, 3) metres; in the axes of a `Pose` if `estimated`, otherwise in those of
+            the motion capture.
+        estimated: True for the output of a pose estimator.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Dance:
     advanced: bool
     times: NDArray[np.float64]
     joints: Array
-    filmed: bool
+    estimated: bool
 
     @property
     def seconds(self) -> float:
@@ -41,75 +41,89 @@ class Dance:
         return float(self.times[-1] - self.times[0])
 
 
-def of_sequences(sequences: Iterable[aist.Sequence]) -> list[Dance]:
-    """Return sequences of motion capture as dances."""
+def clips_from_sequences(sequences: Iterable[aist.AistSequence]) -> list[TrainingClip]:
+    """Return one clip per sequence of motion capture."""
     return [
-        Dance(
+        TrainingClip(
             sequence.name.text,
             sequence.name.genre,
             sequence.name.situation == "FM",
             sequence.times,
             sequence.joints,
-            filmed=False,
+            estimated=False,
         )
         for sequence in sequences
     ]
 
 
-def of_tracks(tracks: Iterable[Track], *, min_seconds: float) -> list[Dance]:
-    """Return tracks without those that are short or mostly show nobody."""
-    dances = []
+def clips_from_tracks(tracks: Iterable[Track], *, min_seconds: float) -> list[TrainingClip]:
+    """Return one clip per track of at least `min_seconds` with a person in half of its frames."""
+    clips = []
     for track in tracks:
-        advanced = "_sFM_" in track.sequence
-        dance = Dance(track.name, track.genre, advanced, track.times, track.joints, filmed=True)
-        if track.poses >= len(track.times) / 2 and dance.seconds >= min_seconds:
-            dances.append(dance)
-    return dances
+        clip = TrainingClip(
+            track.name,
+            track.genre,
+            "_sFM_" in track.sequence,
+            track.times,
+            track.joints,
+            estimated=True,
+        )
+        if track.poses >= len(track.times) / 2 and clip.seconds >= min_seconds:
+            clips.append(clip)
+    return clips
 
 
-def idlers(seed: int) -> list[Dance]:
-    """Return people who do not dance, so that a model learns not to be sure of everything."""
-    motions = idle_motions(_IDLERS, seed=seed, kinds=TRAINED_KINDS)
+def idle_clips(seed: int) -> list[TrainingClip]:
+    """Return synthetic clips of people who do not dance.
+
+    They keep a model from being confident about every motion.
+    """
+    motions = idle_motions(_IDLE_CLIPS, seed=seed, kinds=TRAINED_KINDS)
     return [
-        Dance(
+        TrainingClip(
             motion.name,
             NOT_DANCING,
             False,
             np.arange(len(motion.joints)) / aist.FRAMES_PER_SECOND,
             motion.joints,
-            filmed=False,
+            estimated=False,
         )
         for motion in motions
     ]
 
 
-def chances(
-    groups: Sequence[list[Dance]], shares: Sequence[float], *, advanced: float, idle: float
+def sampling_probabilities(
+    groups: Sequence[list[TrainingClip]], shares: Sequence[float], *, advanced: float, idle: float
 ) -> NDArray[np.float64]:
-    """Return the probability of each dance, in the order of the groups, to be drawn.
+    """Return the sampling probability of each clip, in the order of the groups.
 
-    All genres have the same. Within a genre it is divided by the shares of the groups, within a
-    group by the share of advanced choreography, and then by the length of each dance.
+    All genres are equally likely. The probability of a genre is divided among the groups by their
+    shares, then between advanced and basic choreography, then in proportion to clip length. If a
+    genre lacks some of these, the others get their share.
 
     Args:
-        groups: Dances by kind of source.
-        shares: Share of each group, if all groups have the genre.
-        advanced: Share of advanced choreography, if a group has both.
-        idle: Share of people who do not dance, if there are any.
+        groups: Clips by kind of source.
+        shares: Share of each group.
+        advanced: Share of advanced choreography.
+        idle: Probability of a clip of a person who does not dance.
     """
-    flat = [dance for group in groups for dance in group]
-    of_group = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
-    genres = np.array([dance.genre for dance in flat])
-    is_advanced = np.array([dance.advanced for dance in flat])
-    weights = np.array([dance.seconds for dance in flat])
-    danced = max(len(set(genres) - {NOT_DANCING}), 1)
+    clips = [clip for group in groups for clip in group]
+    group_indices = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+    genres = np.array([clip.genre for clip in clips])
+    is_advanced = np.array([clip.advanced for clip in clips])
+    weights = np.array([clip.seconds for clip in clips])
+    genre_count = max(len(set(genres) - {NOT_DANCING}), 1)
+
+    def scale(selected: NDArray[np.bool_], total: float) -> None:
+        weights[selected] *= total / max(weights[selected].sum(), 1e-9)
+
     for genre in np.unique(genres):
+        of_genre = genres == genre
         for group, share in enumerate(shares):
-            here = (genres == genre) & (of_group == group)
-            for choice, part in ((is_advanced, advanced), (~is_advanced, 1 - advanced)):
-                weights[here & choice] *= part / max(weights[here & choice].sum(), 1e-9)
-            weights[here] *= share / max(weights[here].sum(), 1e-9)
-        total = idle if genre == NOT_DANCING else (1 - idle) / danced
-        weights[genres == genre] *= total / max(weights[genres == genre].sum(), 1e-9)
-    chance: NDArray[np.float64] = weights / weights.sum()
-    return chance
+            of_group = of_genre & (group_indices == group)
+            scale(of_group & is_advanced, advanced)
+            scale(of_group & ~is_advanced, 1 - advanced)
+            scale(of_group, share)
+        scale(of_genre, idle if genre == NOT_DANCING else (1 - idle) / genre_count)
+    probabilities: NDArray[np.float64] = weights / weights.sum()
+    return probabilities

@@ -1,4 +1,4 @@
-"""Splits of the sequences into training, validation and test."""
+"""Splits of the AIST++ sequences into training, validation and test."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +11,11 @@ _HALVES = {"A": 0, "B": 1}
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A named selection of sequences.
+    """Named selection of sequences.
 
     Attributes:
-        name: Name as requested; every accuracy is printed with it.
-        sequences: Names of its sequences in the data folder.
+        name: Name as requested; it is printed with every accuracy.
+        sequences: Names of the selected sequences in the data folder.
     """
 
     name: str
@@ -23,7 +23,7 @@ class Split:
 
     @property
     def dancers(self) -> list[str]:
-        """Names of its dancers, sorted."""
+        """Names of the dancers, sorted."""
         return sorted({SequenceName.parse(name).dancer for name in self.sequences})
 
 
@@ -32,28 +32,29 @@ def find_split(data: Path, name: str) -> Split:
 
     Args:
         data: AIST++ folder.
-        name: `all`; `dancers:A` or `dancers:B`, each genre's first or second dancer in the
-            folder; `dancers:d01,d04`; a list in `splits/` with or without `pose_` and `.txt`; or
-            the path of such a list.
+        name: One of: `all`; `dancers:A` or `dancers:B` for the first or second dancer of each
+            genre in the folder; `dancers:d01,d04` for some dancers; the name of a list in
+            `splits/`, with or without `pose_` and `.txt`; the path of such a list.
 
     Raises:
-        FileError: No such split, nothing of it in the folder, or no AIST++ data there.
+        FileError: The split does not exist, none of its sequences is in the folder, or the folder
+            contains no AIST++ data.
     """
-    names = [text for text in sequence_names(data) if _is_known(text)]
+    sequences = [text for text in sequence_names(data) if _is_sequence_name(text)]
     if name == "all":
-        chosen = names
+        selected = sequences
     elif name.startswith("dancers:"):
-        dancers = _dancers(names, name.removeprefix("dancers:"))
-        chosen = [text for text in names if SequenceName.parse(text).dancer in dancers]
+        dancers = _select_dancers(sequences, name.removeprefix("dancers:"))
+        selected = [text for text in sequences if SequenceName.parse(text).dancer in dancers]
     else:
-        listed = set(read_names(_list_file(data, name)))
-        chosen = [text for text in names if text in listed]
-    if not chosen:
+        listed = set(read_names(_find_list(data, name)))
+        selected = [text for text in sequences if text in listed]
+    if not selected:
         raise FileError(f"split {name}: none of its sequences is in {data / 'keypoints3d'}")
-    return Split(name, chosen)
+    return Split(name, selected)
 
 
-def _is_known(text: str) -> bool:
+def _is_sequence_name(text: str) -> bool:
     try:
         SequenceName.parse(text)
     except FileError:
@@ -61,18 +62,18 @@ def _is_known(text: str) -> bool:
     return True
 
 
-def _dancers(names: list[str], selection: str) -> set[str]:
+def _select_dancers(sequences: list[str], selection: str) -> set[str]:
     if selection not in _HALVES:
         return set(selection.split(","))
-    parsed = [SequenceName.parse(text) for text in names]
-    chosen = set()
-    for genre in {name.genre for name in parsed}:
-        of_genre = sorted({name.dancer for name in parsed if name.genre == genre})
-        chosen.update(of_genre[_HALVES[selection] : _HALVES[selection] + 1])
-    return chosen
+    names = [SequenceName.parse(text) for text in sequences]
+    selected = set()
+    for genre in {name.genre for name in names}:
+        dancers = sorted({name.dancer for name in names if name.genre == genre})
+        selected.update(dancers[_HALVES[selection] : _HALVES[selection] + 1])
+    return selected
 
 
-def _list_file(data: Path, name: str) -> Path:
+def _find_list(data: Path, name: str) -> Path:
     candidates = [
         data / "splits" / f"{name}.txt",
         data / "splits" / f"pose_{name}.txt",
@@ -84,6 +85,6 @@ def _list_file(data: Path, name: str) -> Path:
             return path
     lists = sorted(path.stem for path in (data / "splits").glob("*.txt"))
     raise FileError(
-        f"no split {name!r}; there are all, dancers:A, dancers:B, dancers:d01,d04 (any dancers), "
-        f"{', '.join(lists) or 'no lists in splits/'}, or give the path of a list"
+        f"no split {name!r}; use one of all, dancers:A, dancers:B, dancers:d01,d04 (any dancers), "
+        f"{', '.join(lists) or '(no lists in splits/)'}, or the path of a list"
     )

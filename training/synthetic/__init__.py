@@ -1,1 +1,1 @@
-"""Rendering of motion capture as bodies in front of a camera, for tracks of MediaPipe."""
+"""Synthetic tracks: motion capture rendered as a body, and MediaPipe's poses of the result."""

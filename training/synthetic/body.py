@@ -1,9 +1,9 @@
-"""Bodies at rest: the parametric body `anny`, reduced to the bones that are posed.
+"""BodyFactory at rest: the parametric body model `anny`, reduced to the bones that are posed.
 
 Axes are those of a `Pose`: x to the body's left, y up, z to its front; metres.
 
 Source: Brégier et al., "Human Mesh Modeling for Anny Body", 2025; code Apache-2.0, body data
-MakeHuman's, CC0. Its `smplx` topology and its `smpl` extra are not free and not used.
+MakeHuman's, CC0. The `smplx` topology and the `smpl` extra are not free and not used.
 """
 
 from collections.abc import Mapping
@@ -40,13 +40,13 @@ BONES: Final[tuple[tuple[str, str], ...]] = (
     ("lowerleg01.R", "upperleg01.R"),
     ("foot.R", "lowerleg01.R"),
 )
-"""Bone and its parent, parents before children, by anny's names."""
+"""Each bone and its parent, parents before children, by anny's names."""
 
 BONE: Final = {name: index for index, (name, _) in enumerate(BONES)}
 
 FACE: Final = JOINTS[:5]
 
-_HEADS: Final = {
+_LIMB_BONES: Final = {
     "shoulder": "upperarm01",
     "elbow": "lowerarm01",
     "wrist": "wrist",
@@ -54,28 +54,28 @@ _HEADS: Final = {
     "knee": "lowerleg01",
     "ankle": "foot",
 }
-"""Bone that begins at each joint of a limb."""
+"""Bone that starts at each joint of a limb."""
 
-# From anny's axes, Z up and the face to -Y, to ours.
-_TURN: Final = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float32)
+_FROM_ANNY: Final = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float32)
+"""Rotation from anny's axes (Z up, the face towards -Y) to those of a `Pose`."""
 
 
-def bone_of(joint: str) -> str:
-    """Return the bone that begins at a joint such as `left_knee`."""
-    side, limb = joint.split("_")
-    return f"{_HEADS[limb]}.{side[0].upper()}"
+def bone_starting_at(joint: str) -> str:
+    """Return the bone that starts at a joint such as `left_knee`."""
+    side, name = joint.split("_")
+    return f"{_LIMB_BONES[name]}.{side[0].upper()}"
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A body in its rest pose.
+    """Body in its rest pose.
 
     Attributes:
         vertices: (V, 3) metres.
         normals: (V, 3) unit vectors.
         faces: (F, 3) indices of vertices.
-        heads: (B, 3) metres, where each of `BONES` begins; those of limbs in their COCO joints.
-        weights: (V, B) skinning weights; rows add up to 1.
+        heads: (B, 3) metres, start of each of `BONES`; those of limb bones are COCO joints.
+        weights: (V, B) skinning weights; each row sums to 1.
         joints: (17, 3) metres, COCO joints.
     """
 
@@ -87,13 +87,13 @@ class Body:
     joints: Array
 
     def head(self, bone: str) -> Array:
-        """Return where a bone begins, (3,) metres."""
+        """Return the start of a bone, (3,) metres."""
         start: Array = self.heads[BONE[bone]]
         return start
 
 
-class Bodies:
-    """Factory of bodies of any build; loading takes seconds, the first time minutes.
+class BodyFactory:
+    """Factory of bodies of any build; creating it takes seconds, and minutes the first time.
 
     Raises:
         ModuleNotFoundError: The extra `synth` is not installed.
@@ -108,13 +108,14 @@ class Bodies:
         self._keypoints: Any = anny.KeypointsRegressor.coco(self._model, labels=list(JOINTS))
         self._faces = self._model.faces.numpy().astype(np.uint32)
         self._bones = [self._model.bone_labels.index(name) for name, _ in BONES]
-        self._owner = _owners(self._model.bone_labels, self._model.bone_parents)
+        self._posed_bones = _map_to_posed_bones(self._model.bone_labels, self._model.bone_parents)
 
-    def body(self, build: Mapping[str, float], *, curl: float = 0.0) -> Body:
+    def create(self, build: Mapping[str, float], *, curl: float = 0.0) -> Body:
         """Return a body.
 
         Args:
-            build: anny's phenotypes (gender, age, muscle, weight, height, proportions), 0 to 1.
+            build: anny's phenotype values from 0 to 1: gender, age, muscle, weight, height and
+                proportions.
             curl: Bend of each finger joint in radians.
         """
         torch = self._torch
@@ -124,13 +125,13 @@ class Bodies:
                 pose[0, index, :3, :3] = torch.tensor(rotation_about("x", curl))
         with torch.inference_mode():
             out = self._model(pose_parameters=pose, phenotype_kwargs=dict(build))
-            joints = self._keypoints(out)[0].numpy().astype(np.float32) @ _TURN.T
-        vertices = out["vertices"][0].numpy().astype(np.float32) @ _TURN.T
-        heads = out["bone_poses"][0, self._bones, :3, 3].numpy().astype(np.float32) @ _TURN.T
-        # The hip of COCO, and so of AIST++ and MediaPipe, is 3 cm away from the bone's head.
+            joints = self._keypoints(out)[0].numpy().astype(np.float32) @ _FROM_ANNY.T
+        vertices = out["vertices"][0].numpy().astype(np.float32) @ _FROM_ANNY.T
+        heads = out["bone_poses"][0, self._bones, :3, 3].numpy().astype(np.float32) @ _FROM_ANNY.T
+        # The hip of COCO (and of AIST++ and MediaPipe) is 3 cm away from the start of the bone.
         for joint, position in zip(JOINTS, joints, strict=True):
             if joint not in FACE:
-                heads[BONE[bone_of(joint)]] = position
+                heads[BONE[bone_starting_at(joint)]] = position
         return Body(
             vertices=vertices,
             normals=vertex_normals(vertices, self._faces),
@@ -141,31 +142,32 @@ class Bodies:
         )
 
     def _weights(self, count: int) -> Array:
-        indices = self._owner[self._model.vertex_bone_indices.numpy()]
+        """Return skinning weights (V, B) for the posed bones, from anny's weights."""
+        indices = self._posed_bones[self._model.vertex_bone_indices.numpy()]
         weights = np.zeros((count, len(BONES)), np.float32)
         rows = np.broadcast_to(np.arange(count)[:, None], indices.shape)
         np.add.at(weights, (rows, indices), self._model.vertex_bone_weights.numpy())
-        whole: Array = weights / weights.sum(axis=1, keepdims=True)
-        return whole
+        normalised: Array = weights / weights.sum(axis=1, keepdims=True)
+        return normalised
 
 
-def _owners(labels: list[str], parents: list[int]) -> NDArray[np.intp]:
-    """Return for each of anny's bones the one of `BONES` that carries it: itself or an ancestor."""
+def _map_to_posed_bones(labels: list[str], parents: list[int]) -> NDArray[np.intp]:
+    """Return, for each of anny's bones, the index in `BONES` of itself or its nearest ancestor."""
 
-    def owner(bone: int) -> int:
+    def posed_bone(bone: int) -> int:
         while labels[bone] not in BONE:
             bone = int(parents[bone])
         return BONE[labels[bone]]
 
-    return np.array([owner(bone) for bone in range(len(labels))])
+    return np.array([posed_bone(bone) for bone in range(len(labels))])
 
 
 def vertex_normals(vertices: Array, faces: NDArray[np.uint32]) -> Array:
-    """Return (V, 3) unit vectors, the mean over the faces around by their area.
+    """Return unit vectors (V, 3), each the area-weighted mean of the adjacent faces' normals.
 
     Args:
-        vertices: (V, 3).
-        faces: (F, 3) indices, counterclockwise from outside.
+        vertices: Positions (V, 3).
+        faces: Indices (F, 3) of vertices, counterclockwise from outside.
     """
     a, b, c = (vertices[faces[:, corner]] for corner in range(3))
     normals = np.zeros_like(vertices)

@@ -1,7 +1,7 @@
-"""Off-screen renderer of a coloured mesh, also without a graphics card.
+"""Off-screen renderer of a coloured mesh, which also runs without a graphics card.
 
-The context is pyrender's, on OSMesa or EGL; the shader is our own, since a physically based one
-takes four times as long without a difference for MediaPipe.
+The OpenGL context is pyrender's, on OSMesa or EGL. The simple shader replaces pyrender's physically
+based one, which takes four times as long and makes no difference to MediaPipe.
 """
 
 import os
@@ -20,38 +20,38 @@ layout(location = 0) in vec3 position;
 layout(location = 1) in vec3 normal;
 layout(location = 2) in vec3 colour;
 uniform mat4 projection;
-out vec3 toward;
-out vec3 tone;
+out vec3 surface_normal;
+out vec3 surface_colour;
 void main() {
     gl_Position = projection * vec4(position, 1.0);
-    toward = normal;
-    tone = colour;
+    surface_normal = normal;
+    surface_colour = colour;
 }"""
 
 _FRAGMENT: Final = """#version 330 core
-in vec3 toward;
-in vec3 tone;
+in vec3 surface_normal;
+in vec3 surface_colour;
 uniform vec3 lamp;
 uniform vec3 lamp_colour;
 uniform vec3 sky;
 uniform vec3 ground;
 out vec4 pixel;
 void main() {
-    vec3 n = normalize(toward);
-    vec3 around = mix(ground, sky, 0.5 + 0.5 * n.y);
-    pixel = vec4(tone * (around + lamp_colour * max(dot(n, lamp), 0.0)), 1.0);
+    vec3 unit_normal = normalize(surface_normal);
+    vec3 ambient = mix(ground, sky, 0.5 + 0.5 * unit_normal.y);
+    pixel = vec4(surface_colour * (ambient + lamp_colour * max(dot(unit_normal, lamp), 0.0)), 1.0);
 }"""
 
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """One lamp and ambient light, each red, green and blue of about 1.
+    """One lamp and ambient light; colours are red, green and blue of about 1.
 
     Attributes:
-        towards: (3,) unit vector from the dancer to the lamp.
-        lamp: (3,) light of the lamp.
-        sky: (3,) ambient light from above.
-        ground: (3,) ambient light from below.
+        towards: Unit vector (3,) from the dancer to the lamp.
+        lamp: Colour (3,) of the lamp.
+        sky: Colour (3,) of the ambient light from above.
+        ground: Colour (3,) of the ambient light from below.
     """
 
     towards: Floats
@@ -61,21 +61,25 @@ class Light:
 
 
 def random_light(rng: np.random.Generator) -> Light:
-    """Return light from any side, but mostly from above and the front."""
-    angle, rise = rng.normal(0, 1.0), rng.uniform(0.1, 1.3)
-    towards = [np.sin(angle) * np.cos(rise), np.sin(rise), np.cos(angle) * np.cos(rise)]
+    """Return light from a random direction, mostly from above and the front."""
+    azimuth, elevation = rng.normal(0, 1.0), rng.uniform(0.1, 1.3)
+    towards = [
+        np.sin(azimuth) * np.cos(elevation),
+        np.sin(elevation),
+        np.cos(azimuth) * np.cos(elevation),
+    ]
     tint = 1 + rng.normal(0, 0.08, 3)
-    strength, soft = rng.uniform(0.8, 1.6), rng.uniform(0.25, 0.75)
+    strength, ambient = rng.uniform(0.8, 1.6), rng.uniform(0.25, 0.75)
     return Light(
         towards=np.array(towards),
-        lamp=strength * (1 - soft) * tint,
-        sky=strength * soft * (1 + rng.normal(0, 0.05, 3)),
-        ground=strength * soft * rng.uniform(0.4, 0.9) * (1 + rng.normal(0, 0.08, 3)),
+        lamp=strength * (1 - ambient) * tint,
+        sky=strength * ambient * (1 + rng.normal(0, 0.05, 3)),
+        ground=strength * ambient * rng.uniform(0.4, 0.9) * (1 + rng.normal(0, 0.08, 3)),
     )
 
 
 class Renderer:
-    """Renderer of frames of up to `size` by `size` pixels.
+    """Renderer of images of up to `size` by `size` pixels.
 
     Raises:
         WorkerError: Neither OSMesa nor EGL can be used.
@@ -83,7 +87,7 @@ class Renderer:
     """
 
     def __init__(self, size: int) -> None:
-        self._platform = _platform(size)
+        self._platform = _open_platform(size)
         from OpenGL import GL
         from OpenGL.GL import shaders
 
@@ -97,21 +101,21 @@ class Renderer:
         )
         self._buffers = GL.glGenBuffers(4)
         GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, GL.glGenFramebuffers(1))
-        for form, place in (
+        for pixel_format, attachment in (
             (GL.GL_RGBA8, GL.GL_COLOR_ATTACHMENT0),
             (GL.GL_DEPTH_COMPONENT24, GL.GL_DEPTH_ATTACHMENT),
         ):
-            store = GL.glGenRenderbuffers(1)
-            GL.glBindRenderbuffer(GL.GL_RENDERBUFFER, store)
-            GL.glRenderbufferStorage(GL.GL_RENDERBUFFER, form, size, size)
-            GL.glFramebufferRenderbuffer(GL.GL_FRAMEBUFFER, place, GL.GL_RENDERBUFFER, store)
+            buffer = GL.glGenRenderbuffers(1)
+            GL.glBindRenderbuffer(GL.GL_RENDERBUFFER, buffer)
+            GL.glRenderbufferStorage(GL.GL_RENDERBUFFER, pixel_format, size, size)
+            GL.glFramebufferRenderbuffer(GL.GL_FRAMEBUFFER, attachment, GL.GL_RENDERBUFFER, buffer)
         GL.glUseProgram(self._program)
         GL.glEnable(GL.GL_DEPTH_TEST)
         GL.glEnable(GL.GL_CULL_FACE)
         GL.glClearColor(0, 0, 0, 0)
 
     def load(self, faces: NDArray[np.uint32], colours: Array) -> None:
-        """Load the triangles (F, 3) and colours (V, 3) of the next frames."""
+        """Load the triangles (F, 3) and colours (V, 3) for the next calls of `draw`."""
         gl = self._gl
         self._indices = faces.size
         gl.glBindBuffer(gl.GL_ELEMENT_ARRAY_BUFFER, self._buffers[3])
@@ -121,12 +125,12 @@ class Renderer:
     def draw(
         self, vertices: Array, normals: Array, camera: Camera, light: Light
     ) -> NDArray[np.uint8]:
-        """Return a picture (H, W, 4) BGRA of the mesh on a transparent background.
+        """Return an image (H, W, 4) of the mesh on a transparent background, BGRA.
 
         Args:
-            vertices: (V, 3) metres.
-            normals: (V, 3) of about unit length.
-            camera: Camera with pictures no larger than this renderer.
+            vertices: Positions (V, 3) in metres.
+            normals: Normals (V, 3) of about unit length.
+            camera: Camera whose images are no larger than `size`.
             light: Light on the mesh.
         """
         gl = self._gl
@@ -139,7 +143,7 @@ class Renderer:
             ("sky", light.sky),
             ("ground", light.ground),
         ):
-            gl.glUniform3f(self._uniform(name), *(float(part) for part in value))
+            gl.glUniform3f(self._uniform(name), *(float(component) for component in value))
         gl.glViewport(0, 0, camera.width, camera.height)
         gl.glClear(gl.GL_COLOR_BUFFER_BIT | gl.GL_DEPTH_BUFFER_BIT)
         gl.glDrawElements(gl.GL_TRIANGLES, self._indices, gl.GL_UNSIGNED_INT, None)
@@ -164,21 +168,22 @@ class Renderer:
 
 
 def usable_platform() -> str:
-    """Return the one of OSMesa and EGL that can be used; PYOPENGL_PLATFORM decides first.
+    """Return the name of an installed platform: PYOPENGL_PLATFORM, or else OSMesa or EGL.
 
-    PyOpenGL chooses once, on its first import, so this looks for the libraries themselves.
+    PyOpenGL selects its platform on the first import and cannot change it. Therefore this tries to
+    load the libraries without PyOpenGL.
 
     Raises:
-        WorkerError: Neither can be used.
+        WorkerError: Neither OSMesa nor EGL is installed.
     """
     import ctypes
 
-    wanted = os.environ.get("PYOPENGL_PLATFORM")
+    requested = os.environ.get("PYOPENGL_PLATFORM")
     libraries = {
         "osmesa": ("libOSMesa.so.8", "libOSMesa.so.6", "libOSMesa.so"),
         "egl": ("libEGL.so.1", "libEGL.so"),
     }
-    for platform in (wanted,) if wanted in libraries else tuple(libraries):
+    for platform in (requested,) if requested in libraries else tuple(libraries):
         for library in libraries[platform]:
             try:
                 ctypes.CDLL(library)
@@ -186,16 +191,16 @@ def usable_platform() -> str:
                 continue
             return platform
     raise WorkerError(
-        "nothing to draw with: neither OSMesa nor EGL is here; apt-get install libosmesa6"
+        "rendering needs OSMesa or EGL, and neither is installed; run apt-get install libosmesa6"
     )
 
 
-def _platform(size: int) -> Any:
+def _open_platform(size: int) -> Any:
     platform = usable_platform()
     os.environ["PYOPENGL_PLATFORM"] = platform
     import OpenGL
 
-    # A check for errors after every call costs as much as the drawing.
+    # Checking for errors after every call takes as long as drawing.
     OpenGL.ERROR_CHECKING = False
     try:
         if platform == "osmesa":
@@ -212,6 +217,6 @@ def _platform(size: int) -> Any:
         if isinstance(error, ModuleNotFoundError) and error.name in ("pyrender", "OpenGL"):
             raise
         raise WorkerError(
-            f"{platform} is here but cannot be drawn with ({error}); apt-get install libosmesa6"
+            f"{platform} is installed but does not work ({error}); run apt-get install libosmesa6"
         ) from error
     return context

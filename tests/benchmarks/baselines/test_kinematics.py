@@ -16,7 +16,7 @@ from dancetype.engine.genres import CODES
 from dancetype.engine.skeleton import JOINTS, Array, mirrored
 from dancetype.engine.window import WindowSpec, cut_window
 from dancetype.training.batches import NO_GENRE, RandomWindows
-from dancetype.training.data.aist import Sequence
+from dancetype.training.data.aist import AistSequence
 from dancetype.training.evaluate import evaluate_sequences
 from dancetype.training.recipe import Recipe
 
@@ -192,7 +192,7 @@ def test_the_same_batches_and_seed_grow_the_same_trees() -> None:
 
 
 def test_trees_grown_on_drawn_windows_are_evaluated_as_a_network_is(
-    recipe: Recipe, sequences: list[Sequence]
+    recipe: Recipe, sequences: list[AistSequence]
 ) -> None:
     drawn = RandomWindows(sequences, recipe)
     trees = train_boosted_trees(

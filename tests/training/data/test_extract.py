@@ -15,7 +15,7 @@ MakeVideo = Callable[..., Path]
 
 
 def cut(clip: Path, out: Path, *, first: int, frames: int) -> Path:
-    """Some frames of a real clip, at half their size."""
+    """Write some frames of a real clip at half their size, and return `out`."""
     reader = cv2.VideoCapture(str(clip))
     reader.set(cv2.CAP_PROP_POS_FRAMES, first)
     writer = None
@@ -30,8 +30,8 @@ def cut(clip: Path, out: Path, *, first: int, frames: int) -> Path:
     return out
 
 
-class Told:
-    """Collects what is said of each clip."""
+class DoneRecorder:
+    """Callback that records the clips with a track, and the reasons for those without."""
 
     def __init__(self) -> None:
         self.reasons: dict[str, str] = {}
@@ -44,7 +44,7 @@ class Told:
             self.tracks.append(file.path.name)
 
 
-def test_clips_are_looked_at_once_whatever_they_are_called_later(
+def test_clip_is_processed_only_once_even_if_renamed(
     sample_clip: Path,
     pose_model: Path,
     make_video: MakeVideo,
@@ -52,51 +52,52 @@ def test_clips_are_looked_at_once_whatever_they_are_called_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     dance = cut(sample_clip, tmp_path / "a dance.mp4", first=60, frames=12)
-    again = Path(copy(dance, tmp_path / "again.mp4"))
-    nobody = make_video("nobody.mp4", frames=3)
+    duplicate = Path(copy(dance, tmp_path / "duplicate.mp4"))
+    empty = make_video("empty.mp4", frames=3)
     (tmp_path / "text.mp4").write_text("hello")
-    files = [ClipFile(path, "SALSA", "ann") for path in (dance, again, nobody)]
-    files += [ClipFile(tmp_path / name, "SALSA", "") for name in ("text.mp4", "gone.mp4")]
-    out, told = tmp_path / "new" / "tracks", Told()
+    files = [ClipFile(path, "SALSA", "ann") for path in (dance, duplicate, empty)]
+    files += [ClipFile(tmp_path / name, "SALSA", "") for name in ("text.mp4", "missing.mp4")]
+    out, done = tmp_path / "new" / "tracks", DoneRecorder()
 
-    seen, empty = extract_tracks(files, out, model=pose_model, jobs=2, on_done=told)
-    assert (seen.genre, seen.dancer, len(seen.times)) == ("SALSA", "ann", 12)
-    assert seen.poses > 6
-    assert empty.poses == 0
-    assert sorted(told.tracks) == ["a dance.mp4", "nobody.mp4"]
-    assert told.reasons.keys() == {"again.mp4", "text.mp4", "gone.mp4"}
-    assert told.reasons["again.mp4"] == f"is the same video as {dance}"
-    assert told.reasons["text.mp4"].startswith("no video that can be read")
-    assert told.reasons["gone.mp4"] == "cannot be read: No such file or directory"
+    track, empty_track = extract_tracks(files, out, model=pose_model, jobs=2, on_done=done)
+    assert (track.genre, track.dancer, len(track.times)) == ("SALSA", "ann", 12)
+    assert track.poses > 6
+    assert empty_track.poses == 0
+    assert sorted(done.tracks) == ["a dance.mp4", "empty.mp4"]
+    assert done.reasons.keys() == {"duplicate.mp4", "text.mp4", "missing.mp4"}
+    assert done.reasons["duplicate.mp4"] == f"same video as {dance}"
+    assert done.reasons["text.mp4"].startswith("no video that can be read")
+    assert done.reasons["missing.mp4"] == "cannot be read: No such file or directory"
 
-    monkeypatch.setattr(extract, "WorkerPool", lambda *_, **__: pytest.fail("did it anew"))
+    monkeypatch.setattr(extract, "WorkerPool", lambda *_, **__: pytest.fail("extracted again"))
     moved = ClipFile(dance.rename(tmp_path / "moved.mp4"), "TANGO", "bo")
-    (track,) = extract_tracks([moved], out, model=pose_model, jobs=1, on_done=Told())
-    assert (track.genre, track.dancer, track.poses) == ("TANGO", "bo", seen.poses)
+    (cached,) = extract_tracks([moved], out, model=pose_model, jobs=1, on_done=DoneRecorder())
+    assert (cached.genre, cached.dancer, cached.poses) == ("TANGO", "bo", track.poses)
     assert [(t.genre, t.dancer) for t in read_tracks(out) if t.poses] == [("TANGO", "bo")]
 
 
-def test_where_tracks_cannot_be_kept_the_run_ends_with_the_reason(tmp_path: Path) -> None:
-    (tmp_path / "model.task").touch()
+def test_error_if_the_track_folder_cannot_be_created(tmp_path: Path) -> None:
+    model = tmp_path / "model.task"
+    model.touch()
     (tmp_path / "out").touch()
     with pytest.raises(WorkerError, match="out: File exists"):
-        extract_tracks([], tmp_path / "out", model=tmp_path / "model.task", jobs=1, on_done=Told())
+        extract_tracks([], tmp_path / "out", model=model, jobs=1, on_done=DoneRecorder())
 
 
-def test_a_pose_model_that_is_not_there_says_how_to_get_one(
+def test_error_for_missing_pose_model_names_the_command_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DANCETYPE_CACHE", str(tmp_path))
     with pytest.raises(ModelError, match="dancetype models pull"):
         find_pose_model(None)
-    with pytest.raises(ModelError, match=r"gone\.task"):
-        find_pose_model(tmp_path / "gone.task")
+    with pytest.raises(ModelError, match=r"missing\.task"):
+        find_pose_model(tmp_path / "missing.task")
 
 
-def test_the_pose_model_of_the_cache_is_taken_where_none_is_named(
+def test_pose_model_defaults_to_the_one_in_the_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DANCETYPE_CACHE", str(tmp_path))
-    kept = tmp_path / "pose_landmarker_full.task"
-    kept.touch()
-    assert find_pose_model(None) == kept
+    cached = tmp_path / "pose_landmarker_full.task"
+    cached.touch()
+    assert find_pose_model(None) == cached

@@ -7,15 +7,15 @@ import torch
 from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES
 from dancetype.engine.skeleton import pelvis_centred
-from dancetype.training.batches import prepare
-from dancetype.training.data.aist import Sequence, SequenceName
+from dancetype.training.batches import prepare_dataset
+from dancetype.training.data.aist import AistSequence, SequenceName
 
 
-def dance(genre: str, seconds: float) -> Sequence:
+def dance(genre: str, seconds: float) -> AistSequence:
     times = np.arange(round(60 * seconds) + 1)[:, None, None] / 60
     rest = np.random.default_rng(0).uniform(-0.8, 0.8, (17, 3))
     name = SequenceName.parse(f"g{genre}_sBM_cAll_d01_m{genre}0_ch01")
-    return Sequence(name, (rest + 0.2 * np.sin(times + 9 * rest)).astype(np.float32))
+    return AistSequence(name, (rest + 0.2 * np.sin(times + 9 * rest)).astype(np.float32))
 
 
 DANCES = [dance("WA", 10), dance("BR", 15), dance("WA", 12.5)]
@@ -23,10 +23,10 @@ DANCES = [dance("WA", 10), dance("BR", 15), dance("WA", 12.5)]
 
 @pytest.mark.parametrize("select", ["first", "even"])
 @pytest.mark.parametrize(("velocity", "channels"), [(False, 3), (True, 6)])
-def test_there_is_one_window_a_sequence_of_the_documented_form(
+def test_dataset_has_one_window_per_sequence_in_the_documented_shape(
     select: Literal["first", "even"], velocity: bool, channels: int
 ) -> None:
-    prepared = prepare(DANCES, frames=300, select=select, velocity=velocity)
+    prepared = prepare_dataset(DANCES, frames=300, select=select, velocity=velocity)
     assert set(prepared) == {"data", "labels", "genre_to_index"}
     assert prepared["data"].shape == (3, 300, 17, channels)
     assert prepared["data"].dtype == torch.float32
@@ -40,25 +40,27 @@ def test_there_is_one_window_a_sequence_of_the_documented_form(
     ("select", "frames"),
     [("first", np.arange(300)), ("even", np.round(np.linspace(0, 900, 300)).astype(int))],
 )
-def test_first_is_the_start_and_even_is_spread_over_the_whole_sequence(
+def test_first_selects_the_start_and_even_spreads_over_the_whole_sequence(
     select: Literal["first", "even"], frames: np.ndarray[tuple[int], np.dtype[np.int64]]
 ) -> None:
-    data = prepare([DANCES[1]], frames=300, select=select, velocity=False)["data"][0].numpy()
+    data = prepare_dataset([DANCES[1]], frames=300, select=select, velocity=False)["data"][
+        0
+    ].numpy()
     centred = pelvis_centred(DANCES[1].joints[frames])
     scale = np.median(np.linalg.norm(centred, axis=-1).max(axis=-1))
     np.testing.assert_allclose(data, centred / scale, atol=0.01)
 
 
 @pytest.mark.parametrize(("select", "seconds"), [("first", 299 / 60), ("even", 15)])
-def test_velocities_are_those_of_the_positions_a_second(
+def test_velocities_are_the_change_of_positions_per_second(
     select: Literal["first", "even"], seconds: float
 ) -> None:
-    data = prepare([DANCES[1]], frames=300, select=select, velocity=True)["data"][0].numpy()
+    data = prepare_dataset([DANCES[1]], frames=300, select=select, velocity=True)["data"][0].numpy()
     speeds = np.diff(data[..., :3], axis=0) / (seconds / 299)
-    between = (data[1:, :, 3:] + data[:-1, :, 3:]) / 2
-    np.testing.assert_allclose(between[1:-1], speeds[1:-1], atol=0.01)
+    mean_velocities = (data[1:, :, 3:] + data[:-1, :, 3:]) / 2
+    np.testing.assert_allclose(mean_velocities[1:-1], speeds[1:-1], atol=0.01)
 
 
-def test_a_sequence_shorter_than_the_first_frames_asked_for_is_refused_by_its_name() -> None:
-    with pytest.raises(FileError, match=r"ch01: 10\.0 s is too short"):
-        prepare(DANCES, frames=720, select="first", velocity=False)
+def test_error_for_sequence_shorter_than_requested_frames_names_it() -> None:
+    with pytest.raises(FileError, match=r"ch01: the sequence is 10\.0 s long, but a window needs"):
+        prepare_dataset(DANCES, frames=720, select="first", velocity=False)

@@ -1,10 +1,10 @@
-"""A body of boxes in place of anny's, which takes minutes to load for the first time."""
+"""Simple body in place of anny's, which takes minutes to load the first time."""
 
 import numpy as np
 import pytest
 
 from dancetype.engine.skeleton import JOINTS, Array
-from dancetype.training.synthetic.body import BONES, FACE, Body, bone_of, vertex_normals
+from dancetype.training.synthetic.body import BONES, FACE, Body, bone_starting_at, vertex_normals
 
 REST = {
     "nose": (0.0, 1.58, 0.12),
@@ -34,20 +34,20 @@ _SIDES = np.array([[0, 1, 2], [0, 3, 1], [0, 2, 3], [1, 3, 2]], np.uint32)
 
 
 def rest_joints() -> Array:
-    """(17, 3) of somebody who stands."""
-    flip = np.array([-1, 1, 1])
-    places = {
-        name: np.array(REST[name]) if name in REST else REST[name.replace("right", "left")] * flip
+    """Return joints (17, 3) of a person who stands."""
+    mirror = np.array([-1, 1, 1])
+    positions = {
+        name: np.array(REST[name]) if name in REST else REST[name.replace("right", "left")] * mirror
         for name in JOINTS
     }
-    return np.array([places[name] for name in JOINTS], np.float32)
+    return np.array([positions[name] for name in JOINTS], np.float32)
 
 
 @pytest.fixture(scope="session")
 def body() -> Body:
-    """A tetrahedron around the start of each bone, carried by it alone."""
+    """Body with a tetrahedron around the start of each bone, which moves with that bone only."""
     joints = rest_joints()
-    limbs = {bone_of(n): joints[i] for i, n in enumerate(JOINTS) if n not in FACE}
+    limbs = {bone_starting_at(n): joints[i] for i, n in enumerate(JOINTS) if n not in FACE}
     heads = np.array([limbs.get(name, TRUNK.get(name)) for name, _ in BONES], np.float32)
     vertices = (heads[:, None] + _CORNERS).reshape(-1, 3)
     faces = np.concatenate([_SIDES + 4 * number for number in range(len(BONES))]).astype(np.uint32)
@@ -57,7 +57,7 @@ def body() -> Body:
 
 @pytest.fixture
 def dance() -> Array:
-    """(60, 17, 3) metres: somebody who sways and swings both arms; 60 frames a second."""
+    """Joints (60, 17, 3) of a person who sways and swings both arms; 60 frames per second."""
     joints = np.repeat(rest_joints()[None], 60, axis=0)
     phase = np.linspace(0, 2 * np.pi, 60, dtype=np.float32)
     for side in ("left", "right"):

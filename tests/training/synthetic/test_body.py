@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from dancetype.engine.skeleton import JOINTS
-from dancetype.training.synthetic.body import BONES, Body, bone_of, vertex_normals
+from dancetype.training.synthetic.body import BONES, Body, bone_starting_at, vertex_normals
 
 
-def test_each_bone_hangs_from_one_that_comes_before() -> None:
+def test_parents_precede_their_bones() -> None:
     names = [name for name, _ in BONES]
     assert all(parent in names[:index] for index, (_, parent) in enumerate(BONES) if index)
 
@@ -13,8 +13,8 @@ def test_each_bone_hangs_from_one_that_comes_before() -> None:
 @pytest.mark.parametrize(
     ("joint", "bone"), [("left_hip", "upperleg01.L"), ("right_wrist", "wrist.R")]
 )
-def test_a_joint_names_the_bone_that_begins_there(joint: str, bone: str) -> None:
-    assert bone_of(joint) == bone
+def test_joint_maps_to_the_bone_that_starts_there(joint: str, bone: str) -> None:
+    assert bone_starting_at(joint) == bone
 
 
 def test_normals_point_out_of_the_body(body: Body) -> None:
@@ -22,19 +22,19 @@ def test_normals_point_out_of_the_body(body: Body) -> None:
     assert (((body.vertices - centres) * body.normals).sum(axis=1) > 0).all()
 
 
-def test_normals_are_of_unit_length_even_where_no_face_is() -> None:
+def test_normals_have_unit_length_or_are_zero_without_a_face() -> None:
     vertices = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [5, 5, 5]], np.float32)
     normals = vertex_normals(vertices, np.array([[0, 1, 2]], np.uint32))
     np.testing.assert_allclose(normals[:3], [[0, 0, 1]] * 3)
     np.testing.assert_allclose(normals[3], 0)
 
 
-def test_annys_body_stands_upright_and_faces_us() -> None:
+def test_body_of_anny_stands_upright_and_faces_the_camera() -> None:
     pytest.importorskip("anny")
-    from dancetype.training.synthetic.body import Bodies
+    from dancetype.training.synthetic.body import BodyFactory
 
     build = {"gender": 0.5, "age": 0.7, "muscle": 0.5, "weight": 0.5, "height": 0.5}
-    body = Bodies().body(build | {"proportions": 0.5})
+    body = BodyFactory().create(build | {"proportions": 0.5})
     joints = dict(zip(JOINTS, body.joints, strict=True))
     assert joints["nose"][1] > joints["left_shoulder"][1] > joints["left_hip"][1]
     assert joints["left_hip"][0] > 0 > joints["right_hip"][0]

@@ -2,58 +2,59 @@ import numpy as np
 import pytest
 
 from dancetype.engine.skeleton import JOINTS, Array
-from dancetype.training.synthetic.body import BONE, FACE, Body, bone_of
-from dancetype.training.synthetic.posing import Motion, pose_body
+from dancetype.training.synthetic.body import BONE, FACE, Body, bone_starting_at
+from dancetype.training.synthetic.posing import SkeletonMotion, pose_body
 
 LIMBS = [name for name in JOINTS if name not in FACE]
 
 
-def turn(angle: float) -> Array:
+def rotation_about_y(angle: float) -> Array:
     cos, sin = np.cos(angle), np.sin(angle)
     return np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], np.float32)
 
 
-def head(motion: Motion, joint: str) -> Array:
-    return motion.heads[:, BONE[bone_of(joint)]]
+def head(motion: SkeletonMotion, joint: str) -> Array:
+    return motion.heads[:, BONE[bone_starting_at(joint)]]
 
 
 @pytest.mark.parametrize("joint", LIMBS)
-def test_limb_joints_lie_where_motion_capture_has_them(
+def test_limb_bones_start_at_the_joints_of_the_motion_capture(
     body: Body, dance: Array, joint: str
 ) -> None:
     motion = pose_body(body, dance, 60)
-    wanted = dance[:, JOINTS.index(joint)]
-    assert np.abs(head(motion, joint) - wanted).max() < 1e-5
+    expected = dance[:, JOINTS.index(joint)]
+    assert np.abs(head(motion, joint) - expected).max() < 1e-5
 
 
-def test_rotations_are_rotations(body: Body, dance: Array) -> None:
+def test_rotations_are_orthogonal_without_reflection(body: Body, dance: Array) -> None:
     rotations = pose_body(body, dance, 60).rotations
     gram = rotations @ np.swapaxes(rotations, -1, -2)
     assert np.abs(gram - np.eye(3)).max() < 1e-4
     np.testing.assert_allclose(np.linalg.det(rotations), 1, atol=1e-4)
 
 
-def test_somebody_at_rest_is_not_turned(body: Body) -> None:
-    still = np.repeat(body.joints[None], 5, axis=0)
-    motion = pose_body(body, still, 60)
-    hands_and_feet = [BONE[name] for name in ("foot.L", "foot.R")]
-    others = np.delete(motion.rotations, hands_and_feet, axis=1)
+def test_rest_pose_has_no_rotations_except_in_the_feet(body: Body) -> None:
+    at_rest = np.repeat(body.joints[None], 5, axis=0)
+    motion = pose_body(body, at_rest, 60)
+    feet = [BONE[name] for name in ("foot.L", "foot.R")]
+    others = np.delete(motion.rotations, feet, axis=1)
     assert np.abs(others - np.eye(3)).max() < 0.05
     np.testing.assert_allclose(motion.scales, 1, atol=0.01)
 
 
-def test_a_dance_that_is_turned_turns_every_bone(body: Body, dance: Array) -> None:
-    straight = pose_body(body, dance, 60).rotations
-    turned = pose_body(body, dance @ turn(0.9).T, 60).rotations
-    np.testing.assert_allclose(turned, turn(0.9) @ straight, atol=1e-3)
+def test_rotating_the_dance_rotates_all_bones(body: Body, dance: Array) -> None:
+    rotation = rotation_about_y(0.9)
+    original = pose_body(body, dance, 60).rotations
+    rotated = pose_body(body, dance @ rotation.T, 60).rotations
+    np.testing.assert_allclose(rotated, rotation @ original, atol=1e-3)
 
 
-def test_a_larger_dancer_gets_a_larger_body(body: Body, dance: Array) -> None:
+def test_body_scales_with_the_dancer(body: Body, dance: Array) -> None:
     motion = pose_body(body, dance * np.float32(1.2), 60)
     np.testing.assert_allclose(motion.scales, 1.2, atol=0.05)
 
 
-def test_a_long_forearm_does_not_lengthen_the_thigh(body: Body, dance: Array) -> None:
+def test_long_forearm_does_not_lengthen_the_thigh(body: Body, dance: Array) -> None:
     longer = dance.copy()
     for side in ("left", "right"):
         elbow, wrist = JOINTS.index(f"{side}_elbow"), JOINTS.index(f"{side}_wrist")
@@ -63,33 +64,34 @@ def test_a_long_forearm_does_not_lengthen_the_thigh(body: Body, dance: Array) ->
     assert scales[BONE["upperleg01.L"]] == pytest.approx(1, abs=0.05)
 
 
-def test_a_knee_bends_backwards_about_the_line_of_the_hips(body: Body, dance: Array) -> None:
+def test_knee_bends_backwards_about_the_line_between_the_hips(body: Body, dance: Array) -> None:
     bent = dance.copy()
     for side in ("left", "right"):
         bent[:, JOINTS.index(f"{side}_knee"), 2] += 0.25
     motion = pose_body(body, bent, 60)
     thigh = motion.rotations[:, BONE["upperleg01.L"]]
     shank = motion.rotations[:, BONE["lowerleg01.L"]]
-    # Its front still faces forward above, and down and forward below.
+    # The front of thigh and shank still faces forward.
     assert (thigh[:, 2, 2] > 0.5).all()
     assert (shank[:, 2, 2] > 0.5).all()
     assert (thigh[:, :, 0] @ np.array([1, 0, 0]) > 0.9).all()
 
 
-def test_a_foot_whose_ankle_is_low_lies_flat(body: Body, dance: Array) -> None:
+def test_foot_is_flat_if_the_ankle_is_low(body: Body, dance: Array) -> None:
     foot = pose_body(body, dance, 60).rotations[:, BONE["foot.L"]]
     assert (foot[:, 1, 1] > 0.98).all()
 
 
-def test_a_head_follows_the_face(body: Body) -> None:
+def test_head_rotates_with_the_face(body: Body) -> None:
     joints = np.repeat(body.joints[None], 5, axis=0)
+    rotation = rotation_about_y(0.8)
     centre = body.joints[: len(FACE)].mean(axis=0)
-    joints[:, : len(FACE)] = (body.joints[: len(FACE)] - centre) @ turn(0.8).T + centre
+    joints[:, : len(FACE)] = (body.joints[: len(FACE)] - centre) @ rotation.T + centre
     motion = pose_body(body, joints, 60)
-    np.testing.assert_allclose(motion.rotations[:, BONE["head"]], [turn(0.8)] * 5, atol=1e-3)
+    np.testing.assert_allclose(motion.rotations[:, BONE["head"]], [rotation] * 5, atol=1e-3)
 
 
-def test_arms_and_legs_that_are_dead_straight_give_finite_bones(body: Body) -> None:
+def test_fully_extended_limbs_give_finite_rotations(body: Body) -> None:
     joints = np.repeat(body.joints[None], 5, axis=0)
     for start, middle, end in (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle")):
         for side in ("left", "right"):

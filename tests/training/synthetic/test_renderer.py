@@ -16,7 +16,7 @@ LIGHT = random_light(np.random.default_rng(0))
 
 @pytest.fixture(scope="module")
 def renderer() -> Iterator[Renderer]:
-    # Not importorskip: PyOpenGL would choose its platform on import, and choose a screen.
+    # `importorskip` would import PyOpenGL, which would then select a platform with a screen.
     try:
         renderer = Renderer(320)
     except (WorkerError, ModuleNotFoundError) as error:
@@ -25,7 +25,7 @@ def renderer() -> Iterator[Renderer]:
     renderer.close()
 
 
-def test_a_computer_that_cannot_draw_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_without_a_platform_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> None:
         raise OSError(name)
 
@@ -34,7 +34,7 @@ def test_a_computer_that_cannot_draw_says_what_to_install(monkeypatch: pytest.Mo
         usable_platform()
 
 
-def test_egl_is_used_where_osmesa_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_egl_is_used_if_osmesa_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     def only_egl(name: str) -> None:
         if "EGL" not in name:
             raise OSError(name)
@@ -44,29 +44,29 @@ def test_egl_is_used_where_osmesa_is_not(monkeypatch: pytest.MonkeyPatch) -> Non
     assert usable_platform() == "egl"
 
 
-def test_a_body_is_drawn_where_its_camera_sees_it(renderer: Renderer, body: Body) -> None:
+def test_body_is_drawn_at_the_pixels_of_its_camera(renderer: Renderer, body: Body) -> None:
     renderer.load(body.faces, np.full_like(body.vertices, 0.5))
     image = renderer.draw(body.vertices, body.normals, CAMERA, LIGHT)
     assert image.shape == (320, 240, 4)
-    parts = body.vertices.reshape(-1, 4, 3)
-    for x, y in CAMERA.pixels(parts.mean(axis=1)):
+    tetrahedra = body.vertices.reshape(-1, 4, 3)
+    for x, y in CAMERA.pixels(tetrahedra.mean(axis=1)):
         assert image[int(y), int(x), 3] == 255
     hull = cv2.convexHull(CAMERA.pixels(body.vertices).astype(np.float32))
     covered = np.argwhere(image[..., 3] == 255)[:, ::-1].astype(np.float32)
-    away = [cv2.pointPolygonTest(hull, (float(x), float(y)), True) for x, y in covered]
-    assert min(away) > -2
+    distances = [cv2.pointPolygonTest(hull, (float(x), float(y)), True) for x, y in covered]
+    assert min(distances) > -2
 
 
-def test_each_picture_shows_its_own_frame_alone(renderer: Renderer, body: Body) -> None:
+def test_image_does_not_depend_on_the_previous_one(renderer: Renderer, body: Body) -> None:
     renderer.load(body.faces, np.full_like(body.vertices, 0.5))
     first = renderer.draw(body.vertices, body.normals, CAMERA, LIGHT).copy()
     moved = body.vertices + np.array([0.3, 0, 0], np.float32)
     renderer.draw(moved, body.normals, CAMERA, LIGHT)
-    again = renderer.draw(body.vertices, body.normals, CAMERA, LIGHT)
-    np.testing.assert_array_equal(again, first)
+    last = renderer.draw(body.vertices, body.normals, CAMERA, LIGHT)
+    np.testing.assert_array_equal(last, first)
 
 
-def test_colours_come_out_as_blue_green_red(renderer: Renderer, body: Body) -> None:
+def test_images_are_blue_green_red(renderer: Renderer, body: Body) -> None:
     renderer.load(body.faces, np.tile(np.array([1, 0, 0], np.float32), (len(body.vertices), 1)))
     image = renderer.draw(body.vertices, body.normals, CAMERA, LIGHT)
     drawn = image[image[..., 3] == 255]
@@ -75,7 +75,7 @@ def test_colours_come_out_as_blue_green_red(renderer: Renderer, body: Body) -> N
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_light_comes_from_one_direction_and_is_never_dark(seed: int) -> None:
+def test_light_has_a_unit_direction_and_a_minimum_brightness(seed: int) -> None:
     light = random_light(np.random.default_rng(seed))
     assert np.linalg.norm(light.towards) == pytest.approx(1)
     assert (light.lamp + light.sky).min() > 0.4

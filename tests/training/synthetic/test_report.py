@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dancetype.engine.media.track import NOT_DANCING, Track
-from dancetype.training.synthetic.report import contact_sheet, pairs_with_truth, summarise
+from dancetype.training.synthetic.report import contact_sheet, pair_tracks, summarise
 
 
 def track(name: str, *, genre: str = "BR", sequence: str = "", start: float = np.nan) -> Track:
@@ -23,32 +23,32 @@ def track(name: str, *, genre: str = "BR", sequence: str = "", start: float = np
     )
 
 
-def a_sequence(aist: Path) -> str:
+def first_sequence(aist: Path) -> str:
     return min((aist / "keypoints3d").glob("*.pkl")).stem
 
 
-def test_a_contact_sheet_shows_pictures_of_any_shape() -> None:
-    pictures = [np.full(shape, 255, np.uint8) for shape in ((40, 90, 3), (90, 40, 3), (5, 5, 3))]
-    sheet = contact_sheet(pictures * 3)
+def test_contact_sheet_accepts_images_of_any_shape() -> None:
+    images = [np.full(shape, 255, np.uint8) for shape in ((40, 90, 3), (90, 40, 3), (5, 5, 3))]
+    sheet = contact_sheet(images * 3)
     assert sheet.shape == (640, 1920, 3)
     assert (sheet[:, :320] == 255).any()
 
 
-def test_tracks_without_a_known_sequence_have_no_truth(aist: Path) -> None:
-    known = track("a", sequence=a_sequence(aist), start=0.5)
-    others = [track("b"), track("c", sequence=a_sequence(aist))]
-    assert [pair.name for pair in pairs_with_truth([known, *others], aist)] == ["a"]
+def test_tracks_without_sequence_or_start_are_not_paired(aist: Path) -> None:
+    known = track("a", sequence=first_sequence(aist), start=0.5)
+    others = [track("b"), track("c", sequence=first_sequence(aist))]
+    assert [pair.name for pair in pair_tracks([known, *others], aist)] == ["a"]
 
 
-def test_a_sequence_that_is_not_at_hand_is_told(aist: Path) -> None:
-    told: list[str] = []
-    gone = track("a", sequence="gBR_sBM_cAll_d99_mBR0_ch02", start=0.0)
-    assert pairs_with_truth([gone], aist, on_drop=told.append) == []
-    assert "gBR_sBM_cAll_d99_mBR0_ch02" in told[0]
+def test_missing_sequence_is_reported(aist: Path) -> None:
+    lines: list[str] = []
+    missing = track("a", sequence="gBR_sBM_cAll_d99_mBR0_ch02", start=0.0)
+    assert pair_tracks([missing], aist, on_drop=lines.append) == []
+    assert "gBR_sBM_cAll_d99_mBR0_ch02" in lines[0]
 
 
-def test_a_report_sets_rendered_beside_real(aist: Path, tmp_path: Path) -> None:
-    name = a_sequence(aist)
+def test_report_compares_rendered_with_real_tracks(aist: Path, tmp_path: Path) -> None:
+    name = first_sequence(aist)
     samples = tmp_path / "samples"
     samples.mkdir()
     cv2.imwrite(str(samples / "a.jpg"), np.zeros((40, 40, 3), np.uint8))
@@ -69,7 +69,7 @@ def test_a_report_sets_rendered_beside_real(aist: Path, tmp_path: Path) -> None:
     assert (tmp_path / "contact.png").exists()
 
 
-def test_a_report_without_truth_has_no_errors_in_it(tmp_path: Path) -> None:
+def test_report_without_ground_truth_has_no_error_tables(tmp_path: Path) -> None:
     idle = track("idle", genre=NOT_DANCING)
     report = summarise(tmp_path, tmp_path, [idle], data=None, paired=[], failed=[])
     assert report["rendered"] is None
@@ -78,10 +78,8 @@ def test_a_report_without_truth_has_no_errors_in_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("hidden", [0, 5, 20])
-def test_detection_is_the_share_of_frames_with_somebody_in_them(
-    tmp_path: Path, hidden: int
-) -> None:
-    some = track("a")
-    some.world[:hidden] = np.nan
-    report = summarise(tmp_path, tmp_path, [some], data=None, paired=[], failed=[])
+def test_detection_is_the_share_of_frames_with_a_person(tmp_path: Path, hidden: int) -> None:
+    rendered = track("a")
+    rendered.world[:hidden] = np.nan
+    report = summarise(tmp_path, tmp_path, [rendered], data=None, paired=[], failed=[])
     assert report["detection"] == 1 - hidden / 20
