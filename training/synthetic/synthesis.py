@@ -13,7 +13,7 @@ import torch
 from dancetype.engine.cores import available_cores
 from dancetype.engine.media.track import NOT_DANCING, read_tracks
 from dancetype.engine.progress import console, progress_bar
-from dancetype.engine.workers import ReportProgress, Work, WorkerPool, discard_output
+from dancetype.engine.workers import FATAL_ERRORS, ReportProgress, Work, WorkerPool, discard_output
 from dancetype.training.data.extract import find_pose_model
 from dancetype.training.data.idle import TRAINED_KINDS, idle_motions
 from dancetype.training.data.splits import find_split
