@@ -37,10 +37,10 @@ PAGE: Final = DOCS / "guides" / "fleet.md"
 PART: Final = "fleet"
 
 NODES: Final = (1, 2, 4)
-SATURATING: Final = 4  # number of cameras that saturates the machine
+SATURATING_CAMERAS: Final = 4  # more than this machine can process
 POSE_FPS: Final = (5, 15)
-PLANNED: Final = 1000  # number of cameras in the capacity plan
-LOAD: Final = 0.7  # use of each core in the capacity plan
+PLANNED_CAMERAS: Final = 1000
+PLANNED_LOAD: Final = 0.7  # use of each core
 _CALLS: Final = 1000
 _START_TIMEOUT: Final = 120.0
 _SETTLING_SECONDS: Final = 5.0
@@ -152,7 +152,7 @@ def _is_ray(command: str) -> bool:
 
 @asynccontextmanager
 async def run_fleet(address: str, cameras: str, folder: Path) -> AsyncIterator[RunningFleet]:
-    """Run `dancetype fleet` with the text of a cameras file on the Ray cluster at `address`."""
+    """Run `dancetype fleet` on a Ray cluster; `cameras` is the content of its cameras file."""
     file = folder / "cameras.toml"
     file.write_text(cameras, encoding="utf-8")
     broker, page = find_free_port(), find_free_port()
@@ -179,17 +179,17 @@ async def throughput(count: int, folder: Path, seconds: float) -> dict[str, Any]
 
     With several nodes, one is then killed; `back` is the time until all cameras publish again.
     """
-    tables = "".join(f'[cameras.cam-{i}]\nsource = "test:"\n' for i in range(SATURATING))
+    tables = "".join(f'[cameras.cam-{i}]\nsource = "test:"\n' for i in range(SATURATING_CAMERAS))
     # Each node has enough cores to take over the cameras of another node.
-    with ray_nodes(count, cores=2 * SATURATING / count) as (cluster, nodes):
+    with ray_nodes(count, cores=2 * SATURATING_CAMERAS / count) as (cluster, nodes):
         async with run_fleet(cluster.address, f"[defaults]\ncpus = 1\n{tables}", folder) as fleet:
-            await fleet.wait_until_running(SATURATING)
+            await fleet.wait_until_running(SATURATING_CAMERAS)
             rates = await fleet.rates(seconds)
             recovery = None
             if count > 1:
                 killing = asyncio.to_thread(kill_node, nodes[0])
                 recovery, _ = await asyncio.gather(
-                    fleet.seconds_until_all_publish(SATURATING), killing
+                    fleet.seconds_until_all_publish(SATURATING_CAMERAS), killing
                 )
     return {"nodes": count, "rates": rates, "back": recovery}
 
@@ -210,7 +210,7 @@ async def costs(folder: Path, seconds: float) -> dict[str, Any]:
             after = fleet.metrics()["cpu_seconds_total"]
             actors = _processes(lambda command: "CameraActor" in command)
             resident = mean(actor.memory_info().rss for actor in actors)
-        driver = await _call_seconds(cluster.address) + _bookkeeping_seconds(PLANNED)
+        driver = await _call_seconds(cluster.address) + _bookkeeping_seconds(PLANNED_CAMERAS)
     if rates["posed"] < 0.9 * sum(POSE_FPS):
         raise ExpectedError(
             f"{rates['posed']:.1f} poses per second instead of {sum(POSE_FPS)}: other programs use "
@@ -275,5 +275,5 @@ def measure(args: argparse.Namespace) -> Results:
     with tempfile.TemporaryDirectory() as name:
         cost = asyncio.run(costs(Path(name), args.seconds))
         saturated = [asyncio.run(throughput(count, Path(name), args.seconds)) for count in NODES]
-    plan = {"cameras": SATURATING, "planned": PLANNED, "load": LOAD}
+    plan = {"cameras": SATURATING_CAMERAS, "planned": PLANNED_CAMERAS, "load": PLANNED_LOAD}
     return {**plan, "saturated": saturated, "cost": cost}

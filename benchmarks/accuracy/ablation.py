@@ -39,10 +39,10 @@ def jobs() -> list[Job]:
 
 
 def recipe_at_step(recipe: Recipe, step: str) -> Recipe:
-    """Return a recipe without what the steps of `STEPS` after `step` add.
+    """Return a recipe that includes only the steps up to `step`.
 
     Raises:
-        ValueError: The recipe has no camera to remove.
+        ValueError: The recipe has no camera.
     """
     if recipe.camera is None:
         raise ValueError(f"recipe {recipe.name} has no camera")

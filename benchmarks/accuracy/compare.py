@@ -31,7 +31,7 @@ SPLITS: Final = {
     "B": ("dancers:B", "dancers:A"),
     "val": ("pose_train", "pose_val"),
 }
-"""Training and test split; the splits of the last pair share their dancers."""
+"""Training and test data by name; those of `val` share their dancers."""
 
 _TREE_BATCHES: Final = 300
 _TIMED_CALLS: Final = 30
@@ -39,31 +39,31 @@ _TIMED_CALLS: Final = 30
 
 def jobs() -> list[Job]:
     """Return a job for each model and split."""
-    pairs = [(name, fold) for name in ("small", "trees", "stgcn", "live") for fold in OTHER_FOLD]
-    pairs += [(name, fold) for fold in ("A", "val") for name in FIRST_RECIPES]
+    pairs = [(name, split) for name in ("small", "trees", "stgcn", "live") for split in OTHER_FOLD]
+    pairs += [(name, split) for split in ("A", "val") for name in FIRST_RECIPES]
     pairs.append(("live", "val"))
     return [
         Job(
-            f"compare-{name}-{fold}",
-            f"{name}, {SPLITS[fold][0]} to {SPLITS[fold][1]}",
-            partial(_run, name, fold),
-            _needs(name, fold),
+            f"compare-{name}-{split}",
+            f"{name}, {SPLITS[split][0]} to {SPLITS[split][1]}",
+            partial(_run, name, split),
+            _needs(name, split),
         )
-        for name, fold in pairs
+        for name, split in pairs
     ]
 
 
-def _needs(name: str, fold: str) -> tuple[str, ...]:
-    """Return the other job that trains the network, if any."""
-    if fold == "val":
+def _needs(name: str, split: str) -> tuple[str, ...]:
+    """Return the job that trains the network, if it is another job."""
+    if split == "val":
         return ()
-    return {"live": (f"live-{fold}",), "small": (f"ladder-dancers-{fold}",)}.get(name, ())
+    return {"live": (f"live-{split}",), "small": (f"ladder-dancers-{split}",)}.get(name, ())
 
 
-def _run(name: str, fold: str, workspace: Workspace) -> Result:
+def _run(name: str, split: str, workspace: Workspace) -> Result:
     create = _baseline if name in ("trees", "stgcn") else _lstm
-    classifier, model = create(name, fold, workspace)
-    training, test = (workspace.split(split) for split in SPLITS[fold])
+    classifier, model = create(name, split, workspace)
+    training, test = map(workspace.split, SPLITS[split])
     evaluation = evaluate_sequences(classifier, workspace.sequences(test))
     real = score_tracks(classifier, workspace.real_tracks(), training)
     return {
@@ -89,15 +89,16 @@ def _one_window_ms(classifier: WindowClassifier) -> float:
     return 1000 * float(np.median(times))
 
 
-def _lstm(name: str, fold: str, workspace: Workspace) -> tuple[WindowClassifier, Result]:
-    needs = _needs(name, fold)
+def _lstm(name: str, split: str, workspace: Workspace) -> tuple[WindowClassifier, Result]:
+    """Load the network of another job, or train one."""
+    needs = _needs(name, split)
     if needs:
         checkpoint = Checkpoint.load(workspace.runs / needs[0] / "checkpoint.pt")
     else:
-        training, test = SPLITS[fold]
+        training, test = SPLITS[split]
         checkpoint = train_checkpoint(
             workspace,
-            f"compare-{name}-{fold}",
+            f"compare-{name}-{split}",
             load_recipe(workspace.recipe if name == "live" else name),
             split=training,
             validation=test,
@@ -106,9 +107,9 @@ def _lstm(name: str, fold: str, workspace: Workspace) -> tuple[WindowClassifier,
     return CheckpointClassifier(checkpoint), training_summary(checkpoint)
 
 
-def _baseline(name: str, fold: str, workspace: Workspace) -> tuple[WindowClassifier, Result]:
+def _baseline(name: str, split: str, workspace: Workspace) -> tuple[WindowClassifier, Result]:
     """Train another kind of model on the windows of the live recipe."""
-    training = workspace.split(SPLITS[fold][0])
+    training = workspace.split(SPLITS[split][0])
     sequences = workspace.sequences(training)
     recipe = load_recipe(workspace.recipe)
     # These models are trained without people who do not dance.

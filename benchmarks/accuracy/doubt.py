@@ -157,7 +157,7 @@ def _video_tracks(videos: Path | None, out: Path) -> list[Track]:
 
 
 def _load_track(path: Path, frames: Callable[[], _Frames]) -> Track:
-    """Read a track from its file, which is extracted from the frames first if missing."""
+    """Read a track from a file; extract it from the frames first if the file does not exist."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         model = fetch(POSE_MODELS["full"], cache_folder(), say=print)

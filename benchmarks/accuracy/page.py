@@ -1,4 +1,4 @@
-"""Render docs/explanation/accuracy.md and its pictures from the results of the jobs."""
+"""Render docs/explanation/accuracy.md and its plots from the results of the jobs."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial

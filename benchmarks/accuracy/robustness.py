@@ -208,9 +208,10 @@ def _seconds(fold: str, workspace: Workspace) -> Result:
 
 
 def accuracy_by_duration(classifier: WindowClassifier, clips: list[CameraClip]) -> list[Result]:
-    """Return the accuracy after each of `SECONDS` in the same pieces.
+    """Return the accuracy for the first seconds of the same pieces, for each of `SECONDS`.
 
-    Each piece is classified like a clip. All clips must be at least `SECONDS[-1]` long.
+    The first seconds of a piece are classified like a clip. All clips must be at least as long as
+    the last of `SECONDS`.
     """
     labels = classifier.contract.labels
     spec = classifier.contract.window

@@ -15,16 +15,13 @@ from dancetype.training.data.aist import Sequence, read_sequence
 from dancetype.training.data.splits import Split, find_split
 
 OTHER_FOLD: Final = {"A": "B", "B": "A"}
-"""The half of the dancers on which a model is tested, by the half on which it was trained.
-
-Fold A trains on `dancers:A` and tests on `dancers:B`; fold B does the reverse.
-"""
+"""The other fold. Fold A trains on `dancers:A` and tests on `dancers:B`, fold B the reverse."""
 
 Result = dict[str, Any]
 
 
 class MissingDataError(ExpectedError):
-    """An option with data that a job needs is missing."""
+    """A job cannot run without data that was not given."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,5 +93,5 @@ def page_values(results: Results) -> dict[str, Any]:
         "plain": trials.PLAIN_LOOP,
         "runtime": DEFAULT_RUNTIME,
         "camera_fps": trials.CAMERA_FPS,
-        "late_ms": trials.LATE_MS,
+        "late_ms": trials.MAX_LATENCY_MS,
     }

@@ -47,7 +47,9 @@ def goals(results: Results, accuracy: str) -> dict[str, Goal]:
         programs[DEFAULT_RUNTIME]["cpu_ms"] / programs[PLAIN_LOOP]["cpu_ms"]
         for programs in results["beside"].values()
     ]
-    half = [rates["15"]["cores"] / rates["30"]["cores"] for rates in results["thinned"].values()]
+    relative_to_30 = [
+        rates["15"]["cores"] / rates["30"]["cores"] for rates in results["thinned"].values()
+    ]
     p99 = results["genre_model"]["classifying it"][2]
     start = results["starts"][DEFAULT_RUNTIME]
     start_text = (
@@ -57,7 +59,7 @@ def goals(results: Results, accuracy: str) -> dict[str, Goal]:
         "rest": _worst([part["rest"] / part["pose"] for part in parts], 0.08, percent=True),
         "cpu": _worst(cpu, 0.8),
         "latency": _worst(latency, 1.5),
-        "half": _worst(half, 0.5),
+        "half": _worst(relative_to_30, 0.5),
         "accuracy": _accuracy(accuracy),
         "model": Goal(number(p99, "ms"), p99 < 3),
         "start": Goal(start_text, start["window"] < 3),

@@ -1,6 +1,6 @@
 from typing import Any
 
-from benchmarks.fleet import LOAD, PLANNED, SATURATING, per_second
+from benchmarks.fleet import PLANNED_CAMERAS, PLANNED_LOAD, SATURATING_CAMERAS, per_second
 from benchmarks.pages import render
 
 COST = {
@@ -14,7 +14,7 @@ COST = {
 
 
 def page(*saturated: dict[str, Any]) -> str:
-    plan = {"cameras": SATURATING, "planned": PLANNED, "load": LOAD}
+    plan = {"cameras": SATURATING_CAMERAS, "planned": PLANNED_CAMERAS, "load": PLANNED_LOAD}
     return render(
         "fleet", {"conditions": "a machine", **plan, "saturated": saturated, "cost": COST}
     )
