@@ -239,7 +239,9 @@ def _bodies(folds: list[Result], _pictures: Path) -> dict[str, list[Result]]:
     for kind in ("rendered", "real"):
         tests = [fold[kind] for fold in folds if fold[kind]]
         for version in tests[0] if tests else ():
-            points[f"{kind}: {version}"] = [test[version] for test in tests]
+            # Results of earlier runs have a longer name for this version.
+            label = "MediaPipe" if version.endswith("MediaPipe") else version
+            points[f"{kind}: {label}"] = [test[version] for test in tests]
     return points
 
 
