@@ -1,4 +1,4 @@
-"""Measure a fleet of cameras on Ray nodes of this machine. Takes about five minutes."""
+"""Measure `dancetype fleet` on Ray nodes of this machine. Takes about five minutes."""
 
 import argparse
 import asyncio
@@ -37,72 +37,81 @@ PAGE: Final = DOCS / "guides" / "fleet.md"
 PART: Final = "fleet"
 
 NODES: Final = (1, 2, 4)
-SATURATING: Final = 4  # cameras
+SATURATING_CAMERAS: Final = 4  # more than this machine can process
 POSE_FPS: Final = (5, 15)
-PLANNED: Final = 1000  # cameras
-LOAD: Final = 0.7  # mean use of a core that is planned for
+PLANNED_CAMERAS: Final = 1000
+PLANNED_LOAD: Final = 0.7  # use of each core
 _CALLS: Final = 1000
-_UP_WITHIN: Final = 120.0
-_SETTLING: Final = 5.0
-_OF_CAMERA: Final = "dancetype_fleet_camera_"
+_START_TIMEOUT: Final = 120.0
+_SETTLING_SECONDS: Final = 5.0
+_METRIC_PREFIX: Final = "dancetype_fleet_camera_"
 _MESSAGES: Final = "publish/messages/received"
 _BYTES: Final = "bytes/received"
 
 
 def per_second(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
-    """Return the rates between two samples, which hold totals so far and the time `at`."""
+    """Return the rates between two samples of totals; `at` is the time of a sample."""
     seconds = after["at"] - before["at"]
     return {name: (after[name] - before[name]) / seconds for name in after if name != "at"}
 
 
 @dataclass
-class Rig:
-    """A running `dancetype fleet`, observed by its /metrics and its broker."""
+class RunningFleet:
+    """A running `dancetype fleet`, measured through its /metrics and its broker.
+
+    Attributes:
+        supervisor: Process of the command.
+        page_port: Port of the status page.
+        broker_port: Port of the MQTT broker.
+        broker_totals: Messages and bytes received by the broker so far.
+        ray_cpu: CPU seconds of Ray's processes so far, by process id.
+    """
 
     supervisor: psutil.Popen
-    page: int  # port
-    broker: int  # port
+    page_port: int
+    broker_port: int
     broker_totals: dict[str, float] = field(
         default_factory=lambda: dict.fromkeys((_MESSAGES, _BYTES), 0.0)
     )
-    ray_cpu: dict[int, float] = field(default_factory=dict)  # seconds by process
+    ray_cpu: dict[int, float] = field(default_factory=dict)
 
-    async def listen(self, client: Client) -> None:
-        """Keep the broker's totals up to date."""
+    async def update_broker_totals(self, client: Client) -> None:
+        """Update `broker_totals` from the broker's status messages until cancelled."""
         async for message in client.messages:
             name = str(message.topic).removeprefix("$SYS/broker/")
             if name in self.broker_totals:
                 self.broker_totals[name] = float(payload_text(message))
 
-    def cameras(self) -> Mapping[str, Mapping[str, float]]:
-        """Return the metrics by name and camera, or none before the page is up."""
-        found: dict[str, dict[str, float]] = defaultdict(dict)
+    def metrics(self) -> Mapping[str, Mapping[str, float]]:
+        """Return the metrics by name and camera; empty before the page is available."""
+        metrics: dict[str, dict[str, float]] = defaultdict(dict)
         with suppress(OSError):
-            url = f"http://{HOST}:{self.page}/metrics"
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                families = list(text_string_to_metric_families(answer.read().decode()))
-            for sample in (each for family in families for each in family.samples):
-                if camera := sample.labels.get("camera"):
-                    found[sample.name.removeprefix(_OF_CAMERA)][camera] = sample.value
-        return found
+            url = f"http://{HOST}:{self.page_port}/metrics"
+            with urllib.request.urlopen(url, timeout=5) as response:
+                families = list(text_string_to_metric_families(response.read().decode()))
+            for family in families:
+                for sample in family.samples:
+                    if camera := sample.labels.get("camera"):
+                        metrics[sample.name.removeprefix(_METRIC_PREFIX)][camera] = sample.value
+        return metrics
 
-    async def up(self, count: int) -> None:
-        """Wait until all cameras have made a prediction, and a little longer."""
-        async with asyncio.timeout(_UP_WITHIN):
-            while sum(map(bool, self.cameras()["predictions_total"].values())) < count:
+    async def wait_until_running(self, count: int) -> None:
+        """Wait until `count` cameras have made a prediction, and a few seconds more."""
+        async with asyncio.timeout(_START_TIMEOUT):
+            while sum(map(bool, self.metrics()["predictions_total"].values())) < count:
                 await asyncio.sleep(0.2)
-        await asyncio.sleep(_SETTLING)
+        await asyncio.sleep(_SETTLING_SECONDS)
 
     def sample(self) -> dict[str, float]:
         """Return all totals so far."""
-        cameras = self.cameras()
-        # The last value of a process that has ended since counts too.
-        self.ray_cpu |= {each.pid: cpu_seconds(each) for each in _processes(_is_ray)}
+        metrics = self.metrics()
+        # Keep the last values of processes that have ended, which are part of the total.
+        self.ray_cpu |= {process.pid: cpu_seconds(process) for process in _processes(_is_ray)}
         return {
             "at": time.monotonic(),
-            "posed": sum(cameras["frames_posed_total"].values()),
-            "predictions": sum(cameras["predictions_total"].values()),
-            "cameras_cpu": sum(cameras["cpu_seconds_total"].values()),
+            "posed": sum(metrics["frames_posed_total"].values()),
+            "predictions": sum(metrics["predictions_total"].values()),
+            "cameras_cpu": sum(metrics["cpu_seconds_total"].values()),
             "driver_cpu": cpu_seconds(self.supervisor),
             "ray_cpu": sum(self.ray_cpu.values()),
             **self.broker_totals,
@@ -117,73 +126,76 @@ class Rig:
     async def seconds_until_all_publish(self, count: int) -> float:
         """Return the time until each of `count` cameras has published a prediction."""
         start = time.monotonic()
-        fresh = set()
-        async with subscriber(self.broker, "dancetype/+/prediction") as client:
+        topics = set()
+        async with subscriber(self.broker_port, "dancetype/+/prediction") as client:
             async with asyncio.timeout(60):
                 async for message in client.messages:
-                    # Messages from before the start may still arrive.
+                    # During the first second, messages from before the start may still arrive.
                     if time.monotonic() > start + 1:
-                        fresh.add(str(message.topic))
-                    if len(fresh) == count:
+                        topics.add(str(message.topic))
+                    if len(topics) == count:
                         break
         return time.monotonic() - start
 
 
-def _processes(wanted: Callable[[str], bool]) -> Iterator[psutil.Process]:
-    """Yield the descendants of this process whose command line is wanted."""
+def _processes(matches: Callable[[str], bool]) -> Iterator[psutil.Process]:
+    """Yield the descendants of this process with a matching command line."""
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
-            if wanted(" ".join(process.cmdline())):
+            if matches(" ".join(process.cmdline())):
                 yield process
 
 
 def _is_ray(command: str) -> bool:
-    return not any(word in command for word in ("CameraActor", "mosquitto", "dancetype fleet"))
+    return not any(other in command for other in ("CameraActor", "mosquitto", "dancetype fleet"))
 
 
 @asynccontextmanager
-async def run_fleet(address: str, cameras: str, folder: Path) -> AsyncIterator[Rig]:
+async def run_fleet(address: str, cameras: str, folder: Path) -> AsyncIterator[RunningFleet]:
+    """Run `dancetype fleet` on a Ray cluster; `cameras` is the content of its cameras file."""
     file = folder / "cameras.toml"
     file.write_text(cameras, encoding="utf-8")
     broker, page = find_free_port(), find_free_port()
-    words = ["fleet", "--cameras", file, "--address", address, "--port", page]
-    words += ["--mqtt", f"mqtt://{HOST}:{broker}"]
+    options = ["--cameras", file, "--address", address, "--port", page]
+    options += ["--mqtt", f"mqtt://{HOST}:{broker}"]
     async with (
         mosquitto(broker, folder, "allow_anonymous true\nsys_interval 1"),
         subscriber(broker, "$SYS/broker/#") as client,
     ):
-        supervisor = python_process("dancetype", *words, stdout=DEVNULL)
-        rig = Rig(supervisor, page, broker)
-        listening = asyncio.create_task(rig.listen(client))
+        supervisor = python_process("dancetype", "fleet", *options, stdout=DEVNULL)
+        fleet = RunningFleet(supervisor, page, broker)
+        updating = asyncio.create_task(fleet.update_broker_totals(client))
         try:
-            yield rig
+            yield fleet
         finally:
             supervisor.terminate()
             await asyncio.to_thread(supervisor.wait, 20)
-            listening.cancel()
-            await asyncio.wait({listening})
+            updating.cancel()
+            await asyncio.wait({updating})
 
 
 async def throughput(count: int, folder: Path, seconds: float) -> dict[str, Any]:
-    """Return the rates with `count` nodes and more frames than can be posed.
+    """Return the rates with `count` nodes and more cameras than the machine can process.
 
-    If there are several nodes, one is killed: `back` is the time until all cameras publish again.
+    With several nodes, one is then killed; `back` is the time until all cameras publish again.
     """
-    tables = "".join(f'[cameras.cam-{i}]\nsource = "test:"\n' for i in range(SATURATING))
-    # Each node could take the cameras of another one besides.
-    with ray_nodes(count, cores=2 * SATURATING / count) as (cluster, nodes):
-        async with run_fleet(cluster.address, f"[defaults]\ncpus = 1\n{tables}", folder) as rig:
-            await rig.up(SATURATING)
-            rates = await rig.rates(seconds)
-            back = None
+    tables = "".join(f'[cameras.cam-{i}]\nsource = "test:"\n' for i in range(SATURATING_CAMERAS))
+    # Each node has enough cores to take over the cameras of another node.
+    with ray_nodes(count, cores=2 * SATURATING_CAMERAS / count) as (cluster, nodes):
+        async with run_fleet(cluster.address, f"[defaults]\ncpus = 1\n{tables}", folder) as fleet:
+            await fleet.wait_until_running(SATURATING_CAMERAS)
+            rates = await fleet.rates(seconds)
+            recovery = None
             if count > 1:
                 killing = asyncio.to_thread(kill_node, nodes[0])
-                back, _ = await asyncio.gather(rig.seconds_until_all_publish(SATURATING), killing)
-    return {"nodes": count, "rates": rates, "back": back}
+                recovery, _ = await asyncio.gather(
+                    fleet.seconds_until_all_publish(SATURATING_CAMERAS), killing
+                )
+    return {"nodes": count, "rates": rates, "back": recovery}
 
 
 async def costs(folder: Path, seconds: float) -> dict[str, Any]:
-    """Return the needs of one camera when the machine is not saturated, per second."""
+    """Return the resources that one camera uses per second on a machine that is not saturated."""
     clip = camera_clip(sample_clip(), folder)
     tables = "".join(
         f'[cameras.fps-{fps}]\nsource = "{clip}"\nloop = true\npose_fps = {fps}\n'
@@ -191,18 +203,18 @@ async def costs(folder: Path, seconds: float) -> dict[str, Any]:
     )
     count = len(POSE_FPS)
     with ray_nodes(1, cores=4) as (cluster, _):
-        async with run_fleet(cluster.address, tables, folder) as rig:
-            await rig.up(count)
-            before = rig.cameras()["cpu_seconds_total"]
-            rates = await rig.rates(seconds)
-            after = rig.cameras()["cpu_seconds_total"]
+        async with run_fleet(cluster.address, tables, folder) as fleet:
+            await fleet.wait_until_running(count)
+            before = fleet.metrics()["cpu_seconds_total"]
+            rates = await fleet.rates(seconds)
+            after = fleet.metrics()["cpu_seconds_total"]
             actors = _processes(lambda command: "CameraActor" in command)
-            resident = mean(each.memory_info().rss for each in actors)
-        driver = await _call_seconds(cluster.address) + _bookkeeping_seconds(PLANNED)
+            resident = mean(actor.memory_info().rss for actor in actors)
+        driver = await _call_seconds(cluster.address) + _bookkeeping_seconds(PLANNED_CAMERAS)
     if rates["posed"] < 0.9 * sum(POSE_FPS):
         raise ExpectedError(
-            f"{rates['posed']:.1f} poses a second instead of {sum(POSE_FPS)}: this machine is too "
-            "busy with something else to be measured"
+            f"{rates['posed']:.1f} poses per second instead of {sum(POSE_FPS)}: other programs use "
+            "too much of this machine; stop them and try again"
         )
     return {
         "cores": {fps: (after[f"fps-{fps}"] - before[f"fps-{fps}"]) / seconds for fps in POSE_FPS},
@@ -215,7 +227,7 @@ async def costs(folder: Path, seconds: float) -> dict[str, Any]:
 
 
 async def _call_seconds(address: str) -> float:
-    """Return the supervisor's CPU time for asking one camera, with an actor in its place."""
+    """Return the supervisor's CPU time for polling one camera, measured with a dummy actor."""
     with connect_ray(address) as ray:
 
         class Camera:
@@ -224,22 +236,22 @@ async def _call_seconds(address: str) -> float:
 
         camera = ray.remote(num_cpus=0)(Camera).remote()
 
-        async def ask() -> None:
+        async def poll() -> None:
             await camera.report.remote()
 
-        await ask()
+        await poll()
         before = time.process_time()
-        await asyncio.gather(*(ask() for _ in range(_CALLS)))
+        await asyncio.gather(*(poll() for _ in range(_CALLS)))
         return (time.process_time() - before) / _CALLS
 
 
 def _bookkeeping_seconds(count: int) -> float:
-    """Return a supervisor's CPU time for one of `count` cameras per second, without calls."""
+    """Return the supervisor's CPU time per camera and second, without the calls to cameras."""
     tables = "".join(f'[cameras.cam-{i}]\nsource = "test:"\ncpus = 1\n' for i in range(count))
     supervisor = Supervisor(clock=time.monotonic, unix=time.time)
     supervisor.set_nodes([Node(str(i), str(i), Resources(32)) for i in range(count // 16)])
     supervisor.set_cameras(parse_cameras(tables, load_settings({})))
-    assignments = [each.assignment for each in supervisor.orders() if isinstance(each, Start)]
+    assignments = [order.assignment for order in supervisor.orders() if isinstance(order, Start)]
     before, rounds = time.process_time(), 5
     for _ in range(rounds):
         for number, assignment in enumerate(assignments):
@@ -250,13 +262,18 @@ def _bookkeeping_seconds(count: int) -> float:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=20.0,
+        help="duration of each measurement (default: %(default)g)",
+    )
 
 
 def measure(args: argparse.Namespace) -> Results:
-    """Measure the needs of a camera, and the throughput of each number of nodes."""
+    """Measure the resources of a camera, and the throughput with each number of nodes."""
     with tempfile.TemporaryDirectory() as name:
         cost = asyncio.run(costs(Path(name), args.seconds))
-        saturated = [asyncio.run(throughput(n, Path(name), args.seconds)) for n in NODES]
-    plan = {"cameras": SATURATING, "planned": PLANNED, "load": LOAD}
+        saturated = [asyncio.run(throughput(count, Path(name), args.seconds)) for count in NODES]
+    plan = {"cameras": SATURATING_CAMERAS, "planned": PLANNED_CAMERAS, "load": PLANNED_LOAD}
     return {**plan, "saturated": saturated, "cost": cost}

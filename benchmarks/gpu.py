@@ -1,7 +1,7 @@
-"""Compare the genre model on the processor and on CUDA.
+"""Compare the genre model on the CPU and on CUDA.
 
-It needs a GPU and the packages of docs/guides/gpu.md; without them the page says that nothing was
-measured.
+Requires a GPU and the packages of docs/guides/gpu.md. Without them, the page states that nothing
+was measured.
 """
 
 import argparse
@@ -22,7 +22,7 @@ PAGE: Final = DOCS / "explanation" / "performance.md"
 PART: Final = "gpu"
 
 BATCHES: Final = (1, 8, 64, 512)
-AGREEMENT: Final = 1e-3  # largest allowed difference between probabilities of the two devices
+MAX_DIFFERENCE: Final = 1e-3  # between the probabilities of the two devices
 _SECONDS: Final = 5.0
 _WARM_UP_CALLS: Final = 5
 
@@ -33,14 +33,17 @@ def compare(
     """Return the milliseconds of each call on each device, and the largest difference.
 
     Raises:
-        ExpectedError: The probabilities of the devices disagree.
+        ExpectedError: The probabilities of the devices differ by too much.
     """
     spec = cpu.contract.window
     rng = np.random.default_rng(batch)
     windows = rng.normal(0, 1, (batch, spec.length, spec.features)).astype(np.float32)
     difference = float(np.abs(cpu(windows) - cuda(windows)).max())
-    if not difference < AGREEMENT:
-        raise ExpectedError(f"at batch {batch} CUDA differs from the processor by {difference:.1e}")
+    if not difference < MAX_DIFFERENCE:
+        raise ExpectedError(
+            f"batch size {batch}: probabilities of CPU and CUDA differ by {difference:.1e}, "
+            f"more than {MAX_DIFFERENCE:g}"
+        )
     return {
         "batch": batch,
         "cpu": _times(cpu, windows, seconds),
@@ -52,25 +55,25 @@ def compare(
 def _times(classifier: WindowClassifier, windows: Array, seconds: float) -> list[float]:
     for _ in range(_WARM_UP_CALLS):
         classifier(windows)
-    spent: list[float] = []
-    timed = timer(spent, classifier)
+    durations: list[float] = []
+    classify = timer(durations, classifier)
     end = perf_counter() + seconds
-    while not spent or perf_counter() < end:
-        timed(windows)
-    return [1e3 * each for each in spent]
+    while not durations or perf_counter() < end:
+        classify(windows)
+    return [1e3 * duration for duration in durations]
 
 
 def _gpu_name() -> str:
-    words = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
     try:
-        output = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
-        return "of unknown name"
+        return "unknown"
     return output.strip().splitlines()[0]
 
 
 def measure(args: argparse.Namespace) -> Results:
-    """Compare all batch sizes if there is a GPU."""
+    """Compare the devices for all batch sizes if there is a GPU."""
     cpu, cuda = Classifier(device="cpu"), Classifier(device="cuda")
     if cuda.fallback:
         return {"not_measured": cuda.fallback.partition(";")[0]}

@@ -1,4 +1,4 @@
-"""Time `dancetype label` on 1, 2 and 4 Ray nodes of this machine, which share its cores."""
+"""Measure `dancetype label` on 1, 2 and 4 Ray nodes of this machine, which share its cores."""
 
 import argparse
 import os
@@ -26,14 +26,15 @@ def label(archive: Path, out: Path, nodes: int) -> dict[str, float]:
     """Label an archive with `nodes` nodes of one core each.
 
     Returns:
-        `start`, the seconds until the first row; `seconds`, those until the last; `clips`, the rows
-        written in these; `cores`, the mean number in use in these.
+        `start`, the seconds until the first row; `seconds`, the time from the first to the last
+        row; `clips`, the number of rows written in that time; and `cores`, the mean number of cores
+        in use in that time.
     """
     with ray_nodes(nodes, cores=1) as (cluster, _):
         start = time.perf_counter()
-        words = ("label", str(archive), "--out", str(out), "--address", str(cluster.address))
+        arguments = ("label", str(archive), "--out", str(out), "--address", str(cluster.address))
         with subprocess.Popen(
-            [sys.executable, "-m", "dancetype", *words], cwd=ROOT, stdout=subprocess.DEVNULL
+            [sys.executable, "-m", "dancetype", *arguments], cwd=ROOT, stdout=subprocess.DEVNULL
         ) as process:
             rows = out.with_name(f"{out.name}.rows")
             while not (written := _count_rows(rows)) and process.poll() is None:
@@ -44,7 +45,7 @@ def label(archive: Path, out: Path, nodes: int) -> dict[str, float]:
         last = time.perf_counter()
         used = psutil.cpu_percent() / 100 * (os.cpu_count() or 1)
         if process.returncode:
-            raise ExpectedError("labelling has failed")
+            raise ExpectedError(f"`dancetype label` failed with exit code {process.returncode}")
     clips = len(list(archive.iterdir())) - written
     return {
         "nodes": nodes,
@@ -64,12 +65,12 @@ add_options = add_copies_options
 
 def measure(args: argparse.Namespace) -> Results:
     """Label the same clips with each number of nodes."""
-    paces = []
+    results = []
     with tempfile.TemporaryDirectory() as name:
         archive = Path(name) / "archive"
         archive.mkdir()
         clips = copy_clips(args.videos, args.copies, archive)
         for nodes in NODES:
-            paces.append(label(archive, Path(name) / f"{nodes}.parquet", nodes))
-            print(paces[-1])
-    return {"cores": os.cpu_count(), "clips": clips, "copies": args.copies, "paces": paces}
+            results.append(label(archive, Path(name) / f"{nodes}.parquet", nodes))
+            print(results[-1])
+    return {"cores": os.cpu_count(), "clips": clips, "copies": args.copies, "paces": results}

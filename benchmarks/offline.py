@@ -1,7 +1,7 @@
-"""Time `dancetype classify` over a folder on one core and on all.
+"""Measure `dancetype classify` for a folder on one core and on all cores.
 
-The clips are analysed on one core with `--jobs 1`, then on all cores, and the same again, so that
-what else the machine does falls on both.
+Runs on one core with `--jobs 1` alternate with runs on all cores, so that other load on the machine
+affects both.
 """
 
 import argparse
@@ -25,11 +25,11 @@ PART: Final = "offline"
 _TARGET: Final = 0.9  # speed-up per core
 
 
-def classify(folder: Path, cores: Sequence[int], *words: str) -> dict[str, Any]:
-    """Run the command on these cores; return its seconds, CPU seconds and answers."""
+def classify(folder: Path, cores: Sequence[int], *options: str) -> dict[str, Any]:
+    """Run the command on some cores; return its seconds, CPU seconds and output."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-m", "dancetype", "classify", str(folder), "--csv", *words],
+    completed = subprocess.run(
+        [sys.executable, "-m", "dancetype", "classify", str(folder), "--csv", *options],
         stdout=subprocess.PIPE,
         text=True,
         check=False,
@@ -37,19 +37,21 @@ def classify(folder: Path, cores: Sequence[int], *words: str) -> dict[str, Any]:
         preexec_fn=lambda: os.sched_setaffinity(0, cores),
     )
     seconds, after = perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        raise ExpectedError("a clip could not be read, so there is nothing to write")
+    if completed.returncode:
+        raise ExpectedError(f"`dancetype classify` failed with exit code {completed.returncode}")
     busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"seconds": seconds, "busy": busy, "answers": done.stdout}
+    return {"seconds": seconds, "busy": busy, "answers": completed.stdout}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_copies_options(parser)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument(
+        "--rounds", type=int, default=2, help="runs of each kind (default: %(default)s)"
+    )
 
 
 def measure(args: argparse.Namespace) -> Results:
-    """Run the command on one core and on all in turn."""
+    """Run the command alternately on one core and on all cores."""
     allowed = sorted(os.sched_getaffinity(0))[: available_cores()]
     one, every = [], []
     with tempfile.TemporaryDirectory() as name:
@@ -59,7 +61,7 @@ def measure(args: argparse.Namespace) -> Results:
             every.append(classify(Path(name), allowed))
             print(f"one core {one[-1]['seconds']:.1f} s, all {every[-1]['seconds']:.1f} s")
     if len({run["answers"] for run in (*one, *every)}) > 1:
-        raise ExpectedError("the answers are not the same each time")
+        raise ExpectedError("`dancetype classify` did not give the same results in all runs")
     return {
         "cores": len(allowed),
         "clips": clips,

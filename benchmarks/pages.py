@@ -1,4 +1,4 @@
-"""Pages with measured figures: JSON results, Jinja templates and the parts of a page they fill."""
+"""Pages with measured figures, rendered from JSON results with Jinja templates."""
 
 import json
 import os
@@ -22,17 +22,20 @@ DOCS: Final = ROOT / "docs"
 RESULTS: Final = ROOT / "build" / "benchmarks"
 
 Results = Mapping[str, Any]
-"""Figures of one benchmark, as JSON has them."""
+"""Results of one benchmark, as read from JSON."""
 
-_CPU: Final = Path("/proc/cpuinfo")
-_VECTORS: Final = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimddp")
+_CPU_INFO: Final = Path("/proc/cpuinfo")
+_VECTOR_FLAGS: Final = (
+    *("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8"),
+    *("asimd", "asimddp"),
+)
 
 
 def save(results: Results, file: Path) -> Results:
-    """Write results as JSON, and return them as they are read back."""
+    """Write results as JSON; return them as read from the file."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(file) as part:
-        part.write_text(json.dumps(results, default=_plain, indent=1) + "\n", encoding="utf-8")
+        part.write_text(json.dumps(results, default=_to_json, indent=1) + "\n", encoding="utf-8")
     return load(file)
 
 
@@ -40,11 +43,11 @@ def load(file: Path) -> Results:
     try:
         results: Results = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ExpectedError(f"{file}: no results to read: {error}") from error
+        raise ExpectedError(f"{file}: cannot read results: {error}") from error
     return results
 
 
-def _plain(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     return np.asarray(value).tolist()
@@ -62,17 +65,17 @@ def share(value: float, digits: int = 1) -> str:
 
 
 def percentile(values: Sequence[float], rank: float) -> float:
-    """Return the value that `rank` per cent of the values do not exceed."""
+    """Return the percentile of the values at `rank`, from 0 to 100."""
     return float(np.percentile(values, rank))
 
 
 def cell(text: str) -> str:
-    """Return `text` as a cell of a Markdown table can hold it."""
+    """Escape text for a cell of a Markdown table."""
     return " ".join(text.split()).replace("|", r"\|")
 
 
 def render(template: str, results: Results, **filters: Callable[..., Any]) -> str:
-    """Fill a template of `benchmarks/templates` with results; `filters` are additional ones."""
+    """Render a template of `benchmarks/templates` with results and additional filters."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).with_name("templates")),
         undefined=StrictUndefined,
@@ -85,39 +88,39 @@ def render(template: str, results: Results, **filters: Callable[..., Any]) -> st
     return environment.get_template(f"{template}.md.j2").render(results)
 
 
-def with_part(text: str, name: str, part: str) -> str:
-    """Return `text` with the part between `<!-- NAME -->` and `<!-- /NAME -->` replaced."""
+def replace_part(text: str, name: str, part: str) -> str:
+    """Replace the part of a page between `<!-- NAME -->` and `<!-- /NAME -->`."""
     start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    before, found, rest = text.partition(start)
-    _, closed, after = rest.partition(end)
-    if not (found and closed):
+    before, opening, rest = text.partition(start)
+    _, closing, after = rest.partition(end)
+    if not (opening and closing):
         raise ExpectedError(f"the page has no part between {start} and {end}")
     return f"{before}{start}\n{part.strip()}\n{end}{after}"
 
 
 def write_part(page: Path, name: str, part: str) -> None:
     if not page.is_file():
-        raise ExpectedError(f"{page}: no such page to write to")
-    page.write_text(with_part(page.read_text(encoding="utf-8"), name, part), encoding="utf-8")
+        raise ExpectedError(f"{page}: no such page")
+    page.write_text(replace_part(page.read_text(encoding="utf-8"), name, part), encoding="utf-8")
 
 
 def conditions() -> str:
-    """Return the machine, the day and the commit, as the end of "Measured on ..."."""
-    words = ["git", "describe", "--always", "--dirty"]
-    commit = subprocess.run(words, cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    names = _cpu_lines("model name")
+    """Return machine, date and commit, in a form that continues "Measured on"."""
+    command = ["git", "describe", "--always", "--dirty"]
+    commit = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    models = _cpu_fields("model name")
     return (
-        f"{os.cpu_count()} cores of {names[0] if names else platform.machine()}, "
+        f"{os.cpu_count()} cores of {models[0] if models else platform.machine()}, "
         f"{datetime.now(UTC):%Y-%m-%d}, commit {commit or 'unknown'}"
     )
 
 
 def machine() -> dict[str, Any]:
-    """Return the other properties of the machine that matter to timings."""
-    flags = " ".join(_cpu_lines("flags") + _cpu_lines("features")).split()
+    """Return further properties of the machine that affect timings."""
+    flags = " ".join(_cpu_fields("flags") + _cpu_fields("features")).split()
     return {
         "architecture": platform.machine(),
-        "vectors": [flag for flag in _VECTORS if flag in flags],
+        "vectors": [flag for flag in _VECTOR_FLAGS if flag in flags],
         "memory": psutil.virtual_memory().total,
         "system": platform.system(),
         "python": platform.python_version(),
@@ -126,8 +129,8 @@ def machine() -> dict[str, Any]:
     }
 
 
-def _cpu_lines(name: str) -> list[str]:
+def _cpu_fields(name: str) -> list[str]:
     """Return the values of a field of /proc/cpuinfo, one per core."""
-    lines = _CPU.read_text(encoding="utf-8").splitlines() if _CPU.exists() else []
+    lines = _CPU_INFO.read_text(encoding="utf-8").splitlines() if _CPU_INFO.exists() else []
     pairs = (line.partition(":") for line in lines)
     return [value.strip() for key, _, value in pairs if key.strip().lower() == name]

@@ -1,4 +1,4 @@
-"""Time each step between a frame and a prediction on a real clip, in one process."""
+"""Measure the time of each step from frame to prediction on a real clip, in one process."""
 
 import argparse
 from pathlib import Path
@@ -21,48 +21,56 @@ _WARM_UP_CALLS = 5
 
 
 def measure(video: Path, frames: int) -> dict[str, list[float]]:
-    """Return the seconds of each call of each step; the clip is repeated until it has `frames`."""
-    spent: dict[str, list[float]] = {
+    """Return the duration of each call in seconds by step.
+
+    Args:
+        video: Clip, which is repeated as often as necessary.
+        frames: Number of frames to process.
+    """
+    durations: dict[str, list[float]] = {
         step: [] for step in ("decode", "pose", "window", "classify", "rolling")
     }
     classifier = Classifier(device="cpu")
     spec = classifier.contract.window
     buffer, rolling = RingBuffer(spec.seconds), RollingEstimate(classifier.contract.labels)
-    cut = timer(spent["window"], cut_window)
-    classify = timer(spent["classify"], classifier)
-    update = timer(spent["rolling"], rolling.update)
+    cut = timer(durations["window"], cut_window)
+    classify = timer(durations["classify"], classifier)
+    update = timer(durations["rolling"], rolling.update)
     time = 0.0
     with open_estimator(pose_model()) as estimator:
-        find_pose = timer(spent["pose"], estimator.landmarks)
-        while len(spent["pose"]) < frames:
+        estimate_pose = timer(durations["pose"], estimator.landmarks)
+        while len(durations["pose"]) < frames:
             with Video(video) as reader:
-                decode = timer(spent["decode"], reader.read)
-                while len(spent["pose"]) < frames and (frame := decode()):
+                decode = timer(durations["decode"], reader.read)
+                while len(durations["pose"]) < frames and (frame := decode()):
                     time += 1 / 30
-                    found = find_pose(frame[1], time)
-                    buffer.append(time, None if found is None else found.pose())
+                    landmarks = estimate_pose(frame[1], time)
+                    buffer.append(time, None if landmarks is None else landmarks.pose())
                     window = cut(*buffer.track(), spec, end=time)
                     if window.features is not None:
                         update(time, classify(window.features[None])[0])
-    return spent
+    return durations
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("video", type=Path, nargs="?", help="clip (default: the sample clip)")
-    parser.add_argument("--frames", type=int, default=240)
+    parser.add_argument(
+        "--frames", type=int, default=240, help="number of frames (default: %(default)s)"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     """Print a table of all steps."""
     video = args.video or sample_clip()
     with filter_native_stderr():
-        spent = measure(video, args.frames)
-    pose = float(np.mean(spent["pose"][_WARM_UP_CALLS:]))
-    table = Table(title=f"{video.name}: one thread of calls, {args.frames} frames")
-    for column in ("part", "p50 ms", "p95 ms", "p99 ms", "mean / mean of pose"):
+        durations = measure(video, args.frames)
+    pose = float(np.mean(durations["pose"][_WARM_UP_CALLS:]))
+    table = Table(title=f"{video.name}: all steps on one thread, {args.frames} frames")
+    for column in ("step", "p50 ms", "p95 ms", "p99 ms", "mean / mean of pose"):
         table.add_column(column, justify="right")
-    for step, seconds in spent.items():
+    for step, seconds in durations.items():
         warm = np.array(seconds[_WARM_UP_CALLS:] or [np.nan])
         percentiles = np.percentile(warm, [50, 95, 99]) * 1e3
-        table.add_row(step, *(f"{v:.2f}" for v in percentiles), f"{warm.mean() / pose:.4f}")
+        cells = (f"{value:.2f}" for value in percentiles)
+        table.add_row(step, *cells, f"{warm.mean() / pose:.4f}")
     Console().print(table)

@@ -1,4 +1,4 @@
-"""Fit the virtual camera's noise to real clips whose truth is known."""
+"""Fit the noise of the virtual camera to real clips with motion capture of the same dance."""
 
 import argparse
 import json
@@ -21,8 +21,10 @@ OUT = ROOT / "training" / "augment" / "mediapipe_full.json"
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="AIST++ folder")
-    parser.add_argument("--tracks", type=Path, required=True, help="tracks of real clips")
-    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--tracks", type=Path, required=True, help="folder of tracks of real clips")
+    parser.add_argument(
+        "--out", type=Path, default=OUT, help="JSON file for the noise (default: %(default)s)"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -35,16 +37,19 @@ def run(args: argparse.Namespace) -> None:
     ]
     noise = fit_noise([pair.errors for pair in pairs])
     save_noise(noise, args.out)
-    deviations = zip("xyz", noise.wander.mean(0), strict=True)
-    within = ", ".join(f"{axis} {100 * value:.1f} cm" for axis, value in deviations)
-    print(f"{args.out}: {len(pairs)} clips; sd within a clip {within}")
+    deviations = ", ".join(
+        f"{axis} {100 * value:.1f} cm"
+        for axis, value in zip("xyz", noise.wander.mean(0), strict=True)
+    )
+    print(f"{args.out}: {len(pairs)} clips; standard deviation within a clip: {deviations}")
 
 
 def fit_noise(errors: Sequence[Array]) -> PoseNoise:
-    """Fit the noise to errors (T, 17, 3) of each clip.
+    """Fit the noise to the errors of each clip.
 
-    Errors are the pose found less the true one in metres and the camera's axes; NaN if nobody was
-    found.
+    Args:
+        errors: (T, 17, 3) estimated minus true position in metres, in the axes of the camera; NaN
+            in frames without a person.
     """
     means = np.stack([np.nanmean(clip, axis=0) for clip in errors])
     variances = np.stack([np.nanvar(clip, axis=0) for clip in errors])
@@ -58,11 +63,11 @@ def fit_noise(errors: Sequence[Array]) -> PoseNoise:
 
 
 def _symmetric(variance: NDArray[np.float64]) -> Array:
-    """(17, 3) sd, from variances that left and right share."""
+    """Return standard deviations (17, 3), with the variances of left and right joints averaged."""
     return np.sqrt((variance + variance[MIRRORED, :]) / 2).astype(np.float32)
 
 
 def save_noise(noise: PoseNoise, path: Path) -> None:
-    """Write JSON, in tenths of a millimetre."""
+    """Write the noise as JSON, rounded to tenths of a millimetre."""
     table = {name: np.round(value, 4).tolist() for name, value in asdict(noise).items()}
     path.write_text(json.dumps(table) + "\n", encoding="utf-8")

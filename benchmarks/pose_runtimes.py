@@ -1,8 +1,8 @@
-"""Compare the two pose runtimes, each in a process of its own, on one core and on two.
+"""Compare the two pose runtimes, each in a separate process, on one core and on two.
 
-Perfect agreement is out of reach, for MediaPipe with itself too: the region that it looks at
-depends on the frame before, so that differences in a last bit grow. Clips with noise in the last
-bit of one value in 500 show how far.
+Exact agreement is impossible, even of MediaPipe with itself: the region of interest depends on the
+previous frame, so differences in a last bit grow. Comparing MediaPipe with itself on frames with
+noise in the last bit of one value in 500 shows by how much.
 """
 
 import argparse
@@ -42,29 +42,47 @@ _WARM_UP_FRAMES: Final = 10
 
 @dataclass
 class Run:
-    """Poses that a runtime found in a clip, and what it took."""
+    """Result of a runtime for a clip.
+
+    Attributes:
+        track: Poses found.
+        wall: Seconds for each frame.
+        cpu: CPU seconds of all threads for each frame.
+        start: Seconds from opening the runtime to the result for the first frame.
+        memory: Bytes by which the memory of the process grew.
+    """
 
     track: Track
-    wall: list[float]  # seconds for each frame
-    cpu: list[float]  # seconds for each frame, of all threads
-    start: float  # seconds until the first frame was done, loading included
-    memory: int  # bytes by which the process grew
+    wall: list[float]
+    cpu: list[float]
+    start: float
+    memory: int
 
 
-def find_poses(*args: Any) -> Run:
-    """Find poses in a clip, in a process of its own."""
+def estimate_poses(*args: Any) -> Run:
+    """Call `_estimate_poses` in a new process."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_find_poses, *args).result()
+        return pool.submit(_estimate_poses, *args).result()
 
 
-def _find_poses(
-    clip: Path, model: Path, runtime: PoseRuntime, cores: int, noise: bool, most: int
+def _estimate_poses(
+    clip: Path, model: Path, runtime: PoseRuntime, cores: int, noise: bool, max_frames: int
 ) -> Run:
+    """Estimate the poses in the first frames of a clip.
+
+    Args:
+        clip: Video.
+        model: Pose model.
+        runtime: Runtime of the model.
+        cores: Number of cores that the process may use.
+        noise: Whether to change the last bit of some values of each frame.
+        max_frames: Largest number of frames.
+    """
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     process = psutil.Process()
     rng = np.random.default_rng(0)
     times: list[float] = []
-    found: list[Landmarks | None] = []
+    landmarks: list[Landmarks | None] = []
     wall: list[float] = []
     cpu: list[float] = []
     with Video(clip) as video:
@@ -73,20 +91,19 @@ def _find_poses(
     start = perf_counter()
     with filter_native_stderr(), _open(model, runtime, cores) as estimator:
         estimator.landmarks(first, 0.0)
-        started = perf_counter() - start
-        estimator.reset("measured")
-        find = timer(wall, timer(cpu, estimator.landmarks, clock=process_time))
+        start_seconds = perf_counter() - start
+        estimator.reset("start of the measurement")
+        estimate = timer(wall, timer(cpu, estimator.landmarks, clock=process_time))
         with Video(clip) as video:
-            for time, image in islice(video, most):
+            for time, image in islice(video, max_frames):
                 if noise:
                     noisy = rng.random(image.shape, np.float32) < _NOISY_SHARE
                     image = np.where(noisy, image ^ 1, image)
-                found.append(find(image, time))
+                landmarks.append(estimate(image, time))
                 times.append(time)
         memory = process.memory_info().rss - before
-    return Run(
-        Track(clip.stem, "", np.array(times), *stack_landmarks(found)), wall, cpu, started, memory
-    )
+    track = Track(clip.stem, "", np.array(times), *stack_landmarks(landmarks))
+    return Run(track, wall, cpu, start_seconds, memory)
 
 
 def _open(model: Path, runtime: PoseRuntime, threads: int) -> PoseEstimator:
@@ -94,60 +111,67 @@ def _open(model: Path, runtime: PoseRuntime, threads: int) -> PoseEstimator:
         from dancetype.engine.pose.litert import LiteRtEstimator
 
         return LiteRtEstimator(model, threads=threads)
-    # MediaPipe takes no number of threads; the cores limit it.
+    # MediaPipe has no option for the number of threads; the number of cores limits it.
     return open_estimator(model, runtime=runtime)
 
 
-def agreement(clip: str, beside: str, one: Track, other: Track) -> dict[str, Any]:
+def agreement(clip: str, compared: str, reference: Track, other: Track) -> dict[str, Any]:
     """Compare two tracks of the same frames.
 
-    `found` is the share of frames in which both or neither have a person, `genres` that of windows
-    with the same genre, and the distances are those of a frame's joints on average.
+    Returns:
+        `found`, the share of frames in which both or neither have a person; `genres`, the share of
+        windows with the same genre; and figures of the mean distance of the joints in a frame.
     """
     classifier = Classifier(device="cpu")
-    there = [np.isfinite(track.joints).all(axis=(1, 2)) for track in (one, other)]
-    both = there[0] & there[1]
-    apart = np.linalg.norm(one.joints[both] - other.joints[both], axis=2).mean(axis=1)
-    cm = apart * 100 if both.any() else np.array([np.nan])
-    windows = zip(
-        *(replay_predictions(track, classifier, hop=DEFAULT_HOP) for track in (one, other)),
+    detected, other_detected = (
+        np.isfinite(track.joints).all(axis=(1, 2)) for track in (reference, other)
+    )
+    both = detected & other_detected
+    distances = np.linalg.norm(reference.joints[both] - other.joints[both], axis=2).mean(axis=1)
+    cm = distances * 100 if both.any() else np.array([np.nan])
+    predictions = zip(
+        *(replay_predictions(track, classifier, hop=DEFAULT_HOP) for track in (reference, other)),
         strict=True,
     )
-    same = [
-        a.window_probabilities.argmax() == b.window_probabilities.argmax()
-        for a, b in windows
-        if a.window_probabilities is not None and b.window_probabilities is not None
+    same_genre = [
+        first.window_probabilities.argmax() == second.window_probabilities.argmax()
+        for first, second in predictions
+        if first.window_probabilities is not None and second.window_probabilities is not None
     ]
     return {
         "clip": clip,
-        "beside": beside,
-        "found": np.mean(there[0] == there[1]),
+        "beside": compared,
+        "found": np.mean(detected == other_detected),
         "mean_cm": cm.mean(),
         "p95_cm": np.percentile(cm, 95),
-        "genres": np.mean(same) if same else np.nan,
-        "windows": len(same),
+        "genres": np.mean(same_genre) if same_genre else np.nan,
+        "windows": len(same_genre),
     }
 
 
 def speed(runtime: PoseRuntime, cores: int, runs: Sequence[Run]) -> dict[str, Any]:
-    """Summarize the runs of one runtime over all clips."""
+    """Summarise the runs of one runtime over all clips."""
+    wall = [seconds for run in runs for seconds in run.wall[_WARM_UP_FRAMES:]]
+    cpu = [seconds for run in runs for seconds in run.cpu[_WARM_UP_FRAMES:]]
     return {
         "runtime": runtime,
         "cores": cores,
-        "ms": [1e3 * each for run in runs for each in run.wall[_WARM_UP_FRAMES:]],
-        "cpu_ms": 1e3 * np.mean([each for run in runs for each in run.cpu[_WARM_UP_FRAMES:]]),
+        "ms": [1e3 * seconds for seconds in wall],
+        "cpu_ms": 1e3 * np.mean(cpu),
         "start": np.median([run.start for run in runs]),
         "memory": np.median([run.memory for run in runs]),
     }
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("clips", type=Path, nargs="+", metavar="CLIP")
-    parser.add_argument("--frames", type=int, default=100_000, help="frames of each clip at most")
+    parser.add_argument("clips", type=Path, nargs="+", metavar="CLIP", help="video file")
+    parser.add_argument(
+        "--frames", type=int, default=100_000, help="largest number of frames of each clip"
+    )
 
 
 def measure(args: argparse.Namespace) -> Results:
-    """Run both runtimes over all clips, and compare them."""
+    """Run both runtimes on all clips and compare them."""
     model = pose_model()
     runs: dict[tuple[PoseRuntime, int], list[Run]] = {}
     agreements = []
@@ -155,13 +179,13 @@ def measure(args: argparse.Namespace) -> Results:
         for cores in CORES:
             for runtime in _RUNTIMES:
                 print(f"{clip.name}: {runtime}, {cores} cores")
-                result = find_poses(clip, model, runtime, cores, False, args.frames)
+                result = estimate_poses(clip, model, runtime, cores, False, args.frames)
                 runs.setdefault((runtime, cores), []).append(result)
         reference, litert = (runs[runtime, 1][-1] for runtime in _RUNTIMES)
-        noisy = find_poses(clip, model, "mediapipe", 1, True, args.frames)
-        for beside, run in (("LiteRT", litert), ("itself, with noise", noisy)):
-            agreements.append(agreement(clip.name, beside, reference.track, run.track))
+        noisy = estimate_poses(clip, model, "mediapipe", 1, True, args.frames)
+        for compared, run in (("LiteRT", litert), ("itself, with noise", noisy)):
+            agreements.append(agreement(clip.name, compared, reference.track, run.track))
     return {
-        "speeds": [speed(runtime, cores, found) for (runtime, cores), found in runs.items()],
+        "speeds": [speed(runtime, cores, results) for (runtime, cores), results in runs.items()],
         "agreements": agreements,
     }

@@ -1,7 +1,7 @@
 """Measure the genre model in each precision.
 
-RUNS is where `make accuracy` has trained `live-A` and `live-B`, each on half of the dancers, to be
-tested on the other half. The sizes and times are those of the shipped model.
+RUNS is a folder of `make accuracy` with the networks `live-A` and `live-B`, each trained on half of
+the dancers and tested on the other half. Sizes and times are those of the shipped model.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.accuracy.place import OTHER, Place
+from benchmarks.accuracy.workspace import OTHER_FOLD, Workspace
 from benchmarks.pages import DOCS, ROOT, Results
 from benchmarks.timer import timer
 from dancetype.engine.classifier import Classifier
@@ -32,8 +32,8 @@ _CALLS: Final = 200
 
 
 def write_all(folder: Path, full: Path) -> dict[str, Path]:
-    """Write the model of `full` in each precision."""
-    # Before `dancetype.engine.onnx`, onnxruntime may not be loaded.
+    """Write the model `full` in each precision; return the files by precision."""
+    # Imported here, because `dancetype.engine.onnx` must be imported before onnxruntime.
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -49,9 +49,9 @@ def write_all(folder: Path, full: Path) -> dict[str, Path]:
 
 
 def times(files: Mapping[str, Path]) -> dict[str, list[float]]:
-    """Return seconds of CPU time per window, with the models in turn.
+    """Return the CPU time per window in seconds, with the models measured in turn.
 
-    Wall-clock time would include what other programs take.
+    Wall-clock time would include the load of other programs.
     """
     classifiers = {name: Classifier(file, device="cpu") for name, file in files.items()}
     spec = classifiers[Precision.FP32].contract.window
@@ -61,61 +61,63 @@ def times(files: Mapping[str, Path]) -> dict[str, list[float]]:
     for _ in range(_ROUNDS):
         for name, classifier in classifiers.items():
             classifier(window)
-            timed = timer(spent[name], classifier, clock=thread_time)
+            classify = timer(spent[name], classifier, clock=thread_time)
             for _ in range(_CALLS):
-                timed(window)
+                classify(window)
     return spent
 
 
 def accuracies(
-    place: Place, folder: Path, shipped: Mapping[str, Path]
+    workspace: Workspace, folder: Path, shipped: Mapping[str, Path]
 ) -> dict[str, dict[str, tuple[float, float]]]:
-    """Return the shares of clips and windows that are right, by precision and test set."""
-    found: dict[str, dict[str, tuple[float, float]]] = {}
-    for way in OTHER:
-        checkpoint = Checkpoint.load(place.runs / f"live-{way}" / "checkpoint.pt")
-        # Fitted on the dancers that this one was trained on.
-        other = Checkpoint.load(place.runs / f"live-{OTHER[way]}" / "checkpoint.pt")
+    """Return the accuracy of clips and of windows, by precision and test set."""
+    accuracy: dict[str, dict[str, tuple[float, float]]] = {}
+    for fold in OTHER_FOLD:
+        checkpoint = Checkpoint.load(workspace.runs / f"live-{fold}" / "checkpoint.pt")
+        # The other temperature was fitted on the training dancers of this network.
+        other = Checkpoint.load(workspace.runs / f"live-{OTHER_FOLD[fold]}" / "checkpoint.pt")
         checkpoint.temperature = other.temperature
-        full = folder / f"live-{way}.onnx"
+        full = folder / f"live-{fold}.onnx"
         export(checkpoint, full)
+        sequences = workspace.unseen_sequences(fold)
         for name, file in write_all(folder, full).items():
-            evaluation = evaluate_sequences(Classifier(file, device="cpu"), place.unseen(way))
-            found.setdefault(name, {})[f"`dancers:{OTHER[way]}`"] = _shares(evaluation)
-    tracks = [track for track in place.real_tracks() if track.genre]
+            evaluation = evaluate_sequences(Classifier(file, device="cpu"), sequences)
+            accuracy.setdefault(name, {})[f"`dancers:{OTHER_FOLD[fold]}`"] = _accuracy(evaluation)
+    tracks = [track for track in workspace.real_tracks() if track.genre]
     for name, file in shipped.items():
         evaluation = evaluate_tracks(Classifier(file, device="cpu"), tracks)
-        found[name]["real cameras"] = _shares(evaluation)
-    return found
+        accuracy[name]["real cameras"] = _accuracy(evaluation)
+    return accuracy
 
 
-def _shares(evaluation: Evaluation) -> tuple[float, float]:
+def _accuracy(evaluation: Evaluation) -> tuple[float, float]:
     figures = evaluation.figures()
     return figures["clip_accuracy"], figures["window_accuracy"]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    for name in ("data", "tracks", "runs"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, help="AIST++ folder")
+    parser.add_argument("--tracks", type=Path, required=True, help="folder of tracks of real clips")
+    parser.add_argument("--runs", type=Path, required=True, help="folder of `make accuracy`")
 
 
 def measure(args: argparse.Namespace) -> Results:
     """Measure size, time and accuracy of each precision."""
-    place = Place(args.data, args.tracks, None, None, args.runs)
+    workspace = Workspace(args.data, args.tracks, None, None, args.runs)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = write_all(folder, SHIPPED)
-        sizes = {each: file.stat().st_size for each, file in files.items()}
+        sizes = {name: file.stat().st_size for name, file in files.items()}
         seconds = times(files)
-        right = accuracies(place, folder, files)
-    return {"rows": [row(each, sizes[each], seconds[each], right[each]) for each in files]}
+        accuracy = accuracies(workspace, folder, files)
+    return {"rows": [row(name, sizes[name], seconds[name], accuracy[name]) for name in files]}
 
 
 def row(
-    name: str, size: int, seconds: list[float], right: Mapping[str, tuple[float, float]]
+    name: str, size: int, seconds: list[float], accuracy: Mapping[str, tuple[float, float]]
 ) -> dict[str, Any]:
     offered = name in list(Precision)
-    return {"name": name, "offered": offered, "size": size, "seconds": seconds, "right": right}
+    return {"name": name, "offered": offered, "size": size, "seconds": seconds, "right": accuracy}
 
 
 def page_values(results: Results) -> dict[str, Any]:
@@ -123,8 +125,8 @@ def page_values(results: Results) -> dict[str, Any]:
     full, *others = (row["right"] for row in results["rows"] if row["offered"])
     loss = max(
         before - after
-        for right in others
-        for tested in full
-        for before, after in zip(full[tested], right[tested], strict=True)
+        for accuracy in others
+        for test_set in full
+        for before, after in zip(full[test_set], accuracy[test_set], strict=True)
     )
     return {**results, "tested": list(full), "loss": max(loss, 0)}

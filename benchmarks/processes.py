@@ -1,4 +1,4 @@
-"""Processes that benchmarks start and measure."""
+"""Start Python processes and measure their CPU time."""
 
 import os
 import sys
@@ -11,16 +11,16 @@ from benchmarks.pages import ROOT
 
 
 def cpu_seconds(process: psutil.Process) -> float:
-    """Return the CPU time of a process so far, in user and in system mode; 0 if it has ended."""
+    """Return the user and system CPU time of a process so far; 0 if it has ended."""
     with suppress(psutil.NoSuchProcess):
         return float(sum(process.cpu_times()[:2]))
     return 0.0
 
 
-def python_process(*words: object, **options: Any) -> psutil.Popen:
-    """Start `python -m WORDS` in the checkout, with unbuffered output."""
+def python_process(*arguments: object, **options: Any) -> psutil.Popen:
+    """Start `python -m ARGUMENTS` in the root of the repository, with unbuffered output."""
     return psutil.Popen(
-        [sys.executable, "-m", *map(str, words)],
+        [sys.executable, "-m", *map(str, arguments)],
         cwd=ROOT,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         **options,

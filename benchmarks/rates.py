@@ -1,8 +1,8 @@
-"""Measure what `--pose-fps` costs in accuracy, on noisy poses of unseen dancers.
+"""Measure how `--pose-fps` affects accuracy, on noisy poses of unseen dancers.
 
-Needs the networks that `make accuracy` has trained on either half of the dancers (in RUNS), and
-asks each about the other half, filmed at 30 frames a second with as much noise as MediaPipe was
-measured to add. Frames are chosen by the very rule of `--pose-fps`.
+RUNS is a folder of `make accuracy` with the networks `live-A` and `live-B`. Each is tested on the
+half of the dancers that it was not trained on, recorded by the virtual camera at 30 frames per
+second with MediaPipe's noise. Frames are selected in the same way as for `--pose-fps`.
 """
 
 import argparse
@@ -11,18 +11,24 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.accuracy.models import live_classifier
-from benchmarks.accuracy.place import OTHER, Place
-from benchmarks.accuracy.robustness import EVERY, ORDINARY, CameraClip, point, simulate_clips
+from benchmarks.accuracy.robustness import (
+    ORDINARY,
+    SEQUENCE_STRIDE,
+    CameraClip,
+    measure_accuracy,
+    simulate_clips,
+)
+from benchmarks.accuracy.workspace import OTHER_FOLD, Workspace
 from dancetype.engine.media.sampler import FrameSampler
 
 RATES: Final = (30.0, 20.0, 15.0, 10.0)
 HOP: Final = 0.5
 
 
-def thinned(clip: CameraClip, fps: float) -> CameraClip:
-    """Return what is left of a clip at so many frames a second."""
-    thinning = FrameSampler(fps)
-    kept = [thinning.accept(float(time)) for time in clip.times]
+def reduce_frame_rate(clip: CameraClip, fps: float) -> CameraClip:
+    """Drop frames of a clip so that `fps` frames per second remain."""
+    sampler = FrameSampler(fps)
+    kept = [sampler.accept(float(time)) for time in clip.times]
     return replace(clip, times=clip.times[kept], joints=clip.joints[kept])
 
 
@@ -32,17 +38,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print a table of all rates."""
-    place = Place(data=args.data, tracks=Path(), rendered=None, videos=None, runs=args.runs)
-    right = dict.fromkeys(RATES, 0.0)
-    asked = dict.fromkeys(RATES, 0)
-    for way in OTHER:
-        classifier = live_classifier(place, way)
-        clips = simulate_clips(place.unseen(way)[::EVERY], ORDINARY)
+    """Print a table of the accuracy at each rate."""
+    workspace = Workspace(data=args.data, tracks=Path(), rendered=None, videos=None, runs=args.runs)
+    correct = dict.fromkeys(RATES, 0.0)
+    windows = dict.fromkeys(RATES, 0)
+    for fold in OTHER_FOLD:
+        classifier = live_classifier(workspace, fold)
+        clips = simulate_clips(workspace.unseen_sequences(fold)[::SEQUENCE_STRIDE], ORDINARY)
         for fps in RATES:
-            found = point(classifier, [thinned(clip, fps) for clip in clips], hop=HOP)
-            right[fps] += found["window_accuracy"] * found["windows"]
-            asked[fps] += found["windows"]
-    print("| poses a second | windows | right, % |\n|---|---:|---:|")
+            reduced = [reduce_frame_rate(clip, fps) for clip in clips]
+            result = measure_accuracy(classifier, reduced, hop=HOP)
+            correct[fps] += result["window_accuracy"] * result["windows"]
+            windows[fps] += result["windows"]
+    print("| poses per second | windows | accuracy, % |\n|---|---:|---:|")
     for fps in RATES:
-        print(f"| {fps:g} | {asked[fps]} | {right[fps] / asked[fps] * 100:.1f} |")
+        print(f"| {fps:g} | {windows[fps]} | {correct[fps] / windows[fps] * 100:.1f} |")

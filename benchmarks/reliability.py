@@ -1,6 +1,6 @@
-"""Run every test that records figures of a fault, which takes a quarter of an hour.
+"""Run all tests that record figures for faults. Takes about 15 minutes.
 
-With --figures, take the file of an earlier run: what DANCETYPE_FIGURES=FILE had the tests write.
+--figures reads the file of an earlier run instead, which the tests write to DANCETYPE_FIGURES=FILE.
 """
 
 import argparse
@@ -23,23 +23,29 @@ PAGE: Final = DOCS / "explanation" / "reliability.md"
 ROWS: Final[Mapping[str, Mapping[str, str]]] = tomllib.loads(
     Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
 )
-"""Everything that is claimed, by the name under which tests record figures of it."""
+"""Rows of the page, by the name under which tests record figures."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """Figure that a test has recorded."""
+    """A figure recorded by a test.
 
-    row: str  # key in `ROWS`
-    test: str  # node id of the test
+    Attributes:
+        row: Key in `ROWS`.
+        test: Node id of the test.
+        text: Figure as text.
+    """
+
+    row: str
+    test: str
     text: str
 
 
 def read_figures(lines: Sequence[str]) -> list[Figure]:
-    """Read what tests have recorded, one JSON object per line.
+    """Read the figures that tests have recorded, one JSON object per line.
 
     Raises:
-        ExpectedError: A line is not a figure, or names a row that the page does not have.
+        ExpectedError: A line is not a figure, or its row does not exist.
     """
     try:
         figures = [Figure(**json.loads(line)) for line in lines]
@@ -48,8 +54,7 @@ def read_figures(lines: Sequence[str]) -> list[Figure]:
     for figure in figures:
         if figure.row not in ROWS:
             raise ExpectedError(
-                f"{figure.test} measures {figure.row!r}, which is no row; there are "
-                + ", ".join(map(repr, ROWS))
+                f"{figure.test}: unknown row {figure.row!r}; rows: " + ", ".join(map(repr, ROWS))
             )
     return figures
 
@@ -59,14 +64,14 @@ def _run_tests() -> str:
         file = Path(folder) / "figures.jsonl"
         file.touch()
         environment = {**os.environ, "DANCETYPE_FIGURES": str(file)}
-        words = [sys.executable, "-m", "pytest", "tests/fuzz", "tests/system"]
-        if subprocess.run(words, cwd=ROOT, env=environment).returncode:
-            raise ExpectedError("tests fail, so there is nothing to write")
+        command = [sys.executable, "-m", "pytest", "tests/fuzz", "tests/system"]
+        if subprocess.run(command, cwd=ROOT, env=environment).returncode:
+            raise ExpectedError("tests failed; the page was not written")
         return file.read_text(encoding="utf-8")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--figures", type=Path, help="file of figures, in place of a run")
+    parser.add_argument("--figures", type=Path, help="file of figures from an earlier run")
 
 
 def measure(args: argparse.Namespace) -> Results:
@@ -79,11 +84,11 @@ def measure(args: argparse.Namespace) -> Results:
 
 
 def page_values(results: Results) -> dict[str, Any]:
-    """Group the figures by row; a row without figures has none."""
+    """Group the figures by row."""
     rows = []
     for key, row in ROWS.items():
         figures = [figure for figure in results["figures"] if figure["row"] == key]
-        # Only the part in brackets differs between the cases of a parametrized test.
+        # List a parametrized test only once, without the parameters in brackets.
         tests = dict.fromkeys(figure["test"].partition("[")[0] for figure in figures)
         texts = dict.fromkeys(figure["text"] for figure in figures)
         rows.append({**row, "texts": list(texts), "tests": list(tests)})

@@ -1,4 +1,4 @@
-"""Time that calls take. Like `path`, it needs no development dependencies."""
+"""Measure the time of calls, without development dependencies."""
 
 from collections.abc import Callable
 from time import perf_counter
@@ -9,14 +9,14 @@ _T = TypeVar("_T")
 
 
 def timer(
-    spent: list[float], call: Callable[_P, _T], clock: Callable[[], float] = perf_counter
+    durations: list[float], call: Callable[_P, _T], clock: Callable[[], float] = perf_counter
 ) -> Callable[_P, _T]:
-    """Return `call`, which appends the seconds that each call takes to `spent`."""
+    """Wrap a function so that the duration of each call in seconds is appended to `durations`."""
 
     def timed(*args: _P.args, **kwargs: _P.kwargs) -> _T:
         start = clock()
         result = call(*args, **kwargs)
-        spent.append(clock() - start)
+        durations.append(clock() - start)
         return result
 
     return timed

@@ -1,4 +1,4 @@
-"""Other models on the same splits as the shipped LSTM."""
+"""Other models, trained and tested on the same splits as the shipped LSTM."""
 
 from functools import partial
 from time import process_time
@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from benchmarks.accuracy.measures import of_tracks, summary
-from benchmarks.accuracy.models import about, trained
-from benchmarks.accuracy.place import OTHER, Job, Place, Result
+from benchmarks.accuracy.measures import score_tracks, summarise
+from benchmarks.accuracy.models import train_checkpoint, training_summary
+from benchmarks.accuracy.workspace import OTHER_FOLD, Job, Result, Workspace
 from benchmarks.baselines.kinematics import KINEMATIC_NAMES, TREES, train_boosted_trees
 from benchmarks.baselines.stgcn import train_stgcn
 from benchmarks.timer import timer
@@ -22,7 +22,7 @@ from dancetype.training.evaluate import evaluate_sequences
 from dancetype.training.recipe import load_recipe
 
 FIRST_RECIPES: Final = ("first-20", "first-30", "even-30", "even-velocity", "even-attention")
-"""The recipes that the project began with."""
+"""Recipes of the first version of the project."""
 
 MODELS: Final = ("live", "small", "stgcn", "trees", *FIRST_RECIPES)
 
@@ -31,95 +31,100 @@ SPLITS: Final = {
     "B": ("dancers:B", "dancers:A"),
     "val": ("pose_train", "pose_val"),
 }
-"""Training and test data; the last pair shares its dancers."""
+"""Training and test data by name; those of `val` share their dancers."""
 
 _TREE_BATCHES: Final = 300
-_TIMED: Final = 30
+_TIMED_CALLS: Final = 30
 
 
 def jobs() -> list[Job]:
     """Return a job for each model and split."""
-    pairs = [(name, way) for name in ("small", "trees", "stgcn", "live") for way in OTHER]
-    pairs += [(name, way) for way in ("A", "val") for name in FIRST_RECIPES]
+    pairs = [(name, split) for name in ("small", "trees", "stgcn", "live") for split in OTHER_FOLD]
+    pairs += [(name, split) for split in ("A", "val") for name in FIRST_RECIPES]
     pairs.append(("live", "val"))
     return [
         Job(
-            f"compare-{name}-{way}",
-            f"{name}, {SPLITS[way][0]} to {SPLITS[way][1]}",
-            partial(_run, name, way),
-            _needs(name, way),
+            f"compare-{name}-{split}",
+            f"{name}, {SPLITS[split][0]} to {SPLITS[split][1]}",
+            partial(_run, name, split),
+            _needs(name, split),
         )
-        for name, way in pairs
+        for name, split in pairs
     ]
 
 
-def _needs(name: str, way: str) -> tuple[str, ...]:
-    """Return the job that trains the network if it is another one."""
-    if way == "val":
+def _needs(name: str, split: str) -> tuple[str, ...]:
+    """Return the job that trains the network, if it is another job."""
+    if split == "val":
         return ()
-    return {"live": (f"live-{way}",), "small": (f"ladder-dancers-{way}",)}.get(name, ())
+    return {"live": (f"live-{split}",), "small": (f"ladder-dancers-{split}",)}.get(name, ())
 
 
-def _run(name: str, way: str, place: Place) -> Result:
-    make = _baseline if name in ("trees", "stgcn") else _lstm
-    classifier, model = make(name, way, place)
-    learned, tested = (place.split(split) for split in SPLITS[way])
-    evaluation = evaluate_sequences(classifier, place.sequences(tested))
-    real = of_tracks(classifier, place.real_tracks(), learned)
+def _run(name: str, split: str, workspace: Workspace) -> Result:
+    create = _baseline if name in ("trees", "stgcn") else _lstm
+    classifier, model = create(name, split, workspace)
+    training, test = map(workspace.split, SPLITS[split])
+    evaluation = evaluate_sequences(classifier, workspace.sequences(test))
+    real = score_tracks(classifier, workspace.real_tracks(), training)
     return {
         "model": model,
-        "trained": learned.name,
-        "tested": tested.name,
+        "trained": training.name,
+        "tested": test.name,
         "figures": evaluation.figures(),
-        "real_unseen": summary([row for row in real if not row["dancer_known"]]),
+        "real_unseen": summarise([row for row in real if not row["dancer_known"]]),
         "one_window_ms": _one_window_ms(classifier),
     }
 
 
 def _one_window_ms(classifier: WindowClassifier) -> float:
-    """Return the median processor time for one window."""
+    """Return the median CPU time for one window."""
     spec = classifier.contract.window
     window: Array = np.random.default_rng(0).standard_normal(
         (1, spec.length, spec.features), np.float32
     )
     times: list[float] = []
-    timed = timer(times, classifier, clock=process_time)
-    for _ in range(_TIMED):
-        timed(window)
+    classify = timer(times, classifier, clock=process_time)
+    for _ in range(_TIMED_CALLS):
+        classify(window)
     return 1000 * float(np.median(times))
 
 
-def _lstm(name: str, way: str, place: Place) -> tuple[WindowClassifier, Result]:
-    needs = _needs(name, way)
+def _lstm(name: str, split: str, workspace: Workspace) -> tuple[WindowClassifier, Result]:
+    """Load the network of another job, or train one."""
+    needs = _needs(name, split)
     if needs:
-        checkpoint = Checkpoint.load(place.runs / needs[0] / "checkpoint.pt")
+        checkpoint = Checkpoint.load(workspace.runs / needs[0] / "checkpoint.pt")
     else:
-        learned, tested = SPLITS[way]
-        recipe = load_recipe(place.recipe if name == "live" else name)
-        run = f"compare-{name}-{way}"
-        folders = place.rendered_folders() if name == "live" else []
-        checkpoint = trained(place, run, recipe, split=learned, validation=tested, tracks=folders)
-    return CheckpointClassifier(checkpoint), about(checkpoint)
+        training, test = SPLITS[split]
+        checkpoint = train_checkpoint(
+            workspace,
+            f"compare-{name}-{split}",
+            load_recipe(workspace.recipe if name == "live" else name),
+            split=training,
+            validation=test,
+            tracks=workspace.rendered_folders() if name == "live" else [],
+        )
+    return CheckpointClassifier(checkpoint), training_summary(checkpoint)
 
 
-def _baseline(name: str, way: str, place: Place) -> tuple[WindowClassifier, Result]:
-    """Train another kind of model on the windows of the shipped recipe."""
-    learned = place.split(SPLITS[way][0])
-    sequences = place.sequences(learned)
-    recipe = load_recipe(place.recipe)
-    # These learn genres alone.
+def _baseline(name: str, split: str, workspace: Workspace) -> tuple[WindowClassifier, Result]:
+    """Train another kind of model on the windows of the live recipe."""
+    training = workspace.split(SPLITS[split][0])
+    sequences = workspace.sequences(training)
+    recipe = load_recipe(workspace.recipe)
+    # These models are trained without people who do not dance.
     sampling = recipe.sampling.model_copy(update={"idle": 0.0})
     recipe = recipe.model_copy(update={"sampling": sampling})
     contract = Contract(
-        CODES, recipe.window.spec(), "camera", recipe.name, learned.name, tuple(learned.dancers)
+        CODES, recipe.window.spec(), "camera", recipe.name, training.name, tuple(training.dancers)
     )
-    model = {"recipe": name, "split": learned.name, "batch": recipe.optimiser.batch}
+    model = {"recipe": name, "split": training.name, "batch": recipe.optimiser.batch}
     if name == "trees":
         batches = RandomWindows(sequences, recipe)
-        count = min(_TREE_BATCHES, place.steps)
+        count = min(_TREE_BATCHES, workspace.steps)
         trees = train_boosted_trees((batches[step] for step in range(count)), contract)
         size = {"features": len(KINEMATIC_NAMES), "trees": TREES * len(CODES)}
         return trees, model | size | {"steps": count}
-    graph = train_stgcn(recipe, sequences, contract, steps=place.graph_steps)
+    graph = train_stgcn(recipe, sequences, contract, steps=workspace.graph_steps)
     parameters = sum(weights.numel() for weights in graph.network.parameters())
-    return graph, model | {"steps": place.graph_steps, "parameters": parameters}
+    return graph, model | {"steps": workspace.graph_steps, "parameters": parameters}

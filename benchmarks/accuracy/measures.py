@@ -1,4 +1,4 @@
-"""Compute JSON-ready figures from answers."""
+"""Compute JSON-ready figures from the predictions of a model."""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.place import Result
+from benchmarks.accuracy.workspace import Result
 from dancetype.engine.clip import classify_track
 from dancetype.engine.media.track import Track
 from dancetype.engine.recognizer import WindowClassifier
@@ -19,108 +19,118 @@ from dancetype.training.evaluate import EvaluatedClip, Evaluation
 ACCURACIES: Final = ("clips", "clip_accuracy", "windows", "window_accuracy")
 
 _BINS: Final = 15
-_PIECE: Final = 2.0  # seconds; most short clips on the web are about as long
+_PIECE_SECONDS: Final = 2.0  # the length of many short clips on the web
 
 
-def by_dancer(evaluation: Evaluation) -> dict[str, Result]:
-    """Return the accuracies of each dancer of AIST sequences."""
-    by_dancer: dict[str, list[EvaluatedClip]] = {}
+def accuracy_by_dancer(evaluation: Evaluation) -> dict[str, Result]:
+    """Return the genre and the accuracies of each dancer of AIST sequences."""
+    clips_by_dancer: dict[str, list[EvaluatedClip]] = {}
     for clip in evaluation.clips:
-        by_dancer.setdefault(SequenceName.parse(clip.name).dancer, []).append(clip)
-    found = {}
-    for dancer, clips in sorted(by_dancer.items()):
+        clips_by_dancer.setdefault(SequenceName.parse(clip.name).dancer, []).append(clip)
+    results = {}
+    for dancer, clips in sorted(clips_by_dancer.items()):
         figures = Evaluation(evaluation.labels, clips).figures()
-        found[dancer] = {"genre": clips[0].genre} | {name: figures[name] for name in ACCURACIES}
-    return found
+        results[dancer] = {"genre": clips[0].genre} | {name: figures[name] for name in ACCURACIES}
+    return results
 
 
-def reliability(evaluation: Evaluation) -> list[Result]:
-    """Return how often windows are right, by confidence; bins of equal width, empty ones omitted.
-
-    The calibration error is the mean gap, weighted by windows.
-    """
+def reliability_bins(evaluation: Evaluation) -> list[Result]:
+    """Return accuracy and mean confidence of windows in bins of equal width, without empty bins."""
     windows = np.concatenate([clip.result.windows for clip in evaluation.clips])
     truth = [clip.genre for clip in evaluation.clips for _ in clip.result.windows]
     confidence = windows.max(axis=1)
-    right = np.array(evaluation.labels)[windows.argmax(axis=1)] == truth
-    index = _bins(confidence)
+    correct = np.array(evaluation.labels)[windows.argmax(axis=1)] == truth
+    index = _bin_indices(confidence)
     return [
         {
             "windows": (index == number).sum(),
             "confidence": confidence[index == number].mean(),
-            "accuracy": right[index == number].mean(),
+            "accuracy": correct[index == number].mean(),
         }
         for number in np.unique(index)
     ]
 
 
-def _bins(confidence: NDArray[np.floating]) -> NDArray[np.int64]:
-    bins: NDArray[np.int64] = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-    return bins
+def _bin_indices(confidence: NDArray[np.floating]) -> NDArray[np.int64]:
+    indices: NDArray[np.int64] = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    return indices
 
 
-def calibration_gap(rows: Iterable[Result]) -> float | None:
-    """Return the expected calibration error of `reliability`'s rows."""
-    return pooled((abs(row["accuracy"] - row["confidence"]), row["windows"]) for row in rows)
+def binned_calibration_error(rows: Iterable[Result]) -> float | None:
+    """Return the expected calibration error: the mean gap of the bins, weighted by windows."""
+    return weighted_mean((abs(row["accuracy"] - row["confidence"]), row["windows"]) for row in rows)
 
 
-def merged(rows: Sequence[Result]) -> list[Result]:
-    """Return the `reliability` of several tests together, given the rows of all of them."""
-    by_bin: dict[int, list[Result]] = {}
-    for row, index in zip(rows, _bins(np.array([row["confidence"] for row in rows])), strict=True):
-        by_bin.setdefault(index, []).append(row)
+def merge_bins(rows: Sequence[Result]) -> list[Result]:
+    """Merge the `reliability_bins` of several tests."""
+    rows_by_bin: dict[int, list[Result]] = {}
+    indices = _bin_indices(np.array([row["confidence"] for row in rows]))
+    for row, index in zip(rows, indices, strict=True):
+        rows_by_bin.setdefault(index, []).append(row)
     return [
         {
-            "windows": sum(row["windows"] for row in each),
-            "confidence": pooled((row["confidence"], row["windows"]) for row in each),
-            "accuracy": pooled((row["accuracy"], row["windows"]) for row in each),
+            "windows": sum(row["windows"] for row in same_bin),
+            "confidence": weighted_mean((row["confidence"], row["windows"]) for row in same_bin),
+            "accuracy": weighted_mean((row["accuracy"], row["windows"]) for row in same_bin),
         }
-        for _, each in sorted(by_bin.items())
+        for _, same_bin in sorted(rows_by_bin.items())
     ]
 
 
-def of_tracks(
-    classifier: WindowClassifier, tracks: Iterable[Track], learned: Split
+def score_tracks(
+    classifier: WindowClassifier, tracks: Iterable[Track], training: Split
 ) -> list[Result]:
-    """Return answers about tracks, whole and in pieces, of a model trained on `learned`."""
-    dancers = learned.dancers
+    """Return the predictions for whole tracks and for pieces of them.
+
+    Args:
+        classifier: Model to test.
+        tracks: Tracks with a genre.
+        training: Split that the model was trained on.
+    """
+    dancers = training.dancers
     return [
         {
             "name": track.name,
             "genre": track.genre,
             "dancer": track.dancer,
             "dancer_known": track.dancer in dancers,
-            "performance_known": track.sequence in learned.sequences,
-            **_answer(classifier, track.times, track.joints, track.genre),
+            "performance_known": track.sequence in training.sequences,
+            **_score_clip(classifier, track.times, track.joints, track.genre),
             "pieces": [
-                _answer(classifier, *part, track.genre)
-                for part in pieces(track.times, track.joints, _PIECE)
+                _score_clip(classifier, times, joints, track.genre)
+                for times, joints in split_clip(track.times, track.joints, _PIECE_SECONDS)
             ],
         }
         for track in tracks
     ]
 
 
-def _answer(
+def _score_clip(
     classifier: WindowClassifier, times: NDArray[np.float64], joints: Array, genre: str
 ) -> Result:
-    """Return rank and log-probability of the right genre, those of a guess without an answer."""
+    """Return the predicted genre, and rank and log-probability of the true one.
+
+    Without a prediction, the rank is the last and the probability that of a random guess.
+    """
     labels = classifier.contract.labels
     result = classify_track(times, joints, classifier)
     if result.genre is None:
         return {"answer": None, "rank": len(labels), "log_probability": -np.log(len(labels))}
-    right = result.probabilities[labels.index(genre)]
+    probability = result.probabilities[labels.index(genre)]
     return {
         "answer": result.genre,
-        "rank": 1 + (result.probabilities > right).sum(),
-        "log_probability": np.log(max(right, 1e-6)),
+        "rank": 1 + (result.probabilities > probability).sum(),
+        "log_probability": np.log(max(probability, 1e-6)),
     }
 
 
-def pieces(
+def split_clip(
     times: NDArray[np.float64], joints: Array, seconds: float
 ) -> list[tuple[NDArray[np.float64], Array]]:
-    """Cut a clip into consecutive pieces, without the rest; a shorter clip is one piece."""
+    """Split a clip into consecutive pieces of `seconds` and drop the rest.
+
+    A shorter clip is a single piece.
+    """
     count = max(int((times[-1] - times[0] + 0.1) // seconds), 1)
     bounds = times[0] + seconds * np.arange(count + 1)
     return [
@@ -130,8 +140,8 @@ def pieces(
     ]
 
 
-def summary(rows: Sequence[Result]) -> Result:
-    """Summarise answers about tracks or pieces."""
+def summarise(rows: Sequence[Result]) -> Result:
+    """Summarise the scores of tracks or pieces."""
     if not rows:
         return {"clips": 0}
     ranks = np.array([row["rank"] for row in rows])
@@ -145,22 +155,22 @@ def summary(rows: Sequence[Result]) -> Result:
     }
 
 
-def frontier(points: Sequence[Result]) -> list[Result]:
-    """Return the rolling estimates that no other one beats in both delay and changes, by delay."""
-    kept: list[Result] = []
+def pareto_front(points: Sequence[Result]) -> list[Result]:
+    """Return the points that no other point beats in both delay and changes, sorted by delay."""
+    best: list[Result] = []
     for point in sorted(points, key=lambda point: (point["delay"], point["changes"])):
-        if not kept or point["changes"] < kept[-1]["changes"]:
-            kept.append(point)
-    return kept
+        if not best or point["changes"] < best[-1]["changes"]:
+            best.append(point)
+    return best
 
 
-def pooled(parts: Iterable[tuple[float | None, int]]) -> float | None:
-    """Return the mean of shares weighted by their counts; None if nothing was counted."""
-    known = [(share, count) for share, count in parts if share is not None and count]
+def weighted_mean(shares: Iterable[tuple[float | None, int]]) -> float | None:
+    """Return the mean of pairs of share and count; None if all counts are 0."""
+    known = [(share, count) for share, count in shares if share is not None and count]
     total = sum(count for _, count in known)
     return sum(share * count for share, count in known) / total if total else None
 
 
-def accuracy(figures: Iterable[Result], unit: str) -> float | None:
-    """Return the pooled accuracy of several tests by "clip", "window" or "piece"."""
-    return pooled((test[f"{unit}_accuracy"], test[f"{unit}s"]) for test in figures)
+def pooled_accuracy(figures: Iterable[Result], unit: str) -> float | None:
+    """Return the accuracy of several tests together; `unit` is "clip", "window" or "piece"."""
+    return weighted_mean((test[f"{unit}_accuracy"], test[f"{unit}s"]) for test in figures)

@@ -1,4 +1,4 @@
-"""Train the networks that are measured, and load them."""
+"""Train and load the networks that are measured."""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.place import OTHER, Place, Result
+from benchmarks.accuracy.workspace import OTHER_FOLD, Result, Workspace
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.skeleton import Array
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
@@ -18,14 +18,14 @@ _BATCH = 256
 _SMALL_EPOCHS = 4
 
 
-def small(recipe: Recipe, *, steps: int) -> Recipe:
-    """Return a recipe with random windows made small: fewer units, and `steps` batches in all."""
+def small_recipe(recipe: Recipe, *, steps: int) -> Recipe:
+    """Return a smaller version of a recipe: fewer units, and `steps` random batches in total."""
     hidden = min(recipe.network.hidden, 96)
     optimiser = recipe.optimiser.model_copy(
         update={
             "epochs": _SMALL_EPOCHS,
             "steps_per_epoch": math.ceil(steps / _SMALL_EPOCHS),
-            # An average as long as the whole run would still remember how it began.
+            # An average over the whole run would still contain the initial weights.
             "average": min(recipe.optimiser.average, 1 - 10 / max(steps, 20)),
         }
     )
@@ -38,8 +38,8 @@ def small(recipe: Recipe, *, steps: int) -> Recipe:
     )
 
 
-def trained(
-    place: Place,
+def train_checkpoint(
+    workspace: Workspace,
     name: str,
     recipe: Recipe,
     *,
@@ -47,23 +47,23 @@ def trained(
     validation: str,
     tracks: Sequence[Path] = (),
 ) -> Checkpoint:
-    """Train into the folder of that name, or continue an interrupted run.
+    """Train a network in the folder RUNS/NAME, or continue an interrupted training.
 
-    The temperature is fitted on the validation split if it shares no dancer with the other.
+    The temperature is fitted on the validation split if the splits share no dancer.
     """
     run_training(
         recipe,
-        data=place.data,
+        data=workspace.data,
         split=split,
         validation=validation,
-        out=place.runs / name,
+        out=workspace.runs / name,
         tracks=tracks,
     )
-    return Checkpoint.load(place.runs / name / "checkpoint.pt")
+    return Checkpoint.load(workspace.runs / name / "checkpoint.pt")
 
 
-def about(checkpoint: Checkpoint) -> Result:
-    """Return a network's size and training."""
+def training_summary(checkpoint: Checkpoint) -> Result:
+    """Return the size of a network and the length of its training."""
     optimiser = checkpoint.recipe.optimiser
     random = checkpoint.recipe.sampling.windows == "random"
     return {
@@ -77,23 +77,26 @@ def about(checkpoint: Checkpoint) -> Result:
     }
 
 
-def live_classifier(place: Place, way: str) -> CheckpointClassifier:
-    """Return the network of `live-A` or `live-B`, calibrated without its test data.
+def live_classifier(workspace: Workspace, fold: str) -> CheckpointClassifier:
+    """Return the network of the job `live-A` or `live-B`, calibrated without its test data.
 
-    Its temperature is the other network's, which was fitted on the dancers that this one was
-    trained on.
+    Its temperature is that of the other network, which was fitted on the training dancers of this
+    one.
     """
-    checkpoint = Checkpoint.load(place.runs / f"live-{way}" / "checkpoint.pt")
-    other = Checkpoint.load(place.runs / f"live-{OTHER[way]}" / "checkpoint.pt")
+    checkpoint = Checkpoint.load(workspace.runs / f"live-{fold}" / "checkpoint.pt")
+    other = Checkpoint.load(workspace.runs / f"live-{OTHER_FOLD[fold]}" / "checkpoint.pt")
     checkpoint.temperature = other.temperature
     return CheckpointClassifier(checkpoint)
 
 
-def answers(classifier: WindowClassifier, each: list[Array]) -> list[NDArray[np.float32]]:
-    """Return probabilities (W, K) of each clip's windows (W, L, F), computed in large batches."""
-    windows = np.concatenate(each)
+def predict_clips(classifier: WindowClassifier, clips: list[Array]) -> list[NDArray[np.float32]]:
+    """Return probabilities (W, K) for the windows (W, L, F) of each clip.
+
+    The windows of all clips are classified together in large batches.
+    """
+    windows = np.concatenate(clips)
     if not len(windows):
-        return [np.empty((0, len(classifier.contract.labels)), np.float32) for _ in each]
+        return [np.empty((0, len(classifier.contract.labels)), np.float32) for _ in clips]
     batches = [windows[first : first + _BATCH] for first in range(0, len(windows), _BATCH)]
-    found = np.concatenate([classifier(batch) for batch in batches])
-    return np.split(found, np.cumsum([len(windows) for windows in each])[:-1])
+    probabilities = np.concatenate([classifier(batch) for batch in batches])
+    return np.split(probabilities, np.cumsum([len(clip) for clip in clips])[:-1])

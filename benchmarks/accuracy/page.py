@@ -1,4 +1,4 @@
-"""Render docs/explanation/accuracy.md and its pictures from the results of the jobs."""
+"""Render docs/explanation/accuracy.md and its plots from the results of the jobs."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -10,62 +10,63 @@ from numpy.typing import NDArray
 
 from benchmarks.accuracy import ablation, compare, doubt, ladder, plots, robustness, steady
 from benchmarks.accuracy.measures import (
-    accuracy,
-    calibration_gap,
-    frontier,
-    merged,
-    pooled,
-    summary,
+    binned_calibration_error,
+    merge_bins,
+    pareto_front,
+    pooled_accuracy,
+    summarise,
+    weighted_mean,
 )
-from benchmarks.accuracy.place import OTHER, Place, Result
+from benchmarks.accuracy.workspace import OTHER_FOLD, Result, Workspace
 from benchmarks.pages import render
 from dancetype.engine.genres import CODES, GENRES
 
 _FAULTS: Final = {
-    "frame_rate": "frames a second",
-    "dropped": "frames dropped, %",
-    "noise": "noise, 1 as MediaPipe's",
-    "heading": "degrees past the camera",
+    "frame_rate": "frames per second",
+    "dropped": "dropped frames, %",
+    "noise": "noise, 1 = MediaPipe's",
+    "heading": "heading, degrees",
 }
+"""Labels of the faults of the camera."""
 
 
-def write_page(place: Place, docs: Path) -> Path:
-    """Write `accuracy.md` and its pictures from the results that exist; return the page's path."""
+def write_page(workspace: Workspace, docs: Path) -> Path:
+    """Write `accuracy.md` and its plots from the existing results; return the page's path."""
     pictures = docs / "accuracy"
     sections: dict[str, Callable[[list[Result], Path], Result]] = {
         "unseen": _unseen,
         "seconds": _seconds,
         "camera": _camera,
         "bodies": _bodies,
-        "doubt": partial(_doubt, shipped=place.results(["doubt-shipped"])),
+        "doubt": partial(_doubt, shipped=workspace.results(["doubt-shipped"])),
         "steady": _steady,
     }
-    ways = {name: place.results(f"{name}-{way}" for way in OTHER) for name in sections}
+    folds = {name: workspace.results(f"{name}-{fold}" for fold in OTHER_FOLD) for name in sections}
     values = {
         **{
-            name: section(ways[name], pictures) if len(ways[name]) == len(OTHER) else None
+            name: section(folds[name], pictures) if len(folds[name]) == len(OTHER_FOLD) else None
             for name, section in sections.items()
         },
-        "ladder": _ladder(place, pictures),
-        "ablation": _ablation(place, pictures),
-        "compared": _compared(place),
-        "shipped": place.result("shipped"),
-        "videos": place.result("videos"),
+        "ladder": _ladder(workspace, pictures),
+        "ablation": _ablation(workspace, pictures),
+        "compared": _compared(workspace),
+        "shipped": workspace.result("shipped"),
+        "videos": workspace.result("videos"),
         "settings": {
             module.__name__.rpartition(".")[2]: vars(module)
             for module in (ablation, doubt, ladder, robustness, steady)
         },
     }
     filters: dict[str, Callable[..., Any]] = {
-        "accuracy": accuracy,
+        "accuracy": pooled_accuracy,
         "first_shares": lambda rows: [row["top_1"] / row["clips"] for row in rows],
         "genre": lambda code: GENRES.get(code, "-"),
-        "genres": _genres,
+        "genres": _join_genres,
         "decimal": lambda value, unit="": "-" if value is None else f"{value:.1f}{unit}",
         "pair": lambda shares: " / ".join(map(percent, shares)),
         "percent": percent,
         "spread": spread,
-        "summary": summary,
+        "summary": summarise,
     }
     page = docs / "accuracy.md"
     page.parent.mkdir(parents=True, exist_ok=True)
@@ -74,12 +75,12 @@ def write_page(place: Place, docs: Path) -> Path:
 
 
 def percent(share: float | None, missing: str = "-") -> str:
-    """Return a share in percent, such as "93.1"; `missing` for None."""
+    """Format a share as a percentage, such as "93.1", or return `missing` for None."""
     return missing if share is None else f"{100 * share:.1f}"
 
 
 def spread(shares: Iterable[float]) -> str:
-    """Return mean and standard deviation of shares, in percent; the mean alone of one."""
+    """Format mean and standard deviation of shares in percent; for one share, only the mean."""
     values = list(shares)
     if not values:
         return "-"
@@ -87,43 +88,54 @@ def spread(shares: Iterable[float]) -> str:
     return mean if len(values) < 2 else f"{mean} ± {percent(float(np.std(values, ddof=1)))}"
 
 
-def _genres(codes: Iterable[str | None]) -> str:
+def _join_genres(codes: Iterable[str | None]) -> str:
     return ", ".join(sorted(GENRES[code] for code in set(codes) if code is not None)) or "-"
 
 
-def _unseen(ways: list[Result], pictures: Path) -> Result:
-    # Each dancer is judged by the model that was not trained on that dancer.
+def _unseen(folds: list[Result], pictures: Path) -> Result:
     dancers = [
-        {"dancer": name} | found for way in ways for name, found in sorted(way["by_dancer"].items())
+        {"dancer": name} | accuracies
+        for fold in folds
+        for name, accuracies in sorted(fold["by_dancer"].items())
     ]
     by_genre = {
-        code: found for code in CODES if (found := [d for d in dancers if d["genre"] == code])
+        code: same_genre
+        for code in CODES
+        if (same_genre := [dancer for dancer in dancers if dancer["genre"] == code])
     }
-    labels = [GENRES[code] for code in ways[0]["figures"]["labels"]]
-    counts = np.sum([way["figures"]["confusion"] for way in ways], axis=0)
-    reliability = {f"{way['trained']} to {way['tested']}": way["reliability"] for way in ways}
-    plots.by_genre(pictures / "genres.png", {GENRES[c]: found for c, found in by_genre.items()})
+    labels = [GENRES[code] for code in folds[0]["figures"]["labels"]]
+    counts = np.sum([fold["figures"]["confusion"] for fold in folds], axis=0)
+    bins = {f"{fold['trained']} to {fold['tested']}": fold["reliability"] for fold in folds}
+    plots.by_genre(pictures / "genres.png", {GENRES[code]: by_genre[code] for code in by_genre})
     plots.confusion(pictures / "confusion.png", counts, labels)
-    plots.reliability(pictures / "reliability.png", reliability)
+    plots.reliability(pictures / "reliability.png", bins)
     return {
-        "ways": ways,
+        "folds": folds,
         "dancers": dancers,
         "by_genre": by_genre,
         "clips": counts.sum(),
-        "confused": _confused(counts, labels),
-        "gaps": [calibration_gap(rows) for rows in reliability.values()],
-        "gap": calibration_gap(merged([row for way in ways for row in way["reliability"]])),
+        "confused": _most_confused(counts, labels),
+        "gaps": [binned_calibration_error(rows) for rows in bins.values()],
+        "gap": binned_calibration_error(
+            merge_bins([row for rows in bins.values() for row in rows])
+        ),
         "real": [
-            row | {"trained": way["trained"], "probability": np.exp(row["log_probability"])}
-            for way in ways
-            for row in way["real"]
+            row | {"trained": fold["trained"], "probability": np.exp(row["log_probability"])}
+            for fold in folds
+            for row in fold["real"]
             if not row["dancer_known"]
         ],
     }
 
 
-def _confused(counts: NDArray[np.int64], labels: Sequence[str]) -> list[tuple[str, str, float]]:
-    """Return the four most frequent confusions: truth, answer and share of the truth's clips."""
+def _most_confused(
+    counts: NDArray[np.int64], labels: Sequence[str]
+) -> list[tuple[str, str, float]]:
+    """Return the four most frequent confusions.
+
+    Returns:
+        True genre, predicted genre and share of the clips of the true genre.
+    """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     np.fill_diagonal(shares, 0)
     worst = np.argsort(shares, axis=None)[::-1][:4]
@@ -131,20 +143,28 @@ def _confused(counts: NDArray[np.int64], labels: Sequence[str]) -> list[tuple[st
     return [(labels[row], labels[column], shares[row, column]) for row, column in pairs]
 
 
-def _ladder(place: Place, pictures: Path) -> dict[str, list[Result]]:
-    each = {rung: place.results(f"ladder-{rung}-{way}" for way in OTHER) for rung in ladder.RUNGS}
-    rungs = {rung: ways for rung, ways in each.items() if ways}
-    if rungs:
-        windows = {r: [way["figures"]["window_accuracy"] for way in w] for r, w in rungs.items()}
-        plots.ladder(pictures / "ladder.png", windows, [ladder.RUNGS[rung] for rung in rungs])
-    return rungs
+def _ladder(workspace: Workspace, pictures: Path) -> dict[str, list[Result]]:
+    """Return the results of both folds by test set."""
+    results = {}
+    for test_set in ladder.TEST_SETS:
+        if folds := workspace.results(f"ladder-{test_set}-{fold}" for fold in OTHER_FOLD):
+            results[test_set] = folds
+    if results:
+        accuracies = {
+            test_set: [fold["figures"]["window_accuracy"] for fold in folds]
+            for test_set, folds in results.items()
+        }
+        descriptions = [ladder.TEST_SETS[test_set] for test_set in results]
+        plots.ladder(pictures / "ladder.png", accuracies, descriptions)
+    return results
 
 
-def _ablation(place: Place, pictures: Path) -> dict[str, list[Result]]:
+def _ablation(workspace: Workspace, pictures: Path) -> dict[str, list[Result]]:
+    """Return the results of all folds and seeds by step."""
     steps = {}
     for step in ablation.STEPS:
-        names = (f"ablation-{step}-{way}-{seed}" for way in OTHER for seed in ablation.SEEDS)
-        if runs := place.results(names):
+        names = (f"ablation-{step}-{fold}-{seed}" for fold in OTHER_FOLD for seed in ablation.SEEDS)
+        if runs := workspace.results(names):
             steps[step] = runs
     panels = {
         "motion capture, windows, %": ("figures", "window_accuracy"),
@@ -153,96 +173,108 @@ def _ablation(place: Place, pictures: Path) -> dict[str, list[Result]]:
     }
     bars = {
         title: {
-            step if step == "naive" else f"+ {step}": [run[test][what] for run in runs if run[test]]
+            step if step == "naive" else f"+ {step}": [
+                run[test][figure] for run in runs if run[test]
+            ]
             for step, runs in steps.items()
         }
-        for title, (test, what) in panels.items()
+        for title, (test, figure) in panels.items()
     }
     if steps:
-        drawn = {title: shares for title, shares in bars.items() if any(shares.values())}
-        plots.ablation(pictures / "ablation.png", drawn)
+        not_empty = {title: shares for title, shares in bars.items() if any(shares.values())}
+        plots.ablation(pictures / "ablation.png", not_empty)
     return steps
 
 
-def _compared(place: Place) -> dict[str, list[Result | None]]:
-    """Return each model's results by split, None where there is none."""
-    each = {
-        name: [place.result(f"compare-{name}-{split}") for split in compare.SPLITS]
+def _compared(workspace: Workspace) -> dict[str, list[Result | None]]:
+    """Return the results of each model by split; None for splits without a result."""
+    results = {
+        name: [workspace.result(f"compare-{name}-{split}") for split in compare.SPLITS]
         for name in compare.MODELS
     }
-    return {name: tests for name, tests in each.items() if any(tests)}
+    return {name: tests for name, tests in results.items() if any(tests)}
 
 
-def _curves(ways: Iterable[list[Result]], share: str, count: str) -> plots.Curves:
-    """Return curves over the points of both ways: all, basic and advanced choreography.
+def _curves(folds: Iterable[list[Result]], accuracy: str, count: str) -> plots.Curves:
+    """Return the curves of all, basic and advanced choreography over the points of both folds.
 
-    The field `share` of a point is its accuracy, `count` the number that it is a share of.
+    Args:
+        folds: Points of each fold.
+        accuracy: Field of a point with the accuracy for all choreography.
+        count: Field of a point with the number of windows or pieces.
     """
-    kinds = {"all": (share, count)} | {k: (k, f"{k}_{count}") for k in ("basic", "advanced")}
-    each = list(zip(*ways, strict=True))
+    fields = {"all": (accuracy, count)} | {
+        kind: (kind, f"{kind}_{count}") for kind in ("basic", "advanced")
+    }
+    pairs = list(zip(*folds, strict=True))
     return {
-        name: [pooled((point[part], point[whole]) for point in points) for points in each]
-        for name, (part, whole) in kinds.items()
+        name: [weighted_mean((point[share], point[total]) for point in pair) for pair in pairs]
+        for name, (share, total) in fields.items()
     }
 
 
-def _seconds(ways: list[Result], pictures: Path) -> Result:
+def _seconds(folds: list[Result], pictures: Path) -> Result:
     curves = {
-        camera: _curves((way[camera] for way in ways), "accuracy", "pieces")
+        camera: _curves((fold[camera] for fold in folds), "accuracy", "pieces")
         for camera in ("clear", "ordinary")
     }
     plots.seconds(pictures / "seconds.png", robustness.SECONDS, **curves)
-    return {"ways": ways, **curves}
+    return {"folds": folds, **curves}
 
 
-def _camera(ways: list[Result], pictures: Path) -> Result:
+def _camera(folds: list[Result], pictures: Path) -> Result:
     faults = {}
     for fault, label in _FAULTS.items():
         factor = 100 if fault == "dropped" else 1
         amounts = [factor * amount for amount in robustness.CURVES[fault]]
-        curves = _curves((way["curves"][fault] for way in ways), "window_accuracy", "windows")
+        curves = _curves((fold["curves"][fault] for fold in folds), "window_accuracy", "windows")
         faults[label] = amounts, curves
     plots.camera(pictures / "camera.png", faults)
-    return {"ways": ways, "faults": faults}
+    return {"folds": folds, "faults": faults}
 
 
-def _bodies(ways: list[Result], _pictures: Path) -> dict[str, list[Result]]:
-    """Return the points of both ways by kind of body and version of its dance."""
-    found = {}
+def _bodies(folds: list[Result], _pictures: Path) -> dict[str, list[Result]]:
+    """Return the points of both folds by kind of body and version of the dance."""
+    points = {}
     for kind in ("rendered", "real"):
-        tests = [way[kind] for way in ways if way[kind]]
+        tests = [fold[kind] for fold in folds if fold[kind]]
         for version in tests[0] if tests else ():
-            found[f"{kind}: {version}"] = [test[version] for test in tests]
-    return found
+            # Results of earlier runs have a longer name for this version.
+            label = "MediaPipe" if version.endswith("MediaPipe") else version
+            points[f"{kind}: {label}"] = [test[version] for test in tests]
+    return points
 
 
-def _doubt(ways: list[Result], pictures: Path, *, shipped: list[Result]) -> Result:
-    tests = ways + shipped
-    kinds = {name: [test["kinds"][name] for test in tests] for name in ways[0]["kinds"]}
+def _doubt(folds: list[Result], pictures: Path, *, shipped: list[Result]) -> Result:
+    tests = folds + shipped
+    kinds = {name: [test["kinds"][name] for test in tests] for name in folds[0]["kinds"]}
     plots.doubt(pictures / "doubt.png", kinds)
-    asked = [kind for way in ways for kind in way["kinds"].values()]
     learned, held_out = (
-        pooled((kind["quiet"], kind["answers"]) for kind in asked if kind["held_out"] == held)
-        for held in (False, True)
+        weighted_mean(
+            (kind["quiet"], kind["answers"])
+            for fold in folds
+            for kind in fold["kinds"].values()
+            if kind["held_out"] is held_out
+        )
+        for held_out in (False, True)
     )
-    return {"ways": ways, "kinds": kinds, "learned": learned, "held_out": held_out}
+    return {"folds": folds, "kinds": kinds, "learned": learned, "held_out": held_out}
 
 
-def _steady(ways: list[Result], pictures: Path) -> Result:
-    points = [_mean_point(each) for each in zip(*(way["points"] for way in ways), strict=True)]
-    shipped = next(point for point in points if point["knobs"] == ways[0]["shipped"])
-    shown = [point for point in points if point["delay"] is not None]
-    best = frontier(shown)
+def _steady(folds: list[Result], pictures: Path) -> Result:
+    points = [_mean_point(pair) for pair in zip(*(fold["points"] for fold in folds), strict=True)]
+    shipped = next(point for point in points if point["knobs"] == folds[0]["shipped"])
+    finite = [point for point in points if point["delay"] is not None]
+    best = pareto_front(finite)
     if shipped["delay"] is not None:
-        plots.steadiness(pictures / "steadiness.png", shown, shipped=shipped, best=best)
-    return {"ways": ways, "shipped": shipped, "best": best}
+        plots.steadiness(pictures / "steadiness.png", finite, shipped=shipped, best=best)
+    return {"folds": folds, "shipped": shipped, "best": best}
 
 
-def _mean_point(each: Sequence[Mapping[str, Any]]) -> Result:
-    """Return one rolling estimate's figures, the mean of both ways; None if either has none."""
-    figures = [point["figures"] for point in each]
-    means: Result = {"knobs": each[0]["knobs"]}
-    for name in figures[0]:
-        values = [found[name] for found in figures]
+def _mean_point(points: Sequence[Mapping[str, Any]]) -> Result:
+    """Return the mean figures of one rolling estimate; None for figures missing in a fold."""
+    means: Result = {"knobs": points[0]["knobs"]}
+    for name in points[0]["figures"]:
+        values = [point["figures"][name] for point in points]
         means[name] = None if None in values else sum(values) / len(values)
     return means

@@ -1,7 +1,7 @@
-"""Rolling estimates compared: delay, changes of mind, and genres named while nobody dances.
+"""Compare rolling estimates: delay, changes of the genre, and genres named without a dance.
 
 Each model classifies windows of unseen dancers once; then many rolling estimates are replayed on
-its answers.
+its predictions.
 """
 
 from dataclasses import asdict, replace
@@ -13,22 +13,29 @@ import numpy as np
 
 from benchmarks.accuracy.doubt import CAMERA, SEED
 from benchmarks.accuracy.models import live_classifier
-from benchmarks.accuracy.place import Job, Place, Result, both_ways
 from benchmarks.accuracy.robustness import CameraClip, idle_sequences, simulate_clips
 from benchmarks.accuracy.unseen import BOTH
-from benchmarks.baselines.steadiness import Steadiness, Take, Watched, sweep, watch
+from benchmarks.accuracy.workspace import Job, Result, Workspace, jobs_for_both_folds
+from benchmarks.baselines.steadiness import (
+    LabelledClip,
+    Steadiness,
+    WindowPredictions,
+    grid_search,
+    predict_windows,
+)
 from dancetype.engine.media.track import NOT_DANCING
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.rolling import RollingEstimate
 from dancetype.training.data.idle import HELD_OUT_KINDS, idle_motions
 
-EVERY: Final = 6
+SEQUENCE_STRIDE: Final = 6
 """Only every sixth sequence of the unseen dancers is used."""
 
 SWITCHED_AT: Final = 7.0
-"""Seconds of one dance before the next one follows without a gap."""
+"""Seconds of the first dance in clips that change to another dance."""
 
-IDLERS: Final = 24
+IDLE_PEOPLE: Final = 24
+"""Number of people who do not dance."""
 
 GRID: Final[dict[str, tuple[float, ...]]] = {
     "memory": (0.75, 1.5, 3.0, 4.0),
@@ -36,27 +43,30 @@ GRID: Final[dict[str, tuple[float, ...]]] = {
     "leave": (0.3, 0.45),
     "margin": (0.1, 0.25),
 }
-"""Arguments of the rolling estimates that are tried beside the shipped one."""
+"""Parameters of the rolling estimates that are compared with the shipped one."""
 
 
 def jobs() -> list[Job]:
-    """Return a sweep for each way."""
-    about = "live-{way}: changes of mind against delay and false accepts"
-    return both_ways("steady", about, _steady, BOTH)
+    """Return a job for each fold."""
+    description = "live-{fold}: changes of the genre against delay and false accepts"
+    return jobs_for_both_folds("steady", description, _steady, BOTH)
 
 
-def _steady(way: str, place: Place) -> Result:
-    classifier = live_classifier(place, way)
-    dances = simulate_clips(place.unseen(way)[::EVERY], CAMERA)
-    motions = idle_motions(IDLERS, seed=SEED + 1, kinds=HELD_OUT_KINDS, seconds=12)
-    idlers = simulate_clips(idle_sequences(motion.joints for motion in motions), CAMERA)
-    takes = [
-        *(Take(clip.genre, _watch(classifier, clip)) for clip in dances),
-        *(Take(s.genre, _watch(classifier, s), SWITCHED_AT) for s in _switches(dances)),
-        *(Take(NOT_DANCING, _watch(classifier, clip)) for clip in idlers),
+def _steady(fold: str, workspace: Workspace) -> Result:
+    classifier = live_classifier(workspace, fold)
+    dances = simulate_clips(workspace.unseen_sequences(fold)[::SEQUENCE_STRIDE], CAMERA)
+    motions = idle_motions(IDLE_PEOPLE, seed=SEED + 1, kinds=HELD_OUT_KINDS, seconds=12)
+    idle = simulate_clips(idle_sequences(motion.joints for motion in motions), CAMERA)
+    clips = [
+        *(LabelledClip(clip.genre, _predict(classifier, clip)) for clip in dances),
+        *(
+            LabelledClip(clip.genre, _predict(classifier, clip), SWITCHED_AT)
+            for clip in _switching_clips(dances)
+        ),
+        *(LabelledClip(NOT_DANCING, _predict(classifier, clip)) for clip in idle),
     ]
     labels = classifier.contract.labels
-    # Not from the signature: the defaults depend on the number of genres.
+    # Read from an instance, because the defaults depend on the number of genres.
     rolling = RollingEstimate(labels)
     shipped = {name: round(getattr(rolling, f"_{name}"), 6) for name in GRID}
     grid = {name: sorted({*values, shipped[name]}) for name, values in GRID.items()}
@@ -64,37 +74,38 @@ def _steady(way: str, place: Place) -> Result:
         "minutes": sum(clip.times[-1] - clip.times[0] for clip in dances) / 60,
         "shipped": shipped,
         "points": [
-            {"knobs": dict(knobs), "figures": _finite(figures)}
-            for knobs, figures in sweep(takes, labels, grid)
+            {"knobs": dict(parameters), "figures": _finite(figures)}
+            for parameters, figures in grid_search(clips, labels, grid)
         ],
     }
 
 
 def _finite(figures: Steadiness) -> dict[str, float | None]:
-    """Return figures with None for what JSON cannot hold: infinity and NaN."""
+    """Return the figures, with None for infinity and NaN, which JSON does not have."""
     return {name: value if isfinite(value) else None for name, value in asdict(figures).items()}
 
 
-def _watch(classifier: WindowClassifier, clip: CameraClip) -> Watched:
-    return watch(classifier, clip.times, clip.joints)
+def _predict(classifier: WindowClassifier, clip: CameraClip) -> WindowPredictions:
+    return predict_windows(classifier, clip.times, clip.joints)
 
 
-def _switches(dances: list[CameraClip]) -> list[CameraClip]:
-    """Join the first seconds of each dance to another dance of another genre, in random order."""
+def _switching_clips(dances: list[CameraClip]) -> list[CameraClip]:
+    """Return clips that switch from the first seconds of one dance to one of another genre."""
     order = np.random.default_rng(SEED).permutation(len(dances))
     return [
-        _spliced(dances[one], dances[other])
-        for one, other in pairwise(order)
-        if dances[one].genre != dances[other].genre
-        and dances[one].times[-1] - dances[one].times[0] >= SWITCHED_AT
+        _splice(dances[first], dances[second])
+        for first, second in pairwise(order)
+        if dances[first].genre != dances[second].genre
+        and dances[first].times[-1] - dances[first].times[0] >= SWITCHED_AT
     ]
 
 
-def _spliced(one: CameraClip, other: CameraClip) -> CameraClip:
-    times, after = one.times - one.times[0], other.times - other.times[0]
-    first = times < SWITCHED_AT
+def _splice(first: CameraClip, second: CameraClip) -> CameraClip:
+    """Append a clip to the first seconds of another."""
+    first_times, second_times = first.times - first.times[0], second.times - second.times[0]
+    kept = first_times < SWITCHED_AT
     return replace(
-        other,
-        times=np.concatenate([times[first], SWITCHED_AT + after]),
-        joints=np.concatenate([one.joints[first], other.joints]),
+        second,
+        times=np.concatenate([first_times[kept], SWITCHED_AT + second_times]),
+        joints=np.concatenate([first.joints[kept], second.joints]),
     )

@@ -1,8 +1,13 @@
-"""The shipped recipe on dancers that it was not trained on, both ways."""
+"""Train the live recipe on half of the dancers and test it on the others, in both folds."""
 
-from benchmarks.accuracy.measures import ACCURACIES, by_dancer, of_tracks, reliability
-from benchmarks.accuracy.models import about, live_classifier, trained
-from benchmarks.accuracy.place import OTHER, Job, Place, Result, both_ways
+from benchmarks.accuracy.measures import (
+    ACCURACIES,
+    accuracy_by_dancer,
+    reliability_bins,
+    score_tracks,
+)
+from benchmarks.accuracy.models import live_classifier, train_checkpoint, training_summary
+from benchmarks.accuracy.workspace import OTHER_FOLD, Job, Result, Workspace, jobs_for_both_folds
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.media.track import Track
 from dancetype.engine.recognizer import WindowClassifier
@@ -10,67 +15,69 @@ from dancetype.training.data.splits import Split
 from dancetype.training.evaluate import evaluate_sequences, evaluate_tracks
 from dancetype.training.recipe import load_recipe
 
-BOTH = tuple(f"live-{way}" for way in OTHER)
-"""Names of the jobs that train both models."""
+BOTH = tuple(f"live-{fold}" for fold in OTHER_FOLD)
+"""Names of the jobs that train the models of both folds."""
 
 
 def jobs() -> list[Job]:
-    """Return two trainings and their tests, and a test of the shipped model."""
-    about = "tests live-{way} on dancers:{other}, on real and on rendered tracks"
+    """Return the trainings and tests of both folds, and a test of the shipped model."""
+    description = "tests live-{fold} on dancers:{other}, on real and on rendered tracks"
     return [
-        *both_ways("live", "trains the shipped recipe on dancers:{way}", _train),
-        *both_ways("unseen", about, _test, BOTH),
-        Job("shipped", "the shipped model on real tracks", _shipped),
+        *jobs_for_both_folds("live", "trains the live recipe on dancers:{fold}", _train),
+        *jobs_for_both_folds("unseen", description, _test, BOTH),
+        Job("shipped", "tests the shipped model on real tracks", _test_shipped),
     ]
 
 
-def _train(way: str, place: Place) -> Result:
-    checkpoint = trained(
-        place,
-        f"live-{way}",
-        load_recipe(place.recipe),
-        split=f"dancers:{way}",
-        validation=f"dancers:{OTHER[way]}",
-        tracks=place.rendered_folders(),
+def _train(fold: str, workspace: Workspace) -> Result:
+    checkpoint = train_checkpoint(
+        workspace,
+        f"live-{fold}",
+        load_recipe(workspace.recipe),
+        split=f"dancers:{fold}",
+        validation=f"dancers:{OTHER_FOLD[fold]}",
+        tracks=workspace.rendered_folders(),
     )
-    return about(checkpoint)
+    return training_summary(checkpoint)
 
 
-def _test(way: str, place: Place) -> Result:
-    classifier = live_classifier(place, way)
-    learned = place.split(f"dancers:{way}")
-    tested = place.split(f"dancers:{OTHER[way]}")
-    evaluation = evaluate_sequences(classifier, place.sequences(tested))
+def _test(fold: str, workspace: Workspace) -> Result:
+    classifier = live_classifier(workspace, fold)
+    training = workspace.split(f"dancers:{fold}")
+    test = workspace.split(f"dancers:{OTHER_FOLD[fold]}")
+    evaluation = evaluate_sequences(classifier, workspace.sequences(test))
     return {
-        "trained": learned.name,
-        "tested": tested.name,
+        "trained": training.name,
+        "tested": test.name,
         "figures": evaluation.figures(),
-        "by_dancer": by_dancer(evaluation),
-        "reliability": reliability(evaluation),
-        "real": of_tracks(classifier, place.real_tracks(), learned),
-        "rendered": on_rendered(classifier, place.rendered_tracks(tested), learned),
+        "by_dancer": accuracy_by_dancer(evaluation),
+        "reliability": reliability_bins(evaluation),
+        "real": score_tracks(classifier, workspace.real_tracks(), training),
+        "rendered": score_rendered_tracks(classifier, workspace.rendered_tracks(test), training),
     }
 
 
-def _shipped(place: Place) -> Result:
+def _test_shipped(workspace: Workspace) -> Result:
     classifier = Classifier(device="cpu")
     contract = classifier.contract
-    tracks = place.real_tracks()
-    # It learned from all available data, so a known dancer's performance is known, too.
-    known = [track.sequence for track in tracks if track.dancer in contract.dancers]
-    rows = of_tracks(classifier, tracks, Split(contract.split, known))
+    tracks = workspace.real_tracks()
+    # It was trained on all sequences of its dancers.
+    training = [track.sequence for track in tracks if track.dancer in contract.dancers]
+    rows = score_tracks(classifier, tracks, Split(contract.split, training))
     return {"recipe": contract.recipe, "split": contract.split, "real": rows}
 
 
-def on_rendered(classifier: WindowClassifier, tracks: list[Track], learned: Split) -> Result | None:
-    """Test a model on rendered tracks of unseen dancers; return None without any."""
+def score_rendered_tracks(
+    classifier: WindowClassifier, tracks: list[Track], training: Split
+) -> Result | None:
+    """Test a model on rendered tracks of unseen dancers; return None if there are no tracks."""
     if not tracks:
         return None
     figures = evaluate_tracks(classifier, tracks).figures()
-    rows = of_tracks(classifier, tracks, learned)
-    right = [piece["rank"] == 1 for row in rows for piece in row["pieces"]]
+    rows = score_tracks(classifier, tracks, training)
+    correct = [piece["rank"] == 1 for row in rows for piece in row["pieces"]]
     return {
         **{name: figures[name] for name in (*ACCURACIES, "ece")},
-        "pieces": len(right),
-        "piece_accuracy": sum(right) / len(right),
+        "pieces": len(correct),
+        "piece_accuracy": sum(correct) / len(correct),
     }

@@ -1,1 +1,1 @@
-"""Other models that the shipped one is compared with."""
+"""Baseline models for comparison with the shipped one, and figures of the rolling estimate."""

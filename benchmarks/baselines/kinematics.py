@@ -1,11 +1,12 @@
 """Boosted trees on kinematic features, the classical baseline for the LSTM.
 
-The features measure speed, jerk, distance, height, width, symmetry and rhythm. Source of the kinds:
-Aristidou et al., "Folk Dance Evaluation Using Laban Movement Analysis", ACM JOCCH 2015; they are
-adapted here to 17 joints and one camera.
+The features measure speed, jerk, distance, height, width, symmetry and rhythm. They are adapted to
+17 joints and one camera from Aristidou et al., "Folk Dance Evaluation Using Laban Movement
+Analysis", ACM JOCCH 2015.
 
-The unit of length is that of a window: the farthest joint is 1 from the pelvis at the median step.
-No feature distinguishes left from right, so a dance and its mirror image are alike.
+Lengths are relative to the window: at the median step, the distance of the farthest joint from the
+pelvis is 1. No feature distinguishes left from right, so a dance and its mirror image have the same
+features.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -28,23 +29,23 @@ _PAIRS: Final = {
 }
 _ARMS: Final = _PAIRS["elbow"] + _PAIRS["wrist"]
 _LEGS: Final = _PAIRS["knee"] + _PAIRS["ankle"]
-_SHORTEST_BEAT: Final = 0.25
-_LONGEST_BEAT: Final = 1.5
-_STILL: Final = 1e-6
-_FAINT: Final = 1e-3
-_SLOW: Final = 0.01
+_SHORTEST_BEAT: Final = 0.25  # seconds
+_LONGEST_BEAT: Final = 1.5  # seconds
+_EPSILON: Final = 1e-6  # avoids division by zero
+_MIN_REGULARITY: Final = 1e-3  # smaller values are rounding errors
+_MIN_SPEED: Final = 0.01  # makes the arms' share 0.5 without motion
 
 
 class _Motion:
-    """Windows as motion.
+    """Positions in windows and their derivatives.
 
     Attributes:
-        positions: (N, L, 17, D).
-        velocities: (N, L, 17, D) per second.
+        positions: (N, L, 17, D) positions.
+        velocities: (N, L, 17, D) velocities per second.
         step: (N,) seconds from one step to the next.
-        speeds: (N, L, 17) sizes of the velocities.
-        accelerations: (N, L, 17) sizes.
-        jerks: (N, L, 17) sizes.
+        speeds: (N, L, 17) magnitudes of the velocities.
+        accelerations: (N, L, 17) magnitudes of the accelerations.
+        jerks: (N, L, 17) magnitudes of the jerks.
     """
 
     def __init__(self, windows: Array, spec: WindowSpec) -> None:
@@ -52,11 +53,12 @@ class _Motion:
         joints = windows.reshape(len(windows), spec.length, len(JOINTS), spec.channels)
         self.positions: Array = joints[..., :dimensions]
         self.velocities: Array = joints[..., dimensions:]
-        # A short dance is stretched over the window; that velocities are slopes tells how far.
+        # A short dance is stretched over the window. Comparing the differences of positions with
+        # the velocities gives the duration of a step.
         slopes = np.gradient(self.positions, axis=1)
         squares = np.einsum("nljd,nljd->n", self.velocities, self.velocities)
-        step = np.einsum("nljd,nljd->n", slopes, self.velocities) / np.maximum(squares, _STILL)
-        step[squares <= _STILL] = spec.seconds / (spec.length - 1)
+        step = np.einsum("nljd,nljd->n", slopes, self.velocities) / np.maximum(squares, _EPSILON)
+        step[squares <= _EPSILON] = spec.seconds / (spec.length - 1)
         self.step: Array = step
         acceleration = self.change(self.velocities)
         self.speeds = _norm(self.velocities)
@@ -100,31 +102,31 @@ def _straightness(motion: _Motion, upper: str, bend: str, lower: str) -> Array:
     """Return 1 for a straight limb to -1 for a folded one, (N, L); mean of both sides."""
     to_bend = motion.pair(bend) - motion.pair(upper)
     from_bend = motion.pair(lower) - motion.pair(bend)
-    lengths = np.maximum(_norm(to_bend) * _norm(from_bend), _STILL)
+    lengths = np.maximum(_norm(to_bend) * _norm(from_bend), _EPSILON)
     straightness: Array = ((to_bend * from_bend).sum(axis=-1) / lengths).mean(axis=-1)
     return straightness
 
 
 def _facing(motion: _Motion, joint: str) -> Array:
-    """Return x (N, L) from right to left: wide in front, 0 sideways, negative from behind."""
+    """Return x (N, L) of the left minus the right joint: negative if the back is to the camera."""
     left_and_right = motion.pair(joint)[..., 0]
     return left_and_right[..., 0] - left_and_right[..., 1]
 
 
 def _higher(motion: _Motion, joint: str) -> Array:
-    """Return y (N, L) of the higher one."""
+    """Return y (N, L) of the higher of the left and the right joint."""
     higher: Array = motion.pair(joint)[..., 1].max(axis=-1)
     return higher
 
 
 def _stance(motion: _Motion) -> Array:
-    """Return the height (N, L) of the pelvis over the lower ankle: how upright the legs are."""
+    """Return the height (N, L) of the pelvis above the lower ankle."""
     stance: Array = -motion.pair("ankle")[..., 1].min(axis=-1)
     return stance
 
 
 def _asymmetry(motion: _Motion) -> Array:
-    """Return the mean distance (N, L) of the joints from where their mirror images are."""
+    """Return the mean distance (N, L) of the joints from those of the mirrored pose."""
     reflected = motion.positions[:, :, MIRRORED].copy()
     reflected[..., 0] *= -1
     asymmetry: Array = _norm(motion.positions - reflected).mean(axis=-1)
@@ -132,9 +134,9 @@ def _asymmetry(motion: _Motion) -> Array:
 
 
 def _arms_share(motion: _Motion) -> Array:
-    """Return the arms' part (N, L) in the speed of all limbs; a half if nothing moves."""
+    """Return the arms' share (N, L) of the speed of all limbs; 0.5 without motion."""
     arms, legs = (motion.speeds[..., joints].sum(axis=-1) for joints in (_ARMS, _LEGS))
-    share: Array = (arms + _SLOW) / (arms + legs + 2 * _SLOW)
+    share: Array = (arms + _MIN_SPEED) / (arms + legs + 2 * _MIN_SPEED)
     return share
 
 
@@ -179,7 +181,7 @@ _SERIES: Final[Mapping[str, Callable[[_Motion], Array]]] = {
     "one_sidedness": lambda m: np.abs(m.speeds - m.speeds[..., MIRRORED]).mean(axis=-1),
     "arms_share": _arms_share,
 }
-"""Values (N, L) at each step."""
+"""Functions that return values (N, L), one per step."""
 
 _SUMMARIES: Final[Mapping[str, Callable[[Array], Array]]] = {
     "mean": lambda values: values.mean(axis=1),
@@ -189,14 +191,14 @@ _SUMMARIES: Final[Mapping[str, Callable[[Array], Array]]] = {
     "high": lambda values: np.quantile(values, 0.9, axis=1),
     "max": lambda values: values.max(axis=1),
 }
-"""Numbers (N,) that summarise values (N, L), one per window."""
+"""Functions that summarise values (N, L) as (N,), one per window."""
 
 _RHYTHMS: Final = ("stance", "higher_foot", "hand_speed", "foot_speed", "shoulder_speed", "lean")
-"""Series in which a beat is looked for."""
+"""Series in which a beat is searched for."""
 
 KINEMATIC_NAMES: Final[tuple[str, ...]] = (
     *(f"{series}_{summary}" for series in _SERIES for summary in _SUMMARIES),
-    *(f"{series}_{what}" for series in _RHYTHMS for what in ("beat", "regularity")),
+    *(f"{series}_{figure}" for series in _RHYTHMS for figure in ("beat", "regularity")),
 )
 """Names of the M features."""
 
@@ -205,8 +207,8 @@ def kinematic_features(windows: Array, spec: WindowSpec) -> Array:
     """Return features (N, M), named by `KINEMATIC_NAMES`, of windows (N, L, F).
 
     Raises:
-        ValueError: The windows do not follow `spec`, or have no velocities, which alone show how
-            long a window lasted.
+        ValueError: The windows do not have the shape of `spec`, or have no velocities, without
+            which the duration of a window is unknown.
     """
     if not spec.velocity:
         raise ValueError("kinematic features need windows with velocities")
@@ -225,26 +227,26 @@ def kinematic_features(windows: Array, spec: WindowSpec) -> Array:
 def _rhythm(values: Array, step: Array) -> tuple[Array, Array]:
     """Return beats (N,) per second and their regularity (N,), from 0 to 1, by autocorrelation.
 
-    Both are 0 if nothing repeats within a second and a half.
+    Both are 0 if nothing repeats within 1.5 seconds.
 
     Args:
-        values: (N, L).
+        values: (N, L) values of a series.
         step: (N,) seconds from one step to the next.
     """
     length = values.shape[1]
-    waves = values - values.mean(axis=1, keepdims=True)
-    power = np.abs(np.fft.rfft(waves, 2 * length, axis=1)) ** 2
-    alike = np.fft.irfft(power, axis=1)[:, :length]
-    alike /= np.maximum(alike[:, :1], _STILL)
+    centred = values - values.mean(axis=1, keepdims=True)
+    power = np.abs(np.fft.rfft(centred, 2 * length, axis=1)) ** 2
+    correlation = np.fft.irfft(power, axis=1)[:, :length]
+    correlation /= np.maximum(correlation[:, :1], _EPSILON)
     lags = np.arange(length) * step[:, None]
-    peak = np.zeros(alike.shape, bool)
-    peak[:, 1:-1] = (alike[:, 1:-1] > alike[:, :-2]) & (alike[:, 1:-1] >= alike[:, 2:])
-    alike[~peak | (lags < _SHORTEST_BEAT) | (lags > _LONGEST_BEAT)] = 0
-    best = alike.argmax(axis=1)
-    each = np.arange(len(values))
-    regularity, lag = alike[each, best], lags[each, best]
-    # Less is a rounding error.
-    return np.where(regularity > _FAINT, 1 / np.maximum(lag, _STILL), 0), regularity
+    inner = correlation[:, 1:-1]
+    peak = np.zeros(correlation.shape, bool)
+    peak[:, 1:-1] = (inner > correlation[:, :-2]) & (inner >= correlation[:, 2:])
+    correlation[~peak | (lags < _SHORTEST_BEAT) | (lags > _LONGEST_BEAT)] = 0
+    best = correlation.argmax(axis=1)
+    rows = np.arange(len(values))
+    regularity, lag = correlation[rows, best], lags[rows, best]
+    return np.where(regularity > _MIN_REGULARITY, 1 / np.maximum(lag, _EPSILON), 0), regularity
 
 
 TREES: Final = 200
@@ -262,14 +264,14 @@ _SETTINGS: Final[Mapping[str, Any]] = {
 
 
 class BoostedTrees:
-    """Trained trees that answer like `dancetype.engine.classifier.Classifier`."""
+    """Trained trees with the interface of `dancetype.engine.classifier.Classifier`."""
 
     def __init__(self, contract: Contract, model: HistGradientBoostingClassifier) -> None:
         self.contract = contract
         self._model = model
 
     def __call__(self, windows: Array) -> NDArray[np.float32]:
-        """Return probabilities (N, K) of windows (N, L, F); 0 for a genre not trained on."""
+        """Return probabilities (N, K) of windows (N, L, F); 0 for genres without training data."""
         features = kinematic_features(windows, self.contract.window)
         probabilities = np.zeros((len(windows), len(self.contract.labels)), np.float32)
         if len(windows):
@@ -280,16 +282,16 @@ class BoostedTrees:
 def train_boosted_trees(
     batches: Iterable[tuple[Tensor, Tensor]], contract: Contract, **changes: Any
 ) -> BoostedTrees:
-    """Grow trees on windows such as `dancetype.training.batches` draws.
+    """Train trees on windows such as those of `dancetype.training.batches`.
 
     Source: Friedman, "Greedy Function Approximation: A Gradient Boosting Machine", Annals of
-    Statistics 2001, as scikit-learn does it on histograms.
+    Statistics 2001, in the histogram-based version of scikit-learn.
 
     Args:
-        batches: Windows (N, L, F) and indices (N,) of their genres. Windows of no genre are left
-            out: trees cannot be taught to be unsure.
+        batches: Windows (N, L, F) and indices (N,) of their genres. Windows without a genre are
+            ignored, because trees cannot be trained to be unsure.
         contract: Contract of the resulting classifier.
-        **changes: Changes to `_SETTINGS`.
+        **changes: Settings that replace those of `_SETTINGS`.
 
     Raises:
         ValueError: There are fewer than two genres, or a setting is invalid.
@@ -299,11 +301,11 @@ def train_boosted_trees(
         for windows, labels in batches
     ]
     if not pairs:
-        raise ValueError("there is nothing to train on")
-    features, labels = (np.concatenate(each) for each in zip(*pairs, strict=True))
-    danced = labels != NO_GENRE
-    features, labels = features[danced], labels[danced]
+        raise ValueError("there are no batches to train on")
+    features, labels = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
+    has_genre = labels != NO_GENRE
+    features, labels = features[has_genre], labels[has_genre]
     if len(np.unique(labels)) < 2:
-        raise ValueError("there are not two genres to train on")
+        raise ValueError("training needs windows of at least two genres")
     model = HistGradientBoostingClassifier(**{**_SETTINGS, **changes})
     return BoostedTrees(contract, model.fit(features, labels))

@@ -1,7 +1,7 @@
-"""Measure the rolling estimate: how soon it names a genre, and how often it changes.
+"""Measure the rolling estimate: how soon it names a genre, and how often the genre changes.
 
-Windows are classified once, as the live path cuts them; then any rolling estimate can be replayed
-on their probabilities, which costs next to nothing.
+The windows of a clip are cut as in a live run and classified once. Any number of rolling estimates
+can then be replayed on the probabilities at almost no cost.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,27 +18,27 @@ from dancetype.engine.skeleton import Array, Pose
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
-    """A model's answers about a clip, before the rolling estimate.
+class WindowPredictions:
+    """Predictions for the windows of a clip, before the rolling estimate.
 
     Attributes:
-        start: Second of the first frame.
-        ends: (W,) seconds at which a prediction is due.
-        probabilities: (W, K) for each prediction; NaN without a window.
+        start: Time of the first frame in seconds.
+        ends: (W,) times of the predictions in seconds.
+        probabilities: (W, K) probabilities; NaN without a window.
         seconds: (W,) lengths of the windows; 0 without a window.
-        silence: Status of each prediction without a window.
+        statuses: Status of each prediction, for predictions without a window.
     """
 
     start: float
     ends: NDArray[np.float64]
     probabilities: NDArray[np.float32]
     seconds: NDArray[np.float64]
-    silence: tuple[Status, ...]
+    statuses: tuple[Status, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Answer at one prediction: second of the newest frame, status and, if named, the genre."""
+    """Output of the rolling estimate at one prediction: time, status and, if named, the genre."""
 
     time: float
     status: Status
@@ -46,35 +46,35 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
-    """A clip and the truth about it.
+class LabelledClip:
+    """A clip's window predictions and its true genre.
 
     Attributes:
-        genre: Code of the genre danced from `since` on, or `NOT_DANCING`.
-        watched: The model's answers about it.
-        since: Second at which the dance begins after another one; None without another one.
+        genre: Code of the genre, or `NOT_DANCING`.
+        predictions: Predictions for the windows of the clip.
+        changed_at: Time at which this genre follows another one; None for a single genre.
     """
 
     genre: str
-    watched: Watched
-    since: float | None = None
+    predictions: WindowPredictions
+    changed_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Steadiness:
-    """Figures of several takes; NaN if no take is of the kind that a figure is about.
+    """Figures of several clips; NaN if no clip is of the kind that a figure is about.
 
     Only the delays include the time of warming up.
 
     Attributes:
-        changes: Changes from one named genre to another, per minute of one steady dance.
-        turns: Changes of the answer, including from and to "not sure", per minute.
-        delay: Median seconds until the right genre is named first; infinite if mostly never.
-        late: Share of takes in which that takes over 5 s or never happens.
-        switch_delay: Median seconds from the change to another dance until that is named.
-        named: Share of time of one steady dance in which a genre is named.
-        right: Share of that time in which it is the right one.
-        false_accepts: Share of time in which a genre is named although nobody dances.
+        changes: Changes from one named genre to another per minute, in clips of one genre.
+        turns: Changes of the answer, including those from and to "not sure", per minute.
+        delay: Median seconds until the true genre is first named; infinite if mostly never.
+        late: Share of clips in which that takes over 5 s or never happens.
+        switch_delay: Median seconds from a change of the genre until the new one is named.
+        named: Share of time in which a genre is named, in clips of one genre.
+        right: Share of that time in which it is the true genre.
+        false_accepts: Share of time in which a genre is named although the person doesn't dance.
     """
 
     changes: float
@@ -87,8 +87,8 @@ class Steadiness:
     false_accepts: float
 
 
-class _Collector:
-    """Stand-in for the classifier that keeps the windows, to classify them in one call."""
+class _WindowCollector:
+    """Placeholder for the classifier that collects windows, to classify them in one call."""
 
     def __init__(self, classifier: WindowClassifier) -> None:
         self.contract = classifier.contract
@@ -99,32 +99,34 @@ class _Collector:
         return np.zeros((len(windows), len(self.contract.labels)), np.float32)
 
 
-def watch(classifier: WindowClassifier, times: NDArray[np.float64], joints: Array) -> Watched:
-    """Cut and classify windows as a stream does.
+def predict_windows(
+    classifier: WindowClassifier, times: NDArray[np.float64], joints: Array
+) -> WindowPredictions:
+    """Cut windows as a live run does, and classify them.
 
     Args:
-        classifier: Model to ask.
-        times: (T,) seconds, rising.
-        joints: (T, 17, 3) metres as in a `Pose`; NaN where nobody was found.
+        classifier: Model to test.
+        times: (T,) rising times in seconds.
+        joints: (T, 17, 3) metres as in a `Pose`; NaN in frames without a person.
 
     Raises:
         ValueError: There is no frame.
     """
     if not len(times):
-        raise ValueError("there is no frame to watch")
-    collector = _Collector(classifier)
+        raise ValueError("the clip has no frame")
+    collector = _WindowCollector(classifier)
     recognizer = Recognizer(collector)
     visibility = np.ones(joints.shape[1], np.float32)
     predictions: list[Prediction] = []
-    for time, pose in zip(times.tolist(), joints, strict=True):
-        found = Pose(pose, visibility) if np.isfinite(pose).all() else None
-        if (prediction := recognizer.push(time, found)) is not None:
+    for time, frame_joints in zip(times.tolist(), joints, strict=True):
+        pose = Pose(frame_joints, visibility) if np.isfinite(frame_joints).all() else None
+        if (prediction := recognizer.push(time, pose)) is not None:
             predictions.append(prediction)
     probabilities = np.full((len(predictions), len(classifier.contract.labels)), np.nan, np.float32)
-    cut = [prediction.window_probabilities is not None for prediction in predictions]
-    if any(cut):
-        probabilities[cut] = classifier(np.stack(collector.windows))
-    return Watched(
+    has_window = [prediction.window_probabilities is not None for prediction in predictions]
+    if any(has_window):
+        probabilities[has_window] = classifier(np.stack(collector.windows))
+    return WindowPredictions(
         float(times[0]),
         np.array([prediction.window_end for prediction in predictions]),
         probabilities,
@@ -133,47 +135,55 @@ def watch(classifier: WindowClassifier, times: NDArray[np.float64], joints: Arra
     )
 
 
-def replay(watched: Watched, rolling: RollingEstimate) -> list[Answer]:
-    """Return the answers of a stream with this rolling estimate, which is reset first."""
+def replay(predictions: WindowPredictions, rolling: RollingEstimate) -> list[Answer]:
+    """Reset a rolling estimate and return its answers to a clip's predictions."""
     rolling.reset("another clip")
     answers = []
-    for end, probabilities, silence in zip(
-        watched.ends.tolist(), watched.probabilities, watched.silence, strict=True
+    for end, probabilities, status in zip(
+        predictions.ends.tolist(), predictions.probabilities, predictions.statuses, strict=True
     ):
-        cut = np.isfinite(probabilities).all()
+        has_window = np.isfinite(probabilities).all()
         estimate = (
-            rolling.update(end, probabilities) if cut else rolling.update_without_window(silence)
+            rolling.update(end, probabilities)
+            if has_window
+            else rolling.update_without_window(status)
         )
         answers.append(Answer(end, estimate.status, estimate.genre))
     return answers
 
 
-def steadiness(takes: Iterable[Take], rolling: RollingEstimate) -> Steadiness:
+def measure_steadiness(clips: Iterable[LabelledClip], rolling: RollingEstimate) -> Steadiness:
     """Measure a rolling estimate on dances, changes of dance and people who do not dance."""
-    answered = [(take, replay(take.watched, rolling)) for take in takes]
-    idle = [after_warm_up(said) for take, said in answered if take.genre == NOT_DANCING]
-    danced = [(take, said) for take, said in answered if take.genre != NOT_DANCING]
-    switches = [
-        _delay(said, take.genre, take.since) for take, said in danced if take.since is not None
+    answered = [(clip, replay(clip.predictions, rolling)) for clip in clips]
+    idle = [after_warm_up(answers) for clip, answers in answered if clip.genre == NOT_DANCING]
+    dances = [(clip, answers) for clip, answers in answered if clip.genre != NOT_DANCING]
+    switch_delays = [
+        _delay(answers, clip.genre, clip.changed_at)
+        for clip, answers in dances
+        if clip.changed_at is not None
     ]
-    steady = [(take, said) for take, said in danced if take.since is None]
-    delays = [_delay(said, take.genre, take.watched.start) for take, said in steady]
-    spoken = [(take.genre, after_warm_up(said)) for take, said in steady]
-    minutes = sum(said[-1].time - said[0].time for _, said in spoken if said) / 60
-    named = [(genre, answer.genre) for genre, said in spoken for answer in said if answer.genre]
-    changes = sum(_changes(a.genre for a in said if a.genre) for _, said in spoken)
-    turns = sum(_changes((a.status, a.genre) for a in said) for _, said in spoken)
+    steady = [(clip, answers) for clip, answers in dances if clip.changed_at is None]
+    delays = [_delay(answers, clip.genre, clip.predictions.start) for clip, answers in steady]
+    warm = [(clip.genre, after_warm_up(answers)) for clip, answers in steady]
+    minutes = sum(answers[-1].time - answers[0].time for _, answers in warm if answers) / 60
+    named = [(genre, answer.genre) for genre, answers in warm for answer in answers if answer.genre]
+    changes = sum(
+        _count_changes(answer.genre for answer in answers if answer.genre) for _, answers in warm
+    )
+    turns = sum(
+        _count_changes((answer.status, answer.genre) for answer in answers) for _, answers in warm
+    )
     return Steadiness(
         changes=_ratio(changes, minutes),
         turns=_ratio(turns, minutes),
         delay=_median(delays),
         late=_ratio(sum(delay > 5 for delay in delays), len(delays)),
-        switch_delay=_median(switches),
-        named=_ratio(len(named), sum(len(said) for _, said in spoken)),
-        right=_ratio(sum(truth == said for truth, said in named), len(named)),
+        switch_delay=_median(switch_delays),
+        named=_ratio(len(named), sum(len(answers) for _, answers in warm)),
+        right=_ratio(sum(genre == answer for genre, answer in named), len(named)),
         false_accepts=_ratio(
-            sum(answer.genre is not None for said in idle for answer in said),
-            sum(len(said) for said in idle),
+            sum(answer.genre is not None for answers in idle for answer in answers),
+            sum(len(answers) for answers in idle),
         ),
     )
 
@@ -183,13 +193,13 @@ def after_warm_up(answers: Iterable[Answer]) -> list[Answer]:
     return [answer for answer in answers if answer.status is not Status.WARMING_UP]
 
 
-def _changes(answers: Iterable[object]) -> int:
-    return sum(one != other for one, other in pairwise(answers))
+def _count_changes(values: Iterable[object]) -> int:
+    return sum(before != after for before, after in pairwise(values))
 
 
-def _delay(answers: list[Answer], genre: str, since: float) -> float:
-    right = (answer.time for answer in answers if answer.genre == genre and answer.time >= since)
-    return next(right, float("inf")) - since
+def _delay(answers: list[Answer], genre: str, start: float) -> float:
+    times = (answer.time for answer in answers if answer.genre == genre and answer.time >= start)
+    return next(times, float("inf")) - start
 
 
 def _median(values: list[float]) -> float:
@@ -200,16 +210,16 @@ def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else float("nan")
 
 
-def sweep(
-    takes: Sequence[Take], labels: tuple[str, ...], grid: Mapping[str, Sequence[float]]
+def grid_search(
+    clips: Sequence[LabelledClip], labels: tuple[str, ...], grid: Mapping[str, Sequence[float]]
 ) -> list[tuple[dict[str, float], Steadiness]]:
-    """Measure all valid rolling estimates of a grid of their arguments."""
+    """Measure the rolling estimates for all valid combinations of their parameters."""
     points = []
     for values in product(*grid.values()):
-        knobs = dict(zip(grid, values, strict=True))
+        parameters = dict(zip(grid, values, strict=True))
         try:
-            rolling = RollingEstimate(labels, **knobs)
+            rolling = RollingEstimate(labels, **parameters)
         except ValueError:
             continue
-        points.append((knobs, steadiness(takes, rolling)))
+        points.append((parameters, measure_steadiness(clips, rolling)))
     return points

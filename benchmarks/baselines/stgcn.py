@@ -1,7 +1,7 @@
-"""A small ST-GCN++, the graph network that the LSTM is compared with.
+"""A small ST-GCN++, a graph network for comparison with the LSTM.
 
-Source: Duan et al., "PYSKL: Towards Good Practices for Skeleton Action Recognition", ACM MM 2022;
-Yan et al., "Spatial Temporal Graph Convolutional Networks", AAAI 2018, for the partitions.
+Source: Duan et al., "PYSKL: Towards Good Practices for Skeleton Action Recognition", ACM MM 2022.
+Source of the partitions: Yan et al., "Spatial Temporal Graph Convolutional Networks", AAAI 2018.
 """
 
 from itertools import pairwise
@@ -41,7 +41,7 @@ BONES: Final[tuple[tuple[str, str], ...]] = (
     ("left_ear", "left_eye"),
     ("right_ear", "right_eye"),
 )
-"""Edges of the graph: each joint and its neighbour towards the nose, the centre."""
+"""Edges of the graph: each joint and its neighbour towards the nose, which is the centre."""
 
 _PARTITIONS: Final = 3
 _DILATIONS: Final = (1, 2, 3, 4)
@@ -51,11 +51,11 @@ class STGCNSettings(BaseModel):
     """Settings of a `GenreSTGCN`.
 
     Attributes:
-        width: Channels of the first block, one or more for each of its six temporal branches; every
-            second block doubles them.
+        width: Channels of the first block, at least one for each of its six temporal branches.
+            Every second block doubles the channels.
         blocks: Number of blocks.
-        dropout: Dropout before the last linear map.
-        mirror: Whether the trained network averages each window and its mirror image.
+        dropout: Dropout before the last linear layer.
+        mirror: Whether the trained network averages over each window and its mirror image.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -67,14 +67,14 @@ class STGCNSettings(BaseModel):
 
 
 class GenreSTGCN(MirrorAveraged):
-    """Graph and temporal convolutions in turn, then a mean over joints and steps and a linear map.
+    """Alternating graph and temporal convolutions, then global average pooling and a linear layer.
 
-    Unlike in the paper, two steps of a window are one with twice the channels, which halves the
-    time; the first of an odd number of steps is left out.
+    Unlike in the paper, two steps of a window are merged into one with twice the channels, which
+    halves the computing time. If the number of steps is odd, the first one is dropped.
 
     Args:
         settings: Settings of the network.
-        window: Form of the windows (N, L, F).
+        window: Specification of the windows (N, L, F).
         genres: Number of genres (K).
     """
 
@@ -97,22 +97,22 @@ class GenreSTGCN(MirrorAveraged):
         # (N, 17 C, L) to (N, 2 C, 17, L / 2).
         pairs = normed[..., normed.shape[-1] % 2 :].unflatten(2, (-1, 2))
         joints = pairs.unflatten(1, (len(JOINTS), self.channels)).permute(0, 2, 4, 1, 3)
-        seen = self.blocks(joints.flatten(1, 2))
-        logits: Tensor = self.head(self.dropout(seen.mean(dim=(2, 3))))
+        features = self.blocks(joints.flatten(1, 2))
+        logits: Tensor = self.head(self.dropout(features.mean(dim=(2, 3))))
         return logits
 
 
 class _Block(nn.Module):
-    """(N, C, 17, T) to (N, C', 17, T / stride), with a residual connection."""
+    """Block from (N, C, 17, T) to (N, C', 17, T / stride), with a residual connection."""
 
     def __init__(self, before: int, after: int, *, stride: int) -> None:
         super().__init__()
         self.spatial = _GraphConvolution(before, after)
         self.temporal = _TemporalConvolution(after, stride=stride)
-        self.around = _around(before, after, stride=stride)
+        self.residual = _residual(before, after, stride=stride)
 
     def forward(self, joints: Tensor) -> Tensor:
-        return torch.relu(self.temporal(self.spatial(joints)) + self.around(joints))
+        return torch.relu(self.temporal(self.spatial(joints)) + self.residual(joints))
 
 
 class _GraphConvolution(nn.Module):
@@ -123,22 +123,22 @@ class _GraphConvolution(nn.Module):
         self.adjacency = nn.Parameter(adjacency())
         self.mix = nn.Conv2d(_PARTITIONS * before, after, 1, bias=False)
         self.norm = nn.BatchNorm2d(after)
-        self.around = _around(before, after, stride=1)
+        self.residual = _residual(before, after, stride=1)
 
     def forward(self, joints: Tensor) -> Tensor:
-        # As a convolution whose channels are the joints, three times as fast as a product on a CPU.
+        # A convolution with joints as channels is three times as fast as a matrix product on a CPU.
         gathered = torch.conv1d(joints.flatten(0, 1), self.adjacency.flatten(0, 1)[..., None])
-        # (N C, 3 17, T) is (N, C 3, 17, T): a channel's three partitions lie side by side.
+        # From (N C, 3 17, T) to (N, C 3, 17, T): the three partitions of a channel are adjacent.
         channels = _PARTITIONS * joints.shape[1]
         partitions = gathered.reshape(-1, channels, len(JOINTS), joints.shape[-1])
         mixed = self.norm(self.mix(partitions))
-        return torch.relu(mixed + self.around(joints))
+        return torch.relu(mixed + self.residual(joints))
 
 
 class _TemporalConvolution(nn.Module):
-    """Six branches over time: four dilations, the maximum of three steps, and the step itself.
+    """Six temporal branches: four dilated convolutions, max pooling over three steps, and identity.
 
-    All branches share one 1x1 convolution, unlike in the paper's code.
+    Unlike in the paper's code, all branches share one 1x1 convolution.
     """
 
     def __init__(self, width: int, *, stride: int) -> None:
@@ -147,15 +147,15 @@ class _TemporalConvolution(nn.Module):
         self.stride = stride
         self.widths = [width - (branches - 1) * (width // branches)]
         self.widths += [width // branches] * (branches - 1)
-        self.enter = nn.Sequential(
+        self.input = nn.Sequential(
             nn.Conv2d(width, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
         )
         self.dilated = nn.ModuleList(
             nn.Conv2d(c, c, (1, 3), stride=(1, stride), padding=(0, d), dilation=(1, d))
             for c, d in zip(self.widths, _DILATIONS, strict=False)
         )
-        self.highest = nn.MaxPool2d((1, 3), stride=(1, stride), padding=(0, 1))
-        self.leave = nn.Sequential(
+        self.pool = nn.MaxPool2d((1, 3), stride=(1, stride), padding=(0, 1))
+        self.output = nn.Sequential(
             nn.BatchNorm2d(width),
             nn.ReLU(),
             nn.Conv2d(width, width, 1, bias=False),
@@ -163,14 +163,14 @@ class _TemporalConvolution(nn.Module):
         )
 
     def forward(self, joints: Tensor) -> Tensor:
-        *steps, peak, here = self.enter(joints).split(self.widths, dim=1)
-        branches = [branch(part) for branch, part in zip(self.dilated, steps, strict=True)]
-        branches += [self.highest(peak), here[..., :: self.stride]]
-        result: Tensor = self.leave(torch.cat(branches, dim=1))
+        *parts, pooled, identity = self.input(joints).split(self.widths, dim=1)
+        branches = [dilated(part) for dilated, part in zip(self.dilated, parts, strict=True)]
+        branches += [self.pool(pooled), identity[..., :: self.stride]]
+        result: Tensor = self.output(torch.cat(branches, dim=1))
         return result
 
 
-def _around(before: int, after: int, *, stride: int) -> nn.Module:
+def _residual(before: int, after: int, *, stride: int) -> nn.Module:
     if before == after and stride == 1:
         return nn.Identity()
     return nn.Sequential(
@@ -179,9 +179,10 @@ def _around(before: int, after: int, *, stride: int) -> nn.Module:
 
 
 def adjacency() -> Tensor:
-    """Return weights (3, 17, 17) of each joint (column) for a joint (row); rows sum to 1 or 0.
+    """Return the initial adjacency matrices (3, 17, 17), whose rows sum to 1 or 0.
 
-    The partitions are the joint itself, its neighbours towards the centre and those away from it.
+    The three partitions are the joint itself, its neighbours towards the centre and those away from
+    it. An entry is the weight of a joint (column) in the output of another (row).
     """
     inward = torch.zeros(len(JOINTS), len(JOINTS))
     for joint, neighbour in BONES:
@@ -191,7 +192,7 @@ def adjacency() -> Tensor:
 
 
 class GraphClassifier:
-    """A trained ST-GCN++ that answers like `dancetype.engine.classifier.Classifier`."""
+    """A trained ST-GCN++ with the interface of `dancetype.engine.classifier.Classifier`."""
 
     def __init__(self, network: nn.Module, contract: Contract) -> None:
         self.contract = contract
@@ -208,7 +209,7 @@ class GraphClassifier:
 def train_stgcn(
     recipe: Recipe, sequences: list[AistSequence], contract: Contract, *, steps: int
 ) -> GraphClassifier:
-    """Train on `steps` batches of the recipe's random windows, with its optimiser."""
+    """Train on `steps` batches of random windows, with the optimiser settings of the recipe."""
     torch.manual_seed(recipe.seed)
     genres, settings = len(contract.labels), recipe.optimiser
     network = GenreSTGCN(STGCNSettings(), window=contract.window, genres=genres)
@@ -227,8 +228,8 @@ def train_stgcn(
     for step in range(steps):
         inputs, labels = windows[step]
         optimiser.zero_grad(set_to_none=True)
-        wanted = target_probabilities(labels, settings.label_smoothing, genres=genres)
-        loss = nn.functional.cross_entropy(network(inputs), wanted)
+        smoothed = target_probabilities(labels, settings.label_smoothing, genres=genres)
+        loss = nn.functional.cross_entropy(network(inputs), smoothed)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()

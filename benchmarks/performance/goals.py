@@ -1,4 +1,4 @@
-"""Goals for the performance of the product, and whether they are reached."""
+"""Performance goals, and whether they are reached."""
 
 import re
 from collections.abc import Sequence
@@ -6,66 +6,81 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from benchmarks.pages import Results, number, share
-from benchmarks.performance.trials import PLAIN
+from benchmarks.performance.trials import PLAIN_LOOP
 from dancetype.engine.defaults import DEFAULT_RUNTIME
 
 MEGABYTE: Final = 1e6
-# With fewer, a file's frames are further apart than the goal assumes.
-_LEAST_FPS: Final = 29.0
-_ACCURACY_ROWS: Final = "| frames a second |"
+# The goal for the latency assumes 30 frames per second.
+_MIN_FPS: Final = 29.0
+_ACCURACY_ROWS: Final = "| frames per second |"
 _ACCURACY_ROW: Final = re.compile(r"^\|[^|]*\| (15|30) \| ([\d.]+) \|", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """The figure of a goal."""
+    """Measured figure of a goal.
+
+    Attributes:
+        measured: Figure as text.
+        reached: Whether the goal is reached; None if it was not measured.
+    """
 
     measured: str
-    reached: bool | None  # None if it was not measured
+    reached: bool | None
 
 
-def goals(found: Results, accuracy: str) -> dict[str, Goal]:
-    """Return the goals of the default pose runtime by their names in the template.
+def goals(results: Results, accuracy: str) -> dict[str, Goal]:
+    """Return the goals for the default pose runtime, by their names in the template.
 
-    `accuracy` is the text of docs/explanation/accuracy.md.
+    Args:
+        results: Results of the trials.
+        accuracy: Text of docs/explanation/accuracy.md.
     """
-    beside = {name: each[DEFAULT_RUNTIME] for name, each in found["beside"].items()}
-    parts = [each[DEFAULT_RUNTIME] for each in found["parts"].values()]
-    late = [
-        span["received_ms"][1] / span["pose_ms"][1]
-        for name, span in beside.items()
-        if "RTSP" not in name and span["fps"] >= _LEAST_FPS
+    figures = {name: programs[DEFAULT_RUNTIME] for name, programs in results["beside"].items()}
+    parts = [runtimes[DEFAULT_RUNTIME] for runtimes in results["parts"].values()]
+    latency = [
+        program["received_ms"][1] / program["pose_ms"][1]
+        for name, program in figures.items()
+        if "RTSP" not in name and program["fps"] >= _MIN_FPS
     ]
-    relative = [
-        each[DEFAULT_RUNTIME]["cpu_ms"] / each[PLAIN]["cpu_ms"] for each in found["beside"].values()
+    cpu = [
+        programs[DEFAULT_RUNTIME]["cpu_ms"] / programs[PLAIN_LOOP]["cpu_ms"]
+        for programs in results["beside"].values()
     ]
-    halves = [each["15"]["cores"] / each["30"]["cores"] for each in found["thinned"].values()]
-    p99 = found["genre_model"]["classifying it"][2]
-    start = found["starts"][DEFAULT_RUNTIME]
-    begun = f"{number(start['window'], 's')} (first word after {number(start['word'], 's')})"
+    relative_to_30 = [
+        rates["15"]["cores"] / rates["30"]["cores"] for rates in results["thinned"].values()
+    ]
+    p99 = results["genre_model"]["classifying it"][2]
+    start = results["starts"][DEFAULT_RUNTIME]
+    start_text = (
+        f"{number(start['window'], 's')} (first message after {number(start['word'], 's')})"
+    )
     return {
-        "rest": _worst([each["rest"] / each["pose"] for each in parts], 0.08, percent=True),
-        "cpu": _worst(relative, 0.8),
-        "latency": _worst(late, 1.5),
-        "half": _worst(halves, 0.5),
+        "rest": _worst([part["rest"] / part["pose"] for part in parts], 0.08, percent=True),
+        "cpu": _worst(cpu, 0.8),
+        "latency": _worst(latency, 1.5),
+        "half": _worst(relative_to_30, 0.5),
         "accuracy": _accuracy(accuracy),
         "model": Goal(number(p99, "ms"), p99 < 3),
-        "start": Goal(begun, start["window"] < 3),
-        "memory": _worst([span["memory"] / MEGABYTE for span in beside.values()], 350),
-        "cameras": _cameras(found["loads"]),
+        "start": Goal(start_text, start["window"] < 3),
+        "memory": _worst([program["memory"] / MEGABYTE for program in figures.values()], 350),
+        "cameras": _cameras(results["loads"]),
     }
 
 
-def _worst(values: Sequence[float], most: float, *, percent: bool = False) -> Goal:
-    """Return a goal for which the worst of several sources counts."""
+def _worst(values: Sequence[float], limit: float, *, percent: bool = False) -> Goal:
+    """Return a goal that is reached if the largest of several values is within a limit."""
     if not values:
         return Goal("not measured", None)
-    least, worst = (share(each) if percent else number(each) for each in (min(values), max(values)))
-    text = worst if least == worst else f"{least} to {worst}, by source"
-    return Goal(text, max(values) <= most)
+    best, worst = (
+        share(value) if percent else number(value) for value in (min(values), max(values))
+    )
+    text = worst if best == worst else f"{best} to {worst}, by source"
+    return Goal(text, max(values) <= limit)
 
 
 def _accuracy(page: str) -> Goal:
+    """Return the goal for the difference between the rows of 15 and 30 frames per second."""
     rates = dict(reversed(_ACCURACY_ROW.findall(page.partition(_ACCURACY_ROWS)[2])))
     if not {"15", "30"} <= rates.keys():
         return Goal("not measured", None)
@@ -75,10 +90,11 @@ def _accuracy(page: str) -> Goal:
 
 
 def _cameras(loads: Sequence[dict[str, Any]]) -> Goal:
-    held: dict[int, int] = {}
+    """Return the goal for a number of cameras that is proportional to the number of cores."""
+    most: dict[int, int] = {}
     for load in loads:
         cores = load["cores"]
-        held[cores] = max(held.get(cores, 0), load["cameras"] if load["held"] else 0)
-    text = "; ".join(f"{cameras} on {cores}" for cores, cameras in held.items())
-    linear = all(cameras >= cores * held[1] for cores, cameras in held.items())
-    return Goal(text, linear and held[1] > 0)
+        most[cores] = max(most.get(cores, 0), load["cameras"] if load["held"] else 0)
+    text = "; ".join(f"{cameras} on {cores}" for cores, cameras in most.items())
+    linear = all(cameras >= cores * most[1] for cores, cameras in most.items())
+    return Goal(text, linear and most[1] > 0)

@@ -1,10 +1,10 @@
-"""`dancetype` with a meter around reading and around pose estimation.
+"""Run `dancetype` and measure the CPU time of reading and of pose estimation.
 
 Usage: python -m benchmarks.performance.meter FILE run --source ...
 
-Twice a second it adds a line of JSON to FILE: seconds of CPU time so far. The calls are measured on
-the threads that make them. The threads that they start are found by name, which is that of the
-thread that starts them, or one given by FFmpeg or MediaPipe.
+Twice a second a line of JSON with the CPU times so far is written to FILE. Calls are measured on
+the threads that make them. Threads started by these calls are identified by name: they inherit the
+name of their parent, or get one from FFmpeg or MediaPipe.
 """
 
 import json
@@ -23,12 +23,12 @@ import dancetype.stream.sources.opening as source_opening
 from dancetype.cli import main
 
 _TASKS: Final = Path("/proc/self/task")
-_TICK: Final = 0.5
+_INTERVAL: Final = 0.5
 _PREFIXES: Final = {"pose": ("pose", "mediapipe"), "read": ("read", "av:")}
 
 
 class Meter:
-    """CPU time by part."""
+    """CPU time of the parts `read`, `open` and `pose`."""
 
     def __init__(self) -> None:
         self._seconds = dict.fromkeys(_PREFIXES, 0.0) | {"open": 0.0}
@@ -37,12 +37,12 @@ class Meter:
         self._lock = Lock()
 
     def name_thread(self, part: str) -> None:
-        """Name this thread, and the threads that it will start, after a part."""
+        """Name the current thread, and thereby the threads it starts, after a part."""
         self._callers.add(get_native_id())
         (_TASKS / str(get_native_id()) / "comm").write_text(part)
 
     def measured(self, part: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        """Return `call`, whose CPU time is added to a part."""
+        """Wrap a function so that its CPU time is added to a part."""
 
         @wraps(call)
         def measured(*args: Any, **kwargs: Any) -> Any:
@@ -58,41 +58,48 @@ class Meter:
         return measured
 
     def snapshot(self) -> dict[str, float]:
-        """Return seconds of all threads but this one and of each part, and numbers of calls."""
+        """Return CPU seconds and calls of each part, and CPU seconds of all threads except this."""
         with self._lock:
             seconds, calls = dict(self._seconds), dict(self._calls)
         for task in _TASKS.iterdir():
-            # The thread may have ended by now.
+            # The thread may have ended in the meantime.
             with suppress(OSError):
                 name = (task / "comm").read_text().strip()
                 used = int((task / "schedstat").read_text().split()[0]) / 1e9
                 for part, prefixes in _PREFIXES.items():
                     if name.startswith(prefixes) and int(task.name) not in self._callers:
                         seconds[part] += used
-        counts = {f"{part}_calls": number for part, number in calls.items()}
+        counts = {f"{part}_calls": count for part, count in calls.items()}
         return {"all": time.process_time() - time.thread_time(), **seconds, **counts}
 
     def wrap(self, module: Any, function: str, thread: str, method: str) -> None:
-        """Measure `method` of what a module's function opens, on a thread that is named for it."""
-        opened = getattr(module, function)
+        """Replace a function of a module so that a method of its result is measured.
 
-        @wraps(opened)
+        Args:
+            module: Module of the function.
+            function: Name of the function.
+            thread: Name for the thread that calls the function, which is also the part.
+            method: Name of the method of the result.
+        """
+        original = getattr(module, function)
+
+        @wraps(original)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             self.name_thread(thread)
-            call = self.measured("open", opened) if thread == "read" else opened
-            found = call(*args, **kwargs)
-            setattr(found, method, self.measured(thread, getattr(found, method)))
-            return found
+            call = self.measured("open", original) if thread == "read" else original
+            result = call(*args, **kwargs)
+            setattr(result, method, self.measured(thread, getattr(result, method)))
+            return result
 
-        # Imported where it is needed, so that a run finds this one.
+        # `dancetype run` imports the function only when it needs it, so it gets this one.
         setattr(module, function, wrapped)
 
     def write(self, file: Path) -> None:
-        """Write snapshots to a file without end."""
+        """Write snapshots to a file until the process ends."""
         with file.open("w", encoding="utf-8", buffering=1) as lines:
             while True:
                 lines.write(json.dumps(self.snapshot()) + "\n")
-                time.sleep(_TICK)
+                time.sleep(_INTERVAL)
 
 
 if __name__ == "__main__":

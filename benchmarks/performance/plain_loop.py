@@ -1,8 +1,8 @@
-"""A plain loop over the same libraries, for comparison with the product.
+"""A plain loop with the same libraries, for comparison with `dancetype run`.
 
-Reads a video or a camera with OpenCV, finds the pose with MediaPipe, classifies the last four
-seconds with the network of the recipe `live` four times a second, and sends the results as lines of
-JSON over a socket. The network is not trained, which does not change the time it takes.
+It reads a video or a camera with OpenCV, estimates the pose with MediaPipe, classifies the last
+four seconds with the network of the recipe `live` four times a second, and sends the results over a
+socket as lines of JSON. The network is untrained, which does not affect its speed.
 
 Usage: python -m benchmarks.performance.plain_loop SOURCE POSE_MODEL --port PORT [--seconds 10]
 """
@@ -23,11 +23,11 @@ from dancetype.engine.genres import GENRES
 from dancetype.training.model import GenreLSTM
 from dancetype.training.recipe import load_recipe
 
-SECONDS: Final = 4.0
-LEAST: Final = 1.0
+WINDOW_SECONDS: Final = 4.0
+MIN_SECONDS: Final = 1.0
 STEPS: Final = 60
 HOP: Final = 0.25
-# The joints of COCO among MediaPipe's landmarks.
+# Indices of the COCO joints among MediaPipe's landmarks.
 COCO: Final = [0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28]
 HIPS: Final = [11, 12]
 
@@ -51,17 +51,17 @@ def open_network() -> GenreLSTM:
     return GenreLSTM(recipe.network, window=recipe.window.spec(), genres=len(GENRES)).eval()
 
 
-def window_of(poses: Poses) -> torch.Tensor:
-    """Return (1, L, F): positions about the pelvis and velocities, resampled by time."""
-    times = np.array([each for each, _ in poses])
+def create_window(poses: Poses) -> torch.Tensor:
+    """Return a window (1, L, F) of hip-centred positions and velocities, resampled by time."""
+    times = np.array([time for time, _ in poses])
     joints = np.stack([pose for _, pose in poses])[..., :2]
     joints = joints - joints[:, HIPS].mean(axis=1, keepdims=True)
-    at = np.linspace(times[0], times[-1], STEPS)
+    steps = np.linspace(times[0], times[-1], STEPS)
     columns = joints.reshape(len(joints), -1).T
-    positions = np.stack([np.interp(at, times, column) for column in columns], axis=1)
+    positions = np.stack([np.interp(steps, times, column) for column in columns], axis=1)
     positions = positions.reshape(STEPS, len(COCO), 2)
     positions /= np.median(np.linalg.norm(positions, axis=-1).max(axis=-1))
-    velocities = np.gradient(positions, at[1] - at[0], axis=0)
+    velocities = np.gradient(positions, steps[1] - steps[0], axis=0)
     features = np.concatenate([positions, velocities], axis=-1).reshape(1, STEPS, -1)
     return torch.from_numpy(features.astype(np.float32))
 
@@ -83,36 +83,40 @@ def main() -> None:
         start = time.time()
         frames, due = 0, start
         while time.time() < start + args.seconds:
-            read, image = video.read()
-            if not read:
+            success, image = video.read()
+            if not success:
                 break
             captured = time.time()
             if is_file:
                 captured = start + video.get(cv2.CAP_PROP_POS_MSEC) / 1000
                 time.sleep(max(captured - time.time(), 0))
-            taken = time.time()
-            picture = mp.Image(mp.ImageFormat.SRGB, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
-            found = landmarker.detect_for_video(picture, int((captured - start) * 1000) + 1)
-            posed = time.time()
+            pose_start = time.time()
+            rgb = mp.Image(mp.ImageFormat.SRGB, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+            result = landmarker.detect_for_video(rgb, int((captured - start) * 1000) + 1)
+            pose_seconds = time.time() - pose_start
             frames += 1
-            if found.pose_world_landmarks:
-                marks = found.pose_world_landmarks[0]
-                pose = np.array([(mark.x, -mark.y, -mark.z) for mark in marks], np.float32)[COCO]
+            if result.pose_world_landmarks:
+                world = result.pose_world_landmarks[0]
+                pose = np.array([(mark.x, -mark.y, -mark.z) for mark in world], np.float32)[COCO]
                 poses.append((captured, pose))
-            while poses and poses[0][0] < captured - SECONDS:
+            while poses and poses[0][0] < captured - WINDOW_SECONDS:
                 poses.popleft()
             if captured < due:
                 continue
             due = max(due, captured - HOP) + HOP
-            said: dict[str, Any] = {"captured": captured, "pose": posed - taken, "frames": frames}
-            if len(poses) > 1 and poses[-1][0] - poses[0][0] >= LEAST - 0.05:
+            message: dict[str, Any] = {
+                "captured": captured,
+                "pose": pose_seconds,
+                "frames": frames,
+            }
+            if len(poses) > 1 and poses[-1][0] - poses[0][0] >= MIN_SECONDS - 0.05:
                 with torch.inference_mode():
-                    probabilities = torch.softmax(network(window_of(poses)), dim=-1)[0]
-                said["genre"] = genres[int(probabilities.argmax())]
-                said["probabilities"] = dict(zip(genres, probabilities.tolist(), strict=True))
-                seen = found.pose_landmarks[0] if found.pose_landmarks else []
-                said["joints"] = [(seen[each].x, seen[each].y) for each in COCO] if seen else None
-            receiver.sendall(json.dumps(said).encode() + b"\n")
+                    probabilities = torch.softmax(network(create_window(poses)), dim=-1)[0]
+                message["genre"] = genres[int(probabilities.argmax())]
+                message["probabilities"] = dict(zip(genres, probabilities.tolist(), strict=True))
+                marks = result.pose_landmarks[0] if result.pose_landmarks else []
+                message["joints"] = [(marks[i].x, marks[i].y) for i in COCO] if marks else None
+            receiver.sendall(json.dumps(message).encode() + b"\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The measured programs, each a process of its own with a reader of its predictions."""
+"""Start the measured programs as subprocesses and read their predictions."""
 
 import json
 import re
@@ -23,36 +23,56 @@ from benchmarks.processes import cpu_seconds, python_process
 from dancetype.engine.errors import ExpectedError
 
 _START_TIMEOUT: Final = 60.0
-_TICK: Final = 0.05
-_WARM_UP: Final = 3.0  # seconds after the first prediction: caches are warm, the window is full
+_POLL_INTERVAL: Final = 0.05
+_WARM_UP: Final = 3.0  # seconds from the first window until caches are warm and the window is full
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A prediction as it reached its reader; times in seconds since 1970."""
+    """A received prediction.
+
+    Attributes:
+        source: Name of the source.
+        received: Unix time at which it was received.
+        captured: Unix time at which its newest frame was captured.
+        pose: Seconds that the pose estimation of that frame took.
+        frames: Number of frames processed by pose estimation so far.
+        has_window: Whether there was a window to classify.
+    """
 
     source: str
     received: float
-    captured: float  # its newest frame
-    pose: float  # seconds that pose estimation of that frame took
-    frames: int  # through pose estimation so far
-    whole: bool  # whether there was a window to classify
+    captured: float
+    pose: float
+    frames: int
+    has_window: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """Some seconds of a program, after its warm-up."""
+class Measurement:
+    """Measurement of a program after its warm-up.
 
-    cpu: float  # seconds of all cores
+    Attributes:
+        cpu: CPU time in seconds, on all cores.
+        wall: Elapsed time in seconds.
+        frames: Number of frames processed by pose estimation, from the counts in the predictions.
+        predictions: Predictions received.
+        memory: Resident memory at the end in bytes.
+    """
+
+    cpu: float
     wall: float
-    frames: float  # through pose estimation, as the predictions count them
+    frames: float
     predictions: tuple[Received, ...]
-    memory: int  # bytes at the end
+    memory: int
 
     def figures(self) -> dict[str, Any]:
-        """Return the figures of the page; `received_ms` is the time from capture to the reader."""
-        received = [each.received - each.captured for each in self.predictions]
-        pose = [each.pose for each in self.predictions]
+        """Return the figures of the page.
+
+        `received_ms` is the time from the capture of a frame to the receipt of its prediction.
+        """
+        received = [prediction.received - prediction.captured for prediction in self.predictions]
+        pose = [prediction.pose for prediction in self.predictions]
         return {
             "fps": self.frames / self.wall,
             "cpu_ms": self.cpu / max(self.frames, 1) * 1e3,
@@ -65,20 +85,28 @@ class Span:
 
 @dataclass(slots=True)
 class Program:
-    """A program that runs while this is entered."""
+    """A program that runs while this is entered.
 
-    words: Sequence[str | Path]  # module and arguments
-    receive: Callable[[psutil.Popen], Iterator[Received]]  # called on a thread of its own
-    cores: Sequence[int] = ()  # numbers of the cores it may use; all if empty
-    predictions: list[Received] = field(default_factory=list)  # all so far
-    started: float = field(init=False)  # seconds since 1970
+    Attributes:
+        arguments: Module and arguments.
+        receive: Function that yields the predictions, called on a separate thread.
+        cores: Numbers of the cores that it may use; all if empty.
+        predictions: Predictions received so far.
+        started: Unix time at which it was started.
+    """
+
+    arguments: Sequence[str | Path]
+    receive: Callable[[psutil.Popen], Iterator[Received]]
+    cores: Sequence[int] = ()
+    predictions: list[Received] = field(default_factory=list)
+    started: float = field(init=False)
     _process: psutil.Popen = field(init=False)
     _reader: Thread = field(init=False)
 
     def __enter__(self) -> Self:
         self.started = time.time()
         self._process = python_process(
-            *self.words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            *self.arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         if self.cores:
             self._process.cpu_affinity(list(self.cores))
@@ -95,56 +123,62 @@ class Program:
             self._process.kill()
         self._reader.join(10)
 
-    def wait_for(self, holds: Callable[[list[Received]], bool]) -> None:
-        """Wait until a condition of its predictions holds.
+    def wait_for(self, condition: Callable[[list[Received]], bool]) -> None:
+        """Wait until the predictions meet a condition.
 
         Raises:
-            ExpectedError: The program has ended, or takes too long.
+            ExpectedError: The program has ended or takes too long.
         """
         deadline = time.monotonic() + _START_TIMEOUT
-        while not holds(self.predictions):
+        while not condition(self.predictions):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self._process.kill()
+                command = shlex.join(map(str, self.arguments))
                 output = (self._process.communicate()[0] or "").strip()[-500:]
-                raise ExpectedError(f"{shlex.join(map(str, self.words))}: no predictions: {output}")
-            time.sleep(_TICK)
+                raise ExpectedError(f"{command}: no predictions: {output}")
+            time.sleep(_POLL_INTERVAL)
 
-    def measure(self, seconds: float, *, sources: int = 1) -> Span:
-        """Measure the program, once it is warm.
+    def measure(self, seconds: float, *, sources: int = 1) -> Measurement:
+        """Wait for the warm-up and measure the program for some seconds.
 
         Raises:
-            ExpectedError: It sends nothing.
+            ExpectedError: The program sends no predictions.
         """
-        self.wait_for(lambda all_: len({each.source for each in all_ if each.whole}) == sources)
+        self.wait_for(
+            lambda predictions: (
+                len({prediction.source for prediction in predictions if prediction.has_window})
+                == sources
+            )
+        )
         time.sleep(_WARM_UP)
         first, cpu, start = len(self.predictions), cpu_seconds(self._process), time.monotonic()
         time.sleep(seconds)
         used, wall = cpu_seconds(self._process) - cpu, time.monotonic() - start
         predictions = tuple(self.predictions[first:])
         memory = self._process.memory_info().rss
-        return Span(used, wall, frames_a_second(predictions) * wall, predictions, memory)
+        return Measurement(used, wall, pose_rate(predictions) * wall, predictions, memory)
 
     def _read(self) -> None:
-        for each in self.receive(self._process):
-            self.predictions.append(each)
+        for prediction in self.receive(self._process):
+            self.predictions.append(prediction)
 
 
-def open_product(
-    *words: str | Path, cores: Sequence[int] = (), module: Sequence[str | Path] = ("dancetype",)
+def open_dancetype(
+    *options: str | Path, cores: Sequence[int] = (), module: Sequence[str | Path] = ("dancetype",)
 ) -> Program:
-    """Return `dancetype run WORDS`, with a client of its WebSocket."""
-    return Program([*module, "run", "--port", "0", *words], _receive_messages, cores=cores)
+    """Return `dancetype run OPTIONS` with a WebSocket client."""
+    return Program([*module, "run", "--port", "0", *options], _receive_messages, cores=cores)
 
 
 def _receive_messages(process: psutil.Popen) -> Iterator[Received]:
-    found = None
-    while not found and (line := process.stdout.readline()):
-        found = re.search(r"page: http://(\S+?)/", line)
-    if not found:
+    address = None
+    while not address and (line := process.stdout.readline()):
+        address = re.search(r"page: http://(\S+?)/", line)
+    if not address:
         return
-    # A full pipe would block it.
+    # A full pipe would block the process.
     Thread(target=process.stdout.read, daemon=True).start()
-    with suppress(WebSocketException, OSError), connect(f"ws://{found[1]}/ws") as client:
+    with suppress(WebSocketException, OSError), connect(f"ws://{address[1]}/ws") as client:
         for text in client:
             received = time.time()
             message: dict[str, Any] = json.loads(text)
@@ -155,15 +189,15 @@ def _receive_messages(process: psutil.Popen) -> Iterator[Received]:
                     captured=message["times"]["capture"],
                     pose=message["latency"]["pose"],
                     frames=message["frames"]["posed"],
-                    whole=message["window"] > 0,
+                    has_window=message["window"] > 0,
                 )
 
 
 def open_plain_loop(source: str | Path, pose_model: Path, *, seconds: float) -> Program:
-    """Return `benchmarks.performance.plain_loop`, with a reader of its socket."""
+    """Return `benchmarks.performance.plain_loop` with a reader of its socket."""
     server = socket.create_server(("127.0.0.1", 0))
-    words = ["benchmarks.performance.plain_loop", source, pose_model]
-    words += ["--port", str(server.getsockname()[1]), "--seconds", str(seconds)]
+    arguments = ["benchmarks.performance.plain_loop", source, pose_model]
+    arguments += ["--port", str(server.getsockname()[1]), "--seconds", str(seconds)]
 
     def receive(process: psutil.Popen) -> Iterator[Received]:
         server.settimeout(_START_TIMEOUT)
@@ -177,32 +211,35 @@ def open_plain_loop(source: str | Path, pose_model: Path, *, seconds: float) -> 
                     captured=message["captured"],
                     pose=message["pose"],
                     frames=message["frames"],
-                    whole="genre" in message,
+                    has_window="genre" in message,
                 )
 
-    return Program(words, receive)
+    return Program(arguments, receive)
 
 
-def frames_a_second(predictions: Iterable[Received]) -> float:
-    """Return the rate of pose estimation, from the first to the last prediction of each source."""
-    ends: dict[str, tuple[Received, Received]] = {}
-    for each in predictions:
-        ends[each.source] = (ends.get(each.source, (each, each))[0], each)
+def pose_rate(predictions: Iterable[Received]) -> float:
+    """Return poses per second, from the first to the last prediction of each source."""
+    first_and_last: dict[str, tuple[Received, Received]] = {}
+    for prediction in predictions:
+        first, _ = first_and_last.get(prediction.source, (prediction, prediction))
+        first_and_last[prediction.source] = first, prediction
     return sum(
         (last.frames - first.frames) / (last.received - first.received)
-        for first, last in ends.values()
+        for first, last in first_and_last.values()
         if last is not first
     )
 
 
-def together(spans: Sequence[Span]) -> Span:
-    """Return several spans of one program as one."""
-    return Span(
-        cpu=sum(span.cpu for span in spans),
-        wall=sum(span.wall for span in spans),
-        frames=sum(span.frames for span in spans),
-        predictions=tuple(each for span in spans for each in span.predictions),
-        memory=max(span.memory for span in spans),
+def merge(measurements: Sequence[Measurement]) -> Measurement:
+    """Merge several measurements of one program."""
+    return Measurement(
+        cpu=sum(measurement.cpu for measurement in measurements),
+        wall=sum(measurement.wall for measurement in measurements),
+        frames=sum(measurement.frames for measurement in measurements),
+        predictions=tuple(
+            prediction for measurement in measurements for prediction in measurement.predictions
+        ),
+        memory=max(measurement.memory for measurement in measurements),
     )
 
 

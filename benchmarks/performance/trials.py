@@ -14,12 +14,12 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.performance.programs import (
+    Measurement,
     Program,
-    Span,
+    merge,
+    open_dancetype,
     open_plain_loop,
-    open_product,
     percentiles,
-    together,
 )
 from benchmarks.timer import timer
 from dancetype.engine.classifier import Classifier
@@ -28,108 +28,138 @@ from dancetype.engine.skeleton import Pose
 from dancetype.engine.window import cut_window
 
 RUNTIMES: Final = ("litert", "mediapipe")
-PLAIN: Final = "plain loop"
+PLAIN_LOOP: Final = "plain loop"
 
 CAMERA_FPS: Final = 15.0
-LATE_MS: Final = 100.0
-# Share of the frames asked for; a frame may fall to the other side of a span's end.
-_HELD: Final = 0.95
-_START_SECONDS: Final = 15.0  # for the plain loop to load everything and to be warm
+MAX_LATENCY_MS: Final = 100.0
+# Share of the frame rate that counts as keeping it; a measurement may miss frames at its ends.
+_MIN_RATE_SHARE: Final = 0.95
+_START_SECONDS: Final = 15.0  # start and warm-up of the plain loop
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """How much is measured."""
+class TrialSettings:
+    """Extent of the trials.
 
-    seconds: float = 8.0  # of each run, after its warm-up
-    rounds: int = 2  # turns of each program
-    starts: int = 5  # whose median counts
-    calls: int = 3000  # of the genre model
-    stream: bool = True  # whether a camera's stream is a source too
+    Attributes:
+        seconds: Duration of each run after its warm-up.
+        rounds: Number of runs of each program.
+        starts: Number of starts, of which the median is taken.
+        calls: Number of calls of the genre model.
+        stream: Whether to measure an RTSP stream in addition to the files.
+    """
+
+    seconds: float = 8.0
+    rounds: int = 2
+    starts: int = 5
+    calls: int = 3000
+    stream: bool = True
 
 
 @dataclass(slots=True)
 class Load:
-    """A number of cameras with 30 frames a second each."""
+    """Result for a number of cameras with 30 frames per second each.
 
-    cores: int  # that the product might use
+    Attributes:
+        cores: Number of cores available to the process.
+        cameras: Number of cameras.
+        fps: Poses per second of each camera.
+        late_ms: 95th percentile of the latency from capture to the client.
+        busy: Share of the cores in use.
+        held: Whether all cameras kept their rate and latency.
+    """
+
+    cores: int
     cameras: int
-    fps: float  # poses a second of each camera
-    late_ms: float  # p95 from capture to the reader
-    busy: float  # share of the cores that was used
-    held: bool = field(init=False)  # whether no camera was left behind
+    fps: float
+    late_ms: float
+    busy: float
+    held: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        self.held = self.fps >= _HELD * CAMERA_FPS and self.late_ms < LATE_MS
+        self.held = self.fps >= _MIN_RATE_SHARE * CAMERA_FPS and self.late_ms < MAX_LATENCY_MS
 
 
-def beside(source: str | Path, pose_model: Path, pace: Pace) -> dict[str, Any]:
-    """Measure the product, with each runtime, and the plain loop on one source, in turn."""
+def compare_programs(
+    source: str | Path, pose_model: Path, settings: TrialSettings
+) -> dict[str, Any]:
+    """Measure `dancetype run` with each runtime, and the plain loop, on one source."""
     programs: dict[str, Callable[[], Program]] = {
-        runtime: partial(open_product, "--source", source, "--pose-runtime", runtime)
+        runtime: partial(open_dancetype, "--source", source, "--pose-runtime", runtime)
         for runtime in RUNTIMES
     }
-    programs[PLAIN] = partial(
-        open_plain_loop, source, pose_model, seconds=pace.seconds + _START_SECONDS
+    programs[PLAIN_LOOP] = partial(
+        open_plain_loop, source, pose_model, seconds=settings.seconds + _START_SECONDS
     )
-    return in_turn(programs, pace)
+    return _measure_alternately(programs, settings)
 
 
-def thinned(source: str | Path, runtime: str, pace: Pace) -> dict[str, Any]:
-    words = ("--source", source, "--pose-runtime", runtime, "--pose-fps")
-    return in_turn({fps: partial(open_product, *words, fps) for fps in ("30", "15")}, pace)
+def compare_pose_rates(source: str | Path, runtime: str, settings: TrialSettings) -> dict[str, Any]:
+    """Measure `dancetype run` with 30 and with 15 poses per second."""
+    options = ("--source", source, "--pose-runtime", runtime, "--pose-fps")
+    programs = {fps: partial(open_dancetype, *options, fps) for fps in ("30", "15")}
+    return _measure_alternately(programs, settings)
 
 
-def in_turn(programs: Mapping[str, Callable[[], Program]], pace: Pace) -> dict[str, Any]:
-    spans: dict[str, list[Span]] = {name: [] for name in programs}
-    for _ in range(pace.rounds):
+def _measure_alternately(
+    programs: Mapping[str, Callable[[], Program]], settings: TrialSettings
+) -> dict[str, Any]:
+    """Measure programs in turn, so that other load on the machine affects all of them."""
+    measurements: dict[str, list[Measurement]] = {name: [] for name in programs}
+    for _ in range(settings.rounds):
         for name, start in programs.items():
             with start() as program:
-                spans[name].append(program.measure(pace.seconds))
-    return {name: together(each).figures() for name, each in spans.items()}
+                measurements[name].append(program.measure(settings.seconds))
+    return {name: merge(runs).figures() for name, runs in measurements.items()}
 
 
-def parts(source: str | Path, runtime: str, pace: Pace) -> dict[str, float]:
-    """Return the product's CPU time in ms a frame: `read` (and decode), `pose` and the `rest`."""
+def cpu_by_part(source: str | Path, runtime: str, settings: TrialSettings) -> dict[str, float]:
+    """Return the CPU time per frame in ms of reading and decoding, of pose, and of the rest."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "meter.jsonl"
         module = ("benchmarks.performance.meter", file)
-        with open_product("--source", source, "--pose-runtime", runtime, module=module) as product:
-            product.measure(0.0)
-            before = _newest(file)
-            time.sleep(pace.seconds)
-            now = _newest(file)
-    used = {name: now[name] - before[name] for name in before}
+        options = ("--source", source, "--pose-runtime", runtime)
+        with open_dancetype(*options, module=module) as program:
+            program.measure(0.0)
+            before = _last_snapshot(file)
+            time.sleep(settings.seconds)
+            after = _last_snapshot(file)
+    used = {name: after[name] - before[name] for name in before}
     read = used["read"] + used["open"]
     frames = max(used["pose_calls"], 1.0)
     seconds = {"read": read, "pose": used["pose"], "rest": used["all"] - read - used["pose"]}
-    return {part: each / frames * 1e3 for part, each in seconds.items()}
+    return {part: value / frames * 1e3 for part, value in seconds.items()}
 
 
-def _newest(file: Path) -> dict[str, float]:
+def _last_snapshot(file: Path) -> dict[str, float]:
     text = file.read_text(encoding="utf-8")
-    newest: dict[str, float] = json.loads(text[: text.rindex("\n")].splitlines()[-1])
-    return newest
+    snapshot: dict[str, float] = json.loads(text[: text.rindex("\n")].splitlines()[-1])
+    return snapshot
 
 
-def start(source: str | Path, runtime: str, pace: Pace) -> dict[str, float]:
+def start_times(source: str | Path, runtime: str, settings: TrialSettings) -> dict[str, float]:
     """Return the seconds from the start of the process to the first prediction and window.
 
-    The first prediction (`word`) has no window yet; `window` counts without the seconds it holds.
+    `word` is the first prediction, which has no window yet. `window` is the first prediction with a
+    window, minus the shortest duration of a window.
     """
-    least = Classifier(device="cpu").contract.window.min_seconds
-    words, windows = [], []
-    for _ in range(pace.starts):
-        with open_product("--source", source, "--pose-runtime", runtime) as product:
-            product.wait_for(lambda predictions: any(each.whole for each in predictions))
-            words.append(product.predictions[0].received - product.started)
-            whole = next(each for each in product.predictions if each.whole)
-            windows.append(whole.received - product.started - least)
-    return {"word": median(words), "window": median(windows)}
+    window_seconds = Classifier(device="cpu").contract.window.min_seconds
+    first_predictions, first_windows = [], []
+    for _ in range(settings.starts):
+        with open_dancetype("--source", source, "--pose-runtime", runtime) as program:
+            program.wait_for(
+                lambda predictions: any(prediction.has_window for prediction in predictions)
+            )
+            with_window = next(
+                prediction for prediction in program.predictions if prediction.has_window
+            )
+            first_predictions.append(program.predictions[0].received - program.started)
+            first_windows.append(with_window.received - program.started - window_seconds)
+    return {"word": median(first_predictions), "window": median(first_windows)}
 
 
-def classifying(pace: Pace) -> dict[str, tuple[float, float, float]]:
-    """Return ms (p50, p95, p99) of cutting one window and of classifying it, on one thread."""
+def genre_model_times(settings: TrialSettings) -> dict[str, tuple[float, float, float]]:
+    """Return p50, p95 and p99 in ms of cutting and of classifying one window, on one thread."""
     classifier = Classifier(device="cpu")
     spec = classifier.contract.window
     rng = np.random.default_rng(8)
@@ -137,41 +167,41 @@ def classifying(pace: Pace) -> dict[str, tuple[float, float, float]]:
     for frame in range(round(30 * spec.seconds) + 1):
         joints = rng.normal(size=(17, 3)).astype(np.float32)
         poses.append(frame / 30, Pose(joints, np.ones(17, np.float32)))
-    spent: dict[str, list[float]] = {"cutting the window": [], "classifying it": []}
-    cut = timer(spent["cutting the window"], cut_window)
-    classify = timer(spent["classifying it"], classifier)
-    for _ in range(pace.calls):
+    durations: dict[str, list[float]] = {"cutting the window": [], "classifying it": []}
+    cut = timer(durations["cutting the window"], cut_window)
+    classify = timer(durations["classifying it"], classifier)
+    for _ in range(settings.calls):
         window = cut(*poses.track(), spec, end=spec.seconds)
         assert window.features is not None
         classify(window.features[None])
-    warm = slice(pace.calls // 10, None)
-    return {part: percentiles(np.array(each[warm]) * 1e3) for part, each in spent.items()}
+    warm = slice(settings.calls // 10, None)
+    return {part: percentiles(np.array(times[warm]) * 1e3) for part, times in durations.items()}
 
 
-def cameras(source: str | Path, runtime: str, pace: Pace) -> Iterator[Load]:
-    """Add cameras until they are too many; with one core, then two, four and so on."""
+def camera_loads(source: str | Path, runtime: str, settings: TrialSettings) -> Iterator[Load]:
+    """Add cameras until the process cannot keep up, with one core, then two, four and so on."""
     available = sorted(os.sched_getaffinity(0))
-    cores, number = 1, 1
+    cores, cameras = 1, 1
     while cores <= len(available):
-        load = _loaded(source, runtime, pace, available[:cores], number)
+        load = _measure_load(source, runtime, settings, available[:cores], cameras)
         yield load
         if load.held:
-            number += 1
+            cameras += 1
         else:
-            cores, number = 2 * cores, max(2 * (number - 1), 1)
+            cores, cameras = 2 * cores, max(2 * (cameras - 1), 1)
 
 
-def _loaded(
-    source: str | Path, runtime: str, pace: Pace, cores: Sequence[int], number: int
+def _measure_load(
+    source: str | Path, runtime: str, settings: TrialSettings, cores: Sequence[int], cameras: int
 ) -> Load:
-    sources = [word for each in range(number) for word in ("--source", f"c{each}={source}")]
-    words = (*sources, "--pose-runtime", runtime, "--pose-fps", str(CAMERA_FPS))
-    with open_product(*words, cores=cores) as product:
-        figures = product.measure(pace.seconds, sources=number).figures()
+    sources = (f"--source=c{camera}={source}" for camera in range(cameras))
+    options = (*sources, "--pose-runtime", runtime, "--pose-fps", str(CAMERA_FPS))
+    with open_dancetype(*options, cores=cores) as program:
+        figures = program.measure(settings.seconds, sources=cameras).figures()
     return Load(
         cores=len(cores),
-        cameras=number,
-        fps=figures["fps"] / number,
+        cameras=cameras,
+        fps=figures["fps"] / cameras,
         late_ms=figures["received_ms"][1],
         busy=figures["cores"] / len(cores),
     )

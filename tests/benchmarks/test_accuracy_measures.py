@@ -5,22 +5,22 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.measures import (
-    by_dancer,
-    calibration_gap,
-    frontier,
-    merged,
-    pieces,
-    reliability,
-    summary,
+    accuracy_by_dancer,
+    binned_calibration_error,
+    merge_bins,
+    pareto_front,
+    reliability_bins,
+    split_clip,
+    summarise,
 )
 from benchmarks.accuracy.robustness import (
-    CLEAR,
+    FAULTLESS,
     SECONDS,
     CameraClip,
-    seconds_seen,
-    settings,
+    accuracy_by_duration,
+    camera_with_fault,
+    rotate,
     simulate_clips,
-    turned,
 )
 from dancetype.engine.clip import ClipResult
 from dancetype.engine.contract import Contract
@@ -34,10 +34,11 @@ LABELS = ("BR", "PO")
 
 
 def clip(name: str, *windows: tuple[float, float]) -> EvaluatedClip:
-    each = np.array(windows, np.float32)
-    mean = each.mean(axis=0)
+    probabilities = np.array(windows, np.float32)
+    mean = probabilities.mean(axis=0)
     genre = LABELS[int(mean.argmax())]
-    return EvaluatedClip(name, name[1:3], "basic", ClipResult(genre, float(mean.max()), mean, each))
+    result = ClipResult(genre, float(mean.max()), mean, probabilities)
+    return EvaluatedClip(name, name[1:3], "basic", result)
 
 
 @pytest.fixture
@@ -50,69 +51,69 @@ def evaluation() -> Evaluation:
     return Evaluation(LABELS, clips)
 
 
-def test_each_dancer_is_judged_alone(evaluation: Evaluation) -> None:
-    found = by_dancer(evaluation)
+def test_accuracy_is_computed_for_each_dancer(evaluation: Evaluation) -> None:
+    results = accuracy_by_dancer(evaluation)
 
-    assert {name: one["window_accuracy"] for name, one in found.items()} == {
+    assert {dancer: result["window_accuracy"] for dancer, result in results.items()} == {
         "d04": 1.0,
         "d05": 0.0,
         "d10": 0.5,
     }
-    assert found["d05"]["genre"] == "BR"
-    assert found["d05"]["clip_accuracy"] == 0.0
+    assert results["d05"]["genre"] == "BR"
+    assert results["d05"]["clip_accuracy"] == 0.0
 
 
-def test_the_reliability_table_holds_the_calibration_error(evaluation: Evaluation) -> None:
-    windows = np.concatenate([one.result.windows for one in evaluation.clips])
+def test_binned_calibration_error_equals_calibration_error(evaluation: Evaluation) -> None:
+    windows = np.concatenate([clip.result.windows for clip in evaluation.clips])
     truth: NDArray[np.int64] = np.array([0, 0, 0, 1, 1])
 
     error = calibration_error(windows, truth)
 
-    assert calibration_gap(reliability(evaluation)) == pytest.approx(error, abs=1e-6)
+    assert binned_calibration_error(reliability_bins(evaluation)) == pytest.approx(error, abs=1e-6)
 
 
-def test_two_tests_of_one_kind_have_the_reliability_of_one(evaluation: Evaluation) -> None:
-    rows = reliability(evaluation)
+def test_merging_equal_bins_keeps_the_calibration_error(evaluation: Evaluation) -> None:
+    rows = reliability_bins(evaluation)
 
-    twice = merged([*rows, *rows])
+    merged = merge_bins([*rows, *rows])
 
-    assert [row["windows"] for row in twice] == [2 * row["windows"] for row in rows]
-    assert calibration_gap(twice) == pytest.approx(calibration_gap(rows))
+    assert [row["windows"] for row in merged] == [2 * row["windows"] for row in rows]
+    assert binned_calibration_error(merged) == pytest.approx(binned_calibration_error(rows))
 
 
 @pytest.mark.parametrize(
     ("seconds", "count"), [(1.0, 1), (1.97, 1), (2.0, 1), (3.5, 1), (3.95, 2), (6.0, 3)]
 )
-def test_a_clip_falls_into_whole_pieces_or_is_one(seconds: float, count: int) -> None:
+def test_clip_is_split_into_whole_pieces_or_stays_one_piece(seconds: float, count: int) -> None:
     times = np.linspace(5, 5 + seconds, 40)
 
-    found = pieces(times, np.zeros((40, 17, 3), np.float32), 2.0)
+    pieces = split_clip(times, np.zeros((40, 17, 3), np.float32), 2.0)
 
-    assert len(found) == count
-    assert all(part[0][-1] - part[0][0] <= 2.0 + 1e-6 for part in found)
+    assert len(pieces) == count
+    assert all(piece[0][-1] - piece[0][0] <= 2.0 + 1e-6 for piece in pieces)
 
 
-def test_answers_are_counted_by_rank_and_probability() -> None:
+def test_summary_counts_ranks_and_averages_probabilities() -> None:
     rows = [
         {"rank": 1, "log_probability": float(np.log(0.8))},
         {"rank": 3, "log_probability": float(np.log(0.2))},
         {"rank": 5, "log_probability": float(np.log(0.05))},
     ]
 
-    found = summary(rows)
+    summary = summarise(rows)
 
-    assert (found["clips"], found["top_1"], found["top_3"]) == (3, 1, 2)
-    assert found["probability"] == pytest.approx(0.35)
+    assert (summary["clips"], summary["top_1"], summary["top_3"]) == (3, 1, 2)
+    assert summary["probability"] == pytest.approx(0.35)
 
 
-def test_the_frontier_holds_what_is_sooner_or_steadier_than_all_others() -> None:
+def test_pareto_front_contains_only_points_that_no_other_point_beats() -> None:
     points = [(3, 2), (1, 9), (2, 4), (2, 5), (4, 3)]
 
-    found = frontier([{"delay": delay, "changes": changes} for delay, changes in points])
+    front = pareto_front([{"delay": delay, "changes": changes} for delay, changes in points])
 
-    kept = [(point["delay"], point["changes"]) for point in found]
-    assert kept == [(1, 9), (2, 4), (3, 2)]
-    assert all(one[1] > other[1] for one, other in pairwise(kept))
+    best = [(point["delay"], point["changes"]) for point in front]
+    assert best == [(1, 9), (2, 4), (3, 2)]
+    assert all(first[1] > second[1] for first, second in pairwise(best))
 
 
 def dance(seconds: float) -> AistSequence:
@@ -122,38 +123,38 @@ def dance(seconds: float) -> AistSequence:
     return AistSequence(SequenceName.parse("gBR_sFM_cAll_d04_mBR0_ch01"), joints)
 
 
-def test_a_camera_without_faults_shows_the_dance_as_it_is() -> None:
+def test_faultless_camera_reproduces_the_motion_capture() -> None:
     sequence = dance(3)
 
-    [clip] = simulate_clips([sequence], CLEAR)
+    [clip] = simulate_clips([sequence], FAULTLESS)
 
-    true = face_camera(sequence.joints)[np.rint(60 * clip.times).astype(int)]
-    true = true - true[:, 11:13].mean(axis=1, keepdims=True)
-    # Few frames are missed, so that what the dancer faces on average is a little beside it.
+    expected = face_camera(sequence.joints)[np.rint(60 * clip.times).astype(int)]
+    expected = expected - expected[:, 11:13].mean(axis=1, keepdims=True)
+    # A few frames are missing, which changes the mean heading slightly.
     assert len(clip.times) > 150
-    np.testing.assert_allclose(clip.joints, true, atol=0.02)
+    np.testing.assert_allclose(clip.joints, expected, atol=0.02)
 
 
-def test_one_fault_leaves_out_the_others() -> None:
-    assert settings("noise", 2.0) == CLEAR.model_copy(update={"noise": (2.0, 2.0)})
-    assert settings("heading", 45) == CLEAR
+def test_camera_with_one_fault_has_no_other_faults() -> None:
+    assert camera_with_fault("noise", 2.0) == FAULTLESS.model_copy(update={"noise": (2.0, 2.0)})
+    assert camera_with_fault("heading", 45) == FAULTLESS
 
 
-def test_half_of_the_frames_are_dropped_when_half_are_to_be() -> None:
-    [clip] = simulate_clips([dance(20)], CLEAR, dropped=0.5)
+def test_dropped_share_of_one_half_drops_about_half_of_the_frames() -> None:
+    [clip] = simulate_clips([dance(20)], FAULTLESS, dropped=0.5)
 
     assert 0.4 < len(clip.times) / 1201 < 0.6
 
 
-def test_a_dancer_turned_by_a_right_angle_looks_to_the_side() -> None:
+def test_rotating_by_a_right_angle_turns_forward_into_sideways() -> None:
     joints: Array = np.zeros((1, 17, 3), np.float32)
     joints[..., 2] = 1.0
 
-    np.testing.assert_allclose(turned(joints, 90)[0, 0], [1, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(rotate(joints, 90)[0, 0], [1, 0, 0], atol=1e-6)
 
 
-class Sure:
-    """Says the first genre of any window."""
+class ConstantClassifier:
+    """Classifier that predicts the first genre for every window."""
 
     def __init__(self) -> None:
         self.contract = Contract(LABELS, WindowSpec(4.0, 1.0, 20), "camera", "none", "none", ())
@@ -162,13 +163,13 @@ class Sure:
         return np.tile(np.array([[0.9, 0.1]], np.float32), (len(windows), 1))
 
 
-def test_nothing_is_said_of_less_than_the_shortest_window() -> None:
+def test_pieces_shorter_than_the_shortest_window_have_no_prediction() -> None:
     sequence = dance(11)
-    whole = CameraClip("BR", True, sequence.times, sequence.joints)
+    clip = CameraClip("BR", True, sequence.times, sequence.joints)
 
-    rows = {row["seconds"]: row for row in seconds_seen(Sure(), [whole])}
+    rows = {row["seconds"]: row for row in accuracy_by_duration(ConstantClassifier(), [clip])}
 
     assert tuple(rows) == SECONDS
-    assert rows[0.5]["said"] == 0.0
+    assert rows[0.5]["answered"] == 0.0
     assert rows[0.5]["accuracy"] is None
     assert rows[1.0]["accuracy"] == rows[10.0]["accuracy"] == 1.0

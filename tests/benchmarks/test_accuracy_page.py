@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy.ablation import SEEDS, STEPS
-from benchmarks.accuracy.ladder import RUNGS
-from benchmarks.accuracy.measures import pooled
+from benchmarks.accuracy.ladder import TEST_SETS
+from benchmarks.accuracy.measures import weighted_mean
 from benchmarks.accuracy.page import percent, spread, write_page
-from benchmarks.accuracy.place import OTHER, Place, Result
 from benchmarks.accuracy.robustness import CURVES, SECONDS
+from benchmarks.accuracy.workspace import OTHER_FOLD, Result, Workspace
 from dancetype.engine.genres import CODES
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path, tmp_path, None, None, tmp_path / "runs")
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path, tmp_path, None, None, tmp_path / "runs")
 
 
 def accuracies(windows: float) -> Result:
@@ -34,30 +34,30 @@ def figures(windows: float) -> Result:
     }
 
 
-def answer(rank: int, **more: Any) -> Result:
-    return {"answer": "BR", "rank": rank, "log_probability": -0.5 * rank, **more}
+def prediction(rank: int, **fields: Any) -> Result:
+    return {"answer": "BR", "rank": rank, "log_probability": -0.5 * rank, **fields}
 
 
 def real_track(dancer: str, *, known: bool) -> Result:
-    pieces = [answer(1), answer(2)]
-    told = {"name": f"br_{dancer}", "genre": "BR", "dancer": dancer, "pieces": pieces}
-    return answer(1, **told, dancer_known=known, performance_known=known)
+    pieces = [prediction(1), prediction(2)]
+    track = {"name": f"br_{dancer}", "genre": "BR", "dancer": dancer, "pieces": pieces}
+    return prediction(1, **track, dancer_known=known, performance_known=known)
 
 
-def unseen(way: str) -> Result:
+def unseen_result(fold: str) -> Result:
     dancers = {
-        f"d{way}{index}": {"genre": code} | accuracies(0.75) for index, code in enumerate(CODES)
+        f"d{fold}{index}": {"genre": code} | accuracies(0.75) for index, code in enumerate(CODES)
     }
     return {
-        "trained": f"dancers:{way}",
-        "tested": f"dancers:{OTHER[way]}",
+        "trained": f"dancers:{fold}",
+        "tested": f"dancers:{OTHER_FOLD[fold]}",
         "figures": figures(0.8),
         "by_dancer": dancers,
         "reliability": [
             {"windows": 100, "confidence": 0.5, "accuracy": 0.6},
             {"windows": 100, "confidence": 0.9, "accuracy": 0.8},
         ],
-        "real": [real_track("d04", known=way == "A"), real_track("", known=False)],
+        "real": [real_track("d04", known=fold == "A"), real_track("", known=False)],
         "rendered": None,
     }
 
@@ -68,11 +68,11 @@ def point(amount: float) -> Result:
     return {"amount": amount, **counts, **shares}
 
 
-def seen_for(seconds: float) -> Result:
+def duration_result(seconds: float) -> Result:
     share = None if seconds < 1 else 0.7
     shares = {"accuracy": share, "basic": share, "advanced": share}
     counts = {"pieces": 30, "basic_pieces": 10, "advanced_pieces": 20}
-    return {"seconds": seconds, "said": float(seconds >= 1), **counts, **shares}
+    return {"seconds": seconds, "answered": float(seconds >= 1), **counts, **shares}
 
 
 def small_run(windows: float) -> Result:
@@ -92,7 +92,7 @@ def small_run(windows: float) -> Result:
     }
 
 
-def doubted() -> Result:
+def doubt_result() -> Result:
     kind = {"held_out": True, "answers": 80, "quiet": 0.9, "most_named": "KR"}
     return {
         "kinds": {"waiting": kind, "walking": kind | {"held_out": False, "most_named": None}},
@@ -101,7 +101,7 @@ def doubted() -> Result:
     }
 
 
-def steady() -> Result:
+def steady_result() -> Result:
     shipped = {"memory": 1.5, "enter": 0.6}
     good = {
         "changes": 3.0,
@@ -119,81 +119,86 @@ def steady() -> Result:
     return {"minutes": 10.0, "shipped": shipped, "points": points}
 
 
-def measure_everything(place: Place) -> None:
-    for way in OTHER:
+def save_all_results(workspace: Workspace) -> None:
+    for fold in OTHER_FOLD:
         curves = {fault: [point(a) for a in amounts] for fault, amounts in CURVES.items()}
-        lengths = [seen_for(seconds) for seconds in SECONDS]
-        place.keep(f"unseen-{way}", unseen(way))
-        place.keep(f"camera-{way}", {"sequences": 150, "curves": curves})
-        place.keep(f"seconds-{way}", {"sequences": 80, "clear": lengths, "ordinary": lengths})
-        place.keep(f"bodies-{way}", {"rendered": {}, "real": {"motion capture": point(0)}})
-        place.keep(f"doubt-{way}", doubted())
-        place.keep(f"steady-{way}", steady())
-        place.keep(f"compare-small-{way}", small_run(0.7))
-        for rung in RUNGS:
-            place.keep(f"ladder-{rung}-{way}", small_run(0.7))
+        durations = [duration_result(seconds) for seconds in SECONDS]
+        bodies = {"rendered": {}, "real": {"motion capture": point(0)}}
+        results = {
+            "unseen": unseen_result(fold),
+            "camera": {"sequences": 150, "curves": curves},
+            "seconds": {"sequences": 80, "clear": durations, "ordinary": durations},
+            "bodies": bodies,
+            "doubt": doubt_result(),
+            "steady": steady_result(),
+            "compare-small": small_run(0.7),
+            **{f"ladder-{test_set}": small_run(0.7) for test_set in TEST_SETS},
+        }
+        for name, result in results.items():
+            workspace.save_result(f"{name}-{fold}", result)
         for step in STEPS:
             for seed in SEEDS:
-                place.keep(f"ablation-{step}-{way}-{seed}", small_run(0.6 + seed / 10))
-    said = {"answers": 40, "quiet": 1.0, "most_named": None}
-    models = {"live-A": said, "live-B": said, "shipped": said}
-    place.keep("videos", {"kicks": {"seconds": {"value": 4.0}} | models})
+                workspace.save_result(f"ablation-{step}-{fold}-{seed}", small_run(0.6 + seed / 10))
+    shares = {"answers": 40, "quiet": 1.0, "most_named": None}
+    models = {"live-A": shares, "live-B": shares, "shipped": shares}
+    workspace.save_result("videos", {"kicks": {"seconds": {"value": 4.0}} | models})
 
 
-def test_a_page_without_results_says_that_nothing_was_measured(
-    place: Place, tmp_path: Path
+def test_page_without_results_states_that_nothing_was_measured(
+    workspace: Workspace, tmp_path: Path
 ) -> None:
-    text = write_page(place, tmp_path / "docs").read_text(encoding="utf-8")
+    text = write_page(workspace, tmp_path / "docs").read_text(encoding="utf-8")
 
     assert "Nothing has been measured yet." in text
     assert text.count("Not measured.") == text.count("\n## ") - 2 + text.count("\n### ")
 
 
-def test_a_page_tells_every_result_and_links_only_pictures_that_are_there(
-    place: Place, tmp_path: Path
+def test_page_contains_all_results_and_links_only_existing_plots(
+    workspace: Workspace, tmp_path: Path
 ) -> None:
-    measure_everything(place)
+    save_all_results(workspace)
 
-    page = write_page(place, tmp_path / "docs")
+    page = write_page(workspace, tmp_path / "docs")
     text = page.read_text(encoding="utf-8")
 
-    # No body was rendered.
+    # There are no rendered clips.
     assert text.count("Not measured.") == 1
     linked = set(re.findall(r"\(accuracy/(\w+\.png)\)", text))
     assert linked == {path.name for path in (page.parent / "accuracy").iterdir()}
     assert len(linked) >= 8
     assert all(path.stat().st_size < 80_000 for path in (page.parent / "accuracy").iterdir())
     assert "| clips of unseen dancers | 90.0 % | 20 clips |" in text
-    assert "3.0 a minute, after 2.5 s" in text
+    assert "| genre changes per minute in one dance | 3.0 |" in text
+    assert "| median delay until the true genre is named | 2.5 s |" in text
 
 
-def test_real_tracks_of_known_dancers_are_left_out(place: Place, tmp_path: Path) -> None:
-    measure_everything(place)
+def test_real_tracks_of_training_dancers_are_omitted(workspace: Workspace, tmp_path: Path) -> None:
+    save_all_results(workspace)
 
-    text = write_page(place, tmp_path / "docs").read_text(encoding="utf-8")
+    text = write_page(workspace, tmp_path / "docs").read_text(encoding="utf-8")
 
-    # d04 was trained on one way, the one of nobody known is asked of both.
-    assert "| whole tracks, dancer never seen | 3 | 3 | 3 |" in text
+    # d04 is in the training data of one fold; the dancer outside AIST is tested in both folds.
+    assert "| whole tracks of unseen dancers | 3 | 3 | 3 |" in text
     assert text.count("| br_d04 |") == 1
 
 
-def test_shares_of_different_tests_count_by_their_size() -> None:
-    assert pooled([(0.5, 100), (1.0, 300), (None, 50)]) == pytest.approx(0.875)
-    assert pooled([(None, 50), (0.3, 0)]) is None
+def test_weighted_mean_ignores_missing_shares_and_zero_counts() -> None:
+    assert weighted_mean([(0.5, 100), (1.0, 300), (None, 50)]) == pytest.approx(0.875)
+    assert weighted_mean([(None, 50), (0.3, 0)]) is None
 
 
-def test_shares_are_put_in_percent_and_a_spread_needs_two() -> None:
+def test_shares_are_formatted_in_percent_and_spread_needs_two_values() -> None:
     assert (percent(0.9312), percent(None)) == ("93.1", "-")
     assert (spread([0.5]), spread([]), spread([0.4, 0.6])) == ("50.0", "-", "50.0 ± 14.1")
 
 
-def test_a_table_has_a_head_and_right_aligned_numbers(place: Place, tmp_path: Path) -> None:
-    measure_everything(place)
+def test_table_has_header_and_right_aligned_numbers(workspace: Workspace, tmp_path: Path) -> None:
+    save_all_results(workspace)
 
-    text = write_page(place, tmp_path / "docs").read_text(encoding="utf-8")
+    text = write_page(workspace, tmp_path / "docs").read_text(encoding="utf-8")
 
     assert (
         "\n| fault | amount | all, % | basic, % | advanced, % |\n"
         "| --- | ---: | ---: | ---: | ---: |\n"
-        "| frames a second | 10 | 70.0 | 90.0 | 60.0 |\n"
+        "| frames per second | 10 | 70.0 | 90.0 | 60.0 |\n"
     ) in text

@@ -2,7 +2,7 @@ from itertools import product
 
 import pytest
 
-from benchmarks.accuracy.ladder import halves
+from benchmarks.accuracy.ladder import split_sequences
 from dancetype.training.data.aist import SequenceName
 
 NAMES = [
@@ -22,40 +22,44 @@ def dances(names: list[str]) -> set[tuple[str, str, str]]:
     return {(name.genre, name.situation, name.choreography) for name in parsed}
 
 
-@pytest.mark.parametrize("rung", ["sequences", "choreography"])
-@pytest.mark.parametrize("way", ["A", "B"])
-def test_a_rung_tests_on_no_sequence_that_it_learned_from(rung: str, way: str) -> None:
-    cut = halves(NAMES, rung, way)
+@pytest.mark.parametrize("test_set", ["sequences", "choreography"])
+@pytest.mark.parametrize("fold", ["A", "B"])
+def test_training_and_test_sequences_are_disjoint(test_set: str, fold: str) -> None:
+    split = split_sequences(NAMES, test_set, fold)
 
-    assert not set(cut.learned) & set(cut.tested)
-    assert set(cut.learned) | set(cut.tested) == set(NAMES)
+    assert not set(split.training) & set(split.test)
+    assert set(split.training) | set(split.test) == set(NAMES)
 
 
-def test_the_lowest_rung_tests_on_the_sequences_that_it_learned_from() -> None:
-    assert halves(NAMES, "windows", "A").tested == halves(NAMES, "windows", "A").learned
+def test_test_set_of_windows_has_the_training_sequences() -> None:
+    split = split_sequences(NAMES, "windows", "A")
+
+    assert split.test == split.training
 
 
 def test_random_halves_share_dancers_and_choreography() -> None:
-    cut = halves(NAMES, "sequences", "A")
+    split = split_sequences(NAMES, "sequences", "A")
 
-    assert dancers(cut.learned) == dancers(cut.tested)
-    assert dances(cut.learned) & dances(cut.tested)
+    assert dancers(split.training) == dancers(split.test)
+    assert dances(split.training) & dances(split.test)
 
 
 def test_halves_by_choreography_share_all_dancers_and_no_dance() -> None:
-    cut = halves(NAMES, "choreography", "A")
+    split = split_sequences(NAMES, "choreography", "A")
 
-    assert dancers(cut.learned) == dancers(cut.tested) == dancers(NAMES)
-    assert not dances(cut.learned) & dances(cut.tested)
-
-
-@pytest.mark.parametrize("rung", ["windows", "sequences", "choreography"])
-def test_the_two_ways_learn_from_halves_that_share_nothing(rung: str) -> None:
-    learned = [set(halves(NAMES, rung, way).learned) for way in ("A", "B")]
-
-    assert not learned[0] & learned[1]
-    assert abs(len(learned[0]) - len(learned[1])) <= 1
+    assert dancers(split.training) == dancers(split.test) == dancers(NAMES)
+    assert not dances(split.training) & dances(split.test)
 
 
-def test_a_half_does_not_hang_on_the_order_of_the_names() -> None:
-    assert halves(NAMES, "sequences", "A") == halves(NAMES[::-1], "sequences", "A")
+@pytest.mark.parametrize("test_set", ["windows", "sequences", "choreography"])
+def test_training_sequences_of_the_two_folds_are_disjoint(test_set: str) -> None:
+    training = [set(split_sequences(NAMES, test_set, fold).training) for fold in ("A", "B")]
+
+    assert not training[0] & training[1]
+    assert abs(len(training[0]) - len(training[1])) <= 1
+
+
+def test_split_does_not_depend_on_the_order_of_the_names() -> None:
+    assert split_sequences(NAMES, "sequences", "A") == split_sequences(
+        NAMES[::-1], "sequences", "A"
+    )

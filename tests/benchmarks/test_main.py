@@ -9,7 +9,7 @@ from benchmarks.pages import load, save
 from benchmarks.soak_result import Result, Sample
 
 
-def test_each_benchmark_is_listed_with_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_has_one_line_per_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     lines = capsys.readouterr().out.splitlines()
     for name in BENCHMARKS:
@@ -17,16 +17,18 @@ def test_each_benchmark_is_listed_with_a_line(capsys: pytest.CaptureFixture[str]
         assert len([line for line in lines if line.startswith(f"  {name} ")]) == 1
 
 
-def test_an_unknown_name_is_an_error() -> None:
+def test_unknown_benchmark_is_an_error() -> None:
     assert main(["no-such-benchmark"]) == 2
 
 
-def test_an_expected_error_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_expected_error_is_printed_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["offline", "--videos", str(tmp_path)]) == 1
     assert capsys.readouterr().err == f"error: {tmp_path}: no .mp4 in this folder\n"
 
 
-def test_a_page_is_rendered_from_kept_results(tmp_path: Path) -> None:
+def test_page_is_rendered_from_saved_results(tmp_path: Path) -> None:
     page, results = tmp_path / "page.md", tmp_path / "results.json"
     page.write_text("<!-- gpu -->\n<!-- /gpu -->\n")
     results.write_text(json.dumps({"not_measured": "no CUDA", "conditions": "a machine"}))
@@ -34,19 +36,19 @@ def test_a_page_is_rendered_from_kept_results(tmp_path: Path) -> None:
     assert "Not measured: no CUDA." in page.read_text()
 
 
-def test_without_results_there_is_nothing_to_render(
+def test_rendering_without_results_is_an_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["render", "gpu", str(tmp_path / "none.json")]) == 1
-    assert "no results to read" in capsys.readouterr().err
+    assert "cannot read results" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["render", "soak"])
 
 
-def test_results_may_hold_dataclasses(tmp_path: Path) -> None:
+def test_results_with_dataclasses_can_be_saved(tmp_path: Path) -> None:
     result = Result(minutes=1, samples=[Sample(0.0, 1, 2, 3, 4)])
     result.faults["broker killed"] += 1
     save(vars(result), tmp_path / "soak.json")
-    kept = load(tmp_path / "soak.json")
-    assert kept["faults"] == {"broker killed": 1}
-    assert kept["samples"][0]["threads"] == 2
+    saved = load(tmp_path / "soak.json")
+    assert saved["faults"] == {"broker killed": 1}
+    assert saved["samples"][0]["threads"] == 2

@@ -3,7 +3,7 @@ from benchmarks.precision import ARITHMETIC, page_values, row
 from dancetype.export.precision import Precision
 
 
-def test_the_table_says_what_is_offered_and_the_most_that_is_lost() -> None:
+def test_table_states_which_precisions_are_offered_and_their_largest_loss() -> None:
     rows = [
         row("fp32", 2_000_000, [1e-3, 1e-3], {"B": (0.88, 0.770)}),
         row("fp16", 1_000_000, [1e-3, 1e-3], {"B": (0.88, 0.765)}),
@@ -14,5 +14,5 @@ def test_the_table_says_what_is_offered_and_the_most_that_is_lost() -> None:
     lines = render("precision", page_values(results)).splitlines()
     assert lines[3] == "| `fp16` | 1.00 MB | 1.00 / 1.00 ms | 88.0 % / 76.5 % |"
     assert lines[5].startswith("| int8 arithmetic, not offered |")
-    assert "the most that is lost is 0.50 points" in lines[-1]
-    assert [each["name"] for each in rows][:3] == list(Precision)
+    assert "lose at most 0.50 percentage points" in lines[-1]
+    assert [row["name"] for row in rows][:3] == list(Precision)

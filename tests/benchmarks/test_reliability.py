@@ -11,8 +11,8 @@ MACHINE = {"cores": 2, "architecture": "arm", "memory": 8e9, "system": "Linux", 
 
 
 def page(figures: list[Figure]) -> str:
-    each = [asdict(figure) for figure in figures]
-    results = {"figures": each, "machine": MACHINE, "soak_seconds": 300.0}
+    rows = [asdict(figure) for figure in figures]
+    results = {"figures": rows, "machine": MACHINE, "soak_seconds": 300.0}
     return render("reliability", page_values(results))
 
 
@@ -21,11 +21,11 @@ def line(row: str, test: str, text: str) -> str:
 
 
 def row_of(text: str, fault: str) -> str:
-    (found,) = [each for each in text.splitlines() if each.startswith(f"| {fault}")]
-    return found
+    (row,) = [line for line in text.splitlines() if line.startswith(f"| {fault}")]
+    return row
 
 
-def test_a_row_names_its_figures_and_each_of_its_tests_once() -> None:
+def test_row_lists_all_figures_and_each_test_once() -> None:
     figures = read_figures(
         [line("disk full", "a.py::test_b[1]", "x | y"), line("disk full", "a.py::test_b[2]", "z")]
     )
@@ -33,18 +33,18 @@ def test_a_row_names_its_figures_and_each_of_its_tests_once() -> None:
     assert row.endswith(r"| x \| y; z | `a.py::test_b` |")
 
 
-def test_a_row_without_a_figure_says_so() -> None:
+def test_row_without_figures_is_marked_as_not_measured() -> None:
     text = page([])
     assert text.count("| not measured | not measured |") == len(ROWS)
     assert "Measured on 2 cores of arm and 8 GB of memory, Linux, Python 3.11.7." in text
 
 
-def test_a_figure_of_a_row_that_is_not_there_is_refused() -> None:
-    with pytest.raises(ExpectedError, match=r"test_b measures 'disk empty', which is no row"):
+def test_figure_of_an_unknown_row_is_rejected() -> None:
+    with pytest.raises(ExpectedError, match=r"test_b: unknown row 'disk empty'"):
         read_figures([line("disk empty", "a.py::test_b", "x")])
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"row": "soak"}', '{"rows": 1}'])
-def test_a_file_of_something_else_is_refused(text: str) -> None:
+def test_file_without_figures_is_rejected(text: str) -> None:
     with pytest.raises(ExpectedError, match="not a file of figures"):
         read_figures([text])

@@ -36,36 +36,36 @@ Dance = Callable[[NDArray[np.float64], Array], None]
 
 
 def still(times: NDArray[np.float64], joints: Array) -> None:
-    """Does nothing."""
+    """Stand still."""
 
 
 def bounce(times: NDArray[np.float64], joints: Array) -> None:
-    """Goes up and down twice a second: the ankles come nearer to the hips."""
+    """Move up and down twice a second, by the distance of the ankles from the hips."""
     for side in ("left", "right"):
         joints[:, JOINTS.index(f"{side}_ankle"), 1] += 0.1 * np.sin(4 * np.pi * times)
 
 
 def wave(times: NDArray[np.float64], joints: Array) -> None:
-    """The left hand goes from side to side once a second."""
+    """Move the left hand from side to side once a second."""
     joints[:, JOINTS.index("left_wrist"), 0] += 0.2 * np.sin(2 * np.pi * times)
 
 
 def raise_hands(times: NDArray[np.float64], joints: Array) -> None:
-    """Both arms straight up."""
+    """Hold both arms straight up."""
     for side in ("left", "right"):
         for joint, height in (("elbow", 0.7), ("wrist", 0.95)):
             joints[:, JOINTS.index(f"{side}_{joint}"), 1] = height
 
 
 def turn_round(times: NDArray[np.float64], joints: Array) -> None:
-    """Shows the back."""
+    """Turn the back to the camera."""
     joints[..., 0] *= -1
 
 
-def danced(
+def window_of(
     dance: Dance, *, seconds: float = 4.0, rate: float = 60, size: float = 1, mirror: bool = False
 ) -> Array:
-    """The last window (1, L, F) of somebody who faces the camera and dances."""
+    """Return the last window (1, L, F) of a person who faces the camera and dances."""
     times = np.arange(round(seconds * rate) + 1) / rate
     joints = np.zeros((len(times), len(JOINTS), 3), np.float32)
     for index, name in enumerate(JOINTS):
@@ -78,7 +78,7 @@ def danced(
     return features[None]
 
 
-def measured(windows: Array) -> dict[str, float]:
+def named_features(windows: Array) -> dict[str, float]:
     (values,) = kinematic_features(windows, SPEC)
     return dict(zip(KINEMATIC_NAMES, map(float, values), strict=True))
 
@@ -86,11 +86,9 @@ def measured(windows: Array) -> dict[str, float]:
 @pytest.mark.parametrize(
     "spec", [SPEC, WindowSpec(4.0, 1.0, 60, axes="xyz"), WindowSpec(4.0, 1.0, 2, smooth=False)]
 )
-def test_each_window_has_a_finite_number_for_each_name_be_it_noise_or_nothing(
-    spec: WindowSpec,
-) -> None:
-    numbers = np.random.default_rng(0).normal(0, 1, (5, spec.length, spec.features))
-    windows = np.concatenate([numbers, np.zeros((1, *numbers.shape[1:]))]).astype(np.float32)
+def test_all_features_of_noise_and_of_zeros_are_finite(spec: WindowSpec) -> None:
+    noise = np.random.default_rng(0).normal(0, 1, (5, spec.length, spec.features))
+    windows = np.concatenate([noise, np.zeros((1, *noise.shape[1:]))]).astype(np.float32)
     features = kinematic_features(windows, spec)
     assert features.shape == (6, len(KINEMATIC_NAMES))
     assert features.dtype == np.float32
@@ -99,8 +97,8 @@ def test_each_window_has_a_finite_number_for_each_name_be_it_noise_or_nothing(
     np.testing.assert_array_equal(features[2:3], kinematic_features(windows[2:3], spec))
 
 
-def test_somebody_who_stands_still_has_no_speed_and_no_beat() -> None:
-    values = measured(danced(still))
+def test_person_standing_still_has_no_speed_and_no_beat() -> None:
+    values = named_features(window_of(still))
     for name, value in values.items():
         if any(word in name for word in ("speed", "jerk", "acceleration", "beat", "regularity")):
             assert value == pytest.approx(0, abs=1e-3), name
@@ -111,18 +109,16 @@ def test_somebody_who_stands_still_has_no_speed_and_no_beat() -> None:
 
 @pytest.mark.parametrize("rate", [15.0, 60.0])
 @pytest.mark.parametrize("seconds", [2.0, 4.0])
-def test_two_bounces_a_second_are_two_however_long_the_window_and_whatever_the_frame_rate(
-    seconds: float, rate: float
-) -> None:
-    values = measured(danced(bounce, seconds=seconds, rate=rate))
+def test_beat_does_not_depend_on_window_length_and_frame_rate(seconds: float, rate: float) -> None:
+    values = named_features(window_of(bounce, seconds=seconds, rate=rate))
     assert values["stance_beat"] == pytest.approx(2, rel=0.1)
     assert values["stance_regularity"] > 0.5
     assert values["shoulder_speed_regularity"] < 0.1
 
 
-def test_a_wave_has_the_speed_it_has_however_long_the_window_is() -> None:
-    long, short = (measured(danced(wave, seconds=seconds)) for seconds in (4.0, 2.0))
-    # 0.2 m from side to side, once a second, the ankles 0.846 m from the pelvis, one hand of two.
+def test_speed_does_not_depend_on_window_length() -> None:
+    long, short = (named_features(window_of(wave, seconds=seconds)) for seconds in (4.0, 2.0))
+    # Amplitude 0.2 m once a second, ankles 0.846 m from the pelvis, mean of two hands.
     expected = 0.2 * 2 * np.pi / 0.846 / 2
     assert long["hand_speed_max"] == pytest.approx(expected, rel=0.05)
     assert short["hand_speed_max"] == pytest.approx(expected, rel=0.05)
@@ -132,8 +128,10 @@ def test_a_wave_has_the_speed_it_has_however_long_the_window_is() -> None:
     assert long["one_sidedness_mean"] > 0.05
 
 
-def test_raised_hands_are_high_and_a_turned_back_faces_the_other_way() -> None:
-    standing, raised, turned = (measured(danced(d)) for d in (still, raise_hands, turn_round))
+def test_features_show_raised_hands_and_a_turned_back() -> None:
+    standing, raised, turned = (
+        named_features(window_of(dance)) for dance in (still, raise_hands, turn_round)
+    )
     assert raised["hand_height_median"] > 0.4 > 0 > standing["hand_height_median"]
     assert raised["height_median"] > standing["height_median"]
     assert standing["shoulders_facing_low"] > 0.3
@@ -141,16 +139,16 @@ def test_raised_hands_are_high_and_a_turned_back_faces_the_other_way() -> None:
 
 
 @pytest.mark.parametrize("dance", [wave, bounce])
-def test_neither_a_mirror_nor_the_size_of_the_dancer_changes_a_feature(dance: Dance) -> None:
-    features = kinematic_features(danced(dance), SPEC)
-    for other in (danced(dance, mirror=True), danced(dance, size=1.3)):
+def test_features_do_not_depend_on_mirroring_and_size_of_the_dancer(dance: Dance) -> None:
+    features = kinematic_features(window_of(dance), SPEC)
+    for other in (window_of(dance, mirror=True), window_of(dance, size=1.3)):
         np.testing.assert_allclose(kinematic_features(other, SPEC), features, rtol=1e-2, atol=2e-2)
 
 
-def test_windows_without_velocities_or_of_another_form_are_refused() -> None:
-    bare = WindowSpec(4.0, 1.0, 60, velocity=False)
+def test_windows_without_velocities_or_with_wrong_shape_are_rejected() -> None:
+    without_velocity = WindowSpec(4.0, 1.0, 60, velocity=False)
     with pytest.raises(ValueError, match="velocities"):
-        kinematic_features(np.zeros((1, 60, 34), np.float32), bare)
+        kinematic_features(np.zeros((1, 60, 34), np.float32), without_velocity)
     with pytest.raises(ValueError, match=r"\(1, 59, 68\), expected \(N, 60, 68\)"):
         kinematic_features(np.zeros((1, 59, 68), np.float32), SPEC)
 
@@ -160,10 +158,10 @@ def contract(spec: WindowSpec = SPEC) -> Contract:
 
 
 def two_genres(seed: int) -> tuple[Tensor, Tensor]:
-    """Bounces are house, waves are lock; each with noise of its own."""
+    """Return noisy windows and their labels: house for bounces, lock for waves."""
     rng = np.random.default_rng(seed)
     house = rng.random(40) < 0.5
-    windows = np.concatenate([danced(bounce) if yes else danced(wave) for yes in house])
+    windows = np.concatenate([window_of(bounce if is_house else wave) for is_house in house])
     windows += rng.normal(0, 0.02, windows.shape).astype(np.float32)
     return torch.from_numpy(windows), torch.from_numpy(np.where(house, CODES.index("HO"), 2))
 
@@ -171,7 +169,7 @@ def two_genres(seed: int) -> tuple[Tensor, Tensor]:
 QUICK = {"max_iter": 10, "min_samples_leaf": 5}
 
 
-def test_trees_learn_two_genres_and_give_the_others_no_chance() -> None:
+def test_trees_learn_two_genres_and_give_the_others_probability_zero() -> None:
     trees = train_boosted_trees([two_genres(0), two_genres(1)], contract(), **QUICK)
     windows, labels = two_genres(2)
     probabilities = trees(windows.numpy())
@@ -182,43 +180,44 @@ def test_trees_learn_two_genres_and_give_the_others_no_chance() -> None:
     assert trees(windows.numpy()[:0]).shape == (0, 10)
 
 
-def test_the_same_batches_and_seed_grow_the_same_trees() -> None:
+def test_same_batches_and_seed_give_the_same_trees() -> None:
     windows = two_genres(2)[0].numpy()
-    picky = {**QUICK, "max_features": 0.02}
-    one, same = (train_boosted_trees([two_genres(0)], contract(), **picky) for _ in range(2))
-    np.testing.assert_array_equal(one(windows), same(windows))
-    other = train_boosted_trees([two_genres(0)], contract(), **picky, random_state=1)
-    assert not np.array_equal(one(windows), other(windows))
+    settings = {**QUICK, "max_features": 0.02}
+    first, second = (train_boosted_trees([two_genres(0)], contract(), **settings) for _ in range(2))
+    np.testing.assert_array_equal(first(windows), second(windows))
+    other_seed = train_boosted_trees([two_genres(0)], contract(), **settings, random_state=1)
+    assert not np.array_equal(first(windows), other_seed(windows))
 
 
-def test_trees_grown_on_drawn_windows_are_evaluated_as_a_network_is(
+def test_trees_trained_on_random_windows_can_be_evaluated_like_a_network(
     recipe: Recipe, sequences: list[AistSequence]
 ) -> None:
-    drawn = RandomWindows(sequences, recipe)
+    batches = RandomWindows(sequences, recipe)
     trees = train_boosted_trees(
-        [drawn[step] for step in range(4)], contract(recipe.window.spec()), **QUICK
+        [batches[step] for step in range(4)], contract(recipe.window.spec()), **QUICK
     )
     evaluation = evaluate_sequences(trees, sequences[:3])
-    assert [clip.name for clip in evaluation.clips] == [s.name.text for s in sequences[:3]]
+    expected = [sequence.name.text for sequence in sequences[:3]]
+    assert [clip.name for clip in evaluation.clips] == expected
     for clip in evaluation.clips:
         assert clip.result.genre in CODES
         np.testing.assert_allclose(clip.result.windows.sum(axis=1), 1, atol=1e-5)
 
 
-def test_windows_of_no_genre_are_left_out() -> None:
+def test_windows_without_a_genre_are_ignored() -> None:
     windows, labels = two_genres(0)
     noise = torch.randn_like(windows)
     with_noise = torch.cat([windows, noise]), torch.cat([labels, torch.full_like(labels, NO_GENRE)])
-    dances = train_boosted_trees([(windows, labels)], contract(), **QUICK)
-    both = train_boosted_trees([with_noise], contract(), **QUICK)
-    np.testing.assert_array_equal(both(noise.numpy()), dances(noise.numpy()))
+    dances_only = train_boosted_trees([(windows, labels)], contract(), **QUICK)
+    all_windows = train_boosted_trees([with_noise], contract(), **QUICK)
+    np.testing.assert_array_equal(all_windows(noise.numpy()), dances_only(noise.numpy()))
 
 
-def test_without_batches_or_with_one_genre_nothing_can_be_learned() -> None:
-    with pytest.raises(ValueError, match="nothing to train on"):
+def test_training_without_batches_or_with_one_genre_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no batches to train on"):
         train_boosted_trees([], contract())
     windows, labels = two_genres(0)
-    with pytest.raises(ValueError, match="not two genres"):
+    with pytest.raises(ValueError, match="at least two genres"):
         train_boosted_trees([(windows, torch.zeros_like(labels))], contract())
 
 
@@ -232,6 +231,6 @@ def test_without_batches_or_with_one_genre_nothing_can_be_learned() -> None:
         {"depth": 3},
     ],
 )
-def test_settings_that_grow_no_trees_are_refused(wrong: dict[str, float]) -> None:
+def test_invalid_settings_of_trees_are_rejected(wrong: dict[str, float]) -> None:
     with pytest.raises((ValueError, TypeError), match=next(iter(wrong))):
         train_boosted_trees([two_genres(0)], contract(), **wrong)

@@ -1,4 +1,4 @@
-"""Data and results of the jobs, and how a job runs."""
+"""Jobs, their data and their results."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -14,27 +14,27 @@ from dancetype.engine.media.track import Track, read_tracks
 from dancetype.training.data.aist import AistSequence, read_sequence
 from dancetype.training.data.splits import Split, find_split
 
-OTHER: Final = {"A": "B", "B": "A"}
-"""The split `dancers:A` or `dancers:B` that a model trained on the other one is tested on."""
+OTHER_FOLD: Final = {"A": "B", "B": "A"}
+"""The other fold. Fold A trains on `dancers:A` and tests on `dancers:B`, fold B the reverse."""
 
 Result = dict[str, Any]
 
 
-class PlaceError(ExpectedError):
-    """Data that a job needs was not given."""
+class MissingDataError(ExpectedError):
+    """A job cannot run without data that was not given."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Workspace:
     """Data, results and settings of all jobs.
 
     Attributes:
         data: AIST++ folder.
-        tracks: Folder of tracks of real clips, which are never trained on.
+        tracks: Folder of tracks of real clips, which are used for tests only.
         rendered: Folder of tracks of rendered clips, or None.
         videos: Folder with `kicks.mp4`, or None.
         runs: Folder for results and trained networks.
-        recipe: Name or file of the shipped recipe.
+        recipe: Name or file of the recipe of the live model.
         steps: Batches of each small training.
         graph_steps: Batches of each training of the graph network.
     """
@@ -54,19 +54,19 @@ class Place:
         return dict(load(path)) if path.exists() else None
 
     def results(self, jobs: Iterable[str]) -> list[Result]:
-        """Return the results that exist."""
+        """Return the existing results of some jobs."""
         return [result for job in jobs if (result := self.result(job)) is not None]
 
-    def keep(self, job: str, result: Result) -> None:
+    def save_result(self, job: str, result: Result) -> None:
         """Write a job's result."""
         save(result, self.runs / f"{job}.json")
 
     def split_file(self, name: str, sequences: Iterable[str]) -> str:
-        """Write a list of sequences; return its path, which `split` takes for a name."""
+        """Write a list of sequences; return its path, which `split` accepts as a name."""
         path = self.runs / "splits" / f"{name}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         text = "".join(f"{sequence}\n" for sequence in sequences)
-        # Other processes may be reading it.
+        # Don't rewrite an unchanged file: other processes may be reading it.
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
         return str(path)
@@ -77,12 +77,12 @@ class Place:
 
     def sequences(self, split: Split) -> list[AistSequence]:
         """Return all usable sequences of a split."""
-        each = [_read(self.data, name) for name in split.sequences]
-        return [sequence for sequence in each if sequence is not None]
+        sequences = [_read_sequence(self.data, name) for name in split.sequences]
+        return [sequence for sequence in sequences if sequence is not None]
 
-    def unseen(self, way: str) -> list[AistSequence]:
-        """Return the sequences of the ten dancers that this way's model was not trained on."""
-        return self.sequences(self.split(f"dancers:{OTHER[way]}"))
+    def unseen_sequences(self, fold: str) -> list[AistSequence]:
+        """Return the test sequences of a fold, with the ten dancers of the other half."""
+        return self.sequences(self.split(f"dancers:{OTHER_FOLD[fold]}"))
 
     def real_tracks(self) -> list[Track]:
         """Return the tracks of real clips."""
@@ -94,12 +94,12 @@ class Place:
         return [track for track in tracks if track.sequence in split.sequences]
 
     def rendered_folders(self) -> list[Path]:
-        """Return the folders of tracks to train on."""
+        """Return the folders of rendered tracks, on which networks may be trained."""
         return [] if self.rendered is None else [self.rendered]
 
 
 @lru_cache(maxsize=2048)
-def _read(data: Path, name: str) -> AistSequence | None:
+def _read_sequence(data: Path, name: str) -> AistSequence | None:
     try:
         return read_sequence(data / "keypoints3d" / f"{name}.pkl")
     except FileError as error:
@@ -109,50 +109,65 @@ def _read(data: Path, name: str) -> AistSequence | None:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A measurement with a result of its own.
+    """A measurement with one result.
 
     Attributes:
         name: Name of the job and of its result.
-        about: Description in one line.
+        description: Description in one line.
         run: Function that measures and returns JSON-ready values.
         needs: Jobs whose results or networks it uses.
     """
 
     name: str
-    about: str
-    run: Callable[[Place], Result]
+    description: str
+    run: Callable[[Workspace], Result]
     needs: tuple[str, ...] = ()
 
 
-def both_ways(
-    name: str, about: str, run: Callable[[str, Place], Result], needs: tuple[str, ...] = ()
+def jobs_for_both_folds(
+    name: str,
+    description: str,
+    run: Callable[[str, Workspace], Result],
+    needs: tuple[str, ...] = (),
 ) -> list[Job]:
-    """Return a job for each half of the dancers: `name` and `about` without the half's letter."""
+    """Return one job per fold.
+
+    Args:
+        name: Name of the jobs, to which `-A` and `-B` are added.
+        description: Description with the placeholders `{fold}` and `{other}`.
+        run: Function of a fold and a workspace.
+        needs: Jobs whose results or networks it uses.
+    """
     return [
-        Job(f"{name}-{way}", about.format(way=way, other=OTHER[way]), partial(run, way), needs)
-        for way in OTHER
+        Job(
+            f"{name}-{fold}",
+            description.format(fold=fold, other=other),
+            partial(run, fold),
+            needs,
+        )
+        for fold, other in OTHER_FOLD.items()
     ]
 
 
-def perform(job: Job, place: Place, *, again: bool) -> bool:
-    """Run a job unless its result exists; return whether it exists now.
+def run_job(job: Job, workspace: Workspace, *, again: bool) -> bool:
+    """Run a job unless its result exists; return whether it exists afterwards.
 
-    With `again` it runs in any case, but trainings that have ended are not repeated.
+    `again` runs it in any case, but does not repeat finished trainings.
     """
-    if place.result(job.name) is not None and not again:
-        say(f"{job.name}: there already")
+    if workspace.result(job.name) is not None and not again:
+        print_progress(f"{job.name}: result exists")
         return True
-    missing = [need for need in job.needs if place.result(need) is None]
+    missing = [need for need in job.needs if workspace.result(need) is None]
     if missing:
-        say(f"{job.name}: waits for {', '.join(missing)}")
+        print_progress(f"{job.name}: skipped: needs the results of {', '.join(missing)}")
         return False
-    say(f"{job.name}: {job.about}")
+    print_progress(f"{job.name}: {job.description}")
     start = perf_counter()
-    place.keep(job.name, job.run(place))
-    say(f"{job.name}: done in {perf_counter() - start:.0f} s")
+    workspace.save_result(job.name, job.run(workspace))
+    print_progress(f"{job.name}: done in {perf_counter() - start:.0f} s")
     return True
 
 
-def say(line: str) -> None:
-    """Report progress."""
+def print_progress(line: str) -> None:
+    """Print a line to stderr."""
     print(line, file=sys.stderr, flush=True)
