@@ -93,7 +93,7 @@ class LivePrediction:
             return "waiting for dancetype"
         status: str = self._latest["name"] or self._latest["status"]
         return {
-            "no_person": "no dancer in view",
+            "no_person": "no person in view",
             "not_sure": "not sure which genre this is",
             "warming_up": "keep dancing",
         }.get(status, f"this is {status}")

@@ -26,6 +26,13 @@ Seconds = Annotated[float, AfterValidator(lambda value: round(value, 6))]
 Probability = Annotated[float, Field(ge=0, le=1), AfterValidator(lambda value: round(value, 4))]
 SourceName = Annotated[str, Field(min_length=1, max_length=100)]
 
+STATUS_TEXTS: Final = {
+    Status.WARMING_UP: "warming up",
+    Status.NO_PERSON: "no person",
+    Status.NOT_SURE: "not sure",
+}
+"""Texts for people of the statuses without a genre."""
+
 
 class _Model(BaseModel):
     model_config = ConfigDict(

@@ -9,7 +9,7 @@ from dancetype.stream.settings import Settings
 def run(settings: Settings) -> None:
     r"""Classify dance live from one or more cameras.
 
-    Predictions are printed in the terminal, shown on a web page, and sent over a WebSocket; MQTT,
+    Predictions are printed in the terminal, shown on a dashboard, and sent over a WebSocket; MQTT,
     OSC and files are optional. Each option below except --config can also be set as an environment
     variable (--pose-fps as DANCETYPE_POSE_FPS) or in the TOML file of --config (pose_fps).
 

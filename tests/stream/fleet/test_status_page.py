@@ -57,7 +57,7 @@ def test_status_has_cameras_and_machines_without_passwords() -> None:
         "house",
     )
     assert (waiting["state"], waiting["live"], waiting["node"]) == (
-        "waiting for a place",
+        "waiting for resources",
         False,
         None,
     )
@@ -100,8 +100,8 @@ def test_fleet_is_not_ready_if_no_camera_delivers_frames() -> None:
     page = status_page(cluster).ready(True)
     assert page.status is HTTPStatus.SERVICE_UNAVAILABLE
     assert json.loads(page.body)["cameras"] == {
-        "to be started again": 1,
-        "waiting for a place": 1,
+        "restarting": 1,
+        "waiting for resources": 1,
     }
 
 
@@ -112,7 +112,7 @@ def test_metrics_have_each_camera_and_machine() -> None:
         'dancetype_fleet_camera_live{camera="b"} 0.0',
         'dancetype_fleet_camera_frames_posed_total{camera="a"} 20.0',
         'dancetype_fleet_camera_latency_seconds{camera="a"} 0.08',
-        'dancetype_fleet_cameras{state="waiting for a place"} 1.0',
+        'dancetype_fleet_cameras{state="waiting for resources"} 1.0',
         'dancetype_fleet_node_cpus_taken{node="10.0.0.1/1"} 2.0',
         "dancetype_fleet_file_broken 0.0",
     ):
