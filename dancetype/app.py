@@ -96,7 +96,7 @@ async def run_session(
     """
     async with sinks.fan_out as fan_out:
         if sinks.web_server:
-            sinks.console.print(f"page: {sinks.web_server.url}", soft_wrap=True)
+            sinks.console.print(f"dashboard: {sinks.web_server.url}", soft_wrap=True)
         session = Session(pipelines, fan_out, genres=classifier.contract.genres, clock=clock)
         await session.run(seconds=settings.seconds)
     return session

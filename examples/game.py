@@ -120,7 +120,7 @@ class Score:
         self._earned = 0.0
 
     def advance(self, elapsed: float, probabilities: dict[str, float] | None) -> None:
-        """Count `elapsed` seconds with these probabilities; None stops the clock."""
+        """Advance by `elapsed` seconds with the current probabilities; None stops the clock."""
         if probabilities is not None:
             counted = min(elapsed, self._seconds - self._elapsed)
             self._elapsed += counted
@@ -212,7 +212,7 @@ class Game:
 
 
 class Listener:
-    """Receives predictions on a background thread, and reconnects if the connection is lost."""
+    """Client that receives predictions on a background thread, and reconnects if disconnected."""
 
     def __init__(self, url: str, token: str | None) -> None:
         self._url = url
@@ -248,7 +248,7 @@ class Listener:
 
 
 class Screen:
-    """Draws the game; rendered texts are cached, since rendering is slow."""
+    """View of the game; rendered texts are cached, since rendering is slow."""
 
     def __init__(self, surface: pygame.Surface) -> None:
         self._surface = surface

@@ -139,7 +139,7 @@ def open_product(
 def _receive_messages(process: psutil.Popen) -> Iterator[Received]:
     found = None
     while not found and (line := process.stdout.readline()):
-        found = re.search(r"page: http://(\S+?)/", line)
+        found = re.search(r"dashboard: http://(\S+?)/", line)
     if not found:
         return
     # A full pipe would block it.

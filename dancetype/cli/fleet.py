@@ -103,5 +103,5 @@ async def _run(settings: Settings, file: CamerasFile, ray: Any) -> None:
         await running_fleet.run(stop)
         return
     async with make_web_server(settings, status.routes, Clock.start()) as server:
-        Console().print(f"page: {server.url}", soft_wrap=True)
+        Console().print(f"status page: {server.url}", soft_wrap=True)
         await running_fleet.run(stop)

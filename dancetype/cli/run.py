@@ -14,7 +14,7 @@ def run(settings: Settings) -> None:
     variable (--pose-fps as DANCETYPE_POSE_FPS) or in the TOML file of --config (pose_fps).
 
     Examples:
-        # First webcam; the page is at http://127.0.0.1:8765
+        # First webcam; the dashboard is at http://127.0.0.1:8765
         dancetype run --source 0
         # Two named cameras, with messages to an MQTT broker
         dancetype run --source left=rtsp://10.0.0.11/1 \

@@ -73,7 +73,7 @@ def service(root: CleanRoot, environment: dict[str, str]) -> Iterator["Popen[str
     process = root.popen("dancetype", "run", environment={**image_environment, **environment})
     assert process.stdout
     output = ""
-    while "page: " not in output:
+    while "dashboard: " not in output:
         line = process.stdout.readline()
         assert line, f"dancetype has ended: {output}"
         output += line

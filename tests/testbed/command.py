@@ -74,7 +74,7 @@ class Command:
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
-            self._wait(lambda: "page: " in self.output or bool(self.messages), START_TIMEOUT)
+            self._wait(lambda: "dashboard: " in self.output or bool(self.messages), START_TIMEOUT)
         except BaseException:
             self.__exit__()
             raise
@@ -96,7 +96,7 @@ class Command:
     @property
     def address(self) -> str:
         """Address of the web server, as `host:port`."""
-        found = re.search(r"page: https?://(\S+?)/", self.output)
+        found = re.search(r"dashboard: https?://(\S+?)/", self.output)
         assert found, self.output
         return found[1]
 

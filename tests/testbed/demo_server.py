@@ -65,7 +65,7 @@ class DemoServer:
         )
         assert self._process.stdout
         line = self._process.stdout.readline()
-        assert re.search(r"page: http://", line), line
+        assert re.search(r"dashboard: http://", line), line
 
     def stop(self) -> None:
         """Stop the process with SIGTERM and wait for its end."""

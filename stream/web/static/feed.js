@@ -8,13 +8,12 @@ export const STALE_MS = 1500;
 /** Headlines for statuses without a genre. */
 export const STATUS_TEXTS = {
   not_sure: "not sure",
-  no_person: "no dancer",
+  no_person: "no person",
   warming_up: "warming up",
 };
 
 const STATUS_DETAILS = {
   warming_up: "needs a few seconds of dance",
-  no_person: "no person in view",
 };
 
 const STATE_HEADLINES = {
@@ -79,7 +78,7 @@ export function describeFeed(feed, connected, now) {
     headline: STATUS_TEXTS[message.status] ?? message.name ?? message.status,
     detail:
       message.status === "not_sure" && likeliest !== null
-        ? `closest match: ${genreName(likeliest)}`
+        ? `most likely: ${genreName(likeliest)}`
         : (STATUS_DETAILS[message.status] ?? ""),
     genre: message.genre,
     confidence: message.status === "genre" ? percent(message.confidence) : "",

@@ -30,8 +30,8 @@ export class OverlayDialog {
   constructor() {
     this.root = document.getElementById("overlay");
     this.source = this.find("overlay-source");
-    this.url = this.find("overlay-address");
-    this.partBoxes = [...this.root.querySelectorAll(".overlay-show")];
+    this.url = this.find("overlay-url");
+    this.partBoxes = [...this.root.querySelectorAll(".overlay-part")];
     this.find("overlay-token").hidden = !urlParameters.get("token");
     this.root.addEventListener("change", (event) => this.onChange(event.target));
     this.url.addEventListener("focus", () => this.url.select());

@@ -27,8 +27,8 @@ function genreText({ genre, confidence }) {
 }
 
 function showCamera(row, camera) {
-  const troubled = !camera.live && camera.state !== "ended";
-  row.className = camera.live ? "live" : troubled ? "troubled" : "";
+  const needsAttention = !camera.live && camera.state !== "ended";
+  row.className = camera.live ? "live" : needsAttention ? "needs-attention" : "";
   setCell(row, 1, camera.state, "state");
   row.cells[1].title = camera.reason ?? camera.source;
   setCell(row, 2, camera.live ? genreText(camera) : "");
@@ -99,7 +99,7 @@ async function poll() {
     const response = await fetch("status", { headers, signal, cache: "no-store" });
     if (response.status === 401) {
       setConnection(
-        "barred",
+        "unauthorised",
         "token needed",
         "This page needs the token of the fleet: open it with ?token=TOKEN in the URL.",
       );
@@ -108,14 +108,14 @@ async function poll() {
       setConnection("connected", "connected");
     } else {
       setConnection(
-        "away",
+        "disconnected",
         "error",
         `The fleet responded with HTTP status ${response.status}. The table is out of date.`,
       );
     }
   } catch {
     setConnection(
-      "away",
+      "disconnected",
       "disconnected",
       "The fleet does not respond. The table is out of date. Trying again…",
     );

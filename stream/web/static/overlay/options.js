@@ -65,7 +65,7 @@ export function selectSources({ layout }, requested, everLive, liveNow) {
 }
 
 /** Return how a panel is reduced after `milliseconds` of `status`: "none", "small" or "hidden". */
-export function reductionOf({ layout }, status, milliseconds) {
+export function reductionFor({ layout }, status, milliseconds) {
   if (milliseconds >= HIDE_AFTER_MS[status]) {
     return "hidden";
   }
