@@ -66,19 +66,10 @@ def make_sinks(
     """
     if settings.homeassistant and not settings.mqtt:
         raise SettingsError("homeassistant: needs an MQTT broker; give --mqtt, too")
-    program, contract = version("dancetype"), classifier.contract
+    contract, provider = classifier.contract, classifier.provider
     state = RunState(clock)
     metrics = Metrics(
-        version=program, recipe=contract.recipe, provider=classifier.provider, state=state
-    )
-    health = Health(state)
-    status_page = StatusPage(
-        program=program,
-        model=contract.recipe,
-        provider=classifier.provider,
-        genres=contract.genres,
-        preview=settings.preview,
-        state=state,
+        version=version("dancetype"), recipe=contract.recipe, provider=provider, state=state
     )
     sinks: list[Sink] = [state, LogSink(state), metrics]
     recording = _recording_sink(settings, contract, clock)
@@ -87,13 +78,9 @@ def make_sinks(
     preview = _preview(settings, sources, clock)
     web_server = None
     if settings.serve:
-        routes: dict[str, Route] = {
-            "/metrics": metrics.page,
-            "/healthz": health.live,
-            "/readyz": health.ready,
-            "/status": status_page.page,
-            **(preview.routes if preview else {}),
-        }
+        routes: dict[str, Route] = {"/metrics": metrics.page}
+        routes |= _status_routes(settings, classifier, state)
+        routes |= preview.routes if preview else {}
         web_server = make_web_server(settings, routes, clock)
         state.clients = web_server.counts
         sinks.append(web_server)
@@ -139,6 +126,19 @@ def _preview(settings: Settings, sources: Collection[str], clock: Clock) -> "Pre
     from dancetype.stream.web.preview import Preview
 
     return Preview(sources, clock=clock.monotonic)
+
+
+def _status_routes(settings: Settings, classifier: Classifier, state: RunState) -> dict[str, Route]:
+    health = Health(state)
+    status_page = StatusPage(
+        program=version("dancetype"),
+        model=classifier.contract.recipe,
+        provider=classifier.provider,
+        genres=classifier.contract.genres,
+        preview=settings.preview,
+        state=state,
+    )
+    return {"/healthz": health.live, "/readyz": health.ready, "/status": status_page.page}
 
 
 def make_web_server(settings: Settings, routes: Mapping[str, Route], clock: Clock) -> WebSocketSink:

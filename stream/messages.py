@@ -120,7 +120,7 @@ class _Result(_Model):
     """Probability of each genre by its code, smoothed over the last windows; all 0 without a
     window."""
     window: Annotated[float, Field(ge=0), AfterValidator(lambda value: round(value, 6))]
-    """Seconds of dance in the window; 0 without a window."""
+    """Time covered by the window, in seconds; 0 without a window."""
 
     @model_validator(mode="after")
     def _check_genre_matches_status(self) -> Self:

@@ -40,7 +40,7 @@ _MIN_WINDOW: Final = 1.0
 _WINDOW_TOLERANCE: Final = 0.05
 # A clock time at which every frame of a file is due, so that the file is read at full speed.
 _ALL_DUE: Final = 1e9
-_MAX_NAME: Final = 64
+_MAX_NAME_LENGTH: Final = 64
 # Most file systems allow 255 bytes per name, which also contains the source. A letter has up to 4.
 _MAX_NAME_BYTES: Final = 120
 
@@ -65,10 +65,12 @@ class Label:
             SettingsError: The genre is unknown, or `dancer` is not a valid name.
         """
         dancer = " ".join(dancer.split())
-        if not (re.search(r"\w", dancer) and dancer.isprintable() and len(dancer) <= _MAX_NAME):
+        if not (
+            re.search(r"\w", dancer) and dancer.isprintable() and len(dancer) <= _MAX_NAME_LENGTH
+        ):
             raise SettingsError(
-                f"dancer: {dancer!r} is not a name; use 1 to {_MAX_NAME} printable characters, at "
-                "least one of them a letter or digit"
+                f"dancer: {dancer!r} is not a name; use 1 to {_MAX_NAME_LENGTH} printable characters, "
+                "at least one of them a letter or digit"
             )
         code = NOT_DANCING if plain(genre) == NOT_DANCING else understood(genre)
         if code is None:
@@ -155,14 +157,16 @@ class RecordingRun(Sink):
     async def _record_file(self, name: str, uri: SourceUri) -> None:
         path = self._path(name)
         if path.exists() and not self._interrupted:
-            self._fail(f"{path} already exists; remove it, or choose another name: NAME={uri}")
+            self._report_failure(
+                f"{path} already exists; remove it, or choose another name: NAME={uri}"
+            )
             return
         if not self._interrupted:
             await self._record({name: uri}, Clock(lambda: _ALL_DUE, time.time()))
         if self._interrupted:
-            self._fail(f"{uri}: interrupted; nothing saved")
+            self._report_failure(f"{uri}: interrupted; nothing saved")
         elif name in self._fail_reasons:
-            self._fail(self._fail_reasons[name])
+            self._report_failure(self._fail_reasons[name])
         else:
             self._save(str(uri), self._recorders[name], path)
 
@@ -265,15 +269,15 @@ class RecordingRun(Sink):
         draft = recorder.draft
         if draft is None or not draft.poses:
             missing = "no person detected" if draft else "no frames received"
-            self._fail(f"{name}: {fail_reason or f'{missing}; nothing saved'}")
+            self._report_failure(f"{name}: {fail_reason or f'{missing}; nothing saved'}")
             return
         if fail_reason:
-            self._fail(f"{name}: {fail_reason}; saving the recording up to then")
+            self._report_failure(f"{name}: {fail_reason}; saving the recording up to then")
         recording = draft.recording()
         try:
             recording.save(path)
         except OSError as error:
-            self._fail(f"{path}: cannot be written: {error.strerror}")
+            self._report_failure(f"{path}: cannot be written: {error.strerror}")
             return
         self._stdout.print(Text(f"saved {path}: {_summary(recorder)}"), soft_wrap=True)
         if 2 * draft.poses < draft.frames:
@@ -288,7 +292,7 @@ class RecordingRun(Sink):
     def _path(self, source: str) -> Path:
         return self._out / self._label.file_name(source)
 
-    def _fail(self, reason: str) -> None:
+    def _report_failure(self, reason: str) -> None:
         self.failed = True
         self._stderr.print(Text.assemble(("error: ", "red"), reason), soft_wrap=True)
 

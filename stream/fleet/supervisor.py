@@ -58,7 +58,7 @@ class Phase(StrEnum):
     """The source has ended or failed permanently."""
 
 
-_UNANSWERED: Final = (Phase.STARTING, Phase.WAITING)
+_BEFORE_FIRST_ANSWER: Final = (Phase.STARTING, Phase.WAITING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +242,7 @@ class Supervisor:
 
     def on_report(self, assignment: Assignment, report: Report) -> None:
         """Handle the answer of a process to a poll."""
-        state = self._current(assignment)
+        state = self._current_state(assignment)
         if state is None:
             return
         now = self._clock()
@@ -260,7 +260,7 @@ class Supervisor:
                 reason=report.reason,
             )
             _log.log(level, event)
-        if state.phase in _UNANSWERED:
+        if state.phase in _BEFORE_FIRST_ANSWER:
             state.enter(Phase.RUNNING, now)
             state.error = state.error if state.restarts else None
         if state.phase is Phase.RUNNING and report.state is SourceState.RUNNING:
@@ -270,7 +270,7 @@ class Supervisor:
 
     def on_exit(self, assignment: Assignment, report: Report) -> None:
         """Handle the last report of a process that ended without an error."""
-        state = self._current(assignment)
+        state = self._current_state(assignment)
         if state is None:
             return
         if state.phase is Phase.ENDING:
@@ -285,7 +285,7 @@ class Supervisor:
 
     def on_lost(self, assignment: Assignment, reason: str) -> None:
         """Handle the loss of a process, or its failure to start."""
-        state = self._current(assignment)
+        state = self._current_state(assignment)
         if state is None:
             return
         now = self._clock()
@@ -311,7 +311,7 @@ class Supervisor:
         orders: list[Order] = []
         for state in self._cameras.values():
             if state.assignment:
-                if state.phase in _UNANSWERED:
+                if state.phase in _BEFORE_FIRST_ANSWER:
                     self._check_resources(state, reserved, now)
                 orders += self._check(state, state.assignment, now)
         for name, state in [*self._cameras.items()]:
@@ -338,7 +338,7 @@ class Supervisor:
             self.on_lost(assignment, loss)
         elif state.configured == assignment.camera or state.phase is Phase.ENDING:
             return
-        elif state.phase in _UNANSWERED:
+        elif state.phase in _BEFORE_FIRST_ANSWER:
             yield Kill(assignment)
             state.clear_process(Phase.WAITING, now)
         else:
@@ -349,7 +349,7 @@ class Supervisor:
     def _check_resources(
         self, state: CameraState, reserved: defaultdict[str, Resources], now: float
     ) -> None:
-        """Set the phase to WAITING if a new process must wait in Ray's queue, else to STARTING."""
+        """Set the phase of a new process: STARTING if a machine can run it now, else WAITING."""
         requested = state.resources
         fits = any(node.resources.can_fit(reserved[node.id], requested) for node in self.nodes)
         if fits and state.phase is Phase.WAITING:
@@ -395,7 +395,7 @@ class Supervisor:
             or (node.resources.gpus and not camera.gpus)
         )
 
-    def _current(self, assignment: Assignment) -> CameraState | None:
+    def _current_state(self, assignment: Assignment) -> CameraState | None:
         """Return the camera's state, or None if the process is not its current one."""
         state = self._cameras.get(assignment.name)
         return state if state and state.assignment is assignment else None

@@ -39,7 +39,7 @@ class Limits:
     Attributes:
         opening: Time to receive the HTTP request, and for the TLS handshake before it.
         hello: Time between the WebSocket handshake and the token.
-        sending: Time to hand a message to the operating system.
+        sending: Time to pass a message to the operating system.
         heartbeat: Interval between heartbeats.
     """
 
@@ -50,7 +50,7 @@ class Limits:
 
 
 class Outcome(StrEnum):
-    """How a client's connection ended."""
+    """End of a client's connection."""
 
     CLOSED = "closed"
     """The client or the server closed it normally."""
@@ -89,7 +89,7 @@ class Outbox:
         self.dropped = Counter[str]()
 
     def __bool__(self) -> bool:
-        """Whether the queue holds any message."""
+        """Return whether the queue holds any message."""
         return bool(self._queue)
 
     def put(self, source: str, kind: str, text: str) -> None:
@@ -185,7 +185,7 @@ class Client:
         except* _SendTimeoutError:
             outcome = Outcome.CUT_OFF
         except* CloseClient as group:
-            reason = _first_leaf(group)
+            reason = _first_exception(group)
             outcome = Outcome.NO_TOKEN if reason.code == NO_TOKEN else Outcome.CLOSED
             _log.debug(LogEvent("client_rejected", reason=str(reason)))
             # The time-out of `close` does not work while its frame is stuck behind full buffers.
@@ -275,9 +275,9 @@ def _token_needed() -> CloseClient:
     return CloseClient(NO_TOKEN, "token needed")
 
 
-def _first_leaf(group: BaseExceptionGroup[CloseClient]) -> CloseClient:
+def _first_exception(group: BaseExceptionGroup[CloseClient]) -> CloseClient:
     first = group.exceptions[0]
-    return first if isinstance(first, CloseClient) else _first_leaf(first)
+    return first if isinstance(first, CloseClient) else _first_exception(first)
 
 
 def _is_ping_timeout(group: BaseExceptionGroup[ConnectionClosed]) -> bool:

@@ -197,7 +197,8 @@ def test_overlay_without_token_shows_that_a_token_is_needed(
 ) -> None:
     page = context.new_page()
     page.goto(f"http://{demo.host}/overlay")
-    expect(page.locator("body")).to_have_attribute("data-state", "unauthorised", timeout=GENRE_TIMEOUT)
+    body = page.locator("body")
+    expect(body).to_have_attribute("data-state", "unauthorised", timeout=GENRE_TIMEOUT)
     expect(page.get_by_text("token")).to_be_visible()
 
 
