@@ -69,8 +69,8 @@ class Label:
             re.search(r"\w", dancer) and dancer.isprintable() and len(dancer) <= _MAX_NAME_LENGTH
         ):
             raise SettingsError(
-                f"dancer: {dancer!r} is not a name; use 1 to {_MAX_NAME_LENGTH} printable characters, "
-                "at least one of them a letter or digit"
+                f"dancer: {dancer!r} is not a name; use 1 to {_MAX_NAME_LENGTH} printable "
+                "characters, at least one of them a letter or digit"
             )
         code = NOT_DANCING if plain(genre) == NOT_DANCING else understood(genre)
         if code is None:
