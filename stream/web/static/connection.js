@@ -21,8 +21,8 @@ const token = () => urlParameters.get("token") || null;
 /**
  * WebSocket connection that reconnects for as long as the page is open.
  *
- * `state` is "connecting", "connected", "reconnecting", or "unauthorised" if the token is missing or
- * wrong.
+ * `state` is "connecting", "connected", "reconnecting", or "unauthorised" if the token is missing
+ * or wrong.
  *
  * Calls `onState(state)` when the state changes, and `onMessage(message)` with each message of a
  * source.

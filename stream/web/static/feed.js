@@ -29,8 +29,8 @@ const DRIFT_ALLOWANCE = 0.0005;
  *
  * After connecting, the server sends the latest state and prediction of each source, however old.
  * A feed is therefore `confirmed` only after a second message of the same type. A congested network
- * delivers late: `sentAt`, the estimated time of sending, is earlier than `arrivedAt` by as much as
- * the transit took longer than the fastest one so far. The clocks of server and page may differ, so
+ * delays messages: `sentAt`, the estimated time of sending, is `arrivedAt` minus the time by which
+ * the transit exceeded the shortest transit so far. The clocks of server and page may differ, so
  * all ages are measured with `performance.now()`.
  */
 export function updateFeed(feed, message, now) {

@@ -34,8 +34,8 @@ export function interpolate(from, startSpeed, to, endSpeed, progress) {
 /**
  * Return the transition that starts at `now` and reaches `joints` after `duration` milliseconds.
  *
- * `joints` are [x, y, visibility] each. The transition continues from where `previous` has got to,
- * at its speed; without a previous one, or a duration, the joints are at their place immediately.
+ * Each joint is [x, y, visibility]. The transition continues from the current positions and speeds
+ * of `previous`. If that is null, or the duration is 0, the joints are at their place immediately.
  */
 export function startTransition(previous, joints, now, duration) {
   if (previous === null || duration === 0) {
@@ -170,7 +170,7 @@ export function drawSkeleton(context, joints, rectangle, colours, alpha) {
   context.globalAlpha = 1;
 }
 
-/** Canvas with the dancers of one source, at their place in the image (`fit` "camera") or zoomed. */
+/** Canvas with the dancers of a source, at their place in the image (`fit` "camera") or zoomed. */
 export class SkeletonCanvas {
   constructor(canvas, animation, fit) {
     this.canvas = canvas;

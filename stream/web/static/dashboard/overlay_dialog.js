@@ -77,7 +77,7 @@ export class OverlayDialog {
     this.find("overlay-all-hint").hidden = source !== ALL_SOURCES;
     this.url.value = overlayUrl(
       {
-        // "all sources" means those of this page, which its own URL may restrict.
+        // "all sources" means those of this page, which the URL of this page may restrict.
         sources: source === ALL_SOURCES ? requestedSources : [source],
         theme: this.find("overlay-theme").value,
         layout: this.find("overlay-layout").value,

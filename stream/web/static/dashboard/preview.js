@@ -96,7 +96,7 @@ export class Preview {
   }
 }
 
-/** Loads the images of all visible sources in turn. */
+/** Loader that requests the images of all visible sources in turn. */
 export class PreviewLoader {
   constructor() {
     /** Whether the server provides images. */

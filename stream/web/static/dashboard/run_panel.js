@@ -102,7 +102,7 @@ function reloadWithToken(token) {
   location.replace(url);
 }
 
-/** Announces changes of genre to screen readers, at a rate that they can read out. */
+/** Announcer of genre changes for screen readers, at a rate that they can read out. */
 export class Announcer {
   constructor(root) {
     this.root = root;

@@ -35,7 +35,7 @@ export function recordChange(changes, change) {
     return changes;
   }
   const outdated = changes.filter(({ at }) => at < change.at - 2 * SPAN_MS).length;
-  // The last outdated change is kept: it was still in force when the remaining time began.
+  // The last outdated change is kept, since it applies at the start of the remaining time.
   return extended.slice(Math.max(outdated - 1, 0));
 }
 
