@@ -34,7 +34,7 @@ from dancetype.stream.system import (
 if TYPE_CHECKING:
     from dancetype.engine.pose.base import PoseEstimator
     from dancetype.engine.workers import Work
-    from dancetype.sinks import LiveSinks
+    from dancetype.sinks import RunSinks
 
 
 def run_sources(
@@ -63,11 +63,11 @@ def run_sources(
 async def _run_sources(
     settings: Settings, sources: Mapping[str, SourceUri], *, loop: bool
 ) -> Session:
-    from dancetype.sinks import make_live_sinks
+    from dancetype.sinks import make_sinks
 
     clock = Clock.start()
     classifier = Classifier(settings.model, device=settings.device)
-    sinks = make_live_sinks(settings, sources, classifier=classifier, clock=clock)
+    sinks = make_sinks(settings, sources, classifier=classifier, clock=clock)
     pipelines = make_pipelines(
         settings, sources, classifier, clock, observers=sinks.observers, loop=loop
     )
@@ -77,7 +77,7 @@ async def _run_sources(
 async def run_session(
     settings: Settings,
     pipelines: Mapping[str, EventThreads],
-    sinks: "LiveSinks",
+    sinks: "RunSinks",
     *,
     classifier: Classifier,
     clock: Clock,
@@ -111,7 +111,7 @@ def make_pipelines(
     observers: Mapping[str, Sequence[FrameObserver]] | None = None,
     loop: bool = False,
 ) -> dict[str, Pipeline]:
-    """Create the pipeline of each source, without starting it.
+    """Create the pipeline of each source without starting it; return them by the source's name.
 
     Args:
         settings: Settings of the run.
@@ -124,7 +124,7 @@ def make_pipelines(
     Raises:
         AssetError: The pose model does not exist, or cannot be downloaded.
     """
-    # Importing OpenCV takes a second; errors in the settings should be reported before.
+    # Importing OpenCV takes a second, and errors in the settings should be reported before that.
     from dancetype.stream.sources.opening import open_source
 
     make_estimator = estimator_factory(settings, people=settings.people)
@@ -153,7 +153,7 @@ def make_pipelines(
 def load_camera(
     settings: Settings, clock: Clock, *, loop: bool
 ) -> tuple[Mapping[str, str], Mapping[str, EventThreads]]:
-    """Load what the process of a fleet camera runs: genre names by code, and its pipeline.
+    """Load the models of a fleet camera; return genre names by code, and its pipeline by name.
 
     Raises:
         ExpectedError: A model cannot be loaded.
@@ -231,8 +231,8 @@ def exit_process(*, failed: bool, stuck: bool) -> None:
     Args:
         failed: Whether a source failed.
         stuck: Whether a driver or connection still blocks a thread. Such a thread would crash while
-            the interpreter shuts down, so the process exits without that. Everything else must be
-            closed before.
+            the interpreter shuts down, so the process then exits without that shutdown. The caller
+            must have closed everything else.
     """
     if stuck:
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""Assembly of the sinks of a live run."""
+"""Assembly of the sinks of a run."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from dancetype.stream.sinks.mqtt import MqttSink
 from dancetype.stream.sinks.osc import OscSink
 from dancetype.stream.sinks.recording import RecordingSink
 from dancetype.stream.sinks.terminal import TerminalSink
-from dancetype.stream.web.access import access_for, is_loopback, tls_context
+from dancetype.stream.web.access import is_loopback, make_access, tls_context
 from dancetype.stream.web.health import Health
 from dancetype.stream.web.pages import Route
 from dancetype.stream.web.server import WebSocketSink
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class LiveSinks:
-    """All sinks of a live run.
+class RunSinks:
+    """All sinks of a run.
 
     Attributes:
         fan_out: All sinks, not entered yet.
-        web_server: Server of the page and the WebSocket, or None if nothing is served.
+        web_server: Server of the dashboard and the WebSocket; None if --no-serve is set.
         observers: Observers of the frames of each source, by its name.
-        console: Terminal of the user.
+        console: Standard output.
     """
 
     fan_out: SinkFanOut
@@ -49,9 +49,9 @@ class LiveSinks:
     console: Console
 
 
-def make_live_sinks(
+def make_sinks(
     settings: Settings, sources: Collection[str], *, classifier: Classifier, clock: Clock
-) -> LiveSinks:
+) -> RunSinks:
     """Create the sinks that the settings enable.
 
     Args:
@@ -66,19 +66,10 @@ def make_live_sinks(
     """
     if settings.homeassistant and not settings.mqtt:
         raise SettingsError("homeassistant: needs an MQTT broker; give --mqtt, too")
-    program, contract = version("dancetype"), classifier.contract
+    contract, provider = classifier.contract, classifier.provider
     state = RunState(clock)
     metrics = Metrics(
-        version=program, recipe=contract.recipe, provider=classifier.provider, state=state
-    )
-    health = Health(state)
-    overview = StatusPage(
-        program=program,
-        model=contract.recipe,
-        provider=classifier.provider,
-        genres=contract.genres,
-        preview=settings.preview,
-        state=state,
+        version=version("dancetype"), recipe=contract.recipe, provider=provider, state=state
     )
     sinks: list[Sink] = [state, LogSink(state), metrics]
     recording = _recording_sink(settings, contract, clock)
@@ -87,23 +78,22 @@ def make_live_sinks(
     preview = _preview(settings, sources, clock)
     web_server = None
     if settings.serve:
-        routes: dict[str, Route] = {
-            "/metrics": metrics.page,
-            "/healthz": health.live,
-            "/readyz": health.ready,
-            "/status": overview.page,
-            **(preview.routes if preview else {}),
-        }
+        routes: dict[str, Route] = {"/metrics": metrics.page}
+        routes |= _status_routes(settings, classifier, state)
+        routes |= preview.routes if preview else {}
         web_server = make_web_server(settings, routes, clock)
         state.clients = web_server.counts
         sinks.append(web_server)
-    sinks += _other_sinks(settings, state, clock)
-    observing: list[Preview | RecordingSink] = [sink for sink in (preview, recording) if sink]
+    sinks += _output_sinks(settings, state, clock)
+    providers: list[Preview | RecordingSink] = [sink for sink in (preview, recording) if sink]
     console = Console()
-    return LiveSinks(
+    return RunSinks(
         SinkFanOut([*sinks, TerminalSink(console, state)]),
         web_server,
-        {name: [one for sink in observing for one in sink.observers(name)] for name in sources},
+        {
+            name: [observer for sink in providers for observer in sink.observers(name)]
+            for name in sources
+        },
         console,
     )
 
@@ -125,7 +115,7 @@ def _preview(settings: Settings, sources: Collection[str], clock: Clock) -> "Pre
         return None
     if not settings.serve:
         raise SettingsError(
-            "preview: the page that shows the pictures is off; leave out --no-serve"
+            "preview: the dashboard, which shows the images, is off; leave out --no-serve"
         )
     if settings.token is None and not is_loopback(settings.host):
         raise SettingsError(
@@ -138,6 +128,19 @@ def _preview(settings: Settings, sources: Collection[str], clock: Clock) -> "Pre
     return Preview(sources, clock=clock.monotonic)
 
 
+def _status_routes(settings: Settings, classifier: Classifier, state: RunState) -> dict[str, Route]:
+    health = Health(state)
+    status_page = StatusPage(
+        program=version("dancetype"),
+        model=classifier.contract.recipe,
+        provider=classifier.provider,
+        genres=classifier.contract.genres,
+        preview=settings.preview,
+        state=state,
+    )
+    return {"/healthz": health.live, "/readyz": health.ready, "/status": status_page.page}
+
+
 def make_web_server(settings: Settings, routes: Mapping[str, Route], clock: Clock) -> WebSocketSink:
     """Create the server of `routes` and the WebSocket, with the access control of the settings.
 
@@ -148,7 +151,7 @@ def make_web_server(settings: Settings, routes: Mapping[str, Route], clock: Cloc
     return WebSocketSink(
         host=settings.host,
         port=settings.port,
-        access=access_for(settings.host, token, settings.insecure, settings.allow_origin),
+        access=make_access(settings.host, token, settings.insecure, settings.allow_origin),
         max_clients=settings.max_clients,
         tls=tls_context(settings.tls_cert, settings.tls_key),
         routes=routes,
@@ -156,17 +159,17 @@ def make_web_server(settings: Settings, routes: Mapping[str, Route], clock: Cloc
     )
 
 
-def _other_sinks(settings: Settings, state: RunState, clock: Clock) -> Iterator[Sink]:
+def _output_sinks(settings: Settings, state: RunState, clock: Clock) -> Iterator[Sink]:
     if settings.mqtt:
-        broker = MqttSink(
+        mqtt_sink = MqttSink(
             settings.mqtt,
             ca=settings.mqtt_ca,
             client_id=settings.mqtt_client_id,
             homeassistant=settings.homeassistant,
             clock=clock.monotonic,
         )
-        state.broker_links = lambda: broker.links
-        yield broker
+        state.broker_connections = lambda: mqtt_sink.connections
+        yield mqtt_sink
     if settings.osc:
         yield OscSink(settings.osc)
     if settings.jsonl:

@@ -93,7 +93,7 @@ class LivePrediction:
             return "waiting for dancetype"
         status: str = self._latest["name"] or self._latest["status"]
         return {
-            "no_person": "no dancer in view",
+            "no_person": "no person in view",
             "not_sure": "not sure which genre this is",
             "warming_up": "keep dancing",
         }.get(status, f"this is {status}")
@@ -120,7 +120,7 @@ class Score:
         self._earned = 0.0
 
     def advance(self, elapsed: float, probabilities: dict[str, float] | None) -> None:
-        """Count `elapsed` seconds with these probabilities; None stops the clock."""
+        """Advance by `elapsed` seconds with the current probabilities; None stops the clock."""
         if probabilities is not None:
             counted = min(elapsed, self._seconds - self._elapsed)
             self._elapsed += counted
@@ -212,7 +212,7 @@ class Game:
 
 
 class Listener:
-    """Receives predictions on a background thread, and reconnects if the connection is lost."""
+    """Client that receives predictions on a background thread, and reconnects if disconnected."""
 
     def __init__(self, url: str, token: str | None) -> None:
         self._url = url
@@ -248,7 +248,7 @@ class Listener:
 
 
 class Screen:
-    """Draws the game; rendered texts are cached, since rendering is slow."""
+    """View of the game; rendered texts are cached, since rendering is slow."""
 
     def __init__(self, surface: pygame.Surface) -> None:
         self._surface = surface

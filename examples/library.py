@@ -18,7 +18,7 @@ def main() -> None:
     args = parser.parse_args()
     if not args.live:
         result = dancetype.classify(args.source)
-        print(f"{result.genre or 'no dancer'} ({result.confidence:.0%})")
+        print(f"{result.genre or 'no person'} ({result.confidence:.0%})")
         return
     printed = None
     for prediction in dancetype.watch(args.source):

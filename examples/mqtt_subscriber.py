@@ -21,7 +21,7 @@ ENDED: Final = ("stopped", "offline", "")
 
 
 class ChangeTracker:
-    """Combines the two topics of each source."""
+    """Tracker that combines the two topics of each source."""
 
     def __init__(self) -> None:
         self._status: dict[str, str] = {}

@@ -24,7 +24,7 @@ INVALID_TOKEN: Final = 4401
 
 
 class ChangeTracker:
-    """Finds out when there is something new to print, for one connection."""
+    """Tracker of the text last printed for each source, for one connection."""
 
     def __init__(self) -> None:
         self._prediction_counts: dict[str, int] = {}

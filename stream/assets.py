@@ -1,4 +1,4 @@
-"""Files that dancetype needs but does not ship: pose models and the clip of the demo.
+"""Files that dancetype needs but does not ship: pose models and the demo clip.
 
 They are downloaded once and kept in `cache_folder()`. No other module downloads files.
 """
@@ -126,8 +126,8 @@ def _pose_model(variant: str, sha256: str | None = None, *mirrors: Origin) -> As
     return Asset(f"{name}.task", (official, *mirrors), sha256, advice)
 
 
-# MediaPipe publishes no hashes. That of the full model belongs to the file that dancetype is tested
-# with; the copy in the wheel is identical.
+# MediaPipe publishes no hashes. The hash of the full model is that of the file that dancetype is
+# tested with; the copy in the wheel is identical.
 POSE_MODELS: Final = {
     "lite": _pose_model("lite"),
     "full": _pose_model(
@@ -166,8 +166,8 @@ def fetch(asset: Asset, folder: Path, *, report: Report) -> Path:
             if file.exists():
                 report(f"{file} is damaged; downloading it again")
             folder.mkdir(parents=True, exist_ok=True)
-            # On the same disk, so that the file is replaced atomically; in a separate folder,
-            # since several processes may download the same file.
+            # On the same disk, so that the file is replaced atomically. The folder is temporary, as
+            # several processes may download the same file.
             with tempfile.TemporaryDirectory(dir=folder, prefix="fetching-") as scratch:
                 fetched = Path(scratch) / asset.name
                 _fetch_from_origins(asset, folder, fetched, report)

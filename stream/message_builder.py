@@ -76,7 +76,7 @@ class MessageBuilder:
         )
 
     def build_final(self, reason: str) -> Message:
-        """Build the last message of a source that the caller has stopped for `reason`."""
+        """Build the last message of a source that was stopped; `reason` says why."""
         epoch = self._last_change.epoch
         return self.build(StateChanged(SourceState.ENDED, epoch, reason, final=True))
 

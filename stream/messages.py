@@ -26,6 +26,13 @@ Seconds = Annotated[float, AfterValidator(lambda value: round(value, 6))]
 Probability = Annotated[float, Field(ge=0, le=1), AfterValidator(lambda value: round(value, 4))]
 SourceName = Annotated[str, Field(min_length=1, max_length=100)]
 
+STATUS_TEXTS: Final = {
+    Status.WARMING_UP: "warming up",
+    Status.NO_PERSON: "no person",
+    Status.NOT_SURE: "not sure",
+}
+"""Texts for people of the statuses without a genre."""
+
 
 class _Model(BaseModel):
     model_config = ConfigDict(
@@ -113,7 +120,7 @@ class _Result(_Model):
     """Probability of each genre by its code, smoothed over the last windows; all 0 without a
     window."""
     window: Annotated[float, Field(ge=0), AfterValidator(lambda value: round(value, 6))]
-    """Seconds of dance in the window; 0 without a window."""
+    """Time covered by the window, in seconds; 0 without a window."""
 
     @model_validator(mode="after")
     def _check_genre_matches_status(self) -> Self:

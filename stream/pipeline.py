@@ -55,7 +55,7 @@ Event = StateChanged | Predicted
 
 
 class FrameObserver(Protocol):
-    """Receiver of all frames of a pipeline."""
+    """Observer of all frames of a pipeline."""
 
     def on_frame(self, frame: Frame, people: Sequence[Landmarks]) -> None:
         """Process a frame and the people in it, who are in no particular order.
@@ -67,8 +67,8 @@ class FrameObserver(Protocol):
 class Pipeline:
     """Capture, pose estimation and recognition for one source, on threads.
 
-    The threads are daemons: a thread that a camera blocks cannot be interrupted, and must not keep
-    the process alive.
+    The threads are daemons: a camera can block a thread, which cannot be interrupted and must not
+    keep the process alive.
 
     Args:
         name: Name of the source.
@@ -78,7 +78,7 @@ class Pipeline:
         clock: Monotonic clock in seconds.
         loop: Whether to restart the source at its end.
         stall: Seconds without a frame after which a live source counts as stalled.
-        observers: Observers of all frames.
+        observers: Observers that receive all frames.
     """
 
     def __init__(
@@ -161,7 +161,7 @@ class Pipeline:
     def _process(self) -> None:
         """Process frames until the slot is closed; runs on the pose thread."""
         with self._make_estimator() as estimator:
-            # Not earlier: the start of a file would be delayed while the estimator loads.
+            # Not earlier: the clock of a file starts with this thread, and loading takes seconds.
             if not self._stop.is_set():
                 self._capture_thread.start()
             epoch: int | None = None
@@ -198,7 +198,7 @@ class Pipeline:
                 )
 
     def _estimate(self, estimator: PoseEstimator, frame: Frame) -> Sequence[Landmarks]:
-        """Return the people in a frame; none if pose estimation fails, up to a limit."""
+        """Return the people in a frame; none if pose estimation fails, up to a number of times."""
         try:
             people = estimator.people(frame.image, frame.time)
         except Exception:

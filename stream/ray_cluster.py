@@ -71,7 +71,7 @@ def connect_ray(address: str | None = None, *, cores: int | None = None) -> Iter
         ) from error
     try:
         ray.init(logging_level=logging.ERROR, log_to_driver=False, **options)
-    # Raised if there is no cluster, or if its version or token differs.
+    # Ray raises these if there is no cluster, or if its version or token differs.
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise WorkerError(_connection_error(address, error)) from error
     # The callers report lost workers; Ray would repeat that on stdout.

@@ -33,15 +33,15 @@ if TYPE_CHECKING:
     from dancetype.engine.pose.base import PoseEstimator
     from dancetype.stream.pipeline import Pipeline
 
-_REFRESH: Final = 0.1
+_REFRESH_INTERVAL: Final = 0.1
 _EXTRA_SECONDS: Final = 10.0  # for a camera that starts late or disconnects
-# The shortest window for training, and the tolerance that `dancetype.engine.window` allows.
-_WINDOW: Final = 1.0
-_TOLERANCE: Final = 0.05
+# Shortest window for training, and the tolerance that `dancetype.engine.window` allows.
+_MIN_WINDOW: Final = 1.0
+_WINDOW_TOLERANCE: Final = 0.05
 # A clock time at which every frame of a file is due, so that the file is read at full speed.
 _ALL_DUE: Final = 1e9
-_MAX_NAME: Final = 64
-# Most file systems allow 255 bytes per name; a letter takes up to four, and the source needs some.
+_MAX_NAME_LENGTH: Final = 64
+# Most file systems allow 255 bytes per name, which also contains the source. A letter has up to 4.
 _MAX_NAME_BYTES: Final = 120
 
 
@@ -65,10 +65,12 @@ class Label:
             SettingsError: The genre is unknown, or `dancer` is not a valid name.
         """
         dancer = " ".join(dancer.split())
-        if not (re.search(r"\w", dancer) and dancer.isprintable() and len(dancer) <= _MAX_NAME):
+        if not (
+            re.search(r"\w", dancer) and dancer.isprintable() and len(dancer) <= _MAX_NAME_LENGTH
+        ):
             raise SettingsError(
-                f"dancer: {dancer!r} is not a name; use 1 to {_MAX_NAME} printable characters, at "
-                "least one of them a letter or digit"
+                f"dancer: {dancer!r} is not a name; use 1 to {_MAX_NAME_LENGTH} printable "
+                "characters, at least one of them a letter or digit"
             )
         code = NOT_DANCING if normalise_name(genre) == NOT_DANCING else find_aist_code(genre)
         if code is None:
@@ -125,7 +127,7 @@ class RecordingRun(Sink):
         self._session: Session | None = None
         self._recorders: dict[str, SourceRecorder] = {}
         self._fail_reasons: dict[str, str] = {}
-        self._file_frames: int | None = None
+        self._file_frame_count: int | None = None
         self._stdout = Console(highlight=False)
         self._stderr = Console(stderr=True, highlight=False)
 
@@ -135,9 +137,9 @@ class RecordingRun(Sink):
         On an interrupt, the recordings of live sources are saved. That of a file is not, since the
         file can be recorded again.
         """
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
             # Never removed: a second Ctrl-C must not prevent the recordings from being written.
-            asyncio.get_running_loop().add_signal_handler(number, self._interrupt)
+            asyncio.get_running_loop().add_signal_handler(signal_number, self._interrupt)
         files = {name: uri for name, uri in sources.items() if uri.kind is SourceKind.FILE}
         live = {name: uri for name, uri in sources.items() if name not in files}
         if live:
@@ -155,14 +157,16 @@ class RecordingRun(Sink):
     async def _record_file(self, name: str, uri: SourceUri) -> None:
         path = self._path(name)
         if path.exists() and not self._interrupted:
-            self._fail(f"{path} already exists; remove it, or choose another name: NAME={uri}")
+            self._report_failure(
+                f"{path} already exists; remove it, or choose another name: NAME={uri}"
+            )
             return
         if not self._interrupted:
             await self._record({name: uri}, Clock(lambda: _ALL_DUE, time.time()))
         if self._interrupted:
-            self._fail(f"{uri}: interrupted; nothing saved")
+            self._report_failure(f"{uri}: interrupted; nothing saved")
         elif name in self._fail_reasons:
-            self._fail(self._fail_reasons[name])
+            self._report_failure(self._fail_reasons[name])
         else:
             self._save(str(uri), self._recorders[name], path)
 
@@ -207,10 +211,10 @@ class RecordingRun(Sink):
         with ProgressLines(self._stderr, clock=time.monotonic) as lines:
             while not all(recorder.is_over for recorder in recorders.values()):
                 lines.show(
-                    f"{title}: {_summary(recorder, self._file_frames)}"
+                    f"{title}: {_summary(recorder, self._file_frame_count)}"
                     for title, recorder in recorders.items()
                 )
-                await asyncio.sleep(_REFRESH)
+                await asyncio.sleep(_REFRESH_INTERVAL)
         session.stop("recorded")
 
     def _pipeline(self, name: str, uri: SourceUri, clock: Clock) -> "Pipeline":
@@ -220,7 +224,7 @@ class RecordingRun(Sink):
 
         def open_file(epoch: int) -> Source:
             source = open_source(uri, epoch, clock=lambda: 0.0)
-            self._file_frames = getattr(source, "frames", None)
+            self._file_frame_count = getattr(source, "frames", None)
             return source
 
         open_live = partial(self._open_live or open_source, uri)
@@ -239,7 +243,7 @@ class RecordingRun(Sink):
             self._session.stop("stopped")
 
     async def send(self, message: Message, text: str) -> None:
-        """Show a fault of a source to the user."""
+        """Show a warning if the source has stalled; remember why it has failed."""
         del text
         if not isinstance(message, SourceMessage):
             return
@@ -254,34 +258,41 @@ class RecordingRun(Sink):
     def _save(
         self, name: str, recorder: SourceRecorder, path: Path, fail_reason: str | None = None
     ) -> None:
-        """Write a recording; `fail_reason` is the reason if the source has failed."""
+        """Write a recording, and warn if it is poor.
+
+        Args:
+            name: Name of the source for the user.
+            recorder: Recorder of the source.
+            path: File to write.
+            fail_reason: Reason why the source has failed, if it has.
+        """
         draft = recorder.draft
         if draft is None or not draft.poses:
             missing = "no person detected" if draft else "no frames received"
-            self._fail(f"{name}: {fail_reason or f'{missing}; nothing saved'}")
+            self._report_failure(f"{name}: {fail_reason or f'{missing}; nothing saved'}")
             return
         if fail_reason:
-            self._fail(f"{name}: {fail_reason}; saving the recording up to then")
+            self._report_failure(f"{name}: {fail_reason}; saving the recording up to then")
         recording = draft.recording()
         try:
             recording.save(path)
         except OSError as error:
-            self._fail(f"{path}: cannot be written: {error.strerror}")
+            self._report_failure(f"{path}: cannot be written: {error.strerror}")
             return
         self._stdout.print(Text(f"saved {path}: {_summary(recorder)}"), soft_wrap=True)
         if 2 * draft.poses < draft.frames:
             self._warn(f"{name}: no person detected in most frames")
         longest = Track.from_recording(path.stem, recording).longest_stretch
-        if longest < _WINDOW - _TOLERANCE:
+        if longest < _MIN_WINDOW - _WINDOW_TOLERANCE:
             self._warn(
                 f"{name}: the longest stretch with a person is {longest:.1f} s, less than a window "
-                f"({_WINDOW:g} s); it cannot be used for training"
+                f"({_MIN_WINDOW:g} s); it cannot be used for training"
             )
 
     def _path(self, source: str) -> Path:
         return self._out / self._label.file_name(source)
 
-    def _fail(self, reason: str) -> None:
+    def _report_failure(self, reason: str) -> None:
         self.failed = True
         self._stderr.print(Text.assemble(("error: ", "red"), reason), soft_wrap=True)
 
@@ -292,7 +303,7 @@ class RecordingRun(Sink):
 def _summary(recorder: SourceRecorder, total: int | None = None) -> str:
     """Return the progress of a recording; for a file with `total` frames, also in per cent."""
     draft = recorder.draft
-    done = f", {recorder.index / total:.0%} done" if total else ""
+    done = f", {recorder.frame_count / total:.0%} done" if total else ""
     if recorder.remaining_delay:
         return f"starts in {math.ceil(recorder.remaining_delay)} s{done}"
     if draft is None:

@@ -117,8 +117,8 @@ class ScheduledRecording:
 def schedule(recordings: Sequence[ScheduledRecording]) -> dict[str, list[ScheduledRecording]]:
     """Set `begin` and `continues` of recordings, and return them by source.
 
-    Intervals between recordings stay as they were, across sources, but long pauses without any
-    recording are shortened. Recordings of one source do not overlap.
+    The intervals between recordings are kept, across sources, but long pauses without any recording
+    are shortened. Recordings of one source do not overlap.
     """
     scheduled: dict[str, list[ScheduledRecording]] = {}
     # `offset` converts Unix time to replay time; it grows when a pause is shortened.
@@ -203,9 +203,9 @@ class Replay:
     Args:
         name: Name of the source.
         recordings: Scheduled recordings, one or more.
-        make_recognizer: Factory of the recognizer; called again if a recording has other settings.
-        clock: Clock of all sources.
-        agreement: Counter of predictions that agree with the recorded ones.
+        make_recognizer: Factory of recognizers; called again if the header's settings change.
+        clock: Clock shared by all sources.
+        agreement: Comparison with the recorded predictions, which is updated.
         loop: Whether to start over at the end.
         wait: Function that waits for some seconds; it returns True if the replay must stop.
     """

@@ -22,8 +22,8 @@ SILENT: Final = "silent"
 
 _LATENCIES_SPAN: Final = 60.0
 _HISTORY_SPAN: Final = 600.0
-_MAX_CHANGES: Final = 600  # limits the history of a source whose status changes rapidly
-_SILENT_AFTER: Final = 1.5  # seconds after which clients consider a source silent, too
+_MAX_CHANGES: Final = 600  # for a source whose status changes rapidly
+_SILENT_AFTER: Final = 1.5  # seconds; clients use the same limit
 _NO_FRAMES: Final = FrameCounts(captured=0, posed=0, dropped=0)
 
 
@@ -36,7 +36,7 @@ class TimedLatency(NamedTuple):
 
 
 class Change(NamedTuple):
-    """Change of a source's predictions: Unix time, new status or `SILENT`, new genre code."""
+    """Change of a source's status or genre: Unix time, new status or `SILENT`, new genre code."""
 
     at: float
     status: str
@@ -161,15 +161,15 @@ class RunState(Sink):
     Attributes:
         sources: State of each source that has sent a message, by name.
         clients: Function that returns counts of WebSocket clients; None without a WebSocket.
-        broker_links: Function that returns, by source, whether it is connected to the MQTT broker;
-            None without a broker.
+        broker_connections: Function that returns whether each source is connected to the MQTT
+            broker, by name; None without a broker.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.sources: dict[str, SourceRun] = {}
         self.clients: Callable[[], Mapping[str, int]] | None = None
-        self.broker_links: Callable[[], Mapping[str, bool]] | None = None
+        self.broker_connections: Callable[[], Mapping[str, bool]] | None = None
 
     @property
     def now(self) -> float:

@@ -1,4 +1,4 @@
-"""Live run of all sources: starts their pipelines, and sends their messages."""
+"""Live run of all sources: event threads in, messages out."""
 
 import asyncio
 import signal
@@ -85,8 +85,8 @@ class Session:
         """
         loop = asyncio.get_running_loop()
         events: _Events = asyncio.Queue()
-        for number in signals:
-            loop.add_signal_handler(number, self.stop, "stopped")
+        for signal_number in signals:
+            loop.add_signal_handler(signal_number, self.stop, "stopped")
         if seconds is not None:
             loop.call_later(seconds, self.stop, f"stopped after {seconds:g} s")
         sending = asyncio.create_task(self._send(events))
@@ -98,8 +98,8 @@ class Session:
             for pipeline in self._pipelines.values():
                 pipeline.stop()
             sending.cancel()
-            for number in signals:
-                loop.remove_signal_handler(number)
+            for signal_number in signals:
+                loop.remove_signal_handler(signal_number)
         joined = await asyncio.gather(
             *(
                 asyncio.to_thread(pipeline.join, _JOIN_TIMEOUT)
@@ -129,7 +129,7 @@ def _event_poster(
     """Return a function that adds an event to the queue from any thread."""
 
     def post(event: Event) -> None:
-        # A thread that a camera has blocked may continue after the loop has been closed.
+        # A thread that was blocked by a camera may continue after the loop has been closed.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(events.put_nowait, (builder, event))
 

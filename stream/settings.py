@@ -39,7 +39,7 @@ class Flag:
 
 
 INPUT_PANEL: Final = "Sources and predictions"
-SERVER_PANEL: Final = "Web page and WebSocket"
+SERVER_PANEL: Final = "Web server"
 OUTPUT_PANEL: Final = "MQTT, OSC and files"
 MODELS_PANEL: Final = "Models"
 
@@ -66,9 +66,12 @@ def parse_sources(value: Any) -> dict[str, SourceUri]:
         SourceError: A URI is invalid.
     """
     pairs = _name_uri_pairs(value)
-    used_names = {name for name, _ in pairs if name}
-    if len(used_names) < sum(name is not None for name, _ in pairs):
-        raise ValueError("two sources have the same name")
+    used_names: set[str] = set()
+    for name, _ in pairs:
+        if name in used_names:
+            raise ValueError(f"two sources have the name {name!r}; use a different name for each")
+        if name:
+            used_names.add(name)
     sources: dict[str, SourceUri] = {}
     for name, text in pairs:
         uri = parse_uri(text)
@@ -113,7 +116,7 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535), Flag(SERVER_PANEL, _WITH_SERVER, "PORT")] = 8765
     """Port to listen on; 0 picks a free one."""
     serve: Annotated[bool, Flag(SERVER_PANEL, _LIVE)] = True
-    """Serve the web page and the WebSocket."""
+    """Serve the web pages and the WebSocket."""
     token: Annotated[SecretStr | None, Flag(SERVER_PANEL, _LIVE, "TOKEN")] = None
     """Token required from clients, at least 16 characters. Prefer the environment variable
     DANCETYPE_TOKEN: other users can see the command line."""
@@ -133,7 +136,7 @@ class Settings(BaseSettings):
     tls_key: Annotated[Path | None, Flag(SERVER_PANEL, _LIVE, "PEM")] = None
     """Private key file, unless --tls-cert contains the key."""
     preview: Annotated[bool, Flag(SERVER_PANEL, _LOCAL)] = False
-    """Show small live images of the sources on the web page."""
+    """Show small live images of the sources on the dashboard."""
     mqtt: Annotated[str | None, Field(repr=False), Flag(OUTPUT_PANEL, _LIVE, "URL")] = None
     """MQTT broker, such as mqtt://user:password@host."""
     mqtt_ca: Annotated[Path | None, Flag(OUTPUT_PANEL, _LIVE, "PEM")] = None
@@ -225,12 +228,14 @@ def _read(config: Path) -> dict[str, Any]:
 
 
 def describe_error(error: ValidationError, config: Path | None = None) -> str:
-    """Return the first problem in one line, without values, which may be passwords."""
+    """Describe the first problem in one line, without the value, which may be a password."""
     first = error.errors(include_url=False, include_input=False)[0]
     key = ".".join(str(part) for part in first["loc"])
     # Only a file can have an unknown key.
     if first["type"] == "extra_forbidden":
-        return f"{config}: unknown setting {key!r}; known are {', '.join(Settings.model_fields)}"
+        return (
+            f"{config}: unknown setting {key!r}; known settings: {', '.join(Settings.model_fields)}"
+        )
     return f"{key}: {first['msg'].removeprefix('Value error, ')}"
 
 

@@ -24,7 +24,7 @@ class Sink(Protocol):
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        """Stop within about a second, whatever the receivers do; by default, do nothing."""
+        """Stop within about a second, even if receivers hang; by default, do nothing."""
         return
 
     async def send(self, message: Message, text: str) -> None:

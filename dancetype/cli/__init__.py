@@ -42,7 +42,7 @@ _EXTRAS: Final = {
 
 
 class _LazyCommands(Group):
-    """Commands that are imported when they are used: some import pydantic, which takes a while."""
+    """Commands that are imported on first use, since some import pydantic, which is slow."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(_PANELS)

@@ -26,7 +26,7 @@ _OUTPUT_PANEL: Final = "Output"
 @with_settings
 def classify(
     settings: Settings,
-    names: Annotated[
+    paths: Annotated[
         list[Path],
         typer.Argument(
             metavar="FILE",
@@ -91,17 +91,17 @@ def classify(
         from dancetype.stream.offline.files import find_clips, output_paths
         from dancetype.stream.offline.results import print_csv, print_json, print_table
 
-        clips = find_clips(names)
+        clips = find_clips(paths)
         files = [clip.file for clip in clips if not clip.fault]
         videos = output_paths("--video-out", video_out, files, ".mp4")
         plots = output_paths("--plot", plot, files, ".png")
         genres = Classifier(settings.model, device="cpu").contract.genres
-        # Download the pose model once, before all workers look for it.
+        # Download the pose model once, before the workers start.
         estimator_factory(settings)
         tasks = [Task(file, videos.get(file), plots.get(file)) for file in files]
         failed: list[Result] = []
-        unordered = _results(tasks, settings, jobs, console)
-        with closing(_in_order(clips, unordered, failed)) as results:
+        completed = _classify_all(tasks, settings, jobs, console)
+        with closing(_in_order(clips, completed, failed)) as results:
             if as_json:
                 print_json(results)
             elif as_csv:
@@ -113,16 +113,16 @@ def classify(
 
 
 def _in_order(
-    clips: "list[Clip]", results: Generator[tuple[Path, "Result"]], failed: "list[Result]"
+    clips: "list[Clip]", completed: Generator[tuple[Path, "Result"]], failed: "list[Result]"
 ) -> Generator["Result"]:
     """Yield results in the order of the clips, and append those with an error to `failed`."""
     waiting: dict[Path, Result] = {
         clip.file: {"file": str(clip.file), "error": clip.fault} for clip in clips if clip.fault
     }
-    with closing(results):
+    with closing(completed):
         for clip in clips:
             while clip.file not in waiting:
-                file, result = next(results)
+                file, result = next(completed)
                 waiting[file] = result
             result = waiting.pop(clip.file)
             if "error" in result:
@@ -130,7 +130,7 @@ def _in_order(
             yield result
 
 
-def _results(
+def _classify_all(
     tasks: list["Task"], settings: Settings, jobs: int | None, console: Console
 ) -> Generator[tuple[Path, "Result"]]:
     """Yield results as they are completed, and show a progress bar for each clip in progress."""
@@ -154,7 +154,7 @@ def _results(
             )
 
         if len(tasks) == 1:
-            # The decoder uses the other cores.
+            # Without worker processes, since the decoder uses the other cores.
             with clip_worker(settings, threads=0) as job:
                 yield tasks[0].file, job(tasks[0], partial(show, tasks[0]))
             return
@@ -173,7 +173,7 @@ def _results(
                         unfinished.remove(task)
                     yield task.file, outcome
         finally:
-            # A process that is killed leaves partial files.
+            # A killed process cannot delete its partial files.
             for task in unfinished:
                 for file in filter(None, (task.video, task.plot)):
                     remove_partial(file)

@@ -51,8 +51,8 @@ class Finding:
     Attributes:
         subject: Package, file or device that was checked.
         verdict: Result of the check.
-        found: State that the check found.
-        advice: How to fix it, shown below the line unless the verdict is OK.
+        found: State of the subject, such as a version.
+        advice: Remedy, printed below the line unless the verdict is OK.
     """
 
     subject: str
@@ -69,7 +69,7 @@ def doctor(settings: Settings) -> None:
     changed. The exit status is 1 if a check fails.
     """
     with filter_native_stderr():
-        findings = list(examine(settings))
+        findings = list(run_checks(settings))
     console = Console(highlight=False, soft_wrap=True)
     for finding in findings:
         verdict = (f"{finding.verdict:5}", _COLOURS[finding.verdict])
@@ -80,42 +80,46 @@ def doctor(settings: Settings) -> None:
         sys.exit(1)
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
+def run_checks(settings: Settings) -> Iterator[Finding]:
     """Run all checks, without downloading or changing anything."""
     system = f"Python {platform.python_version()}, {platform.platform()}"
     yield Finding("system", Verdict.OK, system)
-    yield from map(_package, _REQUIRED)
+    yield from map(_check_package, _REQUIRED)
     for name, package in _POSE_RUNTIMES.items():
         # MediaPipe has no wheel for Linux on aarch64, where LiteRT is used.
         is_used = name == settings.pose_runtime
-        yield _package(package, optional="" if is_used else f"needed for --pose-runtime {name}")
-    yield onnx_runtime()
+        yield _check_package(
+            package, optional="" if is_used else f"needed for --pose-runtime {name}"
+        )
+    yield check_onnxruntime()
     for package in _TRAINING_PACKAGES:
-        yield _package(package, optional=f"needed for training: {_INSTALL}[train]")
+        yield _check_package(package, optional=f"needed for training: {_INSTALL}[train]")
     if sys.platform == "linux":
         runtime_libraries = MEDIAPIPE_LIBRARIES if settings.pose_runtime == "mediapipe" else {}
         for name, package in (SYSTEM_LIBRARIES | runtime_libraries).items():
-            yield library(name, package)
-    yield _attempt("providers", _providers, "pip install onnxruntime")
-    yield _attempt(
-        "genre model", partial(_genre_model, settings), "reinstall dancetype, or check --model"
+            yield check_library(name, package)
+    yield _run_check("providers", _check_providers, "pip install onnxruntime")
+    yield _run_check(
+        "genre model",
+        partial(_check_genre_model, settings),
+        "reinstall dancetype, or check --model",
     )
-    yield _attempt("pose model", partial(_pose_model, settings), _SEE_ABOVE)
-    yield _attempt("webcams", _webcams, _SEE_ABOVE)
-    yield _port(settings.host, settings.port)
+    yield _run_check("pose model", partial(_check_pose_model, settings), _SEE_ABOVE)
+    yield _run_check("webcams", _check_webcams, _SEE_ABOVE)
+    yield _check_port(settings.host, settings.port)
 
 
-def _attempt(subject: str, check: Callable[[], Finding], advice: str) -> Finding:
-    """Run a check; an error that it raises becomes a finding."""
+def _run_check(subject: str, check: Callable[[], Finding], advice: str) -> Finding:
+    """Run a check; convert an error that it raises to a finding."""
     try:
         return check()
     except (ExpectedError, ImportError, OSError) as error:
         return Finding(subject, Verdict.FAIL, str(error), advice)
 
 
-def _package(name: str, *, optional: str = "") -> Finding:
-    """Check that a package is installed; if not, that is fine if `optional` names its use."""
-    version = _version(name)
+def _check_package(name: str, *, optional: str = "") -> Finding:
+    """Check that a package is installed; it may be missing if `optional` names its use."""
+    version = _installed_version(name)
     if version is not None:
         return Finding(name, Verdict.OK, version)
     if optional:
@@ -123,16 +127,16 @@ def _package(name: str, *, optional: str = "") -> Finding:
     return Finding(name, Verdict.FAIL, "not installed", _INSTALL)
 
 
-def _version(package: str) -> str | None:
+def _installed_version(package: str) -> str | None:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
 
 
-def onnx_runtime() -> Finding:
-    """Check that exactly one onnxruntime is installed: two share a folder and break each other."""
-    versions = {name: version for name in _ONNX_RUNTIMES if (version := _version(name))}
+def check_onnxruntime() -> Finding:
+    """Check that exactly one onnxruntime is installed; two would overwrite each other's files."""
+    versions = {name: version for name in _ONNX_RUNTIMES if (version := _installed_version(name))}
     text = ", ".join(f"{name} {version}" for name, version in versions.items())
     if not versions:
         return Finding("onnxruntime", Verdict.FAIL, "not installed", _INSTALL)
@@ -145,7 +149,7 @@ def onnx_runtime() -> Finding:
     return Finding("onnxruntime", Verdict.OK, text)
 
 
-def library(name: str, package: str) -> Finding:
+def check_library(name: str, package: str) -> Finding:
     """Check that a system library of a Debian package loads."""
     try:
         ctypes.CDLL(name)
@@ -155,14 +159,14 @@ def library(name: str, package: str) -> Finding:
     return Finding(name, Verdict.OK, "loads")
 
 
-def _providers() -> Finding:
+def _check_providers() -> Finding:
     from dancetype.engine.onnx import ort
 
     names = (name.removesuffix("ExecutionProvider") for name in ort.get_available_providers())
     return Finding("providers", Verdict.OK, ", ".join(names))
 
 
-def _genre_model(settings: Settings) -> Finding:
+def _check_genre_model(settings: Settings) -> Finding:
     from dancetype.engine.classifier import Classifier
 
     classifier = Classifier(settings.model, device=settings.device)
@@ -175,7 +179,7 @@ def _genre_model(settings: Settings) -> Finding:
     return Finding("genre model", Verdict.OK, found)
 
 
-def _pose_model(settings: Settings) -> Finding:
+def _check_pose_model(settings: Settings) -> Finding:
     model = settings.pose_model
     if model is None:
         asset = POSE_MODELS[settings.variant]
@@ -189,7 +193,7 @@ def _pose_model(settings: Settings) -> Finding:
     return Finding("pose model", Verdict.OK, str(model))
 
 
-def _webcams() -> Finding:
+def _check_webcams() -> Finding:
     from dancetype.stream.sources.webcam import list_webcams
 
     numbers = list_webcams()
@@ -199,7 +203,7 @@ def _webcams() -> Finding:
     return Finding("webcams", Verdict.OK, ", ".join(f"--source {number}" for number in numbers))
 
 
-def _port(host: str, port: int) -> Finding:
+def _check_port(host: str, port: int) -> Finding:
     address = f"{host}:{port}"
     try:
         with socket.create_server((host, port)):

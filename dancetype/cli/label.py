@@ -21,7 +21,7 @@ from dancetype.stream.system import explain_missing_libraries, filter_native_std
 if TYPE_CHECKING:
     from dancetype.engine.contract import Contract
     from dancetype.stream.offline.archive.labelling import Archive
-    from dancetype.stream.offline.archive.table import Ledger, Row
+    from dancetype.stream.offline.archive.table import Row, TableWriter
 
 
 @with_settings
@@ -47,7 +47,7 @@ def label(
 ) -> None:
     """Classify a folder of videos into one Parquet table.
 
-    For archives that take hours: each result is kept at once. After an interruption, the same
+    For archives that take hours: each result is saved immediately. After an interruption, the same
     command classifies only clips that are new, changed, or labelled with other models or settings.
     """
     if out.suffix.lower() != ".parquet":
@@ -58,34 +58,34 @@ def label(
         from dancetype.app import estimator_factory
         from dancetype.engine.classifier import Classifier
         from dancetype.stream.offline.archive.labelling import scan_archive
-        from dancetype.stream.offline.archive.table import Ledger, is_done
+        from dancetype.stream.offline.archive.table import TableWriter, is_done
 
         archive = scan_archive(folder)
-        # Perhaps nothing is mounted there, which must not empty the table.
+        # An archive that is not mounted must not empty the table.
         if not archive.files:
             raise ExpectedError(archive.faults[0])
         for fault in archive.faults:
             print_status(fault)
-        # Fail here, rather than on all machines, if a model cannot be used.
+        # Report an unusable model here, rather than on all machines.
         contract = Classifier(settings.model, device="cpu").contract
         estimator_factory(settings)
         models = _model_columns(settings, contract)
         stamps = {name: {**stamp, **models} for name, stamp in archive.stamps.items()}
-        with Ledger(out) as ledger:
+        with TableWriter(out) as table:
             pending = [
                 name
                 for name, stamp in stamps.items()
-                if not is_done(ledger.rows.get(name), stamp, retry_errors=retry_errors)
+                if not is_done(table.rows.get(name), stamp, retry_errors=retry_errors)
             ]
             if pending:
                 program = version("dancetype")
                 stamps = {name: {**stamps[name], "version": program} for name in pending}
-                _label(archive, stamps, ledger, contract.genres, settings, address)
+                _label(archive, stamps, table, contract.genres, settings, address)
             # Clips in a folder that cannot be read now may still exist.
-            unreadable = sorted(ledger.rows.keys() - archive.files) if archive.faults else []
+            unreadable = sorted(table.rows.keys() - archive.files) if archive.faults else []
             names = [*archive.files, *unreadable]
-            ledger.finish(names, contract.genres)
-            errors = sum(ledger.rows[name]["error"] is not None for name in names)
+            table.finish(names, contract.genres)
+            errors = sum(table.rows[name]["error"] is not None for name in names)
     summary = f"{out}: {len(names)} clips, {errors} with errors, {len(pending)} labelled now"
     Console().print(Text(summary), soft_wrap=True)
 
@@ -93,33 +93,33 @@ def label(
 def _label(
     archive: "Archive",
     stamps: "Mapping[str, Row]",
-    ledger: "Ledger",
+    table: "TableWriter",
     genres: Mapping[str, str],
     settings: Settings,
     address: str | None,
 ) -> None:
-    """Classify the clips in `stamps`, and keep their rows in the ledger."""
+    """Classify the clips in `stamps`, and append their rows to the table."""
     from dancetype.app import clip_settings, clip_worker
     from dancetype.stream.offline.archive.labelling import label_clips
     from dancetype.stream.offline.archive.table import make_row
     from dancetype.stream.ray_cluster import connect_ray
 
     open_worker = partial(clip_worker, clip_settings(settings), threads=1)
-    tally = Tally(len(stamps), clock=time.monotonic)
+    progress = LabelProgress(len(stamps), clock=time.monotonic)
     console = Console(stderr=True)
     try:
         print_status(f"{len(stamps)} of {len(archive.files)} clips to label; starting Ray")
         with (
             connect_ray(address) as ray,
-            ProgressLines(console, clock=time.monotonic) as progress,
+            ProgressLines(console, clock=time.monotonic) as lines,
         ):
             for name, result in label_clips(ray, archive, list(stamps), open_worker):
-                ledger.append(make_row(result, genres, stamps[name]))
-                tally.add(failed="error" in result)
-                progress.show([tally.line()])
+                table.append(make_row(result, genres, stamps[name]))
+                progress.add(failed="error" in result)
+                lines.show([progress.line()])
     except BaseException:
         print_status(
-            f"{tally.done} of {len(stamps)} clips are kept; run the same command to continue"
+            f"{progress.done} of {len(stamps)} clips are saved; run the same command to continue"
         )
         raise
 
@@ -137,8 +137,8 @@ def _model_columns(settings: Settings, contract: "Contract") -> "Row":
     }
 
 
-class Tally:
-    """Progress of labelling, with the estimated time left.
+class LabelProgress:
+    """Progress of labelling, with an estimate of the remaining time.
 
     Args:
         total: Number of clips to label.
@@ -153,7 +153,7 @@ class Tally:
         self._start = clock()
 
     def add(self, *, failed: bool) -> None:
-        """Count a clip; the pace is measured from the first one, when all models are loaded."""
+        """Count a clip; the rate is measured from the first one, when all models are loaded."""
         if not self.done:
             self._start = self._clock()
         self.done += 1
@@ -165,6 +165,6 @@ class Tally:
         seconds = self._clock() - self._start
         if self.done < 2 or seconds <= 0:
             return text
-        pace = (self.done - 1) / seconds
-        minutes = (self._total - self.done) / pace / 60
-        return f"{text}; {pace:.3g} per second, {minutes:.0f} min left"
+        rate = (self.done - 1) / seconds
+        minutes = (self._total - self.done) / rate / 60
+        return f"{text}; {rate:.3g} per second, {minutes:.0f} min left"

@@ -36,11 +36,11 @@ def prepare(
     """
     import torch
 
-    from dancetype.training.batches import prepare_dataset as tensors
+    from dancetype.training.batches import prepare_dataset as prepare_tensors
     from dancetype.training.data.aist import read_sequences
     from dancetype.training.data.splits import find_split
 
     sequences = read_sequences(data, find_split(data, split).sequences)
-    prepared = tensors(sequences, frames=frames, select=select.value, velocity=velocity)
+    prepared = prepare_tensors(sequences, frames=frames, select=select.value, velocity=velocity)
     torch.save(prepared, out)
     typer.echo(f"{out}: {tuple(prepared['data'].shape)} of split {split}")

@@ -75,10 +75,10 @@ def replay(
         raise SettingsError(f"speed: must be a number of at least 0, not {speed}")
     if loop and speed == 0:
         raise SettingsError("loop: --speed 0 would flood the clients; give a --speed such as 4")
-    parts = _parts(files)
+    recordings = _find_recordings(files)
     configure()
-    agreements = {part.header.source: Agreement() for part in parts}
-    session = asyncio.run(_session(settings, parts, agreements, speed=speed, loop=loop))
+    agreements = {recording.header.source: Agreement() for recording in recordings}
+    session = asyncio.run(_session(settings, recordings, agreements, speed=speed, loop=loop))
     if not loop:
         console = Console()
         for name, agreement in agreements.items():
@@ -86,8 +86,8 @@ def replay(
     exit_process(failed=session.failed, stuck=session.stuck)
 
 
-def _parts(files: Sequence[Path]) -> "list[ScheduledRecording]":
-    """Return each recording in `files`, and in the folders among them, once.
+def _find_recordings(files: Sequence[Path]) -> "list[ScheduledRecording]":
+    """Return the recordings in `files`, and in folders among them, without duplicates.
 
     Raises:
         FileError: A file is not a recording, or a folder contains none.
@@ -102,16 +102,15 @@ def _parts(files: Sequence[Path]) -> "list[ScheduledRecording]":
         paths |= {path.resolve(): path for path in found}
     # Check all files now rather than halfway through a rehearsal. Only one at a time is in memory,
     # since there may be days of recordings.
-    recordings = ((path, open_recording(path)[0]) for path in paths.values())
+    opened = ((path, open_recording(path)[0]) for path in paths.values())
     return [
-        ScheduledRecording(path, recording.header, recording.seconds)
-        for path, recording in recordings
+        ScheduledRecording(path, recording.header, recording.seconds) for path, recording in opened
     ]
 
 
 async def _session(
     settings: Settings,
-    parts: "Sequence[ScheduledRecording]",
+    recordings: "Sequence[ScheduledRecording]",
     agreements: "Mapping[str, Agreement]",
     *,
     speed: float,
@@ -119,27 +118,27 @@ async def _session(
 ) -> "Session":
     from dancetype.app import run_session
     from dancetype.engine.classifier import Classifier
-    from dancetype.sinks import make_live_sinks
+    from dancetype.sinks import make_sinks
     from dancetype.stream.clock import Clock
     from dancetype.stream.replay import Replay, ReplayClock, loop_duration, schedule
 
     clock = Clock.start()
     classifier = Classifier(settings.model, device=settings.device)
-    scheduled = schedule(parts)
-    # A recording contains no images, and its poses are recorded already.
+    scheduled = schedule(recordings)
+    # A recording contains no images to preview, and need not be recorded again.
     settings = settings.model_copy(update={"preview": False, "record": None})
-    sinks = make_live_sinks(settings, scheduled, classifier=classifier, clock=clock)
+    sinks = make_sinks(settings, scheduled, classifier=classifier, clock=clock)
     replay_clock = ReplayClock(clock.monotonic, speed=speed, loop_seconds=loop_duration(scheduled))
     replays = {
         name: Replay(
             name,
-            source_parts,
+            source_recordings,
             make_recognizer=partial(_recognizer, settings, classifier),
             clock=replay_clock,
             agreement=agreements[name],
             loop=loop,
         )
-        for name, source_parts in scheduled.items()
+        for name, source_recordings in scheduled.items()
     }
     return await run_session(settings, replays, sinks, classifier=classifier, clock=clock)
 

@@ -9,12 +9,12 @@ from dancetype.stream.settings import Settings
 def run(settings: Settings) -> None:
     r"""Classify dance live from one or more cameras.
 
-    Predictions are printed in the terminal, shown on a web page, and sent over a WebSocket; MQTT,
+    Predictions are printed in the terminal, shown on a dashboard, and sent over a WebSocket; MQTT,
     OSC and files are optional. Each option below except --config can also be set as an environment
     variable (--pose-fps as DANCETYPE_POSE_FPS) or in the TOML file of --config (pose_fps).
 
     Examples:
-        # First webcam; the page is at http://127.0.0.1:8765
+        # First webcam; the dashboard is at http://127.0.0.1:8765
         dancetype run --source 0
         # Two named cameras, with messages to an MQTT broker
         dancetype run --source left=rtsp://10.0.0.11/1 \

@@ -65,7 +65,7 @@ def train(
             rich_help_panel=_DATA_PANEL,
         ),
     ] = None,
-    everything: Annotated[
+    use_all: Annotated[
         bool,
         typer.Option(
             "--all",
@@ -146,7 +146,7 @@ def train(
             tracks=tracks or [],
             pose_model=pose_model,
             jobs=jobs or available_cores(),
-            test=not everything,
+            test=not use_all,
         )
         model = out / "model.onnx"
         write(checkpoint, model)

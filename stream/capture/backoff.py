@@ -32,8 +32,8 @@ class Backoff:
         """Reset after a successful reconnect."""
         self._failed_at = None
 
-    def wait(self) -> float:
-        """Return the seconds to wait before the next attempt.
+    def next_delay(self) -> float:
+        """Return the delay before the next attempt, in seconds.
 
         The first call after a reset marks the time of the failure.
         """

@@ -24,7 +24,7 @@ _MAX_BLOCKED_READERS: Final = 3
 
 
 def source_timeout(stall: float) -> float:
-    """Return a source's time-out for its camera: slightly longer than the watchdog waits."""
+    """Return the time-out for a camera's responses: slightly longer than the watchdog waits."""
     return stall + 1.5 * _GRACE
 
 
@@ -90,7 +90,7 @@ class SourceWatchdog:
         try:
             ended = self._watch(self._start_reader())
         except SourceUnavailableError as error:
-            delay = self._backoff.wait()
+            delay = self._backoff.next_delay()
             reason = f"{error}; retrying in {delay:.1f} s"
             self._end_epoch(SourceState.RECONNECTING, reason, error.fault)
             return not self.wait(delay)
@@ -106,7 +106,7 @@ class SourceWatchdog:
         self._readers = [reader for reader in self._readers if reader.is_alive()]
         if len(self._readers) >= _MAX_BLOCKED_READERS:
             raise SourceUnavailableError(
-                "earlier attempts to open it are still blocked; unplug or restart the device",
+                "earlier attempts to open it are still blocked; unplug or restart the camera",
                 Fault.TIMED_OUT,
             )
         self._watched_epoch, self._first_frame_at = self.epoch, None

@@ -20,12 +20,12 @@ from dancetype.stream.sinks.mqtt import MqttSink
 from dancetype.stream.system import filter_native_stderr, limit_malloc_arenas
 
 CLIENT_ID: Final = "dancetype-fleet"
-"""Default prefix of the MQTT client ids; the name of the camera follows."""
+"""Default prefix of the MQTT client ids; the name of the camera is appended."""
 
 LEASE: Final = 12.0
 """Seconds without a poll after which a process ends."""
-# One poll may have been sent before the process was suspended or replaced, but not a second one.
-_POLLS: Final = 2
+# A single poll may have been sent before the process was suspended or replaced.
+_REQUIRED_POLLS: Final = 2
 _LEASE_EXPIRED: Final = "the supervisor stopped polling it"
 
 
@@ -42,9 +42,9 @@ class Lease:
     """Lease that the supervisor renews by polling; only the current process is polled.
 
     Two processes of one camera share a client id, so the broker disconnects one when the other
-    connects. An old process must then not reconnect. The current process must reconnect, because
-    an old one that was cut off from the supervisor may have displaced it. Only the current process
-    is still polled, so a process waits for polls before it connects.
+    connects. An old process must then not reconnect. The current process must, because an old one
+    that lost its connection to the supervisor may have displaced it. Each process therefore waits
+    for polls before it connects.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -66,10 +66,10 @@ class Lease:
             self._polls += 1
             self._polled.notify_all()
 
-    async def confirmed(self) -> None:
-        """Wait for two polls, counted from the start at the first call, later from the call."""
+    async def wait_for_polls(self) -> None:
+        """Wait for two polls: at the first call since the start, at later calls from now on."""
         async with self._polled:
-            required = (0 if self._is_first_wait else self._polls) + _POLLS
+            required = (0 if self._is_first_wait else self._polls) + _REQUIRED_POLLS
             self._is_first_wait = False
             await self._polled.wait_for(lambda: self._polls >= required)
 
@@ -129,7 +129,7 @@ class CameraActor:
         return replace(
             make_report(state.sources.get(name), state.now),
             node=ray.get_runtime_context().get_node_id(),
-            connected=bool(state.broker_links and state.broker_links().get(name)),
+            connected=bool(state.broker_connections and state.broker_connections().get(name)),
             cpu_seconds=time.process_time(),
             version=version("dancetype"),
         )
@@ -140,16 +140,16 @@ class CameraActor:
         genres, pipelines = await asyncio.to_thread(
             self._load_camera, camera.settings, clock, loop=camera.loop
         )
-        broker = MqttSink(
+        mqtt_sink = MqttSink(
             camera.settings.mqtt or "",
             ca=camera.settings.mqtt_ca,
             client_id=camera.settings.mqtt_client_id or CLIENT_ID,
             homeassistant=camera.settings.homeassistant,
-            may_connect=self._lease.confirmed,
+            before_connect=self._lease.wait_for_polls,
             clock=clock.monotonic,
         )
-        state.broker_links = lambda: broker.links
-        async with SinkFanOut([state, LogSink(state), broker]) as sinks:
+        state.broker_connections = lambda: mqtt_sink.connections
+        async with SinkFanOut([state, LogSink(state), mqtt_sink]) as sinks:
             session = Session(
                 pipelines,
                 sinks,

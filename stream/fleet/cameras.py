@@ -44,7 +44,7 @@ class _Extras(BaseModel):
 
     @field_validator("gpus")
     @classmethod
-    def _check_share(cls, value: float) -> float:
+    def _check_gpus(cls, value: float) -> float:
         if value > 1 and not value.is_integer():
             raise ValueError("must be a share of one GPU, up to 1, or a whole number of GPUs")
         return value
@@ -69,7 +69,7 @@ class Camera:
     loop: bool = False
 
     @property
-    def shown(self) -> str:
+    def source_text(self) -> str:
         """Source as text, without credentials."""
         uri = self.settings.source[self.name]
         needs_prefix = uri.kind in (SourceKind.WEBCAM, SourceKind.TEST)
@@ -83,7 +83,7 @@ class Assignment:
     Attributes:
         camera: The camera.
         epoch: First epoch of the messages; later processes of the camera have higher ones.
-        avoid: Ids of machines to use only if no other machine has enough free resources.
+        avoid: Ids of machines that are used only if no other has enough free resources.
     """
 
     camera: Camera
@@ -160,7 +160,7 @@ def _check_keys(key_path: str, table: Mapping[str, Any], *, settings: tuple[str,
 
 
 class CamerasFile:
-    """File of cameras, which may be edited while they run.
+    """Cameras file, which may be edited while the fleet runs.
 
     Args:
         path: Path of the file.

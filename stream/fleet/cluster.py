@@ -25,7 +25,7 @@ class Resources:
     def __add__(self, other: "Resources") -> "Resources":
         return Resources(self.cpus + other.cpus, self.gpus + other.gpus)
 
-    def fits(self, reserved: "Resources", requested: "Resources") -> bool:
+    def can_fit(self, reserved: "Resources", requested: "Resources") -> bool:
         """Return whether `requested` is available in addition to `reserved`."""
         return (
             self.cpus - reserved.cpus - requested.cpus >= -_TOLERANCE
@@ -73,7 +73,7 @@ class RayCluster:
             "num_cpus": assignment.camera.cpus,
             "num_gpus": assignment.camera.gpus,
             "scheduling_strategy": "SPREAD",
-            # The docstring of supervisor.py explains why Ray must not restart it.
+            # The docstring of supervisor.py explains why Ray must not restart the process.
             "max_restarts": 0,
         }
         if assignment.avoid:
@@ -95,23 +95,23 @@ class RayProcess:
 
     async def run(self) -> Report:
         """Run the camera to its end, and return the last report."""
-        report: Report = await self._answer(self._actor.run.remote())
+        report: Report = await self._result(self._actor.run.remote())
         return report
 
     async def poll(self) -> Report:
         """Renew the lease and return the current report."""
-        report: Report = await self._answer(self._actor.poll.remote())
+        report: Report = await self._result(self._actor.poll.remote())
         return report
 
     async def stop(self, reason: str) -> None:
         """Stop the run in the process."""
-        await self._answer(self._actor.stop.remote(reason))
+        await self._result(self._actor.stop.remote(reason))
 
     def kill(self) -> None:
         """Kill the process; may block."""
         self._ray.kill(self._actor)
 
-    async def _answer(self, reference: Any) -> Any:
+    async def _result(self, reference: Any) -> Any:
         try:
             return await reference
         except asyncio.CancelledError:
@@ -122,7 +122,7 @@ class RayProcess:
 
 
 def _describe_error(error: Exception) -> str:
-    """Return one line of text; Ray's own texts contain the actor's traceback."""
+    """Describe an error in one line; the texts of Ray contain the actor's traceback."""
     cause = getattr(error, "cause", None)
     if isinstance(cause, Exception):
         return str(cause) or type(cause).__name__

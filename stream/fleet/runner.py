@@ -1,4 +1,4 @@
-"""Event loop of a fleet, which reports events to the supervisor and carries out its orders."""
+"""Event loop of a fleet: reports events to the supervisor, and carries out its orders."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ class Fleet:
     Attributes:
         supervisor: Supervisor that decides which processes run.
         cluster: Cluster of the processes.
-        file: File of the cameras, which is read again every second.
+        file: Cameras file, which is read again every second.
         clock: Monotonic clock, in seconds.
         sleep: Function that waits for a number of seconds.
     """
@@ -47,7 +47,7 @@ class Fleet:
         """Run until `stop` is set, then stop all cameras.
 
         Raises:
-            SettingsError: The file is not valid at the start.
+            SettingsError: The file is invalid at the start.
         """
         self.supervisor.set_cameras(self.file.load())
         while not stop.is_set():
@@ -147,6 +147,6 @@ class Fleet:
 
 
 async def _kill(process: RayProcess) -> None:
-    # If the machine is gone, the process is, too.
+    # If the machine has left the cluster, its process no longer exists.
     with suppress(Exception):
         await asyncio.to_thread(process.kill)

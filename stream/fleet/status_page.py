@@ -18,11 +18,10 @@ from prometheus_client.registry import Collector
 from dancetype.stream.fleet.supervisor import CameraState, Phase, Supervisor
 from dancetype.stream.messages import SourceState
 from dancetype.stream.sinks.log import masked_text
-from dancetype.stream.web.pages import Page, Route, json_page, static_pages, unauthorised
+from dancetype.stream.web.pages import UNAUTHORISED, Page, Route, json_page, static_pages
 
 _PAGE: Final = "/fleet/page.html"
 _INTERRUPTED: Final = (SourceState.STALLED, SourceState.RECONNECTING)
-_UNAUTHORISED: Final = unauthorised("this is")
 
 
 class StatusPage(Collector):
@@ -30,7 +29,7 @@ class StatusPage(Collector):
 
     Args:
         supervisor: Supervisor of the cameras.
-        error: Function that returns why the file of cameras is invalid, or None.
+        error: Function that returns why the cameras file is invalid, or None.
         version: Version of dancetype.
     """
 
@@ -59,7 +58,7 @@ class StatusPage(Collector):
     def status(self, authorised: bool) -> Page:
         """Return the current state; docs/guides/fleet.md describes the fields."""
         if not authorised:
-            return _UNAUTHORISED
+            return UNAUTHORISED
         reserved = self._supervisor.reserved()
         return json_page(
             HTTPStatus.OK,
@@ -97,7 +96,7 @@ class StatusPage(Collector):
     def metrics(self, authorised: bool) -> Page:
         """Return the current metrics."""
         if not authorised:
-            return _UNAUTHORISED
+            return UNAUTHORISED
         return Page(HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(self._registry))
 
     def _camera(self, state: CameraState) -> dict[str, Any]:
@@ -108,12 +107,12 @@ class StatusPage(Collector):
         if state.phase is Phase.RUNNING and source in _INTERRUPTED and report.reason:
             error = report.reason
         return {
-            "source": state.camera.shown,
+            "source": state.camera.source_text,
             "state": state.state,
             "live": state.live,
             "reason": report.reason and masked_text(report.reason),
             "fault": report.fault,
-            "since": round(self._supervisor.age(state), 1),
+            "since": round(self._supervisor.phase_age(state), 1),
             "node": state.node and state.node.name,
             "epoch": state.assignment and state.assignment.epoch,
             "cpus": state.camera.cpus,
@@ -156,7 +155,7 @@ class StatusPage(Collector):
         yield from (cores, reserved_cores)
         yield GaugeMetricFamily(
             "dancetype_fleet_file_broken",
-            "1 while the file of cameras is invalid",
+            "1 while the cameras file is invalid",
             value=float(self._error() is not None),
         )
 

@@ -42,7 +42,10 @@ _STABLE_AFTER: Final = 30.0
 
 
 class Phase(StrEnum):
-    """Phase in the life cycle of a camera's process."""
+    """Phase in the life cycle of a camera's process.
+
+    The values are published in `/status` and as a label of metrics, so they never change.
+    """
 
     WAITING = "waiting for a place"
     """There is no process yet, or no machine has enough free resources for it."""
@@ -58,7 +61,7 @@ class Phase(StrEnum):
     """The source has ended or failed permanently."""
 
 
-_UNANSWERED: Final = (Phase.STARTING, Phase.WAITING)
+_BEFORE_FIRST_ANSWER: Final = (Phase.STARTING, Phase.WAITING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,24 +94,24 @@ class CameraState:
     """State of a camera. Only the supervisor changes it.
 
     Attributes:
-        camera: Camera of the current process.
-        wanted: The same camera as currently configured; None if it was removed.
+        camera: Configuration of the current process.
+        configured: Configuration in the cameras file; None if the camera was removed.
         backoff: Delays between restarts.
         since: Time at which the phase began.
         phase: Phase of the process.
         assignment: Current process, or None.
         node: Machine of the process; None before its first answer.
         report: Last answer of the process.
-        answered_at: Time of that answer.
+        answered_at: Time of the last answer.
         last_epoch: First epoch of the newest process.
         retry_at: Time of the next start while retrying.
         has_run: Whether the source has been running in the current process.
         restarts: Number of lost processes.
-        error: Reason of the last loss, or reason for waiting.
+        error: Reason for the last loss, or for waiting.
     """
 
     camera: Camera
-    wanted: Camera | None
+    configured: Camera | None
     backoff: Backoff
     since: float
     phase: Phase = Phase.WAITING
@@ -135,7 +138,7 @@ class CameraState:
         return self.phase is Phase.RUNNING and self.report.state is SourceState.RUNNING
 
     @property
-    def needs(self) -> Resources:
+    def resources(self) -> Resources:
         """Cores and GPUs to reserve."""
         return Resources(self.camera.cpus, self.camera.gpus)
 
@@ -149,13 +152,13 @@ class CameraState:
         self.report = Report()
         self.enter(phase, now)
 
-    def located(self, text: str) -> str:
+    def with_node_name(self, text: str) -> str:
         """Return `text` with the name of the machine, if that is known."""
         return f"{text} (on {self.node.name})" if self.node else text
 
 
 class Supervisor:
-    """Decides which processes run, so that each camera always has one.
+    """Supervisor that decides which processes run, so that each camera always has one.
 
     The caller passes in the configured cameras, the machines and the answers of processes, and
     carries out the orders.
@@ -163,7 +166,7 @@ class Supervisor:
     Args:
         clock: Monotonic clock, in seconds.
         unix: Clock in seconds since 1970, for epochs.
-        draw: Random number generator of the delays, from 0 to 1.
+        draw: Function that returns random numbers from 0 to 1, for the delays.
     """
 
     def __init__(
@@ -196,7 +199,7 @@ class Supervisor:
         """State of each camera, in the order of the file."""
         return [*self._cameras.values()]
 
-    def age(self, state: CameraState) -> float:
+    def phase_age(self, state: CameraState) -> float:
         """Return the seconds since a camera's phase began."""
         return self._clock() - state.since
 
@@ -205,7 +208,7 @@ class Supervisor:
         reserved = defaultdict[str, Resources](Resources)
         for state in self._cameras.values():
             if state.node:
-                reserved[state.node.id] += state.needs
+                reserved[state.node.id] += state.resources
         return reserved
 
     def set_cameras(self, cameras: Mapping[str, Camera]) -> None:
@@ -213,20 +216,20 @@ class Supervisor:
         now = self._clock()
         removed = {name: state for name, state in self._cameras.items() if name not in cameras}
         for name, state in removed.items():
-            state.wanted = None
+            state.configured = None
             _log.info(LogEvent("camera_removed", camera=name))
-        kept = {name: self._updated(name, camera, now) for name, camera in cameras.items()}
+        kept = {name: self._update_camera(name, camera, now) for name, camera in cameras.items()}
         self._cameras = {**kept, **removed}
 
-    def _updated(self, name: str, camera: Camera, now: float) -> CameraState:
-        """Return the state of a camera, new or with its current configuration."""
+    def _update_camera(self, name: str, camera: Camera, now: float) -> CameraState:
+        """Update the configuration of a camera, or add the camera; return its state."""
         state = self._cameras.get(name)
         if state is None:
-            _log.info(LogEvent("camera_added", camera=name, source=camera.shown))
+            _log.info(LogEvent("camera_added", camera=name, source=camera.source_text))
             return CameraState(camera, camera, Backoff(self._clock, draw=self._draw), now)
-        if state.wanted != camera:
-            _log.info(LogEvent("camera_changed", camera=name, source=camera.shown))
-            state.wanted = camera
+        if state.configured != camera:
+            _log.info(LogEvent("camera_changed", camera=name, source=camera.source_text))
+            state.configured = camera
         return state
 
     def set_nodes(self, nodes: Sequence[Node]) -> None:
@@ -242,13 +245,12 @@ class Supervisor:
 
     def on_report(self, assignment: Assignment, report: Report) -> None:
         """Handle the answer of a process to a poll."""
-        state = self._current(assignment)
+        state = self._current_state(assignment)
         if state is None:
             return
         now = self._clock()
         previous, state.report, state.answered_at = state.report, report, now
         state.node = state.node or self._nodes.get(report.node)
-        # The machine is alive.
         self._lost_at.pop(report.node, None)
         if (report.state, report.fault) != (previous.state, previous.fault):
             level = logging.WARNING if report.fault else logging.INFO
@@ -261,7 +263,7 @@ class Supervisor:
                 reason=report.reason,
             )
             _log.log(level, event)
-        if state.phase in _UNANSWERED:
+        if state.phase in _BEFORE_FIRST_ANSWER:
             state.enter(Phase.RUNNING, now)
             state.error = state.error if state.restarts else None
         if state.phase is Phase.RUNNING and report.state is SourceState.RUNNING:
@@ -271,7 +273,7 @@ class Supervisor:
 
     def on_exit(self, assignment: Assignment, report: Report) -> None:
         """Handle the last report of a process that ended without an error."""
-        state = self._current(assignment)
+        state = self._current_state(assignment)
         if state is None:
             return
         if state.phase is Phase.ENDING:
@@ -279,26 +281,26 @@ class Supervisor:
             return
         self.on_report(assignment, report)
         if report.state is SourceState.FAILED:
-            # With the machine, since a missing file may exist on another one.
-            state.error = state.located(f"{report.reason}")
+            # With the machine's name, since the missing file may exist on another machine.
+            state.error = state.with_node_name(f"{report.reason}")
         state.assignment = state.node = None
         state.enter(Phase.OVER, self._clock())
 
     def on_lost(self, assignment: Assignment, reason: str) -> None:
         """Handle the loss of a process, or its failure to start."""
-        state = self._current(assignment)
+        state = self._current_state(assignment)
         if state is None:
             return
         now = self._clock()
         if state.phase is Phase.ENDING:
             state.clear_process(Phase.WAITING, now)
             return
-        # The machine may be dead. If it is not, answers of its other processes will show it.
+        # The machine may be dead; an answer from any of its processes will prove that it is not.
         if state.node:
             self._lost_at[state.node.id] = now
         state.restarts += 1
-        state.error = state.located(reason)
-        delay = state.backoff.wait()
+        state.error = state.with_node_name(reason)
+        delay = state.backoff.next_delay()
         # A camera that was running is restarted immediately.
         state.retry_at = now if state.has_run else now + delay
         state.has_run = False
@@ -312,20 +314,20 @@ class Supervisor:
         orders: list[Order] = []
         for state in self._cameras.values():
             if state.assignment:
-                if state.phase in _UNANSWERED:
+                if state.phase in _BEFORE_FIRST_ANSWER:
                     self._check_resources(state, reserved, now)
                 orders += self._check(state, state.assignment, now)
         for name, state in [*self._cameras.items()]:
             if state.assignment:
                 continue
-            if state.wanted is None:
+            if state.configured is None:
                 del self._cameras[name]
             else:
-                orders += self._start(state, state.wanted, now)
+                orders += self._start(state, state.configured, now)
         return orders
 
     def _credit_pause(self, now: float) -> None:
-        """Do not count the time in which the supervisor was suspended as lack of answers."""
+        """Extend the deadlines of all answers by the time that the supervisor was suspended."""
         pause = now - self._last_orders_at - POLL_INTERVAL
         self._last_orders_at = now
         if pause > POLL_INTERVAL:
@@ -337,30 +339,29 @@ class Supervisor:
         if loss := self._loss_reason(state, now):
             yield Kill(assignment)
             self.on_lost(assignment, loss)
-        elif state.wanted == assignment.camera or state.phase is Phase.ENDING:
+        elif state.configured == assignment.camera or state.phase is Phase.ENDING:
             return
-        elif state.phase in _UNANSWERED:
+        elif state.phase in _BEFORE_FIRST_ANSWER:
             yield Kill(assignment)
             state.clear_process(Phase.WAITING, now)
         else:
-            reason = "stopped by the fleet" if state.wanted is None else "its settings changed"
+            reason = "stopped by the fleet" if state.configured is None else "its settings changed"
             yield Stop(assignment, reason)
             state.enter(Phase.ENDING, now)
 
     def _check_resources(
         self, state: CameraState, reserved: defaultdict[str, Resources], now: float
     ) -> None:
-        """Distinguish a process that is starting from one that waits in Ray's queue."""
-        needs = state.needs
-        fits = any(node.resources.fits(reserved[node.id], needs) for node in self.nodes)
+        """Set the phase of a new process: STARTING if a machine can run it now, else WAITING."""
+        requested = state.resources
+        fits = any(node.resources.can_fit(reserved[node.id], requested) for node in self.nodes)
         if fits and state.phase is Phase.WAITING:
             state.enter(Phase.STARTING, now)
         elif not fits and state.phase is Phase.STARTING:
             state.enter(Phase.WAITING, now)
-            state.error = state.error or _no_room(needs)
-            _log.warning(
-                LogEvent("camera_waiting", camera=state.camera.name, reason=_no_room(needs))
-            )
+            reason = _insufficient_resources(requested)
+            state.error = state.error or reason
+            _log.warning(LogEvent("camera_waiting", camera=state.camera.name, reason=reason))
 
     def _loss_reason(self, state: CameraState, now: float) -> str | None:
         """Return why a process counts as lost; None if it does not."""
@@ -374,21 +375,21 @@ class Supervisor:
             return f"its process did not answer for {ANSWER_TIMEOUT:g} s"
         return None
 
-    def _start(self, state: CameraState, wanted: Camera, now: float) -> Iterator[Order]:
+    def _start(self, state: CameraState, camera: Camera, now: float) -> Iterator[Order]:
         """Yield the order to start a camera without a process, unless it must wait or is over."""
-        if wanted != state.camera:
-            state.camera, state.error = wanted, None
+        if camera != state.camera:
+            state.camera, state.error = camera, None
             state.backoff.reset()
             state.clear_process(Phase.WAITING, now)
         if state.phase is Phase.OVER or (state.phase is Phase.RETRYING and now < state.retry_at):
             return
         state.last_epoch = max(state.last_epoch + 1, math.floor(self._unix()))
-        state.assignment = Assignment(wanted, state.last_epoch, self._to_avoid(wanted, now))
+        state.assignment = Assignment(camera, state.last_epoch, self._nodes_to_avoid(camera, now))
         state.enter(Phase.STARTING, now)
-        _log.info(LogEvent("camera_starting", camera=wanted.name))
+        _log.info(LogEvent("camera_starting", camera=camera.name))
         yield Start(state.assignment)
 
-    def _to_avoid(self, camera: Camera, now: float) -> tuple[str, ...]:
+    def _nodes_to_avoid(self, camera: Camera, now: float) -> tuple[str, ...]:
         # Cameras without a GPU also avoid machines with one, which other cameras may need.
         return tuple(
             node.id
@@ -397,12 +398,13 @@ class Supervisor:
             or (node.resources.gpus and not camera.gpus)
         )
 
-    def _current(self, assignment: Assignment) -> CameraState | None:
+    def _current_state(self, assignment: Assignment) -> CameraState | None:
         """Return the camera's state, or None if the process is not its current one."""
         state = self._cameras.get(assignment.name)
         return state if state and state.assignment is assignment else None
 
 
-def _no_room(needs: Resources) -> str:
-    gpus = f", gpus = {needs.gpus:g}" if needs.gpus else ""
-    return f"no machine has enough free resources: the camera needs cpus = {needs.cpus:g}{gpus}"
+def _insufficient_resources(requested: Resources) -> str:
+    gpus = f", gpus = {requested.gpus:g}" if requested.gpus else ""
+    cpus = f"cpus = {requested.cpus:g}"
+    return f"no machine has enough free resources: the camera needs {cpus}{gpus}"

@@ -51,7 +51,7 @@ def _expand(name: Path) -> Iterator[Clip]:
     except (OSError, RuntimeError):
         is_folder, exists, path = False, True, name
     if is_folder:
-        yield from _in_folder(name, path)
+        yield from _find_in_folder(name, path)
     elif exists or not _WILDCARDS & set(str(path)):
         yield Clip(name)
     else:
@@ -63,7 +63,7 @@ def _expand(name: Path) -> Iterator[Clip]:
             yield _missing(name, "no such file, and no video matches it as a pattern")
 
 
-def _in_folder(name: Path, path: Path) -> Iterator[Clip]:
+def _find_in_folder(name: Path, path: Path) -> Iterator[Clip]:
     errors: list[OSError] = []
     videos: list[Path] = []
     for folder, subfolders, files in os.walk(path, onerror=errors.append):
@@ -107,9 +107,9 @@ def output_paths(
         return {}
     try:
         path = Path(value).expanduser()
-        files = _files(path, value, clips, suffix)
+        files = _candidate_files(path, value, clips, suffix)
         for file in files:
-            _check(file, clips)
+            _check_overwrite(file, clips)
     # The name is too long, a part of it is not a folder, or its ~user is unknown.
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -133,7 +133,7 @@ def output_file(path: Path) -> Iterator[Path]:
         raise FileError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def _files(path: Path, value: str, clips: Sequence[Path], suffix: str) -> list[Path]:
+def _candidate_files(path: Path, value: str, clips: Sequence[Path], suffix: str) -> list[Path]:
     if not value:
         raise ValueError("the value is empty; name a file or a folder")
     if value.endswith(os.sep) or path.is_dir():
@@ -167,7 +167,7 @@ def _unique_names(clips: Sequence[Path], suffix: str) -> list[str]:
     return names
 
 
-def _check(file: Path, clips: Sequence[Path]) -> None:
+def _check_overwrite(file: Path, clips: Sequence[Path]) -> None:
     try:
         mode = file.lstat().st_mode
     except FileNotFoundError:

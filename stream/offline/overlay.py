@@ -14,15 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 from dancetype.engine.landmarks import COCO_LANDMARKS
 from dancetype.engine.media.opencv import cv2
 from dancetype.engine.recognizer import Prediction
-from dancetype.engine.rolling import Status
 from dancetype.engine.skeleton import JOINTS, Array
-
-STATUS_TEXTS: Final = {
-    Status.WARMING_UP: "warming up",
-    Status.NO_PERSON: "no dancer",
-    Status.NOT_SURE: "not sure",
-}
-"""Texts of predictions without a genre, by status."""
+from dancetype.stream.messages import STATUS_TEXTS
 
 Picture = NDArray[np.uint8]
 _Colour = tuple[int, int, int]
@@ -46,7 +39,7 @@ _BAR: Final = 5.0
 _PERCENT: Final = 2.7
 _GAP: Final = 0.7
 _LONGEST_NAME: Final = 10.0
-_READABLE: Final = 9.0  # pixels; codes replace names in smaller text
+_MIN_NAME_EM: Final = 9.0  # pixels; codes replace names in smaller text
 _MIN_EM: Final = 4.0  # pixels; no panel is drawn for smaller text
 
 
@@ -61,7 +54,7 @@ class Layout:
     height: int
     columns: int  # one in a wide picture, two in a tall one
     names: Mapping[str, str]  # genre names by code
-    uses_codes: bool  # whether codes replace names that do not fit next to the bars
+    uses_codes: bool  # whether the bars are labelled with codes, since names would not fit
 
     @property
     def labels(self) -> list[str]:
@@ -95,10 +88,10 @@ def make_layout(width: int, height: int, names: Mapping[str, str], joints: Array
         unit_height = 2 * _PAD + unit.head + unit.rows * _ROW
         unit_width = columns * (_name_width(unit.labels) + _BAR + _PERCENT + 2 * _GAP)
         unit_width += 2 * _PAD + (columns - 1) * _GUTTER
-        preferred = max(0.026 * min(width, height), _READABLE + 1)
+        preferred = max(0.026 * min(width, height), _MIN_NAME_EM + 1)
         max_share = 0.42 if wide else 0.94
         em = min(preferred, max_share * width / unit_width, 0.94 * height / unit_height)
-        if em >= _READABLE:
+        if em >= _MIN_NAME_EM:
             break
     if em < _MIN_EM:
         return None
@@ -197,8 +190,8 @@ def _write(
     """Write a text at `position`; make it smaller, or cut it off, if it exceeds `max_width`."""
     font = _font(em, bold=bold)
     if (width := font.getlength(text)) > max_width:
-        # At most half the size, and still readable.
-        min_em = min(max(em / 2, _READABLE), em)
+        # At least half the size, and readable.
+        min_em = min(max(em / 2, _MIN_NAME_EM), em)
         font = _font(max(0.98 * em * max_width / width, min_em), bold=bold)
     if font.getlength(text) > max_width:
         while text and font.getlength(f"{text}…") > max_width:

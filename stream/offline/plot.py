@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from dancetype.engine.errors import printable
 from dancetype.engine.rolling import Status
+from dancetype.stream.messages import STATUS_TEXTS
 from dancetype.stream.offline.analysis import ClipAnalysis
-from dancetype.stream.offline.overlay import STATUS_TEXTS
 
 # Blue and grey also differ in lightness, for colour-blind readers and black-and-white printers.
 _REPORTED: Final = "#1f5fbf"
@@ -101,7 +101,7 @@ def _title(clip: Path, analysis: ClipAnalysis, names: Mapping[str, str]) -> str:
     name = printable(clip.name)
     short = name if len(name) <= 60 else f"{name[:40]}…{name[-19:]}"
     if analysis.result.genre is None:
-        return f"{short}: no genre, since no dancer was visible for long enough"
+        return f"{short}: no genre, since no person was visible for long enough"
     return f"{short}: {names[analysis.result.genre]}, {analysis.result.confidence:.0%} overall"
 
 

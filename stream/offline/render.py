@@ -28,11 +28,11 @@ _CODECS: Final[dict[_Codec, dict[str, str]]] = {
     "libx264": {"preset": "superfast", "crf": "21"},
     "mpeg4": {"qmin": "2", "qmax": "6"},
 }
-# Represents all usual frame times to within 0.01 ms; MPEG-4 allows hardly finer ticks.
+# Fine enough for all usual frame times to within 0.01 ms, and close to MPEG-4's limit.
 _TICK: Final = Fraction(1, 60_000)
 
 
-def _open(clip: Path) -> InputContainer | None:
+def _open_original(clip: Path) -> InputContainer | None:
     try:
         # FFmpeg cannot mistake an absolute path for one of its protocols, such as `concat:`.
         return av.open(str(clip.expanduser().resolve()), metadata_errors="ignore")
@@ -57,7 +57,7 @@ def _packets(
             packet.pts -= shift
             packet.dts -= shift
             yield float(packet.dts * packet.time_base), packet
-    # As for the frames, everything before the damaged part is kept.
+    # A damaged part ends the sound, as it ends the frames; everything before it is kept.
     except av.FFmpegError:
         return
 
@@ -92,7 +92,7 @@ class VideoWriter:
     ) -> None:
         with _as_os_errors():
             self._container = av.open(str(path), "w", format="mp4")
-        codec = _codec()
+        codec = _available_codec()
         self._stream = self._container.add_stream(
             codec, rate=Fraction(rate).limit_denominator(1001), options=dict(_CODECS[codec])
         )
@@ -130,7 +130,7 @@ class VideoWriter:
         Raises:
             OSError: The frame cannot be written.
         """
-        picture = av.VideoFrame.from_numpy_buffer(_even(image), format="bgr24")
+        picture = av.VideoFrame.from_numpy_buffer(_pad_to_even(image), format="bgr24")
         frame = self._reformatter.reformat(
             picture, format="yuv420p", dst_colorspace=Colorspace.ITU709
         )
@@ -193,7 +193,7 @@ def render_overlay(
     current = latest_indices(analysis.predictions, track.times)
     with ExitStack() as stack:
         video = stack.enter_context(Video(clip, fps=analysis.fps))
-        if (original := _open(clip)) is not None:
+        if (original := _open_original(clip)) is not None:
             stack.enter_context(original)
         writer: VideoWriter | None = None
         # A damaged file may yield fewer frames this time.
@@ -222,7 +222,7 @@ def _durations(times: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.append(steps, np.median(steps) if len(steps) else 1 / 30)
 
 
-def _even(image: Picture) -> Picture:
+def _pad_to_even(image: Picture) -> Picture:
     """Pad an image to an even width and height, since H.264 stores colours at half resolution."""
     height, width = image.shape[:2]
     if height % 2 == width % 2 == 0:
@@ -242,7 +242,7 @@ def _mp4_supports(sound: av.AudioStream) -> bool:
     return True
 
 
-def _codec() -> _Codec:
+def _available_codec() -> _Codec:
     for name in _CODECS:
         try:
             av.Codec(name, "w")

@@ -111,6 +111,6 @@ class _Stdout:
 
 
 def _without_formula(text: str) -> str:
-    """Return `text`, which begins with a path, so that no spreadsheet takes it for a formula."""
+    """Prefix a text that begins with a path if a spreadsheet would interpret it as a formula."""
     # ./-1.mp4 is the same file as -1.mp4.
     return f"./{text}" if text[:1] in _FORMULA_STARTS else text

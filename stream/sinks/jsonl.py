@@ -10,7 +10,7 @@ from dancetype.stream.sink import Sink
 
 
 class JsonlSink(Sink):
-    """Appends each message as one line of JSON to a file, which is created if needed."""
+    """Sink that appends each message as a line of JSON to a file, which is created if missing."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -38,7 +38,7 @@ class JsonlSink(Sink):
         Raises:
             OSError: The line was not written, or only part of it.
         """
-        # A partial line, left by a full disk, is ended first so that this one stays valid.
+        # After a partial line, which a full disk may cause, start a new line.
         line = (b"\n" if self._ends_in_partial_line else b"") + text.encode() + b"\n"
         written = self._file.write(line)
         self._ends_in_partial_line = 0 < written < len(line)

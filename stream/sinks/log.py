@@ -19,7 +19,7 @@ from dancetype.stream.sink import Sink
 
 _log = logging.getLogger(__name__)
 
-_OUR_PACKAGE: Final = "dancetype"
+_PACKAGE: Final = "dancetype"
 _LEVELS: Final = {
     SourceState.STALLED: logging.WARNING,
     SourceState.RECONNECTING: logging.WARNING,
@@ -42,24 +42,24 @@ def configure(*, level: int = logging.INFO) -> None:
     handler.setFormatter(_formatter(terminal=terminal))
     root = logging.getLogger()
     root.handlers = [
-        *(each for each in root.handlers if not isinstance(each, _StderrHandler)),
+        *(other for other in root.handlers if not isinstance(other, _StderrHandler)),
         handler,
     ]
     root.setLevel(logging.WARNING)
-    logging.getLogger(_OUR_PACKAGE).setLevel(level)
+    logging.getLogger(_PACKAGE).setLevel(level)
     logging.captureWarnings(True)
 
 
 def masked_text(text: str) -> str:
-    """Return `text` without what looks like credentials: `user:password@` in URLs, `token=...`.
+    """Mask everything that looks like credentials: `user:password@` in URLs, `token=...`.
 
-    This is a second line of defence, which prefers to remove too much.
+    This is a second line of defence, so it masks too much rather than too little.
     """
     return _SECRET.sub(r"\1***", _WORD.sub(_masked_word, text))
 
 
 class LogSink(Sink):
-    """Logs the state of each source, one record per change.
+    """Sink that logs each change of a source's state.
 
     Repeated attempts to reconnect and changes of genre are logged at DEBUG.
     """
@@ -68,7 +68,7 @@ class LogSink(Sink):
         self._state = state
 
     async def send(self, message: Message, text: str) -> None:
-        """Log `message` if it says something new."""
+        """Log the state in a source message, or a change in a prediction."""
         changed = self._state.sources[message.source].changed
         fields: dict[str, object] = {"source": message.source, "epoch": message.epoch}
         if isinstance(message, SourceMessage):
@@ -81,7 +81,7 @@ class LogSink(Sink):
 
 
 class _StderrHandler(logging.Handler):
-    """Writes to the current `sys.stderr`.
+    """Handler that writes to the current `sys.stderr`.
 
     A live table on the terminal replaces `sys.stderr`, to print records above itself. If stderr is
     not a terminal, records have to bypass the table.
@@ -108,16 +108,16 @@ def _is_terminal() -> bool:
 
 
 def _formatter(*, terminal: bool) -> logging.Formatter:
-    first: list[Processor] = [
+    shared: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         _event_fields,
     ]
-    last: list[Processor]
+    output: list[Processor]
     if terminal:
-        first.append(structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False))
-        last = [
-            _for_people,
+        shared.append(structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False))
+        output = [
+            _for_terminal,
             structlog.dev.ConsoleRenderer(
                 0,  # No padding, so that a line with a source's state fits on a terminal.
                 colors="NO_COLOR" not in os.environ,
@@ -127,15 +127,15 @@ def _formatter(*, terminal: bool) -> logging.Formatter:
             ),
         ]
     else:
-        first.append(structlog.processors.TimeStamper(fmt="iso", utc=True))
-        last = [structlog.processors.JSONRenderer()]
+        shared.append(structlog.processors.TimeStamper(fmt="iso", utc=True))
+        output = [structlog.processors.JSONRenderer()]
     return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=first,
+        foreign_pre_chain=shared,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
             _without_credentials,
-            *last,
+            *output,
         ],
     )
 
@@ -159,24 +159,24 @@ def _without_credentials(
     }
 
 
-def _for_people(
+def _for_terminal(
     logger: object, method: str, fields: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    shown = {
-        # A camera may have sent a part of it.
+    printed = {
+        # The value may contain control characters sent by a camera.
         name: printable(value, keep="\n") if isinstance(value, str) else value
         for name, value in fields.items()
         if value is not None
     }
-    if str(shown.get("logger")).partition(".")[0] == _OUR_PACKAGE:
-        del shown["logger"]  # The module is of no use to a user.
-    return shown
+    if str(printed.get("logger")).partition(".")[0] == _PACKAGE:
+        del printed["logger"]  # The module is of no use to a user.
+    return printed
 
 
 def _masked_word(word: re.Match[str]) -> str:
-    before, scheme, rest = word[0].partition("://")
-    credentials, _, after = rest.rpartition("@")
+    prefix, separator, address = word[0].partition("://")
+    credentials, _, host = address.rpartition("@")
     # A slash before the at sign is part of a path, or of a password that was not encoded.
     if not credentials or ("/" in credentials and ":" not in credentials):
         return word[0]
-    return f"{before}{scheme}***@{after}"
+    return f"{prefix}{separator}***@{host}"

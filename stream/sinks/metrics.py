@@ -22,13 +22,12 @@ from dancetype.engine.rolling import Status
 from dancetype.stream.messages import Message, PredictionMessage, SourceState
 from dancetype.stream.run_state import RunState
 from dancetype.stream.sink import Sink
-from dancetype.stream.web.pages import Page, unauthorised
+from dancetype.stream.web.pages import UNAUTHORISED, Page
 
 _Label = TypeVar("_Label", bound=str)
 
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0)
 _THREADS_FOLDER: Final = Path("/proc/self/task")
-_UNAUTHORISED: Final = unauthorised("metrics are")
 
 
 class Metrics(Sink, Collector):
@@ -69,7 +68,7 @@ class Metrics(Sink, Collector):
     def page(self, authorised: bool) -> Page:
         """Return all metrics, or an error page if the request is not authorised."""
         if not authorised:
-            return _UNAUTHORISED
+            return UNAUTHORISED
         return Page(HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(self._registry))
 
     def _histogram(self, name: str, help_text: str) -> Histogram:
@@ -79,7 +78,7 @@ class Metrics(Sink, Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics that are read from the state of the run."""
-        yield from self._sources()
+        yield from self._source_metrics()
         if self._state.clients:
             clients, name = self._state.clients(), "dancetype_websocket"
             yield GaugeMetricFamily(f"{name}_clients", "Connected clients", clients["connected"])
@@ -89,14 +88,14 @@ class Metrics(Sink, Collector):
             yield CounterMetricFamily(
                 f"{name}_refused", "Clients whose connection was refused", clients["refused"]
             )
-        if self._state.broker_links:
+        if self._state.broker_connections:
             connected = _gauge("mqtt_connected", "1 while connected to the broker")
-            for source, is_connected in self._state.broker_links().items():
+            for source, is_connected in self._state.broker_connections().items():
                 connected.add_metric([source], float(is_connected))
             yield connected
-        yield _threads()
+        yield _thread_count()
 
-    def _sources(self) -> Iterable[Metric]:
+    def _source_metrics(self) -> Iterable[Metric]:
         frames = _counter("frames", "Frames read")
         posed = _counter("frames_posed", "Frames processed by pose estimation")
         dropped = _counter("frames_dropped", "Frames replaced by a newer one before processing")
@@ -125,10 +124,10 @@ class Metrics(Sink, Collector):
             if run.state:
                 for state in SourceState:
                     states.add_metric([source, state], run.state.state is state)
-            _add(predictions, source, {status: run.statuses[status] for status in Status})
-            _add(genres, source, run.genres)
-            _add(changes, source, run.states)
-            _add(faults, source, run.faults)
+            _add_counts(predictions, source, {status: run.statuses[status] for status in Status})
+            _add_counts(genres, source, run.genres)
+            _add_counts(changes, source, run.states)
+            _add_counts(faults, source, run.faults)
         return (
             *(frames, posed, dropped, age, fps, dancers, predictions, genres, confidence),
             *(states, changes, faults, reconnects),
@@ -143,12 +142,12 @@ def _gauge(name: str, help_text: str, *labels: str) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"dancetype_{name}", help_text, labels=["source", *labels])
 
 
-def _add(family: CounterMetricFamily, source: str, counts: Mapping[_Label, int]) -> None:
+def _add_counts(family: CounterMetricFamily, source: str, counts: Mapping[_Label, int]) -> None:
     for label, count in counts.items():
         family.add_metric([source, label], count)
 
 
-def _threads() -> Metric:
+def _thread_count() -> Metric:
     """Return the number of threads, which is known on Linux only."""
     family = GaugeMetricFamily("process_threads", "Threads, including those of native libraries")
     with suppress(OSError):

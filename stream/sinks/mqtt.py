@@ -105,14 +105,14 @@ class _Options:
     tls: ssl.SSLContext | None
     client_id: str
     homeassistant: bool
-    may_connect: Callable[[], Awaitable[None]]
+    before_connect: Callable[[], Awaitable[None]]
     clock: Callable[[], float]
     reported: set[str] = field(default_factory=set)
-    """Problems with the broker that were logged since a connection last succeeded."""
+    """Problems with the broker that were logged since the last stable connection."""
 
 
 class MqttSink(Sink):
-    """Publishes under `dancetype/<source>/`; retries for ever if the broker is unreachable.
+    """Sink that publishes under `dancetype/<source>/`, and reconnects until it succeeds.
 
     Predictions go to the topic `prediction`. Source messages go to `status` and genres to `genre`;
     both are retained. After a regular shutdown `status` is `stopped`, otherwise `offline`.
@@ -122,7 +122,7 @@ class MqttSink(Sink):
         ca: CA certificate file (PEM); None for the certificates that the system trusts.
         client_id: Prefix of the client ids, followed by the source name; random if None.
         homeassistant: Whether to publish discovery messages for Home Assistant.
-        may_connect: Awaited before each connection attempt.
+        before_connect: Awaited before each connection attempt.
         clock: Monotonic clock, in seconds.
 
     Raises:
@@ -136,36 +136,37 @@ class MqttSink(Sink):
         ca: Path | None = None,
         client_id: str | None = None,
         homeassistant: bool = False,
-        may_connect: Callable[[], Awaitable[None]] = _no_delay,
+        before_connect: Callable[[], Awaitable[None]] = _no_delay,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         broker = parse_broker(url)
         self._options = _Options(
             broker=broker,
             tls=tls_context(broker, ca),
-            # Two clients with the same id would disconnect each other by turns.
+            # Two clients with the same id would disconnect each other in turn.
             client_id=client_id or f"dancetype-{secrets.token_hex(4)}",
             homeassistant=homeassistant,
-            may_connect=may_connect,
+            before_connect=before_connect,
             clock=clock,
         )
-        self._links: dict[str, _Link] = {}
+        self._connections: dict[str, _SourceConnection] = {}
 
     @property
-    def links(self) -> Mapping[str, bool]:
-        """Whether each source is connected to the broker, by source."""
-        return {source: link.connected for source, link in self._links.items()}
+    def connections(self) -> Mapping[str, bool]:
+        """Whether each source is connected to the broker, by name of the source."""
+        return {name: connection.connected for name, connection in self._connections.items()}
 
     async def __aexit__(self, *exception: object) -> None:
         """Publish the remaining messages and disconnect, if the broker accepts them in time."""
-        await asyncio.gather(*(link.stop() for link in self._links.values()))
+        await asyncio.gather(*(connection.stop() for connection in self._connections.values()))
 
     async def send(self, message: Message, text: str) -> None:
         """Queue `text` to be published in the background."""
-        link = self._links.get(message.source)
-        if link is None:
-            link = self._links[message.source] = _Link(message.source, self._options)
-        link.put(message, text)
+        connection = self._connections.get(message.source)
+        if connection is None:
+            connection = _SourceConnection(message.source, self._options)
+            self._connections[message.source] = connection
+        connection.put(message, text)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,8 +186,8 @@ class _Channel:
         return properties
 
 
-class _Link:
-    """Connection of one source; separate, since MQTT allows one last will per connection."""
+class _SourceConnection:
+    """Connection of one source; each has its own, since MQTT allows one will per connection."""
 
     def __init__(self, source: str, options: _Options) -> None:
         self.connected = False
@@ -235,7 +236,7 @@ class _Link:
         options, broker = self._options, self._options.broker
         backoff = Backoff(options.clock)
         while True:
-            await options.may_connect()
+            await options.before_connect()
             connected_at = options.clock()
             delay = 0.0
             try:
@@ -259,9 +260,9 @@ class _Link:
                 if self.connected and options.clock() - connected_at >= _STABLE_AFTER:
                     backoff.reset()
                     options.reported.clear()
-                delay = _REFUSAL_DELAY if is_refusal(error) else backoff.wait()
-                again = f"again in {delay:.0f} s" if is_refusal(error) else "again"
-                self._report(f"{describe_error(error, broker)}; trying {again}")
+                delay = _REFUSAL_DELAY if is_refusal(error) else backoff.next_delay()
+                retry = f"retrying in {delay:.0f} s" if is_refusal(error) else "retrying"
+                self._report(f"{describe_error(error, broker)}; {retry}")
             finally:
                 self.connected = False
             await asyncio.sleep(delay)
@@ -283,7 +284,7 @@ class _Link:
         if self._stopping:
             self._queue.put(self._stopped, STOPPED)
         async with asyncio.TaskGroup() as tasks:
-            watcher = tasks.create_task(self._watch(client))
+            receiver = tasks.create_task(self._receive(client))
             channel = None
             while channel is not self._stopped:
                 channel, text = await self._queue.take()
@@ -292,10 +293,10 @@ class _Link:
                     text,
                     qos=channel.qos,
                     retain=channel.retain,
-                    # An empty payload clears the topic, so nothing is left that could expire.
+                    # An empty payload clears the topic, so there is nothing to expire.
                     properties=channel.properties() if text else None,
                 )
-            watcher.cancel()
+            receiver.cancel()
 
     def _put_discovery(self) -> None:
         if self._options.homeassistant:
@@ -307,7 +308,7 @@ class _Link:
             )
             self._queue.put(self._discovery, payload)
 
-    async def _watch(self, client: MqttClient) -> None:
+    async def _receive(self, client: MqttClient) -> None:
         """Publish discovery again when Home Assistant starts.
 
         Raises:

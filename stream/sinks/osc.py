@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 Value = str | float | int
 Packet = tuple[str, Value]
-"""OSC address, and the one value of the message."""
+"""OSC address and value of a message."""
 
 _STOPPED: Final = "stopped"
 # Characters with a meaning in addresses or address patterns (Wright, "The Open Sound Control 1.0
@@ -114,7 +114,7 @@ class OscEncoder:
 
     def _dancers(self, dancers: tuple[DancerResult, ...]) -> Iterator[Packet]:
         if self._max_dancers < 2:
-            return  # The source's own addresses already have the result of a single dancer.
+            return  # The addresses of the source already have the result of a single dancer.
         for rank in range(1, self._max_dancers + 1):
             base = f"{self._base}/dancer/{rank}"
             if rank > len(dancers):
@@ -145,7 +145,9 @@ def _values(
 
 
 class OscSink(Sink):
-    """Sends OSC messages over UDP, one per packet, whether or not anything receives them.
+    """Sink that sends OSC messages over UDP, one per packet.
+
+    UDP does not report whether anything receives them.
 
     Raises:
         SinkError: `parse_target` rejects `target`.

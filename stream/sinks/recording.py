@@ -25,11 +25,11 @@ PART_SECONDS: Final = 300.0
 _CLOSE_TIMEOUT: Final = 3.0
 # Maximum number of messages to keep before a source's first frame. A source that cannot connect
 # repeats its state for days.
-_MAX_EARLY: Final = 100
+_MAX_EARLY_MESSAGES: Final = 100
 # States that complete a recording, because no frame of this epoch follows.
 _FINAL_STATES: Final = (SourceState.RECONNECTING, SourceState.ENDED, SourceState.FAILED)
 # Times in messages are rounded to a millionth of a second.
-_ROUNDING: Final = 1e-5
+_ROUNDING_TOLERANCE: Final = 1e-5
 
 
 class RecordingSink:
@@ -113,13 +113,13 @@ class SourceRecorder:
         header: Header fields that are known before the first frame.
         clock: Clock of the messages.
         encode: Function that converts a person in a frame to a row of the recording.
-        delay: Seconds to skip, counted from the first frame.
+        delay: Seconds to skip after the first frame.
         seconds: Seconds to record after the delay.
         in_parts: Whether to start a new recording at each epoch and every five minutes.
 
     Attributes:
         remaining_delay: Seconds until the delay is over.
-        index: Number of frames of the current epoch so far.
+        frame_count: Number of frames of the current epoch so far.
         is_over: Whether `seconds` have been recorded.
     """
 
@@ -142,9 +142,9 @@ class SourceRecorder:
         self._first_time: float | None = None
         self._lock = Lock()
         self._drafts: deque[Draft] = deque()
-        self._early_messages: deque[str] = deque(maxlen=_MAX_EARLY)
+        self._early_messages: deque[str] = deque(maxlen=_MAX_EARLY_MESSAGES)
         self.remaining_delay = 0.0
-        self.index = 0
+        self.frame_count = 0
         self.is_over = False
 
     def on_frame(self, frame: Frame, people: Sequence[Landmarks]) -> None:
@@ -154,7 +154,7 @@ class SourceRecorder:
         if self._first_time is None:
             self._first_time = frame.time
         elapsed = frame.time - self._first_time - self._delay
-        self.remaining_delay, self.index = max(-elapsed, 0.0), frame.index + 1
+        self.remaining_delay, self.frame_count = max(-elapsed, 0.0), frame.index + 1
         self.is_over = self.is_over or elapsed >= self._seconds
         if elapsed < 0 or self.is_over:
             return
@@ -183,7 +183,7 @@ class SourceRecorder:
         return self._drafts[-1] if self._drafts else None
 
     def finish(self) -> list["Draft"]:
-        """Return the recordings in progress, and forget them."""
+        """End the recordings in progress, and return them."""
         with self._lock:
             drafts = list(self._drafts)
             self._drafts.clear()
@@ -234,7 +234,10 @@ class Draft:
         """Return whether a message is about this recording or a later one."""
         times = message.times
         time = times.capture if isinstance(times, PredictionTimes) else times.sent
-        return (message.epoch, time) >= (self._header.epoch, self._header.started - _ROUNDING)
+        return (message.epoch, time) >= (
+            self._header.epoch,
+            self._header.started - _ROUNDING_TOLERANCE,
+        )
 
     def add(self, time: float, bodies: Sequence[Body]) -> None:
         """Add a frame, unless its time is not later than the previous one."""

@@ -10,8 +10,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from dancetype.engine.rolling import Status
 from dancetype.stream.messages import (
+    STATUS_TEXTS,
     DancerResult,
     Message,
     PredictionMessage,
@@ -21,11 +21,6 @@ from dancetype.stream.messages import (
 from dancetype.stream.run_state import RunState
 from dancetype.stream.sink import Sink
 
-_STATUS_TEXTS: Final = {
-    Status.WARMING_UP: "warming up",
-    Status.NO_PERSON: "no dancer",
-    Status.NOT_SURE: "not sure",
-}
 # Minimum seconds between two updates of the table if only numbers change: drawing it takes longer
 # than all other processing of a message.
 _DRAW_INTERVAL: Final = 1.0
@@ -33,7 +28,7 @@ _STATE_STYLES: Final = {SourceState.RUNNING: "green", SourceState.FAILED: "red"}
 
 
 class TerminalSink(Sink):
-    """Shows the state of each source and the current prediction.
+    """Sink that shows the state and the current prediction of each source.
 
     On a terminal this is a live table whose numbers change once a second. Elsewhere, such as in a
     log file, each change is a line.
@@ -78,7 +73,7 @@ class TerminalSink(Sink):
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
         table.add_column("source", style="bold")
         table.add_column("state", max_width=40)
-        table.add_column("frames/s", justify="right")
+        table.add_column("poses/s", justify="right")
         table.add_column("genre", min_width=16)
         table.add_column("confidence", justify="right")
         table.add_column("latency", justify="right", no_wrap=True)
@@ -99,7 +94,7 @@ def headline(message: Message) -> str:
 
 
 def _genre_text(result: PredictionMessage | DancerResult) -> str:
-    return result.name or _STATUS_TEXTS[result.status]
+    return result.name or STATUS_TEXTS[result.status]
 
 
 def _key_text(message: Message) -> str:
@@ -122,7 +117,7 @@ def _state(message: SourceMessage | None) -> Text:
 
 
 def _cells(message: PredictionMessage) -> tuple[RenderableType, ...]:
-    """Return the columns from `frames/s` on; several dancers have a line each."""
+    """Return the columns from `poses/s` on; several dancers have a line each."""
     several = len(message.dancers) > 1
     results: Sequence[PredictionMessage | DancerResult] = message.dancers if several else [message]
     genres = [

@@ -15,7 +15,7 @@ from dancetype.engine.media.recording import Header, Recording
 _log = logging.getLogger(__name__)
 
 MAX_QUEUED: Final = 8
-"""Maximum number of queued recordings; five minutes take some megabytes per dancer."""
+"""Maximum number of queued recordings; each has up to some megabytes per dancer."""
 
 
 class RecordingWriter:
@@ -25,7 +25,7 @@ class RecordingWriter:
     the oldest is dropped.
 
     Args:
-        folder: Folder for the recordings, which exists at the start.
+        folder: Existing folder for the recordings.
         save: Function that writes a recording, or raises an OSError.
     """
 
@@ -74,7 +74,7 @@ class RecordingWriter:
         """Write a recording; return False if it has to be retried, and put it back in the queue."""
         try:
             recording = finish()
-            path = _free_path(self._folder, recording.header)
+            path = _unused_path(self._folder, recording.header)
             self._save(recording, path)
         except OSError as error:
             if not self._failing:
@@ -101,7 +101,7 @@ class RecordingWriter:
             _log.error(LogEvent("recording_dropped", folder=str(self._folder)))
 
 
-def _free_path(folder: Path, header: Header) -> Path:
+def _unused_path(folder: Path, header: Header) -> Path:
     """Return an unused path whose name sorts by time and contains the source."""
     stem = f"{datetime.fromtimestamp(header.started, UTC):%Y%m%d-%H%M%S}-{header.source}"
     paths = (folder / f"{stem}-{number:03}.npz" for number in count(1))

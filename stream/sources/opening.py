@@ -18,7 +18,7 @@ def open_source(
     timeout: float = DEFAULT_TIMEOUT,
     fps: float | None = None,
 ) -> Source:
-    """Open the source with the given URI.
+    """Open the source at a URI.
 
     Args:
         uri: URI of the source.

@@ -99,12 +99,12 @@ class PatternSource:
         """Do nothing."""
 
 
-def draw_figure(age: float) -> NDArray[np.uint8]:
-    """Return a BGR image (480, 640, 3) of the figure `age` seconds after its start."""
+def draw_figure(seconds: float) -> NDArray[np.uint8]:
+    """Return a BGR image (480, 640, 3) of the figure `seconds` after its start."""
     image = np.full((_HEIGHT, _WIDTH, 3), (225, 230, 235), np.uint8)
-    swing = math.sin(2 * math.pi * age)
-    bounce = round(8 * abs(math.cos(2 * math.pi * age)))
-    centre = _WIDTH // 2 + round(20 * math.sin(math.pi * age))
+    swing = math.sin(2 * math.pi * seconds)
+    bounce = round(8 * abs(math.cos(2 * math.pi * seconds)))
+    centre = _WIDTH // 2 + round(20 * math.sin(math.pi * seconds))
     neck, pelvis = (centre, 140 - bounce), (centre, 260 - bounce)
     for side in (-1, 1):
         hip = (pelvis[0] + side * 25, pelvis[1])

@@ -20,13 +20,13 @@ from dancetype.stream.sources.base import DEFAULT_TIMEOUT, Frame
 from dancetype.stream.sources.uri import mask_credentials
 
 # Time-outs of the whole handshake and of a whole packet, as multiples of the time-out of one
-# response. That one alone would not catch a camera that sends a packet byte by byte.
+# response, which alone would not catch a camera that sends a packet byte by byte.
 _OPEN_TIMEOUT_FACTOR: Final = 2
 _READ_TIMEOUT_FACTOR: Final = 1.2
 _PORT: Final = 554
 
 _OPTIONS: Final = {
-    # UDP loses parts of pictures, and firewalls block it.
+    # UDP loses parts of images, and firewalls block it.
     "rtsp_transport": "tcp",
     "allowed_media_types": "video",
     # By default FFmpeg analyzes the first seconds of the video; the camera's description suffices.

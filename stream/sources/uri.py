@@ -81,7 +81,7 @@ def parse_uri(text: str) -> SourceUri:
             raise SourceError(
                 f"{mask_credentials(text)}: {scheme[1]}:// is not supported; {_FORMS}"
             )
-        return SourceUri(SourceKind.RTSP, _checked_url(text.strip()))
+        return SourceUri(SourceKind.RTSP, _check_url(text.strip()))
     if _MALFORMED_RTSP.search(text):
         # The message omits the text, which may contain a password anywhere.
         raise SourceError(
@@ -98,21 +98,21 @@ def mask_credentials(url: str) -> str:
     spans = [match.span() for match in _USER.finditer(url)]
     # Spans may overlap, so all are found before any is replaced.
     spans += [match.span(1) for match in _SECRET.finditer(url)]
-    shown, end = "", 0
+    masked, end = "", 0
     for start, stop in sorted(spans):
-        if start > end or not shown:
-            shown += f"{url[end:start]}***"
+        if start > end or not masked:
+            masked += f"{url[end:start]}***"
         end = max(end, stop)
-    return shown + url[end:]
+    return masked + url[end:]
 
 
-def _checked_url(url: str) -> str:
+def _check_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         # `parts.port` raises a ValueError if it is not a number.
-        complete = bool(parts.hostname) and parts.port != 0
+        valid = bool(parts.hostname) and parts.port != 0
     except ValueError:
-        complete = False
-    if not complete:
+        valid = False
+    if not valid:
         raise SourceError(f"{mask_credentials(url)}: invalid URL; write rtsp://host[:port]/path")
     return url

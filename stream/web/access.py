@@ -25,7 +25,7 @@ class Access:
     """Access rules for requests and clients.
 
     Args:
-        token: Token that clients must send; None if no token is needed.
+        token: Token that clients must send; None if they need none.
         origins: Origins of other web pages that may connect, as browsers write them: `null`, or
             scheme, host and a port that is not the default one.
         host: Address that the server listens on.
@@ -46,11 +46,11 @@ class Access:
         return self._token is not None
 
     def is_valid_token(self, token: str) -> bool:
-        """Return whether `token` is the right one; compares in constant time."""
+        """Return whether `token` is correct, in constant time."""
         return self._token is not None and hmac.compare_digest(self._token, _encode(token))
 
     def authorises(self, authorization: str | None) -> bool:
-        """Return whether a request with this `Authorization` header may see everything."""
+        """Return whether a request with this `Authorization` header has full access."""
         token = bearer_token(authorization)
         return not self.token_needed or (token is not None and self.is_valid_token(token))
 
@@ -61,7 +61,7 @@ class Access:
         treats both as one site (DNS rebinding). It cannot do that with an IP address, and it does
         not know the token.
         """
-        return self.token_needed or host is None or self._is_own_host(host)
+        return self.token_needed or host is None or self._is_server_host(host)
 
     def allows_origin(self, origin: str | None, host: str | None) -> bool:
         """Return whether a page from this `Origin` may connect, in a request with this `Host`."""
@@ -75,14 +75,14 @@ class Access:
             return False
         if self._loopback and _host_of(authority) in ("localhost", "127.0.0.1", "[::1]"):
             return True
-        return host is not None and authority == host.lower() and self._is_own_host(host)
+        return host is not None and authority == host.lower() and self._is_server_host(host)
 
-    def _is_own_host(self, host: str) -> bool:
+    def _is_server_host(self, host: str) -> bool:
         name = _host_of(host.lower())
         return name is not None and (name in self._host_names or _ip_address(name) is not None)
 
 
-def access_for(
+def make_access(
     host: str, token: str | None, insecure: bool, origins: Collection[str] = ()
 ) -> Access:
     """Create the access rules from settings.
@@ -125,7 +125,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _encode(token: str) -> bytes:
-    # A token with surrogates is wrong, but must not raise.
+    # Comparing a token that contains surrogates must not raise an error.
     return token.encode(errors="surrogatepass")
 
 

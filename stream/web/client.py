@@ -24,7 +24,7 @@ from dancetype.stream.web.subscription import CloseClient, Hello, Request, read_
 _log = logging.getLogger(__name__)
 
 NO_TOKEN: Final = 4401
-"""Close code for a client that has not sent the right token."""
+"""Close code for a client that has not sent the correct token."""
 HEARTBEAT_SOURCE: Final = ""
 """Source name of heartbeats, which belong to no source; real names are never empty."""
 
@@ -39,7 +39,7 @@ class Limits:
     Attributes:
         opening: Time to receive the HTTP request, and for the TLS handshake before it.
         hello: Time between the WebSocket handshake and the token.
-        sending: Time to hand a message to the operating system.
+        sending: Time to pass a message to the operating system.
         heartbeat: Interval between heartbeats.
     """
 
@@ -50,12 +50,12 @@ class Limits:
 
 
 class Outcome(StrEnum):
-    """How a client's connection ended."""
+    """End of a client's connection."""
 
     CLOSED = "closed"
     """The client or the server closed it normally."""
     NO_TOKEN = "no_token"
-    """The client did not send the right token."""
+    """The client did not send the correct token."""
     CUT_OFF = "cut_off"
     """The client stopped reading, or no longer answers pings."""
 
@@ -89,7 +89,7 @@ class Outbox:
         self.dropped = Counter[str]()
 
     def __bool__(self) -> bool:
-        """Whether the queue holds any message."""
+        """Return whether the queue holds any message."""
         return bool(self._queue)
 
     def put(self, source: str, kind: str, text: str) -> None:
@@ -122,7 +122,7 @@ class _SendTimeoutError(Exception):
 
 @dataclass(eq=False, kw_only=True)
 class Client:
-    """Sends messages to one connection as fast as the client reads.
+    """Client that receives messages over one connection, as fast as it reads them.
 
     Attributes:
         connection: Connection that has completed its handshake.
@@ -146,12 +146,12 @@ class Client:
         self._outbox = Outbox()
         self._served_sources: set[str] = set()
         self._request_times = deque[float](maxlen=_MAX_REQUESTS)
-        self._admitted = False
+        self._authenticated = False
         self._sending = False
 
     def put(self, source: str, kind: str, text: str) -> None:
         """Send a message, or queue it if the client has not yet read the previous ones."""
-        if not self._admitted or not self._is_subscribed(source):
+        if not self._authenticated or not self._is_subscribed(source):
             return
         if source != HEARTBEAT_SOURCE:
             self._served_sources.add(source)
@@ -171,7 +171,8 @@ class Client:
         """Serve the client until the connection is closed; return how it ended."""
         outcome = Outcome.CLOSED
         try:
-            await self._admit()
+            await self._authenticate()
+            self._send_snapshot()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._send_queued())
                 tasks.create_task(self._send_heartbeats())
@@ -184,10 +185,10 @@ class Client:
         except* _SendTimeoutError:
             outcome = Outcome.CUT_OFF
         except* CloseClient as group:
-            reason = _first_leaf(group)
+            reason = _first_exception(group)
             outcome = Outcome.NO_TOKEN if reason.code == NO_TOKEN else Outcome.CLOSED
             _log.debug(LogEvent("client_rejected", reason=str(reason)))
-            # `close` has no working time-out while its frame is stuck behind full buffers.
+            # The time-out of `close` does not work while its frame is stuck behind full buffers.
             with suppress(TimeoutError):
                 async with asyncio.timeout(_CLOSE_TIMEOUT):
                     await self.connection.close(reason.code, reason.reason)
@@ -195,8 +196,12 @@ class Client:
             self.connection.transport.abort()
         return outcome
 
-    async def _admit(self) -> None:
-        """Wait for the token if one is needed, then send the snapshot."""
+    async def _authenticate(self) -> None:
+        """Wait for the token, if the client needs one.
+
+        Raises:
+            CloseClient: The client does not send the correct token in time.
+        """
         if not self.access.authorises(self.authorization):
             if bearer_token(self.authorization) is not None:
                 raise _token_needed()
@@ -208,8 +213,7 @@ class Client:
             if not isinstance(hello, Hello) or hello.token is None:
                 raise _token_needed()
             self._apply(hello)
-        self._admitted = True
-        self._send_snapshot()
+        self._authenticated = True
 
     def _apply(self, request: Request) -> None:
         if isinstance(request, Hello):
@@ -271,9 +275,9 @@ def _token_needed() -> CloseClient:
     return CloseClient(NO_TOKEN, "token needed")
 
 
-def _first_leaf(group: BaseExceptionGroup[CloseClient]) -> CloseClient:
+def _first_exception(group: BaseExceptionGroup[CloseClient]) -> CloseClient:
     first = group.exceptions[0]
-    return first if isinstance(first, CloseClient) else _first_leaf(first)
+    return first if isinstance(first, CloseClient) else _first_exception(first)
 
 
 def _is_ping_timeout(group: BaseExceptionGroup[ConnectionClosed]) -> bool:

@@ -10,7 +10,7 @@ _MAX_FRAME_AGE: Final = 10.0
 
 
 class Health:
-    """Reports whether the process is alive and whether its sources deliver frames.
+    """Health of the process, and of its sources.
 
     Only authorised requests receive the names and states of the sources.
     """

@@ -56,7 +56,7 @@ class RateLimitedConnection(ServerConnection):
 
 
 class ConnectionLimiter:
-    """Limits the number of simultaneous handshakes.
+    """Limiter of simultaneous handshakes.
 
     Args:
         limit: Maximum number of connections that have not finished their handshake.

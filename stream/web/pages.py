@@ -10,7 +10,7 @@ from typing import Any, Final
 from websockets.datastructures import Headers
 from websockets.http11 import Response
 
-_STATIC: Final = Path(__file__).with_name("static")
+_STATIC_FOLDER: Final = Path(__file__).with_name("static")
 _MEDIA_TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 _PATHS: Final = {"index.html": "/", "overlay.html": "/overlay"}
 _CONTENT_POLICY: Final = (
@@ -29,16 +29,16 @@ class Page:
 
 
 Route = Callable[[bool], Page | Awaitable[Page]]
-"""Creates a page. The argument says whether the request is authorised to see everything."""
+"""Function that creates a page; the argument is whether the request is authorised."""
 
 
 def static_pages() -> Mapping[str, Page]:
     """Return the files of dashboard, overlay and fleet page, by path."""
     return {
-        _PATHS.get(file.name, f"/{file.relative_to(_STATIC).as_posix()}"): Page(
+        _PATHS.get(file.name, f"/{file.relative_to(_STATIC_FOLDER).as_posix()}"): Page(
             HTTPStatus.OK, f"{_MEDIA_TYPES[file.suffix]}; charset=utf-8", file.read_bytes()
         )
-        for file in _STATIC.rglob("*")
+        for file in _STATIC_FOLDER.rglob("*")
         if file.suffix in _MEDIA_TYPES
     }
 
@@ -48,16 +48,10 @@ def text_page(status: HTTPStatus, text: str) -> Page:
     return Page(status, "text/plain; charset=utf-8", f"{text}\n".encode())
 
 
-def unauthorised(what: str) -> Page:
-    """Return the response to a request without the token.
-
-    Args:
-        what: Start of the sentence that is sent, such as "metrics are".
-    """
-    return text_page(
-        HTTPStatus.UNAUTHORIZED,
-        f"{what} available only with the token: send the header Authorization: Bearer TOKEN",
-    )
+UNAUTHORISED: Final = text_page(
+    HTTPStatus.UNAUTHORIZED, "token needed: send the header Authorization: Bearer TOKEN"
+)
+"""Response to a request without the token, or with a wrong one."""
 
 
 def json_page(status: HTTPStatus, body: Mapping[str, Any]) -> Page:
@@ -73,7 +67,7 @@ def to_response(page: Page) -> Response:
             "Content-Length": str(len(page.body)),
             "Content-Security-Policy": _CONTENT_POLICY,
             "X-Content-Type-Options": "nosniff",
-            # Other sites must not embed the camera pictures.
+            # Other sites must not embed the camera images.
             "Cross-Origin-Resource-Policy": "same-origin",
             # The URL of the page may contain the token.
             "Referrer-Policy": "no-referrer",

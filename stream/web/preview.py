@@ -1,4 +1,4 @@
-"""Small live pictures of the sources, encoded on request."""
+"""Small live images of the sources, encoded on request."""
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -8,24 +8,23 @@ from typing import Final
 from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.media.opencv import cv2
 from dancetype.stream.sources.base import Frame
-from dancetype.stream.web.pages import Page, Route, unauthorised
+from dancetype.stream.web.pages import UNAUTHORISED, Page, Route
 
 _MAX_WIDTH: Final = 640
 _JPEG_QUALITY: Final = 70
 _MAX_AGE: Final = 3.0
-_NO_PICTURE: Final = Page(HTTPStatus.NO_CONTENT, "image/jpeg", b"")
-_UNAUTHORISED: Final = unauthorised("pictures are")
+_NO_IMAGE: Final = Page(HTTPStatus.NO_CONTENT, "image/jpeg", b"")
 
 
 class Preview:
-    """Serves the newest frame of each source. Frames are kept in memory only."""
+    """Newest frame of each source, served as JPEG and kept in memory only."""
 
     def __init__(self, sources: Collection[str], *, clock: Callable[[], float]) -> None:
         self._latest = {source: _LatestFrame(clock) for source in sources}
 
     @property
     def routes(self) -> Mapping[str, Route]:
-        """Routes of the pictures: `/preview/SOURCE`."""
+        """Routes of the images: `/preview/SOURCE`."""
         return {f"/preview/{source}": latest.page for source, latest in self._latest.items()}
 
     def observers(self, source: str) -> Sequence["_LatestFrame"]:
@@ -45,17 +44,17 @@ class _LatestFrame:
 
     def on_frame(self, frame: Frame, people: Sequence[Landmarks]) -> None:
         """Replace the previous frame."""
-        # Not the capture time: it falls behind steadily if a file is posed slower than it plays.
+        # Not the capture time, which falls behind if pose estimation is slower than a file plays.
         self._frame, self._received = frame, self._clock()
 
     async def page(self, authorised: bool) -> Page:
         """Return the newest frame as JPEG, or status 204 if there is no recent one."""
         if not authorised:
-            return _UNAUTHORISED
+            return UNAUTHORISED
         frame = self._frame
         if frame is None or self._clock() - self._received > _MAX_AGE:
             self._frame = None
-            return _NO_PICTURE
+            return _NO_IMAGE
         # Concurrent requests for the same frame share one JPEG.
         async with self._encoding:
             if self._encoded is None or self._encoded[0] is not frame:

@@ -23,7 +23,7 @@ from dancetype.stream.web.access import Access
 from dancetype.stream.web.client import Client, LatestMessages, Limits, Outcome
 from dancetype.stream.web.limiter import ConnectionLimiter
 from dancetype.stream.web.pages import Page, Route, static_pages, text_page, to_response
-from dancetype.stream.web.subscription import sources_in
+from dancetype.stream.web.subscription import requested_sources
 
 _log = logging.getLogger(__name__)
 # At DEBUG, websockets logs all headers and messages, including the token.
@@ -42,7 +42,7 @@ _MAX_ORIGINS_LOGGED: Final = 100
 
 
 class WebSocketSink(Sink):
-    """Serves `/ws` (messages), `/` (dashboard), `/overlay` and additional routes on one port.
+    """Server of `/ws` (messages), `/` (dashboard), `/overlay` and additional routes on one port.
 
     A slow client misses messages, which it can detect by gaps in `seq`. A client that stops reading
     is disconnected. Neither delays other clients nor uses more than about 100 kB of memory.
@@ -102,7 +102,7 @@ class WebSocketSink(Sink):
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self._port}/"
 
     def counts(self) -> Mapping[str, int]:
-        """Return client counts: connected, the maximum, cut off so far and refused so far."""
+        """Return the clients connected, allowed at most, and disconnected or refused so far."""
         return {
             "connected": len(self._clients),
             "most": self._max_clients,
@@ -168,7 +168,7 @@ class WebSocketSink(Sink):
         client = Client(
             connection=connection,
             authorization=_header(request, "Authorization"),
-            sources=sources_in(request.path.partition("?")[2]),
+            sources=requested_sources(request.path.partition("?")[2]),
             latest=self._latest,
             access=self._access,
             limits=self._limits,
@@ -220,7 +220,7 @@ class WebSocketSink(Sink):
                 "too many clients: raise --max-clients", HTTPStatus.SERVICE_UNAVAILABLE
             )
         try:
-            sources_in(query)
+            requested_sources(query)
         except ValueError as error:
             return text_page(HTTPStatus.BAD_REQUEST, str(error))
         return None
@@ -237,7 +237,7 @@ class WebSocketSink(Sink):
 
 
 def _header(request: Request, name: str) -> str | None:
-    """Return the value of a header; repeated headers are joined, which matches nothing."""
+    """Return the value of a header; repeated headers are joined, so that no rule accepts them."""
     return ", ".join(request.headers.get_all(name)) or None
 
 

@@ -9,9 +9,7 @@ import numpy as np
 
 from dancetype.stream.messages import Latency
 from dancetype.stream.run_state import RunState, SourceRun, TimedLatency
-from dancetype.stream.web.pages import Page, json_page, unauthorised
-
-_UNAUTHORISED = unauthorised("the status is")
+from dancetype.stream.web.pages import UNAUTHORISED, Page, json_page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +18,10 @@ class StatusPage:
 
     Attributes:
         program: Version of dancetype.
-        model: Name of the recipe that the genre model was trained with.
-        provider: ONNX Runtime execution provider of the model.
+        model: Training recipe of the genre model.
+        provider: onnxruntime provider that runs the model.
         genres: Genre names by code, in the order of the model's outputs.
-        preview: Whether camera pictures are served.
+        preview: Whether camera images are served.
         state: State of the run.
     """
 
@@ -37,8 +35,9 @@ class StatusPage:
     def page(self, authorised: bool) -> Page:
         """Return the status; docs/reference/protocol.md describes the fields."""
         if not authorised:
-            return _UNAUTHORISED
+            return UNAUTHORISED
         state, now = self.state, self.state.now
+        connections = state.broker_connections
         return json_page(
             HTTPStatus.OK,
             {
@@ -50,7 +49,7 @@ class StatusPage:
                 "preview": self.preview,
                 "now": round(now, 3),
                 "clients": state.clients() if state.clients else {},
-                "mqtt": {"connected": state.broker_links()} if state.broker_links else None,
+                "mqtt": {"connected": connections()} if connections else None,
                 "sources": {name: _fields(run, now) for name, run in state.sources.items()},
             },
         )

@@ -17,7 +17,7 @@ class CloseClient(Exception):  # noqa: N818 - the client is at fault, not this p
 
     Attributes:
         code: Close code.
-        reason: Explanation for the developer of the client; repeats no data that it sent.
+        reason: Explanation for the client's developer, without data from the client.
     """
 
     def __init__(self, code: int, reason: str) -> None:
@@ -37,7 +37,7 @@ class Hello(_Request):
     type: Literal["hello"]
     token: str | None = Field(None, max_length=512, repr=False)
     sources: Sources | None = None
-    """As in `Subscribe`; None keeps the sources given in the URL."""
+    """As in `Subscribe`; None keeps the sources from the URL."""
 
 
 class Subscribe(_Request):
@@ -66,8 +66,8 @@ def read_request(text: str) -> Request:
         raise _close_reason(error) from None
 
 
-def sources_in(query: str) -> frozenset[str]:
-    """Return the sources requested in the query of a URL; empty means all sources.
+def requested_sources(query: str) -> frozenset[str]:
+    """Return the sources that the query of a URL requests; an empty set means all sources.
 
     Raises:
         ValueError: There are too many sources, or a name is invalid.

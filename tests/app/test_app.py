@@ -15,7 +15,7 @@ def test_clip_settings_have_absolute_paths_and_no_secrets(
     monkeypatch.chdir(tmp_path)
     settings = load_settings(
         {
-            "model": Path("own.onnx"),
+            "model": Path("custom.onnx"),
             "pose_fps": 15,
             "hop": 0.5,
             "token": "a-very-long-secret",
@@ -23,7 +23,7 @@ def test_clip_settings_have_absolute_paths_and_no_secrets(
         }
     )
     received = pickle.loads(pickle.dumps(clip_settings(settings)))
-    assert received.model == tmp_path / "own.onnx"
+    assert received.model == tmp_path / "custom.onnx"
     assert (received.pose_fps, received.hop) == (15, 0.5)
     assert received.pose_runtime == settings.pose_runtime
     assert (received.pose_model, received.token, received.mqtt) == (None, None, None)

@@ -251,7 +251,7 @@ def test_doctor_advises_to_download_a_missing_pose_model(
 
 
 def test_doctor_names_the_package_of_a_missing_library() -> None:
-    finding = doctor.library("libnowhere.so.1", "libnowhere1")
+    finding = doctor.check_library("libnowhere.so.1", "libnowhere1")
     assert finding.verdict is Verdict.FAIL
     assert "apt-get install libnowhere1" in finding.advice
 

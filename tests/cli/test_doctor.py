@@ -22,26 +22,26 @@ def fake_packages(monkeypatch: pytest.MonkeyPatch, **versions: str) -> None:
 
 def finding_for(subject: str, **flags: str) -> Finding:
     settings = load_settings(flags, config=None)
-    (finding,) = (finding for finding in doctor.examine(settings) if finding.subject == subject)
+    (finding,) = (finding for finding in doctor.run_checks(settings) if finding.subject == subject)
     return finding
 
 
 @pytest.mark.parametrize("name", ["onnxruntime", "onnxruntime-gpu"])
 def test_either_onnxruntime_package_is_ok(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     fake_packages(monkeypatch, **{name.replace("-", "_"): "1.30"})
-    assert doctor.onnx_runtime() == Finding("onnxruntime", Verdict.OK, f"{name} 1.30")
+    assert doctor.check_onnxruntime() == Finding("onnxruntime", Verdict.OK, f"{name} 1.30")
 
 
 def test_missing_onnxruntime_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     fake_packages(monkeypatch)
-    assert doctor.onnx_runtime().verdict is Verdict.FAIL
+    assert doctor.check_onnxruntime().verdict is Verdict.FAIL
 
 
 def test_two_onnxruntime_packages_are_a_warning_with_advice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fake_packages(monkeypatch, onnxruntime="1.32", onnxruntime_gpu="1.31")
-    finding = doctor.onnx_runtime()
+    finding = doctor.check_onnxruntime()
     assert finding.verdict is Verdict.WARN
     assert finding.found == "two are installed: onnxruntime 1.32, onnxruntime-gpu 1.31"
     assert "pip uninstall" in finding.advice

@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dancetype.cli import app
-from dancetype.cli.label import Tally
+from dancetype.cli.label import LabelProgress
 from dancetype.engine.errors import ExpectedError, SettingsError
 
 
@@ -32,11 +32,11 @@ def test_missing_folder_and_wrong_file_type_are_refused(
 
 def test_time_left_is_estimated_from_the_pace_since_the_first_clip() -> None:
     now = 0.0
-    tally = Tally(100, clock=lambda: now)
+    progress = LabelProgress(100, clock=lambda: now)
     now = 60.0
-    tally.add(failed=True)
-    assert tally.line() == "1 of 100 clips, 1 with errors"
+    progress.add(failed=True)
+    assert progress.line() == "1 of 100 clips, 1 with errors"
     now = 70.0
     for _ in range(10):
-        tally.add(failed=False)
-    assert tally.line() == "11 of 100 clips, 1 with errors; 1 per second, 1 min left"
+        progress.add(failed=False)
+    assert progress.line() == "11 of 100 clips, 1 with errors; 1 per second, 1 min left"

@@ -37,7 +37,7 @@ async def broker(secrets: Path, port: int) -> AsyncIterator[dict[str, str]]:
     settings = settings.replace("/run/mosquitto/", f"{folder}/")
     settings = settings.replace("/etc/dancetype/", f"{DOCKER}/mosquitto/")
     (folder / "mosquitto.conf").write_text(settings)
-    folders = {"SECRETS": str(secrets), "OWN": str(folder), "SETTINGS": str(folder)}
+    folders = {"SECRETS": str(secrets), "RUNTIME_DIR": str(folder), "SETTINGS": str(folder)}
     environment = {**os.environ, "PATH": PATH, "PORT": str(port), **folders}
     process = await asyncio.create_subprocess_exec(
         DOCKER / "mosquitto" / "start", stderr=PIPE, env=environment

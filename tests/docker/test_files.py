@@ -112,7 +112,7 @@ async def exported_metrics() -> set[str]:
     state = RunState(Clock(monotonic, offset=0.0))
     metrics = Metrics(version="1", recipe="live", provider="CPU", state=state)
     state.clients = lambda: {"connected": 1, "cut_off": 0, "refused": 0}
-    state.broker_links = lambda: {"clip": True}
+    state.broker_connections = lambda: {"clip": True}
     for message in (make_source_message(), make_prediction(genre="HO")):
         await state.send(message, "")
         await metrics.send(message, "")

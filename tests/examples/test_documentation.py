@@ -36,7 +36,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class ResourceParser(HTMLParser):
-    """Collects the addresses that a browser fetches to show a page."""
+    """Parser that collects the addresses a browser fetches to show a page."""
 
     def __init__(self) -> None:
         super().__init__()

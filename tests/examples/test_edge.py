@@ -35,9 +35,9 @@ def track(tmp_path: Path) -> Path:
     """Write a track of 7 s of random motion at 30 frames per second, with two gaps."""
     rng = np.random.default_rng(0)
     times = np.arange(210) / 30
-    rest = rng.normal(0, 0.4, (1, 33, 3))
+    rest_pose = rng.normal(0, 0.4, (1, 33, 3))
     swing = 0.2 * np.sin(2 * np.pi * times[:, None, None] * rng.uniform(0.5, 2, (1, 33, 3)))
-    world = (rest + swing + rng.normal(0, 0.01, (210, 33, 3))).astype(np.float32)
+    world = (rest_pose + swing + rng.normal(0, 0.01, (210, 33, 3))).astype(np.float32)
     world[40:44] = np.nan
     world[60:80] = np.nan
     path = tmp_path / "random.npz"

@@ -81,7 +81,7 @@ def test_stalled_sources_other_sources_and_frames_without_a_person_are_ignored()
     assert live.probabilities(0.4) is None
     live.update(prediction(None), 0.5)
     assert live.probabilities(0.5) is None
-    assert live.status(0.5) == "no dancer in view"
+    assert live.status(0.5) == "no person in view"
 
 
 def test_game_waits_for_a_dancer_and_adds_up_the_points_of_its_rounds() -> None:

@@ -4,8 +4,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dancetype.engine.errors import SinkError
-from dancetype.stream.web.access import Access, access_for
-from dancetype.stream.web.subscription import CloseClient, read_request, sources_in
+from dancetype.stream.web.access import Access, make_access
+from dancetype.stream.web.subscription import CloseClient, read_request, requested_sources
 from tests.fuzz.fuzzing import changed, check_parser, fuzzed, texts, values
 
 HELLO = {"type": "hello", "token": "t" * 20, "sources": ["stage-left", "stage-right"]}
@@ -37,7 +37,7 @@ def test_changed_request_is_parsed_or_closes_connection(text: str) -> None:
 @example("source=a&" * 200)
 def test_any_url_query_is_parsed_or_rejected(query: str) -> None:
     with check_parser("URL queries", ValueError):
-        assert len(sources_in(query)) <= 64
+        assert len(requested_sources(query)) <= 64
 
 
 headers = st.none() | texts | texts.map(lambda text: f"http://{text}")
@@ -62,4 +62,4 @@ def test_any_access_settings_are_accepted_or_rejected(
     host: str, token: str | None, insecure: bool, origins: list[str]
 ) -> None:
     with check_parser("access settings", SinkError):
-        access_for(host, token, insecure, origins)
+        make_access(host, token, insecure, origins)

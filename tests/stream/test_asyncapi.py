@@ -86,7 +86,7 @@ def test_mqtt_payloads_and_bindings_in_the_document_match_the_code() -> None:
     assert messages["offline"]["payload"]["const"] == OFFLINE
     assert messages["stopped"]["payload"]["const"] == STOPPED
     assert f"every {CONFIDENCE_EVERY:g} s" in messages["confidence"]["summary"]
-    assert f"{BIRTH_TOPIC} says {BIRTH}" in DOCUMENT["channels"]["homeAssistant"]["description"]
+    assert f"{BIRTH_TOPIC} is {BIRTH}" in DOCUMENT["channels"]["homeAssistant"]["description"]
     bindings = {
         name: operation["bindings"]["mqtt"]
         for name, operation in DOCUMENT["operations"].items()

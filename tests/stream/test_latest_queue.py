@@ -15,21 +15,21 @@ async def test_newest_value_of_a_key_replaces_older_values() -> None:
 
 async def test_take_waits_for_a_value() -> None:
     queue = LatestQueue[str, int]()
-    taking = asyncio.create_task(queue.take())
+    waiting = asyncio.create_task(queue.take())
     await asyncio.sleep(0)
-    assert not taking.done()
+    assert not waiting.done()
     queue.put("a", 1)
-    assert await taking == ("a", 1)
+    assert await waiting == ("a", 1)
 
 
 async def test_busy_key_does_not_starve_the_others() -> None:
     queue = LatestQueue[str, int]()
-    taken = []
+    keys = []
     for value in range(6):
         queue.put("busy", value)
         queue.put("other", value)
-        taken.append((await queue.take())[0])
-    assert taken.count("other") == 3
+        keys.append((await queue.take())[0])
+    assert keys.count("other") == 3
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers())))

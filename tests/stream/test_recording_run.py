@@ -167,7 +167,7 @@ def test_file_name_has_time_source_and_label(
     )
 
 
-def test_live_source_is_recorded_for_the_given_duration(
+def test_live_source_is_recorded_for_the_requested_duration(
     record_camera: Callable[..., RecordingRun], out: Path
 ) -> None:
     assert not record_camera([*make_frames(30)], seconds=2.0).failed

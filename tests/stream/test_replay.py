@@ -197,7 +197,7 @@ def test_recording_continues_one_that_it_directly_follows_in_run_and_epoch(
 
 
 @pytest.mark.parametrize("speed", [1.0, 4.0, 0.5])
-def test_frames_are_replayed_at_the_given_speed(save: SaveRecordings, speed: float) -> None:
+def test_frames_are_replayed_at_the_requested_speed(save: SaveRecordings, speed: float) -> None:
     harness = Harness(save(walk(header())), speed=speed).play()
     captures = [event.capture - 1000 for event in harness.predictions]
     tenths = np.array([0, 3, 5, 8, 10, 13, 15, 18, 20, 23, 25, 28, 30])

@@ -185,7 +185,7 @@ async def test_event_after_the_end_of_the_session_is_ignored(sink: FakeSink) -> 
     assert sink.states("cam") == ["ended"]
 
 
-async def test_epochs_start_with_the_given_first_epoch(sink: FakeSink) -> None:
+async def test_epochs_start_with_the_first_epoch_of_the_session(sink: FakeSink) -> None:
     ended = StateChanged(SourceState.ENDED, 1, "the source has ended", final=True)
     clock = Clock(lambda: 5.0, 1000.0)
     pipelines = {"cam": FakePipeline([RUNNING, ended])}

@@ -84,7 +84,7 @@ def test_equals_sign_in_a_url_does_not_separate_a_name() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("colour = 1", r"dancetype\.toml: unknown setting 'colour'; known are source, host"),
+        ("colour = 1", r"dancetype\.toml: unknown setting 'colour'; known settings: source, host"),
         ("[server]\nport = 1", "unknown setting 'server'"),
         ("port = 70000", "port: .*65535"),
         ('port = "x"', "port: .*integer"),
@@ -94,7 +94,7 @@ def test_equals_sign_in_a_url_does_not_separate_a_name() -> None:
         ('variant = "tiny"', "variant: .*'lite', 'full' or 'heavy'"),
         ("source = 3", "source: expected NAME=URI"),
         ("source = [3]", "source: expected NAME=URI"),
-        ('source = ["a=0", "a=1"]', "source: two sources have the same name"),
+        ('source = ["a=0", "a=1"]', "source: two sources have the name 'a'"),
         ('[source]\n"a/b" = "0"', "source: 'a/b' is not a valid name"),
         ('source = "http://x/"', "source: .*not supported"),
         ("port", r"dancetype\.toml: not TOML"),

@@ -32,19 +32,19 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def shows(sample_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def videos(sample_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a video of a real person in two small frame sizes."""
-    folder = tmp_path_factory.mktemp("shows")
+    folder = tmp_path_factory.mktemp("videos")
     write_stream(sample_clip, folder / "small.mp4", width=320, height=180)
     write_stream(sample_clip, folder / "other.mp4", width=256, height=144)
     return folder
 
 
 @pytest.fixture(scope="module")
-def camera(shows: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtspServer]:
+def camera(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtspServer]:
     """A real RTSP server that streams `show.mp4`, which a test may replace."""
     folder = tmp_path_factory.mktemp("camera")
-    shutil.copy(shows / "small.mp4", folder / "show.mp4")
+    shutil.copy(videos / "small.mp4", folder / "show.mp4")
     with RtspServer(folder) as server:
         yield server
 

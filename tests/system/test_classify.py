@@ -162,7 +162,7 @@ def test_interrupt_while_rendering_leaves_no_partial_file(
 def worker_processes(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     """Return the worker processes of the command."""
     children = psutil.Process(process.pid).children(recursive=True)
-    return [each for each in children if "spawn_main" in " ".join(each.cmdline())]
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
 
 
 @pytest.fixture
@@ -187,10 +187,10 @@ def test_killed_worker_fails_only_its_clip(
         terminal.read_until(None)
         assert terminal.process.wait(30) == 1
     results = [json.loads(line) for line in (tmp_path / "results").read_text().splitlines()]
-    assert [Path(each["file"]).name for each in results] == ["a.mp4", "b.mp4", "c.mp4"]
-    (failed,) = [each for each in results if "error" in each]
+    assert [Path(result["file"]).name for result in results] == ["a.mp4", "b.mp4", "c.mp4"]
+    (failed,) = [result for result in results if "error" in result]
     assert "was killed (SIGKILL)" in failed["error"]
-    complete = {Path(each["file"]).name for each in results if "error" not in each}
+    complete = {Path(result["file"]).name for result in results if "error" not in result}
     assert {path.name for path in out.iterdir()} == complete
 
 
@@ -206,5 +206,5 @@ def test_interrupt_stops_all_workers_and_leaves_no_partial_video(
         assert len(workers) == 2
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.process.wait(10) == 130
-        assert not any(each.is_running() for each in workers)
+        assert not any(worker.is_running() for worker in workers)
     assert list(out.glob("*.part")) == []

@@ -52,7 +52,7 @@ async def receive_messages(url: str) -> list[Message]:
     return messages
 
 
-async def test_demo_sends_valid_messages_and_ends_after_given_seconds(
+async def test_demo_sends_valid_messages_and_ends_after_the_requested_duration(
     sample_clip: Path, pose_model: Path
 ) -> None:
     async with asyncio.timeout(90), dancetype("demo", "--seconds", "9") as (process, url):

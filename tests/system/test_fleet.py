@@ -33,7 +33,7 @@ from tests.testbed.rtsp_server import find_free_port
 
 CAMERAS: Final = [f"cam-{number}" for number in range(8)]
 NODES: Final = 4
-# Three nodes have room for all eight cameras.
+# Three nodes have enough cores for all eight cameras.
 CORES: Final = 3
 # Ray starts slowly on a busy machine.
 STARTED_WITHIN: Final = 120.0
@@ -77,20 +77,24 @@ class MessageLog:
     def epochs(self, camera: str) -> list[int]:
         """Return the epochs in the order of their first message."""
         epochs = [message.epoch for _, message in self.messages if message.source == camera]
-        return [now for before, now in zip([-1, *epochs], epochs, strict=False) if now != before]
+        return [
+            epoch
+            for previous, epoch in zip([-1, *epochs], epochs, strict=False)
+            if epoch != previous
+        ]
 
 
 def cameras_toml(cameras: Sequence[str]) -> str:
     """Return the content of a cameras file."""
-    each = "".join(f'[cameras.{name}]\nsource = "test:?fps=2"\n' for name in cameras)
-    return f"[defaults]\ncpus = 1\npose_fps = 2\n{each}"
+    tables = "".join(f'[cameras.{name}]\nsource = "test:?fps=2"\n' for name in cameras)
+    return f"[defaults]\ncpus = 1\npose_fps = 2\n{tables}"
 
 
 def status(port: int) -> dict[str, Any]:
     """Return the state of each camera from the status page."""
-    with urllib.request.urlopen(f"http://{HOST}:{port}/status", timeout=5) as answer:
-        found: dict[str, Any] = json.load(answer)["cameras"]
-    return found
+    with urllib.request.urlopen(f"http://{HOST}:{port}/status", timeout=5) as response:
+        cameras: dict[str, Any] = json.load(response)["cameras"]
+    return cameras
 
 
 async def wait_until_live(port: int) -> dict[str, Any]:
@@ -175,7 +179,13 @@ async def test_replaced_process_stays_disconnected_and_current_one_reconnects(
     async with mosquitto(port, tmp_path), subscriber(port, "dancetype/clip/status") as client:
         old, new = (
             SinkFanOut(
-                [MqttSink(f"mqtt://{HOST}:{port}", client_id="fleet", may_connect=lease.confirmed)]
+                [
+                    MqttSink(
+                        f"mqtt://{HOST}:{port}",
+                        client_id="fleet",
+                        before_connect=lease.wait_for_polls,
+                    )
+                ]
             )
             for lease in leases
         )

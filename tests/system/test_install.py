@@ -94,7 +94,7 @@ def test_editable_installation_imports_the_checkout(copied: Path, tmp_path: Path
     assert Path(imported.stdout.strip()).resolve() == copied / "engine" / "errors.py"
 
 
-def test_user_modules_named_like_our_folders_are_not_imported(
+def test_user_modules_named_like_the_linked_folders_are_not_imported(
     installed: Path, tmp_path: Path
 ) -> None:
     for name in LINKS:

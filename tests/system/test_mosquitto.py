@@ -211,8 +211,8 @@ async def test_two_sinks_without_client_id_do_not_disconnect_each_other(
         for sinks in (first, second, first, second):
             await sinks.send(RUNNING)
             await next_message(client, "dancetype/clip/status")
-        assert all(first_sink.links.values())
-        assert all(second_sink.links.values())
+        assert all(first_sink.connections.values())
+        assert all(second_sink.connections.values())
 
 
 @pytest.fixture

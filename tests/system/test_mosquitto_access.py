@@ -117,5 +117,5 @@ async def test_wrong_password_is_reported_and_retried_after_30_s(
     async with mosquitto(free_port, tmp_path, access):
         warning = await first_warning(free_port, login="dancer:wr0ng@")
     assert "user name or password rejected" in warning
-    assert "trying again in 30 s" in warning
+    assert "retrying in 30 s" in warning
     assert "wr0ng" not in caplog.text

@@ -32,8 +32,8 @@ async def seconds_until_new_prediction(
     """Wait for a prediction made after the call; return how long it took, in seconds."""
     start, newest = monotonic(), sender.seq
     while True:
-        left = within - (monotonic() - start)
-        message = await next_message(client, "dancetype/clip/prediction", within=left)
+        remaining = within - (monotonic() - start)
+        message = await next_message(client, "dancetype/clip/prediction", within=remaining)
         if parse_message(payload_text(message)).seq > newest:
             return monotonic() - start
 
@@ -46,7 +46,7 @@ async def test_publishes_within_five_seconds_after_the_broker_restarts(
             async with mosquitto(free_port, tmp_path), subscriber(free_port) as client:
                 await next_message(client, "dancetype/clip/prediction")
             async with asyncio.timeout(5):
-                assert "trying again" in await warnings.get()
+                assert "retrying" in await warnings.get()
             await asyncio.sleep(3)  # The broker stays down.
             async with mosquitto(free_port, tmp_path), subscriber(free_port) as client:
                 recovery = await seconds_until_new_prediction(client, sender, within=5)
@@ -73,7 +73,7 @@ async def test_frozen_connection_is_detected_by_both_sides_and_restored(
         sink = MqttSink(f"mqtt://{HOST}:{proxy.port}")
         async with SinkFanOut([sink]) as sinks, PredictionSender(sinks) as sender:
             await next_message(client, "dancetype/clip/prediction")
-            assert all(sink.links.values())
+            assert all(sink.connections.values())
             await proxy.set(Fault.FREEZE)
             cut = monotonic()
             while (
@@ -83,7 +83,7 @@ async def test_frozen_connection_is_detected_by_both_sides_and_restored(
                 pass
             offline = monotonic() - cut
             async with asyncio.timeout(20):
-                while all(sink.links.values()):
+                while all(sink.connections.values()):
                     await asyncio.sleep(0.05)
             detected = monotonic() - cut
             await asyncio.sleep(max(OUTAGE_SECONDS - detected, 0))
@@ -91,7 +91,7 @@ async def test_frozen_connection_is_detected_by_both_sides_and_restored(
             recovery = await seconds_until_new_prediction(client, sender, within=5)
             async with subscriber(free_port, "dancetype/clip/status") as late:
                 assert '"running"' in payload_text(await next_message(late))
-            assert sink.links == {"clip": True}
+            assert sink.connections == {"clip": True}
     figure(
         "mosquitto cut off",
         f"`offline` after {offline:.1f} s, detected after {detected:.1f} s, publishing again "

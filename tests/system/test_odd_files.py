@@ -326,7 +326,7 @@ def test_broken_sources_fail_without_affecting_a_good_one(
     assert predictions[-1].window > 0.9
 
 
-def test_240_live_frames_per_second_are_thinned_and_times_increase(
+def test_most_of_240_live_frames_per_second_are_dropped_and_times_increase(
     pose_model: Path, tmp_path: Path, figure: Figure
 ) -> None:
     source = "test:?fps=240&seconds=3"

@@ -197,7 +197,8 @@ def test_overlay_without_token_shows_that_a_token_is_needed(
 ) -> None:
     page = context.new_page()
     page.goto(f"http://{demo.host}/overlay")
-    expect(page.locator("body")).to_have_attribute("data-state", "barred", timeout=GENRE_TIMEOUT)
+    body = page.locator("body")
+    expect(body).to_have_attribute("data-state", "unauthorised", timeout=GENRE_TIMEOUT)
     expect(page.get_by_text("token")).to_be_visible()
 
 
@@ -253,7 +254,7 @@ def test_overlay_selects_requested_sources_in_their_order(
     assert selected == [["pit"], ["wings"], [], ["wings", "stage"]]
 
 
-def test_dashboard_shows_picture_metrics_and_history_of_a_source(
+def test_dashboard_shows_image_metrics_and_history_of_a_source(
     demo: DemoServer, monitored: MonitoredPage, pictures: Path
 ) -> None:
     page = monitored.page
@@ -261,7 +262,7 @@ def test_dashboard_shows_picture_metrics_and_history_of_a_source(
     expect(page.locator(".headline")).to_have_text("house", timeout=GENRE_TIMEOUT)
     expect(page.locator(".genre.likeliest .genre-name")).to_have_text("house")
     page.wait_for_function(
-        "() => document.querySelector('.picture img')?.naturalWidth > 100", timeout=GENRE_TIMEOUT
+        "() => document.querySelector('.preview img')?.naturalWidth > 100", timeout=GENRE_TIMEOUT
     )
     expect(page.locator(".latency-parts")).to_contain_text("pose", timeout=GENRE_TIMEOUT)
     expect(page.locator(".history")).to_contain_text("house", timeout=GENRE_TIMEOUT)

@@ -112,7 +112,7 @@ async def test_run_contacts_only_camera_and_broker_and_writes_no_image(
 
     allowed = {f"{HOST}:{camera.port}", f"{HOST}:{free_port}"}
     # glibc looks for a local name service cache, which is not installed here.
-    contacted = {each for each in contacted_addresses(lines) if "/nscd/" not in each}
+    contacted = {address for address in contacted_addresses(lines) if "/nscd/" not in address}
     assert contacted == allowed
 
     messages = out / "messages.jsonl"

@@ -57,8 +57,8 @@ def test_replay_of_a_recorded_run_gives_the_same_predictions(
 
     output, messages = replay(recordings, "--speed", "0", messages=tmp_path / "replay.jsonl")
     replayed_predictions = predictions(messages)
-    assert [(each.status, each.genre) for each in replayed_predictions] == [
-        (each.status, each.genre) for each in live_predictions
+    assert [(replayed.status, replayed.genre) for replayed in replayed_predictions] == [
+        (live.status, live.genre) for live in live_predictions
     ]
     for replayed, recorded in zip(replayed_predictions, live_predictions, strict=True):
         assert replayed.probabilities == pytest.approx(recorded.probabilities, abs=2e-3)
@@ -66,7 +66,7 @@ def test_replay_of_a_recorded_run_gives_the_same_predictions(
         assert (replayed.latency.capture, replayed.latency.pose) == (0, 0)
         assert replayed.times.capture > recorded.times.sent
     recorded_joints, replayed_joints = (
-        each[-1].dancers[0].joints for each in (live_predictions, replayed_predictions)
+        run[-1].dancers[0].joints for run in (live_predictions, replayed_predictions)
     )
     assert recorded_joints is not None
     np.testing.assert_allclose(np.array(replayed_joints), np.array(recorded_joints), atol=3e-3)
@@ -74,12 +74,12 @@ def test_replay_of_a_recorded_run_gives_the_same_predictions(
     assert output.endswith(f"clip: {count} of {count} predictions match the recorded ones\n")
 
 
-def test_two_sources_are_replayed_in_parallel_at_the_given_speed(tmp_path: Path) -> None:
+def test_two_sources_are_replayed_in_parallel_at_the_requested_speed(tmp_path: Path) -> None:
     walk(header("left"), seconds=4).save(tmp_path / "a.npz")
     walk(header("right", started=STARTED + 2), seconds=4).save(tmp_path / "b.npz")
     output, messages = replay(tmp_path, "--speed", "8", messages=tmp_path / "replay.jsonl")
     first_predictions = {
-        name: next(each for each in predictions(messages) if each.source == name)
+        name: next(message for message in predictions(messages) if message.source == name)
         for name in ("left", "right")
     }
     distance = first_predictions["right"].times.capture - first_predictions["left"].times.capture

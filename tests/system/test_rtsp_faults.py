@@ -137,9 +137,9 @@ def test_reconnects_after_stream_slows_to_one_byte_per_second(setup: Setup, figu
 
 
 def test_camera_may_return_with_another_frame_size(
-    setup: Setup, shows: Path, figure: Figure
+    setup: Setup, videos: Path, figure: Figure
 ) -> None:
-    new = shows / "other.mp4"
+    new = videos / "other.mp4"
     text = recovers_from(
         setup, Fault.REFUSE, state=RECONNECTING, reported_as=SourceFault.REFUSED, new=new
     )
@@ -162,17 +162,17 @@ def test_wrong_password_is_reported_once_not_shown_and_not_retried(
     with RejectingCamera(scheme) as camera:
         address = f"rtsp://dancer:{PASSWORD}@{HOST}:{camera.port}/live"
         # The second source keeps the command running.
-        words = ("--source", f"cam={address}", "--source", "test:?fps=2")
-        with Command(*words, folder=tmp_path) as command:
+        options = ("--source", f"cam={address}", "--source", "test:?fps=2")
+        with Command(*options, folder=tmp_path) as command:
             failed = command.wait_for_state(SourceState.FAILED, within=10)
             assert (failed.source, failed.fault) == ("cam", SourceFault.AUTHENTICATION)
             requests = camera.requests
             time.sleep(FAULT_SECONDS)
             assert camera.requests == requests
-            shown = [command.get(path) for path in ("/", "/healthz", "/metrics")]
+            outputs = [command.get(path) for path in ("/", "/healthz", "/metrics")]
             command.stop()
-        shown += [command.output, (tmp_path / "messages.jsonl").read_text()]
-        assert not [text for text in shown if PASSWORD in text]
+        outputs += [command.output, (tmp_path / "messages.jsonl").read_text()]
+        assert not [text for text in outputs if PASSWORD in text]
         assert camera.login_attempts == 1
         assert camera.requests <= 3
         figure(

@@ -78,7 +78,7 @@ def test_signal_stops_a_busy_run_with_frozen_camera_and_no_broker(
         last = [message for message in command.messages if message.source == source][-1]
         assert is_state(last)
         assert (last.state, last.reason) == (SourceState.ENDED, "stopped")
-    assert {each.result(10) for each in close_codes} == {1001}
+    assert {code.result(10) for code in close_codes} == {1001}
     assert "Traceback" not in command.output
     figure("sigterm", f"{number.name}: stopped after {seconds:.1f} s with code 0")
 

@@ -20,7 +20,7 @@ from dancetype.stream.offline.results import Result
 from dancetype.stream.ray_cluster import NOT_INSTALLED
 
 _ATTEMPTS: Final = 2
-# One task is queued per core, so that a core is busy while the result of its last task is fetched.
+# One running and one queued, so that a core is busy while the result of its last task is fetched.
 _TASKS_PER_CORE: Final = 2
 
 
@@ -78,14 +78,14 @@ def label_clips(
     """
     # Ray retries a task after a crash or an exception.
     task = ray.remote(num_cpus=1, max_retries=_ATTEMPTS - 1, retry_exceptions=True)(label_clip)
-    opener = pickle.dumps(open_worker)
+    pickled_opener = pickle.dumps(open_worker)
     queue, pending = iter(names), dict[Any, str]()
     try:
         while True:
             # Read again in each round, since machines may join or leave.
             cores = max(int(ray.cluster_resources().get("CPU", 1)), 1)
             for name in islice(queue, max(_TASKS_PER_CORE * cores - len(pending), 0)):
-                reference = task.remote(archive.root, archive.files[name], opener)
+                reference = task.remote(archive.root, archive.files[name], pickled_opener)
                 pending[reference] = name
             if not pending:
                 return
@@ -114,21 +114,21 @@ def _result(ray: Any, reference: Any, clip: Path) -> Result:
     return {"error": printable(f"{clip}: {reason}; tried {_ATTEMPTS} times")}
 
 
-def label_clip(root: Path, file: Path, opener: bytes) -> Result:
+def label_clip(root: Path, file: Path, pickled_opener: bytes) -> Result:
     """Classify one clip in a Ray task.
 
     Args:
         root: Folder of the archive.
         file: Path of the clip within the folder.
-        opener: Pickled `OpenWorker`, whose models stay loaded for the next clips of the process.
+        pickled_opener: Pickled `OpenWorker`; its models stay loaded for the process's next clips.
 
     Returns:
-        The result. If this machine cannot classify any clip, `fault` has the reason.
+        The result; if this machine cannot classify any clip, only the reason, as `fault`.
     """
     try:
         if not root.is_dir():
             raise ExpectedError(f"folder {root} does not exist; mount it on each machine")
-        work = _load_worker(opener)
+        work = _load_worker(pickled_opener)
     except ExpectedError as error:
         return {"fault": f"{socket.gethostname()}: {error}"}
     result: Result = work(Task(root / file), lambda progress: None)
@@ -136,9 +136,9 @@ def label_clip(root: Path, file: Path, opener: bytes) -> Result:
 
 
 @cache
-def _load_worker(opener: bytes) -> Work:
+def _load_worker(pickled_opener: bytes) -> Work:
     limit_native_threads()
     models = ExitStack()
     atexit.register(models.close)
-    work: Work = models.enter_context(pickle.loads(opener)())
+    work: Work = models.enter_context(pickle.loads(pickled_opener)())
     return work

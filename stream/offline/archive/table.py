@@ -96,11 +96,11 @@ def read_table(path: Path) -> list[Row]:
     return rows
 
 
-class Ledger:
-    """Rows of a table that survive a crash before the table is written.
+class TableWriter:
+    """Writer of a table whose rows survive a crash before the table is complete.
 
-    New rows are appended as JSON lines to a file next to the table, which is deleted once the table
-    is written. The object is a context manager and locks the table.
+    New rows are appended as JSON lines to a file next to the table. That file is deleted once the
+    table is written. The writer is a context manager and locks the table.
 
     Args:
         out: Table to write; may exist from an earlier run.

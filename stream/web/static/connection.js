@@ -4,8 +4,8 @@
 const SILENCE_TIMEOUT_MS = 3000;
 const CONNECT_TIMEOUT_MS = 12000;
 const WATCHDOG_INTERVAL_MS = 500;
-const FIRST_RETRY_MS = 500;
-const LONGEST_RETRY_MS = 30000;
+const MIN_RETRY_MS = 500;
+const MAX_RETRY_MS = 30000;
 const TOKEN_NEEDED = 4401;
 
 /** Parameters of the page's URL: the sources to show (all if none is named) and the token. */
@@ -21,7 +21,8 @@ const token = () => urlParameters.get("token") || null;
 /**
  * WebSocket connection that reconnects for as long as the page is open.
  *
- * `state` is "connecting", "connected", "reconnecting" or "barred" (the token is missing or wrong).
+ * `state` is "connecting", "connected", "reconnecting", or "unauthorised" if the token is missing
+ * or wrong.
  *
  * Calls `onState(state)` when the state changes, and `onMessage(message)` with each message of a
  * source.
@@ -51,10 +52,10 @@ export class Connection {
       clearInterval(watchdog);
       socket.close();
       if (event?.code === TOKEN_NEEDED) {
-        this.setState("barred"); // A retry would send the same token.
+        this.setState("unauthorised"); // A retry would send the same token.
         return;
       }
-      const delay = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.failures);
+      const delay = Math.min(MAX_RETRY_MS, MIN_RETRY_MS * 2 ** this.failures);
       this.failures += 1;
       this.setState("reconnecting");
       // Random delays keep the pages from reconnecting all at the same moment.

@@ -8,13 +8,12 @@ export const STALE_MS = 1500;
 /** Headlines for statuses without a genre. */
 export const STATUS_TEXTS = {
   not_sure: "not sure",
-  no_person: "no dancer",
+  no_person: "no person",
   warming_up: "warming up",
 };
 
 const STATUS_DETAILS = {
   warming_up: "needs a few seconds of dance",
-  no_person: "no person in view",
 };
 
 const STATE_HEADLINES = {
@@ -30,8 +29,8 @@ const DRIFT_ALLOWANCE = 0.0005;
  *
  * After connecting, the server sends the latest state and prediction of each source, however old.
  * A feed is therefore `confirmed` only after a second message of the same type. A congested network
- * delivers late: `sentAt`, the estimated time of sending, is earlier than `arrivedAt` by as much as
- * the transit took longer than the fastest one so far. The clocks of server and page may differ, so
+ * delays messages: `sentAt`, the estimated time of sending, is `arrivedAt` minus the time by which
+ * the transit exceeded the shortest transit so far. The clocks of server and page may differ, so
  * all ages are measured with `performance.now()`.
  */
 export function updateFeed(feed, message, now) {
@@ -79,7 +78,7 @@ export function describeFeed(feed, connected, now) {
     headline: STATUS_TEXTS[message.status] ?? message.name ?? message.status,
     detail:
       message.status === "not_sure" && likeliest !== null
-        ? `closest match: ${genreName(likeliest)}`
+        ? `most likely: ${genreName(likeliest)}`
         : (STATUS_DETAILS[message.status] ?? ""),
     genre: message.genre,
     confidence: message.status === "genre" ? percent(message.confidence) : "",

@@ -18,7 +18,7 @@ const GENRES = {
 /** Use the genre names of the running model, which may have other genres than those of AIST. */
 export function setGenreNames(names) {
   for (const [code, name] of Object.entries(names)) {
-    GENRES[code] = { hue: hueOf(code), ...GENRES[code], name };
+    GENRES[code] = { hue: hueFromCode(code), ...GENRES[code], name };
   }
 }
 
@@ -27,7 +27,7 @@ export function genreName(code) {
 }
 
 export function genreHue(code) {
-  return GENRES[code]?.hue ?? hueOf(code);
+  return GENRES[code]?.hue ?? hueFromCode(code);
 }
 
 /** Return the colour of a genre as #rrggbb. */
@@ -45,7 +45,7 @@ export function textColourOn(colour) {
 }
 
 /** Derive a hue from a code, so that the genre has the same hue everywhere. */
-function hueOf(code) {
+function hueFromCode(code) {
   return [...code].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 7) % 360;
 }
 

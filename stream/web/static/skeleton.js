@@ -3,10 +3,10 @@
 import { prefersReducedMotion } from "./animation.js";
 
 // A transition takes as long as the interval between messages, within these limits.
-const SHORTEST_TRANSITION_MS = 60;
-const LONGEST_TRANSITION_MS = 600;
+const MIN_TRANSITION_MS = 60;
+const MAX_TRANSITION_MS = 600;
 const FADE_MS = 250;
-const LONGEST_FRAME_MS = 100;
+const MAX_FRAME_MS = 100;
 // Joints below the lower visibility are guesses and not drawn; above the upper one they are opaque.
 const MIN_VISIBILITY = 0.2;
 const FULL_VISIBILITY = 0.6;
@@ -34,8 +34,8 @@ export function interpolate(from, startSpeed, to, endSpeed, progress) {
 /**
  * Return the transition that starts at `now` and reaches `joints` after `duration` milliseconds.
  *
- * `joints` are [x, y, visibility] each. The transition continues from where `previous` has got to,
- * at its speed; without a previous one, or a duration, the joints are at their place immediately.
+ * Each joint is [x, y, visibility]. The transition continues from the current positions and speeds
+ * of `previous`. If that is null, or the duration is 0, the joints are at their place immediately.
  */
 export function startTransition(previous, joints, now, duration) {
   if (previous === null || duration === 0) {
@@ -115,8 +115,8 @@ function opacity(visibility) {
  * Draw one skeleton.
  *
  * `rectangle` is the place of the image on the canvas; `colours` has `left`, `right`, `middle` and
- * `ink` (outline). The dancer's left limbs are filled and the right ones hollow, because colours
- * alone do not distinguish them for everyone.
+ * `outline`. The dancer's left limbs are filled and the right ones hollow, because colours alone do
+ * not distinguish them for everyone.
  */
 export function drawSkeleton(context, joints, rectangle, colours, alpha) {
   const points = joints.map(([x, y]) => [
@@ -129,7 +129,7 @@ export function drawSkeleton(context, joints, rectangle, colours, alpha) {
   const torso = distance(neck, hips);
   const smallerSide = Math.min(rectangle.width, rectangle.height);
   const thickness = Math.max(torso * 0.1, smallerSide * 0.006, 2);
-  const alphaOf = (...indices) => alpha * Math.min(...indices.map((i) => opacity(joints[i][2])));
+  const limbAlpha = (...indices) => alpha * Math.min(...indices.map((i) => opacity(joints[i][2])));
 
   const drawLine = (from, to, width, colour) => {
     context.strokeStyle = colour;
@@ -141,7 +141,7 @@ export function drawSkeleton(context, joints, rectangle, colours, alpha) {
   };
   const drawLimbs = (side, width, colour) => {
     for (const [a, b] of LIMBS[side]) {
-      context.globalAlpha = alphaOf(a, b);
+      context.globalAlpha = limbAlpha(a, b);
       // Round ends of translucent lines would show as darker dots where they overlap.
       context.lineCap = context.globalAlpha < 1 ? "butt" : "round";
       drawLine(points[a], points[b], width, colour);
@@ -149,28 +149,28 @@ export function drawSkeleton(context, joints, rectangle, colours, alpha) {
   };
 
   for (const side of ["middle", "right", "left"]) {
-    drawLimbs(side, thickness * 1.8, colours.ink);
+    drawLimbs(side, thickness * 1.8, colours.outline);
   }
-  context.globalAlpha = alphaOf(3, 4, 5, 6);
-  drawLine(neck, head, thickness * 1.8, colours.ink);
+  context.globalAlpha = limbAlpha(3, 4, 5, 6);
+  drawLine(neck, head, thickness * 1.8, colours.outline);
   drawLine(neck, head, thickness, colours.middle);
   drawLimbs("middle", thickness, colours.middle);
   drawLimbs("right", thickness, colours.right);
-  drawLimbs("right", thickness * 0.4, colours.ink);
+  drawLimbs("right", thickness * 0.4, colours.outline);
   drawLimbs("left", thickness, colours.left);
-  context.globalAlpha = alphaOf(3, 4);
+  context.globalAlpha = limbAlpha(3, 4);
   context.beginPath();
   const headRadius = Math.max(torso * 0.2, distance(points[3], points[4]) * 0.62);
   context.arc(...head, headRadius, 0, 2 * Math.PI);
   context.lineWidth = thickness * 0.8;
-  context.strokeStyle = colours.ink;
+  context.strokeStyle = colours.outline;
   context.stroke();
   context.fillStyle = colours.middle;
   context.fill();
   context.globalAlpha = 1;
 }
 
-/** Canvas with the dancers of one source, at their place in the image (`fit` "camera") or zoomed. */
+/** Canvas with the dancers of a source, at their place in the image (`fit` "camera") or zoomed. */
 export class SkeletonCanvas {
   constructor(canvas, animation, fit) {
     this.canvas = canvas;
@@ -194,7 +194,7 @@ export class SkeletonCanvas {
     const interval = this.updatedAt === null ? 0 : now - this.updatedAt;
     const duration = prefersReducedMotion()
       ? 0
-      : Math.min(Math.max(interval, SHORTEST_TRANSITION_MS), LONGEST_TRANSITION_MS);
+      : Math.min(Math.max(interval, MIN_TRANSITION_MS), MAX_TRANSITION_MS);
     this.updatedAt = now;
     const presentIds = new Set();
     dancers.forEach(({ id, joints }, rank) => {
@@ -220,7 +220,7 @@ export class SkeletonCanvas {
     if (!isConnected) {
       return false; // Outside of the document, the canvas has neither size nor colours.
     }
-    const elapsed = Math.min(now - (this.drawnAt ?? now), LONGEST_FRAME_MS);
+    const elapsed = Math.min(now - (this.drawnAt ?? now), MAX_FRAME_MS);
     this.drawnAt = now;
     this.context.clearRect(0, 0, width, height);
     if (this.image === null || width === 0 || height === 0) {
@@ -275,7 +275,8 @@ export class SkeletonCanvas {
     const style = getComputedStyle(this.canvas);
     const colour = (name) => style.getPropertyValue(`--skeleton-${name}`).trim();
     const [left, right, middle] = [colour("left"), colour("right"), colour("middle")];
-    const [ink, other] = [colour("ink"), colour("other")];
-    return { left, right, middle, ink, others: { left: other, right: other, middle: other, ink } };
+    const [outline, other] = [colour("outline"), colour("other")];
+    const others = { left: other, right: other, middle: other, outline };
+    return { left, right, middle, outline, others };
   }
 }

@@ -11,7 +11,7 @@ class Outage:
         self.backoff = Backoff(lambda: self.now, draw=lambda: draw)
 
     def wait(self) -> float:
-        delay = self.backoff.wait()
+        delay = self.backoff.next_delay()
         self.now += delay
         return delay
 

@@ -62,7 +62,7 @@ class Harness:
     def __init__(self, *, max_retries: int = 5) -> None:
         self.slot = FrameSlot()
         self.events: list[StateChanged] = []
-        self.taken: list[tuple[float, Frame]] = []
+        self.received: list[tuple[float, Frame]] = []
         self.waits: list[float] = []
         self.now = 0.0
         self._reported = {state: Event() for state in SourceState}
@@ -114,15 +114,15 @@ class Harness:
 
     def _take_frames(self) -> None:
         while frame := self.slot.take():
-            self.taken.append((self.now, frame))
+            self.received.append((self.now, frame))
 
 
 def test_each_frame_of_a_file_is_taken_at_its_capture_time() -> None:
     harness = Harness()
     source = FakeSource([frame(0, time=0.0), frame(1, time=0.4), frame(2, time=0.5)])
     harness.run(source)
-    assert [taken.index for _, taken in harness.taken] == [0, 1, 2]
-    assert all(now >= taken.time for now, taken in harness.taken)
+    assert [received.index for _, received in harness.received] == [0, 1, 2]
+    assert all(now >= received.time for now, received in harness.received)
     assert harness.now == pytest.approx(0.5)
     assert source.closed.is_set()
 
@@ -195,7 +195,7 @@ def test_camera_with_a_short_pause_stalls_and_resumes_in_the_same_epoch() -> Non
     assert harness.states[:3] == [(CONNECTING, 0), (RUNNING, 0), (STALLED, 0)]
     assert harness.events[2].reason == "no frame for 2 s"
     assert harness.events[2].fault is Fault.TIMED_OUT
-    assert [taken.index for _, taken in harness.taken] == [0, 1]
+    assert [received.index for _, received in harness.received] == [0, 1]
 
 
 def test_camera_with_a_long_pause_is_abandoned_and_restarted() -> None:
@@ -209,7 +209,10 @@ def test_camera_with_a_long_pause_is_abandoned_and_restarted() -> None:
     assert harness.events[2].fault is Fault.TIMED_OUT
     # The late frame of the abandoned source is dropped, and the source is closed.
     assert silent.closed.wait(timeout=10)
-    assert [(taken.epoch, taken.index) for _, taken in harness.taken] == [(0, 0), (1, 0)]
+    assert [(received.epoch, received.index) for _, received in harness.received] == [
+        (0, 0),
+        (1, 0),
+    ]
 
 
 def test_camera_that_delivers_no_first_frame_is_restarted() -> None:
@@ -255,9 +258,9 @@ def test_newest_frame_replaces_waiting_frames_which_count_as_dropped() -> None:
     slot = FrameSlot()
     for index in range(5):
         assert slot.put(frame(index), replace=True)
-    taken = slot.take()
-    assert taken is not None
-    assert taken.index == 4
+    received = slot.take()
+    assert received is not None
+    assert received.index == 4
     assert slot.counts == (5, 4)
 
 
@@ -300,7 +303,7 @@ def test_put_without_replace_waits_until_the_previous_frame_is_taken() -> None:
     slot = FrameSlot()
     slot.put(frame(0), replace=False)
     thread = in_background(lambda: slot.put(frame(1), replace=False))
-    indices = [taken.index for _ in range(2) if (taken := slot.take())]
+    indices = [received.index for _ in range(2) if (received := slot.take())]
     thread.join(timeout=5)
     assert indices == [0, 1]
     assert slot.counts == (2, 0)

@@ -29,7 +29,7 @@ async def is_done(task: "asyncio.Task[None]") -> bool:
 
 async def test_new_process_connects_after_two_polls() -> None:
     lease = Lease(lambda: 0.0)
-    connecting = asyncio.create_task(lease.confirmed())
+    connecting = asyncio.create_task(lease.wait_for_polls())
     await poll(lease, 1)
     assert not await is_done(connecting)
     await poll(lease, 1)
@@ -39,14 +39,14 @@ async def test_new_process_connects_after_two_polls() -> None:
 async def test_polls_while_loading_count() -> None:
     lease = Lease(lambda: 0.0)
     await poll(lease, 2)
-    await asyncio.wait_for(lease.confirmed(), 1)
+    await asyncio.wait_for(lease.wait_for_polls(), 1)
 
 
 async def test_displaced_process_reconnects_only_after_two_more_polls() -> None:
     lease = Lease(lambda: 0.0)
     await poll(lease, 100)
-    await lease.confirmed()
-    reconnecting = asyncio.create_task(lease.confirmed())
+    await lease.wait_for_polls()
+    reconnecting = asyncio.create_task(lease.wait_for_polls())
     assert not await is_done(reconnecting)
     # This poll may have been sent before another process was started.
     await poll(lease, 1)

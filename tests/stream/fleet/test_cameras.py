@@ -29,7 +29,7 @@ def test_camera_table_overrides_defaults_which_override_base_settings() -> None:
 
 def test_text_of_a_camera_contains_no_password() -> None:
     camera = parse_cameras(STAGE, load_settings({}))["stage"]
-    assert camera.shown == "rtsp://***@10.0.0.9/1"
+    assert camera.source_text == "rtsp://***@10.0.0.9/1"
     assert "secret" not in repr(camera)
 
 

@@ -78,7 +78,7 @@ class FleetSetup:
 
     Attributes:
         now: Time of the clock.
-        text: Content of the file of cameras.
+        text: Content of the cameras file.
         cluster: Cluster of the fleet.
         stop: Event that stops the fleet.
         supervisor: Supervisor of the fleet.

@@ -109,7 +109,9 @@ class SimulatedCluster:
             )
             for node in self.nodes
         }
-        fitting = [node for node in self.nodes if node.resources.fits(reserved[node.id], request)]
+        fitting = [
+            node for node in self.nodes if node.resources.can_fit(reserved[node.id], request)
+        ]
         if fitting and assignment not in self.hosts:
             first = self._placed % len(fitting)
             self._placed += 1
@@ -291,7 +293,7 @@ def test_only_a_changed_camera_is_restarted() -> None:
     cluster.supervisor.on_exit(cluster.remove("a"), Report())
     (start,) = cluster.step(1)
     assert isinstance(start, Start)
-    assert start.assignment.camera.shown == "test:?fps=5"
+    assert start.assignment.camera.source_text == "test:?fps=5"
     assert cluster.state("a").restarts == 0
 
 

@@ -1,13 +1,14 @@
-"""Synthetic analyses of clips."""
+"""Synthetic analyses of clips, and a pose estimator without results."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dancetype.engine.clip import ClipResult
 from dancetype.engine.genres import CODES
-from dancetype.engine.landmarks import COCO_LANDMARKS, LANDMARKS
+from dancetype.engine.landmarks import COCO_LANDMARKS, LANDMARKS, Landmarks
 from dancetype.engine.media.track import Track
 from dancetype.engine.recognizer import Prediction
 from dancetype.engine.rolling import Estimate, Status
@@ -24,6 +25,26 @@ _UPRIGHT: Final = np.array(
     np.float32,
 )
 assert len(_UPRIGHT) == len(JOINTS)
+
+
+class NoPersonEstimator:
+    """Pose estimator that detects no person, and records its calls."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def landmarks(self, image: NDArray[np.uint8], time: float) -> Landmarks | None:
+        self.calls.append("landmarks")
+        return None
+
+    def reset(self, reason: str) -> None:
+        self.calls.append("reset")
 
 
 def standing_landmarks(

@@ -1,36 +1,18 @@
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from dancetype.engine.classifier import Classifier
-from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.media.track import Track, stack_landmarks
 from dancetype.engine.recognizer import MultiDancerRecognizer, Prediction
 from dancetype.engine.rolling import Status
 from dancetype.stream.offline.analysis import analyze_video, latest_indices, replay_predictions
 from tests.engine.walkers import Walker
+from tests.stream.offline.clips import NoPersonEstimator
 
 MakeVideo = Callable[..., Path]
-
-
-class NoPersonEstimator:
-    """Pose estimator that detects no person."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        pass
-
-    def landmarks(self, image: NDArray[np.uint8], time: float) -> Landmarks | None:
-        return None
-
-    def reset(self, reason: str) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")

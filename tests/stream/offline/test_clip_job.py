@@ -1,35 +1,11 @@
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
-
-import numpy as np
-from numpy.typing import NDArray
 
 from dancetype.engine.classifier import Classifier
-from dancetype.engine.landmarks import Landmarks
 from dancetype.stream.offline.clip_job import ClipJob, FrameProgress, Task
+from tests.stream.offline.clips import NoPersonEstimator
 
 MakeVideo = Callable[..., Path]
-
-
-class NoPersonEstimator:
-    """Pose estimator that detects no person, and records its calls."""
-
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        pass
-
-    def landmarks(self, image: NDArray[np.uint8], time: float) -> Landmarks | None:
-        self.calls.append("landmarks")
-        return None
-
-    def reset(self, reason: str) -> None:
-        self.calls.append("reset")
 
 
 def test_estimator_is_reset_before_each_clip(make_video: MakeVideo) -> None:

@@ -26,7 +26,7 @@ def layout_for(width: int, height: int, *, x: float = 0.5) -> Layout:
     return layout
 
 
-def drawn(
+def draw_frame(
     width: int,
     height: int,
     prediction: Prediction,
@@ -43,7 +43,7 @@ def drawn(
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
-def test_panel_is_inside_the_picture_and_its_text_is_readable(width: int, height: int) -> None:
+def test_panel_is_inside_the_image_and_its_text_is_readable(width: int, height: int) -> None:
     layout = layout_for(width, height)
     assert layout.left >= 0
     assert layout.top >= 0
@@ -81,7 +81,7 @@ def test_panel_can_be_drawn_for_custom_genres(
 )
 def test_text_has_contrast_on_any_background(prediction: Prediction, background: int) -> None:
     layout = layout_for(1280, 720)
-    image = drawn(1280, 720, prediction, background=background)
+    image = draw_frame(1280, 720, prediction, background=background)
     panel = image[layout.top :, layout.left :][: layout.height, : layout.width].astype(int)
     head = panel[: round(layout.head)]
     # The background of the panel is dark and its text is bright.
@@ -102,13 +102,13 @@ def test_length_of_a_bar_is_proportional_to_the_probability() -> None:
 
 
 def test_each_status_looks_different() -> None:
-    images = [drawn(640, 360, prediction).tobytes() for prediction in PREDICTIONS]
+    images = [draw_frame(640, 360, prediction).tobytes() for prediction in PREDICTIONS]
     assert len(set(images)) == len(PREDICTIONS)
 
 
 @pytest.mark.parametrize(("width", "height"), [(640, 360), (360, 640)])
 def test_limbs_are_drawn_at_the_joints(width: int, height: int) -> None:
-    image = drawn(width, height, WARMING_UP)
+    image = draw_frame(width, height, WARMING_UP)
     # The middle of the left and of the right thigh.
     left, right = (image[round(0.675 * height), round(x * width)] for x in (0.54, 0.46))
     assert left[2] > 200 > left[0]
@@ -119,16 +119,16 @@ def test_missing_person_and_invisible_joints_are_not_drawn() -> None:
     image = np.full((360, 640, 3), 120, np.uint8)
     overlay = Overlay(640, 360, GENRES, standing_landmarks())
     overlay.draw(image, np.full((33, 3), np.nan, np.float32), VISIBLE * np.nan, WARMING_UP)
-    np.testing.assert_array_equal(image, drawn(640, 360, WARMING_UP, visibility=0.1))
+    np.testing.assert_array_equal(image, draw_frame(640, 360, WARMING_UP, visibility=0.1))
 
 
-def test_joints_far_outside_the_picture_can_be_drawn() -> None:
+def test_joints_far_outside_the_image_can_be_drawn() -> None:
     image = np.zeros((48, 64, 3), np.uint8)
     far = standing_landmarks() * np.float32(1e5)
     Overlay(64, 48, GENRES, far).draw(image, far[0], VISIBLE, WARMING_UP)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (64, 48), (1, 500), (500, 1)])
-def test_tiny_picture_can_be_drawn_on(size: tuple[int, int]) -> None:
-    image = drawn(*size, PREDICTIONS[-1])
+def test_tiny_image_can_be_drawn_on(size: tuple[int, int]) -> None:
+    image = draw_frame(*size, PREDICTIONS[-1])
     assert image.shape == (size[1], size[0], 3)

@@ -26,7 +26,7 @@ def test_clip_of_any_length_can_be_plotted(times: np.ndarray, tmp_path: Path) ->
 
 
 def test_row_is_blue_while_its_genre_is_reported(tmp_path: Path) -> None:
-    # The predictions last a second each: no dancer, warming up, not sure, house, and again.
+    # The predictions last a second each: no person, warming up, not sure, house, and again.
     make_plot(
         Path("a.mp4"), analyzed_clip(list(np.arange(80) / 10), hop=1), GENRES, tmp_path / "a.png"
     )

@@ -64,7 +64,7 @@ def write_clip(
     return path
 
 
-def rendered(clip: Path, out: Path, *, analysis: ClipAnalysis | None = None) -> str | None:
+def render_clip(clip: Path, out: Path, *, analysis: ClipAnalysis | None = None) -> str | None:
     """Render a clip; return the codec of its sound if MP4 does not support it."""
     analysis = analysis or analysis_of(clip)
     return render_overlay(clip, analysis, GENRES, out, on_frame=lambda done, total: None)
@@ -101,7 +101,7 @@ def sound_of(path: Path) -> SoundPackets:
 def test_copy_has_only_the_analysed_frames_at_their_times(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", np.arange(20) / 20)
     analysis = replace(analyzed_clip([0, 0.2, 0.4, 0.6, 0.8]), fps=5.0)
-    rendered(clip, tmp_path / "out.mp4", analysis=analysis)
+    render_clip(clip, tmp_path / "out.mp4", analysis=analysis)
     frames, originals = frames_of(tmp_path / "out.mp4"), frames_of(clip)
     assert [time for time, _ in frames] == pytest.approx([0, 0.2, 0.4, 0.6, 0.8], abs=1e-3)
     # Nothing is drawn in the upper right corner.
@@ -138,7 +138,7 @@ def test_copy_of_a_rotated_phone_video_is_upright(make_video: MakeVideo, tmp_pat
     matrix = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, 48 << 16, 0, 1 << 30)
     content[offset : offset + 36] = matrix
     clip.write_bytes(content)
-    rendered(clip, tmp_path / "out.mp4")
+    render_clip(clip, tmp_path / "out.mp4")
     for _, image in frames_of(tmp_path / "out.mp4"):
         assert image.shape == (64, 48, 3)
         # The red corner was at the top left before the rotation.
@@ -147,7 +147,7 @@ def test_copy_of_a_rotated_phone_video_is_upright(make_video: MakeVideo, tmp_pat
 
 
 def test_copy_has_the_most_widely_supported_format(make_video: MakeVideo, tmp_path: Path) -> None:
-    rendered(make_video(), tmp_path / "out.mp4")
+    render_clip(make_video(), tmp_path / "out.mp4")
     with av.open(str(tmp_path / "out.mp4")) as container:
         context = container.streams.video[0].codec_context
         assert (context.name, context.pix_fmt) == ("h264", "yuv420p")
@@ -157,7 +157,7 @@ def test_copy_has_the_most_widely_supported_format(make_video: MakeVideo, tmp_pa
 @pytest.mark.parametrize("size", [(161, 121), (1, 1), (119, 250)])
 def test_odd_sizes_are_padded_to_even_ones(size: tuple[int, int], tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mkv", [0, 0.04, 0.08], size=size)
-    rendered(clip, tmp_path / "out.mp4")
+    render_clip(clip, tmp_path / "out.mp4")
     images = [image for _, image in frames_of(tmp_path / "out.mp4")]
     assert [image.shape for image in images] == [
         (size[1] + size[1] % 2, size[0] + size[0] % 2, 3)
@@ -167,7 +167,7 @@ def test_odd_sizes_are_padded_to_even_ones(size: tuple[int, int], tmp_path: Path
 @pytest.mark.parametrize("sound", ["aac", "mp3", "ac3"])
 def test_sound_is_copied_unchanged_at_its_times(sound: str, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mkv", np.arange(30) / 25, sound=sound)
-    assert rendered(clip, tmp_path / "out.mp4") is None
+    assert render_clip(clip, tmp_path / "out.mp4") is None
     copied, original = sound_of(tmp_path / "out.mp4"), sound_of(clip)
     assert [packet for _, packet in copied] == [packet for _, packet in original]
     assert min(time for time, _ in original) < -0.4
@@ -182,7 +182,7 @@ def test_unsupported_sound_is_left_out_and_its_codec_returned(
     name: str, sound: str, rate: int, tmp_path: Path
 ) -> None:
     clip = write_clip(tmp_path / name, [0, 0.04], sound=sound, rate=rate)
-    unsupported = rendered(clip, tmp_path / "out.mp4")
+    unsupported = render_clip(clip, tmp_path / "out.mp4")
     assert unsupported is not None
     assert sound in unsupported
     with av.open(str(tmp_path / "out.mp4")) as container:
@@ -194,7 +194,7 @@ def test_mpeg_4_is_used_if_h264_is_missing(
     make_video: MakeVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(render, "_CODECS", {"libnowhere": {}, "mpeg4": {}})
-    rendered(make_video(), tmp_path / "out.mp4")
+    render_clip(make_video(), tmp_path / "out.mp4")
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert container.streams.video[0].codec_context.name == "mpeg4"
     assert [time for time, _ in frames_of(tmp_path / "out.mp4")] == pytest.approx(
@@ -206,7 +206,7 @@ def test_copy_is_shorter_if_the_clip_yields_fewer_frames_than_analysed(
     make_video: MakeVideo, tmp_path: Path
 ) -> None:
     analysis = analyzed_clip([n / 25 for n in range(20)])
-    rendered(make_video(frames=10), tmp_path / "out.mp4", analysis=analysis)
+    render_clip(make_video(frames=10), tmp_path / "out.mp4", analysis=analysis)
     assert len(frames_of(tmp_path / "out.mp4")) == 10
 
 
@@ -215,7 +215,7 @@ def test_clip_deleted_after_the_analysis_is_reported(make_video: MakeVideo, tmp_
     analysis = analysis_of(clip)
     clip.unlink()
     with pytest.raises(FileError, match=r"clip\.mp4: no such file"):
-        rendered(clip, tmp_path / "out.mp4", analysis=analysis)
+        render_clip(clip, tmp_path / "out.mp4", analysis=analysis)
 
 
 def test_full_disk_is_reported_and_leaves_no_file(tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_full_disk_is_reported_and_leaves_no_file(tmp_path: Path) -> None:
             pytest.raises(FileError, match=r"out\.mp4: cannot be written: File too large"),
             output_file(tmp_path / "out.mp4") as part,
         ):
-            rendered(clip, part, analysis=analysis)
+            render_clip(clip, part, analysis=analysis)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert {path.name for path in tmp_path.iterdir()} == {"clip.mkv"}

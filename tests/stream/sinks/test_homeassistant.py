@@ -96,8 +96,8 @@ def test_topic_of_any_source_is_valid_for_home_assistant(source: str) -> None:
 
 
 @given(st.text(), st.text())
-def test_different_sources_have_different_object_ids(one: str, other: str) -> None:
-    assert (object_id(one) == object_id(other)) is (one == other)
+def test_different_sources_have_different_object_ids(first: str, second: str) -> None:
+    assert (object_id(first) == object_id(second)) is (first == second)
 
 
 def rendered(template: str, value: str) -> str:

@@ -23,8 +23,8 @@ from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.log import LogSink, configure, masked_text
 from tests.messages import make_prediction, make_source_message
 
-OURS = logging.getLogger("dancetype.stream.somewhere")
-LIBRARY = logging.getLogger("websockets.server")
+DANCETYPE_LOG = logging.getLogger("dancetype.stream.somewhere")
+LIBRARY_LOG = logging.getLogger("websockets.server")
 PASSWORD = "s3cr3t"
 
 
@@ -81,7 +81,7 @@ async def log_messages(*messages: PredictionMessage | SourceMessage) -> None:
 
 def test_record_is_a_json_line_with_level_logger_and_time(configure_log: ConfigureLog) -> None:
     stderr = configure_log()
-    OURS.info("%d frames\nand more", 3)
+    DANCETYPE_LOG.info("%d frames\nand more", 3)
     [record] = stderr.records
     time = datetime.fromisoformat(record.pop("timestamp"))
     assert time.utcoffset() == timedelta(0)
@@ -95,7 +95,7 @@ def test_record_is_a_json_line_with_level_logger_and_time(configure_log: Configu
 
 def test_record_on_a_terminal_is_a_readable_line(configure_log: ConfigureLog) -> None:
     terminal = configure_log(terminal=True)
-    OURS.warning("no answer")
+    DANCETYPE_LOG.warning("no answer")
     [line] = terminal.lines
     assert "warning" in line
     assert "no answer" in line
@@ -104,16 +104,16 @@ def test_record_on_a_terminal_is_a_readable_line(configure_log: ConfigureLog) ->
 
 def test_terminal_shows_logger_names_of_libraries_only(configure_log: ConfigureLog) -> None:
     terminal = configure_log(terminal=True)
-    OURS.warning("ours")
-    LIBRARY.warning("theirs")
-    assert ["[" + LIBRARY.name in line for line in terminal.lines] == [False, True]
-    assert OURS.name not in terminal.getvalue()
+    DANCETYPE_LOG.warning("of dancetype")
+    LIBRARY_LOG.warning("of a library")
+    assert ["[" + LIBRARY_LOG.name in line for line in terminal.lines] == [False, True]
+    assert DANCETYPE_LOG.name not in terminal.getvalue()
 
 
 def test_libraries_are_logged_from_warning_on(configure_log: ConfigureLog) -> None:
     stderr = configure_log()
-    LIBRARY.info("connection open")
-    LIBRARY.warning("handshake failed")
+    LIBRARY_LOG.info("connection open")
+    LIBRARY_LOG.warning("handshake failed")
     logging.getLogger("asyncio").error("Task exception was never retrieved")
     assert [record["logger"] for record in stderr.records] == ["websockets.server", "asyncio"]
 
@@ -129,17 +129,17 @@ def test_python_warnings_are_logged(configure_log: ConfigureLog) -> None:
 
 
 @pytest.mark.parametrize(("level", "lines"), [(logging.DEBUG, 1), (logging.INFO, 0)])
-def test_own_packages_are_logged_from_the_configured_level(
+def test_dancetype_is_logged_from_the_configured_level(
     configure_log: ConfigureLog, level: int, lines: int
 ) -> None:
     stderr = configure_log(level=level)
-    OURS.debug("detail")
+    DANCETYPE_LOG.debug("detail")
     assert len(stderr.lines) == lines
 
 
 def test_fields_attached_by_libraries_are_left_out(configure_log: ConfigureLog) -> None:
     stderr = configure_log()
-    LIBRARY.warning("odd", extra={"websocket": object()})
+    LIBRARY_LOG.warning("odd", extra={"websocket": object()})
     assert set(stderr.records[0]) == {"event", "level", "logger", "timestamp"}
 
 
@@ -148,7 +148,7 @@ def test_configuring_twice_logs_once_and_keeps_other_handlers(configure_log: Con
     other = logging.NullHandler()
     logging.getLogger().addHandler(other)
     configure()
-    OURS.info("once")
+    DANCETYPE_LOG.info("once")
     assert len(stderr.lines) == 1
     assert other in logging.getLogger().handlers
 
@@ -196,7 +196,7 @@ def test_credentials_are_masked_in_text_fields_and_tracebacks(
         except OSError as error:
             raise ValueError(f"nothing from {url}") from error
     except ValueError:
-        OURS.exception(LogEvent(f"gave up on {url}", reason=f"{url} is gone"))
+        DANCETYPE_LOG.exception(LogEvent(f"gave up on {url}", reason=f"{url} is gone"))
     text = out.getvalue()
     assert text.count("***@cam/live") == 4
     assert PASSWORD not in text
@@ -205,7 +205,7 @@ def test_credentials_are_masked_in_text_fields_and_tracebacks(
 
 def test_control_characters_are_not_sent_to_the_terminal(configure_log: ConfigureLog) -> None:
     terminal = configure_log(terminal=True)
-    OURS.warning("camera says \x1b[2J\r\x07hello", extra={"reason": "\x1b]0;title\x07"})
+    DANCETYPE_LOG.warning("camera sent \x1b[2J\r\x07hello", extra={"reason": "\x1b]0;title\x07"})
     assert not set("\x1b\r\x07") & set(terminal.getvalue())
     assert "hello" in terminal.getvalue()
 
@@ -214,29 +214,33 @@ def test_records_are_written_to_the_current_stderr(
     configure_log: ConfigureLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stderr = configure_log()
-    OURS.info("first")
+    DANCETYPE_LOG.info("first")
     later = Stderr()
     monkeypatch.setattr(sys, "stderr", later)
-    OURS.info("second")
+    DANCETYPE_LOG.info("second")
     assert [len(stderr.lines), len(later.lines)] == [1, 1]
 
 
 def test_records_are_shown_above_a_table_on_the_terminal(configure_log: ConfigureLog) -> None:
     terminal = configure_log(terminal=True)
-    shown = StringIO()
-    with Live("the table", console=Console(file=shown, force_terminal=True), auto_refresh=False):
-        OURS.warning("above")
-    assert "above" in shown.getvalue()
+    table_output = StringIO()
+    with Live(
+        "the table", console=Console(file=table_output, force_terminal=True), auto_refresh=False
+    ):
+        DANCETYPE_LOG.warning("above")
+    assert "above" in table_output.getvalue()
     assert "above" not in terminal.getvalue()
 
 
 def test_json_for_a_file_is_not_shown_on_the_terminal(configure_log: ConfigureLog) -> None:
     stderr = configure_log()
-    shown = StringIO()
-    with Live("the table", console=Console(file=shown, force_terminal=True), auto_refresh=False):
-        OURS.warning("to the file")
+    table_output = StringIO()
+    with Live(
+        "the table", console=Console(file=table_output, force_terminal=True), auto_refresh=False
+    ):
+        DANCETYPE_LOG.warning("to the file")
     assert [record["event"] for record in stderr.records] == ["to the file"]
-    assert "to the file" not in shown.getvalue()
+    assert "to the file" not in table_output.getvalue()
 
 
 @pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full", "2> >(exit)"])

@@ -197,10 +197,10 @@ def test_client_counts_are_read_when_the_page_is_requested(metrics: MetricsPage)
 
 
 def test_mqtt_connected_has_a_value_for_each_source(metrics: MetricsPage) -> None:
-    links: dict[str, bool] = {}
-    metrics.state.broker_links = lambda: links
+    connections: dict[str, bool] = {}
+    metrics.state.broker_connections = lambda: connections
     assert metrics.value("mqtt_connected") is None
-    links |= {"stage": True, "hall": False}
+    connections |= {"stage": True, "hall": False}
     assert metrics.value("mqtt_connected") == 1
     assert metrics.value("mqtt_connected", source="hall") == 0
 
@@ -254,7 +254,7 @@ async def test_unauthorised_request_gets_no_metrics(metrics: MetricsPage) -> Non
 
 async def test_docs_list_exactly_the_existing_metrics(metrics: MetricsPage) -> None:
     metrics.state.clients = lambda: {"connected": 0, "cut_off": 0, "refused": 0}
-    metrics.state.broker_links = lambda: {"stage": True}
+    metrics.state.broker_connections = lambda: {"stage": True}
     await metrics.send(
         make_prediction(status=Status.GENRE, genre="HO"),
         make_source_message(SourceState.FAILED, fault=Fault.OTHER),

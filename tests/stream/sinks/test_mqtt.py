@@ -36,8 +36,8 @@ def test_source_name_is_encoded_as_one_topic_level(name: str, level: str) -> Non
 
 
 @given(st.text(), st.text())
-def test_different_names_have_different_topics(one: str, other: str) -> None:
-    assert (topic_level(one) == topic_level(other)) is (one == other)
+def test_different_names_have_different_topics(first: str, second: str) -> None:
+    assert (topic_level(first) == topic_level(second)) is (first == second)
 
 
 def test_genre_is_published_only_when_it_changes() -> None:
@@ -87,11 +87,11 @@ def test_invalid_broker_url_is_rejected() -> None:
         MqttSink("host:1883")
 
 
-async def test_links_report_each_source_as_unconnected_without_a_broker() -> None:
+async def test_sources_are_not_connected_without_a_broker() -> None:
     sink = MqttSink("mqtt://127.0.0.1:1")
     async with SinkFanOut([sink]) as sinks:
-        assert all(sink.links.values())
+        assert all(sink.connections.values())
         await sinks.send(source_message(source="left"))
         await sinks.send(source_message(source="right"))
-        assert sink.links == {"left": False, "right": False}
-        assert not all(sink.links.values())
+        assert sink.connections == {"left": False, "right": False}
+        assert not all(sink.connections.values())

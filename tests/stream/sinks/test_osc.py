@@ -38,8 +38,8 @@ def result(genre: str | None) -> dict[str, Any]:
 
 
 def prediction(*dancers: str, source: str = "clip", genre: str | None = "HO") -> PredictionMessage:
-    answers = [dancer(id_, **result(code)) for id_, code in enumerate(dancers, 7)]
-    return make_prediction(source, dancers=answers, **result(genre))
+    results = [dancer(id_, **result(code)) for id_, code in enumerate(dancers, 7)]
+    return make_prediction(source, dancers=results, **result(genre))
 
 
 def source_message(state: SourceState) -> SourceMessage:
@@ -111,8 +111,8 @@ def test_any_name_is_encoded_as_one_address_part(name: str) -> None:
 
 
 @given(st.text(), st.text())
-def test_different_names_have_different_addresses(one: str, other: str) -> None:
-    assert (address_part(one) == address_part(other)) is (one == other)
+def test_different_names_have_different_addresses(first: str, second: str) -> None:
+    assert (address_part(first) == address_part(second)) is (first == second)
 
 
 @pytest.mark.parametrize(
@@ -193,12 +193,12 @@ def test_several_dancers_have_addresses_that_are_cleared_when_a_dancer_leaves() 
     assert [both[f"{BASE}/dancer/{rank}/genre"] for rank in (1, 2)] == ["house", "krump"]
     assert [both[f"{BASE}/dancer/{rank}/id"] for rank in (1, 2)] == [7, 8]
     assert both[f"{BASE}/dancer/2/probability/KR"] == 0.75
-    one = dict(encoder.packets(prediction("HO")))
-    assert one[f"{BASE}/dancers"] == 1
-    assert one[f"{BASE}/dancer/1/status"] == "genre"
-    assert one[f"{BASE}/dancer/2/status"] == "no_person"
-    assert one[f"{BASE}/dancer/2/id"] == 0
-    assert one[f"{BASE}/dancer/2/probability/KR"] == 0.0
+    single = dict(encoder.packets(prediction("HO")))
+    assert single[f"{BASE}/dancers"] == 1
+    assert single[f"{BASE}/dancer/1/status"] == "genre"
+    assert single[f"{BASE}/dancer/2/status"] == "no_person"
+    assert single[f"{BASE}/dancer/2/id"] == 0
+    assert single[f"{BASE}/dancer/2/probability/KR"] == 0.0
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])

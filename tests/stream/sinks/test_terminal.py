@@ -78,15 +78,15 @@ async def test_repeated_reconnect_attempts_are_one_line() -> None:
             SourceState.RECONNECTING,
             "cam",
             epoch=epoch,
-            reason=f"trying again in {epoch} s",
+            reason=f"retrying in {epoch} s",
             fault=fault,
         )
         for epoch, fault in enumerate([Fault.REFUSED, Fault.REFUSED, Fault.TIMED_OUT])
     ]
     text = await output(*attempts, terminal=False)
     assert text.splitlines() == [
-        "cam: reconnecting, trying again in 0 s",
-        "cam: reconnecting, trying again in 2 s",
+        "cam: reconnecting, retrying in 0 s",
+        "cam: reconnecting, retrying in 2 s",
     ]
 
 

@@ -83,11 +83,13 @@ def test_full_disk_is_logged_once_and_queued_recordings_are_written_later(
         write_one_by_one(tmp_path, disk, [0, 300, 600])
     assert disk.attempts == [0, 0, 0, 300, 600]
     assert start_times(tmp_path) == [0, 300, 600]
-    first, *rest = (record.getMessage() for record in caplog.records)
+    first, *others = (record.getMessage() for record in caplog.records)
     assert (
         first == f"recording_write_failed folder={str(tmp_path)!r} error='No space left on device'"
     )
-    assert rest == [f"recording_written path={str(path)!r}" for path in sorted(tmp_path.iterdir())]
+    assert others == [
+        f"recording_written path={str(path)!r}" for path in sorted(tmp_path.iterdir())
+    ]
 
 
 def test_queued_recording_is_written_once_the_folder_exists(tmp_path: Path) -> None:

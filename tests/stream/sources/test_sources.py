@@ -210,8 +210,8 @@ def test_pattern_has_its_frame_rate_and_duration() -> None:
 def test_pattern_draws_only_sampled_frames_and_counts_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    drawn_ages: list[float] = []
-    monkeypatch.setattr("dancetype.stream.sources.pattern.draw_figure", drawn_ages.append)
+    drawn_at: list[float] = []
+    monkeypatch.setattr("dancetype.stream.sources.pattern.draw_figure", drawn_at.append)
     clock = VirtualTime()
     source = PatternSource(
         PatternOptions(fps=20, seconds=0.5),
@@ -220,7 +220,7 @@ def test_pattern_draws_only_sampled_frames_and_counts_the_others(
         fps=10,
     )
     assert [frame.index for frame in frames_of(source)] == [0, 2, 4, 6, 8]
-    assert drawn_ages == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+    assert drawn_at == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
 
 
 def test_pattern_skips_frames_that_were_not_read_in_time() -> None:

@@ -35,7 +35,7 @@ def test_invalid_source_uri_is_rejected_with_the_valid_forms(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "shown"),
+    ("url", "masked"),
     [
         ("rtsp://me:pass@cam/live", "rtsp://***@cam/live"),
         ("rtsp://me:p@ss@cam/live", "rtsp://***@cam/live"),
@@ -47,8 +47,8 @@ def test_invalid_source_uri_is_rejected_with_the_valid_forms(text: str) -> None:
         ("rtsp://cam:1/?pass=@secret&x=1", "rtsp://***&x=1"),
     ],
 )
-def test_credentials_are_masked(url: str, shown: str) -> None:
-    assert mask_credentials(url) == shown
+def test_credentials_are_masked(url: str, masked: str) -> None:
+    assert mask_credentials(url) == masked
 
 
 @pytest.mark.parametrize("text", ["rtsp://me:secret@cam/live", "rtsp://cam/?token=secret"])

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from dancetype.engine.errors import SinkError
-from dancetype.stream.web.access import Access, access_for, bearer_token, is_loopback
+from dancetype.stream.web.access import Access, bearer_token, is_loopback, make_access
 
 TOKEN = "correct-horse-battery"
 PAGE = "http://127.0.0.1:8765"
@@ -35,31 +35,31 @@ def test_only_localhost_and_loopback_addresses_are_loopback(host: str, loopback:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.168.1.5", "stage.local"])
 def test_token_is_needed_if_other_machines_can_connect(host: str) -> None:
     with pytest.raises(SinkError, match=r"DANCETYPE_TOKEN.*--insecure"):
-        access_for(host, None, insecure=False)
-    assert access_for(host, TOKEN, insecure=False).token_needed
+        make_access(host, None, insecure=False)
+    assert make_access(host, TOKEN, insecure=False).token_needed
 
 
 def test_insecure_allows_no_token_and_logs_a_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    assert not access_for("0.0.0.0", None, insecure=True).token_needed
+    assert not make_access("0.0.0.0", None, insecure=True).token_needed
     assert [(record.levelno, record.message) for record in caplog.records] == [
         (logging.WARNING, "access_without_token host='0.0.0.0' advice='set DANCETYPE_TOKEN'")
     ]
 
 
 def test_no_token_is_needed_on_loopback(caplog: pytest.LogCaptureFixture) -> None:
-    assert not access_for("127.0.0.1", None, insecure=False).token_needed
+    assert not make_access("127.0.0.1", None, insecure=False).token_needed
     assert caplog.records == []
 
 
 @pytest.mark.parametrize("token", ["", "fifteen-letters", "sixteen letters!", "sixteen-letters\n"])
 def test_short_or_unprintable_token_is_refused_with_command_to_create_one(token: str) -> None:
     with pytest.raises(SinkError, match="at least 16") as error:
-        access_for("127.0.0.1", token, insecure=False)
+        make_access("127.0.0.1", token, insecure=False)
     arguments = str(error.value).partition("create one with python ")[2]
     token = subprocess.check_output([sys.executable, *shlex.split(arguments)], text=True).strip()
-    assert access_for("0.0.0.0", token, insecure=False).is_valid_token(token)
+    assert make_access("0.0.0.0", token, insecure=False).is_valid_token(token)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_short_or_unprintable_token_is_refused_with_command_to_create_one(token:
 )
 def test_malformed_origin_is_refused(origin: str) -> None:
     with pytest.raises(SinkError, match=r"--allow-origin .* write it as http://host:port"):
-        access_for("127.0.0.1", None, insecure=False, origins=[origin])
+        make_access("127.0.0.1", None, insecure=False, origins=[origin])
 
 
 def test_only_the_exact_token_is_accepted() -> None:
@@ -117,7 +117,9 @@ def test_bearer_token_is_read_from_authorization_header(
         ("", False),
     ],
 )
-def test_only_own_host_names_are_allowed_without_a_token(host: str | None, allowed: bool) -> None:
+def test_only_host_names_of_the_server_are_allowed_without_a_token(
+    host: str | None, allowed: bool
+) -> None:
     origins = ("https://desk.example",)
     assert Access(origins=origins, host="stage.local").allows_host(host) is allowed
     assert Access(TOKEN, origins, "stage.local").allows_host(host)
@@ -146,15 +148,15 @@ def test_only_own_host_names_are_allowed_without_a_token(host: str | None, allow
 def test_only_pages_from_this_machine_and_allowed_origins_may_connect(
     origin: str | None, host: str, allowed: bool
 ) -> None:
-    access = access_for("127.0.0.1", None, insecure=False, origins=["https://Desk.example:8443"])
+    access = make_access("127.0.0.1", None, insecure=False, origins=["https://Desk.example:8443"])
     assert access.allows_origin(origin, host) is allowed
 
 
 @pytest.mark.parametrize("token", [None, TOKEN])
-def test_own_page_may_connect_over_the_network_and_pages_from_other_ports_may_not(
+def test_page_of_the_server_may_connect_over_the_network_and_pages_from_other_ports_may_not(
     token: str | None,
 ) -> None:
-    access = access_for("0.0.0.0", token, insecure=True)
+    access = make_access("0.0.0.0", token, insecure=True)
     assert access.allows_origin("http://192.168.1.5:8765", "192.168.1.5:8765")
     assert access.allows_origin("http://localhost:8765", "localhost:8765")
     assert not access.allows_origin("http://localhost:3000", "192.168.1.5:8765")
@@ -163,5 +165,5 @@ def test_own_page_may_connect_over_the_network_and_pages_from_other_ports_may_no
 
 
 def test_pages_opened_from_a_file_may_connect_if_null_origin_is_allowed() -> None:
-    access = access_for("127.0.0.1", None, insecure=False, origins=["null"])
+    access = make_access("127.0.0.1", None, insecure=False, origins=["null"])
     assert access.allows_origin("null", "127.0.0.1:8765")

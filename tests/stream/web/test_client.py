@@ -31,9 +31,11 @@ def no_exception_or_token_in_log(caplog: pytest.LogCaptureFixture) -> Iterator[N
     """Check after each test that the log contains neither an exception nor the token."""
     with caplog.at_level(logging.DEBUG):
         yield
-    own_records = [record for record in caplog.records if record.name.startswith("dancetype.")]
+    dancetype_records = [
+        record for record in caplog.records if record.name.startswith("dancetype.")
+    ]
     assert [record for record in caplog.records if record.exc_info] == []
-    assert [record for record in own_records if TOKEN in record.getMessage()] == []
+    assert [record for record in dancetype_records if TOKEN in record.getMessage()] == []
     assert [record for record in caplog.records if record.levelno > logging.WARNING] == []
 
 
@@ -194,7 +196,7 @@ async def test_any_other_first_request_is_refused_with_the_same_reason(
     assert sink.counts()["refused"] == 2
 
 
-async def test_wrong_token_in_hello_is_refused_after_right_token_in_header(
+async def test_wrong_token_in_hello_is_refused_after_correct_token_in_header(
     protected_sink: WebSocketSink,
 ) -> None:
     async with client(

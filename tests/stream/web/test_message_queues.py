@@ -55,13 +55,13 @@ async def test_keep_removes_messages_of_other_sources_without_counting_them() ->
 
 async def test_busy_source_does_not_starve_the_others() -> None:
     outbox = Outbox()
-    taken = []
+    sent_sources = []
     for _ in range(6):
         outbox.put("busy", "source", "busy")
         outbox.put("busy", "prediction", "busy")
         outbox.put("other", "prediction", "other")
-        taken.append(next(iter(await outbox.take())))
-    assert taken.count("other") == 3
+        sent_sources.append(next(iter(await outbox.take())))
+    assert sent_sources.count("other") == 3
 
 
 @given(PUTS)

@@ -52,11 +52,11 @@ async def test_old_frame_is_not_served() -> None:
     assert (await setup.page()).status == HTTPStatus.NO_CONTENT
 
 
-async def test_no_picture_before_first_frame() -> None:
+async def test_no_image_before_first_frame() -> None:
     assert (await PreviewSetup().page()).status == HTTPStatus.NO_CONTENT
 
 
-async def test_unauthorised_request_gets_no_picture() -> None:
+async def test_unauthorised_request_gets_no_image() -> None:
     setup = PreviewSetup()
     setup.capture(64, 48)
     page = await setup.page(authorised=False)

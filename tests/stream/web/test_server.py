@@ -14,7 +14,7 @@ from dancetype.engine.errors import SinkError
 from dancetype.stream.clock import Clock
 from dancetype.stream.messages import SourceState
 from dancetype.stream.run_state import RunState
-from dancetype.stream.web.access import Access, access_for, tls_context
+from dancetype.stream.web.access import Access, make_access, tls_context
 from dancetype.stream.web.client import Limits
 from dancetype.stream.web.health import Health
 from dancetype.stream.web.pages import Page
@@ -96,15 +96,15 @@ async def test_401_response_has_www_authenticate_header() -> None:
 
 async def test_routes_are_called_with_whether_the_request_is_authorised() -> None:
     def respond(authorised: bool) -> Page:
-        return Page(HTTPStatus.OK, "text/plain", b"all" if authorised else b"little")
+        return Page(HTTPStatus.OK, "text/plain", b"all" if authorised else b"part")
 
     routes = {"/metrics": respond, "/healthz": respond}
     async with WebSocketSink(port=0, routes=routes) as sink:
         assert (await get(sink, "/metrics?x=1"))[2] == "all"
         assert (await get(sink, "/healthz"))[2] == "all"
     async with WebSocketSink(port=0, routes=routes, access=Access(TOKEN)) as sink:
-        assert (await get(sink, "/metrics"))[2] == "little"
-        assert (await get(sink, "/metrics", Authorization="Bearer another"))[2] == "little"
+        assert (await get(sink, "/metrics"))[2] == "part"
+        assert (await get(sink, "/metrics", Authorization="Bearer another"))[2] == "part"
         assert (await get(sink, "/metrics", Authorization=f"Bearer {TOKEN}"))[2] == "all"
 
 
@@ -129,7 +129,9 @@ async def test_pages_from_other_sites_are_refused_and_logged_once_per_origin(
 
 
 async def test_pages_from_this_machine_and_allowed_origins_connect() -> None:
-    access = access_for("127.0.0.1", None, insecure=False, origins=["null", "https://desk.example"])
+    access = make_access(
+        "127.0.0.1", None, insecure=False, origins=["null", "https://desk.example"]
+    )
     async with WebSocketSink(port=0, access=access, limits=NO_HEARTBEATS) as sink:
         await send(sink, source_message(0))
         for origin in ("http://localhost:3000", "null", "https://desk.example"):

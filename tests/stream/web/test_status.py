@@ -53,7 +53,7 @@ async def predict(setup: StatusSetup, *genres: str | None, latency: float = 0.1)
 async def test_status_contains_program_model_and_connections() -> None:
     setup = StatusSetup()
     setup.state.clients = lambda: {"connected": 3, "most": 256}
-    setup.state.broker_links = lambda: {"stage": True}
+    setup.state.broker_connections = lambda: {"stage": True}
     status = setup.status()
     assert status["genres"] == {"HO": "house", "SALSA": "salsa"}
     assert (status["version"], status["program"], status["model"]) == (1, "1.2.3", "live")

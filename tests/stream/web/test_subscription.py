@@ -10,7 +10,7 @@ from dancetype.stream.web.subscription import (
     Hello,
     Subscribe,
     read_request,
-    sources_in,
+    requested_sources,
 )
 
 SECRET = "correct-horse-battery"
@@ -106,7 +106,7 @@ def test_close_reason_is_truncated_between_characters() -> None:
     ],
 )
 def test_sources_are_read_from_the_query(query: str, sources: set[str]) -> None:
-    assert sources_in(query) == sources
+    assert requested_sources(query) == sources
 
 
 @pytest.mark.parametrize(
@@ -119,4 +119,4 @@ def test_sources_are_read_from_the_query(query: str, sources: set[str]) -> None:
 )
 def test_query_beyond_the_limits_raises_error(query: str) -> None:
     with pytest.raises(ValueError, match=r"source|fields"):
-        sources_in(query)
+        requested_sources(query)

@@ -26,7 +26,7 @@ export class Card {
     this.element.setAttribute("aria-labelledby", heading.id);
     this.find("overlay-button").addEventListener("click", onOverlay);
     this.bars = new Map();
-    this.preview = new Preview(this.find("picture"), name);
+    this.preview = new Preview(this.find("preview"), name);
     this.metrics = new MetricsPanel(this.element);
     this.timeline = new Timeline(this.find("timeline"));
     this.list = new HistoryList(this.find("history"));
@@ -61,7 +61,7 @@ export class Card {
     const { classList, dataset } = this.element;
     classList.toggle("live", view.live);
     classList.toggle("has-genre", view.genre !== null);
-    classList.toggle("troubled", view.problems.length > 0);
+    classList.toggle("needs-attention", view.problems.length > 0);
     classList.toggle("faulty", view.faulty);
     dataset.state = view.state;
     if (view.likeliest !== null) {
@@ -83,7 +83,7 @@ export class Card {
   }
 
   showState({ state, since, now, brokerConnected }) {
-    setText(this.find("state-word"), state);
+    setText(this.find("state-text"), state);
     setText(this.find("since"), since === null ? "" : `for ${duration(now - since)}`);
     const broker = this.find("broker");
     setText(broker, brokerConnected ? "MQTT connected" : "MQTT not connected");

@@ -45,7 +45,7 @@ export class Timeline {
     const current = new Set();
     for (const change of bandsBetween(history, start, now)) {
       const length = change.to - change.from;
-      const band = this.bandOf(change);
+      const band = this.getOrCreateBand(change);
       band.style.setProperty("--start", `${((change.from - start) / SPAN) * 100}%`);
       band.style.setProperty("--width", `${(length / SPAN) * 100}%`);
       setText(band, bandText(change, length * pixelsPerSecond));
@@ -59,7 +59,7 @@ export class Timeline {
     }
   }
 
-  bandOf(change) {
+  getOrCreateBand(change) {
     const key = `${change.at} ${change.status} ${change.genre}`;
     let band = this.bands.get(key);
     if (!band) {
@@ -69,7 +69,7 @@ export class Timeline {
       if (change.genre !== null) {
         const colour = genreColour(change.genre);
         band.style.setProperty("--colour", colour);
-        band.style.setProperty("--ink", textColourOn(colour));
+        band.style.setProperty("--text-on-colour", textColourOn(colour));
       }
       this.bands.set(key, band);
       this.root.append(band);

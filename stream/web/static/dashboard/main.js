@@ -47,7 +47,7 @@ function updateClockOffset(sent, now) {
 }
 
 /** Return the entry of a source, with a new card if it has none. */
-function entryOf(name) {
+function getOrCreateEntry(name) {
   if (!entries.has(name)) {
     cardsCreated += 1;
     const card = new Card(name, cardsCreated, () => overlayDialog.open([...entries.keys()], name));
@@ -78,7 +78,7 @@ function adjustLayout() {
 function onMessage(message) {
   const now = performance.now();
   updateClockOffset(message.times.sent, now);
-  const entry = entryOf(message.source);
+  const entry = getOrCreateEntry(message.source);
   entry.source.onMessage(message, now);
   renderEntry(entry, now);
 }
@@ -122,7 +122,7 @@ function onStatus(status) {
       : allNames;
   for (const name of names) {
     const brokerConnected = status.mqtt?.connected[name] ?? null;
-    const { source, card } = entryOf(name);
+    const { source, card } = getOrCreateEntry(name);
     card.addBars(Object.keys(status.genres));
     source.onStatus(status.sources[name], brokerConnected, status.now);
   }
@@ -172,7 +172,7 @@ function render() {
   runPanel.showConnection(connection.state);
   runPanel.showAttention([...entries.values()]);
   setText(waiting, `waiting for ${requestedSources.join(", ") || "a source"}`);
-  waiting.hidden = entries.size > 0 || connection.state === "barred";
+  waiting.hidden = entries.size > 0 || connection.state === "unauthorised";
 }
 
 document.getElementById("overlay-all").addEventListener("click", () => {

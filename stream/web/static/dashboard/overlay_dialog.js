@@ -30,8 +30,8 @@ export class OverlayDialog {
   constructor() {
     this.root = document.getElementById("overlay");
     this.source = this.find("overlay-source");
-    this.url = this.find("overlay-address");
-    this.partBoxes = [...this.root.querySelectorAll(".overlay-show")];
+    this.url = this.find("overlay-url");
+    this.partBoxes = [...this.root.querySelectorAll(".overlay-part")];
     this.find("overlay-token").hidden = !urlParameters.get("token");
     this.root.addEventListener("change", (event) => this.onChange(event.target));
     this.url.addEventListener("focus", () => this.url.select());
@@ -77,7 +77,7 @@ export class OverlayDialog {
     this.find("overlay-all-hint").hidden = source !== ALL_SOURCES;
     this.url.value = overlayUrl(
       {
-        // "all sources" means those of this page, which its own URL may restrict.
+        // "all sources" means those of this page, which the URL of this page may restrict.
         sources: source === ALL_SOURCES ? requestedSources : [source],
         theme: this.find("overlay-theme").value,
         layout: this.find("overlay-layout").value,

@@ -1,20 +1,20 @@
-/* Preview of a source: the camera picture, if the server provides pictures, and the skeletons. */
+/* Preview of a source: the camera image, if the server provides images, and the skeletons. */
 
 import { request } from "../connection.js";
 import { drawSkeleton } from "../skeleton.js";
 
-// At most two pictures per second of each source, and eight in total.
+// At most two images per second of each source, and eight in total.
 const ROUND_MS = 500;
-const SHORTEST_INTERVAL_MS = 125;
-/** Milliseconds after which a picture is too old to be shown. */
-const MAX_PICTURE_AGE_MS = 2500;
+const MIN_INTERVAL_MS = 125;
+/** Milliseconds after which an image is too old to be shown. */
+const MAX_IMAGE_AGE_MS = 2500;
 
-const COLOURS = { left: "#ffd166", right: "#8be0ff", middle: "#ffffff", ink: "#0b0a10" };
+const COLOURS = { left: "#ffd166", right: "#8be0ff", middle: "#ffffff", outline: "#0b0a10" };
 const OTHER_DANCERS_COLOURS = {
   left: "#c9c2dc",
   right: "#c9c2dc",
   middle: "#c9c2dc",
-  ink: "#0b0a10",
+  outline: "#0b0a10",
 };
 
 export class Preview {
@@ -22,36 +22,36 @@ export class Preview {
     this.root = root;
     this.name = name;
     this.image = root.querySelector("img");
-    this.image.alt = `Live picture of ${name}`;
+    this.image.alt = `Live image of ${name}`;
     this.canvas = root.querySelector("canvas");
     this.dancers = [];
     this.drawnDancers = null;
-    this.pictureTime = -Infinity;
+    this.imageTime = -Infinity;
     this.active = false;
   }
 
-  show({ live, image, dancers }) {
+  show({ live, image: imageSize, dancers }) {
     this.dancers = dancers;
-    this.active = live && Boolean(image);
+    this.active = live && Boolean(imageSize);
     this.root.hidden = !this.active;
     if (!this.active) {
-      this.hidePicture();
+      this.hideImage();
       return;
     }
-    this.root.style.setProperty("--aspect-ratio", `${image.width} / ${image.height}`);
-    if (performance.now() - this.pictureTime > MAX_PICTURE_AGE_MS) {
-      this.hidePicture();
+    this.root.style.setProperty("--aspect-ratio", `${imageSize.width} / ${imageSize.height}`);
+    if (performance.now() - this.imageTime > MAX_IMAGE_AGE_MS) {
+      this.hideImage();
     }
     // An empty preview keeps its place but is invisible.
     this.root.classList.toggle("empty", this.image.hidden && dancers.length === 0);
-    // With a picture, the skeletons are drawn when the next picture arrives, so that they match.
+    // With an image, the skeletons are drawn when the next image arrives, so that they match.
     if (this.image.hidden) {
       this.drawSkeletons(dancers);
     }
   }
 
-  /** Show a picture (a Blob) that has just arrived; null if there is none. */
-  showPicture(blob) {
+  /** Show an image (a Blob) that has just arrived; null if there is none. */
+  showImage(blob) {
     if (!blob || !this.active) {
       return;
     }
@@ -61,11 +61,11 @@ export class Preview {
       URL.revokeObjectURL(oldUrl);
     }
     this.image.hidden = false;
-    this.pictureTime = performance.now();
+    this.imageTime = performance.now();
     this.drawSkeletons(this.dancers);
   }
 
-  hidePicture() {
+  hideImage() {
     if (this.image.hidden) {
       return;
     }
@@ -96,10 +96,10 @@ export class Preview {
   }
 }
 
-/** Loads the pictures of all visible sources in turn. */
+/** Loader that requests the images of all visible sources in turn. */
 export class PreviewLoader {
   constructor() {
-    /** Whether the server provides pictures. */
+    /** Whether the server provides images. */
     this.available = false;
     this.entries = new Map();
     this.observer = new IntersectionObserver((changes) => {
@@ -119,7 +119,7 @@ export class PreviewLoader {
   remove(card) {
     this.observer.unobserve(card.element);
     this.entries.delete(card.element);
-    card.preview.hidePicture();
+    card.preview.hideImage();
   }
 
   async loadRound() {
@@ -129,8 +129,8 @@ export class PreviewLoader {
     const previews = this.available && !document.hidden ? visible : [];
     for (const preview of previews) {
       const response = await request(`preview/${encodeURIComponent(preview.name)}`);
-      preview.showPicture(response?.status === 200 ? await response.blob() : null);
-      await sleep(Math.max(SHORTEST_INTERVAL_MS, ROUND_MS / previews.length));
+      preview.showImage(response?.status === 200 ? await response.blob() : null);
+      await sleep(Math.max(MIN_INTERVAL_MS, ROUND_MS / previews.length));
     }
     setTimeout(() => this.loadRound(), previews.length > 0 ? 0 : ROUND_MS);
   }

@@ -8,7 +8,7 @@ const BANNERS = {
 };
 const ANNOUNCE_INTERVAL_MS = 3000;
 
-/** Return "6 sources live" or "4 of 6 sources live"; empty for one source, whose card says it. */
+/** Return "6 sources live" or "4 of 6 sources live"; empty for one source. */
 export function summaryText(views) {
   const live = views.filter((view) => view.live).length;
   if (views.length < 2) {
@@ -49,14 +49,14 @@ export class RunPanel {
   }
 
   showConnection(state) {
-    const barred = state === "barred";
+    const unauthorised = state === "unauthorised";
     document.body.dataset.connection = state;
-    setText(this.connection, barred ? "token needed" : state);
+    setText(this.connection, unauthorised ? "token needed" : state);
     setText(this.banner, BANNERS[state] ?? "");
-    if (barred && this.tokenForm.hidden && urlParameters.get("token")) {
+    if (unauthorised && this.tokenForm.hidden && urlParameters.get("token")) {
       this.tokenAdvice.textContent = "This token is wrong. Check it and try again.";
     }
-    this.tokenForm.hidden = !barred;
+    this.tokenForm.hidden = !unauthorised;
   }
 
   /** Show the facts in /status. */
@@ -72,18 +72,18 @@ export class RunPanel {
 
   /** List the sources that need attention; `entries` are {card, view} each. */
   showAttention(entries) {
-    const troubled = entries.filter(({ view }) => view.problems.length > 0);
+    const needingAttention = entries.filter(({ view }) => view.problems.length > 0);
     setTextOrHide(this.summary, summaryText(entries.map(({ view }) => view)));
-    this.attention.hidden = troubled.length === 0;
-    while (this.attentionList.children.length > troubled.length) {
+    this.attention.hidden = needingAttention.length === 0;
+    while (this.attentionList.children.length > needingAttention.length) {
       this.attentionList.lastElementChild.remove();
     }
-    troubled.forEach(({ card, view }, i) => {
+    needingAttention.forEach(({ card, view }, i) => {
       const link = this.attentionList.children[i]?.firstElementChild ?? this.addLink();
       link.href = `#${card.element.id}`;
       setText(link, `${view.name}: ${view.problems.join(", ")}`);
     });
-    const count = troubled.length > 0 ? `(${troubled.length}) ` : "";
+    const count = needingAttention.length > 0 ? `(${needingAttention.length}) ` : "";
     setText(document.querySelector("title"), `${count}dancetype`);
   }
 
@@ -102,7 +102,7 @@ function reloadWithToken(token) {
   location.replace(url);
 }
 
-/** Announces changes of genre to screen readers, at a rate that they can read out. */
+/** Announcer of genre changes for screen readers, at a rate that they can read out. */
 export class Announcer {
   constructor(root) {
     this.root = root;

@@ -12,7 +12,7 @@ const RUNNING = "running";
 const LATE_FROM = 2;
 const UNKNOWN_STATE = { state: null, reason: null, since: null, asOf: -Infinity };
 
-/** Return the newer of two source states; of the same state, with the earlier `since`. */
+/** Return the newer of two states; if the state is unchanged, with the earlier `since`. */
 export function newerState(known, reported) {
   if (reported.asOf < known.asOf) {
     return known;
@@ -50,7 +50,7 @@ export class Source {
     this.reset();
   }
 
-  /** Forget what may be outdated after reconnecting; history and last error remain. */
+  /** Reset the values that may be outdated after reconnecting; history and last error remain. */
   reset() {
     this.feed = undefined;
     this.prediction = null;

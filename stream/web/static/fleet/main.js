@@ -7,6 +7,12 @@ import { STATUS_TEXTS, percent } from "../feed.js";
 const POLL_INTERVAL_MS = 1000;
 const TIMEOUT_MS = 3000;
 
+/** Displayed names of states; /status keeps the names that alerts may refer to. */
+const STATE_TEXTS = {
+  "waiting for a place": "waiting for resources",
+  "to be started again": "restarting",
+};
+
 const rows = new Map();
 const find = (id) => document.getElementById(id);
 
@@ -27,9 +33,9 @@ function genreText({ genre, confidence }) {
 }
 
 function showCamera(row, camera) {
-  const troubled = !camera.live && camera.state !== "ended";
-  row.className = camera.live ? "live" : troubled ? "troubled" : "";
-  setCell(row, 1, camera.state, "state");
+  const needsAttention = !camera.live && camera.state !== "ended";
+  row.className = camera.live ? "live" : needsAttention ? "needs-attention" : "";
+  setCell(row, 1, STATE_TEXTS[camera.state] ?? camera.state, "state");
   row.cells[1].title = camera.reason ?? camera.source;
   setCell(row, 2, camera.live ? genreText(camera) : "");
   setCell(row, 3, camera.live ? camera.fps.toFixed(1) : "", "number");
@@ -99,7 +105,7 @@ async function poll() {
     const response = await fetch("status", { headers, signal, cache: "no-store" });
     if (response.status === 401) {
       setConnection(
-        "barred",
+        "unauthorised",
         "token needed",
         "This page needs the token of the fleet: open it with ?token=TOKEN in the URL.",
       );
@@ -108,14 +114,14 @@ async function poll() {
       setConnection("connected", "connected");
     } else {
       setConnection(
-        "away",
+        "disconnected",
         "error",
         `The fleet responded with HTTP status ${response.status}. The table is out of date.`,
       );
     }
   } catch {
     setConnection(
-      "away",
+      "disconnected",
       "disconnected",
       "The fleet does not respond. The table is out of date. Trying again…",
     );

@@ -25,12 +25,12 @@ function onMessage(message) {
   feeds.set(message.source, feed);
   if (isLive(feed, true, now)) {
     everLive.add(message.source);
-    panelOf(message.source).update(message, now);
+    getOrCreatePanel(message.source).update(message, now);
   }
   render();
 }
 
-function panelOf(source) {
+function getOrCreatePanel(source) {
   if (!panels.has(source)) {
     panels.set(source, new Panel(source, options, animation));
   }
@@ -58,7 +58,7 @@ async function loadStatus() {
   const sources = status.sources ?? {};
   for (const [source, { history }] of Object.entries(sources)) {
     if (requestedSources.length === 0 || requestedSources.includes(source)) {
-      panelOf(source).timeline?.addHistory(history ?? [], status.now, now);
+      getOrCreatePanel(source).timeline?.addHistory(history ?? [], status.now, now);
     }
   }
   for (const source of requestedSources.filter((name) => !(name in sources))) {
@@ -79,7 +79,7 @@ function render() {
   // If no source is selected, the panels stay where they are while they fade out.
   if (selected.length > 0 && selected.join("\n") !== stage.dataset.sources) {
     stage.dataset.sources = selected.join("\n");
-    stage.replaceChildren(...selected.map((source) => panelOf(source).element));
+    stage.replaceChildren(...selected.map((source) => getOrCreatePanel(source).element));
     resize();
   }
   setData(document.body, "state", pageState(connected, liveNow));

@@ -18,8 +18,7 @@ const HIDE_AFTER_MS = { no_person: 12000 };
 /**
  * Read the options from the parameters of the URL.
  *
- * Unknown values are ignored, so that a typing error shows nothing strange on air; `warnings` lists
- * them.
+ * Unknown values are ignored, so that a typing error is not visible on air; `warnings` lists them.
  */
 export function readOptions(parameters) {
   const warnings = [];
@@ -65,11 +64,11 @@ export function selectSources({ layout }, requested, everLive, liveNow) {
 }
 
 /** Return how a panel is reduced after `milliseconds` of `status`: "none", "small" or "hidden". */
-export function reductionOf({ layout }, status, milliseconds) {
+export function reductionFor({ layout }, status, milliseconds) {
   if (milliseconds >= HIDE_AFTER_MS[status]) {
     return "hidden";
   }
-  // The layout `full` shows a moving skeleton, which is worth watching whatever the status.
+  // The layout `full` shows a moving skeleton, which is of interest without a genre, too.
   const mayShrink = layout !== "full" || status === "no_person";
   return mayShrink && milliseconds >= SHRINK_AFTER_MS[status] ? "small" : "none";
 }

@@ -5,7 +5,7 @@ import { cloneTemplate, setData, setText, unbreakableWords } from "../elements.j
 import { STATUS_TEXTS, likeliestGenre, percent } from "../feed.js";
 import { genreColour, genreName } from "../genres.js";
 import { SkeletonCanvas } from "../skeleton.js";
-import { reductionOf } from "./options.js";
+import { reductionFor } from "./options.js";
 import { Timeline } from "./timeline.js";
 
 // Longer names are shown in smaller letters.
@@ -16,7 +16,7 @@ export class Panel {
     this.options = options;
     this.element = cloneTemplate("panel");
     this.find("source-name").textContent = source;
-    this.find("answer").hidden = !options.parts.has("genre");
+    this.find("result").hidden = !options.parts.has("genre");
     this.find("bars").hidden = !options.parts.has("bars");
     this.bars = new Map();
     this.skeleton = this.createDrawing(
@@ -68,7 +68,8 @@ export class Panel {
   /** Update the visibility: the panel fades out unless the source is live. */
   setLive(live, selected, now) {
     if (live) {
-      setData(this.element, "rest", reductionOf(this.options, this.status, now - this.statusSince));
+      const reduction = reductionFor(this.options, this.status, now - this.statusSince);
+      setData(this.element, "reduction", reduction);
     } else if (this.live) {
       this.timeline?.addChange(now, "silent", null);
     }

@@ -13,7 +13,7 @@ const TICK_MS = 10000;
 const REDUCED_STEP_MS = 5000;
 
 /** Convert the history of /status, oldest change first, to changes on the page's clock (ms). */
-export function changesFrom(history, serverNow, now) {
+export function convertHistory(history, serverNow, now) {
   return history.map(({ at, status, genre }) => ({
     at: now - (serverNow - at) * 1000,
     status,
@@ -35,7 +35,7 @@ export function recordChange(changes, change) {
     return changes;
   }
   const outdated = changes.filter(({ at }) => at < change.at - 2 * SPAN_MS).length;
-  // The last outdated change is kept: it was still in force when the remaining time began.
+  // The last outdated change is kept, since it applies at the start of the remaining time.
   return extended.slice(Math.max(outdated - 1, 0));
 }
 
@@ -52,7 +52,7 @@ export class Timeline {
   }
 
   addHistory(history, serverNow, now) {
-    this.changes = mergeChanges(this.changes, changesFrom(history, serverNow, now));
+    this.changes = mergeChanges(this.changes, convertHistory(history, serverNow, now));
     this.refresh();
   }
 
@@ -99,22 +99,22 @@ export class Timeline {
     const start = edge - SPAN_MS;
     const axisHeight = Math.max(2, Math.round(height * 0.08));
     const gap = Math.max(1, Math.round(height * 0.04));
-    const xOf = (time) => Math.round(((time - start) * width) / SPAN_MS);
+    const timeToX = (time) => Math.round(((time - start) * width) / SPAN_MS);
     context.clearRect(0, 0, width, height);
     context.font = `${style.weight} ${Math.round(height * 0.44)}px ${style.family}`;
     context.textBaseline = "middle";
     for (const band of bandsBetween(this.changes, start, now)) {
-      const x = xOf(band.from);
-      const box = { x, width: xOf(band.to) - x - gap, height: height - 2 * axisHeight };
+      const x = timeToX(band.from);
+      const box = { x, width: timeToX(band.to) - x - gap, height: height - 2 * axisHeight };
       if (band.status === "genre") {
         this.paintGenre(band.genre, box, style);
       } else {
-        this.paintStatus(band.status, box, style, xOf(band.at));
+        this.paintStatus(band.status, box, style, timeToX(band.at));
       }
     }
-    context.fillStyle = style.quiet;
+    context.fillStyle = style.muted;
     for (let tick = Math.ceil(start / TICK_MS) * TICK_MS; tick <= edge; tick += TICK_MS) {
-      context.fillRect(xOf(tick), height - axisHeight, Math.max(1, axisHeight / 2), axisHeight);
+      context.fillRect(timeToX(tick), height - axisHeight, Math.max(1, axisHeight / 2), axisHeight);
     }
   }
 
@@ -131,14 +131,14 @@ export class Timeline {
     this.paintText(genreName(genre), textColourOn(genreColour(genre)), x, width, height);
   }
 
-  /** Paint a status: not sure hatched, warming up dotted, no dancer as a line, no signal empty. */
+  /** Paint a status: not sure hatched, warming up dotted, no person as a line, no signal empty. */
   paintStatus(status, { x, width, height }, style, bandStart) {
     const { context } = this;
     context.save();
     context.beginPath();
     context.rect(x, 0, width, height);
     context.clip();
-    context.strokeStyle = style.quiet;
+    context.strokeStyle = style.muted;
     context.globalAlpha = 0.5;
     context.lineWidth = Math.max(1, height * 0.04);
     context.beginPath();
@@ -187,7 +187,7 @@ function readStyle(canvas) {
     weight: style.fontWeight,
     family: style.fontFamily,
     text: value("--text"),
-    quiet: value("--quiet"),
+    muted: value("--muted"),
     solid: value("--solid"),
     line: parseFloat(value("--band-line")),
   };

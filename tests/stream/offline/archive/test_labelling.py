@@ -50,7 +50,7 @@ def test_folder_without_clips_has_a_fault(tmp_path: Path) -> None:
 
 
 def test_missing_archive_or_model_is_a_fault_of_the_machine(tmp_path: Path) -> None:
-    no_archive = label_clip(tmp_path / "away", Path("a.mp4"), pickle.dumps(working_opener))
-    assert f"folder {tmp_path / 'away'} does not exist" in no_archive["fault"]
+    no_archive = label_clip(tmp_path / "missing", Path("a.mp4"), pickle.dumps(working_opener))
+    assert f"folder {tmp_path / 'missing'} does not exist" in no_archive["fault"]
     no_model = label_clip(tmp_path, Path("a.mp4"), pickle.dumps(failing_opener))
     assert "no such pose model" in no_model["fault"]

@@ -6,17 +6,17 @@ import pytest
 
 from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES, GENRES
-from dancetype.stream.offline.archive.table import Ledger, Row, is_done, make_row, schema
+from dancetype.stream.offline.archive.table import Row, TableWriter, is_done, make_row, schema
 
 STAMP: Row = {"model": "live 1", "pose": "full", "version": "1", "bytes": 5, "modified_ns": 7}
 
 
 def row(file: str, *, best: float = 0.9, **result: Any) -> Row:
-    rest = (1 - best) / (len(CODES) - 1)
+    other = (1 - best) / (len(CODES) - 1)
     defaults = {
         "genre": "HO",
         "confidence": best,
-        "probabilities": dict.fromkeys(CODES, rest) | {"HO": best},
+        "probabilities": dict.fromkeys(CODES, other) | {"HO": best},
         "seconds": 4.0,
         "frames": 120,
         "poses": 118,
@@ -25,34 +25,34 @@ def row(file: str, *, best: float = 0.9, **result: Any) -> Row:
 
 
 def write_table(out: Path, *rows: Row) -> None:
-    with Ledger(out) as ledger:
+    with TableWriter(out) as table:
         for row in rows:
-            ledger.append(row)
-        ledger.finish([row["file"] for row in rows], CODES)
+            table.append(row)
+        table.finish([row["file"] for row in rows], CODES)
 
 
 def test_complete_rows_survive_a_crash(tmp_path: Path) -> None:
     out = tmp_path / "table.parquet"
-    with Ledger(out) as ledger:
-        ledger.append(row("a.mp4"))
-        ledger.append(row("b.mp4"))
+    with TableWriter(out) as table:
+        table.append(row("a.mp4"))
+        table.append(row("b.mp4"))
     new_rows = tmp_path / "table.parquet.rows"
     new_rows.write_bytes(new_rows.read_bytes()[:-20])
-    with Ledger(out) as ledger:
-        assert ledger.rows == {"a.mp4": row("a.mp4")}
-        ledger.append(row("c.mp4"))
-    with Ledger(out) as ledger:
-        assert list(ledger.rows) == ["a.mp4", "c.mp4"]
+    with TableWriter(out) as table:
+        assert table.rows == {"a.mp4": row("a.mp4")}
+        table.append(row("c.mp4"))
+    with TableWriter(out) as table:
+        assert list(table.rows) == ["a.mp4", "c.mp4"]
         assert not out.exists()
 
 
 def test_later_run_adds_and_replaces_rows(tmp_path: Path) -> None:
     out = tmp_path / "new" / "table.parquet"
     write_table(out, row("a.mp4"), row("b.mp4"))
-    with Ledger(out) as ledger:
-        ledger.append(row("b.mp4", best=0.4))
-        ledger.append(row("c.mp4"))
-        ledger.finish(["b.mp4", "c.mp4"], CODES)
+    with TableWriter(out) as table:
+        table.append(row("b.mp4", best=0.4))
+        table.append(row("c.mp4"))
+        table.finish(["b.mp4", "c.mp4"], CODES)
     assert [path.name for path in out.parent.iterdir()] == [out.name]
     rows = pq.read_table(out).to_pylist()
     assert [(row["file"], row["status"]) for row in rows] == [
@@ -79,31 +79,34 @@ def test_columns_do_not_depend_on_the_rows(tmp_path: Path) -> None:
 
 def test_table_is_locked_while_a_process_writes_it(tmp_path: Path) -> None:
     out = tmp_path / "table.parquet"
-    with Ledger(out), pytest.raises(FileError, match="another dancetype label process is writing"):
-        Ledger(out)
-    with Ledger(out) as ledger:
-        assert ledger.rows == {}
+    with (
+        TableWriter(out),
+        pytest.raises(FileError, match="another dancetype label process is writing"),
+    ):
+        TableWriter(out)
+    with TableWriter(out) as table:
+        assert table.rows == {}
 
 
 def test_file_that_is_not_a_table_is_not_overwritten(tmp_path: Path) -> None:
     out = tmp_path / "table.parquet"
     out.write_text("other content")
     with pytest.raises(FileError, match="choose another --out"):
-        Ledger(out)
+        TableWriter(out)
     assert out.read_text() == "other content"
 
 
 def test_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FileError, match=r"table\.parquet\.rows: cannot be written"):
-        Ledger(tmp_path / "file" / "table.parquet")
+        TableWriter(tmp_path / "file" / "table.parquet")
 
 
 ROW: Row = {"file": "a.mp4", "bytes": 5, "modified_ns": 7, "model": "live 1", "error": None}
 
 
 @pytest.mark.parametrize(
-    ("now", "row", "retry_errors", "done"),
+    ("change", "row", "retry_errors", "done"),
     [
         ({}, ROW, False, True),
         ({}, None, False, False),
@@ -116,7 +119,7 @@ ROW: Row = {"file": "a.mp4", "bytes": 5, "modified_ns": 7, "model": "live 1", "e
     ],
 )
 def test_clip_is_done_until_the_clip_or_the_model_changes(
-    now: dict[str, Any], row: Row | None, retry_errors: bool, done: bool
+    change: dict[str, Any], row: Row | None, retry_errors: bool, done: bool
 ) -> None:
     stamp = {column: ROW[column] for column in ("file", "bytes", "modified_ns", "model")}
-    assert is_done(row, stamp | now, retry_errors=retry_errors) is done
+    assert is_done(row, stamp | change, retry_errors=retry_errors) is done
