@@ -348,10 +348,11 @@ def fields_by_event_in_code() -> dict[str, set[str]]:
     for source in sources:
         for node in ast.walk(ast.parse(source.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "LogEvent":
-                [name] = node.args
-                assert isinstance(name, ast.Constant), f"{source}: not a literal event name"
+                [argument] = node.args
+                assert isinstance(argument, ast.Constant), f"{source}: not a literal event name"
+                event = str(argument.value)
                 fields = {keyword.arg for keyword in node.keywords if keyword.arg}
-                events[name.value] = events.get(name.value, set()) | fields
+                events[event] = events.get(event, set()) | fields
     return events
 
 
