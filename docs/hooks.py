@@ -17,6 +17,7 @@ _EXTERNAL_PAGES: Final = {
     "engine/models/README.md": "explanation/model-card.md",
     "examples/README.md": "guides/examples.md",
     "SECURITY.md": "explanation/security.md",
+    "CONTRIBUTING.md": "explanation/contributing.md",
 }
 """Site path of each page that is outside `docs/`."""
 _FILES_FOLDER: Final = "files"
