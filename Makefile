@@ -1,7 +1,7 @@
 # make demo    classify a sample clip live; needs no camera, broker or account (ARGS="--seconds 20")
 # make test    run all tests (ARGS="-k window" selects some)
 # make unit    run the tests that need no broker, server, browser or Ray, as a bare pytest does
-# make check   run ruff, mypy, the import rules of docs/explanation/design.md and the writing rules of
+# make check   run ruff, mypy, the import rules and the writing rules of
 #              CONTRIBUTING.md
 # make bench [VIDEOS=folder]   measure speed and write docs/explanation/performance.md (ARGS=--quick);
 #              `python -m benchmarks` lists all benchmarks

@@ -16,6 +16,8 @@ _ROOT: Final = Path(__file__).parents[1]
 _EXTERNAL_PAGES: Final = {
     "engine/models/README.md": "explanation/model-card.md",
     "examples/README.md": "guides/examples.md",
+    "SECURITY.md": "explanation/security.md",
+    "CONTRIBUTING.md": "explanation/contributing.md",
 }
 """Site path of each page that is outside `docs/`."""
 _FILES_FOLDER: Final = "files"
@@ -51,6 +53,8 @@ def _site_path(path: Path, config: MkDocsConfig, files: Files) -> str:
     if path.parts[0] == "docs":
         return path.relative_to("docs").as_posix()
     uri = f"{_FILES_FOLDER}/{path.as_posix()}"
+    if uri.endswith(".md"):
+        uri += ".txt"  # MkDocs would take it for a page, which it cannot add at this stage.
     if files.get_file_from_path(uri) is None:
         files.append(File.generated(config, uri, abs_src_path=str(_ROOT / path)))
     return uri

@@ -1,11 +1,14 @@
+import ast
 import asyncio
 import json
 import logging
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from pathlib import Path
 from time import process_time
 from typing import Any
 
@@ -26,6 +29,7 @@ from tests.messages import make_prediction, make_source_message
 DANCETYPE_LOG = logging.getLogger("dancetype.stream.somewhere")
 LIBRARY_LOG = logging.getLogger("websockets.server")
 PASSWORD = "s3cr3t"
+ROOT = Path(__file__).parents[3]
 
 
 class Stderr(StringIO):
@@ -337,3 +341,44 @@ async def test_genre_changes_are_logged_at_debug(configure_log: ConfigureLog) ->
         ("genre", "HO"),
         ("no_person", None),
     ]
+
+
+def fields_by_event_in_code() -> dict[str, set[str]]:
+    """Return the fields that are passed by name, for each event in the sources."""
+    events: dict[str, set[str]] = {}
+    sources = [path for name in ("engine", "stream") for path in (ROOT / name).rglob("*.py")]
+    # Its subfolders are links to the other folders.
+    sources += [*(ROOT / "dancetype").glob("*.py"), *(ROOT / "dancetype/cli").glob("*.py")]
+    for source in sources:
+        for node in ast.walk(ast.parse(source.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "LogEvent":
+                [argument] = node.args
+                assert isinstance(argument, ast.Constant), f"{source}: not a literal event name"
+                event = str(argument.value)
+                fields = {keyword.arg for keyword in node.keywords if keyword.arg}
+                events[event] = events.get(event, set()) | fields
+    return events
+
+
+def fields_by_event_in_docs() -> dict[str, set[str]]:
+    text = (ROOT / "docs/guides/operations.md").read_text()
+    table = text.partition("### Log events\n")[2].partition("\n#")[0]
+    rows = [row.split("|")[1:-1] for row in table.splitlines() if row.startswith("| `")]
+    names = re.compile(r"`(\w+)`")
+    return {
+        event: set(names.findall(fields))
+        for events, _, fields, _ in rows
+        for event in names.findall(events)
+    }
+
+
+def test_docs_list_exactly_the_events_in_the_code() -> None:
+    assert set(fields_by_event_in_docs()) == set(fields_by_event_in_code())
+
+
+def test_docs_list_the_fields_of_each_event() -> None:
+    documented = fields_by_event_in_docs()
+    for event, fields in fields_by_event_in_code().items():
+        # The fields of events about messages are collected in a dictionary.
+        if fields:
+            assert documented[event] == fields, event
