@@ -179,6 +179,10 @@ class Settings(BaseSettings):
     """Duration in seconds (default: no limit)."""
 
 
+_SHOWABLE: Final = Settings.model_fields.keys() - {"source", "token", "mqtt"}
+"""Settings whose values cannot contain a password."""
+
+
 def flag_of(field: FieldInfo) -> Flag:
     """Return the command-line flag of a setting."""
     return next(item for item in field.metadata if isinstance(item, Flag))
@@ -228,15 +232,17 @@ def _read(config: Path) -> dict[str, Any]:
 
 
 def describe_error(error: ValidationError, config: Path | None = None) -> str:
-    """Describe the first problem in one line, without the value, which may be a password."""
-    first = error.errors(include_url=False, include_input=False)[0]
+    """Describe the first problem in one line; values that may contain a password are left out."""
+    first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"])
     # Only a file can have an unknown key.
     if first["type"] == "extra_forbidden":
         return (
             f"{config}: unknown setting {key!r}; known settings: {', '.join(Settings.model_fields)}"
         )
-    return f"{key}: {first['msg'].removeprefix('Value error, ')}"
+    if first["type"] == "value_error" or key not in _SHOWABLE:
+        return f"{key}: {first['msg'].removeprefix('Value error, ')}"
+    return f"{key}: {first['msg']}, not {first['input']!r}"
 
 
 def _name_uri_pairs(value: Any) -> list[tuple[str | None, str]]:

@@ -129,6 +129,11 @@ def test_error_messages_contain_no_credentials(flags: dict[str, object]) -> None
     assert "secret" not in str(caught.value)
 
 
+def test_error_message_contains_an_invalid_value() -> None:
+    with pytest.raises(SettingsError, match="people: .* less than or equal to 6, not 9"):
+        load_settings({"people": 9})
+
+
 def test_printed_settings_contain_no_credentials() -> None:
     flags = {"source": ["rtsp://me:secret@cam/"], "mqtt": "mqtt://me:secret@host"}
     assert "secret" not in repr(load_settings(flags))
