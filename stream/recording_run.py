@@ -271,7 +271,7 @@ class RecordingRun(Sink):
         self._stdout.print(Text(f"saved {path}: {_summary(recorder)}"), soft_wrap=True)
         if 2 * draft.poses < draft.frames:
             self._warn(f"{name}: no person detected in most frames")
-        longest = Track.from_recording(path.stem, recording).longest_stretch
+        longest = Track.from_recording(path.stem, recording).longest_segment_seconds
         if longest < _WINDOW - _TOLERANCE:
             self._warn(
                 f"{name}: the longest stretch with a person is {longest:.1f} s, less than a window "

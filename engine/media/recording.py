@@ -252,9 +252,9 @@ def _to_steps(array: Array, scale: int) -> NDArray[np.int16]:
     return steps.astype(np.int16)
 
 
-def _from_steps(joints: NDArray[Any], scale: int) -> Array:
+def _from_steps(steps: NDArray[Any], scale: int) -> Array:
     """Convert the whole numbers of 17 joints to the floats of 33 landmarks."""
-    return joints[:, _NEAREST_JOINT].astype(np.float32) / np.float32(scale)
+    return steps[:, _NEAREST_JOINT].astype(np.float32) / np.float32(scale)
 
 
 def _read(entries: NpzEntries) -> Recording:

@@ -38,20 +38,20 @@ def header(
     )
 
 
-def recording_of(
+def make_recording(
     frames: Sequence[tuple[float, Sequence[Landmarks]]],
     header: Header,
     messages: Sequence[str] = (),
     *,
     encode: Callable[[Landmarks], Body | None] = compact_body,
 ) -> Recording:
-    """Return a recording of frames, given as seconds since the first and the people in them."""
+    """Return a recording of frames: pairs of seconds since the first and the people in it."""
     times = [time for time, _ in frames]
     bodies = [list(filter(None, map(encode, people))) for _, people in frames]
     return Recording.from_frames(header, times, bodies, messages)
 
 
-def walk(
+def record_walk(
     header: Header,
     *,
     seconds: float = 3.0,
@@ -63,4 +63,4 @@ def walk(
     """Return a recording of people who move on the spot."""
     times = np.arange(round(seconds * fps) + 1) / fps
     frames = [(time, [walker.at(time) for walker in walkers]) for time in times.tolist()]
-    return recording_of(frames, header, messages, encode=encode)
+    return make_recording(frames, header, messages, encode=encode)

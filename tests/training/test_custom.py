@@ -38,7 +38,7 @@ def make_track(file: ClipFile, *, seconds: float = 6.0) -> Track:
 
 @pytest.fixture
 def train(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
-    """Function that trains on the clips in `clips` for a few steps.
+    """Function that trains on the clips in `tmp_path / "clips"` for a few steps.
 
     The size of a file in bytes is its length in seconds.
     """
@@ -104,7 +104,7 @@ def test_training_on_clips_alone_tests_on_unseen_dancers(
     assert "held out of the training: bo, c" in capsys.readouterr().err
 
 
-def test_figures_for_clips_without_dancer_names_come_with_a_warning(
+def test_warning_that_accuracy_is_optimistic_without_dancer_names(
     train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     create_clips(

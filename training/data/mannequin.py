@@ -3,8 +3,8 @@
 Inverse kinematics poses legs and arms. Speed and cadence determine the steps, so that a foot on the
 floor does not slide. Lengths are typical of adults and not measured from a person.
 
-In a channel of one limb x points outward, in one of the whole body to the left; y points up and z
-forward. Angles are in degrees.
+In the channels of a limb, x points outward; in those of the whole body, x points to the left. In
+both, y points up and z forward. Angles are in degrees.
 """
 
 from collections.abc import Mapping

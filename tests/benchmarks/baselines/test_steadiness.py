@@ -51,7 +51,7 @@ def clip(seconds: float = 12, rate: int = 20) -> tuple[NDArray[np.float64], Arra
 
 def forgetful(labels: tuple[str, ...] = LABELS) -> RollingEstimate:
     """Says at once whatever a window says with more than half."""
-    return RollingEstimate(labels, memory=1e-6, enter=0.5, leave=0.5, margin=0.0)
+    return RollingEstimate(labels, time_constant=1e-6, enter=0.5, leave=0.5, margin=0.0)
 
 
 def watched(said: str, *, start: float = 0.0) -> Watched:
@@ -114,7 +114,7 @@ def test_a_clip_without_frames_is_refused() -> None:
 
 
 def test_a_replay_begins_anew() -> None:
-    rolling = RollingEstimate(LABELS, memory=1e6)
+    rolling = RollingEstimate(LABELS, time_constant=1e6)
     seen = watched("BBBB")
     replay(watched("PPPP"), rolling)
     assert {answer.genre for answer in replay(seen, rolling)} == {"BR"}
@@ -179,7 +179,7 @@ def test_one_who_does_not_dance_is_not_part_of_the_dance() -> None:
 
 def test_a_sweep_tries_each_estimate_that_does_not_contradict_itself() -> None:
     takes = [danced("BPBPBPBBBB"), danced("PPPP", genre=NOT_DANCING)]
-    grid = {"memory": (0.1, 5.0), "enter": (0.5, 0.95), "leave": (0.5, 0.6)}
+    grid = {"time_constant": (0.1, 5.0), "enter": (0.5, 0.95), "leave": (0.5, 0.6)}
     points = sweep(takes, LABELS, grid)
     assert [knobs["enter"] for knobs, _ in points] == [0.5, 0.95, 0.95] * 2
     nervous, calm = points[0][1], points[3][1]

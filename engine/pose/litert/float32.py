@@ -1,4 +1,4 @@
-"""Arithmetic that rounds like C++ in single precision; `region` explains why that matters."""
+"""Functions that round as C++ does in single precision; `region` explains why that matters."""
 
 import numpy as np
 
