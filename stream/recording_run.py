@@ -18,7 +18,7 @@ from rich.text import Text
 
 from dancetype.engine.errors import SettingsError
 from dancetype.engine.genres import GENRES, find_aist_code, normalise_name
-from dancetype.engine.media.recording import Header, full_body
+from dancetype.engine.media.recording import Header, encode_full
 from dancetype.engine.media.track import NOT_DANCING, Track
 from dancetype.engine.progress import ProgressLines
 from dancetype.stream.clock import Clock
@@ -177,7 +177,7 @@ class RecordingRun(Sink):
             name: SourceRecorder(
                 replace(header, source=name),
                 clock,
-                encode=full_body,
+                encode=encode_full,
                 delay=self._start_delay,
                 seconds=self._seconds,
                 in_parts=False,

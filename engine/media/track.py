@@ -42,7 +42,7 @@ class Track:
         visibility: (T, 33) as in `Landmarks`.
         dancer: Name of the dancer, by default from `sequence`; "" if unknown.
         sequence: Name of the AIST++ sequence in the clip, or "".
-        start: Time in the sequence at which the clip starts; NaN if unknown.
+        start: Time in the sequence, in seconds, at which the clip starts; NaN if unknown.
     """
 
     name: str

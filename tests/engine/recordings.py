@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from dancetype.engine.landmarks import Landmarks
-from dancetype.engine.media.recording import Body, Header, Recording, compact_body
+from dancetype.engine.media.recording import EncodedBody, Header, Recording, encode_compact
 from tests.engine.walkers import Walker
 
 STARTED = 1_764_000_000.25
@@ -43,7 +43,7 @@ def make_recording(
     header: Header,
     messages: Sequence[str] = (),
     *,
-    encode: Callable[[Landmarks], Body | None] = compact_body,
+    encode: Callable[[Landmarks], EncodedBody | None] = encode_compact,
 ) -> Recording:
     """Return a recording of frames: pairs of seconds since the first and the people in it."""
     times = [time for time, _ in frames]
@@ -58,7 +58,7 @@ def record_walk(
     fps: float = 10.0,
     walkers: Sequence[Walker] = (Walker(),),
     messages: Sequence[str] = (),
-    encode: Callable[[Landmarks], Body | None] = compact_body,
+    encode: Callable[[Landmarks], EncodedBody | None] = encode_compact,
 ) -> Recording:
     """Return a recording of people who move on the spot."""
     times = np.arange(round(seconds * fps) + 1) / fps

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
 from dancetype.engine.errors import FileError
-from dancetype.engine.media.recording import VERSION, Recording, full_body
+from dancetype.engine.media.recording import VERSION, Recording, encode_full
 from dancetype.engine.media.track import read_track
 from dancetype.stream.replay import open_recording
 from tests.engine.recordings import header, record_walk
@@ -17,7 +17,7 @@ from tests.fuzz.fuzzing import check_parser, damaged_bytes, fuzz_test
 from tests.fuzz.npz import CodeOnUnpickling, npz_bytes, npz_with_header
 
 RUN = record_walk(header(), seconds=0.2, fps=10)
-LABELLED = record_walk(header(genre="HO", dancer="Ann"), seconds=0.2, fps=10, encode=full_body)
+LABELLED = record_walk(header(genre="HO", dancer="Ann"), seconds=0.2, fps=10, encode=encode_full)
 MESSAGES = b'{"type":"prediction","status":"genre","genre":"HO","times":{"capture":5.0}}\n'
 LABEL = ("genre", "dancer", "sequence", "sequence_start")
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dancetype.engine.contract import Contract
 from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES
-from dancetype.engine.media.recording import Header, Recording, full_body
+from dancetype.engine.media.recording import Header, Recording, encode_full
 from dancetype.engine.recognizer import MultiDancerRecognizer
 from dancetype.engine.rolling import Status
 from dancetype.engine.skeleton import Array
@@ -315,7 +315,7 @@ def test_invalid_messages_are_rejected_with_the_file_and_the_reason(tmp_path: Pa
 def test_labelled_recording_is_classified_like_a_live_one(
     save: SaveRecordings,
 ) -> None:
-    labelled = record_walk(header(genre="HO", dancer="Ann"), seconds=20, encode=full_body)
+    labelled = record_walk(header(genre="HO", dancer="Ann"), seconds=20, encode=encode_full)
     harness = Harness(save(labelled)).play()
     assert len({tuple(row) for row in probabilities(harness)}) > 10
     assert harness.predictions[-1].prediction.window_seconds > 1.9

@@ -10,7 +10,7 @@ import pytest
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.errors import FileError
 from dancetype.engine.landmarks import COCO_LANDMARKS, LANDMARKS, Landmarks
-from dancetype.engine.media.recording import compact_body, full_body, read_recording
+from dancetype.engine.media.recording import encode_compact, encode_full, read_recording
 from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.recognizer import MultiDancerRecognizer, Prediction
 from dancetype.stream.sources.file import FileSource
@@ -51,7 +51,7 @@ def test_saved_recording_is_read_unchanged(path: Path) -> None:
 def test_full_recording_keeps_all_landmarks_and_label(tmp_path: Path) -> None:
     label: dict[str, Any] = {"genre": "HO", "dancer": "Ann", "sequence": "s"}
     full = record_walk(
-        header(people=2, sequence_start=1.5, **label), walkers=PAIR, encode=full_body
+        header(people=2, sequence_start=1.5, **label), walkers=PAIR, encode=encode_full
     )
     full.save(tmp_path / "a.npz")
     read = read_recording(tmp_path / "a.npz")
@@ -124,7 +124,7 @@ def test_implausible_landmarks_are_not_recorded(part: str, number: float) -> Non
     person = Walker().at(0)
     wrong = getattr(person, part).copy()
     wrong[20] = number
-    assert compact_body(replace(person, **{part: wrong})) is None
+    assert encode_compact(replace(person, **{part: wrong})) is None
 
 
 def test_compact_recording_clips_coordinates_out_of_range() -> None:

@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 from dancetype.engine.errors import FileError
 from dancetype.engine.landmarks import COCO_LANDMARKS, Landmarks
 from dancetype.engine.media import recording as recording_module
-from dancetype.engine.media.recording import Body, compact_body, full_body, read_recording
+from dancetype.engine.media.recording import (
+    EncodedBody,
+    encode_compact,
+    encode_full,
+    read_recording,
+)
 from dancetype.engine.media.track import (
     NOT_DANCING,
     Track,
@@ -269,9 +274,9 @@ def test_track_in_older_format_is_read_as_recording(tmp_path: Path) -> None:
     np.testing.assert_array_equal(frames[7][1][0].visibility, VISIBILITY[7])
 
 
-@pytest.mark.parametrize("encode", [compact_body, full_body])
+@pytest.mark.parametrize("encode", [encode_compact, encode_full])
 def test_track_is_of_the_dancer_in_the_most_frames(
-    tmp_path: Path, encode: Callable[[Landmarks], Body | None]
+    tmp_path: Path, encode: Callable[[Landmarks], EncodedBody | None]
 ) -> None:
     left, right = Walker(x=-2), Walker(x=2)
     frames = []
