@@ -50,7 +50,7 @@ def save_npz(path: Path, entries: Mapping[str, Any]) -> None:
     Raises:
         OSError: The file cannot be written.
     """
-    # If given a path, numpy would append .npz to the name.
+    # numpy appends .npz to the name of a path, but not to that of an open file.
     with atomic_write(path) as part, part.open("wb") as file:
         np.savez_compressed(file, **entries)
 

@@ -91,8 +91,8 @@ class Prediction(_HasEstimate):
         estimate: Rolling estimate.
         window_probabilities: (K,) for this window alone, or None without a window.
         classify_seconds: Time that it took to cut and classify the windows of all dancers.
-        dancers: All visible dancers, sorted by `DancerState.rank`: moving before standing, then by
-            id. The first is the primary dancer.
+        dancers: All visible dancers: moving before standing ones, then by id. The first is the
+            primary dancer.
     """
 
     window_end: float
@@ -153,8 +153,8 @@ class DancerState:
         self._moving = False
 
     @property
-    def rank(self) -> tuple[bool, int]:
-        """Sort key: moving before standing dancers, then by id."""
+    def sort_key(self) -> tuple[bool, int]:
+        """Key that sorts moving before standing dancers, then by id."""
         return not self._moving, self.id
 
     def update(self, time: float, landmarks: Landmarks | None) -> None:
@@ -321,5 +321,5 @@ class MultiDancerRecognizer:
     def _predict(self, time: float) -> Prediction:
         # Dancers are tracked for a while after they are lost, so there may be more than `people`.
         newest = sorted(self._tracked.values(), key=lambda dancer: (-dancer.last_found, dancer.id))
-        ranked = sorted(newest[: self._people], key=lambda dancer: dancer.rank)
+        ranked = sorted(newest[: self._people], key=lambda dancer: dancer.sort_key)
         return predict(time, ranked or [self._no_dancer], self._classifier)

@@ -18,8 +18,8 @@ VELOCITY_TOLERANCE = 0.12
 def dance(times: NDArray[np.float64]) -> Array:
     """Return joints (T, 17, 3) in metres of a person whose limbs swing at up to 2 Hz."""
     rng = np.random.default_rng(7)
-    rest = rng.uniform(-0.4, 0.4, (len(JOINTS), 3)) * [1, 2, 0.5]
-    joints = np.repeat(rest[None], len(times), axis=0)
+    rest_pose = rng.uniform(-0.4, 0.4, (len(JOINTS), 3)) * [1, 2, 0.5]
+    joints = np.repeat(rest_pose[None], len(times), axis=0)
     for frequency in (0.5, 1.0, 2.0):
         swing = rng.uniform(-0.12, 0.12, (len(JOINTS), 3))
         phase = rng.uniform(0, 2 * np.pi, (len(JOINTS), 3))

@@ -8,8 +8,8 @@ from dancetype.engine.skeleton import JOINTS, Array
 def swaying_joints(seconds: float, *, speed: float = 5.0) -> Array:
     """Return joints (T, 17, 3) in metres that sway at `speed` radians per second, at 60 fps."""
     times = np.arange(round(60 * seconds) + 1)[:, None, None] / 60
-    rest = np.random.default_rng(0).uniform(-0.8, 0.8, (len(JOINTS), 3))
-    joints: Array = (rest + 0.2 * np.sin(speed * times + 9 * rest)).astype(np.float32)
+    rest_pose = np.random.default_rng(0).uniform(-0.8, 0.8, (len(JOINTS), 3))
+    joints: Array = (rest_pose + 0.2 * np.sin(speed * times + 9 * rest_pose)).astype(np.float32)
     return joints
 
 

@@ -29,9 +29,9 @@ def make_track(file: ClipFile, *, seconds: float = 6.0) -> Track:
     """Return the track of a person who sways at a speed that depends on the genre."""
     rng = np.random.default_rng(list(str(file.path).encode()))
     times = np.arange(round(seconds * 25)) / 25
-    rest = np.random.default_rng(0).uniform(-0.8, 0.8, (33, 3)) + rng.normal(0, 0.03, (33, 3))
-    sway = np.sin(SPEEDS[file.genre] * times[:, None, None] + 9 * rest + rng.uniform(0, 6))
-    world = (rest + 0.2 * sway).astype(np.float32)
+    rest_pose = np.random.default_rng(0).uniform(-0.8, 0.8, (33, 3)) + rng.normal(0, 0.03, (33, 3))
+    sway = np.sin(SPEEDS[file.genre] * times[:, None, None] + 9 * rest_pose + rng.uniform(0, 6))
+    world = (rest_pose + 0.2 * sway).astype(np.float32)
     name = "-".join(file.path.parts[-3:])
     return Track(name, file.genre, times, world, world, world[..., 0], file.dancer)
 

@@ -98,7 +98,7 @@ def hold_out(clips: Sequence[CustomClip], *, required_seconds: float) -> HoldOut
 def usable_seconds(
     clips: Iterable[CustomClip], genre: str, *, without: Collection[str] = ()
 ) -> float:
-    """Return the seconds of a genre that can be trained on, without those of some dancers."""
+    """Return the seconds of a genre that can be trained on, excluding the dancers in `without`."""
     return sum(
         clip.seconds
         for clip in clips

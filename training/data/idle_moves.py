@@ -12,7 +12,7 @@ import numpy as np
 Channels = dict[str, float | tuple[float, ...]]
 
 Move = tuple[float, float, Channels]
-"""Seconds of motion, seconds of rest after it, and the targets of the channels that change."""
+"""Seconds of motion, seconds of the pause after it, and targets of the channels that change."""
 
 _HANDS: Final = {
     "hanging": (0.14, -0.96, 0.08),

@@ -102,7 +102,7 @@ def sampling_probabilities(
     share of a group or choreography that a genre lacks goes to the others.
 
     Args:
-        groups: Clips by kind of source.
+        groups: Clips, grouped by source.
         shares: Share of each group.
         advanced: Share of advanced choreography.
         idle: Probability of a clip of a person who does not dance.

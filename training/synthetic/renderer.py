@@ -171,8 +171,8 @@ class Renderer:
 def usable_platform() -> str:
     """Return the name of an installed platform: PYOPENGL_PLATFORM, or else OSMesa or EGL.
 
-    PyOpenGL selects its platform on the first import and cannot change it. Therefore this tries to
-    load the libraries without PyOpenGL.
+    PyOpenGL selects its platform on the first import and cannot change it. Therefore the libraries
+    are loaded here without PyOpenGL.
 
     Raises:
         WorkerError: Neither OSMesa nor EGL is installed.

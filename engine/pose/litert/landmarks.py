@@ -58,7 +58,7 @@ def find_landmarks(
 
 
 def refine_points(points: Array, heat: Array) -> Array:
-    """Move points to the centre of the heat around them, if any cell there is hot enough.
+    """Move points to the centre of the heat around them, if a cell there has enough heat.
 
     Args:
         points: (N, 2) from 0 to 1.

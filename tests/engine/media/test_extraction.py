@@ -64,7 +64,7 @@ def test_every_frame_of_file_is_analysed_and_reported(make_video: MakeVideo) -> 
 
 
 def test_error_names_missing_file() -> None:
-    with pytest.raises(FileError, match=r"gone\.mp4: no such file"), Video("gone.mp4"):
+    with pytest.raises(FileError, match=r"missing\.mp4: no such file"), Video("missing.mp4"):
         pass
 
 

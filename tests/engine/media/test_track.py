@@ -239,8 +239,8 @@ def test_small_file_that_would_fill_memory_is_rejected_before_unpacking(
 
 
 def test_error_names_missing_track(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match=r"gone\.npz"):
-        read_track(tmp_path / "gone.npz")
+    with pytest.raises(FileError, match=r"missing\.npz"):
+        read_track(tmp_path / "missing.npz")
 
 
 @settings(deadline=None)

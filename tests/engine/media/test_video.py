@@ -28,8 +28,8 @@ def test_video_yields_every_frame_with_its_time(make_video: MakeVideo) -> None:
 
 
 def test_missing_file_and_unreadable_file_raise_different_errors(tmp_path: Path) -> None:
-    with pytest.raises(MissingFileError, match=r"gone\.mp4: no such file"):
-        Video(tmp_path / "gone.mp4")
+    with pytest.raises(MissingFileError, match=r"missing\.mp4: no such file"):
+        Video(tmp_path / "missing.mp4")
     (tmp_path / "text.mp4").write_text("hello")
     with pytest.raises(FileError, match=r"text\.mp4: no video that can be read") as caught:
         Video(tmp_path / "text.mp4")

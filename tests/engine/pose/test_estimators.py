@@ -170,8 +170,8 @@ def test_image_of_another_shape_or_type_is_rejected(estimator: PoseEstimator, im
 
 
 def test_error_names_missing_model(tmp_path: Path, runtime: PoseRuntime) -> None:
-    with pytest.raises(ModelError, match=r"gone\.task: no such file; get a pose model with"):
-        open_estimator(tmp_path / "gone.task", runtime=runtime)
+    with pytest.raises(ModelError, match=r"missing\.task: no such file; get a pose model with"):
+        open_estimator(tmp_path / "missing.task", runtime=runtime)
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x05\x06" + bytes(18)])

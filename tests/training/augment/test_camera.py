@@ -26,10 +26,10 @@ TIMES = 3 + np.arange(241) / 60
 
 def motion_capture(heading: float = 2.0) -> Array:
     """Return four seconds (241, 17, 3) of a dancer who walks and faces `heading` (radians)."""
-    rest = np.random.default_rng(1).uniform(-0.5, 0.5, (len(JOINTS), 3))
-    rest[:, 1] += 1
-    rest[LEFT_HIP], rest[RIGHT_HIP] = (0.1, 1, 0), (-0.1, 1, 0)
-    joints = rest + 0.05 * np.sin(4 * TIMES[:, None, None] + 9 * rest)
+    rest_pose = np.random.default_rng(1).uniform(-0.5, 0.5, (len(JOINTS), 3))
+    rest_pose[:, 1] += 1
+    rest_pose[LEFT_HIP], rest_pose[RIGHT_HIP] = (0.1, 1, 0), (-0.1, 1, 0)
+    joints = rest_pose + 0.05 * np.sin(4 * TIMES[:, None, None] + 9 * rest_pose)
     joints[:, :, 0] += TIMES[:, None] / 4
     result: Array = (joints @ rotation_about_y(heading).T).astype(np.float32)
     return result

@@ -24,9 +24,9 @@ OTHER_NAME = "gPO_sFM_cAll_d10_mPO1_ch05"
 
 def dance(frames: int = 600) -> Array:
     """Return joints (T, 17, 3) in metres that oscillate at 1 Hz by 30 cm."""
-    rest = np.random.default_rng(5).uniform(-0.8, 0.8, (17, 3))
-    swing = 0.3 * np.sin(2 * np.pi * np.arange(frames)[:, None, None] / 60 + 9 * rest)
-    return (rest + swing).astype(np.float32)
+    rest_pose = np.random.default_rng(5).uniform(-0.8, 0.8, (17, 3))
+    swing = 0.3 * np.sin(2 * np.pi * np.arange(frames)[:, None, None] / 60 + 9 * rest_pose)
+    return (rest_pose + swing).astype(np.float32)
 
 
 def write(data: Path, name: str, content: dict[str, Any]) -> Path:

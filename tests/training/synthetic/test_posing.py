@@ -34,8 +34,8 @@ def test_rest_pose_has_no_rotations_except_in_the_feet(body: Body) -> None:
     at_rest = np.repeat(body.joints[None], 5, axis=0)
     motion = pose_body(body, at_rest, 60)
     feet = [BONE_INDEX[name] for name in ("foot.L", "foot.R")]
-    others = np.delete(motion.rotations, feet, axis=1)
-    assert np.abs(others - np.eye(3)).max() < 0.05
+    other_rotations = np.delete(motion.rotations, feet, axis=1)
+    assert np.abs(other_rotations - np.eye(3)).max() < 0.05
     np.testing.assert_allclose(motion.scales, 1, atol=0.01)
 
 
