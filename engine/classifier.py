@@ -28,7 +28,8 @@ _SUM_TOLERANCE: Final = 0.01
 _CUDA_OPTIONS: Final = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
 # Log levels of onnxruntime.
 _WARNING: Final = 2
-_SILENT: Final = 4
+_ERROR: Final = 3
+_FATAL: Final = 4
 
 
 class Classifier:
@@ -85,7 +86,7 @@ class Classifier:
             return "this onnxruntime has no CUDA; install onnxruntime-gpu (docs/guides/gpu.md)"
         missing = preload_cuda()
         # onnxruntime would print a long message about a provider that does not start.
-        ort.set_default_logger_severity(_SILENT)
+        ort.set_default_logger_severity(_FATAL)
         try:
             self._open(file, [(CUDA, _CUDA_OPTIONS), CPU])
         except ModelError as error:
@@ -120,7 +121,9 @@ class Classifier:
         if output.shape != expected or not (
             (output >= 0).all() and (abs(output.sum(axis=1) - 1) < _SUM_TOLERANCE).all()
         ):
-            raise contract_error("its outputs are not probabilities")
+            raise contract_error(
+                "its outputs are not probabilities; end the network with a softmax"
+            )
 
 
 def _open_session(file: Path, providers: Providers) -> ort.InferenceSession:
@@ -130,7 +133,7 @@ def _open_session(file: Path, providers: Providers) -> ort.InferenceSession:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
+    options.log_severity_level = _ERROR
     # By default onnxruntime reads external data from the current folder. The model file is not a
     # folder, so with this setting it finds none.
     options.add_session_config_entry(
@@ -178,4 +181,6 @@ def _check_shapes(session: ort.InferenceSession, contract: Contract) -> None:
                 f"(N, {', '.join(map(str, expected))})"
             )
         if isinstance(shape[0], int):
-            raise contract_error(f"its {name} takes {shape[0]} windows at a time, not any number")
+            raise contract_error(
+                f"its {name} has a fixed batch size of {shape[0]}; export it with a dynamic one"
+            )

@@ -13,12 +13,12 @@ from dancetype.engine.window import cut_window
 HOP: Final = 0.5
 """Seconds between the windows of a clip."""
 
-_BATCH: Final = 64
+_BATCH_SIZE: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
 class ClipResult:
-    """Genre of a clip.
+    """Classification result of a clip.
 
     Attributes:
         genre: Code of the most likely genre, or None if no window could be cut.
@@ -54,21 +54,31 @@ def clip_windows(
     ends = np.arange(times[0] + spec.seconds, times[-1] + 1e-3, hop)
     if not len(ends):
         ends = times[-1:]
-    cuts = [cut_window(times, joints, spec, end=end + 1e-6).features for end in ends]
-    windows = [features for features in cuts if features is not None]
+    windows = [
+        window.features
+        for end in ends
+        if (window := cut_window(times, joints, spec, end=end + 1e-6)).features is not None
+    ]
     return np.stack(windows) if windows else empty
 
 
 def classify_track(
     times: NDArray[np.float64], joints: Array, classifier: WindowClassifier
 ) -> ClipResult:
-    """Classify a clip by the mean of its windows' probabilities; see `clip_windows`."""
+    """Classify a clip by the mean of its windows' probabilities.
+
+    Args:
+        times: (T,) seconds, rising.
+        joints: (T, 17, 3), NaN in frames without a person.
+        classifier: Classifier of the windows; see `clip_windows`.
+    """
     labels = classifier.contract.labels
     windows = clip_windows(times, joints, classifier)
     if not len(windows):
         zeros = np.zeros(len(labels), np.float32)
         return ClipResult(None, 0.0, zeros, np.empty((0, len(labels)), np.float32))
-    batches = [windows[first : first + _BATCH] for first in range(0, len(windows), _BATCH)]
+    starts = range(0, len(windows), _BATCH_SIZE)
+    batches = [windows[start : start + _BATCH_SIZE] for start in starts]
     probabilities = np.concatenate([classifier(batch) for batch in batches])
     mean = probabilities.mean(axis=0)
     best = int(mean.argmax())

@@ -1,4 +1,4 @@
-"""Description of a genre model's input and output, kept in the metadata of its ONNX file."""
+"""Description of a genre model's input and output, stored in the metadata of its ONNX file."""
 
 import json
 from collections.abc import Mapping
@@ -104,7 +104,8 @@ class Contract:
             raise contract_error("it has no dancetype contract; create it with `dancetype export`")
         if version != VERSION:
             raise contract_error(
-                f"its contract has version {version}, but this program reads {VERSION}"
+                f"its contract has version {version}, but this program reads {VERSION}; "
+                "export the model again"
             )
         try:
             contract = cls(

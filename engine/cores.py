@@ -27,7 +27,7 @@ def _read_quotas(root: Path) -> Iterator[float]:
     """Yield the quota, in cores, of each control group that this process is in.
 
     A group's quota limits all groups inside it, so the parents are included. In a container, the
-    path may start outside of what is mounted; then only the mounted root is found.
+    path may start outside the mounted hierarchy; then only the mounted root is found.
     """
     mounts = root / "sys/fs/cgroup"
     try:
@@ -37,8 +37,8 @@ def _read_quotas(root: Path) -> Iterator[float]:
     # Always read the root of the hierarchy: inside a container it is the container's group.
     for line in (*groups, "0::/", "0:cpu:/"):
         _, controllers, path = line.split(":", 2)
-        inner = PurePosixPath(path.lstrip("/"))
-        for folder in (inner, *inner.parents):
+        group = PurePosixPath(path.lstrip("/"))
+        for folder in (group, *group.parents):
             if not controllers:
                 for mount in (mounts, mounts / "unified"):
                     yield _read_quota(mount / folder, "cpu.max")
@@ -53,8 +53,8 @@ def _read_quota(group: Path, *files: str) -> float:
     Version 2 has both in one file and writes `max` for no limit; version 1 writes -1.
     """
     try:
-        words = " ".join((group / file).read_text(encoding="ascii") for file in files)
-        cpu_time, period = map(float, words.split())
+        text = " ".join((group / file).read_text(encoding="ascii") for file in files)
+        cpu_time, period = map(float, text.split())
         return cpu_time / period if cpu_time > 0 else _NO_LIMIT
     except (OSError, ValueError, ZeroDivisionError):
         return _NO_LIMIT

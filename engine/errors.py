@@ -55,7 +55,7 @@ class AssetError(ExpectedError):
 
 
 class Fault(StrEnum):
-    """Kind of fault of a source, for programs."""
+    """Machine-readable kind of a source's fault."""
 
     REFUSED = "refused"
     """The host is reachable, but refuses the connection."""

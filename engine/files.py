@@ -38,7 +38,7 @@ def partial_path(path: Path) -> Path:
 
 
 def remove_partial(path: Path) -> None:
-    """Remove the temporary file, if any, that another process left when it was interrupted."""
+    """Remove the temporary file that an interrupted process may have left."""
     # If the name is too long, the file was never created.
     with suppress(OSError):
         partial_path(path).unlink()
@@ -50,7 +50,7 @@ def save_npz(path: Path, entries: Mapping[str, Any]) -> None:
     Raises:
         OSError: The file cannot be written.
     """
-    # If given a path, numpy would append .npz to the name.
+    # numpy appends .npz to the name of a path, but not to that of an open file.
     with atomic_write(path) as part, part.open("wb") as file:
         np.savez_compressed(file, **entries)
 
@@ -59,7 +59,8 @@ def save_npz(path: Path, entries: Mapping[str, Any]) -> None:
 def open_npz(path: Path, *, max_bytes: int) -> Iterator[Mapping[str, NDArray[Any]]]:
     """Open an npz file whose arrays are read on access; no code in it is executed.
 
-    Zeros compress to a thousandth: a file of a few megabytes could fill the whole memory.
+    The unpacked size is limited because zeros compress to a thousandth of their size: a file of a
+    few megabytes could fill the memory.
 
     Args:
         path: Path of the file.
@@ -101,12 +102,12 @@ class NpzEntries:
         return self._arrays[name]
 
     def array(self, name: str, dtype: DTypeLike, *shape: int | None) -> NDArray[Any]:
-        """Return an entry; None in `shape` allows any length."""
+        """Return an entry of this type and shape; None in `shape` allows any length."""
         array = self.get(name)
-        fits = len(array.shape) == len(shape) and all(
+        shape_matches = len(array.shape) == len(shape) and all(
             expected in (None, length) for expected, length in zip(shape, array.shape, strict=True)
         )
-        if array.dtype != dtype or not fits:
+        if array.dtype != dtype or not shape_matches:
             expected = f"{np.dtype(dtype)} {shape}".replace("None", "T")
             raise ValueError(f"{name} is {array.dtype} {array.shape}, expected {expected}")
         return array

@@ -31,7 +31,7 @@ _MAX_GENERATED_LENGTH: Final = 8
 
 
 def is_genre_code(text: str) -> bool:
-    """Return whether `text` consists of 1 to 12 of A to Z and 0 to 9.
+    """Return whether `text` consists of 1 to 12 characters from A to Z and 0 to 9.
 
     Codes are used in MQTT topics, in OSC addresses and as JSON keys.
     """

@@ -91,8 +91,8 @@ class Prediction(_HasEstimate):
         estimate: Rolling estimate.
         window_probabilities: (K,) for this window alone, or None without a window.
         classify_seconds: Time that it took to cut and classify the windows of all dancers.
-        dancers: All visible dancers: moving before standing, then by id. The first is the primary
-            dancer.
+        dancers: All visible dancers: moving before standing ones, then by id. The first is the
+            primary dancer.
     """
 
     window_end: float
@@ -153,8 +153,8 @@ class DancerState:
         self._moving = False
 
     @property
-    def rank(self) -> tuple[bool, int]:
-        """Sort key: moving before standing, then the oldest id first."""
+    def sort_key(self) -> tuple[bool, int]:
+        """Key that sorts moving before standing dancers, then by id."""
         return not self._moving, self.id
 
     def update(self, time: float, landmarks: Landmarks | None) -> None:
@@ -208,9 +208,9 @@ def predict(
     spec = classifier.contract.window
     windows = [cut_window(*dancer.poses.track(), spec, end=time) for dancer in dancers]
     features = [window.features for window in windows if window.features is not None]
-    classified = iter(classifier(np.stack(features)) if features else ())
+    probabilities = iter(classifier(np.stack(features)) if features else ())
     predictions = [
-        dancer.predict(time, window, None if window.features is None else next(classified))
+        dancer.predict(time, window, None if window.features is None else next(probabilities))
         for dancer, window in zip(dancers, windows, strict=True)
     ]
     present = tuple(dancer for dancer in predictions if dancer.status is not Status.NO_PERSON)
@@ -321,5 +321,5 @@ class MultiDancerRecognizer:
     def _predict(self, time: float) -> Prediction:
         # Dancers are tracked for a while after they are lost, so there may be more than `people`.
         newest = sorted(self._tracked.values(), key=lambda dancer: (-dancer.last_found, dancer.id))
-        ranked = sorted(newest[: self._people], key=lambda dancer: dancer.rank)
+        ranked = sorted(newest[: self._people], key=lambda dancer: dancer.sort_key)
         return predict(time, ranked or [self._no_dancer], self._classifier)

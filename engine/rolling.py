@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 # Thresholds of the confidence, tuned on the ten genres of AIST.
 _ENTER: Final = 0.65
 _LEAVE: Final = 0.45
-_CHANCE: Final = 1 / 10  # confidence of a guess
+_CHANCE: Final = 1 / 10  # confidence of a random guess
 
 
 def _rescale(confidence: float, genres: int) -> float:
@@ -55,9 +55,9 @@ class RollingEstimate:
 
     Args:
         labels: Genre codes in the classifier's order.
-        memory: Seconds after which a window has the weight 1/e.
+        time_constant: Seconds after which the weight of a window has fallen to 1/e.
         enter: Minimum confidence for naming a genre. If None, 0.65 with ten genres, and more with
-            fewer, since a guess is then right more often.
+            fewer, since a random guess is then right more often.
         leave: Confidence below which the named genre is dropped, at most `enter`. If None, 0.45
             with ten genres.
         margin: Lead in confidence that another genre needs to replace the named one.
@@ -67,19 +67,19 @@ class RollingEstimate:
         self,
         labels: tuple[str, ...],
         *,
-        memory: float = 1.5,
+        time_constant: float = 1.5,
         enter: float | None = None,
         leave: float | None = None,
         margin: float = 0.1,
     ) -> None:
         enter = _rescale(_ENTER, len(labels)) if enter is None else enter
         leave = _rescale(_LEAVE, len(labels)) if leave is None else leave
-        if not memory > 0:
-            raise ValueError(f"memory must be more than 0 seconds, not {memory}")
+        if not time_constant > 0:
+            raise ValueError(f"time_constant must be more than 0 seconds, not {time_constant}")
         if not 0 <= leave <= enter <= 1:
             raise ValueError(f"need 0 <= leave <= enter <= 1, not leave={leave}, enter={enter}")
         self._labels = labels
-        self._memory = memory
+        self._time_constant = time_constant
         self._enter = enter
         self._leave = leave
         self._margin = margin
@@ -98,7 +98,9 @@ class RollingEstimate:
 
     def update(self, time: float, probabilities: NDArray[np.float32]) -> Estimate:
         """Add the `probabilities` (K,) of the window at `time` and return the estimate."""
-        decay = 0.0 if self._time is None else np.exp(-max(time - self._time, 0.0) / self._memory)
+        decay = 0.0
+        if self._time is not None:
+            decay = np.exp(-max(time - self._time, 0.0) / self._time_constant)
         self._mean = (decay * self._mean + (1 - decay) * probabilities).astype(np.float32)
         self._time = time
         best = int(self._mean.argmax())

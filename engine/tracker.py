@@ -65,7 +65,7 @@ class SingleTracker:
     """Tracker for one dancer, who always has the id 1; the pose model does the tracking."""
 
     def update(self, time: float, people: Sequence[Landmarks]) -> dict[int, Landmarks | None]:
-        """Return the first of `people`, or None if there are none."""
+        """Assign the id 1 to the first of `people`, or to None if there are none."""
         return {1: people[0] if people else None}
 
     def reset(self, reason: str) -> None:
@@ -226,8 +226,8 @@ class _Track:
 
     def has_expired(self, time: float) -> bool:
         """Return whether the dancer has not been found for too long."""
-        lost, missing = time - self._timeout_start, time - self.last_found
-        return lost > TRACK_TIMEOUT or missing > OCCLUDED_TIMEOUT
+        elapsed, missing = time - self._timeout_start, time - self.last_found
+        return elapsed > TRACK_TIMEOUT or missing > OCCLUDED_TIMEOUT
 
 
 def _cost_matrix(time: float, bodies: Sequence[_Body], tracks: Sequence[_Track]) -> Floats:

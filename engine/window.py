@@ -1,4 +1,4 @@
-"""Windows of poses, made by the same code in training, evaluation and streaming."""
+"""Windows of poses, cut by the same code in training, evaluation and streaming."""
 
 from dataclasses import dataclass
 from functools import lru_cache

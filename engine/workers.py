@@ -149,7 +149,7 @@ class WorkerPool:
 
 
 class _Worker:
-    """Handle of a worker process in the process that started it.
+    """The parent's handle of a worker process.
 
     Attributes:
         process: The process.
@@ -234,7 +234,7 @@ def _picklable(error: Exception) -> Exception:
     """Return `error`, or its text if it cannot be sent to another process."""
     try:
         pickle.loads(pickle.dumps(error))
-    # For example, the constructor may have other parameters than `args` holds.
+    # For example, the constructor may have other parameters than those in `args`.
     except Exception:
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error

@@ -74,9 +74,9 @@ def _write(
     quantize_weights(model, precision)
     onnx.checker.check_model(model, full_check=True)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(out) as part:
-        onnx.save(model, part, format="protobuf")
-        return check_parity(reference, part, precision=precision)
+    with atomic_write(out) as temporary:
+        onnx.save(model, temporary, format="protobuf")
+        return check_parity(reference, temporary, precision=precision)
 
 
 def _export_graph(checkpoint: Checkpoint, contract: Contract) -> onnx.ModelProto:

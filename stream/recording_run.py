@@ -18,7 +18,7 @@ from rich.text import Text
 
 from dancetype.engine.errors import SettingsError
 from dancetype.engine.genres import GENRES, find_aist_code, normalise_name
-from dancetype.engine.media.recording import Header, full_body
+from dancetype.engine.media.recording import Header, encode_full
 from dancetype.engine.media.track import NOT_DANCING, Track
 from dancetype.engine.progress import ProgressLines
 from dancetype.stream.clock import Clock
@@ -181,7 +181,7 @@ class RecordingRun(Sink):
             name: SourceRecorder(
                 replace(header, source=name),
                 clock,
-                encode=full_body,
+                encode=encode_full,
                 delay=self._start_delay,
                 seconds=self._seconds,
                 in_parts=False,
@@ -282,7 +282,7 @@ class RecordingRun(Sink):
         self._stdout.print(Text(f"saved {path}: {_summary(recorder)}"), soft_wrap=True)
         if 2 * draft.poses < draft.frames:
             self._warn(f"{name}: no person detected in most frames")
-        longest = Track.from_recording(path.stem, recording).longest_stretch
+        longest = Track.from_recording(path.stem, recording).longest_segment_seconds
         if longest < _MIN_WINDOW - _WINDOW_TOLERANCE:
             self._warn(
                 f"{name}: the longest stretch with a person is {longest:.1f} s, less than a window "

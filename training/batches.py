@@ -29,7 +29,7 @@ NO_GENRE: Final = -1
 
 
 def first_window(sequence: AistSequence, spec: WindowSpec) -> Array:
-    """Return the window (L, F) at the start of a sequence, or the whole of a shorter one.
+    """Return the window (L, F) at the start of a sequence, or all of a shorter sequence.
 
     Raises:
         FileError: The sequence is shorter than the shortest window.
@@ -52,8 +52,8 @@ class PreparedDataset(TypedDict):
     """Content of the file written by `dancetype prepare`.
 
     Attributes:
-        data: Windows, [N,T,17,C] float32.
-        labels: Indices of the genres, [N] int64.
+        data: Windows (N, T, 17, C), float32.
+        labels: Indices of the genres (N,), int64.
         genre_to_index: Index of each genre code.
     """
 
@@ -132,7 +132,7 @@ class ClipWindows(Dataset[tuple[Tensor, Tensor]]):
 
 
 class RandomWindows(Dataset[tuple[Tensor, Tensor]]):
-    """Batches of windows sampled at random, each augmented by its own simulated camera.
+    """Batches of randomly sampled windows, each augmented by a random simulated camera.
 
     Args:
         sequences: Motion capture to sample from.
@@ -190,8 +190,8 @@ class RandomWindows(Dataset[tuple[Tensor, Tensor]]):
 
     def _sample_window(self, clip: TrainingClip, rng: np.random.Generator) -> Array:
         sampling = self._recipe.sampling
-        full = rng.random() < sampling.full
-        seconds = self._spec.seconds if full else rng.uniform(*sampling.seconds)
+        is_full = rng.random() < sampling.full
+        seconds = self._spec.seconds if is_full else rng.uniform(*sampling.seconds)
         time_warp = np.exp(rng.normal(0, sampling.tempo))
         times, joints = _random_segment(clip, seconds / time_warp, rng)
         times = times * time_warp
@@ -206,7 +206,7 @@ class RandomWindows(Dataset[tuple[Tensor, Tensor]]):
 def _random_segment(
     clip: TrainingClip, seconds: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], Array]:
-    """Return times and joints of a random segment, or of the whole of a shorter clip."""
+    """Return times and joints of a random segment, or of all of a shorter clip."""
     start = clip.times[0] + rng.uniform(0, max(clip.seconds - seconds, 0))
     first, last = np.searchsorted(clip.times, [start - 1e-6, start + seconds + 1e-6])
     return clip.times[first:last], clip.joints[first:last]

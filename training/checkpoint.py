@@ -23,6 +23,7 @@ class Checkpoint:
     """State of a training run.
 
     Attributes:
+        recipe: Settings of the run.
         split: Name of the training data.
         dancers: Dancers in the training data, to detect an overlap with those of a test.
         epoch: Number of completed epochs.
@@ -51,8 +52,8 @@ class Checkpoint:
         """Write the checkpoint atomically."""
         content = {name: getattr(self, name) for name in self.__slots__}
         content["recipe"] = self.recipe.model_dump()
-        with atomic_write(path) as part:
-            torch.save(content, part)
+        with atomic_write(path) as temporary:
+            torch.save(content, temporary)
 
     @classmethod
     def load(cls, path: Path) -> "Checkpoint":
@@ -68,7 +69,7 @@ class Checkpoint:
             raise ModelError(f"{path}: the checkpoint does not exist") from error
         except (KeyError, TypeError, ValidationError) as error:
             raise ModelError(f"{path}: not a checkpoint of this version: {error}") from error
-        # torch.load passes on any exception of the zip and pickle modules, with a long message.
+        # torch.load can raise any exception of the zip and pickle modules, with a long message.
         except Exception as error:
             raise ModelError(f"{path}: not a checkpoint of `dancetype train`") from error
 

@@ -1,4 +1,4 @@
-"""Training on custom clips: videos sorted by genre in, a tested checkpoint out."""
+"""Training on custom clips: from videos sorted by genre to a tested checkpoint."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -100,9 +100,9 @@ def run_custom_training(
     custom_clips = _extract_clips(
         clips, folder, out / TRACKS, recipe, pose_model=pose_model, jobs=jobs
     )
-    needed = recipe.window.seconds
-    _check_seconds(custom_clips, folder.genres, needed, exempt=() if data is None else CODES)
-    held_out = hold_out(custom_clips, needed=needed) if test else HoldOut(custom_clips)
+    required = recipe.window.seconds
+    _check_seconds(custom_clips, folder.genres, required, exempt=() if data is None else CODES)
+    held_out = hold_out(custom_clips, required_seconds=required) if test else HoldOut(custom_clips)
     console.print(_clip_table(custom_clips, held_out, folder))
     for line in _test_notes(held_out, genres, test=test):
         console.print(line)
@@ -139,11 +139,11 @@ def _extract_clips(
     jobs: int,
 ) -> list[CustomClip]:
     """Return the clips that can be trained on; print a line for each file that is skipped."""
-    if folder.others:
-        names = ", ".join(path.name for path in folder.others[:3])
-        more = len(folder.others) - 3
-        rest = f" and {more} more" if more > 0 else ""
-        console.print(f"skipped files without a video extension: {printable(names)}{rest}")
+    if folder.other_files:
+        names = ", ".join(path.name for path in folder.other_files[:3])
+        unlisted = len(folder.other_files) - 3
+        suffix = f" and {unlisted} more" if unlisted > 0 else ""
+        console.print(f"skipped files without a video extension: {printable(names)}{suffix}")
     min_seconds = recipe.window.min_seconds
     with progress_bar(console) as progress:
         task = progress.add_task("extracting poses", total=len(folder.files))
@@ -158,12 +158,12 @@ def _extract_clips(
         tracks = extract_tracks(
             folder.files, out, model=find_pose_model(pose_model), jobs=jobs, on_done=on_done
         )
-    custom_clips = [CustomClip(track, track.stretches(min_seconds=min_seconds)) for track in tracks]
+    custom_clips = [CustomClip(track, track.segments(min_seconds=min_seconds)) for track in tracks]
     return [clip for clip in custom_clips if clip.segments]
 
 
 def _skip_reason(track: Track, min_seconds: float) -> str | None:
-    if track.longest_stretch >= min_seconds:
+    if track.longest_segment_seconds >= min_seconds:
         return None
     if not track.poses:
         return "no person was found"
@@ -173,17 +173,21 @@ def _skip_reason(track: Track, min_seconds: float) -> str | None:
 def _check_seconds(
     clips: Sequence[CustomClip],
     genres: Mapping[str, str],
-    needed: float,
+    required: float,
     *,
     exempt: Sequence[str],
 ) -> None:
-    """Check that the clips of each genre have `needed` seconds, except genres in `exempt`."""
+    """Check that the clips of each genre last `required` seconds, except genres in `exempt`.
+
+    Raises:
+        FileError: The clips of a genre are too short in total.
+    """
     for code, name in genres.items():
         seconds = usable_seconds(clips, code)
-        if seconds < needed and code not in exempt:
+        if seconds < required and code not in exempt:
             raise FileError(
                 f"{name}: a person is visible for {seconds:.1f} s, and training needs at least "
-                f"{needed:g} s; add clips (a minute or more of each dancer is better), or remove "
+                f"{required:g} s; add clips (a minute or more of each dancer is better), or remove "
                 "the folder"
             )
 
@@ -196,11 +200,11 @@ def _clip_table(clips: Sequence[CustomClip], held_out: HoldOut, folder: ClipFold
     if any(clip.track.genre == NOT_DANCING for clip in clips):
         names[NOT_DANCING] = "(not dancing)"
     for code, name in names.items():
-        of_genre = [clip for clip in clips if clip.track.genre == code]
-        dancers = {clip.track.dancer for clip in of_genre} - {""}
+        genre_clips = [clip for clip in clips if clip.track.genre == code]
+        dancers = {clip.track.dancer for clip in genre_clips} - {""}
         test_count = sum(clip.track.genre == code for clip in held_out.test)
         cells = (
-            len(of_genre),
+            len(genre_clips),
             len(dancers) or "-",
             f"{usable_seconds(clips, code):.0f}",
             test_count or "-",
@@ -210,7 +214,7 @@ def _clip_table(clips: Sequence[CustomClip], held_out: HoldOut, folder: ClipFold
 
 
 def _test_notes(held_out: HoldOut, genres: Mapping[str, str], *, test: bool) -> list[str]:
-    """Return notes on what is tested, and on how far the accuracy can be trusted."""
+    """Return notes on the test, and on the reliability of the measured accuracy."""
     if not test:
         return ["training on all clips: nothing is measured"]
     if not held_out.test:

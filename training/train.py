@@ -278,7 +278,7 @@ class Trainer:
             on_step()
         return float(np.mean(losses)), correct / count
 
-    def _stateful_parts(self) -> dict[str, Any]:
+    def _stateful_components(self) -> dict[str, Any]:
         return {
             "network": self._network,
             "average": self._average,
@@ -293,23 +293,24 @@ class Trainer:
         self.checkpoint.epoch = epochs
         self.checkpoint.weights = {k: v.cpu().clone() for k, v in network.state_dict().items()}
         self.checkpoint.resume = {
-            name: part.state_dict() for name, part in self._stateful_parts().items()
+            name: component.state_dict() for name, component in self._stateful_components().items()
         }
 
     def _load_state(self, saved: Mapping[str, Any]) -> None:
-        for name, part in self._stateful_parts().items():
-            # A disabled scaler has no state. It may be enabled only here, or only on the device
-            # on which the run began.
-            if saved.get(name) and (part is not self._scaler or self._scaler.is_enabled()):
-                part.load_state_dict(saved[name])
+        for name, component in self._stateful_components().items():
+            # A disabled scaler has no state. The run may have started on another device, and the
+            # scaler may be enabled only there, or only here.
+            if saved.get(name) and (component is not self._scaler or self._scaler.is_enabled()):
+                component.load_state_dict(saved[name])
 
     def calibrate(self) -> float:
         """Fit the checkpoint's temperature on the validation data, and return it.
 
-        If validation shares dancers with training, the recipe's temperature is used instead: on
-        dancers that it was trained on, a network is right too often for a realistic fit.
+        If validation shares dancers with training, the recipe's temperature is used instead,
+        because the accuracy on dancers that were trained on is too high for a realistic fit.
         """
         if self._validation_dancers_are_new and len(self._validation[0]):
+            # The predictions must not be scaled by an earlier temperature.
             self.checkpoint.temperature = 1.0
             self.checkpoint.temperature = fit_temperature(*self._predict_validation())
         else:

@@ -38,7 +38,7 @@ IDLE_PEOPLE: Final = 24
 """Number of people who do not dance."""
 
 GRID: Final[dict[str, tuple[float, ...]]] = {
-    "memory": (0.75, 1.5, 3.0, 4.0),
+    "time_constant": (0.75, 1.5, 3.0, 4.0),
     "enter": (0.4, 0.5, 0.6, 0.65, 0.7),
     "leave": (0.3, 0.45),
     "margin": (0.1, 0.25),

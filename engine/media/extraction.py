@@ -11,14 +11,14 @@ from dancetype.engine.media.track import Track, stack_landmarks
 
 
 class LandmarkEstimator(Protocol):
-    """The part of a `PoseEstimator` that finds one person."""
+    """Interface of a pose estimator for one person; see `PoseEstimator`."""
 
     def landmarks(self, image: NDArray[np.uint8], time: float) -> Landmarks | None:
         """Return the person in a frame (H, W, 3) BGR captured at `time` seconds, or None."""
         ...
 
     def reset(self, reason: str) -> None:
-        """Forget all previous frames."""
+        """Forget all previous frames; `reason` documents the call."""
         ...
 
 

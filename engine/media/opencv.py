@@ -2,7 +2,7 @@
 
 import os
 
-# OpenCV and FFmpeg would print errors from native code, in addition to our own messages.
+# OpenCV and FFmpeg would print errors from native code, in addition to dancetype's messages.
 for _name, _value in {
     "OPENCV_LOG_LEVEL": "SILENT",
     "OPENCV_FFMPEG_LOGLEVEL": "-8",

@@ -65,7 +65,7 @@ _COMPACT: Final[tuple[tuple[Any, ...], ...]] = (
     ("visibility", np.uint8, _JOINTS),
 )
 
-Body = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
+EncodedBody = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
 """`world`, `image` and `visibility` of one person in one frame, as a recording stores them."""
 
 
@@ -77,7 +77,7 @@ class Header:
         source: Name of the source.
         epoch: Epoch of the source.
         started: Capture time of the first frame in seconds since 1970; 0 if unknown.
-        clock: Capture time of the first frame on the monotonic clock of the run.
+        clock: Capture time of the first frame in seconds on the monotonic clock of the run.
         program: Version of dancetype.
         model: Recipe of the genre model; "" if nothing was classified.
         people_followed: Maximum number of dancers to track.
@@ -86,7 +86,7 @@ class Header:
         genre: Code of the genre, `NOT_DANCING`, or "" without a label.
         dancer: Name of the dancer, or "".
         sequence: Name of the AIST++ sequence in the recording, or "".
-        sequence_start: Time in the sequence at which the recording starts, or NaN.
+        sequence_start: Time in the sequence, in seconds, at which the recording starts, or NaN.
     """
 
     source: str
@@ -136,7 +136,7 @@ class Recording:
         cls,
         header: Header,
         times: Sequence[float],
-        frames: Sequence[Sequence[Body]],
+        frames: Sequence[Sequence[EncodedBody]],
         messages: Sequence[str] = (),
     ) -> "Recording":
         """Build a recording from the people in each frame, and the times of the frames."""
@@ -201,14 +201,14 @@ class Recording:
         )
 
 
-def full_body(landmarks: Landmarks) -> Body | None:
+def encode_full(landmarks: Landmarks) -> EncodedBody | None:
     """Encode a person for a full recording; return None if the landmarks are not plausible."""
     if not landmarks.is_plausible():
         return None
     return landmarks.world, landmarks.image, landmarks.visibility
 
 
-def compact_body(landmarks: Landmarks) -> Body | None:
+def encode_compact(landmarks: Landmarks) -> EncodedBody | None:
     """Encode a person for a compact recording; return None if the landmarks are not plausible."""
     if not landmarks.is_plausible():
         return None
@@ -252,9 +252,9 @@ def _to_steps(array: Array, scale: int) -> NDArray[np.int16]:
     return steps.astype(np.int16)
 
 
-def _from_steps(joints: NDArray[Any], scale: int) -> Array:
+def _from_steps(steps: NDArray[Any], scale: int) -> Array:
     """Convert the whole numbers of 17 joints to the floats of 33 landmarks."""
-    return joints[:, _NEAREST_JOINT].astype(np.float32) / np.float32(scale)
+    return steps[:, _NEAREST_JOINT].astype(np.float32) / np.float32(scale)
 
 
 def _read(entries: NpzEntries) -> Recording:

@@ -25,7 +25,7 @@ class FrameSampler:
         self._due = 0.0
 
     def accept(self, time: float) -> bool:
-        """Return whether to use the next frame; has to be called once per frame, in order.
+        """Return whether to use the next frame; must be called once per frame, in order.
 
         Args:
             time: Capture time in seconds.

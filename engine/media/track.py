@@ -42,7 +42,7 @@ class Track:
         visibility: (T, 33) as in `Landmarks`.
         dancer: Name of the dancer, by default from `sequence`; "" if unknown.
         sequence: Name of the AIST++ sequence in the clip, or "".
-        start: Time in the sequence at which the clip starts; NaN if unknown.
+        start: Time in the sequence, in seconds, at which the clip starts; NaN if unknown.
     """
 
     name: str
@@ -93,15 +93,15 @@ class Track:
         return float(self.times[-1] - self.times[0]) * frames / max(frames - 1, 1)
 
     @property
-    def longest_stretch(self) -> float:
-        """Duration in seconds of the longest of the `stretches`; 0 without one."""
-        return max((track.times[-1] - track.times[0] for track in self.stretches()), default=0.0)
+    def longest_segment_seconds(self) -> float:
+        """Duration in seconds of the longest of the `segments`; 0 without one."""
+        return max((track.times[-1] - track.times[0] for track in self.segments()), default=0.0)
 
-    def stretches(self, *, min_seconds: float = 0.0) -> "list[Track]":
-        """Return the parts between gaps that would split a window, in order.
+    def segments(self, *, min_seconds: float = 0.0) -> "list[Track]":
+        """Return the segments between gaps that would split a window, in order.
 
         Args:
-            min_seconds: Minimum duration of a part.
+            min_seconds: Minimum duration of a segment.
         """
         present = np.flatnonzero(self._present)
         if not len(present):
@@ -172,7 +172,7 @@ def read_track(path: Path) -> Track:
     if not is_genre_code(track.genre) and track.genre != NOT_DANCING:
         raise FileError(
             f"{path}: genre {track.genre!r} is not one of {', '.join(CODES)}, another code (1 to "
-            f"12 of A-Z and 0-9) or {NOT_DANCING}; dancetype record makes labelled recordings"
+            f"12 of A-Z and 0-9) or {NOT_DANCING}; create labelled recordings with dancetype record"
         )
     return track
 

@@ -16,7 +16,7 @@ class PoseEstimator(ABC):
     """Detector and tracker of the people in the frames of one source; has to be closed.
 
     The whole image is searched only while fewer people are tracked than the maximum. So each source
-    needs its own estimator, and frames have to be in order.
+    needs a separate estimator, and frames must be in order.
     """
 
     def __enter__(self) -> Self:

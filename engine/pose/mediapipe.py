@@ -79,8 +79,6 @@ def _positions(landmarks: Any) -> Array:
 
 
 def _open_landmarker(model: Path, people: int) -> Any:
-    if not model.is_file():
-        raise ModelError(f"no such file: {model}")
     options = _vision.PoseLandmarkerOptions(
         base_options=mp.tasks.BaseOptions(model_asset_path=str(model)),
         running_mode=_vision.RunningMode.VIDEO,

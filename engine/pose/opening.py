@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from dancetype.engine.defaults import DEFAULT_RUNTIME, PoseRuntime
+from dancetype.engine.errors import ModelError
 from dancetype.engine.pose.base import PoseEstimator
 
 
@@ -20,6 +21,8 @@ def open_estimator(
         ModelError: The file does not exist or is not a pose model.
         OSError: A system library that the runtime needs is missing, such as libEGL.
     """
+    if not model.is_file():
+        raise ModelError(f"{model}: no such file; get a pose model with dancetype models pull")
     if runtime == "litert":
         from dancetype.engine.pose.litert import LiteRtEstimator
 

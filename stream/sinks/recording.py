@@ -13,7 +13,7 @@ from typing import Final, Self
 
 from dancetype.engine.errors import SinkError
 from dancetype.engine.landmarks import Landmarks
-from dancetype.engine.media.recording import Body, Header, Recording, compact_body
+from dancetype.engine.media.recording import EncodedBody, Header, Recording, encode_compact
 from dancetype.stream.clock import Clock
 from dancetype.stream.messages import Message, PredictionTimes, SourceMessage, SourceState
 from dancetype.stream.sinks.writer import RecordingWriter
@@ -128,7 +128,7 @@ class SourceRecorder:
         header: Header,
         clock: Clock,
         *,
-        encode: Callable[[Landmarks], Body | None] = compact_body,
+        encode: Callable[[Landmarks], EncodedBody | None] = encode_compact,
         delay: float = 0.0,
         seconds: float = math.inf,
         in_parts: bool = True,
@@ -214,7 +214,7 @@ class Draft:
         self.poses = 0
         self._header = header
         self._times: list[float] = []
-        self._frames: list[Sequence[Body]] = []
+        self._frames: list[Sequence[EncodedBody]] = []
 
     @property
     def frames(self) -> int:
@@ -239,7 +239,7 @@ class Draft:
             self._header.started - _ROUNDING_TOLERANCE,
         )
 
-    def add(self, time: float, bodies: Sequence[Body]) -> None:
+    def add(self, time: float, bodies: Sequence[EncodedBody]) -> None:
         """Add a frame, unless its time is not later than the previous one."""
         if self._times and time <= self._times[-1]:
             return

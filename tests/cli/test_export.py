@@ -10,7 +10,7 @@ from dancetype.engine.classifier import Classifier
 from dancetype.engine.errors import FileError, SettingsError
 from dancetype.engine.media.track import Track
 from dancetype.training.evaluate import Evaluator
-from tests.export.test_onnx import CHECKOUT, untrained
+from tests.export.test_onnx import CHECKOUT, untrained_checkpoint
 
 SHIPPED = CHECKOUT / "engine" / "models" / "live.onnx"
 
@@ -25,7 +25,7 @@ def folder_with_track(folder: Path) -> Path:
 
 
 def test_figures_are_stored_in_the_exported_file(tmp_path: Path) -> None:
-    untrained().save(tmp_path / "checkpoint.pt")
+    untrained_checkpoint().save(tmp_path / "checkpoint.pt")
     figures = {"dancers:A -> dancers:B": {"clip_accuracy": 0.5}}
     (tmp_path / "figures.json").write_text(json.dumps(figures))
     out = tmp_path / "new folder" / "model.onnx"
@@ -37,7 +37,7 @@ def test_figures_are_stored_in_the_exported_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["", "[1]", "{"])
 def test_invalid_figures_file_is_refused(tmp_path: Path, content: str) -> None:
-    untrained().save(tmp_path / "checkpoint.pt")
+    untrained_checkpoint().save(tmp_path / "checkpoint.pt")
     (tmp_path / "figures.json").write_text(content)
     arguments = ["export", str(tmp_path / "checkpoint.pt"), "--out", str(tmp_path / "model.onnx")]
     result = CliRunner().invoke(app, [*arguments, "--figures", str(tmp_path / "figures.json")])

@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from dancetype.cli import app
 from dancetype.engine.errors import ExpectedError
-from tests.engine.recordings import header, walk
+from tests.engine.recordings import header, record_walk
 
 
 def replay_error(*arguments: str | Path) -> ExpectedError:
@@ -16,7 +16,7 @@ def replay_error(*arguments: str | Path) -> ExpectedError:
 
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
-    walk(header()).save(tmp_path / "recording.npz")
+    record_walk(header()).save(tmp_path / "recording.npz")
     return tmp_path / "recording.npz"
 
 

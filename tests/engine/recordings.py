@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from dancetype.engine.landmarks import Landmarks
-from dancetype.engine.media.recording import Body, Header, Recording, compact_body
+from dancetype.engine.media.recording import EncodedBody, Header, Recording, encode_compact
 from tests.engine.walkers import Walker
 
 STARTED = 1_764_000_000.25
@@ -38,29 +38,29 @@ def header(
     )
 
 
-def recording_of(
+def make_recording(
     frames: Sequence[tuple[float, Sequence[Landmarks]]],
     header: Header,
     messages: Sequence[str] = (),
     *,
-    encode: Callable[[Landmarks], Body | None] = compact_body,
+    encode: Callable[[Landmarks], EncodedBody | None] = encode_compact,
 ) -> Recording:
-    """Return a recording of frames, given as seconds since the first and the people in them."""
+    """Return a recording of frames: pairs of seconds since the first and the people in it."""
     times = [time for time, _ in frames]
     bodies = [list(filter(None, map(encode, people))) for _, people in frames]
     return Recording.from_frames(header, times, bodies, messages)
 
 
-def walk(
+def record_walk(
     header: Header,
     *,
     seconds: float = 3.0,
     fps: float = 10.0,
     walkers: Sequence[Walker] = (Walker(),),
     messages: Sequence[str] = (),
-    encode: Callable[[Landmarks], Body | None] = compact_body,
+    encode: Callable[[Landmarks], EncodedBody | None] = encode_compact,
 ) -> Recording:
     """Return a recording of people who move on the spot."""
     times = np.arange(round(seconds * fps) + 1) / fps
     frames = [(time, [walker.at(time) for walker in walkers]) for time in times.tolist()]
-    return recording_of(frames, header, messages, encode=encode)
+    return make_recording(frames, header, messages, encode=encode)

@@ -66,7 +66,7 @@ def test_model_with_valid_contract_returns_probabilities(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("batch", [1, 8])
 def test_model_with_fixed_batch_size_is_rejected(tmp_path: Path, batch: int) -> None:
-    with pytest.raises(ModelError, match=f"takes {batch} windows at a time"):
+    with pytest.raises(ModelError, match=f"has a fixed batch size of {batch}"):
         Classifier(save(make_model(batch=batch), tmp_path))
 
 
@@ -151,10 +151,10 @@ def fake_cuda(monkeypatch: pytest.MonkeyPatch, *, works: bool, missing: str = ""
     original = ort.InferenceSession
 
     class FakeSession(original):  # type: ignore[misc, valid-type]
-        def __init__(self, model: bytes, options: Any, *, providers: Any, **rest: Any) -> None:
+        def __init__(self, model: bytes, options: Any, *, providers: Any, **arguments: Any) -> None:
             names = [item if isinstance(item, str) else item[0] for item in providers]
             requested.append(names[0])
-            super().__init__(model, options, providers=[CPU], **rest)
+            super().__init__(model, options, providers=[CPU], **arguments)
             self._reported = names if works else [CPU]
 
         def get_providers(self) -> list[str]:
@@ -264,7 +264,7 @@ def test_invalid_model_is_rejected_with_cuda(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_cuda(monkeypatch, works=True)
-    with pytest.raises(ModelError, match="takes 8 windows at a time"):
+    with pytest.raises(ModelError, match="has a fixed batch size of 8"):
         Classifier(save(make_model(batch=8), tmp_path), device="cuda")
 
 

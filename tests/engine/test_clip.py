@@ -24,8 +24,8 @@ class DriftingClassifier:
 
 def random_dance(seconds: float, *, rate: int = 30) -> tuple[NDArray[np.float64], Array]:
     times = 7 + np.arange(round(seconds * rate) + 1) / rate
-    rest = np.random.default_rng(0).uniform(-1, 1, (len(JOINTS), 3))
-    joints = rest + 0.2 * np.sin(5 * times[:, None, None] + 9 * rest)
+    rest_pose = np.random.default_rng(0).uniform(-1, 1, (len(JOINTS), 3))
+    joints = rest_pose + 0.2 * np.sin(5 * times[:, None, None] + 9 * rest_pose)
     return times, joints.astype(np.float32)
 
 

@@ -183,7 +183,7 @@ def test_order_does_not_flicker(swing: float) -> None:
         ann = replace(ANN, swing=swing * (1 - 0.5 * (second % 2)))
         predictions += push_walkers(recognizer, [ann, CY], second, second + 1)
     orders = [ids(prediction) for prediction in predictions[12:]]
-    assert sum(one != other for one, other in pairwise(orders)) <= 1
+    assert sum(earlier != later for earlier, later in pairwise(orders)) <= 1
 
 
 @pytest.mark.parametrize("people", [1, 3])
@@ -205,8 +205,8 @@ def test_frame_out_of_order_is_ignored(people: int, time: float) -> None:
 @pytest.mark.parametrize("number", [np.nan, np.inf, 1e30])
 def test_implausible_landmarks_are_ignored(people: int, part: str, number: float) -> None:
     recognizer = MultiDancerRecognizer(HandClassifier(), people=people)
-    wrong = replace(ANN.at(0.0), **{part: np.full_like(getattr(ANN.at(0.0), part), number)})
-    prediction = recognizer.push(0.0, [wrong])
+    implausible = replace(ANN.at(0.0), **{part: np.full_like(getattr(ANN.at(0.0), part), number)})
+    prediction = recognizer.push(0.0, [implausible])
     assert prediction is not None
     assert prediction.dancers == ()
     assert genres(push_walkers(recognizer, [ANN], 1, 3)[-1]) == {1: "HO"}

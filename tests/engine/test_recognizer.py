@@ -57,9 +57,9 @@ def test_one_prediction_per_hop_at_any_frame_rate(rate: int) -> None:
 def test_genre_is_named_after_warm_up(rate: int) -> None:
     predictions = push_dance(Recognizer(HouseClassifier()), 0, 6, rate=rate)
     warm = [prediction for prediction in predictions if prediction.window_end >= 1]
-    cold = predictions[: -len(warm)]
-    assert {prediction.status for prediction in cold} == {Status.WARMING_UP}
-    assert all(prediction.window_probabilities is None for prediction in cold)
+    warming_up = predictions[: -len(warm)]
+    assert {prediction.status for prediction in warming_up} == {Status.WARMING_UP}
+    assert all(prediction.window_probabilities is None for prediction in warming_up)
     assert {prediction.genre for prediction in warm} == {"HO"}
     assert warm[0].window_seconds == pytest.approx(1, abs=2 / rate)
     assert warm[-1].window_seconds == pytest.approx(4, abs=1e-6)
@@ -135,12 +135,12 @@ def test_windows_of_all_dancers_are_classified_in_one_call(
 
     monkeypatch.setattr("dancetype.engine.recognizer.perf_counter", lambda: now)
     classifier = SlowClassifier()
-    present, new, gone, empty = (DancerState(classifier.contract, n) for n in range(1, 5))
+    present, new, lost, empty = (DancerState(classifier.contract, n) for n in range(1, 5))
     for frame in range(90):
         present.poses.append(frame / 30, pose(frame / 30))
         new.poses.append(frame / 30, pose(frame / 30) if frame > 80 else None)
-        gone.poses.append(frame / 30, pose(frame / 30) if frame < 60 else None)
-    prediction = predict(89 / 30, [present, new, gone, empty], classifier)
+        lost.poses.append(frame / 30, pose(frame / 30) if frame < 60 else None)
+    prediction = predict(89 / 30, [present, new, lost, empty], classifier)
     assert [(dancer.id, dancer.status) for dancer in prediction.dancers] == [
         (1, Status.GENRE),
         (2, Status.WARMING_UP),
@@ -153,8 +153,8 @@ def test_windows_of_all_dancers_are_classified_in_one_call(
 def test_prediction_without_person_has_no_dancers_but_a_duration(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    ticks = iter([1.0, 1.5])
-    monkeypatch.setattr("dancetype.engine.recognizer.perf_counter", lambda: next(ticks))
+    clock_readings = iter([1.0, 1.5])
+    monkeypatch.setattr("dancetype.engine.recognizer.perf_counter", lambda: next(clock_readings))
     dancers = [DancerState(HouseClassifier.contract, 1), DancerState(HouseClassifier.contract, 2)]
     prediction = predict(0.0, dancers, HouseClassifier())
     assert (prediction.classify_seconds, prediction.dancers) == (0.5, ())
@@ -181,10 +181,10 @@ def test_hop_must_be_positive() -> None:
 
 
 def test_prediction_has_shortcuts_to_its_estimate() -> None:
-    cold, *_, warm = push_dance(Recognizer(HouseClassifier()), 0, 6)
-    assert (cold.status, cold.genre, cold.confidence) == (Status.WARMING_UP, None, 0)
-    assert (warm.status, warm.genre) == (Status.GENRE, "HO")
-    assert warm.confidence == warm.estimate.confidence > 0.9
+    first, *_, last = push_dance(Recognizer(HouseClassifier()), 0, 6)
+    assert (first.status, first.genre, first.confidence) == (Status.WARMING_UP, None, 0)
+    assert (last.status, last.genre) == (Status.GENRE, "HO")
+    assert last.confidence == last.estimate.confidence > 0.9
     (dancer,) = predict(5.0, [dancer_state()], HouseClassifier()).dancers
     assert (dancer.status, dancer.genre) == (Status.GENRE, "HO")
     assert dancer.confidence == dancer.estimate.confidence > 0.9

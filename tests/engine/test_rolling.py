@@ -11,9 +11,9 @@ def probabilities(*values: float) -> NDArray[np.float32]:
     return np.array(values, np.float32)
 
 
-def without_averaging() -> RollingEstimate:
+def unsmoothed_estimate() -> RollingEstimate:
     """Return an estimate that uses only the latest window, with fixed thresholds."""
-    return RollingEstimate(LABELS, memory=1e-6, enter=0.5, leave=0.4, margin=0.1)
+    return RollingEstimate(LABELS, time_constant=1e-6, enter=0.5, leave=0.4, margin=0.1)
 
 
 def test_genre_of_confident_window_is_named() -> None:
@@ -43,21 +43,21 @@ def test_threshold_rises_with_fewer_genres(genres: int, threshold: float) -> Non
         assert RollingEstimate(labels).update(0.0, window).status is status
 
 
-def test_named_one_of_two_genres_is_dropped_at_chance_level() -> None:
-    rolling = RollingEstimate(("HO", "SALSA"), memory=1e-6)
+def test_named_genre_of_two_is_dropped_at_chance_level() -> None:
+    rolling = RollingEstimate(("HO", "SALSA"), time_constant=1e-6)
     assert rolling.update(0.0, probabilities(0.05, 0.95)).genre == "SALSA"
     assert rolling.update(1.0, probabilities(0.5, 0.5)).genre is None
 
 
 def test_named_genre_does_not_alternate_between_close_genres() -> None:
-    rolling = without_averaging()
+    rolling = unsmoothed_estimate()
     windows = [probabilities(0.53, 0.47, 0), probabilities(0.47, 0.53, 0)] * 10
     named = {rolling.update(0.25 * step, window).genre for step, window in enumerate(windows)}
     assert named == {"BR"}
 
 
 def test_confidence_is_that_of_named_genre() -> None:
-    rolling = without_averaging()
+    rolling = unsmoothed_estimate()
     rolling.update(0.0, probabilities(0.53, 0.47, 0))
     estimate = rolling.update(1.0, probabilities(0.47, 0.53, 0))
     assert estimate.genre == "BR"
@@ -65,14 +65,14 @@ def test_confidence_is_that_of_named_genre() -> None:
 
 
 def test_another_genre_is_named_if_it_leads_by_margin() -> None:
-    rolling = without_averaging()
+    rolling = unsmoothed_estimate()
     rolling.update(0.0, probabilities(0.6, 0.4, 0))
     assert rolling.update(1.0, probabilities(0.42, 0.5, 0.08)).genre == "BR"
     assert rolling.update(2.0, probabilities(0.41, 0.55, 0.04)).genre == "PO"
 
 
 def test_genre_stays_named_between_thresholds_but_not_below() -> None:
-    rolling = without_averaging()
+    rolling = unsmoothed_estimate()
     rolling.update(0.0, probabilities(0.6, 0.2, 0.2))
     assert rolling.update(1.0, probabilities(0.42, 0.3, 0.28)).genre == "BR"
     assert rolling.update(2.0, probabilities(0.38, 0.32, 0.3)).status is Status.NOT_SURE
@@ -80,8 +80,8 @@ def test_genre_stays_named_between_thresholds_but_not_below() -> None:
 
 
 @pytest.mark.parametrize("hop", [0.05, 0.1, 0.25, 0.5])
-def test_memory_is_independent_of_hop(hop: float) -> None:
-    rolling = RollingEstimate(LABELS, memory=1.5)
+def test_time_constant_is_independent_of_hop(hop: float) -> None:
+    rolling = RollingEstimate(LABELS, time_constant=1.5)
     estimate = rolling.update(0.0, probabilities(1, 0, 0))
     for step in range(1, round(3 / hop) + 1):
         estimate = rolling.update(step * hop, probabilities(0, 1, 0))
@@ -92,7 +92,7 @@ def test_memory_is_independent_of_hop(hop: float) -> None:
 def test_slow_change_gives_same_result_at_any_hop() -> None:
     results = []
     for hop in (0.1, 0.5):
-        rolling = RollingEstimate(LABELS, memory=1.5)
+        rolling = RollingEstimate(LABELS, time_constant=1.5)
         for time in np.arange(0, 20 + hop / 2, hop):
             estimate = rolling.update(time, probabilities(time / 20, 1 - time / 20, 0))
         results.append(estimate.probabilities)
@@ -127,10 +127,10 @@ def test_later_updates_do_not_change_earlier_estimates() -> None:
     assert empty.probabilities.tolist() == [0, 0, 0]
 
 
-@pytest.mark.parametrize("memory", [0.0, -1.0, float("nan")])
-def test_memory_that_is_not_positive_is_rejected(memory: float) -> None:
-    with pytest.raises(ValueError, match="memory"):
-        RollingEstimate(LABELS, memory=memory)
+@pytest.mark.parametrize("time_constant", [0.0, -1.0, float("nan")])
+def test_time_constant_that_is_not_positive_is_rejected(time_constant: float) -> None:
+    with pytest.raises(ValueError, match="time_constant"):
+        RollingEstimate(LABELS, time_constant=time_constant)
 
 
 @pytest.mark.parametrize(("enter", "leave"), [(0.4, 0.5), (1.2, 0.5), (0.5, -0.1)])

@@ -192,7 +192,7 @@ def test_assignment_has_least_total_cost(seed: int) -> None:
     rows, columns = rng.integers(1, 5, 2).tolist()
     costs = rng.uniform(0, 60, (rows, columns))
     costs[rng.random(costs.shape) < 0.3] = np.inf
-    # One more column per row stands for a new track, with its constant cost.
+    # An additional column per row represents a new track, with its constant cost.
     extended = np.hstack([costs, np.full((rows, rows), 40.0)])
 
     def total_cost(assignment: Sequence[int]) -> float:

@@ -18,8 +18,8 @@ VELOCITY_TOLERANCE = 0.12
 def dance(times: NDArray[np.float64]) -> Array:
     """Return joints (T, 17, 3) in metres of a person whose limbs swing at up to 2 Hz."""
     rng = np.random.default_rng(7)
-    rest = rng.uniform(-0.4, 0.4, (len(JOINTS), 3)) * [1, 2, 0.5]
-    joints = np.repeat(rest[None], len(times), axis=0)
+    rest_pose = rng.uniform(-0.4, 0.4, (len(JOINTS), 3)) * [1, 2, 0.5]
+    joints = np.repeat(rest_pose[None], len(times), axis=0)
     for frequency in (0.5, 1.0, 2.0):
         swing = rng.uniform(-0.12, 0.12, (len(JOINTS), 3))
         phase = rng.uniform(0, 2 * np.pi, (len(JOINTS), 3))
@@ -33,11 +33,11 @@ def camera_times(rate: float, jitter: float, dropped: float, seed: int) -> NDArr
     rng = np.random.default_rng(seed)
     times = np.arange(0, 5 + 0.5 / rate, 1 / rate)
     times[1:-1] += rng.uniform(-jitter, jitter, len(times) - 2) / rate
-    kept = rng.random(len(times)) >= dropped
+    delivered = rng.random(len(times)) >= dropped
     # Never drop two frames in a row; there is a separate test for longer gaps.
-    kept[1:] |= ~kept[:-1]
-    kept[[0, -1]] = True
-    return times[kept]
+    delivered[1:] |= ~delivered[:-1]
+    delivered[[0, -1]] = True
+    return times[delivered]
 
 
 def cut(times: NDArray[np.float64], joints: Array, spec: WindowSpec = SPEC) -> Array:
@@ -115,7 +115,7 @@ def test_window_is_empty_without_recent_poses() -> None:
     assert window.empty
 
 
-def test_short_stretch_gives_no_features() -> None:
+def test_short_segment_gives_no_features() -> None:
     times = np.linspace(0, 0.8, 25)
     window = cut_window(times, dance(times), SPEC, end=0.8)
     assert window.features is None

@@ -36,7 +36,7 @@ def _execute(task: Any, report: ReportProgress) -> Any:
 
 @contextmanager
 def working() -> Iterator[Work]:
-    """Open a worker that does what the task says."""
+    """Open a worker that executes tasks; see `_execute`."""
     yield _execute
 
 
@@ -139,5 +139,5 @@ def test_next_task_is_requested_only_when_a_process_is_free() -> None:
             yield task
 
     with WorkerPool(working, processes=1) as pool:
-        ahead = [len(requested) - task for task, _ in pool.run(tasks())]
-    assert ahead == [1] * 4
+        counts = [len(requested) - task for task, _ in pool.run(tasks())]
+    assert counts == [1] * 4

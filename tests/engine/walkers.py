@@ -9,7 +9,8 @@ from dancetype.engine.landmarks import LANDMARKS, Landmarks
 from dancetype.engine.skeleton import Array
 from dancetype.engine.tracker import Tracker
 
-# Metres to the right of the pelvis and below it, of landmarks on the left; the right is mirrored.
+# Position of the landmarks on the left side, in metres to the right of the pelvis and below it. The
+# right side is mirrored.
 _LEFT = {11: (0.18, -0.5), 13: (0.3, -0.25), 15: (0.35, 0.0), 23: (0.1, 0.0), 25: (0.12, 0.4)}
 _LEFT |= {27: (0.12, 0.8)}
 
@@ -49,7 +50,7 @@ class Walker:
     raised: float = 0.0
 
     def at(self, time: float, x: float | None = None) -> Landmarks:
-        """Return the landmarks at `time`, with the person at `x` instead of `self.x` if given."""
+        """Return the landmarks at `time`, with the person at `x`, by default `self.x`."""
         world = _figure()
         swing = self.swing * np.sin(2 * np.pi * self.frequency * time)
         world[[13, 15, 17, 26, 28, 30], 0] += np.float32(swing)

@@ -21,7 +21,7 @@ from dancetype.training.model import GenreLSTM
 from dancetype.training.recipe import Recipe
 
 
-def untrained(*, seed: int = 0, **network: Any) -> Checkpoint:
+def untrained_checkpoint(*, seed: int = 0, **network: Any) -> Checkpoint:
     """Return a checkpoint with random weights."""
     defaults = {
         "hidden": 16,
@@ -62,7 +62,7 @@ def untrained(*, seed: int = 0, **network: Any) -> Checkpoint:
     )
 
 
-CHECKPOINT = untrained()
+CHECKPOINT = untrained_checkpoint()
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -91,7 +91,7 @@ def test_onnx_agrees_with_pytorch_at_any_batch_size(model: Path, batch: int) -> 
     ],
 )
 def test_all_network_variants_can_be_exported(tmp_path: Path, network: dict[str, Any]) -> None:
-    assert export(untrained(**network), tmp_path / "model.onnx") < 1e-4
+    assert export(untrained_checkpoint(**network), tmp_path / "model.onnx") < 1e-4
 
 
 def test_model_is_one_file_without_external_data(model: Path) -> None:
@@ -104,11 +104,11 @@ def test_model_is_one_file_without_external_data(model: Path) -> None:
 def test_only_the_batch_dimension_is_dynamic(model: Path) -> None:
     graph = onnx.load(model).graph
     (windows,), (probabilities,) = graph.input, graph.output
-    for tensor, fixed in ((windows, [30, 68]), (probabilities, [10])):
-        batch, *others = tensor.type.tensor_type.shape.dim
+    for tensor, expected in ((windows, [30, 68]), (probabilities, [10])):
+        batch, *fixed = tensor.type.tensor_type.shape.dim
         assert batch.dim_param
         assert not batch.dim_value
-        assert [dim.dim_value for dim in others] == fixed
+        assert [dim.dim_value for dim in fixed] == expected
 
 
 def test_metadata_contains_the_whole_contract(model: Path) -> None:
@@ -131,7 +131,7 @@ def test_metadata_contains_the_whole_contract(model: Path) -> None:
 
 def test_parity_check_rejects_a_file_of_another_checkpoint(model: Path) -> None:
     with pytest.raises(ModelError, match="differ from the reference by"):
-        check_parity(CheckpointClassifier(untrained(seed=1)), model)
+        check_parity(CheckpointClassifier(untrained_checkpoint(seed=1)), model)
 
 
 def test_failed_parity_check_keeps_the_existing_file(

@@ -1,4 +1,4 @@
-"""Profiles, damaged inputs and checks that all fuzzers share."""
+"""Hypothesis profiles, input strategies and checks that all fuzz tests share."""
 
 import json
 import os
@@ -25,19 +25,20 @@ settings.register_profile(
     "long", parent=settings.get_profile("bounded"), derandomize=False, max_examples=5_000
 )
 
-fuzzed: Final = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "bounded"))
-"""Decorator of fuzzers; `HYPOTHESIS_PROFILE=long` tries more examples, different in each run."""
+fuzz_test: Final = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "bounded"))
+"""Decorator of a fuzz test; `HYPOTHESIS_PROFILE=long` tries more examples, random in each run."""
 
-fuzzed_less: Final = settings(fuzzed, max_examples=fuzzed.max_examples // 3)
-"""Decorator of fuzzers with slow examples, which tries a third of them."""
+slow_fuzz_test: Final = settings(fuzz_test, max_examples=fuzz_test.max_examples // 3)
+"""Decorator of a fuzz test with slow examples; it tries a third as many."""
 
-EXAMPLES: Final[Counter[str]] = Counter()
+example_counts: Final[Counter[str]] = Counter()
 """Number of examples so far, by parser."""
 
 executed: list[str] = []
 """Calls of `run_code`; stays empty unless a parser executes code from its input."""
 
-# Including surrogates, which stand for invalid UTF-8 in file names and environment variables.
+# Surrogates are included, since they represent invalid UTF-8 in file names and environment
+# variables.
 texts: Final = st.text(st.characters(exclude_categories=()), max_size=40)
 
 values: Final[st.SearchStrategy[Any]] = st.recursive(
@@ -65,11 +66,11 @@ def check_parser(
     """Count an example of `parser`, and accept only the errors that it documents.
 
     Args:
-        parser: Name of the parser.
-        errors: Documented errors.
-        secret: Text that the error messages must not contain.
+        parser: Name of the parser in `example_counts`.
+        errors: Types of the documented errors.
+        secret: Text that an error message must not contain.
     """
-    EXAMPLES[parser] += 1
+    example_counts[parser] += 1
     try:
         yield
     except errors as error:
@@ -77,16 +78,16 @@ def check_parser(
         assert text
         assert secret is None or secret not in text
         expected = isinstance(error, ExpectedError)
-        assert text.isprintable() or not expected, "the message has to be one printable line"
+        assert text.isprintable() or not expected, "the message must be one printable line"
     assert not executed
 
 
-def damaged(content: bytes, offsets: list[int] | None = None) -> st.SearchStrategy[bytes]:
-    """Generate `content` with some bytes changed, inserted or removed, or truncated.
+def damaged_bytes(content: bytes, offsets: list[int] | None = None) -> st.SearchStrategy[bytes]:
+    """Generate `content` with some bytes changed_documents, inserted or removed, or truncated.
 
     Args:
         content: Valid content.
-        offsets: Offsets of changes; all if None.
+        offsets: Offsets that may change; all if None.
     """
     offset = st.integers(0, len(content)) if offsets is None else st.sampled_from(offsets)
     change = st.tuples(offset, st.integers(0, 4), st.binary(max_size=4))
@@ -101,7 +102,7 @@ def damaged(content: bytes, offsets: list[int] | None = None) -> st.SearchStrate
     return st.builds(apply, st.lists(change, min_size=1, max_size=4), end)
 
 
-def changed(valid: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+def changed_documents(valid: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
     """Generate `valid` with up to three values at any depth replaced, removed or added."""
     change = st.tuples(
         st.sampled_from(list(_paths(valid))), st.just(_REMOVED) | values, st.none() | texts
@@ -118,11 +119,12 @@ _REMOVED: Final = object()
 
 
 def _paths(value: Any) -> Iterator[tuple[Any, ...]]:
+    """Yield the path to each value inside a dictionary or list."""
     entries = value.items() if isinstance(value, dict) else enumerate(value)
     for key, inner in entries:
         yield (key,)
         if isinstance(inner, dict | list):
-            yield from ((key, *rest) for rest in _paths(inner))
+            yield from ((key, *path) for path in _paths(inner))
 
 
 def _apply(valid: dict[str, Any], changes: list[Any]) -> dict[str, Any]:

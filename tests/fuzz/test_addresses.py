@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 from dancetype.engine.errors import SinkError
 from dancetype.stream.sinks.broker import parse_broker
 from dancetype.stream.sinks.osc import address_part, parse_target
-from tests.fuzz.fuzzing import check_parser, fuzzed, texts
+from tests.fuzz.fuzzing import check_parser, fuzz_test, texts
 
 SECRET = "5ecret"
 secrets = st.tuples(texts, texts).map(lambda parts: SECRET.join(parts))
 
 
-@fuzzed
+@fuzz_test
 @given(
     texts
     | st.tuples(
@@ -31,7 +31,7 @@ def test_any_broker_url_is_parsed_or_rejected_without_showing_password(url: str)
         assert SECRET not in f"{broker}" or SECRET not in (broker.password or "")
 
 
-@fuzzed
+@fuzz_test
 @given(texts, secrets)
 def test_encoded_password_is_decoded_for_broker(user: str, password: str) -> None:
     user, password = (text.encode(errors="replace").decode() for text in (user, password))
@@ -40,7 +40,7 @@ def test_encoded_password_is_decoded_for_broker(user: str, password: str) -> Non
         assert (broker.user, broker.password) == (user, password)
 
 
-@fuzzed
+@fuzz_test
 @given(texts | st.tuples(texts, st.integers()).map(lambda pair: f"{pair[0]}:{pair[1]}"))
 def test_any_osc_target_is_parsed_or_rejected(target: str) -> None:
     with check_parser("OSC targets", SinkError):
@@ -49,7 +49,7 @@ def test_any_osc_target_is_parsed_or_rejected(target: str) -> None:
         assert 0 < port < 65536
 
 
-@fuzzed
+@fuzz_test
 @given(st.text(min_size=1, max_size=100))
 def test_any_name_becomes_valid_part_of_osc_address(name: str) -> None:
     with check_parser("OSC targets"):

@@ -4,10 +4,10 @@ from dancetype.engine.errors import SettingsError
 from dancetype.engine.genres import GENRES
 from dancetype.engine.media.track import NOT_DANCING
 from dancetype.stream.recording_run import Label
-from tests.fuzz.fuzzing import check_parser, fuzzed, texts
+from tests.fuzz.fuzzing import check_parser, fuzz_test, texts
 
 
-@fuzzed
+@fuzz_test
 @given(texts, texts)
 @example("none", "\U0001d400" * 64)
 @example("break", "../../etc/passwd")

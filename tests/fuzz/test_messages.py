@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from dancetype.engine.errors import MessageError
 from dancetype.stream.messages import parse_message
-from tests.fuzz.fuzzing import changed, check_parser, damaged, fuzzed, texts, values
+from tests.fuzz.fuzzing import (
+    changed_documents,
+    check_parser,
+    damaged_bytes,
+    fuzz_test,
+    texts,
+    values,
+)
 
 ANSWER = {
     "status": "genre",
@@ -53,7 +60,7 @@ def test_unchanged_messages_are_valid(message: dict[str, object]) -> None:
     parse_message(json.dumps(message))
 
 
-@fuzzed
+@fuzz_test
 @given(texts | st.binary() | values.map(json.dumps))
 @example("[" * 100_000)
 @example("\ud800")
@@ -62,14 +69,14 @@ def test_any_text_is_parsed_or_rejected(text: str | bytes) -> None:
     parse(text)
 
 
-@fuzzed
-@given((changed(PREDICTION) | changed(SOURCE)).map(json.dumps))
+@fuzz_test
+@given((changed_documents(PREDICTION) | changed_documents(SOURCE)).map(json.dumps))
 @example(json.dumps({**SOURCE, "seq": 10**400}))
 def test_changed_message_is_parsed_or_rejected(text: str) -> None:
     parse(text)
 
 
-@fuzzed
-@given(damaged(json.dumps(SOURCE).encode()))
+@fuzz_test
+@given(damaged_bytes(json.dumps(SOURCE).encode()))
 def test_damaged_message_is_parsed_or_rejected(text: bytes) -> None:
     parse(text)

@@ -11,7 +11,14 @@ from onnx import helper
 from dancetype.engine.classifier import SHIPPED, Classifier
 from dancetype.engine.errors import ModelError
 from tests.engine.test_classifier import CONTRACT, make_model
-from tests.fuzz.fuzzing import changed, check_parser, damaged, fuzzed, fuzzed_less, values
+from tests.fuzz.fuzzing import (
+    changed_documents,
+    check_parser,
+    damaged_bytes,
+    fuzz_test,
+    slow_fuzz_test,
+    values,
+)
 
 LIVE = SHIPPED.read_bytes()
 SMALL = make_model().SerializeToString()
@@ -40,20 +47,20 @@ def load(content: bytes, folder: Path) -> None:
         np.testing.assert_allclose(output.sum(axis=1), 1, atol=0.01)
 
 
-@fuzzed
+@fuzz_test
 @given(st.binary())
 def test_random_bytes_are_rejected(tmp_path: Path, content: bytes) -> None:
     load(content, tmp_path)
 
 
-@fuzzed_less
-@given(damaged(LIVE, structure_offsets(LIVE)) | damaged(LIVE))
+@slow_fuzz_test
+@given(damaged_bytes(LIVE, structure_offsets(LIVE)) | damaged_bytes(LIVE))
 def test_damaged_copy_of_shipped_model_works_or_is_rejected(tmp_path: Path, content: bytes) -> None:
     load(content, tmp_path)
 
 
-@fuzzed
-@given(damaged(SMALL, structure_offsets(SMALL)) | damaged(SMALL))
+@fuzz_test
+@given(damaged_bytes(SMALL, structure_offsets(SMALL)) | damaged_bytes(SMALL))
 def test_damaged_model_works_or_is_rejected(tmp_path: Path, content: bytes) -> None:
     load(content, tmp_path)
 
@@ -61,10 +68,10 @@ def test_damaged_model_works_or_is_rejected(tmp_path: Path, content: bytes) -> N
 texts = st.text(st.characters(codec="utf-8"), max_size=40)
 metadata = st.dictionaries(
     st.sampled_from(sorted(METADATA)) | texts, texts | values.map(json.dumps), min_size=1
-) | changed(WINDOW).map(lambda window: {"window": json.dumps(window)})
+) | changed_documents(WINDOW).map(lambda window: {"window": json.dumps(window)})
 
 
-@fuzzed
+@fuzz_test
 @given(metadata)
 @example({"labels": "[" * 100_000})
 @example({"window": json.dumps(WINDOW | {"length": 10**12})})

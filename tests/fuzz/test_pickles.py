@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 
 from dancetype.engine.errors import FileError
 from dancetype.training.data.safe_pickle import load_arrays
-from tests.fuzz.fuzzing import check_parser, damaged, fuzzed
+from tests.fuzz.fuzzing import check_parser, damaged_bytes, fuzz_test
 
 CONTENT = {"joints": np.zeros((2, 17, 3), np.float32), "fps": [60, (1.0, "a")]}
 
-# Opcodes that could do harm: lookups of globals, values, and calls, assignments and duplication.
+# Opcodes that an exploit could combine: lookups of globals, values, and operations such as calls,
+# assignments and duplication.
 LOOKUPS = [
     b"ctests.fuzz.fuzzing\nrun_code\n",
     b"\x8c\x12tests.fuzz.fuzzing\x8c\x08run_code\x93",
@@ -48,19 +49,23 @@ def read(content: bytes, folder: Path) -> None:
         assert all(array.dtype.kind in "biuf" for array in load_arrays(path).values())
 
 
-@fuzzed
+@fuzz_test
 @given(st.binary())
 def test_random_bytes_are_rejected(tmp_path: Path, content: bytes) -> None:
     read(content, tmp_path)
 
 
-@fuzzed
-@given(st.sampled_from([0, 2, 4, 5]).flatmap(lambda p: damaged(pickle.dumps(CONTENT, protocol=p))))
+@fuzz_test
+@given(
+    st.sampled_from([0, 2, 4, 5]).flatmap(
+        lambda p: damaged_bytes(pickle.dumps(CONTENT, protocol=p))
+    )
+)
 def test_damaged_pickle_is_read_or_rejected(tmp_path: Path, content: bytes) -> None:
     read(content, tmp_path)
 
 
-@fuzzed
+@fuzz_test
 @given(
     st.sampled_from([b"", b"\x80\x02", b"\x80\x04", b"\x80\x05"]),
     st.lists(st.sampled_from(LOOKUPS) | st.sampled_from(VALUES) | st.sampled_from(OPERATIONS)),

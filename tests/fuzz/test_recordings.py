@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
 from dancetype.engine.errors import FileError
-from dancetype.engine.media.recording import VERSION, Recording, full_body
+from dancetype.engine.media.recording import VERSION, Recording, encode_full
 from dancetype.engine.media.track import read_track
 from dancetype.stream.replay import open_recording
-from tests.engine.recordings import header, walk
-from tests.fuzz.fuzzing import check_parser, damaged, fuzzed
+from tests.engine.recordings import header, record_walk
+from tests.fuzz.fuzzing import check_parser, damaged_bytes, fuzz_test
 from tests.fuzz.npz import CodeOnUnpickling, npz_bytes, npz_with_header
 
-RUN = walk(header(), seconds=0.2, fps=10)
-LABELLED = walk(header(genre="HO", dancer="Ann"), seconds=0.2, fps=10, encode=full_body)
+RUN = record_walk(header(), seconds=0.2, fps=10)
+LABELLED = record_walk(header(genre="HO", dancer="Ann"), seconds=0.2, fps=10, encode=encode_full)
 MESSAGES = b'{"type":"prediction","status":"genre","genre":"HO","times":{"capture":5.0}}\n'
 LABEL = ("genre", "dancer", "sequence", "sequence_start")
 
@@ -65,18 +65,18 @@ def read(content: bytes, folder: Path) -> None:
         assert 0 <= read_track(path).poses <= len(frames)
 
 
-@fuzzed
+@fuzz_test
 @given(st.binary())
 @example(b"PK\x05\x06" + bytes(18))
 def test_random_bytes_are_rejected(tmp_path: Path, content: bytes) -> None:
     read(content, tmp_path)
 
 
-@fuzzed
+@fuzz_test
 @given(
     st.one_of(
         [
-            damaged(npz_bytes(entries, compressed=compressed))
+            damaged_bytes(npz_bytes(entries, compressed=compressed))
             for entries in FORMATS.values()
             for compressed in (False, True)
         ]
@@ -98,7 +98,7 @@ valid_shapes = st.one_of(
 
 
 @formats
-@fuzzed
+@fuzz_test
 @given(
     changes=st.dictionaries(st.sampled_from(sorted(COMPACT)), any_arrays | valid_shapes, min_size=1)
 )
@@ -113,8 +113,8 @@ def test_entries_of_any_type_and_shape_are_read_or_rejected(
     read(npz_bytes(FORMATS[format_name] | changes), tmp_path)
 
 
-@fuzzed
-@given(damaged(MESSAGES) | st.binary())
+@fuzz_test
+@given(damaged_bytes(MESSAGES) | st.binary())
 @example(b"[" * 100_000)
 @example(b'{"type":"prediction","status":"genre","times":{"capture":1e999}}\n')
 @example(b'{"type":"prediction","status":"genre","times":{"capture":NaN}}\n')
@@ -122,7 +122,7 @@ def test_invalid_messages_are_rejected(tmp_path: Path, content: bytes) -> None:
     read(npz_bytes(COMPACT | {"messages": np.frombuffer(content, np.uint8)}), tmp_path)
 
 
-@fuzzed
+@fuzz_test
 @given(
     st.sampled_from(sorted(COMPACT)),
     st.lists(st.integers(-1, 5) | st.sampled_from([17, 2**31, 2**40, 2**62]), max_size=4).map(
@@ -140,7 +140,7 @@ def test_entry_with_huge_shape_in_header_is_rejected(
     read(npz_with_header(COMPACT, entry, shape, dtype, content), tmp_path)
 
 
-@fuzzed
+@fuzz_test
 @given(st.sampled_from(sorted(COMPACT)))
 def test_recording_is_never_unpickled(tmp_path: Path, entry: str) -> None:
     pickled = np.empty((), object)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from dancetype.engine.errors import SinkError
 from dancetype.stream.web.access import Access, make_access
 from dancetype.stream.web.subscription import CloseClient, read_request, requested_sources
-from tests.fuzz.fuzzing import changed, check_parser, fuzzed, texts, values
+from tests.fuzz.fuzzing import changed_documents, check_parser, fuzz_test, texts, values
 
 HELLO = {"type": "hello", "token": "t" * 20, "sources": ["stage-left", "stage-right"]}
 SUBSCRIBE = {"type": "subscribe", "sources": ["stage-left"]}
@@ -18,7 +18,7 @@ def parse(text: str) -> None:
         assert len(request.sources or ()) <= 64
 
 
-@fuzzed
+@fuzz_test
 @given(texts | values.map(json.dumps))
 @example("[" * 100_000)
 @example('{"type":' * 10_000)
@@ -26,13 +26,13 @@ def test_any_text_of_client_is_parsed_or_closes_connection(text: str) -> None:
     parse(text)
 
 
-@fuzzed
-@given((changed(HELLO) | changed(SUBSCRIBE)).map(json.dumps))
+@fuzz_test
+@given((changed_documents(HELLO) | changed_documents(SUBSCRIBE)).map(json.dumps))
 def test_changed_request_is_parsed_or_closes_connection(text: str) -> None:
     parse(text)
 
 
-@fuzzed
+@fuzz_test
 @given(texts | st.lists(texts).map(lambda names: "&".join(f"source={name}" for name in names)))
 @example("source=a&" * 200)
 def test_any_url_query_is_parsed_or_rejected(query: str) -> None:
@@ -43,7 +43,7 @@ def test_any_url_query_is_parsed_or_rejected(query: str) -> None:
 headers = st.none() | texts | texts.map(lambda text: f"http://{text}")
 
 
-@fuzzed
+@fuzz_test
 @given(headers, headers, st.sampled_from([None, "t" * 20]), st.lists(texts, max_size=2))
 def test_any_headers_are_accepted_or_rejected(
     first: str | None, second: str | None, token: str | None, origins: list[str]
@@ -56,7 +56,7 @@ def test_any_headers_are_accepted_or_rejected(
         assert not access.is_valid_token(first or "")
 
 
-@fuzzed
+@fuzz_test
 @given(texts, st.none() | texts, st.booleans(), st.lists(texts, max_size=3))
 def test_any_access_settings_are_accepted_or_rejected(
     host: str, token: str | None, insecure: bool, origins: list[str]

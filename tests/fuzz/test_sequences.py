@@ -9,19 +9,19 @@ from hypothesis.extra import numpy as nps
 
 from dancetype.engine.errors import FileError
 from dancetype.training.data.aist import SequenceName, read_names, read_sequence
-from tests.fuzz.fuzzing import check_parser, fuzzed, texts
+from tests.fuzz.fuzzing import check_parser, fuzz_test, texts
 
 NAME = "gBR_sBM_cAll_d04_mBR0_ch02"
 
 
-@fuzzed
+@fuzz_test
 @given(texts | st.from_regex(r"g[A-Z]{2}_s(BM|FM)_c(All|\d+)_d\d+_m[A-Z]{2}\d_ch\d+\n?"))
 def test_any_sequence_name_is_parsed_or_rejected(text: str) -> None:
     with check_parser("AIST names", FileError):
         assert SequenceName.parse(text).text.isascii()
 
 
-@fuzzed
+@fuzz_test
 @given(st.binary() | texts.map(lambda text: text.encode(errors="replace")))
 @example(b"\xff")
 def test_any_list_file_is_read_or_rejected(tmp_path: Path, content: bytes) -> None:
@@ -37,7 +37,7 @@ joints = nps.arrays(
 keys = st.sampled_from(["keypoints3d", "keypoints3d_optim", "other"])
 
 
-@fuzzed
+@fuzz_test
 @given(st.dictionaries(keys, joints | st.none(), max_size=2))
 @example({"keypoints3d": np.full((40, 17, 3), 3e38)})
 @example({"keypoints3d": np.full((40, 17, 3), 1e300)})

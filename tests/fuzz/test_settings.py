@@ -8,10 +8,18 @@ from hypothesis import strategies as st
 
 from dancetype.engine.errors import SettingsError
 from dancetype.stream.settings import Settings, load_settings
-from tests.fuzz.fuzzing import changed, check_parser, damaged, fuzzed_less, texts, toml, values
+from tests.fuzz.fuzzing import (
+    changed_documents,
+    check_parser,
+    damaged_bytes,
+    slow_fuzz_test,
+    texts,
+    toml,
+    values,
+)
 
 NAMES = sorted(Settings.model_fields)
-SECRET = "not-to-be-shown"
+SECRET = "5ecret"
 VALID = {
     "source": {"stage": "rtsp://me:pw@camera/1", "clip": "dance.mp4"},
     "host": "0.0.0.0",
@@ -33,7 +41,7 @@ def load(content: bytes, folder: Path) -> None:
         load_settings({}, config=file)
 
 
-@fuzzed_less
+@slow_fuzz_test
 @given(
     st.binary()
     | st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=8), values, max_size=4).map(
@@ -48,8 +56,11 @@ def test_any_settings_file_is_loaded_or_rejected(tmp_path: Path, content: bytes)
     load(content, tmp_path)
 
 
-@fuzzed_less
-@given(changed(VALID).map(lambda document: toml(document).encode()) | damaged(toml(VALID).encode()))
+@slow_fuzz_test
+@given(
+    changed_documents(VALID).map(lambda document: toml(document).encode())
+    | damaged_bytes(toml(VALID).encode())
+)
 def test_changed_settings_file_is_loaded_or_rejected(tmp_path: Path, content: bytes) -> None:
     load(content, tmp_path)
 
@@ -61,18 +72,18 @@ variables = (
 )
 
 
-@fuzzed_less
+@slow_fuzz_test
 @given(st.dictionaries(st.sampled_from(NAMES), variables, max_size=3))
 @example({"source": "[" * 60_000})
 @example({"allow_origin": "http://a"})
 @example({"allow_origin": "[" * 60_000})
-def test_any_environment_is_loaded_or_rejected(named: dict[str, str]) -> None:
-    environment = {f"DANCETYPE_{name.upper()}": text for name, text in named.items()}
+def test_any_environment_is_loaded_or_rejected(settings: dict[str, str]) -> None:
+    environment = {f"DANCETYPE_{name.upper()}": text for name, text in settings.items()}
     with check_parser("environment", SettingsError), patch.dict(os.environ, environment):
         load_settings({})
 
 
-@fuzzed_less
+@slow_fuzz_test
 @given(
     st.dictionaries(
         st.sampled_from(NAMES),
@@ -85,7 +96,7 @@ def test_any_flags_are_loaded_or_rejected(flags: dict[str, object]) -> None:
         load_settings(flags)
 
 
-@fuzzed_less
+@slow_fuzz_test
 @given(st.sampled_from(["token", "mqtt"]), texts, texts, st.sampled_from([-1, "x", None]))
 def test_errors_never_show_secrets(name: str, before: str, after: str, port: object) -> None:
     with check_parser("flags", SettingsError, secret=SECRET):
@@ -93,7 +104,7 @@ def test_errors_never_show_secrets(name: str, before: str, after: str, port: obj
         assert SECRET not in repr(loaded)
 
 
-@fuzzed_less
+@slow_fuzz_test
 @given(texts)
 @example("x" * 5000)
 @example("~no-such-user/x.toml")

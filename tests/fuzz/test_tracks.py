@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as nps
 
 from dancetype.engine.errors import FileError
 from dancetype.engine.media.track import read_track
-from tests.fuzz.fuzzing import check_parser, damaged, fuzzed
+from tests.fuzz.fuzzing import check_parser, damaged_bytes, fuzz_test
 from tests.fuzz.npz import CodeOnUnpickling, npz_bytes, npz_with_header
 
 ENTRIES: dict[str, Any] = {
@@ -32,10 +32,10 @@ def read(content: bytes, folder: Path) -> None:
         assert track.joints.shape == (len(track.times), 17, 3)
         assert np.all(np.diff(track.times) > 0)
         assert 0 <= track.poses <= len(track.times)
-        assert 0 <= track.longest_stretch <= track.seconds < 2e5
+        assert 0 <= track.longest_segment_seconds <= track.seconds < 2e5
 
 
-@fuzzed
+@fuzz_test
 @given(st.binary())
 @example(b"PK\x05\x06" + bytes(18))
 @example(b"\x93NUMPY\x01\x00\x10\x00" + b"(" * 16)
@@ -43,8 +43,8 @@ def test_random_bytes_are_rejected(tmp_path: Path, content: bytes) -> None:
     read(content, tmp_path)
 
 
-@fuzzed
-@given(damaged(npz_bytes(ENTRIES)) | damaged(npz_bytes(ENTRIES, compressed=True)))
+@fuzz_test
+@given(damaged_bytes(npz_bytes(ENTRIES)) | damaged_bytes(npz_bytes(ENTRIES, compressed=True)))
 def test_damaged_track_is_read_or_rejected(tmp_path: Path, content: bytes) -> None:
     read(content, tmp_path)
 
@@ -53,7 +53,7 @@ any_arrays = nps.arrays(nps.scalar_dtypes(), nps.array_shapes(min_dims=0, max_si
 valid_shapes = nps.arrays(np.float64, st.sampled_from([(2, 33, 3), (2, 33), (2,), ()]))
 
 
-@fuzzed
+@fuzz_test
 @given(st.dictionaries(st.sampled_from(sorted(ENTRIES)), any_arrays | valid_shapes, min_size=1))
 @example({"timestamps_ms": np.array([0.0, 1e300])})
 @example({"timestamps_ms": np.array([-1e308, 1e308])})
@@ -64,7 +64,7 @@ def test_entries_of_any_type_and_shape_are_read_or_rejected(
     read(npz_bytes(ENTRIES | changes), tmp_path)
 
 
-@fuzzed
+@fuzz_test
 @given(
     st.sampled_from(sorted(ENTRIES)),
     st.lists(st.integers(-1, 5) | st.sampled_from([33, 2**31, 2**40, 2**62]), max_size=4).map(
@@ -82,7 +82,7 @@ def test_entry_with_huge_shape_in_header_is_rejected(
     read(npz_with_header(ENTRIES, entry, shape, dtype, content), tmp_path)
 
 
-@fuzzed
+@fuzz_test
 @given(st.sampled_from(sorted(ENTRIES)))
 def test_track_is_never_unpickled(tmp_path: Path, entry: str) -> None:
     pickled = np.empty((), object)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from dancetype.engine.errors import SourceError
 from dancetype.stream.sources.pattern import PatternOptions, PatternSource
 from dancetype.stream.sources.uri import SourceKind, parse_uri
-from tests.fuzz.fuzzing import check_parser, fuzzed, texts
+from tests.fuzz.fuzzing import check_parser, fuzz_test, texts
 
 SECRET = "5ecret"
 
@@ -15,7 +15,7 @@ secrets = st.tuples(texts, texts).map(lambda parts: SECRET.join(parts))
 schemes = st.sampled_from(["rtsp://", "rtsps://", "RTSP://", " rtsp://", "rtsp:/", "a b=rtsp://"])
 keys = st.sampled_from(["password", "pwd", "user", "token", "api_key", "authkey", "Secret", "pass"])
 hosts = st.sampled_from(["cam", "cam:554", "192.168.1.2", "[::1]:80"])
-# Unencoded passwords in URLs: an & would end the parameter, a second @ belongs to the password.
+# Unencoded passwords in URLs. An & would end the parameter; a second @ is part of the password.
 in_userinfo = st.tuples(
     schemes, st.text("abc.%", max_size=3), secrets, hosts, st.text("/ab.?=", max_size=8)
 ).map(lambda parts: f"{parts[0]}{parts[1]}:{parts[2]}@{parts[3]}/{parts[4]}")
@@ -27,7 +27,7 @@ in_path = st.tuples(schemes, hosts, secrets.map(lambda text: text.replace("&", "
 )
 
 
-@fuzzed
+@fuzz_test
 @given(
     texts
     | st.tuples(st.sampled_from(["rtsp://", "http://", "webcam:", "test:"]), texts).map("".join)
@@ -43,7 +43,7 @@ def test_any_source_uri_is_parsed_or_rejected(text: str) -> None:
         assert uri.kind is not SourceKind.WEBCAM or int(uri.address) < 1000
 
 
-@fuzzed
+@fuzz_test
 @given(in_userinfo | in_query | in_path)
 @example(f"rtsp://me:pa/{SECRET}@cam/")
 @example(f"rtsp://me:12/{SECRET}@cam/")
@@ -57,7 +57,7 @@ def test_password_is_never_shown(text: str) -> None:
         assert SECRET not in f"{uri} {uri!r} {uri.short_name}"
 
 
-@fuzzed
+@fuzz_test
 @given(secrets, hosts)
 def test_encoded_password_is_in_address_but_never_shown(secret: str, host: str) -> None:
     encoded = quote(secret.encode(errors="replace"), safe="")
@@ -70,7 +70,7 @@ def test_encoded_password_is_in_address_but_never_shown(secret: str, host: str) 
 numbers = st.floats().map(repr) | st.integers().map(str) | st.sampled_from(["1e-320", "1e400"])
 
 
-@fuzzed
+@fuzz_test
 @given(texts | st.tuples(numbers, numbers).map(lambda pair: "?fps={}&seconds={}".format(*pair)))
 @example("?fps=1e-320")
 @example("?fps=1\n")

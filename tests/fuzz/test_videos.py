@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dancetype.engine.errors import SourceError
 from dancetype.engine.media.video import FrameTimes
 from dancetype.stream.sources.file import FileSource
-from tests.fuzz.fuzzing import check_parser, damaged, fuzzed, fuzzed_less, texts
+from tests.fuzz.fuzzing import check_parser, damaged_bytes, fuzz_test, slow_fuzz_test, texts
 
 NAMES = ["clip.mp4", "clip.mkv", "clip.avi"]
 
@@ -33,23 +33,23 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return {name: write_video(folder / name) for name in NAMES}
 
 
-@fuzzed_less
+@slow_fuzz_test
 @given(data=st.data())
 @pytest.mark.parametrize("name", NAMES)
 def test_damaged_video_has_rising_times_or_is_rejected(
     tmp_path: Path, videos: dict[str, bytes], name: str, data: st.DataObject
 ) -> None:
     path = tmp_path / name
-    path.write_bytes(data.draw(damaged(videos[name])))
+    path.write_bytes(data.draw(damaged_bytes(videos[name])))
     with check_parser("video files", SourceError), closing(FileSource(path)) as source:
         times: list[float] = []
         while (frame := source.read()) and len(times) < 50:
             assert frame.image.ndim == 3
             times.append(frame.time)
-        assert all(one < other for one, other in pairwise(times))
+        assert all(earlier < later for earlier, later in pairwise(times))
 
 
-@fuzzed
+@fuzz_test
 @given(texts)
 @example("~no-such-user/clip.mp4")
 @example("x" * 3000)
@@ -62,10 +62,11 @@ def test_missing_file_with_any_name_is_rejected(name: str) -> None:
         FileSource(name)
 
 
-@fuzzed
+@fuzz_test
 @given(st.floats(), st.lists(st.floats(), max_size=20))
 def test_any_times_in_file_become_rising(fps: float, stored: list[float]) -> None:
     with check_parser("video files"):
         times = FrameTimes(fps)
-        steps = [other - one for one, other in pairwise(times.next(time) for time in stored)]
+        rising = [times.next(time) for time in stored]
+        steps = [later - earlier for earlier, later in pairwise(rising)]
         assert all(0 <= step <= 10.001 for step in steps)

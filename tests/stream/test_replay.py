@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dancetype.engine.contract import Contract
 from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES
-from dancetype.engine.media.recording import Header, Recording, full_body
+from dancetype.engine.media.recording import Header, Recording, encode_full
 from dancetype.engine.recognizer import MultiDancerRecognizer
 from dancetype.engine.rolling import Status
 from dancetype.engine.skeleton import Array
@@ -27,7 +27,7 @@ from dancetype.stream.replay import (
     schedule,
 )
 from dancetype.stream.sources.base import SourceState, StateChanged
-from tests.engine.recordings import CLOCK, STARTED, header, recording_of, walk
+from tests.engine.recordings import CLOCK, STARTED, header, make_recording, record_walk
 from tests.engine.walkers import Walker
 
 SaveRecordings = Callable[..., list[ScheduledRecording]]
@@ -198,7 +198,7 @@ def test_recording_continues_one_that_it_directly_follows_in_run_and_epoch(
 
 @pytest.mark.parametrize("speed", [1.0, 4.0, 0.5])
 def test_frames_are_replayed_at_the_requested_speed(save: SaveRecordings, speed: float) -> None:
-    harness = Harness(save(walk(header())), speed=speed).play()
+    harness = Harness(save(record_walk(header())), speed=speed).play()
     captures = [event.capture - 1000 for event in harness.predictions]
     tenths = np.array([0, 3, 5, 8, 10, 13, 15, 18, 20, 23, 25, 28, 30])
     np.testing.assert_allclose(captures, tenths / 10 / speed, atol=1e-6)
@@ -211,20 +211,20 @@ def test_frames_are_replayed_at_the_requested_speed(save: SaveRecordings, speed:
 
 
 def test_replay_with_unlimited_speed_does_not_wait(save: SaveRecordings) -> None:
-    harness = Harness(save(walk(header(), seconds=60)), speed=0).play()
+    harness = Harness(save(record_walk(header(), seconds=60)), speed=0).play()
     assert harness.time == 1000
     assert len(harness.predictions) > 200
 
 
 def test_predictions_do_not_depend_on_the_speed(save: SaveRecordings) -> None:
-    recordings = save(walk(header(), seconds=20, fps=30))
+    recordings = save(record_walk(header(), seconds=20, fps=30))
     slow, fast = (Harness(recordings, speed=speed).play() for speed in (1.0, 0.0))
     assert probabilities(slow) == probabilities(fast)
     assert len({tuple(row) for row in probabilities(slow)}) > 10
 
 
 def test_replay_reports_its_states_and_ends(save: SaveRecordings) -> None:
-    harness = Harness(save(walk(header()))).play()
+    harness = Harness(save(record_walk(header()))).play()
     assert harness.states == [("connecting", 0), ("running", 0), ("ended", 0)]
     assert isinstance(harness.events[2], Predicted)
     last = harness.events[-1]
@@ -235,7 +235,7 @@ def test_replay_reports_its_states_and_ends(save: SaveRecordings) -> None:
 def test_each_recording_is_a_new_epoch_with_an_empty_window(
     save: SaveRecordings,
 ) -> None:
-    recordings = save(walk(header()), walk(header(started=STARTED + 60, epoch=4)))
+    recordings = save(record_walk(header()), record_walk(header(started=STARTED + 60, epoch=4)))
     harness = Harness(recordings).play()
     assert [state for state, _ in harness.states] == ["connecting", "running", "ended"] * 2
     assert [epoch for _, epoch in harness.states] == [0, 0, 0, 1, 1, 1]
@@ -250,9 +250,12 @@ def test_continued_recording_is_replayed_like_a_single_one(
 ) -> None:
     frames = [(n / 10, [Walker().at(n / 10)]) for n in range(80)]
     later = [(time - 4, people) for time, people in frames[40:]]
-    whole = Harness(save(recording_of(frames, header()))).play()
+    whole = Harness(save(make_recording(frames, header()))).play()
     split = Harness(
-        save(recording_of(frames[:40], header()), recording_of(later, header(started=STARTED + 4)))
+        save(
+            make_recording(frames[:40], header()),
+            make_recording(later, header(started=STARTED + 4)),
+        )
     ).play()
     assert split.states == whole.states
     assert len(probabilities(split)) == len(probabilities(whole))
@@ -263,7 +266,7 @@ def test_continued_recording_is_replayed_like_a_single_one(
 def test_loop_starts_over_in_a_new_epoch_until_stopped(
     save: SaveRecordings,
 ) -> None:
-    harness = Harness(save(walk(header())), loop=True, loop_seconds=10.0, until=22.0).play()
+    harness = Harness(save(record_walk(header())), loop=True, loop_seconds=10.0, until=22.0).play()
     assert harness.states[3:5] == [("connecting", 1), ("running", 1)]
     assert harness.states[-1] == ("running", 2)
     first_captures = {event.epoch: event.capture for event in reversed(harness.predictions)}
@@ -272,7 +275,9 @@ def test_loop_starts_over_in_a_new_epoch_until_stopped(
 
 def test_dancers_in_a_new_recording_have_new_ids(save: SaveRecordings) -> None:
     pair = (Walker(x=-2), Walker(x=2))
-    recordings = [walk(header(started=STARTED + n * 60, people=2), walkers=pair) for n in range(2)]
+    recordings = [
+        record_walk(header(started=STARTED + n * 60, people=2), walkers=pair) for n in range(2)
+    ]
     last = Harness(save(*recordings)).play().predictions[-1]
     assert [dancer.id for dancer in last.prediction.dancers] == [3, 4]
     assert last.prediction.window_end == last.capture
@@ -282,7 +287,7 @@ def test_recording_is_replayed_with_its_settings(
     save: SaveRecordings,
 ) -> None:
     recordings = [
-        walk(header(started=STARTED + n * 60, hop=hop)) for n, hop in enumerate((0.25, 1.0))
+        record_walk(header(started=STARTED + n * 60, hop=hop)) for n, hop in enumerate((0.25, 1.0))
     ]
     harness = Harness(save(*recordings)).play()
     assert [used.hop for used in harness.recognizer_headers] == [0.25, 1.0]
@@ -294,13 +299,13 @@ def test_recorded_predictions_are_read_despite_unknown_fields(tmp_path: Path) ->
         '{"type":"source","state":"running","times":{"sent":1.0}}',
         '{"type":"prediction","status":"genre","genre":"HO","times":{"capture":2.5},"new":[]}',
     ]
-    walk(header(), messages=messages).save(tmp_path / "a.npz")
+    record_walk(header(), messages=messages).save(tmp_path / "a.npz")
     _, predictions = open_recording(tmp_path / "a.npz")
     assert predictions == [(2.5, "genre", "HO")]
 
 
 def test_invalid_messages_are_rejected_with_the_file_and_the_reason(tmp_path: Path) -> None:
-    walk(header(), messages=["{"]).save(tmp_path / "stage.npz")
+    record_walk(header(), messages=["{"]).save(tmp_path / "stage.npz")
     reason = "EOF|Invalid JSON|validation error"
     with pytest.raises(FileError, match=f"stage.npz: not a recording: .*{reason}") as caught:
         open_recording(tmp_path / "stage.npz")
@@ -310,7 +315,7 @@ def test_invalid_messages_are_rejected_with_the_file_and_the_reason(tmp_path: Pa
 def test_labelled_recording_is_classified_like_a_live_one(
     save: SaveRecordings,
 ) -> None:
-    labelled = walk(header(genre="HO", dancer="Ann"), seconds=20, encode=full_body)
+    labelled = record_walk(header(genre="HO", dancer="Ann"), seconds=20, encode=encode_full)
     harness = Harness(save(labelled)).play()
     assert len({tuple(row) for row in probabilities(harness)}) > 10
     assert harness.predictions[-1].prediction.window_seconds > 1.9
@@ -334,14 +339,14 @@ def test_predictions_are_compared_with_the_recorded_ones_for_the_same_frames(
         recorded_message(0.6, "warming_up", "null"),
         recorded_message(7, "warming_up", "null"),
     ]
-    harness = Harness(save(walk(header(), messages=messages))).play()
+    harness = Harness(save(record_walk(header(), messages=messages))).play()
     assert (harness.agreement.same, harness.agreement.compared) == (1, 3)
 
 
 def test_recording_that_is_deleted_before_it_is_due_fails_the_source(
     save: SaveRecordings,
 ) -> None:
-    recordings = save(walk(header()))
+    recordings = save(record_walk(header()))
     recordings[0].path.unlink()
     events: Queue[Event] = Queue()
     replay = make_replay(recordings)
@@ -363,7 +368,7 @@ def test_crash_is_logged_and_fails_the_source(
         return make_recognizer(header)
 
     events: Queue[Event] = Queue()
-    recordings = save(walk(header()), walk(header(started=STARTED + 60, hop=1.0)))
+    recordings = save(record_walk(header()), record_walk(header(started=STARTED + 60, hop=1.0)))
     replay = make_replay(recordings, make_recognizer=crash)
     with caplog.at_level(logging.ERROR):
         replay.start(events.put)
@@ -377,7 +382,7 @@ def test_stop_ends_the_thread_during_a_recording(
     save: SaveRecordings,
 ) -> None:
     events: Queue[Event] = Queue()
-    replay = make_replay(save(walk(header(), seconds=600, fps=1)), speed=1.0)
+    replay = make_replay(save(record_walk(header(), seconds=600, fps=1)), speed=1.0)
     replay.start(events.put)
     while not isinstance(events.get(timeout=10), Predicted):
         pass
@@ -388,7 +393,7 @@ def test_stop_ends_the_thread_during_a_recording(
 
 
 def test_replay_that_was_never_started_can_be_joined(save: SaveRecordings) -> None:
-    replay = make_replay(save(walk(header())))
+    replay = make_replay(save(record_walk(header())))
     replay.stop()
     assert replay.join(0)
 

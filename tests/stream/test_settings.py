@@ -130,7 +130,7 @@ def test_error_messages_contain_no_credentials(flags: dict[str, object]) -> None
 
 
 def test_error_message_contains_an_invalid_value() -> None:
-    with pytest.raises(SettingsError, match="people: .* less than or equal to 6, not 9"):
+    with pytest.raises(SettingsError, match=r"people: .* less than or equal to 6, not 9"):
         load_settings({"people": 9})
 
 

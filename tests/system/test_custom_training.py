@@ -12,7 +12,7 @@ from dancetype.cli import app
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.errors import SettingsError
 from tests.testbed.command import CHECKOUT
-from tests.training.data.test_extract import cut
+from tests.training.data.test_extract import cut_clip
 
 RECIPE = """
 name = "hasty"
@@ -51,7 +51,7 @@ def test_train_on_a_folder_of_clips_makes_a_model_with_their_genres(
     for number, genre in enumerate(("west_coast swing", "House")):
         folder = clips / genre / "ann"
         folder.mkdir(parents=True)
-        cut(sample_clip, folder / "one.mp4", first=110 * number, frames=40)
+        cut_clip(sample_clip, folder / "one.mp4", first=110 * number, frames=40)
     (clips / "House" / "broken.mp4").write_text("hello")
     (tmp_path / "hasty.toml").write_text(RECIPE)
     arguments = ["--clips", clips, "--out", run, "--recipe", tmp_path / "hasty.toml", "--jobs", 1]

@@ -7,7 +7,7 @@ import pytest
 
 from dancetype.engine.media.recording import read_recording
 from dancetype.stream.messages import PredictionMessage, SourceMessage, parse_message
-from tests.engine.recordings import STARTED, header, walk
+from tests.engine.recordings import STARTED, header, record_walk
 from tests.testbed.command import CHECKOUT, Command, Message, is_prediction
 
 HEAVY = {"cv2", "mediapipe"}
@@ -75,8 +75,8 @@ def test_replay_of_a_recorded_run_gives_the_same_predictions(
 
 
 def test_two_sources_are_replayed_in_parallel_at_the_requested_speed(tmp_path: Path) -> None:
-    walk(header("left"), seconds=4).save(tmp_path / "a.npz")
-    walk(header("right", started=STARTED + 2), seconds=4).save(tmp_path / "b.npz")
+    record_walk(header("left"), seconds=4).save(tmp_path / "a.npz")
+    record_walk(header("right", started=STARTED + 2), seconds=4).save(tmp_path / "b.npz")
     output, messages = replay(tmp_path, "--speed", "8", messages=tmp_path / "replay.jsonl")
     first_predictions = {
         name: next(message for message in predictions(messages) if message.source == name)

@@ -8,14 +8,11 @@ from dancetype.engine.media.track import Track
 from dancetype.training.batches import NO_GENRE, ClipWindows, RandomWindows
 from dancetype.training.data.aist import AistSequence, SequenceName
 from dancetype.training.recipe import Recipe
+from tests.training.motion import swaying_joints
 
 
 def dance(name: str, seconds: float) -> AistSequence:
-    times = np.arange(round(60 * seconds) + 1)[:, None, None] / 60
-    rest = np.random.default_rng(0).uniform(-0.8, 0.8, (17, 3))
-    return AistSequence(
-        SequenceName.parse(name), (rest + 0.2 * np.sin(5 * times + 9 * rest)).astype(np.float32)
-    )
+    return AistSequence(SequenceName.parse(name), swaying_joints(seconds))
 
 
 @pytest.fixture
@@ -46,12 +43,12 @@ def test_batch_contains_windows_and_labels(dances: list[AistSequence], recipe: R
 
 
 def test_batch_depends_only_on_its_step(dances: list[AistSequence], recipe: Recipe) -> None:
-    first, second = RandomWindows(dances, recipe), RandomWindows(dances, recipe)
+    data, same_data = RandomWindows(dances, recipe), RandomWindows(dances, recipe)
     for step in (5, 0, 11):
-        assert torch.equal(first[step][0], second[step][0])
+        assert torch.equal(data[step][0], same_data[step][0])
     for step in (0, 5):
-        assert torch.equal(first[step][0], second[step][0])
-        assert torch.equal(first[step][1], second[step][1])
+        assert torch.equal(data[step][0], same_data[step][0])
+        assert torch.equal(data[step][1], same_data[step][1])
 
 
 def test_batches_of_other_steps_and_seeds_differ(
@@ -114,7 +111,7 @@ def test_sequence_shorter_than_a_window_is_rejected(
         ClipWindows([*dances, short], recipe)
 
 
-def test_each_epoch_of_clips_contains_every_sequence_once_in_another_order(
+def test_every_epoch_of_clips_contains_all_sequences_once_in_another_order(
     dances: list[AistSequence], recipe: Recipe
 ) -> None:
     clips = ClipWindows(dances, with_sampling(recipe, windows="clip"))

@@ -29,16 +29,16 @@ def make_track(file: ClipFile, *, seconds: float = 6.0) -> Track:
     """Return the track of a person who sways at a speed that depends on the genre."""
     rng = np.random.default_rng(list(str(file.path).encode()))
     times = np.arange(round(seconds * 25)) / 25
-    rest = np.random.default_rng(0).uniform(-0.8, 0.8, (33, 3)) + rng.normal(0, 0.03, (33, 3))
-    sway = np.sin(SPEEDS[file.genre] * times[:, None, None] + 9 * rest + rng.uniform(0, 6))
-    world = (rest + 0.2 * sway).astype(np.float32)
+    rest_pose = np.random.default_rng(0).uniform(-0.8, 0.8, (33, 3)) + rng.normal(0, 0.03, (33, 3))
+    sway = np.sin(SPEEDS[file.genre] * times[:, None, None] + 9 * rest_pose + rng.uniform(0, 6))
+    world = (rest_pose + 0.2 * sway).astype(np.float32)
     name = "-".join(file.path.parts[-3:])
     return Track(name, file.genre, times, world, world, world[..., 0], file.dancer)
 
 
 @pytest.fixture
 def train(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
-    """Function that trains on the clips in `clips` for a few steps.
+    """Function that trains on the clips in `tmp_path / "clips"` for a few steps.
 
     The size of a file in bytes is its length in seconds.
     """
@@ -104,7 +104,7 @@ def test_training_on_clips_alone_tests_on_unseen_dancers(
     assert "held out of the training: bo, c" in capsys.readouterr().err
 
 
-def test_figures_for_clips_without_dancer_names_come_with_a_warning(
+def test_warning_that_accuracy_is_optimistic_without_dancer_names(
     train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     create_clips(

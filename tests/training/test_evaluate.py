@@ -16,12 +16,13 @@ from dancetype.training.evaluate import (
     evaluate_tracks,
     model_view,
 )
+from tests.training.motion import swaying_joints
 
 LABELS = ("BR", "PO", "LO")
 
 
 class ScriptedClassifier:
-    """Classifier that returns given probabilities, one after the other."""
+    """Classifier that returns a fixed sequence of probabilities, one per window."""
 
     def __init__(self, *probabilities: tuple[float, float, float]) -> None:
         spec = WindowSpec(4.0, 1.0, 20)
@@ -35,20 +36,13 @@ class ScriptedClassifier:
 BR, PO, LO = (0.8, 0.1, 0.1), (0.1, 0.9, 0.0), (0.2, 0.2, 0.6)
 
 
-def joints(seconds: float) -> Array:
-    times = np.arange(round(60 * seconds) + 1)[:, None, None] / 60
-    rest = np.random.default_rng(0).uniform(-0.8, 0.8, (17, 3))
-    result: Array = (rest + 0.2 * np.sin(5 * times + 9 * rest)).astype(np.float32)
-    return result
-
-
 def dance(genre: str, situation: str, *, windows: int) -> AistSequence:
     """Return a dance with a number of windows that start half a second apart."""
     name = SequenceName.parse(f"g{genre}_s{situation}_cAll_d01_m{genre}0_ch01")
-    return AistSequence(name, joints(4 + (windows - 1) / 2))
+    return AistSequence(name, swaying_joints(4 + (windows - 1) / 2))
 
 
-def track(genre: str, joints: Array) -> Track:
+def make_track(genre: str, joints: Array) -> Track:
     world = np.zeros((len(joints), 33, 3), np.float32)
     world[:, COCO_LANDMARKS] = joints * (1, -1, -1)
     return Track(genre, genre, np.arange(len(joints)) / 60, world, world, world[..., 0])
@@ -63,8 +57,8 @@ def test_figures_match_a_manual_count() -> None:
     ]
     # Clips: correct; correct with one of three windows wrong; wrong; wrong with one window correct.
     classifier = ScriptedClassifier(BR, BR, BR, BR, LO, LO, LO, PO)
-    calls: list[None] = []
-    evaluation = evaluate_sequences(classifier, sequences, on_clip=lambda: calls.append(None))
+    finished: list[None] = []
+    evaluation = evaluate_sequences(classifier, sequences, on_clip=lambda: finished.append(None))
     figures = evaluation.figures()
     assert (figures["clips"], figures["clip_accuracy"]) == (4, 0.5)
     assert (figures["windows"], figures["window_accuracy"]) == (8, 5 / 8)
@@ -81,15 +75,19 @@ def test_figures_match_a_manual_count() -> None:
     assert figures["labels"] == ["BR", "PO", "LO"]
     # Four windows at 0.8, all correct; three at 0.6, one correct; one at 0.9, wrong.
     assert figures["ece"] == pytest.approx((4 * 0.2 + 3 * (0.6 - 1 / 3) + 0.9) / 8, abs=1e-6)
-    assert len(calls) == 4
+    assert len(finished) == 4
     assert json.loads(json.dumps(figures)) == figures
 
 
 def test_clip_without_a_person_counts_as_wrong_and_has_no_windows() -> None:
-    no_person = np.full_like(joints(5), np.nan)
+    no_person = np.full_like(swaying_joints(5), np.nan)
     figures = evaluate_tracks(
         ScriptedClassifier(BR),
-        [track("BR", joints(4)), track("BR", no_person), track("PO", no_person)],
+        [
+            make_track("BR", swaying_joints(4)),
+            make_track("BR", no_person),
+            make_track("PO", no_person),
+        ],
     ).figures()
     assert figures["clip_accuracy"] == pytest.approx(1 / 3)
     assert (figures["windows"], figures["window_accuracy"]) == (1, 1.0)
@@ -103,12 +101,14 @@ def test_clip_without_a_person_counts_as_wrong_and_has_no_windows() -> None:
 
 
 def test_calibration_error_is_none_without_windows() -> None:
-    no_person = np.full_like(joints(5), np.nan)
-    assert evaluate_tracks(ScriptedClassifier(), [track("BR", no_person)]).figures()["ece"] is None
+    no_person = np.full_like(swaying_joints(5), np.nan)
+    evaluation = evaluate_tracks(ScriptedClassifier(), [make_track("BR", no_person)])
+    assert evaluation.figures()["ece"] is None
 
 
 def test_figures_of_tracks_have_no_situations() -> None:
-    figures = evaluate_tracks(ScriptedClassifier(BR), [track("BR", joints(4))]).figures()
+    track = make_track("BR", swaying_joints(4))
+    figures = evaluate_tracks(ScriptedClassifier(BR), [track]).figures()
     assert figures["by_situation"] == {}
     assert list(figures["per_genre"]) == ["BR"]
 
@@ -132,8 +132,8 @@ def test_model_view_rotates_the_dance_only_for_models_of_the_camera_view() -> No
     contract = ScriptedClassifier().contract
     rotated = model_view(sequence, contract)
     hips = (rotated[:, LEFT_HIP] - rotated[:, RIGHT_HIP])[:, [0, 2]]
-    line = (hips / np.linalg.norm(hips, axis=1, keepdims=True)).mean(axis=0)
-    assert line[0] > 0
-    assert line[1] == pytest.approx(0, abs=1e-5)
+    direction = (hips / np.linalg.norm(hips, axis=1, keepdims=True)).mean(axis=0)
+    assert direction[0] > 0
+    assert direction[1] == pytest.approx(0, abs=1e-5)
     studio = Contract(LABELS, contract.window, "studio", "none", "none", ())
     assert model_view(sequence, studio) is sequence.joints

@@ -9,7 +9,7 @@ from dancetype.training.recipe import Recipe, load_recipe, recipe_names
 
 RECIPES = Path(__file__).parents[2] / "training" / "recipes"
 
-GOOD = """
+VALID = """
 name = "mine"
 about = "For a test."
 [window]
@@ -36,13 +36,13 @@ epochs = 20
 """
 
 
-def test_package_contains_the_first_recipes_and_the_live_one() -> None:
+def test_package_contains_the_first_and_live_recipes() -> None:
     assert {"first-20", "first-30", "live"} <= set(recipe_names())
     assert recipe_names() == sorted(path.stem for path in RECIPES.glob("*.toml"))
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
-def test_name_of_each_recipe_is_that_of_its_file(path: Path) -> None:
+def test_recipe_has_the_name_of_its_file(path: Path) -> None:
     recipe = load_recipe(path.stem)
     assert recipe.name == path.stem
     assert recipe.about
@@ -51,9 +51,9 @@ def test_name_of_each_recipe_is_that_of_its_file(path: Path) -> None:
 
 def test_recipe_is_read_from_a_path(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text(GOOD, encoding="utf-8")
+    path.write_text(VALID, encoding="utf-8")
     recipe = load_recipe(str(path))
-    assert recipe == Recipe.model_validate(tomllib.loads(GOOD))
+    assert recipe == Recipe.model_validate(tomllib.loads(VALID))
     assert (recipe.network.hidden, recipe.optimiser.epochs, recipe.camera) == (8, 20, None)
 
 
@@ -82,8 +82,8 @@ def test_invalid_recipe_is_rejected_with_one_line(
     tmp_path: Path, old: str, new: str, reason: str
 ) -> None:
     path = tmp_path / "mine.toml"
-    assert old in GOOD
-    path.write_text(GOOD.replace(old, new, 1), encoding="utf-8")
+    assert old in VALID
+    path.write_text(VALID.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(FileError, match=reason) as error:
         load_recipe(str(path))
     assert "\n" not in str(error.value)
@@ -136,6 +136,6 @@ def test_name_with_null_byte_is_rejected() -> None:
 
 @pytest.mark.parametrize("value", ["inf", "nan"])
 def test_infinite_and_nan_settings_are_rejected(tmp_path: Path, value: str) -> None:
-    (tmp_path / "mine.toml").write_text(GOOD.replace("seconds = 4.0", f"seconds = {value}"))
+    (tmp_path / "mine.toml").write_text(VALID.replace("seconds = 4.0", f"seconds = {value}"))
     with pytest.raises(FileError, match="finite"):
         load_recipe(str(tmp_path / "mine.toml"))

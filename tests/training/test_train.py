@@ -21,7 +21,7 @@ from dancetype.training.train import Trainer, run_training, target_probabilities
 
 @pytest.fixture
 def clip_recipe(recipe: Recipe) -> Recipe:
-    """Recipe with the start of each sequence, no camera and no average of the weights."""
+    """Recipe that uses the start of each sequence, without a camera and averaged weights."""
     window = recipe.window.model_copy(update={"axes": "xyz", "velocity": False, "smooth": False})
     network = recipe.network.model_copy(update={"input_norm": False, "pooling": "mean"})
     optimiser = recipe.optimiser.model_copy(
@@ -91,15 +91,15 @@ def test_resumed_run_ends_with_the_same_weights_as_an_uninterrupted_one(
     fixture: str, request: pytest.FixtureRequest, sequences: list[AistSequence], tmp_path: Path
 ) -> None:
     recipe: Recipe = request.getfixturevalue(fixture)
-    few = sequences[:8]
-    uninterrupted = train(recipe, few)
+    subset = sequences[:8]
+    uninterrupted = train(recipe, subset)
 
-    interrupted = Trainer(recipe, few, few[:4], split="all", workers=0)
+    interrupted = Trainer(recipe, subset, subset[:4], split="all", workers=0)
     next(interrupted.epochs())
     interrupted.checkpoint.save(tmp_path / "checkpoint.pt")
     resume = Checkpoint.load(tmp_path / "checkpoint.pt")
     assert resume.epoch == 1
-    resumed = Trainer(recipe, few, few[:4], split="all", resume=resume, workers=0)
+    resumed = Trainer(recipe, subset, subset[:4], split="all", resume=resume, workers=0)
     assert [epoch.epoch for epoch in resumed.epochs()] == [2, 3]
 
     assert resumed.checkpoint.history == uninterrupted.history

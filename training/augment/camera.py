@@ -111,10 +111,10 @@ def _add_errors(
     """Return joints with a pose estimator's errors, mirrored at random."""
     joints = joints + mediapipe_noise().draw(times, noise, rng)
     # Some joints get large errors in half of the frames, as hidden joints do.
-    thrown = np.flatnonzero(rng.random(len(JOINTS)) < settings.thrown_share)
-    affected = rng.random((len(times), len(thrown), 1)) < 0.5
-    error = rng.standard_normal((len(times), len(thrown), 3), np.float32)
-    joints[:, thrown] += np.float32(settings.thrown) * affected * error
+    displaced = np.flatnonzero(rng.random(len(JOINTS)) < settings.thrown_share)
+    affected = rng.random((len(times), len(displaced), 1)) < 0.5
+    error = rng.standard_normal((len(times), len(displaced), 3), np.float32)
+    joints[:, displaced] += np.float32(settings.thrown) * affected * error
     return mirrored(joints) if rng.random() < settings.mirror else joints
 
 
@@ -123,11 +123,11 @@ def _sample_frames(
 ) -> NDArray[np.intp]:
     """Return the indices of the frames that a camera with a random frame rate delivers."""
     rate = rng.uniform(*settings.frame_rate)
-    ticks = np.arange(times[0], times[-1], 1 / rate) + rng.uniform(0, 1 / rate)
-    ticks += rng.normal(0, 0.1 / rate, len(ticks))
-    ticks = ticks[rng.random(len(ticks)) >= rng.uniform(0, settings.dropped)]
+    exposures = np.arange(times[0], times[-1], 1 / rate) + rng.uniform(0, 1 / rate)
+    exposures += rng.normal(0, 0.1 / rate, len(exposures))
+    exposures = exposures[rng.random(len(exposures)) >= rng.uniform(0, settings.dropped)]
     # First and last frame are kept, so that the window has the sampled length.
-    indices = np.searchsorted(times, ticks).clip(0, len(times) - 1)
+    indices = np.searchsorted(times, exposures).clip(0, len(times) - 1)
     return np.unique(np.concatenate([[0], indices, [len(times) - 1]]))
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dancetype.engine.skeleton import JOINTS, Array
 
-_CORRELATION_TIME: Final = 0.2  # seconds after which an error is independent of its former value
+_CORRELATION_TIME: Final = 0.2  # seconds after which an error is independent of its old value
 _WHITE_SHARE: Final = 0.1  # share of the variance that is independent from frame to frame
 _SCALE_SD: Final = 0.35  # of the logarithm of the scale of one joint's errors in one window
 

@@ -99,8 +99,8 @@ class AistSequence:
 def repair_jumps(joints: Array) -> tuple[Array, int]:
     """Interpolate joints (T, 17, 3) in metres over jumps; return them and the number repaired.
 
-    The triangulation of AIST++ is wrong in places, by centimetres or by 100 m, for a frame or for
-    many.
+    The triangulation of AIST++ is wrong in places, by centimetres or by 100 m, for one frame or
+    for many.
 
     Raises:
         FileError: Too many joints jump, or the jumps last too long.
@@ -191,7 +191,7 @@ def sequence_names(data: Path) -> list[str]:
     paths = sorted((data / "keypoints3d").glob("*.pkl"))
     if not paths:
         raise FileError(
-            f"{data}: no keypoints3d/*.pkl; give the folder that AIST++ was unpacked into"
+            f"{data}: no keypoints3d/*.pkl; use the folder that AIST++ was unpacked into"
         )
     ignored = set(read_names(data / "ignore_list.txt"))
     return [path.stem for path in paths if path.stem not in ignored]

@@ -42,14 +42,14 @@ class ClipFolder:
     """Content of a folder of clips.
 
     Attributes:
-        genres: Code and name of each genre: those of AIST in AIST's order, then others by name.
+        genres: Code and name of each genre: AIST's genres in AIST's order, then others by name.
         files: Videos, sorted by genre, dancer and name.
-        others: Files without a video file extension.
+        other_files: Files without a video file extension.
     """
 
     genres: Mapping[str, str]
     files: list[ClipFile]
-    others: list[Path]
+    other_files: list[Path]
 
 
 def read_clips(folder: Path) -> ClipFolder:
@@ -74,7 +74,7 @@ def read_clips(folder: Path) -> ClipFolder:
     codes = _assign_codes([path.name for path in genre_folders])
     files: list[ClipFile] = []
     dancers: dict[str, str] = {}
-    others = [path for path in entries if not path.is_dir()]
+    other_files = [path for path in entries if not path.is_dir()]
     for genre_folder in genre_folders:
         paths = [p for p in sorted(genre_folder.rglob("*")) if _is_visible_file(p, genre_folder)]
         videos = [path for path in paths if path.suffix.lower() in VIDEO_SUFFIXES]
@@ -84,14 +84,14 @@ def read_clips(folder: Path) -> ClipFolder:
                 f"{genre_folder}: contains no video file ({suffixes}); add some, or remove the "
                 "folder"
             )
-        others += [path for path in paths if path not in videos]
+        other_files += [path for path in paths if path not in videos]
         code = codes[normalise_name(genre_folder.name)]
         for path in videos:
             parts = path.relative_to(genre_folder).parts
             dancer = parts[0] if len(parts) > 1 else ""
             # Ann and ann are the same dancer.
             files.append(ClipFile(path, code, dancers.setdefault(normalise_name(dancer), dancer)))
-    # If several folders are one genre, the first one names it.
+    # If several folders belong to one genre, the first folder names it.
     new_genres = {
         code: _display_name(path.name)
         for path in genre_folders[::-1]
@@ -99,7 +99,7 @@ def read_clips(folder: Path) -> ClipFolder:
     }
     genres = {code: name for code, name in GENRES.items() if code in codes.values()}
     genres |= dict(sorted(new_genres.items(), key=lambda item: normalise_name(item[1])))
-    return ClipFolder(genres, files, others)
+    return ClipFolder(genres, files, other_files)
 
 
 def _assign_codes(names: list[str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from zlib import crc32
 
 from dancetype.engine.media.track import NOT_DANCING, Track
 
-_ONE_IN: Final = 4  # a quarter of the dancers or clips of a genre is held out
+_HOLD_OUT_DIVISOR: Final = 4  # a quarter of the dancers or clips of a genre is held out
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class HoldOut:
         return "unseen clips, of dancers who may be known"
 
 
-def hold_out(clips: Sequence[CustomClip], *, needed: float) -> HoldOut:
+def hold_out(clips: Sequence[CustomClip], *, required_seconds: float) -> HoldOut:
     """Hold out about a quarter, and at least one, of each genre's dancers.
 
     A dancer is held out in all genres. For a genre in which no dancer can be held out, about a
@@ -69,15 +69,17 @@ def hold_out(clips: Sequence[CustomClip], *, needed: float) -> HoldOut:
 
     Args:
         clips: All clips, with unique names.
-        needed: Seconds of each genre that must remain in the training set.
+        required_seconds: Seconds of each genre that must remain in the training set.
     """
-    dances = [clip for clip in clips if clip.track.genre != NOT_DANCING]
-    genres = sorted({clip.track.genre for clip in dances})
-    dancers = _choose_dancers(dances, genres, needed)
-    test = [clip for clip in dances if clip.track.dancer in dancers]
+    dance_clips = [clip for clip in clips if clip.track.genre != NOT_DANCING]
+    genres = sorted({clip.track.genre for clip in dance_clips})
+    dancers = _choose_dancers(dance_clips, genres, required_seconds)
+    test = [clip for clip in dance_clips if clip.track.dancer in dancers]
     shared_genres = []
     for genre in set(genres) - {clip.track.genre for clip in test}:
-        if chosen := _choose_clips([clip for clip in dances if clip.track.genre == genre], needed):
+        if chosen := _choose_clips(
+            [clip for clip in dance_clips if clip.track.genre == genre], required_seconds
+        ):
             test += chosen
             shared_genres.append(genre)
     tested_genres = {clip.track.genre for clip in test}
@@ -96,7 +98,7 @@ def hold_out(clips: Sequence[CustomClip], *, needed: float) -> HoldOut:
 def usable_seconds(
     clips: Iterable[CustomClip], genre: str, *, without: Collection[str] = ()
 ) -> float:
-    """Return the seconds of a genre that can be trained on, without those of some dancers."""
+    """Return the seconds of a genre that can be trained on, excluding the dancers in `without`."""
     return sum(
         clip.seconds
         for clip in clips
@@ -104,28 +106,33 @@ def usable_seconds(
     )
 
 
-def _choose_dancers(clips: list[CustomClip], genres: list[str], needed: float) -> set[str]:
+def _choose_dancers(
+    clips: list[CustomClip], genres: list[str], required_seconds: float
+) -> set[str]:
     held_out: set[str] = set()
     seconds: dict[str, float] = defaultdict(float)
     for clip in clips:
         seconds[clip.track.dancer] += clip.seconds
     for genre in genres:
         candidates = {clip.track.dancer for clip in clips if clip.track.genre == genre} - {""}
-        count = max(len(candidates) // _ONE_IN, 1)
+        count = max(len(candidates) // _HOLD_OUT_DIVISOR, 1)
         # Start with the dancers with the least material, to leave the most for the training.
         for dancer in sorted(candidates - held_out, key=lambda name: (seconds[name], name)):
             if len(candidates & held_out) >= count:
                 break
             extended = held_out | {dancer}
-            danced = {clip.track.genre for clip in clips if clip.track.dancer == dancer}
-            if all(usable_seconds(clips, code, without=extended) >= needed for code in danced):
+            dancer_genres = {clip.track.genre for clip in clips if clip.track.dancer == dancer}
+            if all(
+                usable_seconds(clips, code, without=extended) >= required_seconds
+                for code in dancer_genres
+            ):
                 held_out = extended
     return held_out
 
 
-def _choose_clips(clips: list[CustomClip], needed: float) -> list[CustomClip]:
+def _choose_clips(clips: list[CustomClip], required_seconds: float) -> list[CustomClip]:
     # The order by a hash of the name is unrelated to the order of recording.
     shuffled = sorted(clips, key=lambda clip: crc32(clip.track.name.encode()))
-    count = max(len(shuffled) // _ONE_IN, 1)
+    count = max(len(shuffled) // _HOLD_OUT_DIVISOR, 1)
     remaining = sum(clip.seconds for clip in shuffled[count:])
-    return shuffled[:count] if remaining >= needed else []
+    return shuffled[:count] if remaining >= required_seconds else []

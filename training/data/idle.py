@@ -107,14 +107,14 @@ def _play_moves(moves: Iterator[Move], frames: int, rng: np.random.Generator) ->
     times = np.arange(frames) / FRAMES_PER_SECOND
     channels = {name: np.tile(np.array(v, float), (frames, 1)) for name, v in NEUTRAL.items()}
     start = -0.5
-    for seconds, rest, targets in moves:
+    for seconds, pause, targets in moves:
         for name, target in targets.items():
             # Hands and head do not start to move at the same time.
             channel_start = start + rng.uniform(0, 0.15) * seconds
             progress = ((times - channel_start) / max(seconds, 0.05)).clip(0, 1)[:, None]
             share = progress**3 * (10 - 15 * progress + 6 * progress**2)
             channels[name] += share * (np.atleast_1d(target) - channels[name])
-        start += seconds + rest
+        start += seconds + pause
         if start > times[-1]:
             break
     return channels

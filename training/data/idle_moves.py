@@ -12,7 +12,7 @@ import numpy as np
 Channels = dict[str, float | tuple[float, ...]]
 
 Move = tuple[float, float, Channels]
-"""Seconds of motion, seconds of rest after it, and the targets of the channels that change."""
+"""Seconds of motion, seconds of the pause after it, and targets of the channels that change."""
 
 _HANDS: Final = {
     "hanging": (0.14, -0.96, 0.08),
@@ -347,7 +347,7 @@ def _bending(rng: np.random.Generator) -> Iterator[Move]:
 
 def _exercise(rng: np.random.Generator) -> Iterator[Move]:
     """Do squats, jumping jacks or lunges at a steady rhythm."""
-    beat, depth = rng.uniform(0.45, 0.8), rng.uniform(0.45, 0.65)
+    seconds, depth = rng.uniform(0.45, 0.8), rng.uniform(0.45, 0.65)
     up = {**_UPRIGHT, **_hands(rng, "hanging"), **_feet((0.08, 0, 0), (0.08, 0, 0))}
     squat = {**up, **_hands(rng, "forward"), "pelvis": (0, depth, -0.25), "lean": (35, 0)}
     hop = {**up, **_hands(rng, "out"), **_feet((0.25, 0.08, 0), (0.25, 0.08, 0))}
@@ -355,9 +355,9 @@ def _exercise(rng: np.random.Generator) -> Iterator[Move]:
     jack = {**up, **_hands(rng, "up"), **_feet(_WIDE, _WIDE), "pelvis": (0, 0.9, 0)}
     lunge = {**up, **_feet((0, 0, 0.5), (0, 0.06, -0.5)), "pelvis": (0, 0.7, 0)}
     repetitions: list[list[Move]] = [
-        [(beat, 0.1, squat), (beat, 0.1, up)],
-        [(beat / 3, 0, hop), (beat / 3, 0, jack), (beat / 3, 0, hop), (beat / 3, 0, up)],
-        [(beat, 0.2, lunge), (beat, 0.2, up)],
+        [(seconds, 0.1, squat), (seconds, 0.1, up)],
+        [(seconds / 3, 0, pose) for pose in (hop, jack, hop, up)],
+        [(seconds, 0.2, lunge), (seconds, 0.2, up)],
     ]
     yield 0, 0.3, up
     yield from cycle(repetitions[rng.integers(3)])

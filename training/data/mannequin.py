@@ -3,11 +3,12 @@
 Inverse kinematics poses legs and arms. Speed and cadence determine the steps, so that a foot on the
 floor does not slide. Lengths are typical of adults and not measured from a person.
 
-In a channel of one limb x points outward, in one of the whole body to the left; y points up and z
-forward. Angles are in degrees.
+In the channels of a limb, x points outward; in those of the whole body, x points to the left. In
+both, y points up and z forward. Angles are in degrees.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -113,9 +114,47 @@ def pose_joints(
         lengths: Result of `draw_lengths`.
         rng: Source of randomness, for the foot that takes the first step.
     """
+    trunk = _pose_trunk(channels, lengths, rng)
+    joints = {
+        name: trunk.shoulders + _rotate(trunk.head, lengths["head"] * np.array(offset))
+        for name, offset in _HEAD.items()
+    }
+    for side, name in ((1.0, "left"), (-1.0, "right")):
+        leg = _pose_leg(trunk, channels, lengths, side)
+        arm = _pose_arm(trunk, channels, lengths, side)
+        joints |= {f"{name}_{joint}": position for joint, position in (leg | arm).items()}
+    return np.stack([joints[name] for name in JOINTS], axis=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trunk:
+    """Position and orientation of the trunk over time.
+
+    Attributes:
+        path: (T, 3) metres, position on the floor.
+        heading: (T, 3, 3) rotation about the vertical axis.
+        cycles: (T,) number of gait cycles since the start.
+        pelvis: (T, 3) metres.
+        hips: (T, 3, 3) rotation of the pelvis.
+        chest: (T, 3, 3) rotation.
+        head: (T, 3, 3) rotation.
+        shoulders: (T, 3) metres, midpoint of the shoulders.
+    """
+
+    path: Floats
+    heading: Floats
+    cycles: Floats
+    pelvis: Floats
+    hips: Floats
+    chest: Floats
+    head: Floats
+    shoulders: Floats
+
+
+def _pose_trunk(
+    channels: dict[str, Floats], lengths: dict[str, float], rng: np.random.Generator
+) -> _Trunk:
     seconds = 1 / FRAMES_PER_SECOND
-    leg = lengths["thigh"] + lengths["shin"]
-    arm = lengths["upper_arm"] + lengths["forearm"]
     heading_angle = np.cumsum(np.radians(channels["turn"][:, 0])) * seconds
     heading = _rotations((1, heading_angle))
     sideways, forward = channels["speed"].T
@@ -125,7 +164,7 @@ def pose_joints(
     # A gait cycle is two steps. Both feet are on the floor at 0.06 of it.
     cycles = np.cumsum(cadence) * seconds / 2 + 0.06 + rng.choice([0, 0.5])
 
-    pelvis = path + _rotate(heading, leg * channels["pelvis"])
+    pelvis = path + _rotate(heading, _leg_length(lengths) * channels["pelvis"])
     pelvis[:, 1] += lengths["ankle"]
     # The pelvis is highest in a walker's mid-stance, over the standing foot, and in a runner's
     # flight phase.
@@ -133,6 +172,7 @@ def pose_joints(
     pelvis[:, 1] += bounce * cadence.clip(0, 1) * np.cos(4 * np.pi * (cycles - highest))
     lateral = 0.02 * cadence.clip(0, 1) * np.cos(2 * np.pi * (cycles - highest))
     pelvis += _rotate(heading, lateral[:, None] * np.array([1, 0, 0]))
+
     hips = _rotations(
         (1, heading_angle),
         (0, np.radians(channels["lean"][:, 0])),
@@ -140,69 +180,73 @@ def pose_joints(
     )
     bend_forward, bend_right, twist = np.radians(channels["bend"]).T
     chest = hips @ _rotations((1, twist), (0, bend_forward), (2, -bend_right))
-    nod, look = np.radians(channels["head"]).T
-    head = chest @ _rotations((1, look), (0, nod))
+    nod, turn = np.radians(channels["head"]).T
+    head = chest @ _rotations((1, turn), (0, nod))
     half_spine = np.array([0, lengths["spine"] / 2, 0])
     shoulders = pelvis + _rotate(hips, half_spine) + _rotate(chest, half_spine)
+    return _Trunk(path, heading, cycles, pelvis, hips, chest, head, shoulders)
 
-    joints = {
-        name: shoulders + _rotate(head, lengths["head"] * np.array(offset))
-        for name, offset in _HEAD.items()
-    }
-    for side, name in ((1.0, "left"), (-1.0, "right")):
-        outward = np.array([side, 1, 1])
-        hip = pelvis + _rotate(hips, np.array([side * lengths["hip"], 0, 0]))
-        foot = _step_ankles(path, heading, cycles, channels, lengths, side)
-        foot = foot + _rotate(heading, leg * outward * channels[f"{name}_foot"])
-        knee, ankle = _solve_limb(
-            hip,
-            foot,
-            lengths["thigh"],
-            lengths["shin"],
-            _rotate(heading, np.array([0, -1.0, 0])),
-            _rotate(heading, np.array([0.15 * side, 0, 0.989])),
-        )
-        shoulder = shoulders + _rotate(chest, np.array([side * lengths["shoulder"], 0, 0]))
-        swing = channels["arm_swing"] * np.array([0, 0.2, 1]) * np.cos(2 * np.pi * cycles)[:, None]
-        hand = channels[f"{name}_hand"] - side * swing
-        # A hand that moves up or down passes in front of the shoulder, not through it.
-        hand[:, 2] += 0.6 * np.exp(-((hand / 0.3) ** 2).sum(axis=1))
-        elbow, wrist = _solve_limb(
-            shoulder,
-            shoulder + arm * _rotate(chest, outward * hand),
-            lengths["upper_arm"],
-            lengths["forearm"],
-            _rotate(chest, outward * _REST_ARM),
-            _rotate(chest, outward * _REST_ELBOW),
-        )
-        joints |= {
-            f"{name}_hip": hip,
-            f"{name}_knee": knee,
-            f"{name}_ankle": ankle,
-            f"{name}_shoulder": shoulder,
-            f"{name}_elbow": elbow,
-            f"{name}_wrist": wrist,
-        }
-    return np.stack([joints[name] for name in JOINTS], axis=1)
+
+def _pose_leg(
+    trunk: _Trunk, channels: dict[str, Floats], lengths: dict[str, float], side: float
+) -> dict[str, Floats]:
+    """Return hip, knee and ankle (T, 3); `side` is 1 for left and -1 for right."""
+    name = "left" if side > 0 else "right"
+    heading, outward = trunk.heading, np.array([side, 1, 1])
+    hip = trunk.pelvis + _rotate(trunk.hips, np.array([side * lengths["hip"], 0, 0]))
+    foot = _step_ankles(trunk, channels, lengths, side)
+    foot = foot + _rotate(heading, _leg_length(lengths) * outward * channels[f"{name}_foot"])
+    knee, ankle = _solve_limb(
+        hip,
+        foot,
+        lengths["thigh"],
+        lengths["shin"],
+        _rotate(heading, np.array([0, -1.0, 0])),
+        _rotate(heading, np.array([0.15 * side, 0, 0.989])),
+    )
+    return {"hip": hip, "knee": knee, "ankle": ankle}
+
+
+def _pose_arm(
+    trunk: _Trunk, channels: dict[str, Floats], lengths: dict[str, float], side: float
+) -> dict[str, Floats]:
+    """Return shoulder, elbow and wrist (T, 3); `side` is 1 for left and -1 for right."""
+    name = "left" if side > 0 else "right"
+    chest, outward = trunk.chest, np.array([side, 1, 1])
+    shoulder = trunk.shoulders + _rotate(chest, np.array([side * lengths["shoulder"], 0, 0]))
+    cosine = np.cos(2 * np.pi * trunk.cycles)[:, None]
+    swing = channels["arm_swing"] * np.array([0, 0.2, 1]) * cosine
+    hand = channels[f"{name}_hand"] - side * swing
+    # A hand that moves up or down passes in front of the shoulder, not through it.
+    hand[:, 2] += 0.6 * np.exp(-((hand / 0.3) ** 2).sum(axis=1))
+    length = lengths["upper_arm"] + lengths["forearm"]
+    elbow, wrist = _solve_limb(
+        shoulder,
+        shoulder + length * _rotate(chest, outward * hand),
+        lengths["upper_arm"],
+        lengths["forearm"],
+        _rotate(chest, outward * _REST_ARM),
+        _rotate(chest, outward * _REST_ELBOW),
+    )
+    return {"shoulder": shoulder, "elbow": elbow, "wrist": wrist}
+
+
+def _leg_length(lengths: dict[str, float]) -> float:
+    return lengths["thigh"] + lengths["shin"]
 
 
 def _step_ankles(
-    path: Floats,
-    heading: Floats,
-    cycles: Floats,
-    channels: dict[str, Floats],
-    lengths: dict[str, float],
-    side: float,
+    trunk: _Trunk, channels: dict[str, Floats], lengths: dict[str, float], side: float
 ) -> Floats:
     """Return ankle positions (T, 3): fixed beside the path in the stance phase, then moved on."""
     cadence = channels["cadence"][:, 0]
     swing_share = 0.62 if cadence.max() > _RUN_CADENCE else 0.38
-    cycles = cycles + (0.5 if side < 0 else 0.0)
+    cycles = trunk.cycles + (0.5 if side < 0 else 0.0)
     number = np.floor(cycles)
     mid_stances = np.arange(number[0], number[-1] + 2) + (1 - swing_share) / 2
     frames = np.interp(mid_stances, cycles, np.arange(len(cycles))).round().astype(int)
     offset = np.array([1.1 * side * lengths["hip"], lengths["ankle"], 0])
-    footprints = path[frames] + _rotate(heading[frames], offset)
+    footprints = trunk.path[frames] + _rotate(trunk.heading[frames], offset)
     index = (number - number[0]).astype(int)
     swing = ((cycles - number - (1 - swing_share)) / swing_share).clip(0, 1)[:, None]
     start, end = footprints[index], footprints[index + 1]

@@ -1,7 +1,7 @@
 """Reader for pickles of numpy arrays that executes no code from the pickle.
 
-Even numpy's own functions are not called, because they allocate memory for any shape, with or
-without the values to fill it. Stand-ins accept the same arguments and store only numbers.
+Not even numpy's functions are called, because they allocate memory for any shape, with or without
+values to fill it. Stand-ins accept the same arguments and store only numbers.
 """
 
 import io
@@ -109,17 +109,17 @@ class _ArrayUnpickler(pickle._Unpickler):
     def load_setitem(self) -> None:
         """Put a value into a dictionary."""
         value, key = self.stack.pop(), self.stack.pop()
-        _put(self.stack[-1], [key, value])
+        _set_items(self.stack[-1], [key, value])
 
     def load_setitems(self) -> None:
         """Put several values into a dictionary."""
         items = self.pop_mark()
-        _put(self.stack[-1], items)
+        _set_items(self.stack[-1], items)
 
     def load_dict(self) -> None:
         """Create a dictionary."""
         items = self.pop_mark()
-        self.append(_put({}, items))
+        self.append(_set_items({}, items))
 
     def load_bytearray8(self) -> None:
         """Read a bytearray, without first allocating the length that the pickle states."""
@@ -147,7 +147,8 @@ class _ArrayUnpickler(pickle._Unpickler):
     }
 
 
-def _put(target: Any, items: list[Any]) -> Any:
+def _set_items(target: Any, items: list[Any]) -> Any:
+    """Put alternating keys and values into a dictionary, and return it."""
     if not isinstance(target, dict):
         raise pickle.UnpicklingError(f"it tries to put items into a {type(target).__name__}")
     for key, value in zip(items[::2], items[1::2], strict=True):
@@ -170,7 +171,7 @@ def load_arrays(path: Path) -> dict[str, Numbers]:
         loaded = _ArrayUnpickler(io.BytesIO(content)).load()
         if not isinstance(loaded, dict):
             raise pickle.UnpicklingError(f"it contains a {type(loaded).__name__}, not a dictionary")
-        arrays = {key: item.values for key, item in loaded.items() if isinstance(item, _Array)}
+        arrays = {key: value.values for key, value in loaded.items() if isinstance(value, _Array)}
     # A damaged pickle can raise almost any exception.
     except Exception as error:
         raise FileError(f"{path}: not a safe and complete pickle of arrays: {error}") from error

@@ -98,11 +98,11 @@ def sampling_probabilities(
     """Return the sampling probability of each clip, in the order of the groups.
 
     All genres are equally likely. The probability of a genre is divided among the groups by their
-    shares, then between advanced and basic choreography, then in proportion to clip length. If a
-    genre lacks some of these, the others get their share.
+    shares, then between advanced and basic choreography, then in proportion to clip length. The
+    share of a group or choreography that a genre lacks goes to the others.
 
     Args:
-        groups: Clips by kind of source.
+        groups: Clips, grouped by source.
         shares: Share of each group.
         advanced: Share of advanced choreography.
         idle: Probability of a clip of a person who does not dance.
@@ -118,12 +118,12 @@ def sampling_probabilities(
         weights[selected] *= total / max(weights[selected].sum(), 1e-9)
 
     for genre in np.unique(genres):
-        of_genre = genres == genre
+        in_genre = genres == genre
         for group, share in enumerate(shares):
-            of_group = of_genre & (group_indices == group)
-            scale(of_group & is_advanced, advanced)
-            scale(of_group & ~is_advanced, 1 - advanced)
-            scale(of_group, share)
-        scale(of_genre, idle if genre == NOT_DANCING else (1 - idle) / genre_count)
+            in_group = in_genre & (group_indices == group)
+            scale(in_group & is_advanced, advanced)
+            scale(in_group & ~is_advanced, 1 - advanced)
+            scale(in_group, share)
+        scale(in_genre, idle if genre == NOT_DANCING else (1 - idle) / genre_count)
     probabilities: NDArray[np.float64] = weights / weights.sum()
     return probabilities

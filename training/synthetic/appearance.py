@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dancetype.engine.skeleton import JOINTS, Array
-from dancetype.training.synthetic.body import BONE, BONES, Body
+from dancetype.training.synthetic.body import BONE_INDEX, BONES, Body
 from dancetype.training.synthetic.camera import Floats
 
 
@@ -47,7 +47,7 @@ def random_outfit(body: Body, rng: np.random.Generator) -> Outfit:
     thickness = np.zeros(len(y), np.float32)
     _paint_face(body, colours, rng)
 
-    leg = np.char.startswith(bone, ("upperleg")) | np.char.startswith(bone, "lowerleg")
+    leg = np.char.startswith(bone, "upperleg") | np.char.startswith(bone, "lowerleg")
     hips = (bone == "root") | (bone == "spine05")
     length = rng.choice([rng.uniform(0.4, 1.0), rng.uniform(1.7, 2.0)], p=[0.25, 0.75])
     trousers = (leg & (limb_position < length)) | (hips & (y <= waist))
@@ -89,8 +89,8 @@ def _limb_positions(body: Body) -> Array:
         for side in ("L", "R"):
             start, end = body.head(f"{name}.{side}"), body.head(f"{next_name}.{side}")
             line = end - start
-            of_bone = bones == BONE[f"{name}.{side}"]
-            positions[of_bone] = base + (body.vertices[of_bone] - start) @ line / (line @ line)
+            on_bone = bones == BONE_INDEX[f"{name}.{side}"]
+            positions[on_bone] = base + (body.vertices[on_bone] - start) @ line / (line @ line)
     return positions
 
 

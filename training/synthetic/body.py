@@ -1,6 +1,6 @@
-"""BodyFactory at rest: the parametric body model `anny`, reduced to the bones that are posed.
+"""Body in its rest pose, from the parametric body model `anny`, reduced to the posed bones.
 
-Axes are those of a `Pose`: x to the body's left, y up, z to its front; metres.
+Axes are those of a `Pose`: x to the body's left, y up, z to its front. Lengths are in metres.
 
 Source: Brégier et al., "Human Mesh Modeling for Anny Body", 2025; code Apache-2.0, body data
 MakeHuman's, CC0. The `smplx` topology and the `smpl` extra are not free and not used.
@@ -42,9 +42,11 @@ BONES: Final[tuple[tuple[str, str], ...]] = (
 )
 """Each bone and its parent, parents before children, by anny's names."""
 
-BONE: Final = {name: index for index, (name, _) in enumerate(BONES)}
+BONE_INDEX: Final = {name: index for index, (name, _) in enumerate(BONES)}
+"""Index in `BONES` by name."""
 
-FACE: Final = JOINTS[:5]
+FACE_JOINTS: Final = JOINTS[:5]
+"""Nose, eyes and ears."""
 
 _LIMB_BONES: Final = {
     "shoulder": "upperarm01",
@@ -88,7 +90,7 @@ class Body:
 
     def head(self, bone: str) -> Array:
         """Return the start of a bone, (3,) metres."""
-        start: Array = self.heads[BONE[bone]]
+        start: Array = self.heads[BONE_INDEX[bone]]
         return start
 
 
@@ -130,8 +132,8 @@ class BodyFactory:
         heads = out["bone_poses"][0, self._bones, :3, 3].numpy().astype(np.float32) @ _FROM_ANNY.T
         # The hip of COCO (and of AIST++ and MediaPipe) is 3 cm away from the start of the bone.
         for joint, position in zip(JOINTS, joints, strict=True):
-            if joint not in FACE:
-                heads[BONE[bone_starting_at(joint)]] = position
+            if joint not in FACE_JOINTS:
+                heads[BONE_INDEX[bone_starting_at(joint)]] = position
         return Body(
             vertices=vertices,
             normals=vertex_normals(vertices, self._faces),
@@ -155,9 +157,9 @@ def _map_to_posed_bones(labels: list[str], parents: list[int]) -> NDArray[np.int
     """Return, for each of anny's bones, the index in `BONES` of itself or its nearest ancestor."""
 
     def posed_bone(bone: int) -> int:
-        while labels[bone] not in BONE:
+        while labels[bone] not in BONE_INDEX:
             bone = int(parents[bone])
-        return BONE[labels[bone]]
+        return BONE_INDEX[labels[bone]]
 
     return np.array([posed_bone(bone) for bone in range(len(labels))])
 

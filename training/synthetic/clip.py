@@ -110,7 +110,7 @@ class ClipRenderer:
         floor = joints.mean(axis=(0, 1)) * [1, 0, 1] + [0, joints[..., 1].min() - 0.08, 0]
         backdrop = random_backdrop(camera, floor, rng)
         shadow = rng.uniform(0, 0.6)
-        # Motion blur: a frame is the mean of several images within the exposure time.
+        # For motion blur, a frame is the mean of several images within the exposure time.
         exposures = 3 if rng.random() < 0.12 else 1
         exposure_time = rng.uniform(0.2, 0.5) / rate
         degrade = ImageDegrader(backdrop.shape, rng)
@@ -119,32 +119,32 @@ class ClipRenderer:
         motion = pose_body(body, joints, rate * exposures)
         skin = Skin(body, outfit.vertices)
         self._renderer.load(body.faces, outfit.colours)
-        for first in range(0, len(exposure_times), exposures):
+        for start in range(0, len(exposure_times), exposures):
             images = [
                 self._renderer.draw(*skin.deform(motion, index), camera, light)
-                for index in range(first, first + exposures)
+                for index in range(start, start + exposures)
             ]
-            figure = images[0] if exposures == 1 else np.mean(images, axis=0)
-            joint_pixels = camera.pixels(joints[first])
-            feet = camera.pixels(joints[first, _ANKLES] * [1, 0, 1] + floor * [0, 1, 0])
+            rendered = images[0] if exposures == 1 else np.mean(images, axis=0)
+            joint_pixels = camera.pixels(joints[start])
+            feet = camera.pixels(joints[start, _ANKLES] * [1, 0, 1] + floor * [0, 1, 0])
             frame = backdrop.copy()
             add_shadow(frame, feet, float(np.ptp(joint_pixels[:, 1])), shadow)
-            _paste(frame, figure, joint_pixels)
+            _paste(frame, rendered, joint_pixels)
             yield degrade(frame)
 
 
-def _paste(image: Array, figure: NDArray[Any], joints: Floats) -> None:
+def _paste(image: Array, rendered: NDArray[Any], joints: Floats) -> None:
     """Paste a rendered dancer into an image in place, with soft edges.
 
     Args:
         image: Image (H, W, 3).
-        figure: Rendered dancer (H, W, 4) with transparency.
+        rendered: Rendered dancer (H, W, 4) with transparency.
         joints: Position (17, 2) of the dancer's joints in pixels.
     """
     margin = 0.25 * float(np.ptp(joints, axis=0).max()) + 10
     left, top = np.maximum(joints.min(axis=0) - margin, 0).astype(int)
     right, bottom = np.maximum(joints.max(axis=0) + margin, 0).astype(int)
-    foreground = figure[top:bottom, left:right].astype(np.float32)
+    foreground = rendered[top:bottom, left:right].astype(np.float32)
     if not foreground.size:
         return
     alpha = cv2.GaussianBlur(foreground[..., 3], (3, 3), 0)[..., None] / 255

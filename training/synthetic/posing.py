@@ -16,10 +16,10 @@ import numpy as np
 
 from dancetype.engine.skeleton import JOINTS, Array
 from dancetype.training.augment.camera import rotation_about
-from dancetype.training.synthetic.body import BONE, BONES, FACE, Body, bone_starting_at
+from dancetype.training.synthetic.body import BONE_INDEX, BONES, FACE_JOINTS, Body, bone_starting_at
 
 _SPINE: Final = ("spine05", "spine04", "spine03", "spine02", "spine01")
-_STRAIGHT: Final = 0.15
+_STRAIGHT_SINE: Final = 0.15
 """Sine of a hinge's angle below which its axis is mostly taken from the parent bone."""
 _MAX_STRETCH: Final = 1.35
 
@@ -98,7 +98,7 @@ class _Poser:
         )
         scale = self._length_ratio("hips", "shoulders")
         trunk = ("root", *_SPINE)
-        motion.scales[[BONE[name] for name in trunk]] = scale
+        motion.scales[[BONE_INDEX[name] for name in trunk]] = scale
         rotations = [_interpolate(pelvis, chest, i / len(_SPINE)) for i in range(len(trunk))]
         # An evenly bent spine does not end at the shoulders. Compute its end, and the rotation of
         # the whole spine that brings it there.
@@ -114,9 +114,9 @@ class _Poser:
             # The start of the root is not the midpoint of the hips, and turns with the pelvis.
             previous_rotation = rotation if name == "root" else correction @ rotation
             previous_start = start
-            motion.rotations[:, BONE[name]] = previous_rotation
-            motion.heads[:, BONE[name]] = head
-        motion.rotations[:, BONE["root"]] = pelvis
+            motion.rotations[:, BONE_INDEX[name]] = previous_rotation
+            motion.heads[:, BONE_INDEX[name]] = head
+        motion.rotations[:, BONE_INDEX["root"]] = pelvis
 
     def pose_arm(self, side: str) -> None:
         joints, rest = self._joints, self._rest
@@ -128,10 +128,10 @@ class _Poser:
         rotation = _shortest_rotation(
             _rotate(chest, rest_direction), joints[shoulder] - start, max_angle=0.7
         )
-        self._set(clavicle, rotation @ chest, start, self.motion.scales[BONE["spine01"]])
+        self._set_bone(clavicle, rotation @ chest, start, self.motion.scales[BONE_INDEX["spine01"]])
         axis = np.cross(rest[elbow] - rest[shoulder], rest[wrist] - rest[elbow])
         forearm, scale = self._pose_hinge((shoulder, elbow, wrist), axis, clavicle)
-        self._set(bone_starting_at(wrist), forearm, joints[wrist], scale)
+        self._set_bone(bone_starting_at(wrist), forearm, joints[wrist], scale)
 
     def pose_leg(self, side: str) -> None:
         joints = self._joints
@@ -144,23 +144,23 @@ class _Poser:
         floor = np.percentile(lower_ankle, 2) - sole
         height = joints[ankle][:, 1] - floor - sole
         foot = _foot_rotation(shank, height, self._rate)
-        self._set(bone_starting_at(ankle), foot, joints[ankle], scale)
+        self._set_bone(bone_starting_at(ankle), foot, joints[ankle], scale)
 
     def pose_head(self) -> None:
-        face = np.stack([self._joints[name] for name in FACE], axis=-2)
-        rest_face = np.stack([self._rest[name] for name in FACE])
+        face = np.stack([self._joints[name] for name in FACE_JOINTS], axis=-2)
+        rest_face = np.stack([self._rest[name] for name in FACE_JOINTS])
         centre, rest_centre = face.mean(axis=-2), rest_face.mean(axis=0)
         covariance = np.swapaxes(face - centre[:, None], -1, -2) @ (rest_face - rest_centre)
         rotation = _nearest_rotation(covariance)
         start = self._attached_head("neck01")
-        scale = float(self.motion.scales[BONE["head"]])
+        scale = float(self.motion.scales[BONE_INDEX["head"]])
         end = centre - scale * _rotate(rotation, rest_centre - self._body.head("head"))
         neck = _interpolate(self._rotation("spine01"), rotation, 0.5)
         rest_direction = self._body.head("head") - self._body.head("neck01")
         neck = _shortest_rotation(_rotate(neck, rest_direction), end - start) @ neck
         length = np.median(np.linalg.norm(end - start, axis=-1)) / np.linalg.norm(rest_direction)
-        self._set("neck01", neck, start, float(np.clip(length, 0.8 * scale, 1.2 * scale)))
-        self._set("head", rotation, end, scale)
+        self._set_bone("neck01", neck, start, float(np.clip(length, 0.8 * scale, 1.2 * scale)))
+        self._set_bone("head", rotation, end, scale)
 
     def _pose_hinge(
         self, limb: tuple[str, str, str], rest_axis: Array, parent: str
@@ -177,14 +177,14 @@ class _Poser:
         parent_rotation = self._rotation(parent)
         from_rest = _shortest_rotation(_rotate(parent_rotation, rest_upper), upper)
         parent_axis = _rotate(from_rest @ parent_rotation, _unit(rest_axis))
-        axis = np.cross(_unit(upper), _unit(lower)) + _STRAIGHT * parent_axis
+        axis = np.cross(_unit(upper), _unit(lower)) + _STRAIGHT_SINE * parent_axis
         axis = _smooth(axis, 0.04 * self._rate)
         upper_rotation = _align_axes(upper, axis, rest_upper, rest_axis)
         lower_rotation = _align_axes(lower, axis, rest_lower, rest_axis)
         upper_scale = self._length_ratio(start, middle)
         lower_scale = self._length_ratio(middle, end)
-        self._set(bone_starting_at(start), upper_rotation, joints[start], upper_scale)
-        self._set(bone_starting_at(middle), lower_rotation, joints[middle], lower_scale)
+        self._set_bone(bone_starting_at(start), upper_rotation, joints[start], upper_scale)
+        self._set_bone(bone_starting_at(middle), lower_rotation, joints[middle], lower_scale)
         return lower_rotation, lower_scale
 
     def _length_ratio(self, start: str, end: str) -> float:
@@ -196,21 +196,24 @@ class _Poser:
         return dancer / body
 
     def _rotation(self, bone: str) -> Array:
-        rotation: Array = self.motion.rotations[:, BONE[bone]]
+        rotation: Array = self.motion.rotations[:, BONE_INDEX[bone]]
         return rotation
 
-    def _set(self, bone: str, rotation: Array, head: Array, scale: float) -> None:
-        index = BONE[bone]
+    def _set_bone(self, bone: str, rotation: Array, head: Array, scale: float) -> None:
+        index = BONE_INDEX[bone]
         self.motion.rotations[:, index] = rotation
         self.motion.heads[:, index] = head
-        size = float(self.motion.scales[BONE["head"]])
+        size = float(self.motion.scales[BONE_INDEX["head"]])
         self.motion.scales[index] = np.clip(scale, size / _MAX_STRETCH, size * _MAX_STRETCH)
 
     def _attached_head(self, bone: str) -> Array:
         """Return the start (T, 3) of a bone that is rigidly attached to its parent."""
-        parent = BONES[BONE[bone]][1]
+        parent = BONES[BONE_INDEX[bone]][1]
         offset = _rotate(self._rotation(parent), self._body.head(bone) - self._body.head(parent))
-        head: Array = self.motion.heads[:, BONE[parent]] + self.motion.scales[BONE[parent]] * offset
+        head: Array = (
+            self.motion.heads[:, BONE_INDEX[parent]]
+            + self.motion.scales[BONE_INDEX[parent]] * offset
+        )
         return head
 
 

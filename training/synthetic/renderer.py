@@ -31,7 +31,7 @@ void main() {
 _FRAGMENT: Final = """#version 330 core
 in vec3 surface_normal;
 in vec3 surface_colour;
-uniform vec3 lamp;
+uniform vec3 lamp_direction;
 uniform vec3 lamp_colour;
 uniform vec3 sky;
 uniform vec3 ground;
@@ -39,7 +39,8 @@ out vec4 pixel;
 void main() {
     vec3 unit_normal = normalize(surface_normal);
     vec3 ambient = mix(ground, sky, 0.5 + 0.5 * unit_normal.y);
-    pixel = vec4(surface_colour * (ambient + lamp_colour * max(dot(unit_normal, lamp), 0.0)), 1.0);
+    vec3 diffuse = lamp_colour * max(dot(unit_normal, lamp_direction), 0.0);
+    pixel = vec4(surface_colour * (ambient + diffuse), 1.0);
 }"""
 
 
@@ -48,22 +49,22 @@ class Light:
     """One lamp and ambient light; colours are red, green and blue of about 1.
 
     Attributes:
-        towards: Unit vector (3,) from the dancer to the lamp.
-        lamp: Colour (3,) of the lamp.
-        sky: Colour (3,) of the ambient light from above.
-        ground: Colour (3,) of the ambient light from below.
+        direction: Unit vector (3,) from the dancer to the lamp.
+        lamp_colour: Colour (3,) of the lamp.
+        sky_colour: Colour (3,) of the ambient light from above.
+        ground_colour: Colour (3,) of the ambient light from below.
     """
 
-    towards: Floats
-    lamp: Floats
-    sky: Floats
-    ground: Floats
+    direction: Floats
+    lamp_colour: Floats
+    sky_colour: Floats
+    ground_colour: Floats
 
 
 def random_light(rng: np.random.Generator) -> Light:
     """Return light from a random direction, mostly from above and the front."""
     azimuth, elevation = rng.normal(0, 1.0), rng.uniform(0.1, 1.3)
-    towards = [
+    direction = [
         np.sin(azimuth) * np.cos(elevation),
         np.sin(elevation),
         np.cos(azimuth) * np.cos(elevation),
@@ -71,10 +72,10 @@ def random_light(rng: np.random.Generator) -> Light:
     tint = 1 + rng.normal(0, 0.08, 3)
     strength, ambient = rng.uniform(0.8, 1.6), rng.uniform(0.25, 0.75)
     return Light(
-        towards=np.array(towards),
-        lamp=strength * (1 - ambient) * tint,
-        sky=strength * ambient * (1 + rng.normal(0, 0.05, 3)),
-        ground=strength * ambient * rng.uniform(0.4, 0.9) * (1 + rng.normal(0, 0.08, 3)),
+        direction=np.array(direction),
+        lamp_colour=strength * (1 - ambient) * tint,
+        sky_colour=strength * ambient * (1 + rng.normal(0, 0.05, 3)),
+        ground_colour=strength * ambient * rng.uniform(0.4, 0.9) * (1 + rng.normal(0, 0.08, 3)),
     )
 
 
@@ -138,17 +139,17 @@ class Renderer:
         self._fill(1, normals)
         gl.glUniformMatrix4fv(self._uniform("projection"), 1, True, camera.projection)
         for name, value in (
-            ("lamp", light.towards),
-            ("lamp_colour", light.lamp),
-            ("sky", light.sky),
-            ("ground", light.ground),
+            ("lamp_direction", light.direction),
+            ("lamp_colour", light.lamp_colour),
+            ("sky", light.sky_colour),
+            ("ground", light.ground_colour),
         ):
             gl.glUniform3f(self._uniform(name), *(float(component) for component in value))
         gl.glViewport(0, 0, camera.width, camera.height)
         gl.glClear(gl.GL_COLOR_BUFFER_BIT | gl.GL_DEPTH_BUFFER_BIT)
         gl.glDrawElements(gl.GL_TRIANGLES, self._indices, gl.GL_UNSIGNED_INT, None)
-        read = gl.glReadPixels(0, 0, camera.width, camera.height, gl.GL_BGRA, gl.GL_UNSIGNED_BYTE)
-        image = np.frombuffer(read, np.uint8).reshape(camera.height, camera.width, 4)
+        pixels = gl.glReadPixels(0, 0, camera.width, camera.height, gl.GL_BGRA, gl.GL_UNSIGNED_BYTE)
+        image = np.frombuffer(pixels, np.uint8).reshape(camera.height, camera.width, 4)
         return image[::-1]
 
     def close(self) -> None:
@@ -170,8 +171,8 @@ class Renderer:
 def usable_platform() -> str:
     """Return the name of an installed platform: PYOPENGL_PLATFORM, or else OSMesa or EGL.
 
-    PyOpenGL selects its platform on the first import and cannot change it. Therefore this tries to
-    load the libraries without PyOpenGL.
+    PyOpenGL selects its platform on the first import and cannot change it. Therefore the libraries
+    are loaded here without PyOpenGL.
 
     Raises:
         WorkerError: Neither OSMesa nor EGL is installed.

@@ -124,15 +124,15 @@ def render_tasks(
             done = len(tasks) - len(missing)
             bar = progress.add_task("rendering", total=len(tasks), completed=done)
 
-            def still_missing() -> Iterator[RenderTask]:
-                # Another run may write to the same folder.
+            def pending_tasks() -> Iterator[RenderTask]:
+                # Another run may have written the track in the meantime.
                 for task in missing:
                     if (out / f"{task.name}.npz").exists():
                         progress.advance(bar)
                     else:
                         yield task
 
-            for task, error in pool.run(still_missing()):
+            for task, error in pool.run(pending_tasks()):
                 if isinstance(error, FATAL_ERRORS):
                     raise error
                 progress.advance(bar)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dancetype.engine.pose.litert.arithmetic import sequential_sum, sigmoid
+from dancetype.engine.pose.litert.float32 import sequential_sum, sigmoid
 from dancetype.engine.pose.litert.network import Network
 from dancetype.engine.pose.litert.region import Region
 from dancetype.engine.skeleton import Array

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancetype.engine.landmarks import LANDMARKS, Landmarks
-from dancetype.engine.pose.litert.arithmetic import rotate, sequential_sum, sigmoid
+from dancetype.engine.pose.litert.float32 import rotate, sequential_sum, sigmoid
 from dancetype.engine.pose.litert.network import Network
 from dancetype.engine.pose.litert.region import Region
 from dancetype.engine.skeleton import Array
@@ -58,7 +58,7 @@ def find_landmarks(
 
 
 def refine_points(points: Array, heat: Array) -> Array:
-    """Move points to the centre of the heat around them, if any cell there is hot enough.
+    """Move points to the centre of the heat around them, if a cell there has enough heat.
 
     Args:
         points: (N, 2) from 0 to 1.
@@ -84,6 +84,6 @@ def rotate_world(world: Array, rotation: float) -> Array:
 
 
 def _within(cells: NDArray[np.int_], size: NDArray[np.int_]) -> NDArray[np.bool_]:
-    """Return whether each of the cells (..., 2) is within a map of this size."""
+    """Return a mask (...) of the cells (..., 2) that are within a map of `size` (width, height)."""
     inside: NDArray[np.bool_] = np.all((cells >= 0) & (cells < size), axis=-1)
     return inside

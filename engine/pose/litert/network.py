@@ -77,8 +77,6 @@ def load_networks(model: Path, *, threads: int) -> tuple[Network, Network]:
     Raises:
         ModelError: The file does not exist or is not a pose model.
     """
-    if not model.is_file():
-        raise ModelError(f"no such file: {model}")
     try:
         with zipfile.ZipFile(model) as archive:
             detector = archive.read("pose_detector.tflite")

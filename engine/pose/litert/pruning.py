@@ -29,10 +29,10 @@ def prune(model: bytes, outputs: Sequence[int]) -> bytes:
     try:
         (graph,) = _Vector(content, _uint(content, 0), _GRAPHS).tables()
         results = _Vector(content, graph, _GRAPH_OUTPUTS)
-        kept = [results.numbers()[index] for index in outputs]
-        results.write(kept)
+        tensors = [results.numbers()[index] for index in outputs]
+        results.write(tensors)
         operators = _Vector(content, graph, _GRAPH_OPERATORS)
-        operators.write_tables(_needed_operators(content, operators.tables(), kept))
+        operators.write_tables(_needed_operators(content, operators.tables(), tensors))
     except (struct.error, IndexError, ValueError) as error:
         raise ValueError(f"not a readable TensorFlow Lite model: {error}") from error
     return bytes(content)

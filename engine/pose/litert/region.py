@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dancetype.engine.pose.litert.arithmetic import rotate
+from dancetype.engine.pose.litert.float32 import rotate
 from dancetype.engine.skeleton import Array
 
 # Size of a region relative to the person, as in the training of BlazePose.
@@ -84,8 +84,8 @@ class Region:
         """
         corners = np.array([[0, pixels], [0, 0], [pixels, 0], [pixels, pixels]], np.float32)
         to_crop = cv2.getPerspectiveTransform(self._corners(image), corners)
-        whole, fractions = _remap_tables(cv2.invert(to_crop)[1].tolist(), pixels)
-        crop = cv2.remap(image, whole, fractions, cv2.INTER_LINEAR, borderMode=border)
+        positions, fractions = _remap_tables(cv2.invert(to_crop)[1].tolist(), pixels)
+        crop = cv2.remap(image, positions, fractions, cv2.INTER_LINEAR, borderMode=border)
         return cv2.cvtColor(crop, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
     def overlap(self, other: "Region") -> float:
@@ -126,15 +126,15 @@ def _remap_tables(
         32 y + x.
     """
     *planes, depth = (_plane(row, pixels) for row in to_frame)
-    # In place, as new arrays of this size cost more than the arithmetic.
+    # In place, as new arrays of this size cost more than the computation.
     scale = np.divide(_FRACTIONS, depth, out=depth)
     for plane in planes:
         np.rint(np.multiply(plane, scale, out=plane), out=plane)
     x, y = (plane.astype(np.int32) for plane in planes)
-    whole = np.empty((pixels, pixels, 2), np.int16)
-    whole[..., 0], whole[..., 1] = x >> _FRACTION_BITS, y >> _FRACTION_BITS
+    positions = np.empty((pixels, pixels, 2), np.int16)
+    positions[..., 0], positions[..., 1] = x >> _FRACTION_BITS, y >> _FRACTION_BITS
     fractions = (y & _FRACTION_MASK) << _FRACTION_BITS | x & _FRACTION_MASK
-    return whole, fractions.astype(np.uint16)
+    return positions, fractions.astype(np.uint16)
 
 
 def _plane(row: Sequence[float], pixels: int) -> NDArray[np.float64]:

@@ -64,7 +64,7 @@ def test_every_frame_of_file_is_analysed_and_reported(make_video: MakeVideo) -> 
 
 
 def test_error_names_missing_file() -> None:
-    with pytest.raises(FileError, match=r"gone\.mp4: no such file"), Video("gone.mp4"):
+    with pytest.raises(FileError, match=r"missing\.mp4: no such file"), Video("missing.mp4"):
         pass
 
 
@@ -74,8 +74,8 @@ def test_landmarks_equal_those_of_new_estimator_on_opencv_frames(
     clip = shared / "data" / "videos" / "solo_portrait_24fps.mp4"
     frames = []
     with Video(clip) as video:
-        for _, item in zip(range(24), video, strict=False):
-            frames.append(item)
+        for _, timed_frame in zip(range(24), video, strict=False):
+            frames.append(timed_frame)
     with open_estimator(pose_model) as estimator:
         tracks = [extract_track(frames, estimator, name="clip") for _ in range(2)]
     np.testing.assert_allclose(tracks[0].times, np.arange(24) / 24, atol=1e-3)

@@ -10,11 +10,11 @@ import pytest
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.errors import FileError
 from dancetype.engine.landmarks import COCO_LANDMARKS, LANDMARKS, Landmarks
-from dancetype.engine.media.recording import compact_body, full_body, read_recording
+from dancetype.engine.media.recording import encode_compact, encode_full, read_recording
 from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.recognizer import MultiDancerRecognizer, Prediction
 from dancetype.stream.sources.file import FileSource
-from tests.engine.recordings import header, recording_of, walk
+from tests.engine.recordings import header, make_recording, record_walk
 from tests.engine.walkers import Walker
 
 PAIR = (Walker(x=-2), Walker(x=2))
@@ -29,7 +29,7 @@ def read_entries(path: Path) -> dict[str, Any]:
 def path(tmp_path: Path) -> Path:
     """Recording of two people, with two messages."""
     path = tmp_path / "stage.npz"
-    walk(
+    record_walk(
         header(people=2),
         walkers=PAIR,
         messages=[
@@ -41,7 +41,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_saved_recording_is_read_unchanged(path: Path) -> None:
-    saved, read = walk(header(people=2), walkers=PAIR), read_recording(path)
+    saved, read = record_walk(header(people=2), walkers=PAIR), read_recording(path)
     np.testing.assert_equal(asdict(read.header), asdict(saved.header))
     for name in ("times", "people", "world", "image", "visibility"):
         np.testing.assert_array_equal(getattr(read, name), getattr(saved, name))
@@ -50,7 +50,9 @@ def test_saved_recording_is_read_unchanged(path: Path) -> None:
 
 def test_full_recording_keeps_all_landmarks_and_label(tmp_path: Path) -> None:
     label: dict[str, Any] = {"genre": "HO", "dancer": "Ann", "sequence": "s"}
-    full = walk(header(people=2, sequence_start=1.5, **label), walkers=PAIR, encode=full_body)
+    full = record_walk(
+        header(people=2, sequence_start=1.5, **label), walkers=PAIR, encode=encode_full
+    )
     full.save(tmp_path / "a.npz")
     read = read_recording(tmp_path / "a.npz")
     assert read.header == full.header
@@ -63,7 +65,7 @@ def test_full_recording_keeps_all_landmarks_and_label(tmp_path: Path) -> None:
 
 
 def test_recording_of_version_1_is_read_without_label(path: Path) -> None:
-    new, old = read_recording(path), path.with_name("take.npz")
+    new, old = read_recording(path), path.with_name("version-1.npz")
     added = ("version", "genre", "dancer", "sequence", "sequence_start")
     entries = {name: entry for name, entry in read_entries(path).items() if name not in added}
     np.savez_compressed(old, take=1, **entries)
@@ -93,7 +95,7 @@ def test_times_of_run_are_exact_to_the_last_bit() -> None:
     rng = np.random.default_rng(7)
     for _ in range(20):
         times = np.cumsum(rng.uniform(0.001, 0.1, 500)) + rng.uniform(0, 1e5)
-        recording = recording_of(
+        recording = make_recording(
             [(time, []) for time in (times - times[0]).tolist()], header(clock=times[0])
         )
         assert [time for time, _ in recording.frames()] == times.tolist()
@@ -122,13 +124,13 @@ def test_implausible_landmarks_are_not_recorded(part: str, number: float) -> Non
     person = Walker().at(0)
     wrong = getattr(person, part).copy()
     wrong[20] = number
-    assert compact_body(replace(person, **{part: wrong})) is None
+    assert encode_compact(replace(person, **{part: wrong})) is None
 
 
 def test_compact_recording_clips_coordinates_out_of_range() -> None:
     person = Walker().at(0)
     distant = Landmarks(person.world * 1000, person.image - 50, person.visibility * 3)
-    (_, (clipped,)), *_ = recording_of([(0.0, [distant])], header()).frames()
+    (_, (clipped,)), *_ = make_recording([(0.0, [distant])], header()).frames()
     assert 3.27 < np.abs(clipped.world).max() < 3.28
     assert clipped.image[:, 0].max() == pytest.approx(-3.2767)
     assert clipped.visibility.max() == 1
@@ -136,12 +138,12 @@ def test_compact_recording_clips_coordinates_out_of_range() -> None:
 
 def test_unicode_line_separators_do_not_split_message(tmp_path: Path) -> None:
     message = '{"type":"source","reason":"a\u2028b\x85c","times":{"sent":1.0}}'
-    walk(header(), messages=[message]).save(tmp_path / "a.npz")
+    record_walk(header(), messages=[message]).save(tmp_path / "a.npz")
     assert read_recording(tmp_path / "a.npz").messages == (message,)
 
 
 def test_recording_without_people_and_messages_is_valid(tmp_path: Path) -> None:
-    recording_of([(0.0, []), (0.1, [])], header()).save(tmp_path / "a.npz")
+    make_recording([(0.0, []), (0.1, [])], header()).save(tmp_path / "a.npz")
     assert [people for _, people in read_recording(tmp_path / "a.npz").frames()] == [[], []]
 
 
@@ -152,7 +154,7 @@ def test_failed_save_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(np, "savez_compressed", disk_full)
     with pytest.raises(OSError, match="No space"):
-        walk(header()).save(tmp_path / "a.npz")
+        record_walk(header()).save(tmp_path / "a.npz")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -236,7 +238,7 @@ def test_recording_of_real_dance_gives_same_predictions(
     with open_estimator(pose_model) as estimator, closing(FileSource(sample_clip)) as source:
         while (frame := source.read()) and frame.time < 3:
             frames.append((frame.time, estimator.people(frame.image, frame.time)))
-    recording_of(frames, header(clock=0.0)).save(tmp_path / "a.npz")
+    make_recording(frames, header(clock=0.0)).save(tmp_path / "a.npz")
 
     def predict(frames: Any) -> list[Prediction]:
         recognizer = MultiDancerRecognizer(classifier)
@@ -245,9 +247,9 @@ def test_recording_of_real_dance_gives_same_predictions(
     live, replayed = predict(frames), predict(read_recording(tmp_path / "a.npz").frames())
     assert len(live) == len(replayed) > 10
     assert live[-1].window_seconds > 2
-    for one, other in zip(live, replayed, strict=True):
-        assert one.window_end == other.window_end
-        assert (one.status, one.genre) == (other.status, other.genre)
+    for expected, prediction in zip(live, replayed, strict=True):
+        assert prediction.window_end == expected.window_end
+        assert (prediction.status, prediction.genre) == (expected.status, expected.genre)
         np.testing.assert_allclose(
-            one.estimate.probabilities, other.estimate.probabilities, atol=1e-3
+            prediction.estimate.probabilities, expected.estimate.probabilities, atol=1e-3
         )

@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 from dancetype.engine.errors import FileError
 from dancetype.engine.landmarks import COCO_LANDMARKS, Landmarks
 from dancetype.engine.media import recording as recording_module
-from dancetype.engine.media.recording import Body, compact_body, full_body, read_recording
+from dancetype.engine.media.recording import (
+    EncodedBody,
+    encode_compact,
+    encode_full,
+    read_recording,
+)
 from dancetype.engine.media.track import (
     NOT_DANCING,
     Track,
@@ -19,7 +24,7 @@ from dancetype.engine.media.track import (
     stack_landmarks,
 )
 from dancetype.engine.skeleton import JOINTS
-from tests.engine.recordings import header, recording_of, walk
+from tests.engine.recordings import header, make_recording, record_walk
 from tests.engine.walkers import Walker
 
 RANDOM = np.random.default_rng(0)
@@ -38,25 +43,25 @@ ENTRIES = {
 }
 
 
-def write(folder: Path, **changes: Any) -> Path:
+def write_old_format(folder: Path, **changes: Any) -> Path:
     path = folder / "clip.npz"
     entries = {**ENTRIES, **changes}
     np.savez(path, **{name: value for name, value in entries.items() if value is not None})
     return path
 
 
-def track(
-    *, genre: str = "PO", missing: slice = slice(0), times: Any = TIMES, **more: Any
+def make_track(
+    *, genre: str = "PO", missing: slice = slice(0), times: Any = TIMES, **fields: Any
 ) -> Track:
     """Return a track without a person in the frames `missing`."""
     world, image, visibility = (part[: len(times)].copy() for part in (WORLD, IMAGE, VISIBILITY))
     for part in (world, image, visibility):
         part[missing] = np.nan
-    return Track("clip", genre, np.asarray(times), world, image, visibility, **more)
+    return Track("clip", genre, np.asarray(times), world, image, visibility, **fields)
 
 
 def test_track_has_times_in_seconds_and_joints_of_a_pose(tmp_path: Path) -> None:
-    read = read_track(write(tmp_path))
+    read = read_track(write_old_format(tmp_path))
     assert (read.name, read.genre) == ("clip", "PO")
     np.testing.assert_allclose(read.times, np.arange(40) * 0.033)
     pose = Landmarks(WORLD[7], IMAGE[7], VISIBILITY[7]).pose()
@@ -65,7 +70,7 @@ def test_track_has_times_in_seconds_and_joints_of_a_pose(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("genre", ["BR", "SALSA", NOT_DANCING])
 def test_saved_track_is_read_unchanged(tmp_path: Path, genre: str) -> None:
-    saved = track(genre=genre, missing=slice(3, 6), dancer="Ann", sequence="s", start=1.5)
+    saved = make_track(genre=genre, missing=slice(3, 6), dancer="Ann", sequence="s", start=1.5)
     saved.save(tmp_path / "clip.npz")
     read = read_track(tmp_path / "clip.npz")
     assert (read.name, read.genre, read.dancer) == ("clip", genre, "Ann")
@@ -77,13 +82,13 @@ def test_saved_track_is_read_unchanged(tmp_path: Path, genre: str) -> None:
 
 
 def test_frames_less_than_a_millisecond_apart_keep_their_times(tmp_path: Path) -> None:
-    track(times=np.arange(40) / 4000).save(tmp_path / "clip.npz")
+    make_track(times=np.arange(40) / 4000).save(tmp_path / "clip.npz")
     np.testing.assert_allclose(np.diff(read_track(tmp_path / "clip.npz").times), 1 / 4000)
 
 
 def test_failed_save_keeps_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "clip.npz"
-    track(genre="BR").save(path)
+    make_track(genre="BR").save(path)
 
     def disk_full(file: Any, **entries: Any) -> None:
         file.write(b"PK")
@@ -91,7 +96,7 @@ def test_failed_save_keeps_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(np, "savez_compressed", disk_full)
     with pytest.raises(OSError, match="disk full"):
-        track(genre="JB").save(path)
+        make_track(genre="JB").save(path)
     assert list(tmp_path.iterdir()) == [path]
     assert read_track(path).genre == "BR"
 
@@ -107,22 +112,22 @@ def test_failed_save_keeps_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ({"sequence": None, "dancer": "Ann"}, "Ann"),
     ],
 )
-def test_dancer_is_taken_from_file_or_else_from_sequence_name(
+def test_dancer_is_read_from_file_or_else_from_sequence_name(
     tmp_path: Path, entries: dict[str, Any], dancer: str
 ) -> None:
-    assert read_track(write(tmp_path, **entries)).dancer == dancer
+    assert read_track(write_old_format(tmp_path, **entries)).dancer == dancer
 
 
 def test_start_is_nan_if_unknown(tmp_path: Path) -> None:
-    assert np.isnan(read_track(write(tmp_path)).start)
-    assert read_track(write(tmp_path, start_s=2.5)).start == 2.5
+    assert np.isnan(read_track(write_old_format(tmp_path)).start)
+    assert read_track(write_old_format(tmp_path, start_s=2.5)).start == 2.5
 
 
 def test_frames_without_person_count_as_time_but_not_as_poses() -> None:
-    partial = track(missing=slice(10, 20))
-    assert partial.poses == 30
-    assert partial.seconds == pytest.approx(40 / 30)
-    assert np.isnan(partial.joints[10:20]).all()
+    gappy = make_track(missing=slice(10, 20))
+    assert gappy.poses == 30
+    assert gappy.seconds == pytest.approx(40 / 30)
+    assert np.isnan(gappy.joints[10:20]).all()
 
 
 @pytest.mark.parametrize(
@@ -136,23 +141,23 @@ def test_frames_without_person_count_as_time_but_not_as_poses() -> None:
         (slice(0, 40), 0.0),
     ],
 )
-def test_longest_stretch_is_between_gaps_that_split_windows(missing: slice, seconds: float) -> None:
-    assert track(missing=missing).longest_stretch == pytest.approx(seconds)
+def test_longest_segment_is_between_gaps_that_split_windows(missing: slice, seconds: float) -> None:
+    assert make_track(missing=missing).longest_segment_seconds == pytest.approx(seconds)
 
 
 def test_stretches_exclude_gaps_and_short_parts() -> None:
-    whole = track(times=np.arange(40) / 10, missing=slice(12, 30), dancer="Ann", start=5.0)
-    first, second = whole.stretches()
+    whole = make_track(times=np.arange(40) / 10, missing=slice(12, 30), dancer="Ann", start=5.0)
+    first, second = whole.segments()
     assert (first.dancer, first.genre, first.poses, second.poses) == ("Ann", "PO", 12, 10)
     np.testing.assert_array_equal(second.joints, whole.joints[30:])
     np.testing.assert_array_equal(second.times, whole.times[30:])
     assert (first.start, second.start) == (5.0, 8.0)
-    assert [part.poses for part in whole.stretches(min_seconds=1.0)] == [12]
-    assert track(missing=slice(0, 40)).stretches() == []
+    assert [part.poses for part in whole.segments(min_seconds=1.0)] == [12]
+    assert make_track(missing=slice(0, 40)).segments() == []
 
 
 def test_single_frame_has_no_duration() -> None:
-    assert track(times=np.zeros(1)).seconds == 0
+    assert make_track(times=np.zeros(1)).seconds == 0
 
 
 def test_frames_without_person_are_stacked_as_nan() -> None:
@@ -211,7 +216,7 @@ def test_invalid_track_is_rejected_with_file_name(
     tmp_path: Path, changes: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(FileError, match=rf"clip\.npz: .*{reason}"):
-        read_track(write(tmp_path, **changes))
+        read_track(write_old_format(tmp_path, **changes))
 
 
 def test_npy_array_is_not_a_track(tmp_path: Path) -> None:
@@ -234,8 +239,8 @@ def test_small_file_that_would_fill_memory_is_rejected_before_unpacking(
 
 
 def test_error_names_missing_track(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match=r"gone\.npz"):
-        read_track(tmp_path / "gone.npz")
+    with pytest.raises(FileError, match=r"missing\.npz"):
+        read_track(tmp_path / "missing.npz")
 
 
 @settings(deadline=None)
@@ -244,7 +249,7 @@ def test_damaged_file_is_read_or_rejected(
     tmp_path_factory: pytest.TempPathFactory, offset: int, new: bytes
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "damaged.npz"
-    track(times=TIMES[:2], dancer="Ann").save(path)
+    make_track(times=TIMES[:2], dancer="Ann").save(path)
     content = path.read_bytes()
     offset %= len(content)
     path.write_bytes(content[:offset] + new + content[offset + len(new) :])
@@ -258,7 +263,7 @@ def test_damaged_file_is_read_or_rejected(
 def test_track_in_older_format_is_read_as_recording(tmp_path: Path) -> None:
     world = WORLD.copy()
     world[3] = np.nan
-    recording = read_recording(write(tmp_path, world=world, start_s=2.5))
+    recording = read_recording(write_old_format(tmp_path, world=world, start_s=2.5))
     assert (recording.header.source, recording.header.genre) == ("clip", "PO")
     assert (recording.header.sequence, recording.header.sequence_start) == (SEQUENCE, 2.5)
     frames = list(recording.frames())
@@ -269,9 +274,9 @@ def test_track_in_older_format_is_read_as_recording(tmp_path: Path) -> None:
     np.testing.assert_array_equal(frames[7][1][0].visibility, VISIBILITY[7])
 
 
-@pytest.mark.parametrize("encode", [compact_body, full_body])
+@pytest.mark.parametrize("encode", [encode_compact, encode_full])
 def test_track_is_of_the_dancer_in_the_most_frames(
-    tmp_path: Path, encode: Callable[[Landmarks], Body | None]
+    tmp_path: Path, encode: Callable[[Landmarks], EncodedBody | None]
 ) -> None:
     left, right = Walker(x=-2), Walker(x=2)
     frames = []
@@ -279,7 +284,7 @@ def test_track_is_of_the_dancer_in_the_most_frames(
         walkers = (right, left) if index % 2 else (left, right)
         people = [walker.at(index / 10) for walker in walkers]
         frames.append((index / 10, people if index < 20 else people[index % 2 :][:1]))
-    recording = recording_of(frames, header(people=2, genre="HO", dancer="Ann"), encode=encode)
+    recording = make_recording(frames, header(people=2, genre="HO", dancer="Ann"), encode=encode)
     recording.save(tmp_path / "pair.npz")
     read = read_track(tmp_path / "pair.npz")
     assert (read.name, read.genre, read.dancer, read.poses) == ("pair", "HO", "Ann", 60)
@@ -293,14 +298,14 @@ def test_track_is_of_the_dancer_in_the_most_frames(
 
 
 def test_recording_without_label_has_no_track(tmp_path: Path) -> None:
-    walk(header()).save(tmp_path / "stage.npz")
+    record_walk(header()).save(tmp_path / "stage.npz")
     with pytest.raises(FileError, match=r"stage\.npz: genre '' is not one of.*dancetype record"):
         read_track(tmp_path / "stage.npz")
 
 
 def test_folder_is_read_in_order_of_names_without_partial_files(tmp_path: Path) -> None:
     for name in ("b", "a"):
-        track().save(tmp_path / f"{name}.npz")
+        make_track().save(tmp_path / f"{name}.npz")
     (tmp_path / "c.npz.part").write_bytes(b"PK")
     assert [read.name for read in read_tracks(tmp_path)] == ["a", "b"]
 

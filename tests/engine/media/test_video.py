@@ -24,12 +24,12 @@ def test_video_yields_every_frame_with_its_time(make_video: MakeVideo) -> None:
         ((48, 64, 3), np.dtype(np.uint8))
     }
     brightness = [image[-1, -1].mean() for _, image in frames]
-    assert all(one < other for one, other in pairwise(brightness))
+    assert all(earlier < later for earlier, later in pairwise(brightness))
 
 
 def test_missing_file_and_unreadable_file_raise_different_errors(tmp_path: Path) -> None:
-    with pytest.raises(MissingFileError, match=r"gone\.mp4: no such file"):
-        Video(tmp_path / "gone.mp4")
+    with pytest.raises(MissingFileError, match=r"missing\.mp4: no such file"):
+        Video(tmp_path / "missing.mp4")
     (tmp_path / "text.mp4").write_text("hello")
     with pytest.raises(FileError, match=r"text\.mp4: no video that can be read") as caught:
         Video(tmp_path / "text.mp4")
@@ -81,15 +81,15 @@ def test_skipped_frames_are_not_converted_to_images(
             return getattr(self._reader, name)
 
     monkeypatch.setattr(cv2, "VideoCapture", CountingCapture)
-    offered: list[float] = []
+    checked: list[float] = []
 
     def accept(self: FrameSampler, time: float) -> bool:
-        offered.append(time)
-        return len(offered) % 3 == 1
+        checked.append(time)
+        return len(checked) % 3 == 1
 
     monkeypatch.setattr(FrameSampler, "accept", accept)
     with Video(make_video(frames=10, fps=25)) as video:
         times = [time for time, _ in video]
-    assert offered == pytest.approx([index / 25 for index in range(10)])
-    assert times == offered[::3]
+    assert checked == pytest.approx([index / 25 for index in range(10)])
+    assert times == checked[::3]
     assert images == 4

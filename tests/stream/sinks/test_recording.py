@@ -7,7 +7,7 @@ import pytest
 
 from dancetype.engine.errors import SinkError
 from dancetype.engine.landmarks import Landmarks
-from dancetype.engine.media.recording import Recording, compact_body, full_body, read_recording
+from dancetype.engine.media.recording import Recording, encode_compact, encode_full, read_recording
 from dancetype.engine.media.track import Track
 from dancetype.stream.clock import Clock
 from dancetype.stream.messages import Message, SourceState
@@ -63,7 +63,7 @@ def test_all_people_in_each_frame_are_recorded_with_its_time(recorder: SourceRec
     recording = finished_recording(recorder)
     np.testing.assert_allclose(recording.times, [0, 0.04, 0.1])
     assert recording.people.tolist() == [1, 0, 2]
-    last = compact_body(frames[2][1])
+    last = encode_compact(frames[2][1])
     assert last is not None
     np.testing.assert_array_equal(recording.world[-1], last[0])
     assert (recording.header.clock, recording.header.started) == (50.0, OFFSET + 50)
@@ -198,7 +198,7 @@ async def test_run_without_frames_writes_no_recording(
 
 def labelled_recorder(**options: float) -> SourceRecorder:
     """Return a recorder with the options of `dancetype record`."""
-    return SourceRecorder(header(), CLOCK, encode=full_body, in_parts=False, **options)
+    return SourceRecorder(header(), CLOCK, encode=encode_full, in_parts=False, **options)
 
 
 def record(recorder: SourceRecorder, frames: Iterable[tuple[float, bool]]) -> None:

@@ -8,11 +8,11 @@ import pytest
 
 from dancetype.engine.media.recording import Recording, read_recording
 from dancetype.stream.sinks.writer import MAX_QUEUED, RecordingWriter
-from tests.engine.recordings import STARTED, header, walk
+from tests.engine.recordings import STARTED, header, record_walk
 
 
 def recording(start: float, source: str = "stage") -> Callable[[], Recording]:
-    result = walk(header(source, started=STARTED + start), seconds=0.5)
+    result = record_walk(header(source, started=STARTED + start), seconds=0.5)
     return lambda: result
 
 

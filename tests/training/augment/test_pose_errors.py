@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from dancetype.engine.landmarks import COCO_LANDMARKS
 from dancetype.engine.media.track import Track
 from dancetype.engine.skeleton import JOINTS, Array, pelvis_centred
 from dancetype.training.augment.pose_errors import (
@@ -11,6 +12,7 @@ from dancetype.training.augment.pose_errors import (
     pair_with_truth,
 )
 from dancetype.training.data.aist import AistSequence, SequenceName
+from tests.training.motion import rotation_about_y
 
 NAME = SequenceName.parse("gBR_sBM_cAll_d04_mBR0_ch02")
 RNG = np.random.default_rng(3)
@@ -18,15 +20,8 @@ DANCE = np.cumsum(RNG.normal(0, 0.01, (120, len(JOINTS), 3)), axis=0).astype(np.
 DANCE += RNG.normal(0, 0.4, (len(JOINTS), 3)).astype(np.float32)
 
 
-def rotation_about_y(angle: float) -> Array:
-    cos, sin = np.cos(angle), np.sin(angle)
-    return np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], np.float32)
-
-
-def track_of(joints: Array, *, start: float = 0.5, hidden: int = 0) -> Track:
+def make_track(joints: Array, *, start: float = 0.5, hidden: int = 0) -> Track:
     """Return a track of `joints` (T, 17, 3) in camera axes, with no person in `hidden` frames."""
-    from dancetype.engine.landmarks import COCO_LANDMARKS
-
     world = np.zeros((len(joints), 33, 3), np.float32)
     world[:, list(COCO_LANDMARKS)] = joints * np.array([1, -1, -1], np.float32)
     world[:hidden] = np.nan
@@ -42,9 +37,9 @@ def track_of(joints: Array, *, start: float = 0.5, hidden: int = 0) -> Track:
     )
 
 
-def test_perfect_track_has_no_error_whatever_its_heading() -> None:
+def test_perfect_track_has_no_error_at_any_heading() -> None:
     joints = pelvis_centred(DANCE[30:90]) @ rotation_about_y(2.0).T
-    pair = pair_with_truth(track_of(joints), AistSequence(NAME, DANCE))
+    pair = pair_with_truth(make_track(joints), AistSequence(NAME, DANCE))
     assert np.abs(pair.errors).max() < 1e-4
 
 
@@ -88,7 +83,7 @@ def test_fitted_heading_is_the_rotation_about_the_vertical_axis() -> None:
 
 
 def test_frames_without_a_person_count_only_towards_detection() -> None:
-    track = track_of(pelvis_centred(DANCE[30:90]), hidden=15)
+    track = make_track(pelvis_centred(DANCE[30:90]), hidden=15)
     errors = measure([pair_with_truth(track, AistSequence(NAME, DANCE))])
     assert errors.detection == 0.75
     assert errors.hip_centred < 0.01
@@ -96,12 +91,12 @@ def test_frames_without_a_person_count_only_towards_detection() -> None:
 
 def test_track_with_unknown_start_cannot_be_paired() -> None:
     with pytest.raises(ValueError, match="start in the sequence is unknown"):
-        pair_with_truth(track_of(DANCE[:60], start=float("nan")), AistSequence(NAME, DANCE))
+        pair_with_truth(make_track(DANCE[:60], start=float("nan")), AistSequence(NAME, DANCE))
 
 
 def test_track_without_a_person_cannot_be_paired() -> None:
     with pytest.raises(ValueError, match="no person was detected"):
-        pair_with_truth(track_of(DANCE[:60], hidden=60), AistSequence(NAME, DANCE))
+        pair_with_truth(make_track(DANCE[:60], hidden=60), AistSequence(NAME, DANCE))
 
 
 def test_measuring_no_tracks_is_an_error() -> None:

@@ -7,7 +7,7 @@ from dancetype.training.augment.pose_noise import PoseNoise, mediapipe_noise
 TIMES = np.arange(0, 4, 1 / 30)
 
 
-def noise(bias: float, offset: float, wander: float) -> PoseNoise:
+def make_noise(bias: float, offset: float, wander: float) -> PoseNoise:
     return PoseNoise(*(np.full((len(JOINTS), 3), v, np.float32) for v in (bias, offset, wander)))
 
 
@@ -20,15 +20,15 @@ def test_zero_strength_gives_no_errors() -> None:
 
 
 def test_bias_is_the_same_in_all_windows_and_offset_is_constant_within_one() -> None:
-    for errors in draw_windows(noise(0.03, 0, 0)):
+    for errors in draw_windows(make_noise(0.03, 0, 0)):
         np.testing.assert_allclose(errors, 0.03, atol=1e-6)
-    offsets = draw_windows(noise(0, 0.03, 0))
+    offsets = draw_windows(make_noise(0, 0.03, 0))
     assert max(np.ptp(errors, axis=0).max() for errors in offsets) < 1e-6
     assert np.std([errors[0] for errors in offsets]) == pytest.approx(0.03, rel=0.1)
 
 
 def test_errors_are_correlated_over_a_frame_but_not_over_half_a_second() -> None:
-    errors = np.stack(draw_windows(noise(0, 0, 0.05)))
+    errors = np.stack(draw_windows(make_noise(0, 0, 0.05)))
     assert errors.std() == pytest.approx(0.05, rel=0.15)
 
     def autocorrelation(frames: int) -> float:

@@ -19,14 +19,14 @@ from dancetype.training.data.aist import (
 )
 
 NAME = "gBR_sBM_cAll_d04_mBR0_ch02"
-OTHER = "gPO_sFM_cAll_d10_mPO1_ch05"
+OTHER_NAME = "gPO_sFM_cAll_d10_mPO1_ch05"
 
 
 def dance(frames: int = 600) -> Array:
     """Return joints (T, 17, 3) in metres that oscillate at 1 Hz by 30 cm."""
-    rest = np.random.default_rng(5).uniform(-0.8, 0.8, (17, 3))
-    swing = 0.3 * np.sin(2 * np.pi * np.arange(frames)[:, None, None] / 60 + 9 * rest)
-    return (rest + swing).astype(np.float32)
+    rest_pose = np.random.default_rng(5).uniform(-0.8, 0.8, (17, 3))
+    swing = 0.3 * np.sin(2 * np.pi * np.arange(frames)[:, None, None] / 60 + 9 * rest_pose)
+    return (rest_pose + swing).astype(np.float32)
 
 
 def write(data: Path, name: str, content: dict[str, Any]) -> Path:
@@ -84,8 +84,8 @@ def test_spike_of_one_joint_is_repaired(start: int, frames: int, metres: float) 
     assert frames <= count <= 3 * frames + 4
     assert np.linalg.norm(np.diff(repaired, axis=0), axis=-1).max() < 0.25
     assert np.abs(repaired - dance()).max() < 0.3
-    others = np.arange(17) != 9
-    np.testing.assert_array_equal(repaired[:, others], dance()[:, others])
+    other_joints = np.arange(17) != 9
+    np.testing.assert_array_equal(repaired[:, other_joints], dance()[:, other_joints])
 
 
 @pytest.mark.parametrize("frames", [1, 8, 40])
@@ -131,7 +131,7 @@ def test_centimetres_of_a_pickle_become_metres(tmp_path: Path) -> None:
 def test_optimised_keypoints_are_preferred(tmp_path: Path) -> None:
     raw = dance() + np.float32(0.5)
     both = write(tmp_path, NAME, {"keypoints3d": raw * 100, "keypoints3d_optim": dance() * 100})
-    raw_only = write(tmp_path, OTHER, {"keypoints3d": raw * 100})
+    raw_only = write(tmp_path, OTHER_NAME, {"keypoints3d": raw * 100})
     np.testing.assert_allclose(read_sequence(both).joints, dance(), atol=1e-5)
     np.testing.assert_allclose(read_sequence(raw_only).joints, raw, atol=1e-5)
 
@@ -177,7 +177,7 @@ class Exploit:
         return os.mkdir, (str(self._folder),)
 
 
-def test_each_broken_sequence_is_dropped_with_a_line_that_names_it(tmp_path: Path) -> None:
+def test_broken_sequences_are_dropped_and_named(tmp_path: Path) -> None:
     jumping = dance()
     jumping[300:450] += 100
     broken: dict[str, dict[str, Any]] = {
@@ -193,12 +193,12 @@ def test_each_broken_sequence_is_dropped_with_a_line_that_names_it(tmp_path: Pat
         write(tmp_path, name, content)
     truncated = tmp_path / "keypoints3d" / "gBR_sBM_cAll_d04_mBR0_ch07.pkl"
     truncated.write_bytes(truncated.read_bytes()[:1000])
-    for name in (NAME, OTHER):
+    for name in (NAME, OTHER_NAME):
         write(tmp_path, name, {"keypoints3d_optim": dance() * 100})
     lines: list[str] = []
-    names = sorted([*broken, NAME, OTHER, "gBR_sBM_cAll_d04_mBR0_ch99"])
+    names = sorted([*broken, NAME, OTHER_NAME, "gBR_sBM_cAll_d04_mBR0_ch99"])
     sequences = read_sequences(tmp_path, names, on_drop=lines.append)
-    assert [sequence.name.text for sequence in sequences] == [NAME, OTHER]
+    assert [sequence.name.text for sequence in sequences] == [NAME, OTHER_NAME]
     assert len(lines) == len(broken) + 1
     for name in [*broken, "gBR_sBM_cAll_d04_mBR0_ch99"]:
         assert sum(name in line and line.startswith("dropped") for line in lines) == 1
@@ -211,11 +211,11 @@ def test_error_if_no_sequence_can_be_read(tmp_path: Path) -> None:
 
 
 def test_sequences_in_the_ignore_list_are_excluded(tmp_path: Path) -> None:
-    for name in (NAME, OTHER):
+    for name in (NAME, OTHER_NAME):
         write(tmp_path, name, {})
-    assert sequence_names(tmp_path) == [NAME, OTHER]
+    assert sequence_names(tmp_path) == [NAME, OTHER_NAME]
     (tmp_path / "ignore_list.txt").write_text(f"\n  {NAME}\r\nsomething_else\n", encoding="utf-8")
-    assert sequence_names(tmp_path) == [OTHER]
+    assert sequence_names(tmp_path) == [OTHER_NAME]
 
 
 @pytest.mark.parametrize(

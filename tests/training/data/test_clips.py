@@ -33,7 +33,7 @@ def test_folders_give_genre_and_dancer(tmp_path: Path) -> None:
         "four.webm": ("LH", "ann"),
         "five.mp4": (NOT_DANCING, ""),
     }
-    assert folder.others == []
+    assert folder.other_files == []
 
 
 def test_genres_of_aist_come_first_and_others_are_sorted_by_name(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_hidden_files_are_ignored_and_other_files_are_listed(tmp_path: Path) -> 
     create_files(tmp_path, "salsa/notes.txt", "readme.md")
     folder = read_clips(tmp_path)
     assert [file.path.name for file in folder.files] == ["one.mp4"]
-    assert sorted(path.name for path in folder.others) == ["notes.txt", "readme.md"]
+    assert sorted(path.name for path in folder.other_files) == ["notes.txt", "readme.md"]
 
 
 @pytest.mark.parametrize(
@@ -93,4 +93,4 @@ def test_missing_folder_is_rejected(tmp_path: Path) -> None:
 def test_all_video_formats_of_classify_are_accepted(tmp_path: Path) -> None:
     folder = read_clips(create_files(tmp_path, "salsa/one.asf", "salsa/two.MXF", "salsa/notes.txt"))
     assert [file.path.name for file in folder.files] == ["one.asf", "two.MXF"]
-    assert [path.name for path in folder.others] == ["notes.txt"]
+    assert [path.name for path in folder.other_files] == ["notes.txt"]

@@ -14,7 +14,7 @@ from dancetype.training.data.extract import extract_tracks, find_pose_model
 MakeVideo = Callable[..., Path]
 
 
-def cut(clip: Path, out: Path, *, first: int, frames: int) -> Path:
+def cut_clip(clip: Path, out: Path, *, first: int, frames: int) -> Path:
     """Write some frames of a real clip at half their size, and return `out`."""
     reader = cv2.VideoCapture(str(clip))
     reader.set(cv2.CAP_PROP_POS_FRAMES, first)
@@ -51,7 +51,7 @@ def test_clip_is_processed_only_once_even_if_renamed(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    dance = cut(sample_clip, tmp_path / "a dance.mp4", first=60, frames=12)
+    dance = cut_clip(sample_clip, tmp_path / "a dance.mp4", first=60, frames=12)
     duplicate = Path(copy(dance, tmp_path / "duplicate.mp4"))
     empty = make_video("empty.mp4", frames=3)
     (tmp_path / "text.mp4").write_text("hello")

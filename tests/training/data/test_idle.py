@@ -27,11 +27,11 @@ def joint(joints: Array, name: str) -> Array:
     return result
 
 
-def motions_of(kind: str, count: int = 6) -> list[Array]:
+def joints_of_kind(kind: str, count: int = 6) -> list[Array]:
     return [motion.joints for motion in idle_motions(count, seed=5, kinds=(kind,))]
 
 
-def test_kinds_take_turns_and_motions_have_the_requested_length() -> None:
+def test_kinds_alternate_and_motions_have_the_requested_length() -> None:
     assert [motion.kind for motion in MOTIONS] == 3 * list(KINDS)
     assert len({motion.name for motion in MOTIONS}) == len(MOTIONS)
     for motion in idle_motions(2, seed=0, seconds=3):
@@ -91,7 +91,7 @@ def test_a_window_can_be_cut_from_each_motion(motion: IdleMotion) -> None:
 
 def test_lower_foot_does_not_slide_while_walking() -> None:
     slides = []
-    for joints in motions_of("walking"):
+    for joints in joints_of_kind("walking"):
         ankles = joints[:, [-2, -1]]
         step = np.linalg.norm(np.diff(ankles[..., [0, 2]], axis=0), axis=-1) * FRAMES_PER_SECOND
         slides.append(step[np.arange(len(step)), ankles[:-1, :, 1].argmin(axis=1)])
@@ -99,7 +99,7 @@ def test_lower_foot_does_not_slide_while_walking() -> None:
 
 
 def test_walking_cadence_is_that_of_an_adult() -> None:
-    for joints in motions_of("walking"):
+    for joints in joints_of_kind("walking"):
         difference = joint(joints, "left_ankle")[:, 1] - joint(joints, "right_ankle")[:, 1]
         spectrum = np.abs(np.fft.rfft(difference - difference.mean()))
         cycles = np.fft.rfftfreq(len(difference), 1 / FRAMES_PER_SECOND)[spectrum.argmax()]
@@ -108,7 +108,7 @@ def test_walking_cadence_is_that_of_an_adult() -> None:
 
 def test_walking_people_travel_and_standing_people_stay() -> None:
     for kind, shortest, longest in (("walking", 1.0, 20.0), ("standing", 0.0, 0.4)):
-        for joints in motions_of(kind):
+        for joints in joints_of_kind(kind):
             distance = np.ptp(joint(joints, "left_hip")[:, [0, 2]], axis=0).max()
             assert shortest <= distance <= longest, kind
 
@@ -118,19 +118,19 @@ def test_both_feet_leave_the_floor_when_running_but_not_when_walking() -> None:
         lowest = joints[:, [-2, -1], 1].min(axis=1)
         return float((lowest > np.percentile(lowest, 2) + 0.05).mean())
 
-    assert min(airborne_share(joints) for joints in motions_of("running")) > 0.05
-    assert max(airborne_share(joints) for joints in motions_of("walking")) < 0.02
+    assert min(airborne_share(joints) for joints in joints_of_kind("running")) > 0.05
+    assert max(airborne_share(joints) for joints in joints_of_kind("walking")) < 0.02
 
 
 def test_hips_go_down_when_sitting_or_bending() -> None:
     for kind in ("sitting", "perching", "bending"):
-        drops = [np.ptp(joint(joints, "left_hip")[:, 1]) for joints in motions_of(kind)]
+        drops = [np.ptp(joint(joints, "left_hip")[:, 1]) for joints in joints_of_kind(kind)]
         assert max(drops) > 0.2, kind
 
 
 @pytest.mark.parametrize("kind", ["kicking", "karate"])
 def test_a_kick_lifts_only_one_foot(kind: str) -> None:
-    for joints in motions_of(kind):
+    for joints in joints_of_kind(kind):
         heights = np.ptp(joints[:, [-2, -1], 1], axis=0)
         assert heights.max() > 0.15
         assert heights.min() < 0.1
@@ -146,6 +146,6 @@ def test_frozen_pose_hardly_moves() -> None:
 
 
 def test_people_differ() -> None:
-    poses = [pelvis_centred(joints)[0] for joints in motions_of("standing")]
+    poses = [pelvis_centred(joints)[0] for joints in joints_of_kind("standing")]
     differences = [np.abs(a - b).max() for a in poses for b in poses if a is not b]
     assert min(differences) > 0.03

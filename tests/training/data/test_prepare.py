@@ -9,13 +9,12 @@ from dancetype.engine.genres import CODES
 from dancetype.engine.skeleton import pelvis_centred
 from dancetype.training.batches import prepare_dataset
 from dancetype.training.data.aist import AistSequence, SequenceName
+from tests.training.motion import swaying_joints
 
 
 def dance(genre: str, seconds: float) -> AistSequence:
-    times = np.arange(round(60 * seconds) + 1)[:, None, None] / 60
-    rest = np.random.default_rng(0).uniform(-0.8, 0.8, (17, 3))
     name = SequenceName.parse(f"g{genre}_sBM_cAll_d01_m{genre}0_ch01")
-    return AistSequence(name, (rest + 0.2 * np.sin(times + 9 * rest)).astype(np.float32))
+    return AistSequence(name, swaying_joints(seconds, speed=1.0))
 
 
 DANCES = [dance("WA", 10), dance("BR", 15), dance("WA", 12.5)]

@@ -24,7 +24,7 @@ def track(name: str, *, sequence: str = "", detected: float = 1.0, seconds: floa
     return Track(name, "HO", times, world, world, world[..., 0], sequence=sequence)
 
 
-def test_genres_are_equally_likely_whatever_their_number_of_clips() -> None:
+def test_genres_are_equally_likely_for_any_number_of_clips() -> None:
     motion_capture = [clip("BR"), clip("BR"), clip("PO")]
     tracks = [clip("PO"), clip("PO")]
     probabilities = sampling_probabilities(

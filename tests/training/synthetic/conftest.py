@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 
 from dancetype.engine.skeleton import JOINTS, Array
-from dancetype.training.synthetic.body import BONES, FACE, Body, bone_starting_at, vertex_normals
+from dancetype.training.synthetic.body import (
+    BONES,
+    FACE_JOINTS,
+    Body,
+    bone_starting_at,
+    vertex_normals,
+)
 
-REST = {
+REST_POSITIONS = {
     "nose": (0.0, 1.58, 0.12),
     "left_eye": (0.03, 1.61, 0.1),
     "left_ear": (0.07, 1.6, 0.02),
@@ -17,7 +23,7 @@ REST = {
     "left_knee": (0.11, 0.5, 0.02),
     "left_ankle": (0.13, 0.09, 0.0),
 }
-TRUNK = {
+TRUNK_STARTS = {
     "root": (0, 0.95, 0),
     "spine05": (0, 1.0, 0),
     "spine04": (0, 1.08, 0),
@@ -37,7 +43,9 @@ def rest_joints() -> Array:
     """Return joints (17, 3) of a person who stands."""
     mirror = np.array([-1, 1, 1])
     positions = {
-        name: np.array(REST[name]) if name in REST else REST[name.replace("right", "left")] * mirror
+        name: np.array(REST_POSITIONS[name])
+        if name in REST_POSITIONS
+        else REST_POSITIONS[name.replace("right", "left")] * mirror
         for name in JOINTS
     }
     return np.array([positions[name] for name in JOINTS], np.float32)
@@ -47,8 +55,8 @@ def rest_joints() -> Array:
 def body() -> Body:
     """Body with a tetrahedron around the start of each bone, which moves with that bone only."""
     joints = rest_joints()
-    limbs = {bone_starting_at(n): joints[i] for i, n in enumerate(JOINTS) if n not in FACE}
-    heads = np.array([limbs.get(name, TRUNK.get(name)) for name, _ in BONES], np.float32)
+    limbs = {bone_starting_at(n): joints[i] for i, n in enumerate(JOINTS) if n not in FACE_JOINTS}
+    heads = np.array([limbs.get(name, TRUNK_STARTS.get(name)) for name, _ in BONES], np.float32)
     vertices = (heads[:, None] + _CORNERS).reshape(-1, 3)
     faces = np.concatenate([_SIDES + 4 * number for number in range(len(BONES))]).astype(np.uint32)
     weights = np.repeat(np.eye(len(BONES), dtype=np.float32), 4, axis=0)

@@ -25,7 +25,9 @@ def renderer() -> Iterator[Renderer]:
     renderer.close()
 
 
-def test_error_without_a_platform_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_without_a_platform_names_the_package_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def missing(name: str) -> None:
         raise OSError(name)
 
@@ -77,5 +79,5 @@ def test_images_are_blue_green_red(renderer: Renderer, body: Body) -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_light_has_a_unit_direction_and_a_minimum_brightness(seed: int) -> None:
     light = random_light(np.random.default_rng(seed))
-    assert np.linalg.norm(light.towards) == pytest.approx(1)
-    assert (light.lamp + light.sky).min() > 0.4
+    assert np.linalg.norm(light.direction) == pytest.approx(1)
+    assert (light.lamp_colour + light.sky_colour).min() > 0.4

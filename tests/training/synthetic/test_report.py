@@ -9,7 +9,7 @@ from dancetype.engine.media.track import NOT_DANCING, Track
 from dancetype.training.synthetic.report import contact_sheet, pair_tracks, summarise
 
 
-def track(name: str, *, genre: str = "BR", sequence: str = "", start: float = np.nan) -> Track:
+def make_track(name: str, *, genre: str = "BR", sequence: str = "", start: float = np.nan) -> Track:
     frames = np.random.default_rng(0).normal(0, 0.3, (20, 33, 3)).astype(np.float32)
     return Track(
         name,
@@ -35,14 +35,14 @@ def test_contact_sheet_accepts_images_of_any_shape() -> None:
 
 
 def test_tracks_without_sequence_or_start_are_not_paired(aist: Path) -> None:
-    known = track("a", sequence=first_sequence(aist), start=0.5)
-    others = [track("b"), track("c", sequence=first_sequence(aist))]
-    assert [pair.name for pair in pair_tracks([known, *others], aist)] == ["a"]
+    paired = make_track("a", sequence=first_sequence(aist), start=0.5)
+    unpaired = [make_track("b"), make_track("c", sequence=first_sequence(aist))]
+    assert [pair.name for pair in pair_tracks([paired, *unpaired], aist)] == ["a"]
 
 
 def test_missing_sequence_is_reported(aist: Path) -> None:
     lines: list[str] = []
-    missing = track("a", sequence="gBR_sBM_cAll_d99_mBR0_ch02", start=0.0)
+    missing = make_track("a", sequence="gBR_sBM_cAll_d99_mBR0_ch02", start=0.0)
     assert pair_tracks([missing], aist, on_drop=lines.append) == []
     assert "gBR_sBM_cAll_d99_mBR0_ch02" in lines[0]
 
@@ -55,9 +55,9 @@ def test_report_compares_rendered_with_real_tracks(aist: Path, tmp_path: Path) -
     summarise(
         tmp_path,
         samples,
-        [track("a", sequence=name, start=0.5), track("idle", genre=NOT_DANCING)],
+        [make_track("a", sequence=name, start=0.5), make_track("idle", genre=NOT_DANCING)],
         data=aist,
-        paired=[track("p", sequence=name, start=1.0)],
+        paired=[make_track("p", sequence=name, start=1.0)],
         failed=["b: no such leg"],
     )
     report = json.loads((tmp_path / "report.json").read_text())
@@ -70,7 +70,7 @@ def test_report_compares_rendered_with_real_tracks(aist: Path, tmp_path: Path) -
 
 
 def test_report_without_ground_truth_has_no_error_tables(tmp_path: Path) -> None:
-    idle = track("idle", genre=NOT_DANCING)
+    idle = make_track("idle", genre=NOT_DANCING)
     report = summarise(tmp_path, tmp_path, [idle], data=None, paired=[], failed=[])
     assert report["rendered"] is None
     assert "## Errors" not in (tmp_path / "report.md").read_text()
@@ -79,7 +79,7 @@ def test_report_without_ground_truth_has_no_error_tables(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("hidden", [0, 5, 20])
 def test_detection_is_the_share_of_frames_with_a_person(tmp_path: Path, hidden: int) -> None:
-    rendered = track("a")
+    rendered = make_track("a")
     rendered.world[:hidden] = np.nan
     report = summarise(tmp_path, tmp_path, [rendered], data=None, paired=[], failed=[])
     assert report["detection"] == 1 - hidden / 20

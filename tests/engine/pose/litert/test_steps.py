@@ -11,7 +11,7 @@ def box(x: float, y: float, *, side: float = 0.2) -> list[float]:
     return [x, y, side, side, x, y, x, y - side, 0, 0, 0, 0]
 
 
-def test_each_box_has_cell_and_cells_cover_the_frame() -> None:
+def test_every_box_has_a_cell_and_cells_cover_the_frame() -> None:
     centres = cell_centres()
     assert centres.shape == (2254, 2)
     assert centres[0] == pytest.approx([1 / 56, 1 / 56])
@@ -26,14 +26,14 @@ def test_overlapping_boxes_are_merged_to_weighted_mean() -> None:
 
 
 def test_boxes_without_area_are_kept() -> None:
-    flat = np.array([box(0.5, 0.5, side=0), box(0.5, 0.5, side=0)], np.float32)
-    assert len(merge_boxes(flat, np.ones(2, np.float32))) == 2
-    assert merge_boxes(flat[:0], np.ones(0, np.float32)) == []
+    empty_boxes = np.array([box(0.5, 0.5, side=0), box(0.5, 0.5, side=0)], np.float32)
+    assert len(merge_boxes(empty_boxes, np.ones(2, np.float32))) == 2
+    assert merge_boxes(empty_boxes[:0], np.ones(0, np.float32)) == []
 
 
 @pytest.fixture
 def heat() -> Array:
-    """Return two heat maps, both with a peak in column 10 and row 20."""
+    """Two heat maps (64, 64, 2), both with a peak in column 10 and row 20."""
     maps = np.full((64, 64, 2), -20, np.float32)
     maps[20, 10] = 20
     return maps

@@ -1,4 +1,4 @@
-"""Arithmetic that rounds like C++ in single precision; `region` explains why that matters."""
+"""Functions that round as C++ does in single precision; `region` explains why that matters."""
 
 import numpy as np
 
@@ -21,8 +21,8 @@ def sequential_sum(values: Array) -> Array:
 def rotate(x: Array, y: Array, angle: float) -> Array:
     """Return points (N, 2), rotated by `angle` in radians.
 
-    Cosine and sine are taken from a complex exponential, which numpy computes with the C library;
-    its other functions round differently.
+    Cosine and sine come from a complex exponential, which numpy computes with the C library; its
+    other functions round differently.
     """
     exponential = np.exp(np.complex64(1j * angle))
     cos, sin = exponential.real, exponential.imag
