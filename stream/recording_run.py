@@ -285,7 +285,7 @@ class RecordingRun(Sink):
         longest = Track.from_recording(path.stem, recording).longest_segment_seconds
         if longest < _MIN_WINDOW - _WINDOW_TOLERANCE:
             self._warn(
-                f"{name}: the longest stretch with a person is {longest:.1f} s, less than a window "
+                f"{name}: the longest segment with a person is {longest:.1f} s, less than a window "
                 f"({_MIN_WINDOW:g} s); it cannot be used for training"
             )
 
