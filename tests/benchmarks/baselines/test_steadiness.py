@@ -185,7 +185,7 @@ def test_clip_without_a_dance_does_not_affect_the_figures_of_dances() -> None:
 
 def test_grid_search_skips_invalid_combinations() -> None:
     clips = [labelled("BPBPBPBBBB"), labelled("PPPP", genre=NOT_DANCING)]
-    grid = {"memory": (0.1, 5.0), "enter": (0.5, 0.95), "leave": (0.5, 0.6)}
+    grid = {"time_constant": (0.1, 5.0), "enter": (0.5, 0.95), "leave": (0.5, 0.6)}
     points = grid_search(clips, LABELS, grid)
     assert [parameters["enter"] for parameters, _ in points] == [0.5, 0.95, 0.95] * 2
     short_memory, long_memory = points[0][1], points[3][1]
