@@ -1,5 +1,6 @@
 """Training batches; batch k of a recipe is the same in every process and in any order."""
 
+from collections.abc import Sequence
 from typing import Final, Literal, TypedDict
 
 import numpy as np
@@ -8,9 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from dancetype.engine.clip import clip_windows
 from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES
 from dancetype.engine.media.track import NOT_DANCING, Track
+from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.skeleton import Array
 from dancetype.engine.window import WindowSpec, cut_window
 from dancetype.training.augment.camera import augment_track, simulate_camera
@@ -22,10 +25,13 @@ from dancetype.training.data.sampling import (
     idle_clips,
     sampling_probabilities,
 )
+from dancetype.training.evaluate import model_view
 from dancetype.training.recipe import Recipe
 
 NO_GENRE: Final = -1
 """Label of a window in which no person dances."""
+
+_VALIDATION_HOP: Final = 2.0  # seconds
 
 
 def first_window(sequence: AistSequence, spec: WindowSpec) -> Array:
@@ -210,3 +216,39 @@ def _random_segment(
     start = clip.times[0] + rng.uniform(0, max(clip.seconds - seconds, 0))
     first, last = np.searchsorted(clip.times, [start - 1e-6, start + seconds + 1e-6])
     return clip.times[first:last], clip.joints[first:last]
+
+
+def target_probabilities(labels: Tensor, smoothing: float, *, genres: int) -> Tensor:
+    """Return target probabilities (N, `genres`) for labels (N,); uniform for `NO_GENRE`.
+
+    Source: label smoothing of Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016;
+    outlier exposure of Hendrycks et al., "Deep Anomaly Detection with Outlier Exposure", ICLR 2019.
+    """
+    uniform = torch.full((len(labels), genres), 1 / genres, device=labels.device)
+    one_hot = torch.nn.functional.one_hot(labels.clamp_min(0), genres)
+    uniform_share = torch.where(labels == NO_GENRE, 1.0, smoothing)[:, None]
+    return (1 - uniform_share) * one_hot + uniform_share * uniform
+
+
+def validation_windows(
+    sequences: Sequence[AistSequence],
+    tracks: Sequence[Track],
+    classifier: WindowClassifier,
+    recipe: Recipe,
+) -> tuple[Array, Tensor]:
+    """Return windows (W, L, F) as in training, but without augmentation, and labels (W,)."""
+    spec, codes = classifier.contract.window, classifier.contract.labels
+    if recipe.sampling.windows == "clip":
+        windows_by_clip = [first_window(sequence, spec)[None] for sequence in sequences]
+    else:
+        motions = [(s.times, model_view(s, classifier.contract)) for s in sequences]
+        motions += [(track.times, track.joints) for track in tracks]
+        windows_by_clip = [
+            clip_windows(times, joints, classifier, hop=_VALIDATION_HOP)
+            for times, joints in motions
+        ]
+    genres = [sequence.name.genre for sequence in sequences] + [track.genre for track in tracks]
+    labels = np.array([codes.index(genre) for genre in genres], np.int64)
+    counts = np.array([len(windows) for windows in windows_by_clip], np.int64)
+    empty = np.empty((0, spec.length, spec.features), np.float32)
+    return np.concatenate([empty, *windows_by_clip]), torch.from_numpy(np.repeat(labels, counts))

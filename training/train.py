@@ -13,26 +13,28 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
-from dancetype.engine.clip import clip_windows
 from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES, GENRES
 from dancetype.engine.media.track import NOT_DANCING, Track, read_tracks
 from dancetype.engine.progress import console, progress_bar
-from dancetype.engine.skeleton import Array
-from dancetype.training.batches import NO_GENRE, ClipWindows, RandomWindows, first_window
+from dancetype.training.batches import (
+    NO_GENRE,
+    ClipWindows,
+    RandomWindows,
+    target_probabilities,
+    validation_windows,
+)
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.data import aist
 from dancetype.training.data.splits import Split, find_split
 from dancetype.training.device import ComputeDevice
-from dancetype.training.evaluate import describe_overlap, model_view
+from dancetype.training.evaluate import describe_overlap
 from dancetype.training.model import GenreLSTM
 from dancetype.training.recipe import OptimiserSettings, Recipe
 from dancetype.training.report import percent, save_curves
 
 CHECKPOINT: Final = "checkpoint.pt"
 """File name of the checkpoint in the folder of a run."""
-
-_VALIDATION_HOP: Final = 2.0  # seconds
 
 
 def run_training(
@@ -221,7 +223,7 @@ class Trainer:
         )
         if resume is not None:
             self._load_state(resume.resume)
-        self._validation = _validation_windows(
+        self._validation = validation_windows(
             validation, validation_tracks, self._classifier(), recipe
         )
         validation_dancers = {sequence.name.dancer for sequence in validation}
@@ -335,18 +337,6 @@ class Trainer:
         return torch.from_numpy(self._classifier()(windows)).clamp_min(1e-9).log(), labels
 
 
-def target_probabilities(labels: Tensor, smoothing: float, *, genres: int) -> Tensor:
-    """Return target probabilities (N, `genres`) for labels (N,); uniform for `NO_GENRE`.
-
-    Source: label smoothing of Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016;
-    outlier exposure of Hendrycks et al., "Deep Anomaly Detection with Outlier Exposure", ICLR 2019.
-    """
-    uniform = torch.full((len(labels), genres), 1 / genres, device=labels.device)
-    one_hot = nn.functional.one_hot(labels.clamp_min(0), genres)
-    uniform_share = torch.where(labels == NO_GENRE, 1.0, smoothing)[:, None]
-    return (1 - uniform_share) * one_hot + uniform_share * uniform
-
-
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     """Return the divisor of the logits that minimises the cross-entropy.
 
@@ -389,27 +379,3 @@ def _create_schedule(
     return torch.optim.lr_scheduler.OneCycleLR(
         optimiser, settings.learning_rate, total_steps=total, pct_start=0.15
     )
-
-
-def _validation_windows(
-    sequences: Sequence[aist.AistSequence],
-    tracks: Sequence[Track],
-    classifier: CheckpointClassifier,
-    recipe: Recipe,
-) -> tuple[Array, Tensor]:
-    """Return windows (W, L, F) as in training, but without augmentation, and labels (W,)."""
-    spec, codes = classifier.contract.window, classifier.contract.labels
-    if recipe.sampling.windows == "clip":
-        windows_by_clip = [first_window(sequence, spec)[None] for sequence in sequences]
-    else:
-        motions = [(s.times, model_view(s, classifier.contract)) for s in sequences]
-        motions += [(track.times, track.joints) for track in tracks]
-        windows_by_clip = [
-            clip_windows(times, joints, classifier, hop=_VALIDATION_HOP)
-            for times, joints in motions
-        ]
-    genres = [sequence.name.genre for sequence in sequences] + [track.genre for track in tracks]
-    labels = np.array([codes.index(genre) for genre in genres], np.int64)
-    counts = np.array([len(windows) for windows in windows_by_clip], np.int64)
-    empty = np.empty((0, spec.length, spec.features), np.float32)
-    return np.concatenate([empty, *windows_by_clip]), torch.from_numpy(np.repeat(labels, counts))

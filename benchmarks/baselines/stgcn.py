@@ -17,11 +17,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from dancetype.engine.contract import Contract
 from dancetype.engine.skeleton import JOINTS, Array
 from dancetype.engine.window import WindowSpec
-from dancetype.training.batches import RandomWindows
+from dancetype.training.batches import RandomWindows, target_probabilities
 from dancetype.training.data.aist import AistSequence
 from dancetype.training.model import MirrorAveraged
 from dancetype.training.recipe import Count, Recipe, Share
-from dancetype.training.train import target_probabilities
 
 BONES: Final[tuple[tuple[str, str], ...]] = (
     ("left_ankle", "left_knee"),

@@ -15,7 +15,8 @@ from prometheus_client import (
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from dancetype.stream.fleet.supervisor import CameraState, Phase, Supervisor
+from dancetype.stream.fleet.camera_state import CameraState, Phase
+from dancetype.stream.fleet.supervisor import Supervisor
 from dancetype.stream.messages import SourceState
 from dancetype.stream.sinks.log import masked_text
 from dancetype.stream.web.pages import UNAUTHORISED, Page, Route, json_page, static_pages

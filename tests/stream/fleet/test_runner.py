@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from dancetype.engine.errors import WorkerError
+from dancetype.stream.fleet.camera_state import CameraState
 from dancetype.stream.fleet.cameras import Assignment, CamerasFile
 from dancetype.stream.fleet.cluster import Node, RayCluster, RayProcess, Resources
 from dancetype.stream.fleet.report import Report
 from dancetype.stream.fleet.runner import Fleet
-from dancetype.stream.fleet.supervisor import CameraState, Supervisor
+from dancetype.stream.fleet.supervisor import Supervisor
 from dancetype.stream.messages import SourceState
 from dancetype.stream.settings import load_settings
 

@@ -3,15 +3,14 @@ from dataclasses import replace
 
 import pytest
 
+from dancetype.stream.fleet.camera_state import CameraState, Phase
 from dancetype.stream.fleet.cameras import Assignment, Camera, parse_cameras
 from dancetype.stream.fleet.cluster import Node, Resources
 from dancetype.stream.fleet.report import Report
 from dancetype.stream.fleet.supervisor import (
     ANSWER_TIMEOUT,
-    CameraState,
     Kill,
     Order,
-    Phase,
     Start,
     Stop,
     Supervisor,
