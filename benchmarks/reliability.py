@@ -89,7 +89,15 @@ def page_values(results: Results) -> dict[str, Any]:
     for key, row in ROWS.items():
         figures = [figure for figure in results["figures"] if figure["row"] == key]
         # List a parametrized test only once, without the parameters in brackets.
-        tests = dict.fromkeys(figure["test"].partition("[")[0] for figure in figures)
+        tests = dict.fromkeys(
+            _path_and_name(figure["test"].partition("[")[0]) for figure in figures
+        )
         texts = dict.fromkeys(figure["text"] for figure in figures)
         rows.append({**row, "texts": list(texts), "tests": list(tests)})
     return {**results, "rows": rows}
+
+
+def _path_and_name(node_id: str) -> tuple[str, str]:
+    """Return the file of a test, and its name as a sentence."""
+    path, _, name = node_id.partition("::")
+    return path, name.removeprefix("test_").replace("_", " ")

@@ -27,10 +27,13 @@ def row_of(text: str, fault: str) -> str:
 
 def test_row_lists_all_figures_and_each_test_once() -> None:
     figures = read_figures(
-        [line("disk full", "a.py::test_b[1]", "x | y"), line("disk full", "a.py::test_b[2]", "z")]
+        [
+            line("disk full", "a.py::test_b_holds[1]", "x | y"),
+            line("disk full", "a.py::test_b_holds[2]", "z"),
+        ]
     )
     row = row_of(page(figures), "Disk full")
-    assert row.endswith(r"| x \| y; z | `a.py::test_b` |")
+    assert row.endswith(r"| x \| y; z | [b holds](../../a.py) |")
 
 
 def test_row_without_figures_is_marked_as_not_measured() -> None:
