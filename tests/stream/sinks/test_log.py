@@ -209,9 +209,10 @@ def test_credentials_are_masked_in_text_fields_and_tracebacks(
 
 def test_control_characters_are_not_sent_to_the_terminal(configure_log: ConfigureLog) -> None:
     terminal = configure_log(terminal=True)
-    DANCETYPE_LOG.warning("camera sent \x1b[2J\r\x07hello", extra={"reason": "\x1b]0;title\x07"})
+    DANCETYPE_LOG.warning(LogEvent("camera sent \x1b[2J\r\x07hello", reason="\x1b]0;title\x07"))
     assert not set("\x1b\r\x07") & set(terminal.getvalue())
     assert "hello" in terminal.getvalue()
+    assert "title" in terminal.getvalue()
 
 
 def test_records_are_written_to_the_current_stderr(
