@@ -108,6 +108,7 @@ class Settings(BaseSettings):
         dict[str, SourceUri],
         NoDecode,
         BeforeValidator(parse_sources),
+        Field(repr=False),
         Flag(INPUT_PANEL, frozenset({"run"}), "[NAME=]URI"),
     ] = {}
     """Webcam number, rtsp:// URL, video file, or test: for a test pattern. Repeatable."""
@@ -117,7 +118,7 @@ class Settings(BaseSettings):
     """Port to listen on; 0 picks a free one."""
     serve: Annotated[bool, Flag(SERVER_PANEL, _LIVE)] = True
     """Serve the web pages and the WebSocket."""
-    token: Annotated[SecretStr | None, Flag(SERVER_PANEL, _LIVE, "TOKEN")] = None
+    token: Annotated[SecretStr | None, Field(repr=False), Flag(SERVER_PANEL, _LIVE, "TOKEN")] = None
     """Token required from clients, at least 16 characters. Prefer the environment variable
     DANCETYPE_TOKEN: other users can see the command line."""
     insecure: Annotated[bool, Flag(SERVER_PANEL, _LIVE)] = False
@@ -179,8 +180,8 @@ class Settings(BaseSettings):
     """Duration in seconds (default: no limit)."""
 
 
-_SHOWABLE: Final = Settings.model_fields.keys() - {"source", "token", "mqtt"}
-"""Settings whose values cannot contain a password."""
+_SHOWABLE: Final = {name for name, field in Settings.model_fields.items() if field.repr}
+"""Settings whose values cannot contain a password; the others are declared with `repr=False`."""
 
 
 def flag_of(field: FieldInfo) -> Flag:
