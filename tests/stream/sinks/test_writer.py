@@ -135,7 +135,7 @@ def test_hanging_disk_blocks_neither_put_nor_close(
         closing.start()
         closing.join(5)
         assert not closing.is_alive()
-    assert "count=2" in caplog.text
+    assert f"recordings_lost folder={str(tmp_path)!r} count=2" in caplog.text
     release.set()
 
 
