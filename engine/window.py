@@ -121,7 +121,7 @@ def _resample(
     times: NDArray[np.float64], joints: Array, spec: WindowSpec, start: float, seconds: float
 ) -> Array:
     """Interpolate the joints at `length` times from `start` on, and smooth them if required."""
-    samples = _sample_count(spec.length) if spec.smooth else spec.length
+    samples = sample_count(spec.length) if spec.smooth else spec.length
     sample_times = np.linspace(start, start + seconds, samples)
     right = np.clip(np.searchsorted(times, sample_times), 1, len(times) - 1)
     fraction = (sample_times - times[right - 1]) / (times[right] - times[right - 1])
@@ -129,20 +129,20 @@ def _resample(
     flat = joints.reshape(len(joints), -1)
     resampled: Array = flat[right - 1] * (1 - weight) + flat[right] * weight
     if spec.smooth:
-        resampled = _smoothing_weights(spec.length) @ resampled
+        resampled = smoothing_weights(spec.length) @ resampled
     return resampled.reshape(spec.length, len(JOINTS), -1)
 
 
-def _sample_count(length: int) -> int:
+def sample_count(length: int) -> int:
     """Return the number of samples from the first to the last of `length` steps."""
     return (length - 1) * _OVERSAMPLING + 1
 
 
 @lru_cache(maxsize=8)
-def _smoothing_weights(length: int) -> Array:
+def smoothing_weights(length: int) -> Array:
     """Return weights (L, 4 L - 3): a triangle around each step, truncated at both ends."""
     steps = np.arange(length)[:, None] * _OVERSAMPLING
-    samples = np.arange(_sample_count(length))[None]
+    samples = np.arange(sample_count(length))[None]
     triangles = np.clip(1 - np.abs(samples - steps) / _OVERSAMPLING, 0, None)
     weights: Array = (triangles / triangles.sum(axis=1, keepdims=True)).astype(np.float32)
     return weights

@@ -5,32 +5,31 @@ from typing import Final, Literal, TypedDict
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
-from torch.utils.data import Dataset
+from torch import Generator, Tensor
 
 from dancetype.engine.clip import clip_windows
 from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES
-from dancetype.engine.media.track import NOT_DANCING, Track
+from dancetype.engine.media.track import Track
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.skeleton import Array
 from dancetype.engine.window import WindowSpec, cut_window
-from dancetype.training.augment.camera import augment_track, simulate_camera
-from dancetype.training.data.aist import FRAMES_PER_SECOND, AistSequence
-from dancetype.training.data.sampling import (
-    TrainingClip,
-    clips_from_sequences,
-    clips_from_tracks,
-    idle_clips,
-    sampling_probabilities,
+from dancetype.training.augment.camera import every_frame, exposure_times, simulate_camera
+from dancetype.training.augment.random import log_normal, uniform
+from dancetype.training.augment.variation import (
+    mix_windows,
+    partner_weights,
+    vary_motion,
+    warp_times,
 )
+from dancetype.training.data.aist import FRAMES_PER_SECOND, AistSequence
+from dancetype.training.data.motion import MotionStore, one_hot_targets
+from dancetype.training.data.sampling import TrainingClips
 from dancetype.training.evaluate import model_view
 from dancetype.training.recipe import Recipe
+from dancetype.training.windows import window_features
 
-NO_GENRE: Final = -1
-"""Label of a window in which no person dances."""
-
+_CPU: Final = torch.device("cpu")
 _VALIDATION_HOP: Final = 2.0  # seconds
 
 
@@ -100,7 +99,7 @@ def prepare_dataset(
     }
 
 
-class ClipWindows(Dataset[tuple[Tensor, Tensor]]):
+class ClipWindows:
     """Shuffled batches with the first window of each sequence once per epoch.
 
     Args:
@@ -117,7 +116,7 @@ class ClipWindows(Dataset[tuple[Tensor, Tensor]]):
     ) -> None:
         spec = recipe.window.spec()
         self._windows = torch.from_numpy(np.stack([first_window(s, spec) for s in sequences]))
-        self._labels = torch.tensor([labels.index(s.name.genre) for s in sequences])
+        self._targets = one_hot_targets([s.name.genre for s in sequences], labels)
         batch = recipe.optimiser.batch
         self._batches = [
             torch.from_numpy(indices)
@@ -132,102 +131,72 @@ class ClipWindows(Dataset[tuple[Tensor, Tensor]]):
         return len(self._batches)
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
-        """Return windows (N, L, F) and their labels (N,)."""
+        """Return windows (N, L, F) and target probabilities (N, K + 1); see `one_hot_targets`."""
         indices = self._batches[step]
-        return self._windows[indices], self._labels[indices]
+        return self._windows[indices], self._targets[indices]
 
 
-class RandomWindows(Dataset[tuple[Tensor, Tensor]]):
-    """Batches of randomly sampled windows, each augmented by a random simulated camera.
+class RandomWindows:
+    """Batches of randomly sampled windows, varied and recorded by a simulated camera.
 
     Args:
-        sequences: Motion capture to sample from.
+        clips: Clips to sample from.
         recipe: Recipe whose `sampling.windows` is "random".
-        tracks: Groups of tracks to sample from as well; each group gets the same share.
         labels: Genre codes in the order of the label indices.
-
-    Raises:
-        FileError: A sequence is shorter than the shortest window.
+        device: Device of the batches.
     """
 
     def __init__(
         self,
-        sequences: list[AistSequence],
+        clips: TrainingClips,
         recipe: Recipe,
         *,
-        tracks: tuple[list[Track], ...] = (),
         labels: tuple[str, ...] = CODES,
+        device: torch.device = _CPU,
     ) -> None:
         self._recipe = recipe
-        self._labels = labels
         self._spec = recipe.window.spec()
-        for sequence in sequences:
-            if sequence.seconds < self._spec.min_seconds:
-                raise _too_short_error(sequence, self._spec)
-        sampling = recipe.sampling
-        groups = [clips_from_sequences(sequences)]
-        groups += [clips_from_tracks(group, min_seconds=self._spec.min_seconds) for group in tracks]
-        shares = [1 - sampling.tracks if tracks else 1.0]
-        shares += [sampling.tracks / len(tracks) for _ in tracks]
-        if sampling.idle:
-            # Idle tracks, if there are any, supply half of the idle windows. Otherwise a model
-            # could learn that every person in a track is dancing.
-            groups.append(idle_clips(recipe.seed))
-            shares.append(max(sampling.tracks, 1e-6))
-        self._clips = [clip for group in groups for clip in group]
-        self._probabilities = sampling_probabilities(
-            groups, shares, advanced=sampling.advanced, idle=sampling.idle
-        )
+        self._generator = torch.Generator(device)
+        self._motions = MotionStore(clips, labels=labels, device=device)
 
     def __len__(self) -> int:
         return self._recipe.optimiser.epochs * self._recipe.optimiser.steps_per_epoch
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
-        """Return windows (N, L, F) and their labels (N,), which may be `NO_GENRE`."""
+        """Return windows (N, L, F) and target probabilities (N, K + 1); see `one_hot_targets`."""
         rng = np.random.default_rng([self._recipe.seed, step])
-        indices = rng.choice(len(self._clips), self._recipe.optimiser.batch, p=self._probabilities)
-        clips = [self._clips[index] for index in indices]
-        windows = [self._sample_window(clip, rng) for clip in clips]
-        labels = [
-            NO_GENRE if clip.genre == NOT_DANCING else self._labels.index(clip.genre)
-            for clip in clips
-        ]
-        return torch.from_numpy(np.stack(windows)), torch.tensor(labels)
+        generator = self._generator.manual_seed(int(rng.integers(2**63)))
+        clips = self._motions.draw(self._recipe.optimiser.batch, generator)
+        windows = window_features(*self._record(clips, generator), self._spec)
+        targets = self._motions.targets[clips]
+        return mix_windows(windows, targets, self._recipe.augmentation, rng)
 
-    def _sample_window(self, clip: TrainingClip, rng: np.random.Generator) -> Array:
+    def _record(self, clips: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+        """Return times (N, T) and joints (N, T, 17, 3) of a random part of each clip."""
+        motions, camera, augmentation = self._motions, self._recipe.camera, self._recipe.augmentation
+        count = len(clips)
+        tempo = log_normal((count, 1), self._recipe.sampling.tempo, generator)
+        # A clip that is shorter than the window gives a shorter window.
+        span = torch.minimum(
+            self._draw_seconds(count, generator) / tempo[:, 0], motions.seconds[clips]
+        )
+        start = uniform((count,), 0, 1, generator) * (motions.seconds[clips] - span)
+        if camera is None:
+            times, joints = motions.frames(clips, start, every_frame(span, FRAMES_PER_SECOND))
+            return times * tempo, joints
+        times, joints = motions.frames(clips, start, exposure_times(span, camera, generator))
+        times = warp_times(times, augmentation.time_warp, generator) * tempo
+        weights = partner_weights(times, augmentation, generator)
+        joints = motions.add_partners(clips, times, joints, weights, generator)
+        joints = vary_motion(joints, augmentation, generator)
+        estimated = motions.estimated[clips]
+        return times, simulate_camera(times, joints, camera, generator, estimated=estimated)
+
+    def _draw_seconds(self, count: int, generator: Generator) -> Tensor:
         sampling = self._recipe.sampling
-        is_full = rng.random() < sampling.full
-        seconds = self._spec.seconds if is_full else rng.uniform(*sampling.seconds)
-        time_warp = np.exp(rng.normal(0, sampling.tempo))
-        times, joints = _random_segment(clip, seconds / time_warp, rng)
-        times = times * time_warp
-        if self._recipe.camera is not None:
-            augment = augment_track if clip.estimated else simulate_camera
-            times, joints = augment(times, joints, self._recipe.camera, rng)
-        features = cut_window(times, joints, self._spec, end=times[-1]).features
-        # The camera may drop half a second of consecutive frames, which leaves no valid window.
-        return self._sample_window(clip, rng) if features is None else features
-
-
-def _random_segment(
-    clip: TrainingClip, seconds: float, rng: np.random.Generator
-) -> tuple[NDArray[np.float64], Array]:
-    """Return times and joints of a random segment, or of all of a shorter clip."""
-    start = clip.times[0] + rng.uniform(0, max(clip.seconds - seconds, 0))
-    first, last = np.searchsorted(clip.times, [start - 1e-6, start + seconds + 1e-6])
-    return clip.times[first:last], clip.joints[first:last]
-
-
-def target_probabilities(labels: Tensor, smoothing: float, *, genres: int) -> Tensor:
-    """Return target probabilities (N, `genres`) for labels (N,); uniform for `NO_GENRE`.
-
-    Source: label smoothing of Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016;
-    outlier exposure of Hendrycks et al., "Deep Anomaly Detection with Outlier Exposure", ICLR 2019.
-    """
-    uniform = torch.full((len(labels), genres), 1 / genres, device=labels.device)
-    one_hot = torch.nn.functional.one_hot(labels.clamp_min(0), genres)
-    uniform_share = torch.where(labels == NO_GENRE, 1.0, smoothing)[:, None]
-    return (1 - uniform_share) * one_hot + uniform_share * uniform
+        seconds = uniform((count,), *sampling.seconds, generator)
+        full = uniform((count,), 0, 1, generator) < sampling.full
+        return torch.where(full, self._spec.seconds, seconds)
 
 
 def validation_windows(

@@ -68,6 +68,30 @@ class CameraSettings(_Settings):
     mirror: Share
 
 
+class AugmentationSettings(_Settings):
+    """Variation of motion within a genre; all are off by default.
+
+    Attributes:
+        motion: Standard deviation of the logarithm of a factor on all motion about the mean pose.
+        motion_joint: The same for a further factor on each joint's motion.
+        posture: Standard deviation of the shift of each joint, in metres.
+        time_warp: Standard deviation of the tempo within a window.
+        part_swap: Share of windows with the upper body of another dance of the genre.
+        splice: Share of windows that continue as another dance of the genre.
+        mixup: Parameter of the beta distribution of mixtures of two windows; 0 for none.
+        mixup_share: Share of windows that are mixed with another one.
+    """
+
+    motion: float = 0.0
+    motion_joint: float = 0.0
+    posture: float = 0.0
+    time_warp: float = 0.0
+    part_swap: Share = 0.0
+    splice: Share = 0.0
+    mixup: float = Field(default=0.0, ge=0)
+    mixup_share: Share = 0.5
+
+
 class SamplingSettings(_Settings):
     """Sampling of training windows; all settings but `windows` apply to random windows.
 
@@ -79,6 +103,7 @@ class SamplingSettings(_Settings):
         tempo: Standard deviation of the logarithm of the time warp.
         tracks: Share of windows from tracks, if there are any.
         idle: Share of windows of people who do not dance.
+        negatives: Share of captured motion among these, if there is any; the rest is generated.
     """
 
     windows: Literal["clip", "random"]
@@ -88,6 +113,7 @@ class SamplingSettings(_Settings):
     tempo: float = 0.0
     tracks: Share = 0.5
     idle: Share = 0.0
+    negatives: Share = 0.5
 
 
 class NetworkSettings(_Settings):
@@ -104,6 +130,8 @@ class NetworkSettings(_Settings):
         stem_width: Channels of each convolution.
         stem_dropout: Dropout after each convolution.
         pooling: Pooling of the hidden states over time.
+        rejection: Output for people who do not dance: "uniform" for none, with equal probabilities
+            of all genres as target; "class" for a further class; "score" for a separate score.
     """
 
     hidden: Count
@@ -117,6 +145,7 @@ class NetworkSettings(_Settings):
     stem_width: Count = 128
     stem_dropout: Share = 0.1
     pooling: Literal["mean", "mean_max", "attention"]
+    rejection: Literal["uniform", "class", "score"] = "uniform"
 
 
 class OptimiserSettings(_Settings):
@@ -145,6 +174,7 @@ class Recipe(_Settings):
     Attributes:
         about: One-line description.
         camera: Simulated camera; if None, motion capture is used without augmentation.
+        augmentation: Variation of motion, before the camera.
         temperature: Divisor of the logits if there are no unseen dancers to fit it on.
     """
 
@@ -156,6 +186,7 @@ class Recipe(_Settings):
     network: NetworkSettings
     optimiser: OptimiserSettings
     camera: CameraSettings | None = None
+    augmentation: AugmentationSettings = AugmentationSettings()
     temperature: float = Field(default=1.0, gt=0)
 
     @model_validator(mode="after")

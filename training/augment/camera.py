@@ -1,16 +1,22 @@
-"""Simulated camera and pose estimator for motion capture, with the errors of real ones.
+"""Simulated camera and pose estimator for batches of motion, with the errors of real ones.
 
-Joints are (T, 17, 3) metres, Y up. In camera axes x points to the right of the image and z towards
-the camera, as in a `Pose`.
+Joints are (N, T, 17, 3) metres, Y up. In camera axes x points to the right of the image and z
+towards the camera, as in a `Pose`. Times are (N, T) seconds from the start of each motion, rising;
+the last frame of a motion may be repeated at its end, because all motions of a batch have the same
+number of frames.
 """
 
-from typing import Final, Literal
+import math
+from functools import lru_cache
+from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Generator, Tensor
 
-from dancetype.engine.skeleton import JOINTS, LEFT_HIP, RIGHT_HIP, Array, mirrored, pelvis_centred
+from dancetype.engine.skeleton import JOINTS, LEFT_HIP, MIRRORED, RIGHT_HIP
 from dancetype.training.augment.pose_noise import mediapipe_noise
+from dancetype.training.augment.random import log_normal, normal, uniform
+from dancetype.training.geometry import ROTATION_PLANES, Axis
 from dancetype.training.recipe import CameraSettings
 
 _PARENTS: Final[tuple[tuple[str, str], ...]] = (
@@ -32,121 +38,153 @@ _PARENTS: Final[tuple[tuple[str, str], ...]] = (
 )
 """Each joint and its parent, parents before children; the parent of the hips is the pelvis."""
 
-
-def face_camera(joints: Array) -> Array:
-    """Rotate a dance about the vertical axis, so that the dancer faces the camera on average."""
-    hips = (joints[:, LEFT_HIP] - joints[:, RIGHT_HIP])[:, [0, 2]]
-    length = np.linalg.norm(hips, axis=-1, keepdims=True)
-    x, z = (hips / np.maximum(length, 1e-6)).mean(axis=0)
-    return joints @ rotation_about("y", np.arctan2(z, x)).T
+_LIMBS: Final = ("hip", *dict.fromkeys(child.split("_")[-1] for child, _ in _PARENTS))
+"""Names of the limbs that get a random length, the same on the left and on the right."""
 
 
-def rotation_about(axis: Literal["x", "y", "z"], angle: float) -> Array:
-    """Return the (3, 3) matrix of a counterclockwise rotation by `angle` radians."""
-    first, second = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
-    matrix = np.eye(3, dtype=np.float32)
-    matrix[first, first] = matrix[second, second] = np.cos(angle)
-    matrix[second, first] = np.sin(angle)
-    matrix[first, second] = -np.sin(angle)
-    return matrix
+def exposure_times(seconds: Tensor, settings: CameraSettings, generator: Generator) -> Tensor:
+    """Return the times (N, T) at which cameras with random frame rates expose their frames.
+
+    Some frames are dropped. The first and the last are kept, so that a motion has its full length.
+
+    Args:
+        seconds: Length (N,) of each motion.
+        settings: Range of the frame rates, and share of dropped frames.
+        generator: Source of randomness.
+    """
+    count = len(seconds)
+    rate = uniform((count, 1), *settings.frame_rate, generator)
+    frames = math.ceil(float(seconds.max()) * settings.frame_rate[1]) + 1
+    numbers = torch.arange(frames, device=seconds.device)
+    jitter = normal((count, frames), 0.1, generator)
+    times = (numbers + uniform((count, 1), 0, 1, generator) + jitter) / rate
+    dropped = uniform((count, frames), 0, 1, generator) < uniform(
+        (count, 1), 0, settings.dropped, generator
+    )
+    last = seconds[:, None]
+    times = torch.where(dropped | (times > last), last, times.clamp_min(0)).sort(dim=1).values
+    # Most windows of a batch are shorter than the longest, at a lower rate.
+    used = int((times < last).sum(dim=1).max())
+    return torch.cat([torch.zeros_like(last), times[:, :used], last], dim=1)
+
+
+def every_frame(seconds: Tensor, frame_rate: float) -> Tensor:
+    """Return the times (N, T) of all frames of a camera without faults; as `exposure_times`."""
+    frames = math.ceil(float(seconds.max()) * frame_rate) + 1
+    numbers = torch.arange(frames, device=seconds.device)
+    return torch.minimum(numbers / frame_rate, seconds[:, None])
 
 
 def simulate_camera(
-    times: NDArray[np.float64],
-    joints: Array,
+    times: Tensor,
+    joints: Tensor,
     settings: CameraSettings,
-    rng: np.random.Generator,
-) -> tuple[NDArray[np.float64], Array]:
-    """Return motion capture as a camera and a pose estimator might record it.
+    generator: Generator,
+    *,
+    estimated: Tensor | None = None,
+) -> Tensor:
+    """Return motions as a camera and a pose estimator might record them, hip-centred.
 
     Args:
-        times: (T,) seconds.
-        joints: (T, 17, 3) metres in the axes of the motion capture.
+        times: (N, T) seconds from the start of each motion.
+        joints: (N, T, 17, 3) metres; motion capture faces the camera on average.
         settings: Strength of each error.
-        rng: Source of randomness.
-
-    Returns:
-        Times and joints of the frames that are not dropped; joints in camera axes, hip-centred.
+        generator: Source of randomness.
+        estimated: Mask (N,) of motions from tracks, which already have a heading and most errors.
     """
-    frames = _sample_frames(times, settings, rng)
-    times, joints = times[frames], face_camera(joints[frames])
-    rotation = rotation_about("x", np.radians(rng.normal(0, settings.pitch)))
-    rotation = rotation @ rotation_about("y", np.radians(rng.normal(0, settings.heading)))
-    rotation = rotation_about("z", np.radians(rng.normal(0, settings.roll))) @ rotation
-    joints = pelvis_centred(_scale_limbs(joints, settings.limbs, rng)) @ rotation.T
-    return times, _add_errors(times, joints, rng.uniform(*settings.noise), settings, rng)
+    count = len(joints)
+    if estimated is None:
+        estimated = torch.zeros(count, dtype=torch.bool, device=joints.device)
+    captured = ~estimated
+    limbs = _limb_matrices(log_normal((count, len(_LIMBS)), settings.limbs, generator))
+    rotation = (
+        rotations("z", _angles(count, settings.roll, generator))
+        @ rotations("x", _angles(count, settings.pitch, generator) * captured)
+        @ rotations("y", _angles(count, settings.heading, generator) * captured)
+    )
+    joints = pelvis_centred(torch.einsum("njk,ntkd,ned->ntje", limbs, joints, rotation))
+    strength = torch.where(
+        estimated,
+        uniform((count,), 0, settings.track_noise, generator),
+        uniform((count,), *settings.noise, generator),
+    )
+    joints = joints + mediapipe_noise().draw(times, strength, generator)
+    joints = joints + _displacements(joints.shape, settings, generator)
+    mirror = uniform((count, 1, 1, 1), 0, 1, generator) < settings.mirror
+    return torch.where(mirror, mirrored(joints), joints)
 
 
-def augment_track(
-    times: NDArray[np.float64],
-    joints: Array,
-    settings: CameraSettings,
-    rng: np.random.Generator,
-) -> tuple[NDArray[np.float64], Array]:
-    """Vary times and joints of a track, which already has a heading and most errors.
+def pelvis_centred(joints: Tensor) -> Tensor:
+    """Return joints (..., 17, D) with the middle of the hips at the origin in each frame."""
+    return joints - (joints[..., LEFT_HIP, :] + joints[..., RIGHT_HIP, :])[..., None, :] / 2
 
-    Args:
-        times: (T,) seconds.
-        joints: (T, 17, 3) metres as in a `Pose`; NaN if no person was detected.
-        settings: Strength of each error.
-        rng: Source of randomness.
 
-    Returns:
-        Times and joints of the frames that are not dropped; joints hip-centred.
+def mirrored(joints: Tensor) -> Tensor:
+    """Return the mirror image of joints (..., 17, 3) whose first axis points to the right."""
+    return joints[..., MIRRORED, :] * joints.new_tensor([-1, 1, 1])
+
+
+def heading_angles(joints: Tensor) -> Tensor:
+    """Return the angles (N,) by which to rotate motions (N, T, 17, 3) about the vertical axis.
+
+    Rotated by these, the dancers face the camera on average, as with `geometry.face_camera`.
     """
-    frames = _sample_frames(times, settings, rng)
-    times, joints = times[frames], _scale_limbs(joints[frames], settings.limbs, rng)
-    rotation = rotation_about("z", np.radians(rng.normal(0, settings.roll)))
-    joints = pelvis_centred(joints) @ rotation.T
-    return times, _add_errors(times, joints, rng.uniform(0, settings.track_noise), settings, rng)
+    hips = (joints[..., LEFT_HIP, :] - joints[..., RIGHT_HIP, :])[..., [0, 2]]
+    x, z = torch.nn.functional.normalize(hips, dim=-1, eps=1e-6).mean(dim=1).unbind(dim=-1)
+    return torch.atan2(z, x)
 
 
-def _add_errors(
-    times: NDArray[np.float64],
-    joints: Array,
-    noise: float,
-    settings: CameraSettings,
-    rng: np.random.Generator,
-) -> Array:
-    """Return joints with a pose estimator's errors, mirrored at random."""
-    joints = joints + mediapipe_noise().draw(times, noise, rng)
-    # Some joints get large errors in half of the frames, as hidden joints do.
-    displaced = np.flatnonzero(rng.random(len(JOINTS)) < settings.thrown_share)
-    affected = rng.random((len(times), len(displaced), 1)) < 0.5
-    error = rng.standard_normal((len(times), len(displaced), 3), np.float32)
-    joints[:, displaced] += np.float32(settings.thrown) * affected * error
-    return mirrored(joints) if rng.random() < settings.mirror else joints
+def rotations(axis: Axis, angles: Tensor) -> Tensor:
+    """Return the matrices (N, 3, 3) of counterclockwise rotations by angles (N,) in radians."""
+    first, second = ROTATION_PLANES[axis]
+    matrices = torch.eye(3, device=angles.device).repeat(len(angles), 1, 1)
+    matrices[:, first, first] = matrices[:, second, second] = angles.cos()
+    matrices[:, second, first] = angles.sin()
+    matrices[:, first, second] = -angles.sin()
+    return matrices
 
 
-def _sample_frames(
-    times: NDArray[np.float64], settings: CameraSettings, rng: np.random.Generator
-) -> NDArray[np.intp]:
-    """Return the indices of the frames that a camera with a random frame rate delivers."""
-    rate = rng.uniform(*settings.frame_rate)
-    exposures = np.arange(times[0], times[-1], 1 / rate) + rng.uniform(0, 1 / rate)
-    exposures += rng.normal(0, 0.1 / rate, len(exposures))
-    exposures = exposures[rng.random(len(exposures)) >= rng.uniform(0, settings.dropped)]
-    # First and last frame are kept, so that the window has the sampled length.
-    indices = np.searchsorted(times, exposures).clip(0, len(times) - 1)
-    return np.unique(np.concatenate([[0], indices, [len(times) - 1]]))
+def _angles(count: int, degrees: float, generator: Generator) -> Tensor:
+    return normal((count,), math.radians(degrees), generator)
 
 
-def _scale_limbs(joints: Array, sd: float, rng: np.random.Generator) -> Array:
-    """Scale each pair of limbs by a random factor, to simulate another body."""
-    names = ("hip", *dict.fromkeys(child.split("_")[-1] for child, _ in _PARENTS))
-    scales = dict(zip(names, np.exp(rng.normal(0, sd, len(names))), strict=True))
-    # Each scaled joint is a linear combination of the original joints. Compute its weights.
-    before = dict(zip(JOINTS, np.eye(len(JOINTS)), strict=True))
+def _displacements(
+    shape: torch.Size, settings: CameraSettings, generator: Generator
+) -> Tensor | float:
+    """Return large errors (N, T, 17, 3) of some joints in half of the frames, as of hidden ones."""
+    if not settings.thrown_share * settings.thrown:
+        return 0.0
+    count, frames, joints, _ = shape
+    displaced = uniform((count, 1, joints, 1), 0, 1, generator) < settings.thrown_share
+    affected = uniform((count, frames, joints, 1), 0, 1, generator) < 0.5
+    return normal(shape, settings.thrown, generator) * (displaced & affected)
+
+
+def _limb_matrices(scales: Tensor) -> Tensor:
+    """Return matrices (N, 17, 17) that scale the limbs of joints (17, 3) by `scales` (N, limbs)."""
+    # Each scaled joint is a linear combination of the original joints.
+    return (scales @ _limb_weights().to(scales.device)).reshape(-1, len(JOINTS), len(JOINTS))
+
+
+@lru_cache(maxsize=1)
+def _limb_weights() -> Tensor:
+    """Return weights (limbs, 17 * 17): each limb's part in the position of each joint."""
+    before = dict(zip(JOINTS, torch.eye(len(JOINTS)), strict=True))
     pelvis = (before["left_hip"] + before["right_hip"]) / 2
     before["shoulders"] = (before["left_shoulder"] + before["right_shoulder"]) / 2
-    after = {
-        hip: pelvis + scales["hip"] * (before[hip] - pelvis) for hip in ("left_hip", "right_hip")
-    }
+    zeros = torch.zeros(len(_LIMBS), len(JOINTS))
+    # The pelvis itself is at the origin in pelvis-centred joints.
+    after: dict[str, Tensor] = {}
+
+    def extend(start: Tensor, limb: str, step: Tensor) -> Tensor:
+        weights = start.clone()
+        weights[_LIMBS.index(limb)] += step
+        return weights
+
+    for hip in ("left_hip", "right_hip"):
+        after[hip] = extend(zeros, "hip", before[hip] - pelvis)
     for child, parent in _PARENTS:
         if parent == "shoulders":
             after[parent] = (after["left_shoulder"] + after["right_shoulder"]) / 2
-        after[child] = after[parent] + scales[child.split("_")[-1]] * (
-            before[child] - before[parent]
-        )
-    scaled: Array = np.stack([after[name] for name in JOINTS]).astype(np.float32) @ joints
-    return scaled
+        after[child] = extend(after[parent], child.split("_")[-1], before[child] - before[parent])
+    return torch.stack([after[name] for name in JOINTS], dim=1).flatten(start_dim=1)

@@ -1,6 +1,7 @@
 """Random errors of monocular pose estimation, as measured on real clips with ground truth."""
 
 import json
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import as_file, files
@@ -8,9 +9,11 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Generator, Tensor
 
 from dancetype.engine.skeleton import JOINTS, Array
+from dancetype.training.augment.random import normal, uniform
 
 _CORRELATION_TIME: Final = 0.2  # seconds after which an error is independent of its old value
 _WHITE_SHARE: Final = 0.1  # share of the variance that is independent from frame to frame
@@ -31,21 +34,24 @@ class PoseNoise:
     offset: Array
     wander: Array
 
-    def draw(self, times: NDArray[np.float64], strength: float, rng: np.random.Generator) -> Array:
-        """Return random errors (T, 17, 3) in metres for one window.
+    def draw(self, times: Tensor, strength: Tensor, generator: Generator) -> Tensor:
+        """Return random errors (N, T, 17, 3) in metres for a batch of windows.
 
         Args:
-            times: (T,) seconds.
-            strength: Factor; 1 for errors as large as measured.
-            rng: Source of randomness.
+            times: (N, T) seconds from the start of each window, rising.
+            strength: Factor (N,) for each window; 1 for errors as large as measured.
+            generator: Source of randomness.
         """
-        normal = rng.standard_normal((len(JOINTS), 1), np.float32)
-        scale = np.exp(_SCALE_SD * normal - _SCALE_SD**2)
-        noise = _white_noise(rng, len(times)) * np.float32(np.sqrt(_WHITE_SHARE))
-        noise += _correlated_noise(times, rng) * np.float32(np.sqrt(1 - _WHITE_SHARE))
-        mean = self.bias + self.offset * _white_noise(rng, 1)
-        errors: Array = np.float32(strength) * (mean + scale * self.wander * noise)
-        return errors
+        count, frames = times.shape
+        bias, offset, wander = (
+            torch.from_numpy(array).to(times.device)
+            for array in (self.bias, self.offset, self.wander)
+        )
+        scale = (normal((count, 1, len(JOINTS), 1), _SCALE_SD, generator) - _SCALE_SD**2).exp()
+        noise = _white_noise(count, frames, generator) * math.sqrt(_WHITE_SHARE)
+        noise += _correlated_noise(times, generator) * math.sqrt(1 - _WHITE_SHARE)
+        mean = bias + offset * _white_noise(count, 1, generator)
+        return strength[:, None, None, None] * (mean + scale * wander * noise)
 
     @classmethod
     def load(cls, path: Path) -> "PoseNoise":
@@ -54,22 +60,22 @@ class PoseNoise:
         return cls(**{name: np.array(value, np.float32) for name, value in table.items()})
 
 
-def _white_noise(rng: np.random.Generator, frames: int) -> Array:
-    return rng.standard_normal((frames, len(JOINTS), 3), np.float32)
+def _white_noise(count: int, frames: int, generator: Generator) -> Tensor:
+    return normal((count, frames, len(JOINTS), 3), 1, generator)
 
 
-def _correlated_noise(times: NDArray[np.float64], rng: np.random.Generator) -> Array:
-    """Return noise (T, 17, 3) of variance 1, interpolated linearly between random values."""
-    step = _CORRELATION_TIME
-    knots = np.arange(times[0] - rng.uniform(0, step), times[-1] + 2 * step, step)
-    right = np.searchsorted(knots, times, side="right")
-    share = ((times - knots[right - 1]) / step)[:, None, None].astype(np.float32)
-    values = _white_noise(rng, len(knots))
+def _correlated_noise(times: Tensor, generator: Generator) -> Tensor:
+    """Return noise (N, T, 17, 3) of variance 1, interpolated linearly between random values."""
+    count, frames = times.shape
+    position = times / _CORRELATION_TIME + uniform((count, 1), 0, 1, generator)
+    left = position.long()
+    share = (position - left)[..., None]
+    values = _white_noise(count, int(left.max()) + 2, generator).flatten(start_dim=2)
+    index = left[..., None].expand(-1, -1, values.shape[-1])
+    noise = torch.lerp(values.gather(1, index), values.gather(1, index + 1), share)
     # Interpolation reduces the variance; the divisor restores it.
-    noise: Array = (values[right - 1] * (1 - share) + values[right] * share) / np.sqrt(
-        (1 - share) ** 2 + share**2
-    )
-    return noise
+    noise /= ((1 - share) ** 2 + share**2).sqrt()
+    return noise.reshape(count, frames, len(JOINTS), 3)
 
 
 @lru_cache(maxsize=1)

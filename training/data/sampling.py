@@ -1,4 +1,4 @@
-"""Clips that random windows are sampled from: motion capture, tracks and idle people."""
+"""Clips that random windows are sampled from: dances and people who do not dance."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,6 +10,8 @@ from dancetype.engine.media.track import NOT_DANCING, Track
 from dancetype.engine.skeleton import Array
 from dancetype.training.data import aist
 from dancetype.training.data.idle import TRAINED_KINDS, idle_motions
+from dancetype.training.data.negatives import NegativeSequence
+from dancetype.training.recipe import SamplingSettings
 
 _IDLE_CLIPS = 300
 
@@ -41,6 +43,19 @@ class TrainingClip:
         return float(self.times[-1] - self.times[0])
 
 
+@dataclass(frozen=True, slots=True)
+class TrainingClips:
+    """Clips and the probability with which a window is sampled from each.
+
+    Attributes:
+        clips: C clips without gaps.
+        probabilities: (C,), with the sum 1.
+    """
+
+    clips: list[TrainingClip]
+    probabilities: NDArray[np.float64]
+
+
 def clips_from_sequences(sequences: Iterable[aist.AistSequence]) -> list[TrainingClip]:
     """Return one clip per sequence of motion capture."""
     return [
@@ -57,19 +72,27 @@ def clips_from_sequences(sequences: Iterable[aist.AistSequence]) -> list[Trainin
 
 
 def clips_from_tracks(tracks: Iterable[Track], *, min_seconds: float) -> list[TrainingClip]:
-    """Return one clip per track of at least `min_seconds` with a person in half of its frames."""
+    """Return one clip per segment of at least `min_seconds`.
+
+    Tracks without a person in half of their frames are left out.
+    """
     clips = []
     for track in tracks:
-        clip = TrainingClip(
-            track.name,
-            track.genre,
-            "_sFM_" in track.sequence,
-            track.times,
-            track.joints,
-            estimated=True,
-        )
-        if track.poses >= len(track.times) / 2 and clip.seconds >= min_seconds:
-            clips.append(clip)
+        if track.poses < len(track.times) / 2:
+            continue
+        for segment in track.segments(min_seconds=min_seconds):
+            joints = segment.joints
+            present = np.isfinite(joints).all(axis=(1, 2))
+            clips.append(
+                TrainingClip(
+                    track.name,
+                    track.genre,
+                    "_sFM_" in track.sequence,
+                    segment.times[present],
+                    joints[present],
+                    estimated=True,
+                )
+            )
     return clips
 
 
@@ -79,17 +102,53 @@ def idle_clips(seed: int) -> list[TrainingClip]:
     They keep a model from being confident about every motion.
     """
     motions = idle_motions(_IDLE_CLIPS, seed=seed, kinds=TRAINED_KINDS)
-    return [
-        TrainingClip(
-            motion.name,
-            NOT_DANCING,
-            False,
-            np.arange(len(motion.joints)) / aist.FRAMES_PER_SECOND,
-            motion.joints,
-            estimated=False,
-        )
-        for motion in motions
-    ]
+    return [_idle_clip(motion.name, motion.joints) for motion in motions]
+
+
+def _idle_clip(name: str, joints: Array) -> TrainingClip:
+    times = np.arange(len(joints)) / aist.FRAMES_PER_SECOND
+    return TrainingClip(name, NOT_DANCING, False, times, joints, estimated=False)
+
+
+def clips_from_negatives(negatives: Iterable[NegativeSequence]) -> list[TrainingClip]:
+    """Return one clip per captured sequence of a person who does not dance."""
+    return [_idle_clip(sequence.name, sequence.joints) for sequence in negatives]
+
+
+def collect_clips(
+    sequences: Iterable[aist.AistSequence],
+    tracks: Sequence[Iterable[Track]],
+    negatives: Iterable[NegativeSequence],
+    settings: SamplingSettings,
+    *,
+    min_seconds: float,
+    seed: int,
+) -> TrainingClips:
+    """Return all clips to sample windows from.
+
+    Args:
+        sequences: Motion capture of dances.
+        tracks: Groups of tracks; each group gets the same share of the windows.
+        negatives: Captured motion of people who do not dance.
+        settings: Share of each kind of clip.
+        min_seconds: Minimum length of a track or of a motion of a person who does not dance.
+        seed: Random seed of generated motion.
+    """
+    groups = [clips_from_sequences(sequences)]
+    groups += [clips_from_tracks(group, min_seconds=min_seconds) for group in tracks]
+    share = settings.tracks if tracks else 0.0
+    shares = [1 - share, *(share / len(tracks) for _ in tracks)]
+    if settings.idle:
+        captured = [c for c in clips_from_negatives(negatives) if c.seconds >= min_seconds]
+        groups += [captured, idle_clips(seed)]
+        # The same share of tracks as for dances. Otherwise a model could learn that every person
+        # in a track dances.
+        captured_share = settings.negatives if captured else 0.0
+        shares += [(1 - share) * captured_share, (1 - share) * (1 - captured_share)]
+    return TrainingClips(
+        [clip for group in groups for clip in group],
+        sampling_probabilities(groups, shares, advanced=settings.advanced, idle=settings.idle),
+    )
 
 
 def sampling_probabilities(
