@@ -22,7 +22,8 @@ def test_differences_in_millimetres_become_positions_in_metres(tmp_path: Path) -
         ("b-run", "b"),
     ]
     joints = sequences[0].joints
-    assert (joints.shape, joints.dtype) == ((3, 17, 3), np.float32)
+    assert joints.dtype == np.float32
+    assert joints.shape == (3, 17, 3)
     np.testing.assert_allclose(joints[:, 0, 1], [1.5, 1.49, 31.49], rtol=1e-6)
     np.testing.assert_allclose(joints[:, 1:], 1.5)
 
