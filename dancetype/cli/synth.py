@@ -43,12 +43,21 @@ def synth(
             rich_help_panel=_CLIPS_PANEL,
         ),
     ] = 3,
+    negatives: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder with captured motion of people who do not dance, to render as well.",
+            exists=True,
+            rich_help_panel=_CLIPS_PANEL,
+        ),
+    ] = None,
     idle: Annotated[
         int,
         typer.Option(
             metavar="N",
             min=0,
-            help="Number of clips of people who do not dance.",
+            help="Number of clips of synthetic people who do not dance.",
             rich_help_panel=_CLIPS_PANEL,
         ),
     ] = 0,
@@ -77,16 +86,17 @@ def synth(
     """Render synthetic clips and record their estimated poses.
 
     AIST++ motion is rendered as people in front of a camera, and MediaPipe's landmarks are recorded
-    as tracks for `dancetype train --tracks`. DIR/report.md compares them with the motion.
+    as tracks for `dancetype train --tracks`. Tracks of people who do not dance have the genre
+    `none`. DIR/report.md compares them with the motion.
 
     Examples:
         # The first dancer of each genre
         dancetype synth --data aist --split dancers:A --out rendered
         # People who do not dance
-        dancetype synth --idle 300 --out rendered
+        dancetype synth --negatives negatives --idle 300 --out rendered
     """
-    if data is None and not idle:
-        raise SettingsError("nothing to render: give --data, --idle, or both")
+    if data is None and negatives is None and not idle:
+        raise SettingsError("nothing to render: give --data, --negatives or --idle")
     if paired is not None and data is None:
         raise SettingsError("--paired compares with the motion of --data: give --data, too")
     from dancetype.training.synthetic.synthesis import synthesise
@@ -97,6 +107,7 @@ def synth(
         out=out,
         seconds=seconds,
         advanced_clips=advanced_clips,
+        negatives=negatives,
         idle=idle,
         paired=paired,
         pose_model=pose_model,

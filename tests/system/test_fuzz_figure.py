@@ -3,7 +3,7 @@ import pytest
 from tests.fuzz.fuzzing import example_counts, slow_fuzz_test
 from tests.system.conftest import Figure
 
-PARSERS = 22
+PARSERS = 23
 
 
 def test_every_parser_was_fuzzed(figure: Figure) -> None:

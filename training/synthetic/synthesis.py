@@ -20,7 +20,13 @@ from dancetype.training.data.splits import find_split
 from dancetype.training.synthetic.clip import ClipRenderer, MotionClip
 from dancetype.training.synthetic.renderer import usable_platform
 from dancetype.training.synthetic.report import summarise
-from dancetype.training.synthetic.tasks import RenderTask, SequenceTask, sequence_tasks, shuffle
+from dancetype.training.synthetic.tasks import (
+    RenderTask,
+    SequenceTask,
+    negative_clips,
+    sequence_tasks,
+    shuffle,
+)
 
 _SAMPLES: Final = "samples"  # subfolder with the images for the contact sheet
 _MAX_SAMPLES: Final = 60
@@ -33,6 +39,7 @@ def synthesise(
     out: Path,
     seconds: float,
     advanced_clips: int,
+    negatives: Path | None,
     idle: int,
     paired: Path | None,
     pose_model: Path | None,
@@ -45,7 +52,13 @@ def synthesise(
     """
     model = find_pose_model(pose_model)
     tasks = create_tasks(
-        data, split, seconds=seconds, advanced_clips=advanced_clips, idle=idle, seed=seed
+        data,
+        split,
+        seconds=seconds,
+        advanced_clips=advanced_clips,
+        negatives=negatives,
+        idle=idle,
+        seed=seed,
     )
     real = [] if paired is None else read_tracks(paired)
     failed = render_tasks(tasks, out=out, model=model, jobs=jobs or available_cores(), seed=seed)
@@ -66,25 +79,35 @@ def synthesise(
 
 
 def create_tasks(
-    data: Path | None, split: str, *, seconds: float, advanced_clips: int, idle: int, seed: int
+    data: Path | None,
+    split: str,
+    *,
+    seconds: float,
+    advanced_clips: int,
+    negatives: Path | None,
+    idle: int,
+    seed: int,
 ) -> list[RenderTask]:
     """Return all clips to render in random order, so that the first ones are a sample of all.
 
     Args:
-        data: AIST++ folder; None for idle people only.
+        data: AIST++ folder; None for people who do not dance only.
         split: Split of the dances.
         seconds: Length of a clip.
         advanced_clips: Number of clips of each advanced sequence.
-        idle: Number of clips of people who do not dance.
+        negatives: Folder of captured motion of people who do not dance, as in `read_negatives`.
+        idle: Number of clips of synthetic people who do not dance.
         seed: Random seed.
 
     Raises:
-        FileError: The data or the split does not exist.
+        FileError: The data or the split does not exist, or the negatives cannot be used.
     """
     tasks: list[RenderTask] = []
     if data is not None:
         names = find_split(data, split).sequences
         tasks += sequence_tasks(data, names, seconds=seconds, advanced_clips=advanced_clips)
+    if negatives is not None:
+        tasks += negative_clips(negatives)
     # Held-out kinds are not rendered, so that a model trained on the tracks can be tested on them.
     motions = idle_motions(idle, seed=seed, kinds=TRAINED_KINDS, seconds=seconds)
     tasks += [MotionClip(f"idle_{motion.name}", NOT_DANCING, motion.joints) for motion in motions]

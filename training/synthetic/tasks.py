@@ -1,14 +1,21 @@
-"""Tasks of the renderer: segments of AIST++ sequences, and idle people."""
+"""Tasks of the renderer: segments of AIST++ sequences, and people who do not dance."""
 
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
+from dancetype.engine.media.track import NOT_DANCING
 from dancetype.training.data.aist import FRAMES_PER_SECOND, SequenceName, read_sequence
+from dancetype.training.data.negatives import read_negatives
 from dancetype.training.synthetic.clip import MotionClip
+
+_SEGMENT: Final = 8.0  # seconds of a segment of captured motion without dance
+_SHORTEST_SEGMENT: Final = 1.5  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,27 @@ def sequence_tasks(
         path = data / "keypoints3d" / f"{name}.pkl"
         tasks += [SequenceTask(path, number, count, seconds) for number in range(count)]
     return tasks
+
+
+def negative_clips(folder: Path) -> list[MotionClip]:
+    """Return segments of captured motion of people who do not dance.
+
+    Each sequence is divided evenly into segments of about 8 s. A segment's name is that of the
+    sequence with the number of the segment, so it starts with the name of the file and "-".
+
+    Raises:
+        FileError: A file cannot be used, or there are no files.
+    """
+    clips = []
+    for sequence in read_negatives(folder):
+        last = len(sequence.joints) - 1
+        count = max(round(last / (_SEGMENT * FRAMES_PER_SECOND)), 1)
+        edges = np.linspace(0, last, count + 1).astype(int)
+        for number, (start, end) in enumerate(pairwise(edges)):
+            if end - start >= _SHORTEST_SEGMENT * FRAMES_PER_SECOND:
+                joints = sequence.joints[start : end + 1]
+                clips.append(MotionClip(f"{sequence.name}_{number}", NOT_DANCING, joints))
+    return clips
 
 
 def shuffle(tasks: Sequence[RenderTask], seed: int) -> list[RenderTask]:

@@ -15,6 +15,7 @@ from dancetype.training.synthetic import synthesis
 from dancetype.training.synthetic.clip import MotionClip
 from dancetype.training.synthetic.synthesis import create_tasks, open_renderer, render_tasks
 from dancetype.training.synthetic.tasks import RenderTask, SequenceTask
+from tests.fuzz.npz import npz_bytes
 
 JOINTS = np.zeros((2, 17, 3), np.float32)
 TASKS = [MotionClip(f"idle_{number}", NOT_DANCING, JOINTS) for number in range(4)]
@@ -106,8 +107,12 @@ def test_failure_to_start_the_pool_ends_the_run(pool: type[FakePool], tmp_path: 
         render(tmp_path)
 
 
-def test_dances_and_idle_people_are_shuffled(aist: Path) -> None:
-    tasks = create_tasks(aist, "all", seconds=2, advanced_clips=2, idle=6, seed=0)
+def test_dances_and_other_people_are_shuffled(aist: Path, tmp_path: Path) -> None:
+    steps = np.zeros((200, 17, 3), np.int16)
+    (tmp_path / "walks.npz").write_bytes(npz_bytes({"slow": steps, "fast": steps}))
+    tasks = create_tasks(
+        aist, "all", seconds=2, advanced_clips=2, negatives=tmp_path, idle=4, seed=0
+    )
     clips = [task.clip(0) if isinstance(task, SequenceTask) else task for task in tasks]
     genres = [clip.genre for clip in clips]
     assert genres.count(NOT_DANCING) == 6
@@ -116,7 +121,9 @@ def test_dances_and_idle_people_are_shuffled(aist: Path) -> None:
 
 
 def test_idle_motion_is_rendered_completely_and_has_no_sequence() -> None:
-    (clip,) = create_tasks(None, "all", seconds=1.5, advanced_clips=1, idle=1, seed=0)
+    (clip,) = create_tasks(
+        None, "all", seconds=1.5, advanced_clips=1, negatives=None, idle=1, seed=0
+    )
     assert isinstance(clip, MotionClip)
     assert (clip.genre, clip.sequence, len(clip.joints)) == (NOT_DANCING, "", 91)
     assert np.isnan(clip.start)

@@ -7,7 +7,13 @@ from dancetype.engine.media.track import NOT_DANCING
 from dancetype.training.data.aist import AistSequence, SequenceName, read_sequence
 from dancetype.training.synthetic import tasks
 from dancetype.training.synthetic.clip import MotionClip
-from dancetype.training.synthetic.tasks import SequenceTask, sequence_tasks, shuffle
+from dancetype.training.synthetic.tasks import (
+    SequenceTask,
+    negative_clips,
+    sequence_tasks,
+    shuffle,
+)
+from tests.fuzz.npz import npz_bytes
 
 BASIC = "gBR_sBM_cAll_d04_mBR0_ch02"
 ADVANCED = "gBR_sFM_cAll_d04_mBR0_ch01"
@@ -74,3 +80,21 @@ def test_shuffle_keeps_all_tasks_and_depends_on_the_seed() -> None:
     assert names != [clip.name for clip in clips]
     assert names == [clip.name for clip in shuffle(clips, 0)]
     assert names != [clip.name for clip in shuffle(clips, 1)]
+
+
+def test_captured_sequence_is_divided_evenly_into_segments_of_about_eight_seconds(
+    tmp_path: Path,
+) -> None:
+    lengths = {"long": 24 * 60 + 1, "short": 3 * 60 + 1, "tiny": 89}
+    steps = {name: np.zeros((length, 17, 3), np.int16) for name, length in lengths.items()}
+    steps["long"][:, 0, 0] = 10
+    (tmp_path / "walks.npz").write_bytes(npz_bytes(steps))
+    clips = negative_clips(tmp_path)
+    assert [(clip.name, len(clip.joints)) for clip in clips] == [
+        ("walks-long_0", 481),
+        ("walks-long_1", 481),
+        ("walks-long_2", 481),
+        ("walks-short_0", 181),
+    ]
+    assert {clip.genre for clip in clips} == {NOT_DANCING}
+    assert [float(clip.joints[0, 0, 0]) for clip in clips[:3]] == pytest.approx([0.01, 4.81, 9.61])
