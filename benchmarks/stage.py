@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from dancetype.engine.landmarks import LANDMARKS, Landmarks
 from dancetype.engine.skeleton import LEFT_HIP, RIGHT_HIP, Array, pelvis_centred
-from dancetype.training.augment.camera import face_camera
 from dancetype.training.augment.pose_noise import mediapipe_noise
 from dancetype.training.data.aist import FRAMES_PER_SECOND
+from dancetype.training.geometry import face_camera
 
 Floats = NDArray[np.float64]
 
@@ -137,7 +138,9 @@ class _View:
         joints -= [np.median(joints[..., 0]), floor, np.median(joints[..., 2])]
         joints += np.stack([route, 0 * route, 0 * route - depth], axis=-1)[:, None]
         stature = np.percentile(np.ptp(joints[..., 1], axis=1), 90) * 1.08
-        errors = mediapipe_noise().draw(times, 1.0, rng)
+        generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
+        elapsed = torch.from_numpy(times - times[0]).float()[None]
+        errors = mediapipe_noise().draw(elapsed, torch.ones(1), generator)[0].numpy()
         world = pelvis_centred((joints - joints.mean(1, keepdims=True)).astype(np.float32))
         world = world * (_STATURE / stature * _size_errors(times, rng)) + errors
         noisy = joints + errors * [1, 1, 0]

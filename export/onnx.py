@@ -21,7 +21,7 @@ from dancetype.engine.recognizer import WindowClassifier
 from dancetype.export.precision import TOLERANCES, Precision
 from dancetype.export.quantize import quantize_weights
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
-from dancetype.training.model import GenreLSTM
+from dancetype.training.probabilities import probabilities
 
 BATCH_SIZES: Final = (1, 2, 7)
 """Batch sizes at which an exported model is compared with its reference."""
@@ -30,13 +30,14 @@ BATCH_SIZES: Final = (1, 2, 7)
 class _Calibrated(nn.Module):
     """Network that returns calibrated probabilities instead of logits."""
 
-    def __init__(self, network: GenreLSTM, temperature: float) -> None:
+    def __init__(self, checkpoint: Checkpoint) -> None:
         super().__init__()
-        self.network = network
-        self.temperature = temperature
+        self.network = checkpoint.network()
+        self.rejection = checkpoint.recipe.network.rejection
+        self.calibration = checkpoint.calibration
 
     def forward(self, windows: Tensor) -> Tensor:
-        return torch.softmax(self.network(windows) / self.temperature, dim=-1)
+        return probabilities(self.network(windows), self.rejection, self.calibration)
 
 
 def export(checkpoint: Checkpoint, out: Path, *, precision: Precision = Precision.FP32) -> float:
@@ -84,7 +85,7 @@ def _export_graph(checkpoint: Checkpoint, contract: Contract) -> onnx.ModelProto
     example = torch.zeros(2, contract.window.length, contract.window.features)
     with _silence_exporter():
         program = torch.onnx.export(
-            _Calibrated(checkpoint.network(), checkpoint.temperature).eval(),
+            _Calibrated(checkpoint).eval(),
             (example,),
             input_names=["windows"],
             output_names=["probabilities"],

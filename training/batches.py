@@ -1,7 +1,7 @@
 """Training batches; batch k of a recipe is the same in every process and in any order."""
 
 from collections.abc import Sequence
-from typing import Final, Literal, TypedDict
+from typing import Final, Literal, Self, TypedDict
 
 import numpy as np
 import torch
@@ -15,7 +15,6 @@ from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.skeleton import Array
 from dancetype.engine.window import WindowSpec, cut_window
 from dancetype.training.augment.camera import every_frame, exposure_times, simulate_camera
-from dancetype.training.augment.random import log_normal, uniform
 from dancetype.training.augment.variation import (
     mix_windows,
     partner_weights,
@@ -24,9 +23,11 @@ from dancetype.training.augment.variation import (
 )
 from dancetype.training.data.aist import FRAMES_PER_SECOND, AistSequence
 from dancetype.training.data.motion import MotionStore, one_hot_targets
-from dancetype.training.data.sampling import TrainingClips
+from dancetype.training.data.negatives import NegativeSequence
+from dancetype.training.data.sampling import TrainingClips, collect_clips
 from dancetype.training.evaluate import model_view
 from dancetype.training.recipe import Recipe
+from dancetype.training.tensors import log_normal, uniform
 from dancetype.training.windows import window_features
 
 _CPU: Final = torch.device("cpu")
@@ -157,7 +158,39 @@ class RandomWindows:
         self._recipe = recipe
         self._spec = recipe.window.spec()
         self._generator = torch.Generator(device)
-        self._motions = MotionStore(clips, labels=labels, device=device)
+        self._motions = MotionStore(
+            clips, labels=labels, device=device, face_camera=recipe.camera is not None
+        )
+
+    @classmethod
+    def of_recordings(
+        cls,
+        sequences: Sequence[AistSequence],
+        recipe: Recipe,
+        *,
+        tracks: Sequence[Sequence[Track]] = (),
+        negatives: Sequence[NegativeSequence] = (),
+        labels: tuple[str, ...] = CODES,
+        device: torch.device = _CPU,
+    ) -> Self:
+        """Return the windows of motion capture, groups of tracks and captured negatives.
+
+        Raises:
+            FileError: A sequence is shorter than the shortest window.
+        """
+        spec = recipe.window.spec()
+        for sequence in sequences:
+            if sequence.seconds < spec.min_seconds:
+                raise _too_short_error(sequence, spec)
+        clips = collect_clips(
+            sequences,
+            tracks,
+            negatives,
+            recipe.sampling,
+            min_seconds=spec.min_seconds,
+            seed=recipe.seed,
+        )
+        return cls(clips, recipe, labels=labels, device=device)
 
     def __len__(self) -> int:
         return self._recipe.optimiser.epochs * self._recipe.optimiser.steps_per_epoch
@@ -173,8 +206,8 @@ class RandomWindows:
 
     def _record(self, clips: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         """Return times (N, T) and joints (N, T, 17, 3) of a random part of each clip."""
-        motions, camera, augmentation = self._motions, self._recipe.camera, self._recipe.augmentation
-        count = len(clips)
+        motions, count = self._motions, len(clips)
+        camera, augmentation = self._recipe.camera, self._recipe.augmentation
         tempo = log_normal((count, 1), self._recipe.sampling.tempo, generator)
         # A clip that is shorter than the window gives a shorter window.
         span = torch.minimum(
@@ -190,7 +223,10 @@ class RandomWindows:
         joints = motions.add_partners(clips, times, joints, weights, generator)
         joints = vary_motion(joints, augmentation, generator)
         estimated = motions.estimated[clips]
-        return times, simulate_camera(times, joints, camera, generator, estimated=estimated)
+        dimensions = len(self._spec.axes)
+        return times, simulate_camera(
+            times, joints, camera, generator, estimated=estimated, dimensions=dimensions
+        )
 
     def _draw_seconds(self, count: int, generator: Generator) -> Tensor:
         sampling = self._recipe.sampling

@@ -1,6 +1,6 @@
 """Checkpoint: a trained network with its recipe, data description and results in one file."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
+from torch import Tensor
 
 from dancetype.engine.contract import Contract
 from dancetype.engine.errors import ModelError
@@ -15,6 +16,7 @@ from dancetype.engine.files import atomic_write
 from dancetype.engine.genres import GENRES
 from dancetype.engine.skeleton import Array
 from dancetype.training.model import GenreLSTM
+from dancetype.training.probabilities import Calibration, probabilities
 from dancetype.training.recipe import Recipe
 
 
@@ -28,7 +30,7 @@ class Checkpoint:
         dancers: Dancers in the training data, to detect an overlap with those of a test.
         epoch: Number of completed epochs.
         weights: Weights of the network; their moving average if the recipe has one.
-        temperature: Divisor of the logits that calibrates the confidence.
+        calibration: Calibration of the confidence.
         figures: Test results by split.
         history: Results of each epoch.
         resume: Optimiser, schedule and last weights, to continue an interrupted run.
@@ -41,7 +43,7 @@ class Checkpoint:
     dancers: list[str]
     epoch: int
     weights: dict[str, torch.Tensor]
-    temperature: float = 1.0
+    calibration: Calibration = field(default_factory=Calibration)
     figures: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
     resume: dict[str, Any] = field(default_factory=dict)
@@ -52,6 +54,7 @@ class Checkpoint:
         """Write the checkpoint atomically."""
         content = {name: getattr(self, name) for name in self.__slots__}
         content["recipe"] = self.recipe.model_dump()
+        content["calibration"] = asdict(self.calibration)
         with atomic_write(path) as temporary:
             torch.save(content, temporary)
 
@@ -64,7 +67,9 @@ class Checkpoint:
         """
         try:
             content = torch.load(path, weights_only=True, map_location="cpu")
-            return cls(**{**content, "recipe": Recipe(**content["recipe"])})
+            content["recipe"] = Recipe(**content["recipe"])
+            content["calibration"] = Calibration(**content["calibration"])
+            return cls(**content)
         except FileNotFoundError as error:
             raise ModelError(f"{path}: the checkpoint does not exist") from error
         except (KeyError, TypeError, ValidationError) as error:
@@ -104,11 +109,18 @@ class CheckpointClassifier:
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.contract = checkpoint.contract()
         self._network = checkpoint.network()
-        self._temperature = checkpoint.temperature
+        self._rejection = checkpoint.recipe.network.rejection
+        self._calibration = checkpoint.calibration
+
+    def logits(self, windows: Array) -> Tensor:
+        """Return logits for windows (N, L, F); see `GenreLSTM`."""
+        with torch.inference_mode():
+            logits: Tensor = self._network(torch.from_numpy(windows))
+        return logits
 
     def __call__(self, windows: Array) -> NDArray[np.float32]:
         """Return probabilities (N, K) for windows (N, L, F)."""
-        with torch.inference_mode():
-            logits = self._network(torch.from_numpy(windows)) / self._temperature
-            probabilities: NDArray[np.float32] = torch.softmax(logits, dim=-1).numpy()
-        return probabilities
+        result: NDArray[np.float32] = probabilities(
+            self.logits(windows), self._rejection, self._calibration
+        ).numpy()
+        return result

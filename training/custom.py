@@ -21,14 +21,10 @@ from dancetype.training.data.extract import extract_tracks, find_pose_model
 from dancetype.training.data.holdout import CustomClip, HoldOut, hold_out, usable_seconds
 from dancetype.training.data.splits import find_split
 from dancetype.training.evaluate import Evaluation, evaluate_tracks
+from dancetype.training.probabilities import Calibration
 from dancetype.training.recipe import Recipe
-from dancetype.training.train import (
-    CHECKPOINT,
-    Trainer,
-    check_track_genres,
-    different_run_error,
-    fit,
-)
+from dancetype.training.train import CHECKPOINT, check_track_genres, different_run_error, fit
+from dancetype.training.trainer import Trainer
 
 TRACKS: Final = "tracks"
 """Subfolder of a run's folder for the tracks of its clips."""
@@ -331,7 +327,7 @@ def _train(
     checkpoint.credit = f"{CREDIT}, and on custom clips" if with_aist else _CUSTOM_CREDIT
     fit(trainer, out, title=f"{recipe.name}, trained on {training_data.name}")
     # The held-out clips are too few to fit a temperature on, and are needed for the test.
-    checkpoint.temperature = recipe.temperature
+    checkpoint.calibration = Calibration(recipe.temperature)
     return checkpoint
 
 

@@ -17,9 +17,9 @@ from dancetype.engine.media.track import NOT_DANCING, Track, read_tracks
 from dancetype.engine.progress import console, progress_bar
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.skeleton import Array
-from dancetype.training.augment.camera import face_camera
 from dancetype.training.data import aist
 from dancetype.training.data.splits import find_split
+from dancetype.training.geometry import face_camera
 
 _SITUATIONS = {"BM": "basic", "FM": "advanced"}
 

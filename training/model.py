@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from dancetype.engine.skeleton import MIRRORED
 from dancetype.engine.window import WindowSpec
+from dancetype.training.probabilities import logit_count
 from dancetype.training.recipe import NetworkSettings
 
 _KERNEL_SIZE = 5  # steps
@@ -29,7 +30,7 @@ class MirrorAveraged(nn.Module):
         self.register_buffer("mirror_signs", signs, persistent=False)
 
     def forward(self, windows: Tensor) -> Tensor:
-        """Return logits (N, K) for windows (N, L, F)."""
+        """Return logits (N, K) for windows (N, L, F), with a further one for rejection if any."""
         if self.training or not self.mirror:
             return self._logits(windows)
         mirrored = windows[..., self.mirror_indices] * self.mirror_signs
@@ -70,7 +71,8 @@ class GenreLSTM(MirrorAveraged):
         width = settings.hidden * (2 if settings.bidirectional else 1)
         self.attention = nn.Linear(width, 1) if settings.pooling == "attention" else None
         self.dropout = nn.Dropout(settings.head_dropout)
-        self.head = nn.Linear(width * (2 if settings.pooling == "mean_max" else 1), genres)
+        outputs = logit_count(genres, settings.rejection)
+        self.head = nn.Linear(width * (2 if settings.pooling == "mean_max" else 1), outputs)
 
     def _logits(self, windows: Tensor) -> Tensor:
         steps = self.stem(self.input_norm(windows).transpose(1, 2)).transpose(1, 2)

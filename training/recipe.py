@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from dancetype.engine.errors import FileError
 from dancetype.engine.window import WindowSpec
+from dancetype.training.probabilities import Rejection
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -145,7 +146,7 @@ class NetworkSettings(_Settings):
     stem_width: Count = 128
     stem_dropout: Share = 0.1
     pooling: Literal["mean", "mean_max", "attention"]
-    rejection: Literal["uniform", "class", "score"] = "uniform"
+    rejection: Rejection = "uniform"
 
 
 class OptimiserSettings(_Settings):
@@ -155,6 +156,7 @@ class OptimiserSettings(_Settings):
         batch: Number of windows per batch.
         steps_per_epoch: Number of batches per epoch of random windows.
         average: Decay per step of the moving average of the weights; 0 to keep the last weights.
+        teacher_weight: Share of the teachers' predictions in the targets, if there are teachers.
     """
 
     kind: Literal["adam", "adamw"]
@@ -166,6 +168,7 @@ class OptimiserSettings(_Settings):
     steps_per_epoch: Count = 200
     label_smoothing: float = 0.0
     average: float = 0.0
+    teacher_weight: Share = 0.7
 
 
 class Recipe(_Settings):

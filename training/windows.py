@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from dancetype.engine.window import WindowSpec, sample_count, smoothing_weights
-from dancetype.training.augment.camera import pelvis_centred
+from dancetype.training.tensors import pelvis_centred, take_rows
 
 
 def window_features(times: Tensor, joints: Tensor, spec: WindowSpec) -> Tensor:
@@ -41,6 +41,5 @@ def interpolate(times: Tensor, values: Tensor, at: Tensor) -> Tensor:
     before, after = times.gather(1, right - 1), times.gather(1, right)
     share = ((at - before) / (after - before).clamp_min(1e-6)).clamp(0, 1)
     flat = values.flatten(start_dim=2)
-    index = right[..., None].expand(-1, -1, flat.shape[-1])
-    resampled = torch.lerp(flat.gather(1, index - 1), flat.gather(1, index), share[..., None])
+    resampled = torch.lerp(take_rows(flat, right - 1), take_rows(flat, right), share[..., None])
     return resampled.reshape(*at.shape, *values.shape[2:])

@@ -120,7 +120,7 @@ def _baseline(name: str, split: str, workspace: Workspace) -> tuple[WindowClassi
     )
     model = {"recipe": name, "split": training.name, "batch": recipe.optimiser.batch}
     if name == "trees":
-        batches = RandomWindows(sequences, recipe)
+        batches = RandomWindows.of_recordings(sequences, recipe)
         count = min(_TREE_BATCHES, workspace.steps)
         trees = train_boosted_trees((batches[step] for step in range(count)), contract)
         size = {"features": len(KINEMATIC_NAMES), "trees": TREES * len(CODES)}

@@ -20,7 +20,6 @@ from torch import Tensor
 from dancetype.engine.contract import Contract
 from dancetype.engine.skeleton import JOINTS, MIRRORED, Array
 from dancetype.engine.window import WindowSpec
-from dancetype.training.batches import NO_GENRE
 
 _NOSE: Final = JOINTS.index("nose")
 _PAIRS: Final = {
@@ -288,8 +287,8 @@ def train_boosted_trees(
     Statistics 2001, in the histogram-based version of scikit-learn.
 
     Args:
-        batches: Windows (N, L, F) and indices (N,) of their genres. Windows without a genre are
-            ignored, because trees cannot be trained to be unsure.
+        batches: Windows (N, L, F) and their target probabilities (N, K + 1). Windows of people who
+            do not dance are ignored, because trees cannot be trained to be unsure.
         contract: Contract of the resulting classifier.
         **changes: Settings that replace those of `_SETTINGS`.
 
@@ -297,13 +296,13 @@ def train_boosted_trees(
         ValueError: There are fewer than two genres, or a setting is invalid.
     """
     pairs = [
-        (kinematic_features(windows.numpy(), contract.window), labels.numpy())
-        for windows, labels in batches
+        (kinematic_features(windows.numpy(), contract.window), targets.argmax(dim=1).numpy())
+        for windows, targets in batches
     ]
     if not pairs:
         raise ValueError("there are no batches to train on")
     features, labels = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
-    has_genre = labels != NO_GENRE
+    has_genre = labels < len(contract.labels)
     features, labels = features[has_genre], labels[has_genre]
     if len(np.unique(labels)) < 2:
         raise ValueError("training needs windows of at least two genres")

@@ -17,9 +17,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from dancetype.engine.contract import Contract
 from dancetype.engine.skeleton import JOINTS, Array
 from dancetype.engine.window import WindowSpec
-from dancetype.training.batches import RandomWindows, target_probabilities
+from dancetype.training.batches import RandomWindows
 from dancetype.training.data.aist import AistSequence
 from dancetype.training.model import MirrorAveraged
+from dancetype.training.probabilities import cross_entropy
 from dancetype.training.recipe import Count, Recipe, Share
 
 BONES: Final[tuple[tuple[str, str], ...]] = (
@@ -222,13 +223,13 @@ def train_stgcn(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, settings.learning_rate, total_steps=steps + 1, pct_start=0.15
     )
-    windows = RandomWindows(sequences, recipe)
+    windows = RandomWindows.of_recordings(sequences, recipe)
     network.train()
     for step in range(steps):
-        inputs, labels = windows[step]
+        inputs, targets = windows[step]
         optimiser.zero_grad(set_to_none=True)
-        smoothed = target_probabilities(labels, settings.label_smoothing, genres=genres)
-        loss = nn.functional.cross_entropy(network(inputs), smoothed)
+        smoothing = settings.label_smoothing
+        loss = cross_entropy(network(inputs), targets, "uniform", smoothing=smoothing)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()

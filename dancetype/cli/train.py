@@ -65,6 +65,26 @@ def train(
             rich_help_panel=_DATA_PANEL,
         ),
     ] = None,
+    negatives: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Captured motion of people who do not dance.",
+            exists=True,
+            file_okay=False,
+            rich_help_panel=_DATA_PANEL,
+        ),
+    ] = None,
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE.pt",
+            help="Checkpoint whose predictions to train on as well; repeat for more.",
+            exists=True,
+            dir_okay=False,
+            rich_help_panel=_TRAINING_PANEL,
+        ),
+    ] = None,
     use_all: Annotated[
         bool,
         typer.Option(
@@ -159,5 +179,12 @@ def train(
     from dancetype.training.train import run_training
 
     run_training(
-        loaded, data=data, split=split, validation=validation, out=out, tracks=tracks or []
+        loaded,
+        data=data,
+        split=split,
+        validation=validation,
+        out=out,
+        tracks=tracks or [],
+        negatives=negatives,
+        teachers=teacher or [],
     )

@@ -26,9 +26,9 @@ from dancetype.engine.clip import ClipResult
 from dancetype.engine.contract import Contract
 from dancetype.engine.skeleton import Array
 from dancetype.engine.window import WindowSpec
-from dancetype.training.augment.camera import face_camera
 from dancetype.training.data.aist import AistSequence, SequenceName
 from dancetype.training.evaluate import EvaluatedClip, Evaluation, calibration_error
+from dancetype.training.geometry import face_camera
 
 LABELS = ("BR", "PO")
 

@@ -10,11 +10,11 @@ from dancetype.engine.clip import classify_track
 from dancetype.engine.errors import FileError, ModelError
 from dancetype.engine.skeleton import mirrored
 from dancetype.export.onnx import export
-from dancetype.training.augment.camera import face_camera
 from dancetype.training.batches import NO_GENRE, target_probabilities
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.data.aist import AistSequence
 from dancetype.training.evaluate import Evaluator, model_view
+from dancetype.training.geometry import face_camera
 from dancetype.training.recipe import Recipe
 from dancetype.training.train import Trainer, run_training
 

@@ -15,9 +15,9 @@ from torch import Generator, Tensor
 
 from dancetype.engine.skeleton import JOINTS, LEFT_HIP, MIRRORED, RIGHT_HIP
 from dancetype.training.augment.pose_noise import mediapipe_noise
-from dancetype.training.augment.random import log_normal, normal, uniform
 from dancetype.training.geometry import ROTATION_PLANES, Axis
 from dancetype.training.recipe import CameraSettings
+from dancetype.training.tensors import log_normal, normal, uniform
 
 _PARENTS: Final[tuple[tuple[str, str], ...]] = (
     ("left_shoulder", "left_hip"),
@@ -82,15 +82,17 @@ def simulate_camera(
     generator: Generator,
     *,
     estimated: Tensor | None = None,
+    dimensions: int = 3,
 ) -> Tensor:
     """Return motions as a camera and a pose estimator might record them, hip-centred.
 
     Args:
         times: (N, T) seconds from the start of each motion.
-        joints: (N, T, 17, 3) metres; motion capture faces the camera on average.
+        joints: (N, T, 17, 3) metres, pelvis-centred; motion capture faces the camera on average.
         settings: Strength of each error.
         generator: Source of randomness.
         estimated: Mask (N,) of motions from tracks, which already have a heading and most errors.
+        dimensions: Number of the coordinates to return: 2 without depth, or 3.
     """
     count = len(joints)
     if estimated is None:
@@ -102,26 +104,25 @@ def simulate_camera(
         @ rotations("x", _angles(count, settings.pitch, generator) * captured)
         @ rotations("y", _angles(count, settings.heading, generator) * captured)
     )
-    joints = pelvis_centred(torch.einsum("njk,ntkd,ned->ntje", limbs, joints, rotation))
+    # One matrix for the coordinates of all joints of a frame.
+    view = torch.einsum("njk,ned->nkdje", limbs, rotation[:, :dimensions])
+    view = view.reshape(count, 3 * len(JOINTS), -1)
+    joints = (joints.flatten(start_dim=2) @ view).unflatten(-1, (len(JOINTS), dimensions))
     strength = torch.where(
         estimated,
         uniform((count,), 0, settings.track_noise, generator),
         uniform((count,), *settings.noise, generator),
     )
-    joints = joints + mediapipe_noise().draw(times, strength, generator)
-    joints = joints + _displacements(joints.shape, settings, generator)
-    mirror = uniform((count, 1, 1, 1), 0, 1, generator) < settings.mirror
-    return torch.where(mirror, mirrored(joints), joints)
-
-
-def pelvis_centred(joints: Tensor) -> Tensor:
-    """Return joints (..., 17, D) with the middle of the hips at the origin in each frame."""
-    return joints - (joints[..., LEFT_HIP, :] + joints[..., RIGHT_HIP, :])[..., None, :] / 2
+    joints += mediapipe_noise().draw(times, strength, generator, dimensions=dimensions)
+    joints += _displacements(joints.shape, settings, generator)
+    mirror = uniform((count,), 0, 1, generator) < settings.mirror
+    joints[mirror] = mirrored(joints[mirror])
+    return joints
 
 
 def mirrored(joints: Tensor) -> Tensor:
-    """Return the mirror image of joints (..., 17, 3) whose first axis points to the right."""
-    return joints[..., MIRRORED, :] * joints.new_tensor([-1, 1, 1])
+    """Return the mirror image of joints (..., 17, D) whose first axis points to the right."""
+    return joints[..., MIRRORED, :] * joints.new_tensor([-1, 1, 1])[: joints.shape[-1]]
 
 
 def heading_angles(joints: Tensor) -> Tensor:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from dancetype.engine.media.track import Track
 from dancetype.engine.skeleton import JOINTS, Array, pelvis_centred
-from dancetype.training.augment.camera import rotation_about
 from dancetype.training.data.aist import AistSequence
+from dancetype.training.geometry import rotation_about
 
 AXES: Final = ("x", "y", "depth")
 

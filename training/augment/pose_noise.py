@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from dancetype.engine.skeleton import JOINTS, Array
-from dancetype.training.augment.random import normal, uniform
+from dancetype.training.tensors import normal, take_rows, uniform
 
 _CORRELATION_TIME: Final = 0.2  # seconds after which an error is independent of its old value
 _WHITE_SHARE: Final = 0.1  # share of the variance that is independent from frame to frame
@@ -34,24 +34,28 @@ class PoseNoise:
     offset: Array
     wander: Array
 
-    def draw(self, times: Tensor, strength: Tensor, generator: Generator) -> Tensor:
-        """Return random errors (N, T, 17, 3) in metres for a batch of windows.
+    def draw(
+        self, times: Tensor, strength: Tensor, generator: Generator, *, dimensions: int = 3
+    ) -> Tensor:
+        """Return random errors (N, T, 17, D) in metres for a batch of windows.
 
         Args:
             times: (N, T) seconds from the start of each window, rising.
             strength: Factor (N,) for each window; 1 for errors as large as measured.
             generator: Source of randomness.
+            dimensions: Number of coordinates D: 2 without depth, or 3.
         """
         count, frames = times.shape
         bias, offset, wander = (
-            torch.from_numpy(array).to(times.device)
+            torch.from_numpy(array[:, :dimensions]).to(times.device)
             for array in (self.bias, self.offset, self.wander)
         )
         scale = (normal((count, 1, len(JOINTS), 1), _SCALE_SD, generator) - _SCALE_SD**2).exp()
-        noise = _white_noise(count, frames, generator) * math.sqrt(_WHITE_SHARE)
-        noise += _correlated_noise(times, generator) * math.sqrt(1 - _WHITE_SHARE)
-        mean = bias + offset * _white_noise(count, 1, generator)
-        return strength[:, None, None, None] * (mean + scale * wander * noise)
+        noise = _white_noise(count, frames, dimensions, generator).mul_(math.sqrt(_WHITE_SHARE))
+        noise.add_(_correlated_noise(times, dimensions, generator), alpha=math.sqrt(1 - _WHITE_SHARE))
+        strength = strength[:, None, None, None]
+        mean = bias + offset * _white_noise(count, 1, dimensions, generator)
+        return torch.addcmul(strength * mean, noise, strength * scale * wander)
 
     @classmethod
     def load(cls, path: Path) -> "PoseNoise":
@@ -60,22 +64,21 @@ class PoseNoise:
         return cls(**{name: np.array(value, np.float32) for name, value in table.items()})
 
 
-def _white_noise(count: int, frames: int, generator: Generator) -> Tensor:
-    return normal((count, frames, len(JOINTS), 3), 1, generator)
+def _white_noise(count: int, frames: int, dimensions: int, generator: Generator) -> Tensor:
+    return normal((count, frames, len(JOINTS), dimensions), 1, generator)
 
 
-def _correlated_noise(times: Tensor, generator: Generator) -> Tensor:
-    """Return noise (N, T, 17, 3) of variance 1, interpolated linearly between random values."""
-    count, frames = times.shape
+def _correlated_noise(times: Tensor, dimensions: int, generator: Generator) -> Tensor:
+    """Return noise (N, T, 17, D) of variance 1, interpolated linearly between random values."""
+    count = len(times)
     position = times / _CORRELATION_TIME + uniform((count, 1), 0, 1, generator)
     left = position.long()
     share = (position - left)[..., None]
-    values = _white_noise(count, int(left.max()) + 2, generator).flatten(start_dim=2)
-    index = left[..., None].expand(-1, -1, values.shape[-1])
-    noise = torch.lerp(values.gather(1, index), values.gather(1, index + 1), share)
+    values = _white_noise(count, int(left.max()) + 2, dimensions, generator).flatten(start_dim=2)
+    noise = torch.lerp(take_rows(values, left), take_rows(values, left + 1), share)
     # Interpolation reduces the variance; the divisor restores it.
     noise /= ((1 - share) ** 2 + share**2).sqrt()
-    return noise.reshape(count, frames, len(JOINTS), 3)
+    return noise.unflatten(-1, (len(JOINTS), dimensions))
 
 
 @lru_cache(maxsize=1)

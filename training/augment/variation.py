@@ -12,9 +12,8 @@ import torch
 from torch import Generator, Tensor
 
 from dancetype.engine.skeleton import JOINTS
-from dancetype.training.augment.camera import pelvis_centred
-from dancetype.training.augment.random import log_normal, normal, uniform
 from dancetype.training.recipe import AugmentationSettings
+from dancetype.training.tensors import log_normal, normal, pelvis_centred, uniform
 
 _UPPER_BODY: Final = [not name.endswith(("hip", "knee", "ankle")) for name in JOINTS]
 _FADE: Final = 0.1  # seconds over which one motion fades into another
@@ -49,7 +48,7 @@ def vary_motion(joints: Tensor, settings: AugmentationSettings, generator: Gener
     scale = scale * log_normal((count, 1, len(JOINTS), 1), settings.motion_joint, generator)
     posture = normal((count, 1, len(JOINTS), 3), settings.posture, generator)
     mean = joints.mean(dim=1, keepdim=True)
-    return pelvis_centred(mean + posture + scale * (joints - mean))
+    return pelvis_centred(torch.addcmul(mean * (1 - scale) + posture, joints, scale))
 
 
 def partner_weights(times: Tensor, settings: AugmentationSettings, generator: Generator) -> Tensor:

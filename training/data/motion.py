@@ -7,10 +7,10 @@ import torch
 from torch import Generator, Tensor
 
 from dancetype.engine.media.track import NOT_DANCING
-from dancetype.engine.skeleton import JOINTS
-from dancetype.training.augment.camera import heading_angles, pelvis_centred, rotations
-from dancetype.training.augment.random import uniform
+from dancetype.engine.skeleton import JOINTS, pelvis_centred
+from dancetype.training.augment.camera import heading_angles, rotations
 from dancetype.training.data.sampling import TrainingClips
+from dancetype.training.tensors import uniform
 
 _INTERVAL = 1.0  # seconds between two clips on the common time axis
 _EPSILON = 1e-6  # prevents rounding errors from skipping a frame
@@ -28,12 +28,12 @@ def one_hot_targets(genres: Iterable[str], labels: tuple[str, ...]) -> Tensor:
 class MotionStore:
     """Frames of all clips on one time axis.
 
-    Motion capture is rotated, so that the dancer faces the camera on average over a read part.
-
     Args:
         clips: C clips, and their sampling probabilities.
         labels: Genre codes in the order of the targets.
         device: Device of the tensors.
+        face_camera: Whether to rotate motion capture, so that the dancer faces the camera on
+            average over each part that is read.
 
     Attributes:
         seconds: (C,) from the first frame of each clip to the last.
@@ -42,7 +42,12 @@ class MotionStore:
     """
 
     def __init__(
-        self, clips: TrainingClips, *, labels: tuple[str, ...], device: torch.device
+        self,
+        clips: TrainingClips,
+        *,
+        labels: tuple[str, ...],
+        device: torch.device,
+        face_camera: bool,
     ) -> None:
         lengths = np.array([len(clip.times) for clip in clips.clips])
         seconds = np.array([clip.seconds for clip in clips.clips])
@@ -51,16 +56,17 @@ class MotionStore:
             clip.times - clip.times[0] + start
             for clip, start in zip(clips.clips, starts, strict=True)
         ]
-        joints = np.concatenate([clip.joints.reshape(-1, len(JOINTS) * 3) for clip in clips.clips])
+        joints = np.concatenate([pelvis_centred(clip.joints) for clip in clips.clips])
         estimated = np.array([clip.estimated for clip in clips.clips])
         last = np.cumsum(lengths) - 1
         self._times = torch.from_numpy(np.concatenate(times)).to(device)
-        self._joints = torch.from_numpy(joints).to(device)
+        self._joints = torch.from_numpy(joints).to(device).flatten(start_dim=1)
         self._starts = torch.from_numpy(starts).to(device)
         self._first = torch.from_numpy(last - lengths + 1).to(device)
         self._last = torch.from_numpy(last).to(device)
         self.seconds = torch.from_numpy(seconds).to(device)
         self.estimated = torch.from_numpy(estimated).to(device)
+        self._turned = torch.from_numpy(~estimated & face_camera).to(device)
         self.targets = one_hot_targets([clip.genre for clip in clips.clips], labels).to(device)
         # Clips of the same genre and kind are adjacent in this order.
         kinds = self.targets.argmax(dim=1) * 2 + self.estimated
@@ -140,8 +146,9 @@ class MotionStore:
         return self._facing(clips, torch.lerp(self._read(index - 1), self._read(index), share))
 
     def _read(self, index: Tensor) -> Tensor:
-        return pelvis_centred(self._joints[index].unflatten(-1, (len(JOINTS), 3)))
+        return self._joints[index].unflatten(-1, (len(JOINTS), 3))
 
     def _facing(self, clips: Tensor, joints: Tensor) -> Tensor:
-        angles = heading_angles(joints) * ~self.estimated[clips]
-        return torch.einsum("ntjd,ned->ntje", joints, rotations("y", angles))
+        angles = heading_angles(joints) * self._turned[clips]
+        turned = joints.flatten(1, 2) @ rotations("y", angles).mT
+        return turned.unflatten(1, joints.shape[1:3])

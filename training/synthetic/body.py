@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancetype.engine.skeleton import JOINTS, Array
-from dancetype.training.augment.camera import rotation_about
+from dancetype.training.geometry import rotation_about
 
 BONES: Final[tuple[tuple[str, str], ...]] = (
     ("root", ""),

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dancetype.engine.skeleton import JOINTS, LEFT_HIP, RIGHT_HIP, Array
-from dancetype.training.augment.camera import rotation_about
+from dancetype.training.geometry import rotation_about
 
 Floats = NDArray[np.float64]
 

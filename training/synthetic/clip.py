@@ -15,8 +15,8 @@ from dancetype.engine.media.extraction import extract_track
 from dancetype.engine.media.track import Track
 from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.skeleton import JOINTS, Array
-from dancetype.training.augment.camera import face_camera
 from dancetype.training.data.aist import FRAMES_PER_SECOND
+from dancetype.training.geometry import face_camera
 from dancetype.training.synthetic.appearance import random_build, random_outfit
 from dancetype.training.synthetic.backdrop import add_shadow, random_backdrop
 from dancetype.training.synthetic.body import Body, BodyFactory

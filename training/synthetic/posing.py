@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from dancetype.engine.skeleton import JOINTS, Array
-from dancetype.training.augment.camera import rotation_about
+from dancetype.training.geometry import rotation_about
 from dancetype.training.synthetic.body import BONE_INDEX, BONES, FACE_JOINTS, Body, bone_starting_at
 
 _SPINE: Final = ("spine05", "spine04", "spine03", "spine02", "spine01")

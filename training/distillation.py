@@ -1,0 +1,34 @@
+"""Teachers: trained networks whose predictions a further network is trained on.
+
+Source: Hinton et al., "Distilling the Knowledge in a Neural Network", 2015.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from dancetype.training.checkpoint import Checkpoint
+from dancetype.training.probabilities import log_probabilities
+
+
+class TeacherEnsemble:
+    """Mean of several networks, in logarithms of the probabilities.
+
+    Args:
+        teachers: Networks with the window and the genres of the student.
+        device: Device of the windows.
+    """
+
+    def __init__(self, teachers: Sequence[Checkpoint], device: torch.device) -> None:
+        self._rejections = [teacher.recipe.network.rejection for teacher in teachers]
+        self._networks = [teacher.network().to(device) for teacher in teachers]
+
+    @torch.no_grad()
+    def __call__(self, windows: Tensor) -> Tensor:
+        """Return target probabilities (N, K + 1) for windows (N, L, F)."""
+        logs = [
+            log_probabilities(network(windows), rejection)
+            for network, rejection in zip(self._networks, self._rejections, strict=True)
+        ]
+        return torch.softmax(torch.stack(logs).mean(dim=0), dim=-1)

@@ -1,0 +1,93 @@
+"""Probabilities and loss of a network's logits.
+
+Targets and joint probabilities are (N, K + 1): those of the K genres, then that the person does not
+dance. A network without an output for people who do not dance has K logits and no such probability;
+it is trained to give them equal probabilities of all genres.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Rejection = Literal["uniform", "class", "score"]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Calibration of a network's confidence, fitted on data that it was not trained on.
+
+    Attributes:
+        temperature: Divisor of the genres' logits.
+        dancing_scale: Factor of the log-odds that the person dances.
+        dancing_bias: Shift of these log-odds, after the factor.
+    """
+
+    temperature: float = 1.0
+    dancing_scale: float = 1.0
+    dancing_bias: float = 0.0
+
+
+def logit_count(genres: int, rejection: Rejection) -> int:
+    """Return the number of logits of a network for K genres."""
+    return genres if rejection == "uniform" else genres + 1
+
+
+def split_logits(logits: Tensor, rejection: Rejection) -> tuple[Tensor, Tensor]:
+    """Return the genres' logits (N, K), and the log-odds (N,) that the person dances."""
+    if rejection == "uniform":
+        return logits, torch.full_like(logits[:, 0], torch.inf)
+    genres, other = logits[:, :-1], logits[:, -1]
+    return genres, other if rejection == "score" else genres.logsumexp(dim=1) - other
+
+
+def probabilities(logits: Tensor, rejection: Rejection, calibration: Calibration) -> Tensor:
+    """Return the joint probabilities (N, K) that a person dances, and dances each genre."""
+    genres, log_odds = split_logits(logits, rejection)
+    result = torch.softmax(genres / calibration.temperature, dim=-1)
+    if rejection == "uniform":
+        return result
+    dancing = torch.sigmoid(log_odds * calibration.dancing_scale + calibration.dancing_bias)
+    return result * dancing[:, None]
+
+
+def log_probabilities(logits: Tensor, rejection: Rejection) -> Tensor:
+    """Return the logarithms of the joint probabilities, (N, K + 1); (N, K) without rejection."""
+    if rejection != "score":
+        return torch.log_softmax(logits, dim=-1)
+    genres, log_odds = split_logits(logits, rejection)
+    dancing = torch.nn.functional.logsigmoid(log_odds)[:, None]
+    idle = torch.nn.functional.logsigmoid(-log_odds)[:, None]
+    return torch.cat([torch.log_softmax(genres, dim=-1) + dancing, idle], dim=-1)
+
+
+def cross_entropy(
+    logits: Tensor, targets: Tensor, rejection: Rejection, *, smoothing: float = 0.0
+) -> Tensor:
+    """Return the mean cross-entropy of logits and targets (N, K + 1).
+
+    Source: label smoothing of Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016;
+    uniform targets of Hendrycks et al., "Deep Anomaly Detection with Outlier Exposure", ICLR 2019.
+    """
+    genres, idle = targets[:, :-1], targets[:, -1:]
+    count = genres.shape[1]
+    dancing = genres.sum(dim=1, keepdim=True)
+    genres = genres * (1 - smoothing) + dancing * (smoothing / count)
+    uniform = rejection == "uniform"
+    targets = genres + idle / count if uniform else torch.cat([genres, idle], dim=1)
+    return -(targets * log_probabilities(logits, rejection)).sum(dim=1).mean()
+
+
+def fit_temperature(logits: Tensor, labels: Tensor) -> float:
+    """Return the divisor of the logits that minimises the cross-entropy.
+
+    Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+
+    Args:
+        logits: Logits (N, K) for dancers that were not trained on.
+        labels: Labels (N,).
+    """
+    candidates = torch.logspace(-2, 2, 161, base=2).tolist()
+    losses = [torch.nn.functional.cross_entropy(logits / value, labels) for value in candidates]
+    return float(candidates[int(torch.stack(losses).argmin())])
