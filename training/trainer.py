@@ -77,11 +77,12 @@ class Trainer:
         genres: Mapping[str, str] = GENRES,
         resume: Checkpoint | None = None,
     ) -> None:
-        torch.manual_seed(recipe.seed)
         self._recipe = recipe
         self._labels = tuple(genres)
         self._compute = ComputeDevice.best()
         self._teachers = TeacherEnsemble(teachers, self._compute.device) if teachers else None
+        # Loading the teachers draws random numbers.
+        torch.manual_seed(recipe.seed)
         self._data: ClipWindows | RandomWindows
         if recipe.sampling.windows == "clip":
             self._data = ClipWindows(sequences, recipe, labels=self._labels)

@@ -18,7 +18,7 @@ def window_features(times: Tensor, joints: Tensor, spec: WindowSpec) -> Tensor:
     """
     centred = pelvis_centred(joints)[..., : len(spec.axes)]
     samples = sample_count(spec.length) if spec.smooth else spec.length
-    share = torch.linspace(0, 1, samples, device=times.device)
+    share = torch.linspace(0, 1, samples, device=times.device, dtype=times.dtype)
     seconds = (times[:, -1] - times[:, 0])[:, None]
     positions = interpolate(times, centred, times[:, :1] + share * seconds)
     if spec.smooth:
@@ -31,7 +31,7 @@ def window_features(times: Tensor, joints: Tensor, spec: WindowSpec) -> Tensor:
     if not spec.velocity:
         return positions.flatten(start_dim=2)
     (slopes,) = torch.gradient(positions, dim=1)
-    velocities = slopes * (spec.length - 1) / seconds[..., None, None]
+    velocities = slopes * ((spec.length - 1) / seconds[..., None, None]).to(slopes.dtype)
     return torch.cat([positions, velocities], dim=-1).flatten(start_dim=2)
 
 
@@ -39,7 +39,7 @@ def interpolate(times: Tensor, values: Tensor, at: Tensor) -> Tensor:
     """Interpolate values (N, T, ...) at rising times (N, T) linearly at other times (N, S)."""
     right = torch.searchsorted(times, at.contiguous()).clamp(1, times.shape[1] - 1)
     before, after = times.gather(1, right - 1), times.gather(1, right)
-    share = ((at - before) / (after - before).clamp_min(1e-6)).clamp(0, 1)
+    share = ((at - before) / (after - before).clamp_min(1e-6)).clamp(0, 1).to(values.dtype)
     flat = values.flatten(start_dim=2)
     resampled = torch.lerp(take_rows(flat, right - 1), take_rows(flat, right), share[..., None])
     return resampled.reshape(*at.shape, *values.shape[2:])

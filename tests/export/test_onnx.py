@@ -18,6 +18,7 @@ from dancetype.export.onnx import check_parity, export, reduce_precision
 from dancetype.export.precision import TOLERANCES, Precision
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.model import GenreLSTM
+from dancetype.training.probabilities import Calibration
 from dancetype.training.recipe import Recipe
 
 
@@ -57,7 +58,7 @@ def untrained_checkpoint(*, seed: int = 0, **network: Any) -> Checkpoint:
         ["d01", "d04"],
         1,
         weights,
-        temperature=1.7,
+        calibration=Calibration(1.7),
         figures={"dancers:B": {"clip_accuracy": 0.9}},
     )
 

@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from dancetype.training.data.aist import AistSequence
+from dancetype.training.probabilities import fit_temperature
 from dancetype.training.recipe import Recipe
-from dancetype.training.train import Trainer, fit_temperature
+from dancetype.training.trainer import Trainer
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 2.0])
@@ -21,7 +22,7 @@ def test_temperature_is_fitted_on_unseen_dancers_only(
     train = [sequence for sequence in sequences if sequence.name.dancer == dancer]
     unseen = [sequence for sequence in sequences if sequence.name.dancer != dancer][:6]
     recipe = recipe.model_copy(update={"temperature": 1.5})
-    assert Trainer(recipe, train, train, split="all", workers=0).calibrate() == 1.5
-    trainer = Trainer(recipe, train, unseen, split="all", workers=0)
+    assert Trainer(recipe, train, train, split="all").calibrate() == 1.5
+    trainer = Trainer(recipe, train, unseen, split="all")
     assert trainer.calibrate() not in (1.0, 1.5)
-    assert trainer.checkpoint.temperature == trainer.calibrate()
+    assert trainer.checkpoint.calibration.temperature == trainer.calibrate()

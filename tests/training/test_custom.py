@@ -98,7 +98,7 @@ def test_training_on_clips_alone_tests_on_unseen_dancers(
     assert checkpoint.figures == {
         f"unseen dancers {', '.join(sorted(test_dancers))}": evaluation.figures()
     }
-    assert checkpoint.temperature == checkpoint.recipe.temperature
+    assert checkpoint.calibration.temperature == checkpoint.recipe.temperature
     saved = Checkpoint.load(tmp_path / "run" / "checkpoint.pt")
     assert saved.contract() == contract
     assert "held out of the training: bo, c" in capsys.readouterr().err

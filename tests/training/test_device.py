@@ -5,7 +5,7 @@ from torch import nn
 from dancetype.training.data.aist import AistSequence
 from dancetype.training.device import ComputeDevice
 from dancetype.training.recipe import Recipe
-from dancetype.training.train import Trainer
+from dancetype.training.trainer import Trainer
 
 
 def simulate_hardware(
@@ -53,9 +53,9 @@ def test_training_with_a_scaler_lowers_the_loss_and_can_be_resumed(
     monkeypatch.setattr(
         ComputeDevice, "scaler", lambda self: torch.amp.GradScaler("cpu", init_scale=64.0)
     )
-    trainer = Trainer(recipe, sequences, [], split="all", workers=0)
+    trainer = Trainer(recipe, sequences, [], split="all")
     first = next(trainer.epochs())
-    resumed = Trainer(recipe, sequences, [], split="all", workers=0, resume=trainer.checkpoint)
+    resumed = Trainer(recipe, sequences, [], split="all", resume=trainer.checkpoint)
     *_, last = resumed.epochs()
     assert last.loss < first.loss
     assert trainer.checkpoint.resume["scaler"]["scale"] == 64.0

@@ -10,13 +10,14 @@ from dancetype.engine.clip import classify_track
 from dancetype.engine.errors import FileError, ModelError
 from dancetype.engine.skeleton import mirrored
 from dancetype.export.onnx import export
-from dancetype.training.batches import NO_GENRE, target_probabilities
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.data.aist import AistSequence
 from dancetype.training.evaluate import Evaluator, model_view
 from dancetype.training.geometry import face_camera
+from dancetype.training.probabilities import Calibration
 from dancetype.training.recipe import Recipe
-from dancetype.training.train import Trainer, run_training
+from dancetype.training.train import run_training
+from dancetype.training.trainer import Trainer
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def clip_recipe(recipe: Recipe) -> Recipe:
 
 
 def train(recipe: Recipe, sequences: list[AistSequence]) -> Checkpoint:
-    trainer = Trainer(recipe, sequences, sequences[:4], split="all", workers=0)
+    trainer = Trainer(recipe, sequences, sequences[:4], split="all")
     for _ in trainer.epochs():
         pass
     return trainer.checkpoint
@@ -68,13 +69,6 @@ def test_training_on_first_windows_lowers_the_loss(
     assert losses[-1] < losses[0]
 
 
-def test_target_of_windows_without_genre_is_uniform() -> None:
-    probabilities = target_probabilities(torch.tensor([3, NO_GENRE]), smoothing=0.1, genres=10)
-    assert torch.allclose(probabilities.sum(dim=1), torch.ones(2))
-    assert probabilities[0, 3].item() == pytest.approx(0.91)
-    assert torch.allclose(probabilities[1], torch.full((10,), 0.1))
-
-
 def test_network_with_convolutional_stem_can_be_trained_and_exported(
     recipe: Recipe, sequences: list[AistSequence], tmp_path: Path
 ) -> None:
@@ -94,12 +88,12 @@ def test_resumed_run_ends_with_the_same_weights_as_an_uninterrupted_one(
     subset = sequences[:8]
     uninterrupted = train(recipe, subset)
 
-    interrupted = Trainer(recipe, subset, subset[:4], split="all", workers=0)
+    interrupted = Trainer(recipe, subset, subset[:4], split="all")
     next(interrupted.epochs())
     interrupted.checkpoint.save(tmp_path / "checkpoint.pt")
     resume = Checkpoint.load(tmp_path / "checkpoint.pt")
     assert resume.epoch == 1
-    resumed = Trainer(recipe, subset, subset[:4], split="all", resume=resume, workers=0)
+    resumed = Trainer(recipe, subset, subset[:4], split="all", resume=resume)
     assert [epoch.epoch for epoch in resumed.epochs()] == [2, 3]
 
     assert resumed.checkpoint.history == uninterrupted.history
@@ -118,11 +112,11 @@ def test_checkpoint_is_saved_and_loaded(
     recipe: Recipe, sequences: list[AistSequence], tmp_path: Path
 ) -> None:
     checkpoint = train(recipe.with_overrides(seed=None, epochs=1), sequences[:4])
-    checkpoint.temperature = 1.3
+    checkpoint.calibration = Calibration(1.3, 0.9, -0.4)
     checkpoint.figures = {"dancers:B": {"clip_accuracy": 0.9}}
     checkpoint.save(tmp_path / "checkpoint.pt")
     loaded = Checkpoint.load(tmp_path / "checkpoint.pt")
-    for name in ("recipe", "split", "dancers", "epoch", "temperature", "figures", "history"):
+    for name in ("recipe", "split", "dancers", "epoch", "calibration", "figures", "history"):
         assert getattr(loaded, name) == getattr(checkpoint, name)
     windows = np.random.default_rng(0).normal(0, 1, (3, 20, 68)).astype(np.float32)
     np.testing.assert_array_equal(

@@ -52,7 +52,9 @@ class PoseNoise:
         )
         scale = (normal((count, 1, len(JOINTS), 1), _SCALE_SD, generator) - _SCALE_SD**2).exp()
         noise = _white_noise(count, frames, dimensions, generator).mul_(math.sqrt(_WHITE_SHARE))
-        noise.add_(_correlated_noise(times, dimensions, generator), alpha=math.sqrt(1 - _WHITE_SHARE))
+        noise.add_(
+            _correlated_noise(times, dimensions, generator), alpha=math.sqrt(1 - _WHITE_SHARE)
+        )
         strength = strength[:, None, None, None]
         mean = bias + offset * _white_noise(count, 1, dimensions, generator)
         return torch.addcmul(strength * mean, noise, strength * scale * wander)
@@ -73,7 +75,7 @@ def _correlated_noise(times: Tensor, dimensions: int, generator: Generator) -> T
     count = len(times)
     position = times / _CORRELATION_TIME + uniform((count, 1), 0, 1, generator)
     left = position.long()
-    share = (position - left)[..., None]
+    share = (position - left).float()[..., None]
     values = _white_noise(count, int(left.max()) + 2, dimensions, generator).flatten(start_dim=2)
     noise = torch.lerp(take_rows(values, left), take_rows(values, left + 1), share)
     # Interpolation reduces the variance; the divisor restores it.

@@ -61,7 +61,7 @@ def partner_weights(times: Tensor, settings: AugmentationSettings, generator: Ge
     swap = uniform(shape, 0, 1, generator) < settings.part_swap
     splice = uniform(shape, 0, 1, generator) < settings.splice
     middle = times[:, -1:] * uniform(shape, 0.25, 0.75, generator)
-    later = torch.sigmoid((times - middle) / (_FADE / 2)) * splice
+    later = (torch.sigmoid((times - middle) / (_FADE / 2)) * splice).float()
     upper_body = torch.tensor(_UPPER_BODY, device=times.device)
     return torch.maximum(later[..., None], (swap[..., None] & upper_body).float())
 

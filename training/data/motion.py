@@ -102,7 +102,7 @@ class MotionStore:
         """
         origin = (self._starts[clips] + start)[:, None]
         index = self._find(clips, origin + exposures)
-        times = (self._times[index] - origin).float()
+        times = self._times[index] - origin
         return times - times[:, :1], self._facing(clips, self._read(index))
 
     def add_partners(

@@ -13,10 +13,12 @@ from benchmarks.baselines.kinematics import (
 )
 from dancetype.engine.contract import Contract
 from dancetype.engine.genres import CODES
+from dancetype.engine.media.track import NOT_DANCING
 from dancetype.engine.skeleton import JOINTS, Array, mirrored
 from dancetype.engine.window import WindowSpec, cut_window
-from dancetype.training.batches import NO_GENRE, RandomWindows
+from dancetype.training.batches import RandomWindows
 from dancetype.training.data.aist import AistSequence
+from dancetype.training.data.motion import one_hot_targets
 from dancetype.training.evaluate import evaluate_sequences
 from dancetype.training.recipe import Recipe
 
@@ -158,12 +160,13 @@ def contract(spec: WindowSpec = SPEC) -> Contract:
 
 
 def two_genres(seed: int) -> tuple[Tensor, Tensor]:
-    """Return noisy windows and their labels: house for bounces, lock for waves."""
+    """Return noisy windows and their targets: house for bounces, lock for waves."""
     rng = np.random.default_rng(seed)
     house = rng.random(40) < 0.5
     windows = np.concatenate([window_of(bounce if is_house else wave) for is_house in house])
     windows += rng.normal(0, 0.02, windows.shape).astype(np.float32)
-    return torch.from_numpy(windows), torch.from_numpy(np.where(house, CODES.index("HO"), 2))
+    genres = ["HO" if is_house else "LO" for is_house in house]
+    return torch.from_numpy(windows), one_hot_targets(genres, CODES)
 
 
 QUICK = {"max_iter": 10, "min_samples_leaf": 5}
@@ -171,10 +174,10 @@ QUICK = {"max_iter": 10, "min_samples_leaf": 5}
 
 def test_trees_learn_two_genres_and_give_the_others_probability_zero() -> None:
     trees = train_boosted_trees([two_genres(0), two_genres(1)], contract(), **QUICK)
-    windows, labels = two_genres(2)
+    windows, targets = two_genres(2)
     probabilities = trees(windows.numpy())
     assert probabilities.dtype == np.float32
-    np.testing.assert_array_equal(probabilities.argmax(axis=1), labels)
+    np.testing.assert_array_equal(probabilities.argmax(axis=1), targets.argmax(dim=1))
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     assert set(np.flatnonzero(probabilities.max(axis=0))) == {2, CODES.index("HO")}
     assert trees(windows.numpy()[:0]).shape == (0, 10)
@@ -192,7 +195,7 @@ def test_same_batches_and_seed_give_the_same_trees() -> None:
 def test_trees_trained_on_random_windows_can_be_evaluated_like_a_network(
     recipe: Recipe, sequences: list[AistSequence]
 ) -> None:
-    batches = RandomWindows(sequences, recipe)
+    batches = RandomWindows.of_recordings(sequences, recipe)
     trees = train_boosted_trees(
         [batches[step] for step in range(4)], contract(recipe.window.spec()), **QUICK
     )
@@ -205,10 +208,11 @@ def test_trees_trained_on_random_windows_can_be_evaluated_like_a_network(
 
 
 def test_windows_without_a_genre_are_ignored() -> None:
-    windows, labels = two_genres(0)
+    windows, targets = two_genres(0)
     noise = torch.randn_like(windows)
-    with_noise = torch.cat([windows, noise]), torch.cat([labels, torch.full_like(labels, NO_GENRE)])
-    dances_only = train_boosted_trees([(windows, labels)], contract(), **QUICK)
+    idle = one_hot_targets([NOT_DANCING] * len(noise), CODES)
+    with_noise = torch.cat([windows, noise]), torch.cat([targets, idle])
+    dances_only = train_boosted_trees([(windows, targets)], contract(), **QUICK)
     all_windows = train_boosted_trees([with_noise], contract(), **QUICK)
     np.testing.assert_array_equal(all_windows(noise.numpy()), dances_only(noise.numpy()))
 
@@ -216,9 +220,9 @@ def test_windows_without_a_genre_are_ignored() -> None:
 def test_training_without_batches_or_with_one_genre_is_an_error() -> None:
     with pytest.raises(ValueError, match="no batches to train on"):
         train_boosted_trees([], contract())
-    windows, labels = two_genres(0)
+    windows, _ = two_genres(0)
     with pytest.raises(ValueError, match="at least two genres"):
-        train_boosted_trees([(windows, torch.zeros_like(labels))], contract())
+        train_boosted_trees([(windows, one_hot_targets(["HO"] * len(windows), CODES))], contract())
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from dancetype.engine.skeleton import JOINTS, LEFT_HIP, RIGHT_HIP, Array, mirrored, pelvis_centred
-from dancetype.training.augment.camera import augment_track, face_camera, simulate_camera
+from dancetype.training.augment.camera import (
+    exposure_times,
+    heading_angles,
+    rotations,
+    simulate_camera,
+)
+from dancetype.training.geometry import face_camera, rotation_about
 from dancetype.training.recipe import CameraSettings
 from tests.training.motion import rotation_about_y
 
@@ -21,7 +28,7 @@ IDEAL = CameraSettings(
     limbs=0,
     mirror=0,
 )
-TIMES = 3 + np.arange(241) / 60
+TIMES = np.arange(241) / 60
 
 
 def motion_capture(heading: float = 2.0) -> Array:
@@ -35,14 +42,32 @@ def motion_capture(heading: float = 2.0) -> Array:
     return result
 
 
-def simulate(seed: int = 0, **settings: Any) -> tuple[NDArray[np.float64], Array]:
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def ideal_joints() -> Array:
+    """Return the joints that an ideal camera would record."""
+    return pelvis_centred(face_camera(motion_capture()))
+
+
+def simulate(seed: int = 0, *, estimated: bool = False, **settings: Any) -> Array:
     camera = IDEAL.model_copy(update=settings)
-    return simulate_camera(TIMES, motion_capture(), camera, np.random.default_rng(seed))
+    times = torch.from_numpy(TIMES).float()[None]
+    joints = torch.from_numpy(ideal_joints())[None]
+    mask = torch.tensor([estimated])
+    simulated: Array = simulate_camera(
+        times, joints, camera, generator(seed), estimated=mask
+    ).numpy()[0]
+    return simulated
 
 
-def ideal_joints(times: NDArray[np.float64]) -> Array:
-    """Return the joints that an ideal camera would record at `times`."""
-    return pelvis_centred(face_camera(motion_capture()[np.searchsorted(TIMES, times)]))
+def expose(seed: int = 0, seconds: float = 4.0, **settings: Any) -> NDArray[np.float32]:
+    camera = IDEAL.model_copy(update=settings)
+    times: NDArray[np.float32] = exposure_times(
+        torch.tensor([seconds, seconds / 2]), camera, generator(seed)
+    ).numpy()
+    return times
 
 
 @pytest.mark.parametrize("heading", [0.0, 1.0, 2.5, -3.0])
@@ -73,57 +98,69 @@ def test_face_camera_does_not_depend_on_the_original_heading() -> None:
     )
 
 
-def test_ideal_camera_changes_only_the_view() -> None:
-    times, joints = simulate()
-    assert np.isin(times, TIMES).all()
-    np.testing.assert_allclose(joints, ideal_joints(times), atol=1e-5)
+def test_headings_of_a_batch_are_those_of_single_dances() -> None:
+    joints = torch.from_numpy(np.stack([motion_capture(0.5), motion_capture(-2.0)]))
+    turned = joints @ rotations("y", heading_angles(joints)).mT[:, None]
+    for batched, single in zip(turned.numpy(), joints.numpy(), strict=True):
+        np.testing.assert_allclose(batched, face_camera(single), atol=1e-4)
+
+
+@pytest.mark.parametrize("axis", ["x", "y", "z"])
+def test_rotations_of_a_batch_are_those_of_single_angles(axis: Any) -> None:
+    (matrix,) = rotations(axis, torch.tensor([0.7])).numpy()
+    np.testing.assert_allclose(matrix, rotation_about(axis, 0.7), atol=1e-6)
+
+
+def test_ideal_camera_changes_nothing() -> None:
+    np.testing.assert_allclose(simulate(), ideal_joints(), atol=1e-5)
+
+
+def test_depth_can_be_left_out() -> None:
+    arguments = (torch.from_numpy(TIMES).float()[None], torch.from_numpy(ideal_joints())[None])
+    flat = simulate_camera(*arguments, IDEAL, generator(), dimensions=2)
+    np.testing.assert_allclose(flat.numpy()[0], ideal_joints()[..., :2], atol=1e-5)
 
 
 @pytest.mark.parametrize("rate", [10, 15, 30, 60])
-def test_frames_follow_the_frame_rate_and_include_both_ends(rate: int) -> None:
-    times, joints = simulate(frame_rate=(rate, rate))
-    assert (times[0], times[-1]) == (TIMES[0], TIMES[-1])
-    assert (np.diff(times) > 0).all()
-    assert len(times) == len(joints)
-    # At 60 frames per second, jitter selects some of the recorded frames twice and skips others.
-    assert 0.8 * 4 * rate <= len(times) <= 4 * rate + 2
+def test_exposures_follow_the_frame_rate_and_include_both_ends(rate: int) -> None:
+    for times, seconds in zip(expose(frame_rate=(rate, rate)), (4.0, 2.0), strict=True):
+        assert (times[0], times[-1]) == (0, seconds)
+        assert (np.diff(times) >= 0).all()
+        assert abs(len(np.unique(times)) - seconds * rate) <= 3
 
 
 def test_dropped_frames_are_missing() -> None:
-    counts = [len(simulate(seed, dropped=0.5)[0]) for seed in range(20)]
-    without_drops = len(simulate()[0])
-    assert 0.6 * without_drops < np.mean(counts) < 0.9 * without_drops
+    def mean_count(dropped: float) -> float:
+        return float(np.mean([len(np.unique(expose(s, dropped=dropped)[0])) for s in range(20)]))
+
+    assert 0.6 * mean_count(0) < mean_count(0.5) < 0.9 * mean_count(0)
 
 
 def test_mirror_gives_the_mirror_image() -> None:
-    times, joints = simulate(mirror=1)
-    np.testing.assert_allclose(joints, mirrored(ideal_joints(times)), atol=1e-5)
+    np.testing.assert_allclose(simulate(mirror=1), mirrored(ideal_joints()), atol=1e-5)
 
 
 def test_requested_share_of_windows_is_mirrored() -> None:
     windows = [simulate(seed, mirror=0.5) for seed in range(60)]
-    flipped = [not np.allclose(joints, ideal_joints(times), atol=1e-4) for times, joints in windows]
+    flipped = [not np.allclose(joints, ideal_joints(), atol=1e-4) for joints in windows]
     assert 15 < sum(flipped) < 45
 
 
 @pytest.mark.parametrize("setting", ["heading", "pitch", "roll"])
 def test_camera_rotation_keeps_distances_from_the_hips(setting: str) -> None:
-    settings: dict[str, Any] = {setting: 20.0}
-    times, joints = simulate(**settings)
-    assert np.abs(joints - ideal_joints(times)).max() > 0.01
+    joints = simulate(**{setting: 20.0})
+    assert np.abs(joints - ideal_joints()).max() > 0.01
     np.testing.assert_allclose(
-        np.linalg.norm(joints, axis=-1), np.linalg.norm(ideal_joints(times), axis=-1), atol=1e-5
+        np.linalg.norm(joints, axis=-1), np.linalg.norm(ideal_joints(), axis=-1), atol=1e-5
     )
 
 
 def test_heading_moves_no_joint_up_or_down() -> None:
-    times, joints = simulate(heading=40.0)
-    np.testing.assert_allclose(joints[..., 1], ideal_joints(times)[..., 1], atol=1e-5)
+    np.testing.assert_allclose(simulate(heading=40.0)[..., 1], ideal_joints()[..., 1], atol=1e-5)
 
 
 def test_scaled_limbs_keep_their_direction_and_symmetry() -> None:
-    times, joints = simulate(limbs=0.3)
-    before = ideal_joints(times)
+    joints, before = simulate(limbs=0.3), ideal_joints()
     scales = {}
     for end, start in (("left_wrist", "left_elbow"), ("right_wrist", "right_elbow")):
         scaled, original = (
@@ -141,35 +178,31 @@ def test_scaled_limbs_keep_their_direction_and_symmetry() -> None:
 def test_noise_has_the_requested_strength() -> None:
     def error(strength: float) -> float:
         windows = [simulate(seed, noise=(strength, strength)) for seed in range(20)]
-        return float(
-            np.concatenate([joints - ideal_joints(times) for times, joints in windows]).std()
-        )
+        return float(np.concatenate([joints - ideal_joints() for joints in windows]).std())
 
     assert error(0.0) < 1e-6
     assert error(1.0) == pytest.approx(2 * error(0.5), rel=0.01)
     assert 0.03 < error(1.0) < 0.1
 
 
-def test_augmented_track_keeps_its_heading_gaps_and_noise() -> None:
-    track = ideal_joints(TIMES) + np.float32(0.1)
-    track[60:80] = np.nan
-    rng = np.random.default_rng(0)
-    times, joints = augment_track(TIMES, track, IDEAL, rng)
-    expected = pelvis_centred(track[np.searchsorted(TIMES, times)])
-    np.testing.assert_allclose(joints, expected, atol=1e-5)
-    assert np.isnan(joints).any()
+def test_track_keeps_its_heading_and_gets_the_noise_of_tracks() -> None:
+    settings: dict[str, Any] = {"heading": 40.0, "pitch": 10.0, "noise": (1.0, 1.0)}
+    joints = simulate(estimated=True, **settings, track_noise=0.0)
+    np.testing.assert_allclose(joints, ideal_joints(), atol=1e-5)
+    noisy = simulate(estimated=True, **settings, track_noise=1.0)
+    assert np.abs(noisy - ideal_joints()).max() > 0.01
 
 
 def test_requested_share_of_joints_is_displaced() -> None:
     displaced = []
     for seed in range(20):
-        times, joints = simulate(seed, thrown_share=0.1, thrown=0.08)
-        displaced.append(np.abs(joints - ideal_joints(times)).max(axis=(0, 2)) > 0.05)
+        joints = simulate(seed, thrown_share=0.1, thrown=0.08)
+        displaced.append(np.abs(joints - ideal_joints()).max(axis=(0, 2)) > 0.05)
     assert 0.03 < np.mean(displaced) < 0.2
 
 
 def test_same_seed_gives_same_augmentation() -> None:
-    settings = {"heading": 26.0, "noise": (0.5, 1.0), "limbs": 0.1, "dropped": 0.2, "mirror": 0.5}
-    first, second = simulate(3, **settings), simulate(3, **settings)
-    for array, same_array in zip(first, second, strict=True):
-        np.testing.assert_array_equal(array, same_array)
+    settings: dict[str, Any] = {"heading": 26.0, "noise": (0.5, 1.0), "limbs": 0.1, "mirror": 0.5}
+    np.testing.assert_array_equal(simulate(3, **settings), simulate(3, **settings))
+    assert not np.array_equal(simulate(3, **settings), simulate(4, **settings))
+    np.testing.assert_array_equal(expose(3, dropped=0.2), expose(3, dropped=0.2))

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
+import torch
 
 from dancetype.engine.skeleton import JOINTS, MIRRORED, Array
 from dancetype.training.augment.pose_noise import PoseNoise, mediapipe_noise
 
-TIMES = np.arange(0, 4, 1 / 30)
+TIMES = torch.arange(0, 4, 1 / 30)
 
 
 def make_noise(bias: float, offset: float, wander: float) -> PoseNoise:
@@ -12,7 +13,10 @@ def make_noise(bias: float, offset: float, wander: float) -> PoseNoise:
 
 
 def draw_windows(pose_noise: PoseNoise, *, strength: float = 1.0) -> list[Array]:
-    return [pose_noise.draw(TIMES, strength, np.random.default_rng(seed)) for seed in range(40)]
+    windows = 40
+    generator = torch.Generator().manual_seed(0)
+    errors = pose_noise.draw(TIMES.repeat(windows, 1), torch.full((windows,), strength), generator)
+    return list(errors.numpy())
 
 
 def test_zero_strength_gives_no_errors() -> None:
@@ -36,6 +40,13 @@ def test_errors_are_correlated_over_a_frame_but_not_over_half_a_second() -> None
 
     assert autocorrelation(1) > 0.6
     assert abs(autocorrelation(15)) < 0.1
+
+
+def test_each_window_has_the_strength_that_is_requested_for_it() -> None:
+    generator = torch.Generator().manual_seed(0)
+    errors = mediapipe_noise().draw(TIMES.repeat(2, 1), torch.tensor([0.0, 1.0]), generator)
+    assert not errors[0].any()
+    assert errors[1].abs().max() > 0.05
 
 
 def test_noise_of_mediapipe_is_symmetric() -> None:

@@ -1,0 +1,51 @@
+import pytest
+import torch
+
+from dancetype.training.checkpoint import Checkpoint
+from dancetype.training.data.aist import AistSequence
+from dancetype.training.distillation import TeacherEnsemble
+from dancetype.training.recipe import Recipe
+from dancetype.training.trainer import Trainer
+
+
+@pytest.fixture
+def recipe_with_class(recipe: Recipe) -> Recipe:
+    network = recipe.network.model_copy(update={"rejection": "class"})
+    return recipe.model_copy(update={"network": network}).with_overrides(seed=None, epochs=1)
+
+
+def train(
+    recipe: Recipe, sequences: list[AistSequence], *teachers: Checkpoint, weight: float = 1.0
+) -> Checkpoint:
+    optimiser = recipe.optimiser.model_copy(update={"teacher_weight": weight})
+    recipe = recipe.model_copy(update={"optimiser": optimiser})
+    trainer = Trainer(recipe, sequences, [], split="all", teachers=teachers)
+    for _ in trainer.epochs():
+        pass
+    return trainer.checkpoint
+
+
+def test_targets_are_the_mean_of_the_teachers_in_logarithms(
+    recipe_with_class: Recipe, sequences: list[AistSequence]
+) -> None:
+    teachers = [
+        train(recipe_with_class.with_overrides(seed=seed, epochs=None), sequences[:4])
+        for seed in (0, 1)
+    ]
+    windows = torch.randn(5, 20, 68)
+    single = [TeacherEnsemble([teacher], torch.device("cpu"))(windows) for teacher in teachers]
+    both = TeacherEnsemble(teachers, torch.device("cpu"))(windows)
+    assert both.shape == (5, 11)
+    assert torch.allclose(both.sum(dim=1), torch.ones(5))
+    expected = (single[0] * single[1]).sqrt()
+    assert torch.allclose(both, expected / expected.sum(dim=1, keepdim=True), atol=1e-5)
+
+
+def test_student_learns_from_its_teacher_according_to_the_weight(
+    recipe_with_class: Recipe, sequences: list[AistSequence]
+) -> None:
+    teacher = train(recipe_with_class, sequences[:4])
+    alone = train(recipe_with_class, sequences[:4], teacher, weight=0.0)
+    taught = train(recipe_with_class, sequences[:4], teacher)
+    assert torch.equal(alone.weights["head.weight"], teacher.weights["head.weight"])
+    assert not torch.equal(taught.weights["head.weight"], alone.weights["head.weight"])

@@ -1,0 +1,81 @@
+import pytest
+import torch
+
+from dancetype.training.probabilities import (
+    Calibration,
+    Rejection,
+    cross_entropy,
+    log_probabilities,
+    logit_count,
+    probabilities,
+)
+
+UNCALIBRATED = Calibration()
+
+
+def random_logits(rejection: Rejection) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(5, logit_count(3, rejection), generator=generator)
+
+
+def targets(*rows: list[float]) -> torch.Tensor:
+    return torch.tensor(rows)
+
+
+def test_without_rejection_probabilities_sum_to_one() -> None:
+    result = probabilities(random_logits("uniform"), "uniform", UNCALIBRATED)
+    assert torch.allclose(result.sum(dim=1), torch.ones(5))
+
+
+@pytest.mark.parametrize("rejection", ["class", "score"])
+def test_with_rejection_the_rest_to_one_is_the_probability_of_no_dance(
+    rejection: Rejection,
+) -> None:
+    logits = random_logits(rejection)
+    joint = log_probabilities(logits, rejection).exp()
+    assert torch.allclose(joint.sum(dim=1), torch.ones(5))
+    result = probabilities(logits, rejection, UNCALIBRATED)
+    assert torch.allclose(result, joint[:, :3], atol=1e-6)
+
+
+@pytest.mark.parametrize("rejection", ["class", "score"])
+def test_calibration_of_dancing_keeps_the_shares_of_the_genres(rejection: Rejection) -> None:
+    logits = random_logits(rejection)
+    before = probabilities(logits, rejection, UNCALIBRATED)
+    after = probabilities(logits, rejection, Calibration(dancing_scale=0.5, dancing_bias=-1.0))
+    assert (after.sum(dim=1) < before.sum(dim=1)).any()
+    normalised = [p / p.sum(dim=1, keepdim=True) for p in (before, after)]
+    assert torch.allclose(*normalised, atol=1e-6)
+
+
+@pytest.mark.parametrize("rejection", ["class", "score"])
+def test_temperature_keeps_the_probability_of_dancing(rejection: Rejection) -> None:
+    logits = random_logits(rejection)
+    before = probabilities(logits, rejection, UNCALIBRATED)
+    after = probabilities(logits, rejection, Calibration(temperature=3.0))
+    assert torch.allclose(before.sum(dim=1), after.sum(dim=1))
+    assert after.amax(dim=1).mean() < before.amax(dim=1).mean()
+
+
+def test_without_rejection_the_target_of_no_dance_is_uniform() -> None:
+    logits = torch.tensor([[2.0, 0.0, -1.0]])
+    loss = cross_entropy(logits, targets([0, 0, 0, 1]), "uniform")
+    assert loss.item() == pytest.approx(-torch.log_softmax(logits, dim=1).mean().item())
+
+
+@pytest.mark.parametrize("rejection", ["uniform", "class", "score"])
+def test_loss_is_the_negative_log_probability_of_the_genre(rejection: Rejection) -> None:
+    logits = random_logits(rejection)[:1]
+    loss = cross_entropy(logits, targets([0, 1, 0, 0]), rejection)
+    assert loss.item() == pytest.approx(-log_probabilities(logits, rejection)[0, 1].item())
+
+
+def test_smoothing_moves_part_of_the_target_to_all_genres_but_not_to_no_dance() -> None:
+    confident = torch.tensor([[0.0, 9.0, 0.0, 0.0]])
+    unsure_of_genre = torch.tensor([[0.0, 3.0, 0.0, -9.0]])
+    dance, idle = targets([0, 1, 0, 0]), targets([0, 0, 0, 1])
+    smoothed = cross_entropy(confident, dance, "class", smoothing=0.3)
+    assert smoothed > cross_entropy(confident, dance, "class") + 1
+    assert cross_entropy(unsure_of_genre, dance, "class", smoothing=0.3) < smoothed
+    not_smoothed = cross_entropy(confident, idle, "class")
+    assert cross_entropy(confident, idle, "class", smoothing=0.3) == not_smoothed
