@@ -13,7 +13,7 @@ from dancetype.training.data.idle import TRAINED_KINDS, idle_motions
 from dancetype.training.data.negatives import NegativeSequence
 from dancetype.training.recipe import SamplingSettings
 
-_IDLE_CLIPS = 300
+_IDLE_CLIPS = 600
 
 
 @dataclass(frozen=True, slots=True)
