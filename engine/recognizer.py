@@ -61,6 +61,11 @@ class _HasEstimate:
         """Calibrated probability of the genre, or of the most likely one; 0 without a window."""
         return self.estimate.confidence
 
+    @property
+    def dancing(self) -> float | None:
+        """Calibrated probability that the person dances; None if it is unknown."""
+        return self.estimate.dancing
+
 
 @dataclass(frozen=True, slots=True)
 class DancerPrediction(_HasEstimate):

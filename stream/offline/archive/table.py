@@ -26,6 +26,7 @@ _LEADING_COLUMNS: Final = (
     ("genre", pa.string()),
     ("name", pa.string()),
     ("confidence", pa.float32()),
+    ("dancing", pa.float32()),
 )
 _TRAILING_COLUMNS: Final = (
     ("seconds", pa.float64()),
@@ -63,7 +64,7 @@ def make_row(result: Result, contract: Contract, stamp: Row) -> Row:
         "name": contract.genres.get(genre) if genre else None,
         "confidence": result.get("confidence") if genre else None,
         **{code: probabilities.get(code) if genre else None for code in contract.labels},
-        **{key: result.get(key) for key in ("seconds", "frames", "poses", "error")},
+        **{key: result.get(key) for key in ("dancing", "seconds", "frames", "poses", "error")},
     }
 
 

@@ -72,6 +72,12 @@ def test_status_follows_the_decision_of_the_model() -> None:
     assert [row["status"] for row in rows] == ["genre", "not_sure"]
 
 
+def test_table_has_the_probability_of_dancing_if_the_model_gives_it(tmp_path: Path) -> None:
+    out = tmp_path / "table.parquet"
+    write_table(out, row("a.mp4", dancing=0.25), row("b.mp4", dancing=None))
+    assert [row["dancing"] for row in pq.read_table(out).to_pylist()] == [0.25, None]
+
+
 def test_columns_do_not_depend_on_the_rows(tmp_path: Path) -> None:
     out = tmp_path / "table.parquet"
     write_table(out)
