@@ -1,7 +1,7 @@
 import json
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from dancetype.engine.media.track import Track, read_track
 from dancetype.engine.rolling import Decision, RollingEstimate, Status
 from dancetype.engine.window import WindowSpec, cut_window
 from tests.examples.script import EXAMPLES, load_example
+from tests.testbed.models import scaled_model
 
 edge = load_example("edge")
 
@@ -62,20 +63,6 @@ def test_example_has_at_most_90_lines() -> None:
     assert len((EXAMPLES / "edge.py").read_text().splitlines()) <= MAX_LINES
 
 
-def write_model(folder: Path, *, total: float = 1.0, **changes: Any) -> Path:
-    """Write the shipped model with its probabilities times `total` and a changed contract."""
-    model = onnx.load(MODEL)
-    (output,) = model.graph.output
-    model.graph.node[-1].output[0] = "unscaled"
-    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(total, np.float32), "total"))
-    model.graph.node.append(onnx.helper.make_node("Mul", ["unscaled", "total"], [output.name]))
-    contract = replace(Classifier(MODEL, device="cpu").contract, **changes)
-    del model.metadata_props[:]
-    onnx.helper.set_model_props(model, contract.metadata())
-    onnx.save(model, folder / "changed.onnx")
-    return folder / "changed.onnx"
-
-
 def expected_lines(model: Path, track: Path) -> list[str]:
     """Return the lines that the example should print, according to the engine."""
     recorded, classifier = read_track(track), Classifier(model, device="cpu")
@@ -103,14 +90,14 @@ def expected_lines(model: Path, track: Path) -> list[str]:
         {},
         {"decision": None},
         {"decision": Decision(0.5, (0.001,) * 10, (0.0005,) * 10, 0.05)},
-        {"total": 0.75, "dancing": True, "decision": None},
+        {"factor": 0.75, "dancing": True, "decision": None},
     ],
     ids=["shipped", "default decision", "other decision", "dancing"],
 )
 def test_output_equals_that_of_the_engine_with_numpy_and_onnxruntime_only(
     track: Path, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
-    model = write_model(tmp_path, **changes) if changes else MODEL
+    model = scaled_model(tmp_path / "changed.onnx", **changes) if changes else MODEL
     result = run_edge(model, track)
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
