@@ -13,7 +13,6 @@ from dancetype.engine.classifier import Classifier
 from dancetype.engine.media.video import Video
 from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.ring_buffer import RingBuffer
-from dancetype.engine.rolling import RollingEstimate
 from dancetype.engine.window import cut_window
 from dancetype.stream.system import filter_native_stderr
 
@@ -32,7 +31,7 @@ def measure(video: Path, frames: int) -> dict[str, list[float]]:
     }
     classifier = Classifier(device="cpu")
     spec = classifier.contract.window
-    buffer, rolling = RingBuffer(spec.seconds), RollingEstimate(classifier.contract.labels)
+    buffer, rolling = RingBuffer(spec.seconds), classifier.contract.rolling_estimate()
     cut = timer(durations["window"], cut_window)
     classify = timer(durations["classify"], classifier)
     update = timer(durations["rolling"], rolling.update)

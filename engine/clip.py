@@ -25,12 +25,15 @@ class ClipResult:
         confidence: Probability of the genre; 0 without a genre.
         probabilities: (K,) in the classifier's order; zeros without a genre.
         windows: (W, K) probabilities of each window.
+        dancing: Mean probability that the person dances. None without a genre, or if the model does
+            not distinguish dance from other motion.
     """
 
     genre: str | None
     confidence: float
     probabilities: NDArray[np.float32]
     windows: NDArray[np.float32]
+    dancing: float | None = None
 
 
 def clip_windows(
@@ -72,7 +75,8 @@ def classify_track(
         joints: (T, 17, 3), NaN in frames without a person.
         classifier: Classifier of the windows; see `clip_windows`.
     """
-    labels = classifier.contract.labels
+    contract = classifier.contract
+    labels = contract.labels
     windows = clip_windows(times, joints, classifier)
     if not len(windows):
         zeros = np.zeros(len(labels), np.float32)
@@ -82,4 +86,5 @@ def classify_track(
     probabilities = np.concatenate([classifier(batch) for batch in batches])
     mean = probabilities.mean(axis=0)
     best = int(mean.argmax())
-    return ClipResult(labels[best], float(mean[best]), mean, probabilities)
+    dancing = float(mean.sum()) if contract.dancing else None
+    return ClipResult(labels[best], float(mean[best]), mean, probabilities, dancing)

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, cast, get_args
 
 from dancetype.engine.errors import ModelError
 from dancetype.engine.genres import GENRES, is_genre_code, is_genre_name, normalise_name
+from dancetype.engine.rolling import Decision, RollingEstimate
 from dancetype.engine.skeleton import JOINTS
 from dancetype.engine.window import WindowSpec
 
@@ -53,6 +54,9 @@ class Contract:
         figures: Results by split, as measured by `evaluate`.
         licence: Licence of the weights.
         credit: Attribution of the data.
+        decision: Parameters of the rolling estimate; None for the defaults.
+        dancing: Whether a window's probabilities sum to the probability that the person dances.
+            Otherwise they sum to 1.
     """
 
     labels: tuple[str, ...]
@@ -65,6 +69,8 @@ class Contract:
     licence: str = "Apache-2.0"
     credit: str = CREDIT
     genres: Mapping[str, str] = field(default_factory=dict)
+    decision: Decision | None = None
+    dancing: bool = False
 
     def __post_init__(self) -> None:
         names = self.genres or {code: GENRES.get(code, code) for code in self.labels}
@@ -73,8 +79,17 @@ class Contract:
             names = {code: names[code] for code in self.labels}
         object.__setattr__(self, "genres", names)
 
+    def rolling_estimate(self) -> RollingEstimate:
+        """Return a new rolling estimate for the model's probabilities."""
+        return RollingEstimate(self.labels, self.decision, dancing=self.dancing)
+
     def metadata(self) -> dict[str, str]:
         """Return the `metadata_props` of an ONNX file: strings, most of them JSON."""
+        optional = {}
+        if self.decision is not None:
+            optional["decision"] = json.dumps(asdict(self.decision))
+        if self.dancing:
+            optional["dancing"] = "true"
         return {
             "dancetype_contract": VERSION,
             "labels": json.dumps(self.labels),
@@ -90,6 +105,7 @@ class Contract:
             "figures": json.dumps(self.figures),
             "licence": self.licence,
             "credit": self.credit,
+            **optional,
         }
 
     @classmethod
@@ -119,6 +135,8 @@ class Contract:
                 licence=metadata["licence"],
                 credit=metadata["credit"],
                 genres=_parse_names(metadata["genres"]),
+                decision=_parse_decision(metadata["decision"]) if "decision" in metadata else None,
+                dancing=_parse_flag(metadata.get("dancing", "false")),
             )
             joints = _parse_strings(metadata["joints"])
             features = json.loads(metadata["features"])
@@ -142,6 +160,11 @@ class Contract:
                 raise contract_error(f"its genre {code} cannot be named {name!r}")
         if len({normalise_name(name) for name in self.genres.values()}) != len(self.genres):
             raise contract_error(f"its genres {self.genres} have the same name twice")
+        if self.decision is not None and len(self.decision.enter) != len(self.labels):
+            raise contract_error(
+                f"its decision has {len(self.decision.enter)} thresholds for {len(self.labels)} "
+                "genres"
+            )
         if joints != JOINTS:
             raise contract_error("its joints are not COCO's 17 in order")
         if features != _feature_names(self.window):
@@ -176,6 +199,23 @@ def _parse_window(text: str) -> WindowSpec:
     if spec.length > _MAX_LENGTH:
         raise ValueError(f"a window has at most {_MAX_LENGTH} steps, not {spec.length}")
     return spec
+
+
+def _parse_decision(text: str) -> Decision:
+    values = json.loads(text)
+    if not isinstance(values, dict):
+        raise ValueError(f"{text} is not a decision")
+    for key in ("enter", "leave"):
+        if not isinstance(values.get(key), list):
+            raise ValueError(f"{key} in {text} is not a list of thresholds, one for each genre")
+        values[key] = tuple(values[key])
+    return Decision(**values)
+
+
+def _parse_flag(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError(f'dancing must be "true" or "false", not {text!r}')
+    return text == "true"
 
 
 def _parse_view(text: str) -> View:

@@ -17,7 +17,7 @@ from dancetype.engine.contract import Contract
 from dancetype.engine.defaults import DEFAULT_HOP
 from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.ring_buffer import RingBuffer
-from dancetype.engine.rolling import Estimate, RollingEstimate, Status
+from dancetype.engine.rolling import Estimate, Status
 from dancetype.engine.skeleton import Array, Pose
 from dancetype.engine.tracker import DancerTracker, SingleTracker, Tracker
 from dancetype.engine.window import MAX_GAP, Window, cut_window
@@ -60,6 +60,11 @@ class _HasEstimate:
     def confidence(self) -> float:
         """Calibrated probability of the genre, or of the most likely one; 0 without a window."""
         return self.estimate.confidence
+
+    @property
+    def dancing(self) -> float | None:
+        """Calibrated probability that the person dances; None if it is unknown."""
+        return self.estimate.dancing
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +150,7 @@ class DancerState:
     def __init__(self, contract: Contract, identity: int = 1) -> None:
         self.id = identity
         self.poses = RingBuffer(contract.window.seconds)
-        self.rolling = RollingEstimate(contract.labels)
+        self.rolling = contract.rolling_estimate()
         self.landmarks: Landmarks | None = None
         self.last_found = -math.inf
         self._joints: Array | None = None

@@ -12,6 +12,8 @@ _ENTER: Final = 0.65
 _LEAVE: Final = 0.45
 _CHANCE: Final = 1 / 10  # confidence of a random guess
 
+_MAX_TIME_CONSTANT: Final = 30.0  # seconds; a live answer must not be about the minute before
+
 
 def _rescale(confidence: float, genres: int) -> float:
     """Return the confidence that is as far above chance as `confidence` is with ten genres."""
@@ -29,6 +31,66 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """Parameters of a rolling estimate; the contract of a genre model may have its own.
+
+    Attributes:
+        time_constant: Seconds after which the weight of a window has fallen to 1/e, at most 30.
+        enter: (K,) minimum confidence for naming each genre.
+        leave: (K,) confidence below which each genre is dropped once named, at most its `enter`.
+        margin: Lead in confidence that another genre needs to replace the named one.
+
+    Raises:
+        ValueError: A value is out of range.
+    """
+
+    time_constant: float
+    enter: tuple[float, ...]
+    leave: tuple[float, ...]
+    margin: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.time_constant <= _MAX_TIME_CONSTANT:
+            raise ValueError(
+                f"time_constant must be more than 0 and at most {_MAX_TIME_CONSTANT:g} seconds, "
+                f"not {self.time_constant}"
+            )
+        if not 0 <= self.margin <= 1:
+            raise ValueError(f"margin must be from 0 to 1, not {self.margin}")
+        if len(self.enter) != len(self.leave):
+            raise ValueError(
+                f"enter has {len(self.enter)} thresholds, but leave has {len(self.leave)}"
+            )
+        for enter, leave in zip(self.enter, self.leave, strict=True):
+            if not 0 <= leave <= enter <= 1:
+                raise ValueError(f"need 0 <= leave <= enter <= 1, not leave={leave}, enter={enter}")
+
+    @classmethod
+    def uniform(
+        cls,
+        genres: int,
+        *,
+        time_constant: float = 1.5,
+        enter: float | None = None,
+        leave: float | None = None,
+        margin: float = 0.1,
+    ) -> "Decision":
+        """Return a decision with the same thresholds for each genre.
+
+        Args:
+            genres: Number of genres.
+            time_constant: Seconds after which the weight of a window has fallen to 1/e.
+            enter: Minimum confidence for naming a genre. If None, 0.65 with ten genres, and more
+                with fewer, since a random guess is then right more often.
+            leave: Confidence below which the named genre is dropped. If None, 0.45 with ten genres.
+            margin: Lead in confidence that another genre needs to replace the named one.
+        """
+        enter = _rescale(_ENTER, genres) if enter is None else enter
+        leave = _rescale(_LEAVE, genres) if leave is None else leave
+        return cls(time_constant, (enter,) * genres, (leave,) * genres, margin)
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """Genre estimate from the last windows.
 
@@ -38,51 +100,46 @@ class Estimate:
         confidence: Calibrated probability of the named genre, or of the most likely one if none is
             named; 0 without a window.
         probabilities: (K,) moving averages in the classifier's order; zeros without a window.
+        dancing: Calibrated probability that the person dances, the sum of `probabilities`. None
+            without a window, or if the model does not distinguish dance from other motion.
     """
 
     status: Status
     genre: str | None
     confidence: float
     probabilities: NDArray[np.float32]
+    dancing: float | None = None
 
 
 class RollingEstimate:
     """Moving average of probabilities that decides when to name a genre.
 
-    The weights of the average fall off exponentially in time. A genre is named once its confidence
-    reaches `enter`. It is kept until its confidence falls below `leave`, or another genre reaches
-    `enter` and leads by `margin`, so that the display does not alternate between close genres.
+    The weights of the average fall off exponentially in time. The most likely genre is named once
+    its confidence reaches its `enter`. It is kept until its confidence falls below its `leave`, or
+    another genre reaches `enter` and leads by `margin`, so that the display does not alternate
+    between close genres.
 
     Args:
-        labels: Genre codes in the classifier's order.
-        time_constant: Seconds after which the weight of a window has fallen to 1/e.
-        enter: Minimum confidence for naming a genre. If None, 0.65 with ten genres, and more with
-            fewer, since a random guess is then right more often.
-        leave: Confidence below which the named genre is dropped, at most `enter`. If None, 0.45
-            with ten genres.
-        margin: Lead in confidence that another genre needs to replace the named one.
+        labels: Codes of the K genres in the classifier's order.
+        decision: Time constant and thresholds; if None, those of `Decision.uniform`.
+        dancing: Whether the probabilities of a window sum to the probability that the person
+            dances, instead of to 1.
+
+    Raises:
+        ValueError: `decision` is for another number of genres.
     """
 
     def __init__(
-        self,
-        labels: tuple[str, ...],
-        *,
-        time_constant: float = 1.5,
-        enter: float | None = None,
-        leave: float | None = None,
-        margin: float = 0.1,
+        self, labels: tuple[str, ...], decision: Decision | None = None, *, dancing: bool = False
     ) -> None:
-        enter = _rescale(_ENTER, len(labels)) if enter is None else enter
-        leave = _rescale(_LEAVE, len(labels)) if leave is None else leave
-        if not time_constant > 0:
-            raise ValueError(f"time_constant must be more than 0 seconds, not {time_constant}")
-        if not 0 <= leave <= enter <= 1:
-            raise ValueError(f"need 0 <= leave <= enter <= 1, not leave={leave}, enter={enter}")
+        decision = decision or Decision.uniform(len(labels))
+        if len(decision.enter) != len(labels):
+            raise ValueError(
+                f"the decision has thresholds for {len(decision.enter)} genres, not {len(labels)}"
+            )
         self._labels = labels
-        self._time_constant = time_constant
-        self._enter = enter
-        self._leave = leave
-        self._margin = margin
+        self._decision = decision
+        self._has_dancing = dancing
         self.reset("new")
 
     def reset(self, reason: str) -> None:
@@ -100,7 +157,7 @@ class RollingEstimate:
         """Add the `probabilities` (K,) of the window at `time` and return the estimate."""
         decay = 0.0
         if self._time is not None:
-            decay = np.exp(-max(time - self._time, 0.0) / self._time_constant)
+            decay = np.exp(-max(time - self._time, 0.0) / self._decision.time_constant)
         self._mean = (decay * self._mean + (1 - decay) * probabilities).astype(np.float32)
         self._time = time
         best = int(self._mean.argmax())
@@ -112,11 +169,12 @@ class RollingEstimate:
             genre,
             float(self._mean[reported]),
             self._mean.copy(),
+            float(self._mean.sum()) if self._has_dancing else None,
         )
 
     def _decide(self, best: int) -> int | None:
-        named = self._named
-        if named is not None and self._mean[named] >= self._leave:
-            replaced = self._mean[best] >= max(self._enter, self._mean[named] + self._margin)
+        named, mean, decision = self._named, self._mean, self._decision
+        if named is not None and mean[named] >= decision.leave[named]:
+            replaced = mean[best] >= max(decision.enter[best], mean[named] + decision.margin)
             return best if replaced else named
-        return best if self._mean[best] >= self._enter else None
+        return best if mean[best] >= decision.enter[best] else None

@@ -15,6 +15,7 @@ PARTS = ("eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 JOINTS = ["nose", *(f"{side}_{part}" for part in PARTS for side in ("left", "right"))]
 HIPS = [JOINTS.index("left_hip"), JOINTS.index("right_hip")]
 MAX_GAP = 0.5  # seconds without a person after which a new window begins
+HOP = 0.25  # seconds between windows
 RATIO = 4  # resampled points per step before smoothing
 
 
@@ -44,17 +45,46 @@ def window(times: Any, world: Any, end: float, spec: dict[str, Any]) -> Any:
     return points.reshape(length, -1).astype(np.float32)
 
 
+def decision_of(contract: dict[str, str]) -> Any:
+    """Return the model's thresholds, or the default ones if its contract has none."""
+    if "decision" in contract:
+        return json.loads(contract["decision"])
+    genres = len(json.loads(contract["labels"]))
+    enter, leave = ([1 - share * (1 - 1 / genres) / 0.9] * genres for share in (0.35, 0.55))
+    return {"time_constant": 1.5, "enter": enter, "leave": leave, "margin": 0.1}
+
+
+def decide(mean: Any, named: int | None, decision: dict[str, Any]) -> int | None:
+    """Return the genre to name for the averages (K,) if `named` is the one before, or None."""
+    best, enter, leave = int(mean.argmax()), decision["enter"], decision["leave"]
+    if named is not None and mean[named] >= leave[named]:
+        return best if mean[best] >= max(enter[best], mean[named] + decision["margin"]) else named
+    return best if mean[best] >= enter[best] else None
+
+
 if __name__ == "__main__":
     session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
     contract = session.get_modelmeta().custom_metadata_map
     if contract.get("dancetype_contract") != "1" or json.loads(contract["joints"]) != JOINTS:
         sys.exit(f"{sys.argv[1]}: not a model with dancetype contract 1")
-    spec, names = json.loads(contract["window"]), json.loads(contract["genres"])
+    spec, decision = json.loads(contract["window"]), decision_of(contract)
+    genres = json.loads(contract["genres"])
+    names = [genres[code] for code in json.loads(contract["labels"])]
     with np.load(sys.argv[2]) as recording:  # `world` has a row for each frame with a person
-        times, has_person = recording["times"], recording["people"] == 1
-        features = window(times[has_person], recording["world"], times[-1], spec)
-    if features is None:
+        times, has_person, world = recording["times"], recording["people"] == 1, recording["world"]
+    mean, last, named = np.zeros(len(names)), -np.inf, None
+    for end in np.arange(times[-1], times[0], -HOP)[::-1]:
+        if (features := window(times[has_person], world, end, spec)) is None:
+            last, named = -np.inf, None
+            continue
+        (output,) = session.run(None, {session.get_inputs()[0].name: features[None]})
+        decay = np.exp((last - end) / decision["time_constant"])
+        mean, last = decay * mean + (1 - decay) * output[0], end
+        named = decide(mean, named, decision)
+    if last < times[-1]:
         sys.exit(f"{sys.argv[2]}: no person in the last {spec['min_seconds']:g} s")
-    (output,) = session.run(None, {session.get_inputs()[0].name: features[None]})
-    for index in np.argsort(-output[0])[:3]:
-        print(f"{names[json.loads(contract['labels'])[index]]:16} {output[0, index]:.1%}")
+    print("not sure" if named is None else names[named])
+    if contract.get("dancing") == "true":
+        print(f"{'dancing':16} {mean.sum():.1%}")
+    for index in np.argsort(-mean)[:3]:
+        print(f"{names[index]:16} {mean[index]:.1%}")

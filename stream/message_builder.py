@@ -135,6 +135,7 @@ def _result_fields(
             code: _probability(value)
             for code, value in zip(genres, estimate.probabilities, strict=True)
         },
+        "dancing": None if estimate.dancing is None else _probability(estimate.dancing),
         "window": prediction.window_seconds,
     }
 

@@ -31,7 +31,26 @@ STATUS_TEXTS: Final = {
     Status.NO_PERSON: "no person",
     Status.NOT_SURE: "not sure",
 }
-"""Texts for people of the statuses without a genre."""
+"""Texts for people of the statuses without a genre; see `status_text`."""
+
+_MIN_DANCING: Final = 0.5
+
+
+def is_not_dancing(dancing: float | None) -> bool:
+    """Return whether a person is unlikely to dance; False if the probability is None, unknown."""
+    return dancing is not None and dancing < _MIN_DANCING
+
+
+def status_text(status: Status, dancing: float | None) -> str:
+    """Return the text for people of a status without a genre.
+
+    Args:
+        status: Any status but `GENRE`.
+        dancing: Probability that the person dances; None if it is unknown.
+    """
+    if status is Status.NOT_SURE and is_not_dancing(dancing):
+        return "not dancing"
+    return STATUS_TEXTS[status]
 
 
 class _Model(BaseModel):
@@ -118,7 +137,10 @@ class _Result(_Model):
     """Probability of the likeliest genre; 0 without a window."""
     probabilities: dict[str, Probability]
     """Probability of each genre by its code, smoothed over the last windows; all 0 without a
-    window."""
+    window. Otherwise, they sum to `dancing` or, if that is null, to 1."""
+    dancing: Probability | None = None
+    """Calibrated probability that the person dances; null without a window, or if the model does
+    not distinguish dance from other motion."""
     window: Annotated[float, Field(ge=0), AfterValidator(lambda value: round(value, 6))]
     """Time covered by the window, in seconds; 0 without a window."""
 

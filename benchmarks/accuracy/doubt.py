@@ -24,7 +24,6 @@ from dancetype.engine.media.track import NOT_DANCING, Track, read_track
 from dancetype.engine.media.video import Video
 from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.recognizer import WindowClassifier
-from dancetype.engine.rolling import RollingEstimate
 from dancetype.engine.skeleton import Array
 from dancetype.stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
 from dancetype.stream.system import filter_native_stderr
@@ -63,7 +62,7 @@ def _answers(
 ) -> list[Answer]:
     """Return the answers of a live run to a clip."""
     predictions = predict_windows(classifier, times, joints)
-    return replay(predictions, RollingEstimate(classifier.contract.labels))
+    return replay(predictions, classifier.contract.rolling_estimate())
 
 
 def _shares(answers: Iterable[Answer], *, genre: str = "") -> Result:

@@ -21,11 +21,12 @@ from benchmarks.baselines.steadiness import (
     Steadiness,
     WindowPredictions,
     grid_search,
+    measure_steadiness,
     predict_windows,
 )
 from dancetype.engine.media.track import NOT_DANCING
 from dancetype.engine.recognizer import WindowClassifier
-from dancetype.engine.rolling import RollingEstimate
+from dancetype.engine.rolling import Decision
 from dancetype.training.data.idle import HELD_OUT_KINDS, idle_motions
 
 SEQUENCE_STRIDE: Final = 6
@@ -43,7 +44,7 @@ GRID: Final[dict[str, tuple[float, ...]]] = {
     "leave": (0.3, 0.45),
     "margin": (0.1, 0.25),
 }
-"""Parameters of the rolling estimates that are compared with the shipped one."""
+"""Parameters of the rolling estimates that are compared with that of the model's contract."""
 
 
 def jobs() -> list[Job]:
@@ -65,19 +66,22 @@ def _steady(fold: str, workspace: Workspace) -> Result:
         ),
         *(LabelledClip(NOT_DANCING, _predict(classifier, clip)) for clip in idle),
     ]
-    labels = classifier.contract.labels
-    # Read from an instance, because the defaults depend on the number of genres.
-    rolling = RollingEstimate(labels)
-    shipped = {name: round(getattr(rolling, f"_{name}"), 6) for name in GRID}
-    grid = {name: sorted({*values, shipped[name]}) for name, values in GRID.items()}
+    contract = classifier.contract
+    shipped = _knobs(contract.decision or Decision.uniform(len(contract.labels)))
+    own = measure_steadiness(clips, contract.rolling_estimate())
     return {
         "minutes": sum(clip.times[-1] - clip.times[0] for clip in dances) / 60,
         "shipped": shipped,
         "points": [
-            {"knobs": dict(parameters), "figures": _finite(figures)}
-            for parameters, figures in grid_search(clips, labels, grid)
+            {"knobs": dict(knobs), "figures": _finite(figures)}
+            for knobs, figures in ((shipped, own), *grid_search(clips, contract.labels, GRID))
         ],
     }
+
+
+def _knobs(decision: Decision) -> dict[str, float]:
+    """Return the parameters of a decision, with the mean of its thresholds."""
+    return {name: round(float(np.mean(getattr(decision, name))), 6) for name in GRID}
 
 
 def _finite(figures: Steadiness) -> dict[str, float | None]:

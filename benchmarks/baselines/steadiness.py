@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dancetype.engine.media.track import NOT_DANCING
 from dancetype.engine.recognizer import Prediction, Recognizer, WindowClassifier
-from dancetype.engine.rolling import RollingEstimate, Status
+from dancetype.engine.rolling import Decision, RollingEstimate, Status
 from dancetype.engine.skeleton import Array, Pose
 
 
@@ -218,8 +218,9 @@ def grid_search(
     for values in product(*grid.values()):
         parameters = dict(zip(grid, values, strict=True))
         try:
-            rolling = RollingEstimate(labels, **parameters)
+            decision = Decision.uniform(len(labels), **parameters)
         except ValueError:
             continue
+        rolling = RollingEstimate(labels, decision)
         points.append((parameters, measure_steadiness(clips, rolling)))
     return points

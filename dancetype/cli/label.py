@@ -80,7 +80,7 @@ def label(
             if pending:
                 program = version("dancetype")
                 stamps = {name: {**stamps[name], "version": program} for name in pending}
-                _label(archive, stamps, table, contract.genres, settings, address)
+                _label(archive, stamps, table, contract, settings, address)
             # Clips in a folder that cannot be read now may still exist.
             unreadable = sorted(table.rows.keys() - archive.files) if archive.faults else []
             names = [*archive.files, *unreadable]
@@ -94,7 +94,7 @@ def _label(
     archive: "Archive",
     stamps: "Mapping[str, Row]",
     table: "TableWriter",
-    genres: Mapping[str, str],
+    contract: "Contract",
     settings: Settings,
     address: str | None,
 ) -> None:
@@ -114,7 +114,7 @@ def _label(
             ProgressLines(console, clock=time.monotonic) as lines,
         ):
             for name, result in label_clips(ray, archive, list(stamps), open_worker):
-                table.append(make_row(result, genres, stamps[name]))
+                table.append(make_row(result, contract, stamps[name]))
                 progress.add(failed="error" in result)
                 lines.show([progress.line()])
     except BaseException:

@@ -15,7 +15,7 @@ from dancetype.engine.landmarks import COCO_LANDMARKS
 from dancetype.engine.media.opencv import cv2
 from dancetype.engine.recognizer import Prediction
 from dancetype.engine.skeleton import JOINTS, Array
-from dancetype.stream.messages import STATUS_TEXTS
+from dancetype.stream.messages import is_not_dancing, status_text
 
 Picture = NDArray[np.uint8]
 _Colour = tuple[int, int, int]
@@ -161,8 +161,8 @@ def _draw_head(
         headline, detail = layout.names[estimate.genre], f"{estimate.confidence:.0%} confidence"
         colour, detail_colour = _ACCENT, _TEXT
     else:
-        headline = STATUS_TEXTS[estimate.status]
-        if best is not None:
+        headline = status_text(estimate.status, estimate.dancing)
+        if best is not None and not is_not_dancing(estimate.dancing):
             name = list(layout.names.values())[best]
             detail = f"most likely {name}, {estimate.confidence:.0%}"
     width, right = layout.width - 2 * pad, layout.width - pad

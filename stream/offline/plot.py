@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dancetype.engine.errors import printable
 from dancetype.engine.rolling import Status
-from dancetype.stream.messages import STATUS_TEXTS
+from dancetype.stream.messages import status_text
 from dancetype.stream.offline.analysis import ClipAnalysis
 
 # Blue and grey also differ in lightness, for colour-blind readers and black-and-white printers.
@@ -152,7 +152,7 @@ def _draw_band(
     inches_per_second = axes.get_position().width * _WIDTH / (boundaries[-1] - boundaries[0])
     estimates = [prediction.estimate for prediction in analysis.predictions]
     texts = [
-        names[estimate.genre] if estimate.genre else STATUS_TEXTS[estimate.status]
+        names[estimate.genre] if estimate.genre else status_text(estimate.status, estimate.dancing)
         for estimate in estimates
     ]
     starts = [n for n in range(len(texts)) if n == 0 or texts[n] != texts[n - 1]]

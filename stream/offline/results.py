@@ -12,6 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from dancetype.engine.contract import Contract
+from dancetype.stream.messages import is_not_dancing
 from dancetype.stream.offline.analysis import ClipAnalysis
 
 Result = dict[str, Any]
@@ -30,6 +31,7 @@ def make_result(file: Path, analysis: ClipAnalysis, contract: Contract) -> Resul
         "genre": clip.genre,
         "confidence": round(clip.confidence, 4),
         "probabilities": {code: round(float(value), 4) for code, value in probabilities},
+        "dancing": None if clip.dancing is None else round(clip.dancing, 4),
         "seconds": round(track.seconds, 3),
         "frames": len(track.times),
         "poses": track.poses,
@@ -54,7 +56,7 @@ def print_csv(results: Iterable[Result], genres: Mapping[str, str]) -> None:
         genres: Genre names by code. Each code has a column, in this order.
     """
     columns = ["file", "genre", "name", "confidence", *genres]
-    columns += ["seconds", "frames", "poses", "error"]
+    columns += ["seconds", "frames", "poses", "error", "dancing"]
     writer = csv.DictWriter(_Stdout(), columns, extrasaction="ignore", lineterminator="")
     writer.writeheader()
     for result in results:
@@ -89,6 +91,8 @@ def print_table(
 def _row(result: Result, genres: Mapping[str, str]) -> tuple[Text | str, ...]:
     ranked = sorted(result["probabilities"].items(), key=lambda pair: -pair[1])
     genre = f"{genres.get(result['genre'])} {result['confidence']:.0%}"
+    if is_not_dancing(result["dancing"]):
+        genre += ", not dancing"
     return (
         Text(result["file"]),
         Text(result.get("reason", genre)),

@@ -10,10 +10,10 @@ from typing import Any, Final
 BIRTH_TOPIC: Final = "homeassistant/status"
 """Topic on which Home Assistant announces that it has started, with the payload `BIRTH`."""
 BIRTH: Final = "online"
-CONFIDENCE_EVERY: Final = 5.0
+NUMBERS_EVERY: Final = 5.0
 """Minimum seconds between two confidences, since Home Assistant stores every change for days."""
 
-_CONFIDENCE_EXPIRES: Final = int(3 * CONFIDENCE_EVERY)
+_NUMBERS_EXPIRE: Final = int(3 * NUMBERS_EVERY)
 _SAFE: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-")
 # The payload of the status topic is one of these words or a source message.
 _AVAILABLE: Final = "{{ 'offline' if value in ('offline', 'stopped') else 'online' }}"
@@ -36,7 +36,9 @@ def discovery_topic(source: str) -> str:
     return f"homeassistant/device/{object_id(source)}/config"
 
 
-def discovery_payload(source: str, *, base: str, version: str, genre_expires: int) -> str:
+def discovery_payload(
+    source: str, *, base: str, version: str, genre_expires: int, dancing: bool = False
+) -> str:
     """Return the JSON description of a device with its entities.
 
     Args:
@@ -44,9 +46,17 @@ def discovery_payload(source: str, *, base: str, version: str, genre_expires: in
         base: Prefix of the topics of the source, such as `dancetype/stage`.
         version: Version of dancetype.
         genre_expires: Seconds after which a genre is outdated unless it is published again.
+        dancing: Whether the model outputs the probability that the person dances.
     """
     identity = object_id(source)
     status = f"{base}/status"
+    percentage = {
+        "platform": "sensor",
+        "unit_of_measurement": "%",
+        "state_class": "measurement",
+        "suggested_display_precision": 0,
+        "expire_after": _NUMBERS_EXPIRE,
+    }
     diagnostic = {
         "platform": "binary_sensor",
         "entity_category": "diagnostic",
@@ -63,14 +73,10 @@ def discovery_payload(source: str, *, base: str, version: str, genre_expires: in
             "expire_after": genre_expires,
         },
         "confidence": {
-            "platform": "sensor",
+            **percentage,
             "name": "Confidence",
             "icon": "mdi:gauge",
             "state_topic": f"{base}/confidence",
-            "unit_of_measurement": "%",
-            "state_class": "measurement",
-            "suggested_display_precision": 0,
-            "expire_after": _CONFIDENCE_EXPIRES,
         },
         "running": {
             **diagnostic,
@@ -87,6 +93,13 @@ def discovery_payload(source: str, *, base: str, version: str, genre_expires: in
             "json_attributes_template": _REASON,
         },
     }
+    if dancing:
+        entities["dancing"] = {
+            **percentage,
+            "name": "Dancing",
+            "icon": "mdi:human-female-dance",
+            "state_topic": f"{base}/dancing",
+        }
     return json.dumps(
         {
             "device": {

@@ -105,6 +105,7 @@ class Metrics(Sink, Collector):
         predictions = _counter("predictions", "Predictions by status", "status")
         genres = _counter("genres", "Predictions by genre", "genre")
         confidence = _gauge("confidence", "Confidence of the newest prediction")
+        dancing = _gauge("dancing", "Probability of the newest prediction that the person dances")
         states = _gauge("source_state", "1 for the current state of the source, else 0", "state")
         changes = _counter("source_state_changes", "Changes to each state", "state")
         faults = _counter("source_faults", "State messages with a fault", "fault")
@@ -119,6 +120,8 @@ class Metrics(Sink, Collector):
             fps.add_metric([source], current.fps if current else 0)
             dancers.add_metric([source], len(current.dancers) if current else 0)
             confidence.add_metric([source], current.confidence if current else 0)
+            if current and current.dancing is not None:
+                dancing.add_metric([source], current.dancing)
             if run.prediction:
                 age.add_metric([source], self._state.now - run.prediction.times.capture)
             if run.state:
@@ -130,7 +133,7 @@ class Metrics(Sink, Collector):
             _add_counts(faults, source, run.faults)
         return (
             *(frames, posed, dropped, age, fps, dancers, predictions, genres, confidence),
-            *(states, changes, faults, reconnects),
+            *(dancing, states, changes, faults, reconnects),
         )
 
 

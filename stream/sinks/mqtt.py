@@ -33,7 +33,7 @@ from dancetype.stream.sinks.broker import (
 from dancetype.stream.sinks.homeassistant import (
     BIRTH,
     BIRTH_TOPIC,
-    CONFIDENCE_EVERY,
+    NUMBERS_EVERY,
     discovery_payload,
     discovery_topic,
 )
@@ -197,6 +197,7 @@ class _SourceConnection:
         self._base = base = f"dancetype/{topic_level(source)}"
         self._prediction = _Channel(f"{base}/prediction", expiry=PREDICTION_EXPIRY)
         self._confidence = _Channel(f"{base}/confidence")
+        self._dancing = _Channel(f"{base}/dancing")
         self._status = _Channel(f"{base}/status", qos=1, retain=True)
         self._genre = _Channel(f"{base}/genre", qos=1, retain=True, expiry=GENRE_EXPIRY)
         self._discovery = _Channel(discovery_topic(source), qos=1, retain=True)
@@ -205,7 +206,8 @@ class _SourceConnection:
         self._queue = LatestQueue[_Channel, str]()
         self._last_status: str | None = None
         self._last_genre = GenreTopic(options.clock)
-        self._next_confidence = options.clock()
+        self._has_dancing = False
+        self._next_numbers = options.clock()
         self._task = asyncio.create_task(self._run())
 
     def put(self, message: Message, text: str) -> None:
@@ -215,12 +217,22 @@ class _SourceConnection:
             self._queue.put(self._status, text)
         else:
             self._queue.put(self._prediction, text)
-            now = self._options.clock()
-            if self._options.homeassistant and now >= self._next_confidence:
-                self._next_confidence = now + CONFIDENCE_EVERY
-                self._queue.put(self._confidence, f"{100 * message.confidence:.0f}")
+            if self._options.homeassistant:
+                self._put_numbers(message)
         if self._last_genre.update(message):
             self._queue.put(self._genre, self._last_genre.text)
+
+    def _put_numbers(self, message: PredictionMessage) -> None:
+        if message.dancing is not None and not self._has_dancing:
+            self._has_dancing = True
+            self._put_discovery()
+        now = self._options.clock()
+        if now < self._next_numbers:
+            return
+        self._next_numbers = now + NUMBERS_EVERY
+        self._queue.put(self._confidence, f"{100 * message.confidence:.0f}")
+        if self._has_dancing:
+            self._queue.put(self._dancing, f"{100 * (message.dancing or 0):.0f}")
 
     async def stop(self) -> None:
         """Publish the remaining messages and `stopped`, if the broker accepts them in time."""
@@ -305,6 +317,7 @@ class _SourceConnection:
                 base=self._base,
                 version=version("dancetype"),
                 genre_expires=GENRE_EXPIRY,
+                dancing=self._has_dancing,
             )
             self._queue.put(self._discovery, payload)
 

@@ -69,7 +69,7 @@ class OscEncoder:
 
     def __init__(self, source: str) -> None:
         self._base = f"/dancetype/{address_part(source)}"
-        self._codes: tuple[str, ...] = ()
+        self._zeros: dict[str, float] = {}  # every number of a result, by the end of its address
         self._max_dancers = 0
         self._switched_on: str | None = None
 
@@ -77,11 +77,11 @@ class OscEncoder:
         """Return the packets to send for a message, in this order."""
         if isinstance(message, SourceMessage):
             return self._state(message.state, running=message.state is SourceState.RUNNING)
-        self._codes = tuple(message.probabilities)
+        self._zeros |= dict.fromkeys(_numbers(message), 0.0)
         self._max_dancers = max(self._max_dancers, len(message.dancers))
         return [
             *self._switch(message.genre or message.status.value),
-            *_result(self._base, message),
+            *self._result(self._base, message),
             (f"{self._base}/dancers", len(message.dancers)),
             *self._dancers(message.dancers),
         ]
@@ -122,26 +122,31 @@ class OscEncoder:
                 yield from self._empty_result(base, Status.NO_PERSON.value)
             else:
                 yield f"{base}/id", dancers[rank - 1].id
-                yield from _result(base, dancers[rank - 1])
+                yield from self._result(base, dancers[rank - 1])
+
+    def _result(self, base: str, result: PredictionMessage | DancerResult) -> Iterator[Packet]:
+        # Without a window, `dancing` is null, and receivers would keep its last value.
+        numbers = self._zeros | _numbers(result)
+        return _values(base, result.status.value, result.name or "", numbers)
 
     def _empty_result(self, base: str, status: str) -> Iterator[Packet]:
-        return _values(base, status, "", 0.0, dict.fromkeys(self._codes, 0.0))
+        return _values(base, status, "", self._zeros)
 
 
-def _result(base: str, result: PredictionMessage | DancerResult) -> Iterator[Packet]:
-    return _values(
-        base, result.status.value, result.name or "", result.confidence, result.probabilities
-    )
+def _numbers(result: PredictionMessage | DancerResult) -> dict[str, float]:
+    numbers = {"confidence": result.confidence}
+    if result.dancing is not None:
+        numbers["dancing"] = result.dancing
+    for code, value in result.probabilities.items():
+        numbers[f"probability/{address_part(code)}"] = value
+    return numbers
 
 
-def _values(
-    base: str, status: str, genre: str, confidence: float, probabilities: Mapping[str, float]
-) -> Iterator[Packet]:
+def _values(base: str, status: str, genre: str, numbers: Mapping[str, float]) -> Iterator[Packet]:
     yield f"{base}/status", status
     yield f"{base}/genre", genre
-    yield f"{base}/confidence", float(confidence)
-    for code, value in probabilities.items():
-        yield f"{base}/probability/{address_part(code)}", float(value)
+    for name, value in numbers.items():
+        yield f"{base}/{name}", float(value)
 
 
 class OscSink(Sink):

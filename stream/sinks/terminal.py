@@ -11,12 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from dancetype.stream.messages import (
-    STATUS_TEXTS,
     DancerResult,
     Message,
     PredictionMessage,
     SourceMessage,
     SourceState,
+    status_text,
 )
 from dancetype.stream.run_state import RunState
 from dancetype.stream.sink import Sink
@@ -94,7 +94,7 @@ def headline(message: Message) -> str:
 
 
 def _genre_text(result: PredictionMessage | DancerResult) -> str:
-    return result.name or STATUS_TEXTS[result.status]
+    return result.name or status_text(result.status, result.dancing)
 
 
 def _key_text(message: Message) -> str:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+from importlib.resources import as_file
 from pathlib import Path
 from typing import Any
 
@@ -6,12 +8,13 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from dancetype.engine.classifier import Classifier
+from dancetype.engine.classifier import SHIPPED, Classifier
 from dancetype.engine.contract import Contract
 from dancetype.engine.defaults import Device
 from dancetype.engine.errors import ModelError
 from dancetype.engine.genres import CODES
 from dancetype.engine.onnx import CPU, CUDA, ort
+from dancetype.engine.rolling import Decision, RollingEstimate
 from dancetype.engine.skeleton import Array
 from dancetype.engine.window import WindowSpec
 
@@ -25,23 +28,29 @@ def make_model(
     features: int = 68,
     genres: int = 10,
     outputs: tuple[str, ...] = ("probabilities",),
+    total: float = 1.0,
+    contract: Contract = CONTRACT,
 ) -> onnx.ModelProto:
-    """Return a model with a mean over the steps, a linear layer and a softmax."""
+    """Return a model with a mean over the steps, a linear layer and a softmax times `total`."""
     weights = np.random.default_rng(0).normal(0, 1, (features, genres)).astype(np.float32)
     graph = helper.make_graph(
         [
             helper.make_node("ReduceMean", ["windows"], ["mean"], axes=[1], keepdims=0),
             helper.make_node("MatMul", ["mean", "weights"], ["logits"]),
-            helper.make_node("Softmax", ["logits"], ["probabilities"]),
+            helper.make_node("Softmax", ["logits"], ["softmax"]),
+            helper.make_node("Mul", ["softmax", "total"], ["probabilities"]),
         ],
         "model",
         [helper.make_tensor_value_info("windows", TensorProto.FLOAT, [batch, length, features])],
         [helper.make_tensor_value_info(o, TensorProto.FLOAT, [batch, genres]) for o in outputs],
-        [numpy_helper.from_array(weights, "weights")],
+        [
+            numpy_helper.from_array(weights, "weights"),
+            numpy_helper.from_array(np.array(total, np.float32), "total"),
+        ],
     )
     opset = [helper.make_opsetid("", 17)]
     model = helper.make_model(graph, opset_imports=opset, ir_version=8)
-    helper.set_model_props(model, CONTRACT.metadata())
+    helper.set_model_props(model, contract.metadata())
     return model
 
 
@@ -62,6 +71,43 @@ def test_model_with_valid_contract_returns_probabilities(tmp_path: Path) -> None
     assert probabilities.shape == (5, 10)
     assert probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("total", [0.0, 0.4, 1.0])
+def test_model_with_dancing_returns_probabilities_that_sum_to_it(
+    tmp_path: Path, total: float
+) -> None:
+    model = make_model(total=total, contract=replace(CONTRACT, dancing=True))
+    probabilities = Classifier(save(model, tmp_path))(random_windows(5))
+    np.testing.assert_allclose(probabilities.sum(axis=1), total, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("total", "dancing"), [(0.9, False), (1.1, False), (1.1, True), (-0.5, True), (np.nan, True)]
+)
+def test_model_with_output_that_contradicts_its_contract_is_rejected(
+    tmp_path: Path, total: float, dancing: bool
+) -> None:
+    model = make_model(total=total, contract=replace(CONTRACT, dancing=dancing))
+    with pytest.raises(ModelError, match="outputs are not probabilities"):
+        Classifier(save(model, tmp_path))
+
+
+def test_model_without_decision_in_its_contract_has_the_defaults() -> None:
+    with as_file(SHIPPED) as file:
+        metadata = {prop.key: prop.value for prop in onnx.load(file).metadata_props}
+    contract = Contract.parse({key: metadata[key] for key in metadata.keys() - {"decision"}})
+    default = RollingEstimate(CODES, Decision(1.5, (0.65,) * 10, (0.45,) * 10, 0.1))
+    rolling = contract.rolling_estimate()
+    windows = np.random.default_rng(0).dirichlet(np.full(10, 0.2), 200).astype(np.float32)
+    named = set()
+    # The windows are so far apart that a single one can name a genre.
+    for time, window in zip(range(0, 800, 4), windows, strict=True):
+        estimate = rolling.update(time, window)
+        assert estimate.genre == default.update(time, window).genre
+        named.add(estimate.genre)
+    assert None in named
+    assert len(named) > 5
 
 
 @pytest.mark.parametrize("batch", [1, 8])
@@ -293,7 +339,8 @@ def test_model_whose_outputs_are_not_probabilities_is_rejected(
     tmp_path: Path, operation: str
 ) -> None:
     model = make_model()
-    model.graph.node[-1].op_type = operation
+    (softmax,) = (node for node in model.graph.node if node.op_type == "Softmax")
+    softmax.op_type = operation
     with pytest.raises(ModelError, match=r"model\.onnx: refused because .*are not probabilities"):
         Classifier(save(model, tmp_path))
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -47,6 +49,20 @@ def test_genre_of_clip_has_highest_mean_probability() -> None:
     assert result.confidence == pytest.approx(pop.mean(), abs=1e-6)
     np.testing.assert_allclose(result.probabilities, [1 - pop.mean(), pop.mean()], atol=1e-6)
     np.testing.assert_allclose(result.windows[:, 1], pop, atol=1e-6)
+
+
+def test_dancing_is_the_mean_of_the_windows() -> None:
+    class DanceClassifier:
+        contract = replace(DriftingClassifier.contract, dancing=True)
+
+        def __call__(self, windows: Array) -> NDArray[np.float32]:
+            return np.linspace([0.1, 0.2], [0.5, 0.2], len(windows), dtype=np.float32)
+
+    result = classify_track(*random_dance(10), DanceClassifier())
+    assert result.dancing == pytest.approx(0.5)
+    assert result.confidence == pytest.approx(0.3)
+    assert classify_track(*random_dance(0.5), DanceClassifier()).dancing is None
+    assert classify_track(*random_dance(10), DriftingClassifier()).dancing is None
 
 
 def test_long_clip_is_classified_in_batches() -> None:

@@ -2,6 +2,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from dancetype.engine.contract import Contract
 from dancetype.engine.errors import ModelError
 from dancetype.engine.genres import CODES, GENRES
+from dancetype.engine.rolling import Decision
 from dancetype.engine.skeleton import JOINTS
 from dancetype.engine.window import WindowSpec
 
@@ -25,6 +27,8 @@ CONTRACT = Contract(
 )
 KEYS = sorted(CONTRACT.metadata())
 WINDOW = json.loads(CONTRACT.metadata()["window"])
+DECISION = {"time_constant": 1.0, "enter": [0.5] * 10, "leave": [0.4] * 10, "margin": 0.2}
+OPTIONAL_KEYS = ["dancing", "decision"]
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -40,6 +44,8 @@ values = st.recursive(
         Contract(("WA", "BR"), CONTRACT.window, "studio", "live", "dancers:A", ()),
         replace(CONTRACT, labels=("HO", "SALSA"), genres={"HO": "house", "SALSA": "salsa"}),
         replace(CONTRACT, window=WindowSpec(5, 5, 300, "xyz", velocity=False, smooth=False)),
+        replace(CONTRACT, dancing=True),
+        replace(CONTRACT, decision=Decision(0.75, (0.5, *[0.6] * 9), (0.3, *[0.4] * 9), 0.05)),
     ],
 )
 def test_contract_survives_round_trip_through_metadata(contract: Contract) -> None:
@@ -114,11 +120,46 @@ def test_error_names_missing_key(key: str) -> None:
         ("view", "drone", '"camera" or "studio"'),
         ("figures", "7", "cannot be read"),
         ("normalisation", "none", "another normalisation"),
+        ("dancing", "yes", 'dancing must be "true" or "false"'),
+        ("decision", "0.5", "not a decision"),
+        ("decision", json.dumps(DECISION | {"enter": 0.5}), "enter in .* is not a list"),
+        ("decision", json.dumps(DECISION | {"leave": [0.4] * 9}), "but leave has 9"),
+        ("decision", json.dumps(DECISION | {"leave": [0.6] * 10}), "0 <= leave <= enter <= 1"),
+        ("decision", json.dumps(DECISION | {"enter": ["0.5"] * 10}), "cannot be read"),
+        ("decision", json.dumps(DECISION | {"time_constant": 0}), "time_constant must be"),
+        ("decision", json.dumps(DECISION | {"time_constant": 3600}), "at most 30 seconds"),
+        ("decision", json.dumps(DECISION | {"margin": None}), "cannot be read"),
+        ("decision", json.dumps(DECISION | {"hop": 1}), "hop"),
+        (
+            "decision",
+            json.dumps(DECISION | {"enter": [0.5] * 3, "leave": [0.4] * 3}),
+            "3 thresholds for 10 genres",
+        ),
     ],
 )
 def test_invalid_contract_is_rejected_with_reason(key: str, value: str, reason: str) -> None:
     with pytest.raises(ModelError, match=reason):
         Contract.parse(CONTRACT.metadata() | {key: value})
+
+
+def test_contract_without_optional_keys_has_the_default_decision() -> None:
+    contract = Contract.parse(CONTRACT.metadata())
+    assert not set(OPTIONAL_KEYS) & CONTRACT.metadata().keys()
+    assert (contract.decision, contract.dancing) == (None, False)
+    assert Contract.parse(CONTRACT.metadata() | {"dancing": "false"}) == contract
+
+
+def test_rolling_estimate_has_the_decision_of_the_contract() -> None:
+    window = np.full(10, 0.05, np.float32)
+    window[3] = 0.45
+    decision = Decision.uniform(10, enter=0.4, leave=0.3)
+    estimates = [
+        replace(CONTRACT, decision=decision, dancing=dancing).rolling_estimate().update(0.0, window)
+        for dancing in (False, True)
+    ]
+    assert [estimate.genre for estimate in estimates] == [CODES[3]] * 2
+    assert [estimate.dancing for estimate in estimates] == [None, pytest.approx(0.9)]
+    assert CONTRACT.rolling_estimate().update(0.0, window).genre is None
 
 
 def test_error_about_long_metadata_is_short() -> None:
@@ -137,13 +178,13 @@ def check_parse(metadata: dict[str, str]) -> None:
 
 
 @settings(deadline=None)
-@given(metadata=st.dictionaries(st.sampled_from(KEYS) | st.text(), st.text()))
+@given(metadata=st.dictionaries(st.sampled_from(KEYS + OPTIONAL_KEYS) | st.text(), st.text()))
 def test_arbitrary_metadata_is_parsed_or_rejected(metadata: dict[str, str]) -> None:
     check_parse(metadata)
 
 
 @settings(deadline=None)
-@given(key=st.sampled_from(KEYS), value=st.text() | values.map(json.dumps))
+@given(key=st.sampled_from(KEYS + OPTIONAL_KEYS), value=st.text() | values.map(json.dumps))
 @example(key="labels", value="[" * 100_000)
 @example(key="window", value=json.dumps(WINDOW | {"seconds": 10**400}))
 def test_contract_with_one_changed_value_is_parsed_or_rejected(key: str, value: str) -> None:
@@ -154,3 +195,9 @@ def test_contract_with_one_changed_value_is_parsed_or_rejected(key: str, value: 
 @given(changes=st.dictionaries(st.sampled_from(sorted(WINDOW)), values))
 def test_window_with_changed_values_is_parsed_or_rejected(changes: dict[str, Any]) -> None:
     check_parse(CONTRACT.metadata() | {"window": json.dumps(WINDOW | changes)})
+
+
+@settings(deadline=None)
+@given(changes=st.dictionaries(st.sampled_from(sorted(DECISION)), values))
+def test_decision_with_changed_values_is_parsed_or_rejected(changes: dict[str, Any]) -> None:
+    check_parse(CONTRACT.metadata() | {"decision": json.dumps(DECISION | changes)})

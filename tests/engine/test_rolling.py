@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dancetype.engine.rolling import RollingEstimate, Status
+from dancetype.engine.rolling import Decision, RollingEstimate, Status
 
 LABELS = ("BR", "PO", "LO")
 
@@ -11,9 +13,10 @@ def probabilities(*values: float) -> NDArray[np.float32]:
     return np.array(values, np.float32)
 
 
-def unsmoothed_estimate() -> RollingEstimate:
+def unsmoothed_estimate(decision: Decision | None = None) -> RollingEstimate:
     """Return an estimate that uses only the latest window, with fixed thresholds."""
-    return RollingEstimate(LABELS, time_constant=1e-6, enter=0.5, leave=0.4, margin=0.1)
+    decision = decision or Decision.uniform(3, enter=0.5, leave=0.4, margin=0.1)
+    return RollingEstimate(LABELS, replace(decision, time_constant=1e-6))
 
 
 def test_genre_of_confident_window_is_named() -> None:
@@ -44,7 +47,7 @@ def test_threshold_rises_with_fewer_genres(genres: int, threshold: float) -> Non
 
 
 def test_named_genre_of_two_is_dropped_at_chance_level() -> None:
-    rolling = RollingEstimate(("HO", "SALSA"), time_constant=1e-6)
+    rolling = RollingEstimate(("HO", "SALSA"), Decision.uniform(2, time_constant=1e-6))
     assert rolling.update(0.0, probabilities(0.05, 0.95)).genre == "SALSA"
     assert rolling.update(1.0, probabilities(0.5, 0.5)).genre is None
 
@@ -81,7 +84,7 @@ def test_genre_stays_named_between_thresholds_but_not_below() -> None:
 
 @pytest.mark.parametrize("hop", [0.05, 0.1, 0.25, 0.5])
 def test_time_constant_is_independent_of_hop(hop: float) -> None:
-    rolling = RollingEstimate(LABELS, time_constant=1.5)
+    rolling = RollingEstimate(LABELS, Decision.uniform(3, time_constant=1.5))
     estimate = rolling.update(0.0, probabilities(1, 0, 0))
     for step in range(1, round(3 / hop) + 1):
         estimate = rolling.update(step * hop, probabilities(0, 1, 0))
@@ -92,7 +95,7 @@ def test_time_constant_is_independent_of_hop(hop: float) -> None:
 def test_slow_change_gives_same_result_at_any_hop() -> None:
     results = []
     for hop in (0.1, 0.5):
-        rolling = RollingEstimate(LABELS, time_constant=1.5)
+        rolling = RollingEstimate(LABELS, Decision.uniform(3, time_constant=1.5))
         for time in np.arange(0, 20 + hop / 2, hop):
             estimate = rolling.update(time, probabilities(time / 20, 1 - time / 20, 0))
         results.append(estimate.probabilities)
@@ -127,13 +130,51 @@ def test_later_updates_do_not_change_earlier_estimates() -> None:
     assert empty.probabilities.tolist() == [0, 0, 0]
 
 
-@pytest.mark.parametrize("time_constant", [0.0, -1.0, float("nan")])
-def test_time_constant_that_is_not_positive_is_rejected(time_constant: float) -> None:
-    with pytest.raises(ValueError, match="time_constant"):
-        RollingEstimate(LABELS, time_constant=time_constant)
+def test_each_genre_has_its_thresholds() -> None:
+    rolling = unsmoothed_estimate(Decision(1.5, (0.9, 0.5, 0.5), (0.6, 0.4, 0.2), 0.0))
+    assert rolling.update(0.0, probabilities(0.8, 0.2, 0)).genre is None
+    assert rolling.update(1.0, probabilities(0.2, 0.8, 0)).genre == "PO"
+    # Break dance must reach its threshold to replace another genre, too.
+    assert rolling.update(2.0, probabilities(0.55, 0.45, 0)).genre == "PO"
+    assert rolling.update(3.0, probabilities(0.95, 0.05, 0)).genre == "BR"
+    assert rolling.update(4.0, probabilities(0.59, 0.3, 0.11)).genre is None
+    assert rolling.update(5.0, probabilities(0.2, 0.25, 0.55)).genre == "LO"
+    assert rolling.update(6.0, probabilities(0.37, 0.38, 0.25)).genre == "LO"
 
 
-@pytest.mark.parametrize(("enter", "leave"), [(0.4, 0.5), (1.2, 0.5), (0.5, -0.1)])
+def test_dancing_is_the_sum_of_the_moving_averages() -> None:
+    rolling = RollingEstimate(LABELS, Decision.uniform(3, time_constant=2.0), dancing=True)
+    assert rolling.update(0.0, probabilities(0.4, 0.3, 0.2)).dancing == pytest.approx(0.9)
+    weight = np.exp(-1 / 2)
+    estimate = rolling.update(1.0, probabilities(0.1, 0.05, 0.05))
+    assert estimate.dancing == pytest.approx(0.9 * weight + 0.2 * (1 - weight))
+    assert rolling.update_without_window(Status.NO_PERSON).dancing is None
+
+
+def test_dancing_is_unknown_if_probabilities_sum_to_one() -> None:
+    assert RollingEstimate(LABELS).update(0.0, probabilities(0.4, 0.3, 0.3)).dancing is None
+
+
+@pytest.mark.parametrize("time_constant", [0.0, -1.0, float("nan"), 31.0, float("inf")])
+def test_time_constant_out_of_range_is_rejected(time_constant: float) -> None:
+    with pytest.raises(ValueError, match="time_constant must be"):
+        Decision.uniform(3, time_constant=time_constant)
+
+
+@pytest.mark.parametrize(("enter", "leave"), [(0.4, 0.5), (1.2, 0.5), (0.5, -0.1), (0.5, np.nan)])
 def test_contradictory_thresholds_are_rejected(enter: float, leave: float) -> None:
     with pytest.raises(ValueError, match="leave <= enter"):
-        RollingEstimate(LABELS, enter=enter, leave=leave)
+        Decision(1.5, (0.6, enter), (0.4, leave), 0.1)
+
+
+@pytest.mark.parametrize("margin", [-0.1, 1.1, float("nan")])
+def test_margin_out_of_range_is_rejected(margin: float) -> None:
+    with pytest.raises(ValueError, match="margin must be"):
+        Decision.uniform(3, margin=margin)
+
+
+def test_different_numbers_of_thresholds_are_rejected() -> None:
+    with pytest.raises(ValueError, match="enter has 2 thresholds, but leave has 1"):
+        Decision(1.5, (0.6, 0.6), (0.4,), 0.1)
+    with pytest.raises(ValueError, match="for 2 genres, not 3"):
+        RollingEstimate(LABELS, Decision.uniform(2))

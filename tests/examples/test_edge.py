@@ -3,19 +3,23 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 
 from dancetype.engine.classifier import Classifier
+from dancetype.engine.genres import CODES
 from dancetype.engine.media.track import Track, read_track
+from dancetype.engine.rolling import Decision, RollingEstimate, Status
 from dancetype.engine.window import WindowSpec, cut_window
 from tests.examples.script import EXAMPLES, load_example
+from tests.testbed.models import scaled_model
 
 edge = load_example("edge")
 
-MAX_LINES = 60
+MAX_LINES = 90
 MODEL = EXAMPLES.parent / "engine" / "models" / "live.onnx"
 # Runs a script that can import only the standard library, numpy and onnxruntime.
 RESTRICTED_RUN = """
@@ -55,22 +59,72 @@ def run_edge(*arguments: Path | str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_example_has_at_most_60_lines() -> None:
+def test_example_has_at_most_90_lines() -> None:
     assert len((EXAMPLES / "edge.py").read_text().splitlines()) <= MAX_LINES
 
 
-def test_output_equals_that_of_the_engine_with_numpy_and_onnxruntime_only(track: Path) -> None:
-    result = run_edge(MODEL, track)
-    assert result.returncode == 0, result.stderr
-    expected, classifier = read_track(track), Classifier(MODEL, device="cpu")
+def expected_lines(model: Path, track: Path) -> list[str]:
+    """Return the lines that the example should print, according to the engine."""
+    recorded, classifier = read_track(track), Classifier(model, device="cpu")
     contract = classifier.contract
-    cut = cut_window(expected.times, expected.joints, contract.window, end=expected.times[-1])
-    assert cut.features is not None
-    (probabilities,) = classifier(cut.features[None])
+    rolling = contract.rolling_estimate()
+    for end in np.arange(recorded.times[-1], recorded.times[0], -edge.HOP)[::-1]:
+        cut = cut_window(recorded.times, recorded.joints, contract.window, end=end)
+        estimate = (
+            rolling.update_without_window(Status.NO_PERSON)
+            if cut.features is None
+            else rolling.update(end, classifier(cut.features[None])[0])
+        )
     names = list(contract.genres.values())
-    top_three = np.argsort(-probabilities)[:3]
-    lines = [f"{names[index]:16} {probabilities[index]:.1%}" for index in top_three]
-    assert result.stdout.splitlines() == lines
+    top_three = np.argsort(-estimate.probabilities)[:3]
+    ranked = [(names[index], float(estimate.probabilities[index])) for index in top_three]
+    if estimate.dancing is not None:
+        ranked.insert(0, ("dancing", estimate.dancing))
+    named = contract.genres[estimate.genre] if estimate.genre else "not sure"
+    return [named, *(f"{name:16} {value:.1%}" for name, value in ranked)]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"decision": None},
+        {"decision": Decision(0.5, (0.001,) * 10, (0.0005,) * 10, 0.05)},
+        {"factor": 0.75, "dancing": True, "decision": None},
+    ],
+    ids=["shipped", "default decision", "other decision", "dancing"],
+)
+def test_output_equals_that_of_the_engine_with_numpy_and_onnxruntime_only(
+    track: Path, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    model = scaled_model(tmp_path / "changed.onnx", **changes) if changes else MODEL
+    result = run_edge(model, track)
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines == expected_lines(model, track)
+    is_dancing_printed = any(line.startswith("dancing ") for line in lines)
+    assert is_dancing_printed is Classifier(model, device="cpu").contract.dancing
+
+
+@pytest.mark.parametrize("genres", [2, 3, 10])
+def test_default_decision_equals_that_of_the_engine(genres: int) -> None:
+    contract = {"labels": json.dumps(CODES[:genres])}
+    expected = asdict(Decision.uniform(genres))
+    for key, value in edge.decision_of(contract).items():
+        assert value == pytest.approx(expected.pop(key))
+    assert not expected
+
+
+def test_decisions_equal_those_of_the_engine() -> None:
+    rng = np.random.default_rng(0)
+    labels = CODES[:3]
+    decision = Decision(1e-6, (0.6, 0.5, 0.4), (0.5, 0.3, 0.2), 0.1)
+    rolling, named, answers = RollingEstimate(labels, decision), None, set()
+    for time, mean in enumerate(rng.dirichlet((0.8, 0.8, 0.8), 500).astype(np.float32)):
+        named = edge.decide(mean, named, asdict(decision))
+        answers.add(named)
+        assert (None if named is None else labels[named]) == rolling.update(time, mean).genre
+    assert answers == {None, 0, 1, 2}
 
 
 @pytest.mark.parametrize("axes", ["xy", "xyz"])

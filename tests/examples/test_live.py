@@ -11,7 +11,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.examples.script import EXAMPLES, Script, load_example
-from tests.testbed.demo_server import TOKEN, DemoServer, biased_model, chromium
+from tests.testbed.demo_server import TOKEN, DemoServer, chromium
+from tests.testbed.models import biased_model
 from tests.testbed.mosquitto import HOST, MOSQUITTO
 from tests.testbed.rtsp_server import find_free_port
 

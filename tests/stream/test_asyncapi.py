@@ -20,7 +20,7 @@ from dancetype.stream.messages import (
 from dancetype.stream.sinks.homeassistant import (
     BIRTH,
     BIRTH_TOPIC,
-    CONFIDENCE_EVERY,
+    NUMBERS_EVERY,
     discovery_payload,
     discovery_topic,
 )
@@ -85,7 +85,7 @@ def test_mqtt_payloads_and_bindings_in_the_document_match_the_code() -> None:
     messages = DOCUMENT["components"]["messages"]
     assert messages["offline"]["payload"]["const"] == OFFLINE
     assert messages["stopped"]["payload"]["const"] == STOPPED
-    assert f"every {CONFIDENCE_EVERY:g} s" in messages["confidence"]["summary"]
+    assert f"every {NUMBERS_EVERY:g} s" in messages["confidence"]["summary"]
     assert f"{BIRTH_TOPIC} is {BIRTH}" in DOCUMENT["channels"]["homeAssistant"]["description"]
     bindings = {
         name: operation["bindings"]["mqtt"]
@@ -97,6 +97,7 @@ def test_mqtt_payloads_and_bindings_in_the_document_match_the_code() -> None:
         "publishStatus": (1, True),
         "publishGenre": (1, True),
         "publishConfidence": (0, False),
+        "publishDancing": (0, False),
         "publishDiscovery": (1, True),
     }
     assert {name: binding.get("messageExpiryInterval") for name, binding in bindings.items()} == {
@@ -104,6 +105,7 @@ def test_mqtt_payloads_and_bindings_in_the_document_match_the_code() -> None:
         "publishStatus": None,
         "publishGenre": GENRE_EXPIRY,
         "publishConfidence": None,
+        "publishDancing": None,
         "publishDiscovery": None,
     }
 
@@ -131,6 +133,7 @@ def test_operation_only_has_messages_of_its_channel() -> None:
     [
         make_prediction(),
         make_prediction(status=Status.GENRE, genre="HO", dancers=2, frames=(3, 2, 1), latency=0.1),
+        make_prediction(status=Status.NOT_SURE, dancing=0.25),
         make_source_message(SourceState.RUNNING),
         make_source_message(SourceState.FAILED, fault=Fault.AUTHENTICATION, reason="unknown user"),
         Heartbeat(dropped={"stage": 3}, times=SourceTimes(sent=1000.0)),
@@ -150,6 +153,7 @@ def test_sent_message_is_valid_and_invalid_with_unknown_fields(
     [
         ("prediction", "status", "unknown"),
         ("prediction", "confidence", 1.5),
+        ("prediction", "dancing", -0.5),
         ("prediction", "dancers", [{"id": 1}]),
         ("source", "state", "unknown"),
         ("source", "fault", "unknown"),
@@ -204,7 +208,7 @@ def test_home_assistant_discovery_matches_the_document() -> None:
     address = DOCUMENT["channels"]["homeAssistant"]["address"]
     assert re.fullmatch(address.format(device="dancetype-.+"), discovery_topic("stage"))
     base = f"dancetype/{topic_level('stage')}"
-    payload = discovery_payload("stage", base=base, version="1", genre_expires=300)
+    payload = discovery_payload("stage", base=base, version="1", genre_expires=300, dancing=True)
     assert is_valid(json.loads(payload), "discovery")
     addresses = {
         channel["address"].format(source="stage", device="")

@@ -24,6 +24,7 @@ from dancetype.stream.messages import (
     SourceTimes,
     parse_message,
     schema,
+    status_text,
 )
 from dancetype.stream.pipeline import Predicted
 from dancetype.stream.sources.base import StateChanged
@@ -38,10 +39,11 @@ def make_estimate(
     genre: str | None = "HO",
     labels: tuple[str, ...] = CODES,
     confidence: float = 0.91234567,
+    dancing: float | None = None,
 ) -> Estimate:
     probabilities = np.full(len(labels), (1 - confidence) / (len(labels) - 1), np.float32)
     probabilities[5] = confidence
-    return Estimate(status, genre, confidence, probabilities)
+    return Estimate(status, genre, confidence, probabilities, dancing)
 
 
 def build_message(
@@ -98,7 +100,20 @@ def source_message(
     return message
 
 
-MESSAGES = [solo_message(), duet_message(), no_person_message(), source_message()]
+def not_dancing_message() -> PredictionMessage:
+    """Return the message for a dancer and a person who does not dance."""
+    first = make_estimate(dancing=1.0000001)
+    second = make_estimate(Status.NOT_SURE, None, confidence=0.04, dancing=0.12345)
+    return build_message(first, DancerPrediction(3, 4.0, first), DancerPrediction(1, 4.0, second))
+
+
+MESSAGES = [
+    solo_message(),
+    duet_message(),
+    not_dancing_message(),
+    no_person_message(),
+    source_message(),
+]
 
 
 @pytest.mark.parametrize("message", MESSAGES)
@@ -149,6 +164,40 @@ def test_message_has_a_result_for_each_dancer_and_repeats_that_of_the_first() ->
     assert [(dancer.id, dancer.genre) for dancer in message.dancers] == [(3, "HO"), (1, None)]
     first = message.dancers[0].model_dump(exclude={"id", "joints"})
     assert message.model_dump(include=set(first)) == first
+
+
+def test_message_and_each_dancer_have_the_probability_of_dancing() -> None:
+    message = not_dancing_message()
+    assert [message.dancing, *(dancer.dancing for dancer in message.dancers)] == [1, 1, 0.1235]
+
+
+def test_dancing_is_null_if_the_model_does_not_give_it() -> None:
+    fields = json.loads(duet_message().model_dump_json())
+    assert [fields["dancing"], *(dancer["dancing"] for dancer in fields["dancers"])] == [None] * 3
+
+
+def test_message_of_an_earlier_version_without_dancing_can_be_parsed() -> None:
+    fields = json.loads(duet_message().model_dump_json())
+    for result in (fields, *fields["dancers"]):
+        del result["dancing"]
+    assert parse_message(json.dumps(fields)) == duet_message()
+
+
+@pytest.mark.parametrize(
+    ("status", "dancing", "text"),
+    [
+        (Status.NOT_SURE, None, "not sure"),
+        (Status.NOT_SURE, 0.5, "not sure"),
+        (Status.NOT_SURE, 0.49, "not dancing"),
+        (Status.NOT_SURE, 0.0, "not dancing"),
+        (Status.NO_PERSON, None, "no person"),
+        (Status.WARMING_UP, None, "warming up"),
+    ],
+)
+def test_text_of_a_status_depends_on_dancing_if_it_is_not_sure(
+    status: Status, dancing: float | None, text: str
+) -> None:
+    assert status_text(status, dancing) == text
 
 
 def test_joints_of_a_dancer_are_coordinates_in_the_image() -> None:

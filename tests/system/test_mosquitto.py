@@ -242,6 +242,22 @@ async def test_discovery_is_published_at_once_and_when_home_assistant_starts(
             assert f'"dancetype/clip/{topic}"' in payload_text(first)
 
 
+async def test_home_assistant_gets_a_sensor_once_a_prediction_has_dancing(
+    free_port: int, tmp_path: Path
+) -> None:
+    discovery, dancing = "homeassistant/device/dancetype-clip/config", "dancetype/clip/dancing"
+    async with (
+        mosquitto(free_port, tmp_path),
+        subscriber(free_port, "#") as client,
+        mqtt_sink(free_port, homeassistant=True) as sinks,
+    ):
+        await sinks.send(RUNNING)
+        assert dancing not in payload_text(await next_message(client, discovery))
+        await sinks.send(prediction_message(1, dancing=0.97))
+        assert dancing in payload_text(await next_message(client, discovery))
+        assert payload_text(await next_message(client, dancing)) == "97"
+
+
 async def test_no_discovery_unless_enabled(free_port: int, tmp_path: Path) -> None:
     async with mosquitto(free_port, tmp_path), subscriber(free_port, "#") as client:
         async with mqtt_sink(free_port) as sinks:

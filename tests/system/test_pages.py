@@ -11,7 +11,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.testbed.demo_server import TOKEN, DemoServer, biased_model, chromium
+from tests.testbed.demo_server import TOKEN, DemoServer, chromium
+from tests.testbed.models import biased_model, scaled_model
 
 THEMES: Final = ("stage", "paper", "neon")
 LAYOUTS: Final = ("bar", "corner", "full")
@@ -103,6 +104,29 @@ def wait_for_overlay_state(page: Page, state: str) -> None:
     page.wait_for_function(
         "state => document.body.dataset.state === state", arg=state, timeout=STALE_TIMEOUT
     )
+
+
+def test_pages_show_that_the_person_does_not_dance(
+    pose_model: Path, sample_clip: Path, tmp_path: Path, context: BrowserContext
+) -> None:
+    model = scaled_model(tmp_path / "idle.onnx", factor=0.2, dancing=True)
+    with DemoServer("--model", model, "--preview", "--token", TOKEN) as demo:
+        dashboard, overlay = (MonitoredPage(context.new_page(), demo.host) for _ in range(2))
+        dashboard.page.goto(demo.url("/"))
+        expect(dashboard.page.locator(".headline")).to_have_text(
+            "not dancing", timeout=GENRE_TIMEOUT
+        )
+        expect(dashboard.page.locator(".detail")).to_be_hidden()
+        for width in (390, 1280):
+            dashboard.page.set_viewport_size({"width": width, "height": 800})
+            assert dashboard.page.evaluate(
+                "[document.documentElement, document.querySelector('.headline')]"
+                ".every(element => element.scrollWidth <= element.clientWidth)"
+            )
+        assert accessibility_violations(dashboard.page) == []
+        overlay.page.goto(demo.url("/overlay"))
+        expect_overlay_genre(overlay.page, "not dancing")
+        assert dashboard.errors == overlay.errors == []
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -10,17 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
 
-import onnx
-from onnx import numpy_helper
 from playwright.sync_api import Browser, sync_playwright
 
-import dancetype.engine
-from dancetype.engine.genres import CODES
 from tests.testbed.rtsp_server import find_free_port
 
 TOKEN: Final = "a-token-for-the-pages"
 _BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
-_LIVE_MODEL: Final = Path(dancetype.engine.__file__).with_name("models") / "live.onnx"
 _CHECKOUT: Final = Path(__file__).parents[2]
 
 
@@ -95,14 +90,3 @@ def chromium() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
-
-
-def biased_model(genre: str, file: Path) -> Path:
-    """Write a copy of the live model that always predicts `genre`; return its path."""
-    model = onnx.load(_LIVE_MODEL)
-    (bias,) = (tensor for tensor in model.graph.initializer if tensor.name.endswith("head.bias"))
-    values = numpy_helper.to_array(bias).copy()
-    values[CODES.index(genre)] += 10
-    bias.CopyFrom(numpy_helper.from_array(values, bias.name))
-    onnx.save(model, file)
-    return file

@@ -2,7 +2,7 @@
 
 import fcntl
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Self
@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dancetype.engine.contract import Contract
 from dancetype.engine.errors import FileError
-from dancetype.engine.rolling import RollingEstimate, Status
+from dancetype.engine.rolling import Status
 from dancetype.stream.offline.files import output_file
 from dancetype.stream.offline.results import Result
 
@@ -25,6 +26,7 @@ _LEADING_COLUMNS: Final = (
     ("genre", pa.string()),
     ("name", pa.string()),
     ("confidence", pa.float32()),
+    ("dancing", pa.float32()),
 )
 _TRAILING_COLUMNS: Final = (
     ("seconds", pa.float64()),
@@ -45,36 +47,37 @@ def schema(genres: Iterable[str]) -> Any:
     return pa.schema([*_LEADING_COLUMNS, *probabilities, *_TRAILING_COLUMNS])
 
 
-def make_row(result: Result, genres: Mapping[str, str], stamp: Row) -> Row:
+def make_row(result: Result, contract: Contract, stamp: Row) -> Row:
     """Return the row of a clip.
 
     Args:
         result: Result of the clip.
-        genres: Genre names by code, in the classifier's order.
+        contract: Contract of the classifier.
         stamp: Columns that do not depend on the result, such as `file`.
     """
     probabilities = result.get("probabilities", {})
     genre = result.get("genre")
     return {
         **stamp,
-        "status": _status(result),
+        "status": _status(result, contract),
         "genre": genre,
-        "name": genres.get(genre) if genre else None,
+        "name": contract.genres.get(genre) if genre else None,
         "confidence": result.get("confidence") if genre else None,
-        **{code: probabilities.get(code) if genre else None for code in genres},
-        **{key: result.get(key) for key in ("seconds", "frames", "poses", "error")},
+        **{code: probabilities.get(code) if genre else None for code in contract.labels},
+        **{key: result.get(key) for key in ("dancing", "seconds", "frames", "poses", "error")},
     }
 
 
-def _status(result: Result) -> str:
+def _status(result: Result, contract: Contract) -> str:
     """Return the status that a live run would report for the clip's probabilities."""
     if "error" in result:
         return "error"
     if result["genre"] is None:
         return Status.NO_PERSON.value
-    probabilities = result["probabilities"]
-    values = np.array(list(probabilities.values()), np.float32)
-    return RollingEstimate(tuple(probabilities)).update(0.0, values).status.value
+    probabilities = np.array(
+        [result["probabilities"][code] for code in contract.labels], np.float32
+    )
+    return contract.rolling_estimate().update(0.0, probabilities).status.value
 
 
 def read_table(path: Path) -> list[Row]:

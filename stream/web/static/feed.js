@@ -20,6 +20,9 @@ const STATE_HEADLINES = {
   stalled: "no frames",
 };
 
+// Probability below which a person without a genre is not dancing.
+const MIN_DANCING = 0.5;
+
 // Share of the elapsed time by which the shortest transit time may grow: more than the drift
 // between two clocks, but too little for a delay to pass as drift.
 const DRIFT_ALLOWANCE = 0.0005;
@@ -55,6 +58,16 @@ export function isLive(feed, connected, now) {
   return connected && message.type === "prediction" && confirmed && now - sentAt <= STALE_MS;
 }
 
+/** Return the text for a result without a genre, or undefined. */
+export function statusText(result) {
+  return isNotDancing(result) ? "not dancing" : STATUS_TEXTS[result.status];
+}
+
+function isNotDancing({ status, dancing }) {
+  // `dancing` is null if the model does not distinguish dance from other motion.
+  return status === "not_sure" && typeof dancing === "number" && dancing < MIN_DANCING;
+}
+
 /** Return the texts and values to show for a feed. */
 export function describeFeed(feed, connected, now) {
   const { message, sentAt } = feed;
@@ -75,17 +88,21 @@ export function describeFeed(feed, connected, now) {
   return {
     live: true,
     state: "live",
-    headline: STATUS_TEXTS[message.status] ?? message.name ?? message.status,
-    detail:
-      message.status === "not_sure" && likeliest !== null
-        ? `most likely: ${genreName(likeliest)}`
-        : (STATUS_DETAILS[message.status] ?? ""),
+    headline: statusText(message) ?? message.name ?? message.status,
+    detail: detailText(message, likeliest),
     genre: message.genre,
     confidence: message.status === "genre" ? percent(message.confidence) : "",
     probabilities: message.probabilities,
     likeliest,
     fps: message.fps.toFixed(1),
   };
+}
+
+function detailText(message, likeliest) {
+  if (message.status === "not_sure" && likeliest !== null && !isNotDancing(message)) {
+    return `most likely: ${genreName(likeliest)}`;
+  }
+  return STATUS_DETAILS[message.status] ?? "";
 }
 
 function describeState(message, age) {

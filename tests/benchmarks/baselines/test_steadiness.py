@@ -15,7 +15,7 @@ from dancetype.engine.contract import Contract
 from dancetype.engine.genres import CODES
 from dancetype.engine.media.track import NOT_DANCING
 from dancetype.engine.recognizer import Recognizer
-from dancetype.engine.rolling import RollingEstimate, Status
+from dancetype.engine.rolling import Decision, RollingEstimate, Status
 from dancetype.engine.skeleton import JOINTS, Array, Pose
 from dancetype.engine.window import WindowSpec
 
@@ -52,7 +52,8 @@ def clip(seconds: float = 12, rate: int = 20) -> tuple[NDArray[np.float64], Arra
 
 def immediate(labels: tuple[str, ...] = LABELS) -> RollingEstimate:
     """Return a rolling estimate that names the genre of each window with more than one half."""
-    return RollingEstimate(labels, time_constant=1e-6, enter=0.5, leave=0.5, margin=0.0)
+    decision = Decision.uniform(len(labels), time_constant=1e-6, enter=0.5, leave=0.5, margin=0.0)
+    return RollingEstimate(labels, decision)
 
 
 def predictions(letters: str, *, start: float = 0.0) -> WindowPredictions:
@@ -119,7 +120,7 @@ def test_clip_without_frames_is_rejected() -> None:
 
 
 def test_replay_resets_the_rolling_estimate() -> None:
-    rolling = RollingEstimate(LABELS, time_constant=1e6)
+    rolling = RollingEstimate(LABELS, Decision.uniform(3, time_constant=30.0))
     replay(predictions("PPPP"), rolling)
     assert {answer.genre for answer in replay(predictions("BBBB"), rolling)} == {"BR"}
 

@@ -64,15 +64,22 @@ def standing_landmarks(
 
 
 def prediction(
-    status: Status, genre: str | None = None, confidence: float = 0.0, *, time: float = 0.0
+    status: Status,
+    genre: str | None = None,
+    confidence: float = 0.0,
+    *,
+    dancing: float | None = None,
+    time: float = 0.0,
 ) -> Prediction:
     """Return a prediction; the other genres share the remaining probability equally."""
     probabilities = np.zeros(len(CODES), np.float32)
     if confidence:
-        probabilities[:] = (1 - confidence) / (len(CODES) - 1)
+        total = 1 if dancing is None else dancing
+        probabilities[:] = (total - confidence) / (len(CODES) - 1)
         probabilities[CODES.index(genre or "PO")] = confidence
     reported = genre if status is Status.GENRE else None
-    return Prediction(time, 4.0, Estimate(status, reported, confidence, probabilities), None, 0.0)
+    estimate = Estimate(status, reported, confidence, probabilities, dancing)
+    return Prediction(time, 4.0, estimate, None, 0.0)
 
 
 def analyzed_clip(times: Sequence[float], *, hop: float = 0.25) -> ClipAnalysis:

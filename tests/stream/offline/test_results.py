@@ -1,6 +1,7 @@
 import csv
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,12 +42,45 @@ def test_csv_has_a_header_and_a_line_per_result(
 ) -> None:
     print_csv([result], GENRES)
     text = capsys.readouterr().out
-    columns = ["file", "genre", "name", "confidence", *CODES, "seconds", "frames", "poses", "error"]
+    columns = [
+        "file",
+        "genre",
+        "name",
+        "confidence",
+        *CODES,
+        "seconds",
+        "frames",
+        "poses",
+        "error",
+        "dancing",
+    ]
     assert text.splitlines()[0] == ",".join(columns)
     (row,) = csv_rows(text)
     assert (row["file"], row["genre"], row["name"]) == ("a.mp4", "HO", "house")
     assert {code: float(row[code]) for code in CODES} == result["probabilities"]
     assert (row["seconds"], row["frames"], row["poses"], row["error"]) == ("2.0", "20", "19", "")
+
+
+def test_clip_without_dance_is_marked(capsys: pytest.CaptureFixture[str]) -> None:
+    contract = replace(Classifier(device="cpu").contract, dancing=True)
+    analysis = analyzed_clip([n / 10 for n in range(20)])
+    analysis = replace(analysis, result=replace(analysis.result, confidence=0.03, dancing=0.12344))
+    result = make_result(Path("a.mp4"), analysis, contract)
+    print_json([result])
+    assert json.loads(capsys.readouterr().out)["dancing"] == 0.1234
+    print_csv([result], GENRES)
+    assert csv_rows(capsys.readouterr().out)[0]["dancing"] == "0.1234"
+    print_table([result], GENRES, Console(width=100), Console(stderr=True))
+    assert "house 3%, not dancing" in capsys.readouterr().out
+
+
+def test_dancing_is_empty_if_the_model_does_not_give_it(
+    result: Result, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_json([result])
+    assert json.loads(capsys.readouterr().out)["dancing"] is None
+    print_csv([result], GENRES)
+    assert csv_rows(capsys.readouterr().out)[0]["dancing"] == ""
 
 
 def test_csv_line_of_an_unreadable_file_has_its_error(

@@ -85,6 +85,17 @@ def test_payload_has_the_documented_format() -> None:
     assert len({entity.unique_id for entity in discovery.components.values()}) == 4
 
 
+def test_model_with_dancing_has_a_sensor_for_it() -> None:
+    text = discovery_payload(
+        "stage", base="dancetype/stage", version="1.2.3", genre_expires=300, dancing=True
+    )
+    components = Discovery.model_validate_json(text).components
+    assert components["dancing"].state_topic == "dancetype/stage/dancing"
+    assert len({entity.unique_id for entity in components.values()}) == 5
+    others = {key: entity for key, entity in components.items() if key != "dancing"}
+    assert others == Discovery.model_validate_json(payload()).components
+
+
 def test_payload_is_the_same_after_a_restart() -> None:
     assert payload() == payload()
 

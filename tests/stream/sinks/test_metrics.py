@@ -133,6 +133,15 @@ async def test_pose_estimation_and_classification_have_separate_histograms(
     assert metrics.value("classify_seconds_sum") == pytest.approx(0.375)
 
 
+async def test_dancing_has_a_value_only_if_the_newest_prediction_has_one(
+    metrics: MetricsPage,
+) -> None:
+    await metrics.send(make_prediction(status=Status.NOT_SURE, dancing=0.25))
+    assert metrics.value("dancing") == 0.25
+    await metrics.send(make_prediction())
+    assert metrics.value("dancing") is None
+
+
 async def test_predictions_are_counted_by_status_and_genre(metrics: MetricsPage) -> None:
     await metrics.send(
         make_prediction(), make_prediction(), make_prediction(status=Status.GENRE, genre="HO")
@@ -258,6 +267,7 @@ async def test_docs_list_exactly_the_existing_metrics(metrics: MetricsPage) -> N
     await metrics.send(
         make_prediction(status=Status.GENRE, genre="HO"),
         make_source_message(SourceState.FAILED, fault=Fault.OTHER),
+        make_prediction("hall", dancing=0.5),
     )
     suffix = re.compile(r"_(bucket|sum|count)$")
     existing = {suffix.sub("", name.partition("{")[0]) for name in metrics.samples()}

@@ -16,6 +16,7 @@ from pythonosc.osc_server import AsyncIOOSCUDPServer
 
 from dancetype.engine.errors import SinkError
 from dancetype.engine.genres import CODES
+from dancetype.engine.rolling import Status
 from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceState
 from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.osc import (
@@ -179,6 +180,23 @@ def test_values_are_cleared_when_the_source_stops_running() -> None:
         f"{BASE}/dancers": 0,
         **{f"{BASE}/probability/{code}": 0.0 for code in CODES},
     }
+
+
+def test_dancing_is_sent_once_the_model_has_given_it_and_is_zero_without_a_window() -> None:
+    encoder = OscEncoder("clip")
+    address = f"{BASE}/dancing"
+    assert address not in dict(encoder.packets(prediction()))
+    assert dict(encoder.packets(make_prediction("clip", genre="HO", dancing=0.8)))[address] == 0.8
+    assert dict(encoder.packets(make_prediction("clip")))[address] == 0.0
+    encoder.packets(make_prediction("clip", genre="HO", dancing=0.7))
+    assert dict(encoder.packets(source_message(SourceState.FAILED)))[address] == 0.0
+
+
+def test_dancing_of_each_dancer_is_sent() -> None:
+    dancers = dancer(1, "HO", dancing=0.9), dancer(2, status=Status.NOT_SURE, dancing=0.2)
+    message = make_prediction("clip", genre="HO", dancing=0.9, dancers=dancers)
+    packets = dict(OscEncoder("clip").packets(message))
+    assert [packets[f"{BASE}/dancer/{rank}/dancing"] for rank in (1, 2)] == [0.9, 0.2]
 
 
 def test_running_source_sends_only_its_state() -> None:

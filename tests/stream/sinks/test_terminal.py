@@ -66,6 +66,18 @@ async def test_log_has_a_line_for_each_change_of_genre_or_status() -> None:
     ]
 
 
+async def test_person_who_does_not_dance_is_shown_as_such() -> None:
+    text = await output(
+        prediction(Status.NOT_SURE, dancing=0.8),
+        prediction(Status.NOT_SURE, dancing=0.1, confidence=0.05),
+        terminal=False,
+    )
+    assert text.splitlines() == [
+        "cam: not sure (50%, 30 poses/s)",
+        "cam: not dancing (5%, 30 poses/s)",
+    ]
+
+
 async def test_log_has_source_states_with_their_reasons_on_one_line() -> None:
     reason = "[bold]no such file[/bold] " + "x" * 200
     failed = make_source_message(SourceState.FAILED, "cam", reason=reason)

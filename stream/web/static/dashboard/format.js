@@ -1,12 +1,10 @@
 /* Formatting of times and numbers: pure functions. All times are in seconds, `at` since 1970. */
 
-import { STATUS_TEXTS } from "../feed.js";
+import { statusText } from "../feed.js";
 import { genreName } from "../genres.js";
 
 /** Placeholder for an unknown value. */
 export const UNKNOWN_VALUE = "–";
-
-const CHANGE_TEXTS = { ...STATUS_TEXTS, silent: "no signal" };
 
 /** Format a time in the time zone of the browser: "19:04:12". */
 export function clockTime(at) {
@@ -44,6 +42,13 @@ export function share(part, whole) {
 }
 
 /** Return the genre, or the status if there is none. */
-export function genreOrStatus({ status, genre }) {
-  return status === "genre" ? genreName(genre) : (CHANGE_TEXTS[status] ?? status);
+export function genreOrStatus(result) {
+  switch (result.status) {
+    case "genre":
+      return genreName(result.genre);
+    case "silent":
+      return "no signal";
+    default:
+      return statusText(result) ?? result.status;
+  }
 }

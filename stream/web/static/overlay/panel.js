@@ -2,7 +2,7 @@
 
 import { matchScreenResolution } from "../animation.js";
 import { cloneTemplate, setData, setText, unbreakableWords } from "../elements.js";
-import { STATUS_TEXTS, likeliestGenre, percent } from "../feed.js";
+import { likeliestGenre, percent, statusText } from "../feed.js";
 import { genreColour, genreName } from "../genres.js";
 import { SkeletonCanvas } from "../skeleton.js";
 import { reductionFor } from "./options.js";
@@ -78,8 +78,9 @@ export class Panel {
     this.timeline?.setLive(live && selected);
   }
 
-  showGenre({ status, genre, name, confidence }) {
-    const text = status === "genre" ? (name ?? genre) : (STATUS_TEXTS[status] ?? "");
+  showGenre(prediction) {
+    const { status, genre, name, confidence } = prediction;
+    const text = status === "genre" ? (name ?? genre) : (statusText(prediction) ?? "");
     setText(this.find("confidence-value"), status === "genre" ? percent(confidence) : "");
     const element = this.find("genre-word");
     if (element.textContent === text) {

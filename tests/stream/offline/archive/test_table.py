@@ -1,17 +1,22 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+from dancetype.engine.contract import Contract
 from dancetype.engine.errors import FileError
-from dancetype.engine.genres import CODES, GENRES
+from dancetype.engine.genres import CODES
+from dancetype.engine.rolling import Decision
+from dancetype.engine.window import WindowSpec
 from dancetype.stream.offline.archive.table import Row, TableWriter, is_done, make_row, schema
 
+CONTRACT = Contract(CODES, WindowSpec(4.0, 1.0, 60), "camera", "none", "none", ())
 STAMP: Row = {"model": "live 1", "pose": "full", "version": "1", "bytes": 5, "modified_ns": 7}
 
 
-def row(file: str, *, best: float = 0.9, **result: Any) -> Row:
+def row(file: str, *, best: float = 0.9, contract: Contract = CONTRACT, **result: Any) -> Row:
     other = (1 - best) / (len(CODES) - 1)
     defaults = {
         "genre": "HO",
@@ -21,7 +26,7 @@ def row(file: str, *, best: float = 0.9, **result: Any) -> Row:
         "frames": 120,
         "poses": 118,
     }
-    return make_row(defaults | result, GENRES, {"file": file, **STAMP})
+    return make_row(defaults | result, contract, {"file": file, **STAMP})
 
 
 def write_table(out: Path, *rows: Row) -> None:
@@ -61,11 +66,23 @@ def test_later_run_adds_and_replaces_rows(tmp_path: Path) -> None:
     ]
 
 
+def test_status_follows_the_decision_of_the_model() -> None:
+    strict = replace(CONTRACT, decision=Decision.uniform(10, enter=0.95, leave=0.5))
+    rows = [row("a.mp4", contract=contract) for contract in (CONTRACT, strict)]
+    assert [row["status"] for row in rows] == ["genre", "not_sure"]
+
+
+def test_table_has_the_probability_of_dancing_if_the_model_gives_it(tmp_path: Path) -> None:
+    out = tmp_path / "table.parquet"
+    write_table(out, row("a.mp4", dancing=0.25), row("b.mp4", dancing=None))
+    assert [row["dancing"] for row in pq.read_table(out).to_pylist()] == [0.25, None]
+
+
 def test_columns_do_not_depend_on_the_rows(tmp_path: Path) -> None:
     out = tmp_path / "table.parquet"
     write_table(out)
     assert pq.read_schema(out).equals(schema(CODES))
-    bad = make_row({"file": "/x", "error": "damaged"}, GENRES, {"file": "bad.mp4", **STAMP})
+    bad = make_row({"file": "/x", "error": "damaged"}, CONTRACT, {"file": "bad.mp4", **STAMP})
     empty = row("empty.mp4", genre=None, confidence=0.0)
     write_table(out, bad, empty)
     table = pq.read_table(out)
