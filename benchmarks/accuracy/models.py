@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.workspace import OTHER_FOLD, Result, Workspace
+from dancetype.engine.clip import classify_windows
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.skeleton import Array
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.recipe import Recipe
 from dancetype.training.train import run_training
 
-_BATCH = 256
 _SMALL_EPOCHS = 4
 
 
@@ -92,11 +92,7 @@ def live_classifier(workspace: Workspace, fold: str) -> CheckpointClassifier:
 def predict_clips(classifier: WindowClassifier, clips: list[Array]) -> list[NDArray[np.float32]]:
     """Return probabilities (W, K) for the windows (W, L, F) of each clip.
 
-    The windows of all clips are classified together in large batches.
+    The windows of all clips are classified together.
     """
-    windows = np.concatenate(clips)
-    if not len(windows):
-        return [np.empty((0, len(classifier.contract.labels)), np.float32) for _ in clips]
-    batches = [windows[first : first + _BATCH] for first in range(0, len(windows), _BATCH)]
-    probabilities = np.concatenate([classifier(batch) for batch in batches])
+    probabilities = classify_windows(np.concatenate(clips), classifier)
     return np.split(probabilities, np.cumsum([len(clip) for clip in clips])[:-1])

@@ -16,17 +16,12 @@ from benchmarks.accuracy.models import live_classifier
 from benchmarks.accuracy.robustness import CameraClip, idle_sequences, simulate_clips
 from benchmarks.accuracy.unseen import BOTH
 from benchmarks.accuracy.workspace import Job, Result, Workspace, jobs_for_both_folds
-from benchmarks.baselines.steadiness import (
-    LabelledClip,
-    Steadiness,
-    WindowPredictions,
-    grid_search,
-    predict_windows,
-)
+from benchmarks.baselines.steadiness import LabelledClip, Steadiness, grid_search
 from dancetype.engine.media.track import NOT_DANCING
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.rolling import RollingEstimate
 from dancetype.training.data.idle import HELD_OUT_KINDS, idle_motions
+from dancetype.training.live import LiveWindows, live_windows
 
 SEQUENCE_STRIDE: Final = 6
 """Only every sixth sequence of the unseen dancers is used."""
@@ -85,8 +80,8 @@ def _finite(figures: Steadiness) -> dict[str, float | None]:
     return {name: value if isfinite(value) else None for name, value in asdict(figures).items()}
 
 
-def _predict(classifier: WindowClassifier, clip: CameraClip) -> WindowPredictions:
-    return predict_windows(classifier, clip.times, clip.joints)
+def _predict(classifier: WindowClassifier, clip: CameraClip) -> LiveWindows:
+    return live_windows(clip.times, clip.joints, classifier)
 
 
 def _switching_clips(dances: list[CameraClip]) -> list[CameraClip]:
