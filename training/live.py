@@ -5,7 +5,7 @@ can then be replayed on the probabilities at almost no cost.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from dancetype.engine.rolling import RollingEstimate, Status
 from dancetype.engine.skeleton import Array, Pose
 
 START: Final = 2.0
-"""Seconds of a clip after which its answers count."""
+"""Seconds after the first frame from which on the time of a clip is counted."""
 
 _TOLERANCE: Final = 1e-6  # seconds
 
@@ -69,52 +69,35 @@ class LiveShares:
 
 @dataclass(frozen=True, slots=True)
 class LiveClip:
-    """Live answers to a clip, compared with its genre.
+    """Live answers to a clip, compared with its genre. All fields are JSON-ready.
 
     Attributes:
-        name: Name of the track.
+        name: Name of the clip.
         genre: Code of the true genre, or `NOT_DANCING`.
-        seconds: Duration of the clip.
-        shares: Shares of the time from the start of the evaluation on; None for a shorter clip.
-        quiet: Share of the time of the whole clip, from 0 to 1, without a genre.
+        seconds: Seconds from the first frame to the last answer.
+        right: Share of the counted time, from 0 to 1, with the right genre named; None if the
+            person does not dance or no time is counted.
+        wrong: Share of the counted time with another genre named; None if no time is counted.
+        none: Share of the counted time without a genre; None if no time is counted.
+        quiet: Share of the time of the whole clip without a genre.
         delay: Seconds from the first frame until the right genre is first named; None if never.
         changes: Number of changes from one named genre to another.
-        probability: Mean probability of the right genre in the windows that end after the start of
-            the evaluation; None without one, and if the person does not dance.
-        named: Genre named by each answer that names one.
+        probability: Mean probability of the right genre in the windows of the counted time; None
+            without one, and if the person does not dance.
+        most_named: Genre that is named most of the time, or None.
     """
 
     name: str
     genre: str
     seconds: float
-    shares: LiveShares | None
+    right: float | None
+    wrong: float | None
+    none: float | None
     quiet: float
     delay: float | None
     changes: int
     probability: float | None
-    named: tuple[str, ...]
-
-    @property
-    def dances(self) -> bool:
-        """Whether the person dances."""
-        return self.genre != NOT_DANCING
-
-    def figures(self) -> dict[str, Any]:
-        """Return JSON-ready figures; see `LiveEvaluation.figures`."""
-        shares = self.shares
-        return {
-            "name": self.name,
-            "genre": self.genre,
-            "seconds": round(self.seconds, 3),
-            "right": shares.right if shares and self.dances else None,
-            "wrong": shares and shares.wrong,
-            "none": shares and shares.none,
-            "quiet": self.quiet,
-            "delay": self.delay,
-            "changes": self.changes,
-            "probability": self.probability,
-            "most_named": _most_frequent(self.named),
-        }
+    most_named: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,42 +106,41 @@ class LiveEvaluation:
 
     Attributes:
         clips: Clips with the answers to them.
-        start: Seconds of a clip after which its answers count in the shares.
+        start: Seconds of a clip after which its time is counted in the shares.
     """
 
     clips: Sequence[LiveClip]
     start: float = START
 
     def figures(self) -> dict[str, Any]:
-        """Return JSON-ready figures of each clip, and in the mean of clips.
-
-        Shares are from 0 to 1 and times in seconds. A clip that is not longer than `start` has no
-        shares and does not count in their means; `counted` is the number of clips that do. The
-        delay of all dances together is the median, in which a genre that is never named counts as
-        an infinite delay; None if the median is infinite.
-        """
+        """Return JSON-ready figures of each clip, and means of dances and of other clips."""
+        dances = [clip for clip in self.clips if clip.genre != NOT_DANCING]
         return {
             "start": self.start,
-            "dance": self._summary([clip for clip in self.clips if clip.dances]),
-            "no_dance": self._summary([clip for clip in self.clips if not clip.dances]),
-            "clips": [clip.figures() for clip in self.clips],
+            "dance": mean_of_clips(dances),
+            "no_dance": mean_of_clips([clip for clip in self.clips if clip.genre == NOT_DANCING]),
+            "clips": [asdict(clip) for clip in self.clips],
         }
 
-    def _summary(self, clips: Sequence[LiveClip]) -> dict[str, Any] | None:
-        """Return the mean figures of clips that all show dances, or all do not."""
-        if not clips:
-            return None
-        rows = [clip.figures() for clip in clips]
-        delay = np.median([np.inf if row["delay"] is None else row["delay"] for row in rows])
-        return {
-            "clips": len(clips),
-            "counted": sum(clip.shares is not None for clip in clips),
-            **{name: _mean(rows, name) for name in ("right", "wrong", "none", "quiet")},
-            "delay": float(delay) if np.isfinite(delay) else None,
-            "changes": _mean(rows, "changes"),
-            "probability": _mean(rows, "probability"),
-            "most_named": _most_frequent(genre for clip in clips for genre in clip.named),
-        }
+
+def mean_of_clips(clips: Sequence[LiveClip]) -> dict[str, Any] | None:
+    """Return the mean figures of clips that all show dances, or all do not; None without clips.
+
+    A clip that is not longer than the start of the counted time does not count in the means of
+    `right`, `wrong` and `none`; `counted` is the number of clips that do. The delay is the median,
+    in which a genre that is never named counts as an infinite delay; None if that is infinite.
+    """
+    if not clips:
+        return None
+    delay = np.median([np.inf if clip.delay is None else clip.delay for clip in clips])
+    means = ("right", "wrong", "none", "quiet", "changes", "probability")
+    return {
+        "clips": len(clips),
+        "counted": sum(clip.none is not None for clip in clips),
+        **{name: _mean(getattr(clip, name) for clip in clips) for name in means},
+        "delay": float(delay) if np.isfinite(delay) else None,
+        "most_named": _most_frequent(clip.most_named for clip in clips),
+    }
 
 
 class _WindowCollector:
@@ -236,7 +218,7 @@ def live_shares(
     Args:
         answers: Answers to a clip, one per hop.
         genre: Code of the true genre, or `NOT_DANCING`.
-        start: Seconds after the first frame from which on answers count.
+        start: Seconds after the first frame from which on time is counted.
     """
     counted = [a for a in answers if a.time - answers[0].time >= start - _TOLERANCE]
     if not counted:
@@ -251,29 +233,41 @@ def live_shares(
 
 
 def compare_answers(
-    track: Track,
+    name: str,
+    genre: str,
     windows: LiveWindows,
-    answers: Sequence[Answer],
+    rolling: RollingEstimate,
     labels: Sequence[str],
     *,
     start: float = START,
 ) -> LiveClip:
-    """Compare the answers to a track with its genre, one of `labels` or `NOT_DANCING`."""
-    delay = first_delay(answers, track.genre, windows.start)
-    named = tuple(answer.genre for answer in answers if answer.genre is not None)
-    probability = None
-    if track.genre in labels:
-        probability = _mean_probability(windows, labels.index(track.genre), start)
+    """Compare the answers of a rolling estimate to a clip with its genre.
+
+    Args:
+        name: Name of the clip.
+        genre: Code of the true genre, one of `labels` or `NOT_DANCING`.
+        windows: Windows of the clip.
+        rolling: Rolling estimate to replay.
+        labels: Genre codes in the classifier's order.
+        start: Seconds after the first frame from which on time is counted.
+    """
+    answers = replay(windows, rolling)
+    shares = live_shares(answers, genre, start=start)
+    delay = first_delay(answers, genre, windows.start)
+    named = [answer.genre for answer in answers if answer.genre is not None]
+    dances = genre != NOT_DANCING
     return LiveClip(
-        track.name,
-        track.genre,
-        float(track.times[-1] - track.times[0]),
-        live_shares(answers, track.genre, start=start),
-        1 - len(named) / len(answers),
-        delay if np.isfinite(delay) else None,
-        count_changes(named),
-        probability,
-        named,
+        name=name,
+        genre=genre,
+        seconds=answers[-1].time - windows.start,
+        right=shares.right if shares and dances else None,
+        wrong=shares.wrong if shares else None,
+        none=shares.none if shares else None,
+        quiet=1 - len(named) / len(answers),
+        delay=delay if np.isfinite(delay) else None,
+        changes=count_changes(named),
+        probability=_mean_probability(windows, labels.index(genre), start) if dances else None,
+        most_named=_most_frequent(named),
     )
 
 
@@ -285,15 +279,21 @@ def evaluate_live(
     Args:
         classifier: Model to test.
         tracks: Tracks of dances and of people who do not dance.
-        start: Seconds of a clip after which its answers count in the shares.
+        start: Seconds after the first frame from which on time is counted.
     """
     labels = classifier.contract.labels
     rolling = RollingEstimate(labels)
-    clips = []
-    for track in tracks:
-        windows = live_windows(track.times, track.joints, classifier)
-        answers = replay(windows, rolling)
-        clips.append(compare_answers(track, windows, answers, labels, start=start))
+    clips = [
+        compare_answers(
+            track.name,
+            track.genre,
+            live_windows(track.times, track.joints, classifier),
+            rolling,
+            labels,
+            start=start,
+        )
+        for track in tracks
+    ]
     return LiveEvaluation(clips, start)
 
 
@@ -315,13 +315,13 @@ def _mean_probability(windows: LiveWindows, genre: int, start: float) -> float |
     return float(counted.mean()) if len(counted) else None
 
 
-def _most_frequent(genres: Iterable[str]) -> str | None:
+def _most_frequent(genres: Iterable[str | None]) -> str | None:
     """Return the most frequent genre, of several the first in the alphabet; None without one."""
-    values = sorted(genres)
+    values = sorted(genre for genre in genres if genre is not None)
     return max(values, key=values.count, default=None)
 
 
-def _mean(rows: Sequence[dict[str, Any]], name: str) -> float | None:
-    """Return the mean of a field over the rows that have it."""
-    values = [row[name] for row in rows if row[name] is not None]
-    return float(np.mean(values)) if values else None
+def _mean(values: Iterable[float | None]) -> float | None:
+    """Return the mean of the values that are not None; None without any."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None

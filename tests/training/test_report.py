@@ -10,7 +10,7 @@ from rich.console import Console
 from dancetype.engine.clip import ClipResult
 from dancetype.engine.media.track import NOT_DANCING
 from dancetype.training.evaluate import EvaluatedClip, Evaluation, describe_overlap
-from dancetype.training.live import LiveClip, LiveEvaluation, LiveShares
+from dancetype.training.live import LiveClip, LiveEvaluation
 from dancetype.training.report import (
     evaluation_tables,
     live_table,
@@ -39,10 +39,9 @@ def printed_tables(title: str) -> str:
 
 
 def test_live_table_has_a_row_per_clip_and_the_means_at_the_end() -> None:
-    shares = LiveShares(right=0.625, wrong=0.125, none=0.25)
     clips = [
-        LiveClip("battle", "BR", 8.0, shares, 0.3, 1.5, 2, 0.7, ("BR",)),
-        LiveClip("walk", NOT_DANCING, 1.0, None, 1.0, None, 0, None, ()),
+        LiveClip("battle", "BR", 8.0, 0.625, 0.125, 0.25, 0.3, 1.5, 2, 0.7, "BR"),
+        LiveClip("walk", NOT_DANCING, 1.0, None, None, None, 1.0, None, 0, None, None),
     ]
     console = Console(width=120, record=True, file=io.StringIO())
     console.print(live_table(LiveEvaluation(clips), title="live"))
