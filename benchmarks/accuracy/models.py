@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,27 +16,29 @@ from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.recipe import Recipe
 from dancetype.training.train import run_training
 
-_SMALL_EPOCHS = 4
+_SHORT_EPOCHS: Final = 4
 
 
 def small_recipe(recipe: Recipe, *, steps: int) -> Recipe:
     """Return a smaller version of a recipe: fewer units, and `steps` random batches in total."""
     hidden = min(recipe.network.hidden, 96)
+    network = recipe.network.model_copy(update={"hidden": hidden})
+    return short_recipe(recipe, steps=steps).model_copy(
+        update={"name": "small", "network": network}
+    )
+
+
+def short_recipe(recipe: Recipe, *, steps: int) -> Recipe:
+    """Return a recipe with a shorter training: `steps` random batches in total."""
     optimiser = recipe.optimiser.model_copy(
         update={
-            "epochs": _SMALL_EPOCHS,
-            "steps_per_epoch": math.ceil(steps / _SMALL_EPOCHS),
+            "epochs": _SHORT_EPOCHS,
+            "steps_per_epoch": math.ceil(steps / _SHORT_EPOCHS),
             # An average over the whole run would still contain the initial weights.
             "average": min(recipe.optimiser.average, 1 - 10 / max(steps, 20)),
         }
     )
-    return recipe.model_copy(
-        update={
-            "name": "small",
-            "network": recipe.network.model_copy(update={"hidden": hidden}),
-            "optimiser": optimiser,
-        }
-    )
+    return recipe.model_copy(update={"name": "short", "optimiser": optimiser})
 
 
 def train_checkpoint(
@@ -46,11 +49,13 @@ def train_checkpoint(
     split: str,
     validation: str,
     tracks: Sequence[Path] = (),
+    negatives: Path | None = None,
 ) -> Checkpoint:
     """Train a network in the folder RUNS/NAME, or continue an interrupted training.
 
     The temperature is fitted on the validation split if the splits share no dancer.
     """
+    options = {} if negatives is None else {"negatives": negatives}
     run_training(
         recipe,
         data=workspace.data,
@@ -58,6 +63,7 @@ def train_checkpoint(
         validation=validation,
         out=workspace.runs / name,
         tracks=tracks,
+        **options,
     )
     return Checkpoint.load(workspace.runs / name / "checkpoint.pt")
 
