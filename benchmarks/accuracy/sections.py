@@ -10,33 +10,34 @@ from benchmarks.accuracy import ablation, answers, plots, rejection, teachers
 from benchmarks.accuracy.workspace import OTHER_FOLD, Result, Workspace
 from dancetype.training.live import LiveClip, mean_of_clips
 
-_FOLDS_TITLE: Final = "unseen people, both folds"
-_SHIPPED_TITLE: Final = "shipped"
+_FOLDS: Final = "unseen people, both folds"
+_SHIPPED: Final = "shipped"
+_MODELS: Final = {f"live-{fold}": fold for fold in OTHER_FOLD} | {_SHIPPED: "shipped"}
+"""Models and the ends of the names of their jobs."""
 
 NAMED_SHARES: Final = (0.02, 0.05, 0.1, 0.2)
 """Shares of time with people who do not dance named, at which rejections are compared."""
 
 
 def live_answers(workspace: Workspace) -> Result | None:
-    """Return the rows of the tables of live answers; None without a result of both folds."""
-    folds = workspace.results(f"answers-{fold}" for fold in OTHER_FOLD)
-    if len(folds) < len(OTHER_FOLD):
+    """Return the rows of the tables of live answers; None without results."""
+    results = {
+        title: result
+        for title, name in _MODELS.items()
+        if (result := workspace.result(f"answers-{name}")) is not None
+    }
+    if not results:
         return None
-    tests = {f"live-{fold}": [test] for fold, test in zip(OTHER_FOLD, folds, strict=True)}
-    tests = {_FOLDS_TITLE: folds, **tests}
-    if (shipped := workspace.result("answers-shipped")) is not None:
-        tests[_SHIPPED_TITLE] = [shipped]
-    rows = [row for title, models in tests.items() for row in _rows(title, models)]
-    main = (_FOLDS_TITLE, _SHIPPED_TITLE)
+    rows = [row for title, result in results.items() for row in _rows(title, [result])]
+    folds = [result for title, result in results.items() if title != _SHIPPED]
+    summary = _rows(_FOLDS, folds) if len(folds) == len(OTHER_FOLD) else []
     return {
-        "summary": _by_test_set(row for row in rows if row["model"] in main),
-        "rows": _by_test_set(row for row in rows if row["model"] != _FOLDS_TITLE),
+        "summary": _by_test_set(summary + [row for row in rows if row["model"] == _SHIPPED]),
+        "rows": _by_test_set(rows),
         "clips": [
             {"model": title} | clip
-            for title, models in tests.items()
-            if title != _FOLDS_TITLE
-            for model in models
-            for clip in (*model["early"], *model["sets"].get("nondance", ()))
+            for title, result in results.items()
+            for clip in (*result["early"], *result["sets"].get("nondance", ()))
         ],
     }
 
