@@ -43,7 +43,7 @@ EARLY: Final = 1.0
 It is the shortest window of the live recipe.
 """
 
-ENTER: Final = (0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+ENTER: Final = (*(step / 20 for step in range(3, 20)), 0.98)
 """Entry thresholds of the operating curves."""
 
 PEOPLE: Final = 24

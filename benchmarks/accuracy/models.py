@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +55,7 @@ def train_checkpoint(
 
     The temperature is fitted on the validation split if the splits share no dancer.
     """
-    options = {} if negatives is None else {"negatives": negatives}
+    options: dict[str, Any] = {} if negatives is None else {"negatives": negatives}
     run_training(
         recipe,
         data=workspace.data,

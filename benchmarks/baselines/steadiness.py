@@ -38,6 +38,8 @@ class Steadiness:
         delay: Median seconds until the true genre is first named; infinite if mostly never.
         late: Share of clips in which that takes over 5 s or never happens.
         switch_delay: Median seconds from a change of the genre until the new one is named.
+        leave_delay: Median seconds from a change of the genre until the genre that was named then
+            is no longer named.
         named: Share of time in which a genre is named, in clips of one genre.
         right: Share of that time in which it is the true genre.
         false_accepts: Share of time in which a genre is named although the person doesn't dance.
@@ -48,6 +50,7 @@ class Steadiness:
     delay: float
     late: float
     switch_delay: float
+    leave_delay: float
     named: float
     right: float
     false_accepts: float
@@ -62,6 +65,12 @@ def measure_steadiness(clips: Iterable[LabelledClip], rolling: RollingEstimate) 
         first_delay(answers, clip.genre, clip.changed_at)
         for clip, answers in dances
         if clip.changed_at is not None
+    ]
+    leave_delays = [
+        delay
+        for clip, answers in dances
+        if clip.changed_at is not None
+        and (delay := _leave_delay(answers, clip.genre, clip.changed_at)) is not None
     ]
     steady = [(clip, answers) for clip, answers in dances if clip.changed_at is None]
     delays = [first_delay(answers, clip.genre, clip.windows.start) for clip, answers in steady]
@@ -80,6 +89,7 @@ def measure_steadiness(clips: Iterable[LabelledClip], rolling: RollingEstimate) 
         delay=_median(delays),
         late=_ratio(sum(delay > 5 for delay in delays), len(delays)),
         switch_delay=_median(switch_delays),
+        leave_delay=_median(leave_delays),
         named=_ratio(len(named), sum(len(answers) for _, answers in warm)),
         right=_ratio(sum(genre == answer for genre, answer in named), len(named)),
         false_accepts=_ratio(
@@ -92,6 +102,18 @@ def measure_steadiness(clips: Iterable[LabelledClip], rolling: RollingEstimate) 
 def after_warm_up(answers: Iterable[Answer]) -> list[Answer]:
     """Return the answers without those while warming up."""
     return [answer for answer in answers if answer.status is not Status.WARMING_UP]
+
+
+def _leave_delay(answers: Sequence[Answer], genre: str, changed_at: float) -> float | None:
+    """Return the seconds from a change until the genre named then is left; infinite if never.
+
+    None if no genre was named then, or already the new one.
+    """
+    before = [answer.genre for answer in answers if answer.time < changed_at]
+    if not before or before[-1] in (None, genre):
+        return None
+    times = (a.time for a in answers if a.time >= changed_at and a.genre != before[-1])
+    return next(times, float("inf")) - changed_at
 
 
 def _median(values: list[float]) -> float:

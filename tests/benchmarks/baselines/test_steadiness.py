@@ -61,6 +61,17 @@ def test_switch_delay_is_from_the_change_of_dance() -> None:
     assert np.isnan([result.delay, result.changes, result.named]).all()
 
 
+def test_leave_delay_is_from_the_change_until_the_old_genre_is_no_longer_named() -> None:
+    # The change is at the ninth prediction; the old genre is named for two more.
+    slow = labelled("PPPPPPPPPP.BB", changed_at=2.0)
+    at_once = labelled("PPPPPPPPBB", changed_at=2.0)
+    not_named_before = labelled("PPP.....BB", changed_at=2.0)
+    assert figures(slow).leave_delay == pytest.approx(2 * HOP)
+    assert figures(slow, at_once, at_once, not_named_before).leave_delay == 0
+    assert figures(labelled("P" * 20, changed_at=2.0)).leave_delay == float("inf")
+    assert np.isnan(figures(not_named_before).leave_delay)
+
+
 def test_new_genre_named_before_the_change_does_not_count() -> None:
     result = figures(labelled("BPPPPPPPPPB", changed_at=2.0))
     assert result.switch_delay == pytest.approx(2 * HOP)
