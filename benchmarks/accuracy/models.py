@@ -3,39 +3,42 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.workspace import OTHER_FOLD, Result, Workspace
+from dancetype.engine.clip import classify_windows
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.skeleton import Array
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.recipe import Recipe
 from dancetype.training.train import run_training
 
-_BATCH = 256
-_SMALL_EPOCHS = 4
+_SHORT_EPOCHS: Final = 4
 
 
 def small_recipe(recipe: Recipe, *, steps: int) -> Recipe:
     """Return a smaller version of a recipe: fewer units, and `steps` random batches in total."""
     hidden = min(recipe.network.hidden, 96)
+    network = recipe.network.model_copy(update={"hidden": hidden})
+    return short_recipe(recipe, steps=steps).model_copy(
+        update={"name": "small", "network": network}
+    )
+
+
+def short_recipe(recipe: Recipe, *, steps: int) -> Recipe:
+    """Return a recipe with a shorter training: `steps` random batches in total."""
     optimiser = recipe.optimiser.model_copy(
         update={
-            "epochs": _SMALL_EPOCHS,
-            "steps_per_epoch": math.ceil(steps / _SMALL_EPOCHS),
+            "epochs": _SHORT_EPOCHS,
+            "steps_per_epoch": math.ceil(steps / _SHORT_EPOCHS),
             # An average over the whole run would still contain the initial weights.
             "average": min(recipe.optimiser.average, 1 - 10 / max(steps, 20)),
         }
     )
-    return recipe.model_copy(
-        update={
-            "name": "small",
-            "network": recipe.network.model_copy(update={"hidden": hidden}),
-            "optimiser": optimiser,
-        }
-    )
+    return recipe.model_copy(update={"name": "short", "optimiser": optimiser})
 
 
 def train_checkpoint(
@@ -46,11 +49,13 @@ def train_checkpoint(
     split: str,
     validation: str,
     tracks: Sequence[Path] = (),
+    negatives: Path | None = None,
 ) -> Checkpoint:
     """Train a network in the folder RUNS/NAME, or continue an interrupted training.
 
     The temperature is fitted on the validation split if the splits share no dancer.
     """
+    options: dict[str, Any] = {} if negatives is None else {"negatives": negatives}
     run_training(
         recipe,
         data=workspace.data,
@@ -58,6 +63,7 @@ def train_checkpoint(
         validation=validation,
         out=workspace.runs / name,
         tracks=tracks,
+        **options,
     )
     return Checkpoint.load(workspace.runs / name / "checkpoint.pt")
 
@@ -92,11 +98,7 @@ def live_classifier(workspace: Workspace, fold: str) -> CheckpointClassifier:
 def predict_clips(classifier: WindowClassifier, clips: list[Array]) -> list[NDArray[np.float32]]:
     """Return probabilities (W, K) for the windows (W, L, F) of each clip.
 
-    The windows of all clips are classified together in large batches.
+    The windows of all clips are classified together.
     """
-    windows = np.concatenate(clips)
-    if not len(windows):
-        return [np.empty((0, len(classifier.contract.labels)), np.float32) for _ in clips]
-    batches = [windows[first : first + _BATCH] for first in range(0, len(windows), _BATCH)]
-    probabilities = np.concatenate([classifier(batch) for batch in batches])
+    probabilities = classify_windows(np.concatenate(clips), classifier)
     return np.split(probabilities, np.cumsum([len(clip) for clip in clips])[:-1])
