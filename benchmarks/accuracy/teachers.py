@@ -23,31 +23,37 @@ from dancetype.training.train import CHECKPOINT
 
 Members = list[WindowClassifier]
 
-_TINY: Final = 1e-9
+_TINY: Final = 1e-6
 
 
 class LogitMean:
     """Classifier that averages the logits of several others, which have the same windows.
 
-    Logits are known up to a constant per window, which the softmax removes. "Does not dance" is one
-    more class if the contracts of all members have it.
+    The logits of the genres are averaged over all members. Whether the person dances is averaged
+    over those members whose output includes it.
 
     Args:
         members: Classifiers with the same genres.
     """
 
     def __init__(self, members: Sequence[WindowClassifier]) -> None:
-        self.contract = members[0].contract
         self._members = members
+        self._has_dancing = [member.contract.dancing for member in members]
+        # The contract of a member with this output, if there is one.
+        self.contract = members[int(np.argmax(self._has_dancing))].contract
 
     def __call__(self, windows: Array) -> NDArray[np.float32]:
         """Return probabilities (N, K) for windows (N, L, F)."""
-        probabilities = np.stack([member(windows) for member in self._members])
-        rest = 1 - probabilities.sum(axis=-1, keepdims=True)
-        logits = np.log(np.concatenate([probabilities, rest], axis=-1).clip(_TINY)).mean(axis=0)
+        probabilities = np.stack([member(windows) for member in self._members]).clip(_TINY)
+        # Logits are known up to a constant per window, which the softmax removes.
+        logits = np.log(probabilities / probabilities.sum(axis=-1, keepdims=True)).mean(axis=0)
         exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
         mean: NDArray[np.float32] = exponentials / exponentials.sum(axis=-1, keepdims=True)
-        return mean[:, :-1].astype(np.float32)
+        if self.contract.dancing:
+            dancing = probabilities[self._has_dancing].sum(axis=-1).clip(_TINY, 1 - _TINY)
+            odds = np.exp((np.log(dancing) - np.log1p(-dancing)).mean(axis=0))
+            mean = mean * (odds / (1 + odds))[:, None]
+        return mean.astype(np.float32)
 
 
 def load_seeds(fold: str, workspace: Workspace) -> Members:

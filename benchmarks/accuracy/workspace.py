@@ -8,13 +8,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
-import numpy as np
-
 from benchmarks.pages import load, save
 from dancetype.engine.errors import ExpectedError, FileError
 from dancetype.engine.media.track import Track, read_tracks
 from dancetype.engine.skeleton import Array
 from dancetype.training.data.aist import AistSequence, read_sequence
+from dancetype.training.data.negatives import read_negatives
 from dancetype.training.data.splits import Split, find_split
 
 OTHER_FOLD: Final = {"A": "B", "B": "A"}
@@ -118,12 +117,7 @@ class Workspace:
     def held_out_negatives(self, fold: str) -> list[Array]:
         """Return motions (T, 17, 3) from the files that `negatives_folder` of a fold lacks."""
         folder = self.negatives_folder(OTHER_FOLD[fold])
-        paths = [] if folder is None else sorted(folder.glob("*.npz"))
-        return [
-            (np.cumsum(steps, axis=0, dtype=np.int64) / 1000).astype(np.float32)
-            for path in paths
-            for steps in dict(np.load(path)).values()
-        ]
+        return [] if folder is None else [sequence.joints for sequence in read_negatives(folder)]
 
     def rendered_tracks(self, split: Split) -> list[Track]:
         """Return the tracks of rendered clips of a split's sequences."""

@@ -155,9 +155,9 @@ def test_higher_entry_threshold_names_less(shared: Path) -> None:
 class FixedClassifier:
     """Classifier with the same probabilities for each window."""
 
-    contract = Contract(("BR", "PO"), WindowSpec(4.0, 1.0, 20), "camera", "none", "none", ())
-
-    def __init__(self, *probabilities: float) -> None:
+    def __init__(self, *probabilities: float, dancing: bool = False) -> None:
+        spec = WindowSpec(4.0, 1.0, 20)
+        self.contract = Contract(("BR", "PO"), spec, "camera", "none", "none", (), dancing=dancing)
         self._probabilities = np.array(probabilities, np.float32)
 
     def __call__(self, windows: Array) -> NDArray[np.float32]:
@@ -171,6 +171,22 @@ def test_mean_of_logits_is_the_normalised_geometric_mean_of_probabilities() -> N
 
     # Odds of 9 and 1 have a geometric mean of 3.
     assert probabilities == pytest.approx(np.tile([0.75, 0.25], (3, 1)), abs=1e-5)
+
+
+def test_probability_of_dancing_is_averaged_over_the_networks_that_have_it() -> None:
+    members = [
+        FixedClassifier(0.5, 0.5),
+        FixedClassifier(0.45, 0.05, dancing=True),
+        FixedClassifier(0.45, 0.45, dancing=True),
+    ]
+    mean = LogitMean(members)
+
+    probabilities = mean(np.zeros((2, 20, 68), np.float32))
+
+    # Odds of 1 and 9 that the person dances; odds of 1, 9 and 1 of the first genre.
+    first = 9 ** (1 / 3) / (1 + 9 ** (1 / 3))
+    assert mean.contract.dancing
+    assert probabilities[0] == pytest.approx([0.75 * first, 0.75 * (1 - first)], abs=1e-4)
 
 
 def test_teachers_that_are_not_trained_yet_are_missing_data(workspace: Workspace) -> None:
