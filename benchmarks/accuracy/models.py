@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,9 +53,8 @@ def train_checkpoint(
 ) -> Checkpoint:
     """Train a network in the folder RUNS/NAME, or continue an interrupted training.
 
-    The temperature is fitted on the validation split if the splits share no dancer.
+    The confidence is calibrated on the validation split if the splits share no dancer.
     """
-    options: dict[str, Any] = {} if negatives is None else {"negatives": negatives}
     run_training(
         recipe,
         data=workspace.data,
@@ -63,7 +62,7 @@ def train_checkpoint(
         validation=validation,
         out=workspace.runs / name,
         tracks=tracks,
-        **options,
+        negatives=negatives,
     )
     return Checkpoint.load(workspace.runs / name / "checkpoint.pt")
 
@@ -79,19 +78,19 @@ def training_summary(checkpoint: Checkpoint) -> Result:
         "steps": checkpoint.epoch * optimiser.steps_per_epoch if random else None,
         "batch": optimiser.batch,
         "parameters": sum(value.numel() for value in checkpoint.weights.values()),
-        "temperature": checkpoint.temperature,
+        "temperature": checkpoint.calibration.temperature,
     }
 
 
 def live_classifier(workspace: Workspace, fold: str) -> CheckpointClassifier:
     """Return the network of the job `live-A` or `live-B`, calibrated without its test data.
 
-    Its temperature is that of the other network, which was fitted on the training dancers of this
+    Its calibration is that of the other network, which was fitted on the training dancers of this
     one.
     """
     checkpoint = Checkpoint.load(workspace.runs / f"live-{fold}" / "checkpoint.pt")
     other = Checkpoint.load(workspace.runs / f"live-{OTHER_FOLD[fold]}" / "checkpoint.pt")
-    checkpoint.temperature = other.temperature
+    checkpoint.calibration = other.calibration
     return CheckpointClassifier(checkpoint)
 
 
