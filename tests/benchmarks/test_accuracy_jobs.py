@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.accuracy import all_jobs, select_jobs
-from benchmarks.accuracy.ablation import STEPS, settings_at_step
+from benchmarks.accuracy.ablation import STEPS, Step, settings_at_step
 from benchmarks.accuracy.answers import classify_tracks, measure_answers
 from benchmarks.accuracy.models import small_recipe
 from benchmarks.accuracy.teachers import LogitMean, load_seeds
@@ -103,6 +103,16 @@ def test_step_of_the_ablation_sets_its_switches_and_turns_off_the_others() -> No
     augmentation = {"motion": 0, "splice": 0, "mixup": 0.4, "mixup_share": 0.5}
     assert changed == {"name": "live", "augmentation": augmentation}
     assert settings["augmentation"] != augmentation
+
+
+@pytest.mark.parametrize("step", STEPS.values())
+def test_steps_of_the_ablation_are_valid_recipes(step: Step) -> None:
+    settings = settings_at_step(load_recipe("live").model_dump(), step)
+
+    augmentation = Recipe.model_validate(settings).augmentation
+
+    assert augmentation.model_dump() == settings["augmentation"]
+    assert {name for name, value in augmentation if value} == set(step.switches)
 
 
 def test_each_fold_trains_on_half_of_the_captured_files_and_is_tested_on_the_others(
