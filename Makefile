@@ -11,7 +11,7 @@
 # make container   run the steps of the container image in a clean Debian made by debootstrap, and
 #              start the service there: two to eight minutes, as root
 # make reliability   run all fault tests and write docs/explanation/reliability.md
-# make accuracy DATA=aist TRACKS=tracks [RENDERED=synth] [RUNS=runs/accuracy]
+# make accuracy DATA=aist TRACKS=tracks [RENDERED=synth] [NEGATIVES=negatives] [NONDANCE=nondance]
 #              measure accuracy and write docs/explanation/accuracy.md: hours from scratch, minutes
 #              with trained networks (ARGS="--only 'ladder-*' page" selects jobs, ARGS=--list lists them)
 
@@ -78,7 +78,9 @@ accuracy: $(VENV)/installed-dev
 	@[ -n "$(DATA)" ] && [ -n "$(TRACKS)" ] || \
 		{ echo "DATA or TRACKS is missing: make accuracy DATA=aist TRACKS=tracks" >&2; exit 1; }
 	$(BIN)/python -m benchmarks accuracy --data "$(DATA)" --tracks "$(TRACKS)" --runs "$(RUNS)" \
-		$(if $(RENDERED),--rendered "$(RENDERED)") $(if $(VIDEOS),--videos "$(VIDEOS)") $(ARGS)
+		$(if $(RENDERED),--rendered "$(RENDERED)") $(if $(VIDEOS),--videos "$(VIDEOS)") \
+		$(if $(NEGATIVES),--negatives "$(NEGATIVES)") $(if $(NONDANCE),--nondance "$(NONDANCE)") \
+		$(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist

@@ -74,9 +74,9 @@ def accuracies(
     accuracy: dict[str, dict[str, tuple[float, float]]] = {}
     for fold in OTHER_FOLD:
         checkpoint = Checkpoint.load(workspace.runs / f"live-{fold}" / "checkpoint.pt")
-        # The other temperature was fitted on the training dancers of this network.
+        # The other calibration was fitted on the training dancers of this network.
         other = Checkpoint.load(workspace.runs / f"live-{OTHER_FOLD[fold]}" / "checkpoint.pt")
-        checkpoint.temperature = other.temperature
+        checkpoint.calibration = other.calibration
         full = folder / f"live-{fold}.onnx"
         export(checkpoint, full)
         sequences = workspace.unseen_sequences(fold)

@@ -65,6 +65,14 @@ def clip_windows(
     return np.stack(windows) if windows else empty
 
 
+def classify_windows(windows: Array, classifier: WindowClassifier) -> NDArray[np.float32]:
+    """Return probabilities (W, K) for windows (W, L, F), which are classified in batches."""
+    starts = range(0, len(windows), _BATCH_SIZE)
+    batches = [classifier(windows[start : start + _BATCH_SIZE]) for start in starts]
+    empty = np.empty((0, len(classifier.contract.labels)), np.float32)
+    return np.concatenate([empty, *batches])
+
+
 def classify_track(
     times: NDArray[np.float64], joints: Array, classifier: WindowClassifier
 ) -> ClipResult:
@@ -77,13 +85,9 @@ def classify_track(
     """
     contract = classifier.contract
     labels = contract.labels
-    windows = clip_windows(times, joints, classifier)
-    if not len(windows):
-        zeros = np.zeros(len(labels), np.float32)
-        return ClipResult(None, 0.0, zeros, np.empty((0, len(labels)), np.float32))
-    starts = range(0, len(windows), _BATCH_SIZE)
-    batches = [windows[start : start + _BATCH_SIZE] for start in starts]
-    probabilities = np.concatenate([classifier(batch) for batch in batches])
+    probabilities = classify_windows(clip_windows(times, joints, classifier), classifier)
+    if not len(probabilities):
+        return ClipResult(None, 0.0, np.zeros(len(labels), np.float32), probabilities)
     mean = probabilities.mean(axis=0)
     best = int(mean.argmax())
     dancing = float(mean.sum()) if contract.dancing else None

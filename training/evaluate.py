@@ -20,6 +20,7 @@ from dancetype.engine.skeleton import Array
 from dancetype.training.data import aist
 from dancetype.training.data.splits import find_split
 from dancetype.training.geometry import face_camera
+from dancetype.training.live import LiveEvaluation, evaluate_live
 
 _SITUATIONS = {"BM": "basic", "FM": "advanced"}
 
@@ -59,12 +60,7 @@ class Evaluation:
     names: Mapping[str, str] = field(default_factory=lambda: GENRES)
 
     def __post_init__(self) -> None:
-        unknown = sorted({clip.genre for clip in self.clips} - set(self.labels))
-        if unknown:
-            raise FileError(
-                f"the clips show genres that the model does not know: {', '.join(unknown)}; "
-                f"it knows {', '.join(self.labels)}"
-            )
+        _check_genres((clip.genre for clip in self.clips), self.labels)
 
     def figures(self) -> dict[str, Any]:
         """Return JSON-ready figures, from 0 to 1; a clip without any window counts as wrong."""
@@ -108,6 +104,15 @@ class Evaluation:
             for clip in clips
         ]
         return np.concatenate([clip.result.windows for clip in clips]), np.concatenate(labels)
+
+
+def _check_genres(genres: Iterable[str], labels: Sequence[str]) -> None:
+    unknown = sorted(set(genres) - set(labels))
+    if unknown:
+        raise FileError(
+            f"the clips show genres that the model does not know: {', '.join(unknown)}; "
+            f"it knows {', '.join(labels)}"
+        )
 
 
 def calibration_error(
@@ -217,6 +222,18 @@ class Evaluator:
         dancers = [track.dancer for track in tracks if track.dancer]
         title = self._title(f"{len(tracks)} landmark tracks in {folder}", dancers)
         return evaluate_tracks(self._classifier, tracks), title
+
+    def live_on_tracks(self, folder: Path) -> tuple[LiveEvaluation, str]:
+        """Evaluate the live answers to the landmark tracks in a folder."""
+        tracks = read_tracks(folder)
+        dances = [track for track in tracks if track.genre != NOT_DANCING]
+        _check_genres((track.genre for track in dances), self._classifier.contract.labels)
+        with progress_bar(console) as progress:
+            evaluation = evaluate_live(
+                self._classifier, progress.track(tracks, description="evaluating")
+            )
+        dancers = [track.dancer for track in dances if track.dancer]
+        return evaluation, self._title(f"{len(tracks)} landmark tracks in {folder}, live", dancers)
 
     def _title(self, test_data: str, dancers: Sequence[str]) -> str:
         contract = self._classifier.contract

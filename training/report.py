@@ -10,6 +10,7 @@ from rich.console import Console, Group
 from rich.table import Table
 
 from dancetype.training.evaluate import Evaluation
+from dancetype.training.live import LiveEvaluation
 
 
 def percent(share: float | None) -> str:
@@ -47,6 +48,50 @@ def evaluation_tables(evaluation: Evaluation, *, title: str) -> Group:
 def print_table(evaluation: Evaluation, *, title: str) -> None:
     """Print `evaluation_tables` to the terminal."""
     Console().print(evaluation_tables(evaluation, title=title))
+
+
+def live_table(evaluation: LiveEvaluation, *, title: str) -> Table:
+    """Return a table of the live answers to each clip, with means of clips at the end."""
+    figures = evaluation.figures()
+    table = Table(
+        title=title,
+        title_justify="left",
+        caption=(
+            f"right, wrong, none: shares of time from {figures['start']:g} s on with this genre "
+            "named; quiet: share of the whole time without a genre; delay: until the right genre "
+            "is named first; probability: of the right genre in a window"
+        ),
+        caption_justify="left",
+    )
+    columns = ("right", "wrong", "none", "quiet", "delay", "changes", "probability", "most named")
+    for column in ("clip", "genre", *columns):
+        table.add_column(column, justify="left" if column in ("clip", "genre") else "right")
+    for row in figures["clips"]:
+        table.add_row(row["name"], row["genre"], *_live_cells(row))
+    table.add_section()
+    for kind, text in (("dance", "dance"), ("no_dance", "none")):
+        if (summary := figures[kind]) is not None:
+            counted = summary["counted"]
+            name = f"mean of {summary['clips']} clips"
+            if counted < summary["clips"]:
+                name += f" (shares: {counted})"
+            table.add_row(name, text, *_live_cells(summary))
+    return table
+
+
+def _live_cells(row: dict[str, Any]) -> list[str]:
+    return [
+        *(percent(row[name]) for name in ("right", "wrong", "none", "quiet")),
+        "-" if row["delay"] is None else f"{row['delay']:.1f} s",
+        f"{row['changes']:.2g}",
+        percent(row["probability"]),
+        row["most_named"] or "-",
+    ]
+
+
+def print_live_table(evaluation: LiveEvaluation, *, title: str) -> None:
+    """Print `live_table` to the terminal."""
+    Console().print(live_table(evaluation, title=title))
 
 
 def save_confusion(evaluation: Evaluation, path: Path, *, title: str) -> None:

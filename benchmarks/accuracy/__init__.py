@@ -14,7 +14,18 @@ from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 
-from benchmarks.accuracy import ablation, compare, doubt, ladder, robustness, steady, unseen
+from benchmarks.accuracy import (
+    ablation,
+    answers,
+    compare,
+    doubt,
+    ladder,
+    rejection,
+    robustness,
+    steady,
+    teachers,
+    unseen,
+)
 from benchmarks.accuracy.page import write_page
 from benchmarks.accuracy.workspace import Job, MissingDataError, Workspace, print_progress, run_job
 from benchmarks.pages import DOCS
@@ -23,7 +34,10 @@ from dancetype.engine.errors import ExpectedError, SettingsError
 
 def all_jobs() -> list[Job]:
     """Return all jobs in the order in which they can run."""
-    modules = (unseen, robustness, ladder, ablation, compare, doubt, steady)
+    modules = (
+        *(unseen, answers, robustness, ladder, ablation, rejection),
+        *(teachers, compare, doubt, steady),
+    )
     return [job for module in modules for job in module.jobs()]
 
 
@@ -45,11 +59,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     folder("--data", required=True, help="AIST++ folder, with the layout of the download")
     folder("--tracks", required=True, help="folder of tracks of real clips, used for tests only")
     folder("--rendered", help="folder of tracks of rendered clips, from `dancetype synth`")
+    folder("--negatives", help="folder of captured motion of people who do not dance")
+    folder("--nondance", help="folder of tracks of real people without dance, used for tests only")
     folder("--videos", help="folder with kicks.mp4")
     folder("--runs", default=Path("runs/accuracy"), help="folder for results and networks")
     folder("--docs", default=DOCS / "explanation", help="folder for accuracy.md")
     parser.add_argument("--recipe", default="live", help="recipe of the live model: name or file")
-    parser.add_argument("--steps", type=int, default=1000, help="batches of each small training")
+    parser.add_argument("--steps", type=int, default=1000, help="batches of each short training")
     parser.add_argument("--graph-steps", type=int, default=2500, help="batches of each ST-GCN++")
     parser.add_argument("--only", nargs="+", default=[], metavar="JOB", help="names or patterns")
     parser.add_argument("--again", action="store_true", help="repeat jobs that have a result")

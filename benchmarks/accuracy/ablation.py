@@ -1,96 +1,137 @@
-"""Ablation: accuracy after each step from plain motion capture towards the live recipe."""
+"""Ablation: accuracy with each augmentation switch of the recipe, alone and together."""
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from benchmarks.accuracy.measures import score_tracks, summarise
-from benchmarks.accuracy.models import small_recipe, train_checkpoint, training_summary
+from benchmarks.accuracy.answers import ClassifiedClip, classify_tracks, compare_clips
+from benchmarks.accuracy.measures import log_loss, score_tracks, summarise
+from benchmarks.accuracy.models import short_recipe, train_checkpoint, training_summary
+from benchmarks.accuracy.robustness import ORDINARY, measure_accuracy, simulate_clips
 from benchmarks.accuracy.unseen import score_rendered_tracks
 from benchmarks.accuracy.workspace import OTHER_FOLD, Job, MissingDataError, Result, Workspace
+from dancetype.engine.recognizer import WindowClassifier
 from dancetype.training.checkpoint import CheckpointClassifier
+from dancetype.training.data.splits import Split
 from dancetype.training.evaluate import evaluate_sequences
+from dancetype.training.live import mean_of_clips
 from dancetype.training.recipe import Recipe, load_recipe
 
-STEPS: Final = {
-    "naive": "plain motion capture: x, y, z and velocities, no camera, no smoothing",
-    "camera": "virtual camera: x, y, smoothed; headings, frame rates, limbs, mirror; no noise",
-    "noise": "noise fitted to real clips",
-    "rendered": "rendered tracks for three windows in ten",
-}
-"""Steps and their descriptions, each of which includes the earlier ones."""
+STYLE: Final = {"motion": 0.2, "motion_joint": 0.1, "posture": 0.02, "time_warp": 0.15}
+PART_SWAP: Final = {"part_swap": 0.5}
+SPLICE: Final = {"splice": 0.5}
+MIXUP: Final = {"mixup": 0.4, "mixup_share": 0.5}
+MOVES: Final = {**STYLE, "part_swap": 0.4, "splice": 0.4}
 
-SEEDS: Final = (0, 1)
-SEQUENCE_STRIDE: Final = 2
-"""Only every second sequence of the unseen dancers is tested, to save time."""
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Step of the ablation.
+
+    Attributes:
+        title: Description in the table.
+        switches: Settings of the section `[augmentation]`; the others are 0.
+        rendered: Whether to train on rendered tracks too.
+        negatives: Whether to train on captured motion of people who do not dance too.
+    """
+
+    title: str
+    switches: dict[str, float]
+    rendered: bool = False
+    negatives: bool = False
+
+
+STEPS: Final = {
+    "nothing": Step("nothing", {}),
+    "style": Step("style", STYLE),
+    "swap": Step("part swap", PART_SWAP),
+    "splice": Step("splice", SPLICE),
+    "mixup": Step("mixup", MIXUP),
+    "swap-mixup": Step("part swap, mixup", PART_SWAP | MIXUP),
+    "moves": Step("style, part swap, splice", MOVES),
+    "moves-mixup": Step("+ mixup", MOVES | MIXUP),
+    "rendered": Step("+ rendered dancers", MOVES | MIXUP, rendered=True),
+    "negatives": Step("+ captured non-dance", MOVES | MIXUP, rendered=True, negatives=True),
+}
+"""Steps by name. The last three each include the one before."""
+
+SEEDS: Final = (0, 1, 2)
+
+NOISY: Final = ORDINARY.model_copy(update={"heading": 20.0})
+"""An ordinary camera, to which the dancer has a heading with a standard deviation of 20 degrees."""
 
 
 def jobs() -> list[Job]:
     """Return a job for each step, fold and seed."""
     return [
         Job(
-            f"ablation-{step}-{fold}-{seed}",
-            f"small recipe, {description}",
-            partial(_run, step, fold, seed),
+            f"ablation-{name}-{fold}-{seed}",
+            f"ablation: {step.title}",
+            partial(_run, name, fold, seed),
         )
         for seed in SEEDS
-        for step, description in STEPS.items()
+        for name, step in STEPS.items()
         for fold in OTHER_FOLD
     ]
 
 
-def recipe_at_step(recipe: Recipe, step: str) -> Recipe:
-    """Return a recipe that includes only the steps up to `step`.
-
-    Raises:
-        ValueError: The recipe has no camera.
-    """
-    if recipe.camera is None:
-        raise ValueError(f"recipe {recipe.name} has no camera")
-    update: dict[str, Any] = {}
-    if step == "naive":
-        update = {
-            "camera": None,
-            "window": recipe.window.model_copy(update={"axes": "xyz", "smooth": False}),
-            "network": recipe.network.model_copy(update={"mirror": False}),
-        }
-    if step == "camera":
-        no_noise = {"noise": (0.0, 0.0), "track_noise": 0.0, "thrown_share": 0.0, "thrown": 0.0}
-        update = {"camera": recipe.camera.model_copy(update=no_noise)}
-    return recipe.model_copy(update=update)
+def settings_at_step(settings: dict[str, Any], step: Step) -> dict[str, Any]:
+    """Return the settings of a recipe with the augmentation of a step and no other."""
+    off = dict.fromkeys(settings["augmentation"], 0.0)
+    return settings | {"augmentation": off | step.switches}
 
 
-def _training_split(workspace: Workspace, fold: str) -> str:
-    """Write the training sequences without the performances in the real tracks."""
-    real = {track.sequence for track in workspace.real_tracks()}
-    names = [name for name in workspace.split(f"dancers:{fold}").sequences if name not in real]
-    return workspace.split_file(f"{fold}-unpaired", names)
-
-
-def _run(step: str, fold: str, seed: int, workspace: Workspace) -> Result:
-    if step == "rendered" and workspace.rendered is None:
+def _run(name: str, fold: str, seed: int, workspace: Workspace) -> Result:
+    step = STEPS[name]
+    if step.rendered and workspace.rendered is None:
         raise MissingDataError("needs --rendered")
-    recipe = recipe_at_step(
-        small_recipe(load_recipe(workspace.recipe), steps=workspace.steps), step
-    )
-    split = _training_split(workspace, fold)
+    if step.negatives and workspace.negatives is None:
+        raise MissingDataError("needs --negatives")
+    recipe = short_recipe(load_recipe(workspace.recipe), steps=workspace.steps)
+    recipe = Recipe.model_validate(settings_at_step(recipe.model_dump(), step))
+    test = f"dancers:{OTHER_FOLD[fold]}"
     checkpoint = train_checkpoint(
         workspace,
-        f"ablation-{step}-{fold}-{seed}",
+        f"ablation-{name}-{fold}-{seed}",
         recipe.with_overrides(seed=seed, epochs=None),
-        split=split,
-        validation=f"dancers:{OTHER_FOLD[fold]}",
-        tracks=workspace.rendered_folders() if step == "rendered" else [],
+        split=f"dancers:{fold}",
+        validation=test,
+        tracks=workspace.rendered_folders() if step.rendered else [],
+        negatives=workspace.negatives_folder(fold) if step.negatives else None,
     )
     classifier = CheckpointClassifier(checkpoint)
-    training = workspace.split(split)
-    test = workspace.split(f"dancers:{OTHER_FOLD[fold]}")
-    real = score_tracks(classifier, workspace.real_tracks(), training)
-    tested = workspace.sequences(test)[::SEQUENCE_STRIDE]
+    training = workspace.split(f"dancers:{fold}")
     return {
         "model": training_summary(checkpoint),
-        "figures": evaluate_sequences(classifier, tested).figures(),
-        "rendered": score_rendered_tracks(classifier, workspace.rendered_tracks(test), training),
-        "real": real,
-        "real_summary": summarise(real),
-        "real_unseen_summary": summarise([row for row in real if not row["dancer_known"]]),
+        **measure(classifier, workspace, training, workspace.split(test)),
     }
+
+
+def measure(
+    classifier: WindowClassifier, workspace: Workspace, training: Split, test: Split
+) -> Result:
+    """Return the accuracy on motion capture without and with noise, and on rendered and real clips.
+
+    Args:
+        classifier: Model to test.
+        workspace: Data.
+        training: Split that the model was trained on.
+        test: Split with other dancers.
+    """
+    sequences = workspace.sequences(test)
+    evaluation = evaluate_sequences(classifier, sequences)
+    real = [track for track in workspace.real_tracks() if track.dancer not in training.dancers]
+    nondance = classify_tracks(classifier, workspace.nondance_tracks())
+    return {
+        "figures": evaluation.figures(),
+        "log_loss": log_loss(evaluation),
+        "noisy": measure_accuracy(classifier, simulate_clips(sequences, NOISY)),
+        "rendered": score_rendered_tracks(classifier, workspace.rendered_tracks(test), training),
+        "real": summarise(score_tracks(classifier, real, training)),
+        "nondance": _mean_figures(classifier, nondance),
+    }
+
+
+def _mean_figures(classifier: WindowClassifier, clips: list[ClassifiedClip]) -> Result | None:
+    contract = classifier.contract
+    return mean_of_clips(compare_clips(clips, contract.rolling_estimate(), contract.labels))

@@ -61,7 +61,7 @@ def _needs(name: str, split: str) -> tuple[str, ...]:
 
 
 def _run(name: str, split: str, workspace: Workspace) -> Result:
-    create = _baseline if name in ("trees", "stgcn") else _lstm
+    create = train_baseline if name in ("trees", "stgcn") else _lstm
     classifier, model = create(name, split, workspace)
     training, test = map(workspace.split, SPLITS[split])
     evaluation = evaluate_sequences(classifier, workspace.sequences(test))
@@ -107,8 +107,8 @@ def _lstm(name: str, split: str, workspace: Workspace) -> tuple[WindowClassifier
     return CheckpointClassifier(checkpoint), training_summary(checkpoint)
 
 
-def _baseline(name: str, split: str, workspace: Workspace) -> tuple[WindowClassifier, Result]:
-    """Train another kind of model on the windows of the live recipe."""
+def train_baseline(name: str, split: str, workspace: Workspace) -> tuple[WindowClassifier, Result]:
+    """Train boosted trees or ST-GCN++ on the windows of the live recipe."""
     training = workspace.split(SPLITS[split][0])
     sequences = workspace.sequences(training)
     recipe = load_recipe(workspace.recipe)

@@ -17,7 +17,7 @@ from benchmarks.accuracy.models import live_classifier
 from benchmarks.accuracy.robustness import ORDINARY, CameraClip, idle_sequences, simulate_clips
 from benchmarks.accuracy.unseen import BOTH
 from benchmarks.accuracy.workspace import OTHER_FOLD, Job, Result, Workspace, jobs_for_both_folds
-from benchmarks.baselines.steadiness import Answer, after_warm_up, predict_windows, replay
+from benchmarks.baselines.steadiness import after_warm_up
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.media.extraction import extract_track
 from dancetype.engine.media.track import NOT_DANCING, Track, read_track
@@ -28,6 +28,7 @@ from dancetype.engine.skeleton import Array
 from dancetype.stream.assets import POSE_MODELS, SAMPLE_CLIP, cache_folder, fetch
 from dancetype.stream.system import filter_native_stderr
 from dancetype.training.data.idle import HELD_OUT_KINDS, KINDS, freeze_pose, idle_motions
+from dancetype.training.live import Answer, live_windows, replay
 
 SEED: Final = 20_000
 """Seed far from those of the recipes, which generate the people in the training data."""
@@ -61,8 +62,8 @@ def _answers(
     classifier: WindowClassifier, times: NDArray[np.float64], joints: Array
 ) -> list[Answer]:
     """Return the answers of a live run to a clip."""
-    predictions = predict_windows(classifier, times, joints)
-    return replay(predictions, classifier.contract.rolling_estimate())
+    windows = live_windows(times, joints, classifier)
+    return replay(windows, classifier.contract.rolling_estimate())
 
 
 def _shares(answers: Iterable[Answer], *, genre: str = "") -> Result:

@@ -34,6 +34,15 @@ def accuracy_by_dancer(evaluation: Evaluation) -> dict[str, Result]:
     return results
 
 
+def log_loss(evaluation: Evaluation) -> float:
+    """Return the mean negative log-probability of the true genre over all windows."""
+    logs = [
+        np.log(clip.result.windows[:, evaluation.labels.index(clip.genre)].clip(1e-9))
+        for clip in evaluation.clips
+    ]
+    return -float(np.concatenate(logs).mean())
+
+
 def reliability_bins(evaluation: Evaluation) -> list[Result]:
     """Return accuracy and mean confidence of windows in bins of equal width, without empty bins."""
     windows = np.concatenate([clip.result.windows for clip in evaluation.clips])

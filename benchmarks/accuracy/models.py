@@ -3,39 +3,42 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.workspace import OTHER_FOLD, Result, Workspace
+from dancetype.engine.clip import classify_windows
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.skeleton import Array
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.recipe import Recipe
 from dancetype.training.train import run_training
 
-_BATCH = 256
-_SMALL_EPOCHS = 4
+_SHORT_EPOCHS: Final = 4
 
 
 def small_recipe(recipe: Recipe, *, steps: int) -> Recipe:
     """Return a smaller version of a recipe: fewer units, and `steps` random batches in total."""
     hidden = min(recipe.network.hidden, 96)
+    network = recipe.network.model_copy(update={"hidden": hidden})
+    return short_recipe(recipe, steps=steps).model_copy(
+        update={"name": "small", "network": network}
+    )
+
+
+def short_recipe(recipe: Recipe, *, steps: int) -> Recipe:
+    """Return a recipe with a shorter training: `steps` random batches in total."""
     optimiser = recipe.optimiser.model_copy(
         update={
-            "epochs": _SMALL_EPOCHS,
-            "steps_per_epoch": math.ceil(steps / _SMALL_EPOCHS),
+            "epochs": _SHORT_EPOCHS,
+            "steps_per_epoch": math.ceil(steps / _SHORT_EPOCHS),
             # An average over the whole run would still contain the initial weights.
             "average": min(recipe.optimiser.average, 1 - 10 / max(steps, 20)),
         }
     )
-    return recipe.model_copy(
-        update={
-            "name": "small",
-            "network": recipe.network.model_copy(update={"hidden": hidden}),
-            "optimiser": optimiser,
-        }
-    )
+    return recipe.model_copy(update={"name": "short", "optimiser": optimiser})
 
 
 def train_checkpoint(
@@ -46,10 +49,11 @@ def train_checkpoint(
     split: str,
     validation: str,
     tracks: Sequence[Path] = (),
+    negatives: Path | None = None,
 ) -> Checkpoint:
     """Train a network in the folder RUNS/NAME, or continue an interrupted training.
 
-    The temperature is fitted on the validation split if the splits share no dancer.
+    The confidence is calibrated on the validation split if the splits share no dancer.
     """
     run_training(
         recipe,
@@ -58,6 +62,7 @@ def train_checkpoint(
         validation=validation,
         out=workspace.runs / name,
         tracks=tracks,
+        negatives=negatives,
     )
     return Checkpoint.load(workspace.runs / name / "checkpoint.pt")
 
@@ -73,30 +78,26 @@ def training_summary(checkpoint: Checkpoint) -> Result:
         "steps": checkpoint.epoch * optimiser.steps_per_epoch if random else None,
         "batch": optimiser.batch,
         "parameters": sum(value.numel() for value in checkpoint.weights.values()),
-        "temperature": checkpoint.temperature,
+        "temperature": checkpoint.calibration.temperature,
     }
 
 
 def live_classifier(workspace: Workspace, fold: str) -> CheckpointClassifier:
     """Return the network of the job `live-A` or `live-B`, calibrated without its test data.
 
-    Its temperature is that of the other network, which was fitted on the training dancers of this
+    Its calibration is that of the other network, which was fitted on the training dancers of this
     one.
     """
     checkpoint = Checkpoint.load(workspace.runs / f"live-{fold}" / "checkpoint.pt")
     other = Checkpoint.load(workspace.runs / f"live-{OTHER_FOLD[fold]}" / "checkpoint.pt")
-    checkpoint.temperature = other.temperature
+    checkpoint.calibration = other.calibration
     return CheckpointClassifier(checkpoint)
 
 
 def predict_clips(classifier: WindowClassifier, clips: list[Array]) -> list[NDArray[np.float32]]:
     """Return probabilities (W, K) for the windows (W, L, F) of each clip.
 
-    The windows of all clips are classified together in large batches.
+    The windows of all clips are classified together.
     """
-    windows = np.concatenate(clips)
-    if not len(windows):
-        return [np.empty((0, len(classifier.contract.labels)), np.float32) for _ in clips]
-    batches = [windows[first : first + _BATCH] for first in range(0, len(windows), _BATCH)]
-    probabilities = np.concatenate([classifier(batch) for batch in batches])
+    probabilities = classify_windows(np.concatenate(clips), classifier)
     return np.split(probabilities, np.cumsum([len(clip) for clip in clips])[:-1])

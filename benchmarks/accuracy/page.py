@@ -8,7 +8,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy import ablation, compare, doubt, ladder, plots, robustness, steady
+from benchmarks.accuracy import (
+    ablation,
+    answers,
+    compare,
+    doubt,
+    ladder,
+    plots,
+    rejection,
+    robustness,
+    sections,
+    steady,
+)
 from benchmarks.accuracy.measures import (
     binned_calibration_error,
     merge_bins,
@@ -33,7 +44,7 @@ _FAULTS: Final = {
 def write_page(workspace: Workspace, docs: Path) -> Path:
     """Write `accuracy.md` and its plots from the existing results; return the page's path."""
     pictures = docs / "accuracy"
-    sections: dict[str, Callable[[list[Result], Path], Result]] = {
+    by_fold: dict[str, Callable[[list[Result], Path], Result]] = {
         "unseen": _unseen,
         "seconds": _seconds,
         "camera": _camera,
@@ -41,30 +52,44 @@ def write_page(workspace: Workspace, docs: Path) -> Path:
         "doubt": partial(_doubt, shipped=workspace.results(["doubt-shipped"])),
         "steady": _steady,
     }
-    folds = {name: workspace.results(f"{name}-{fold}" for fold in OTHER_FOLD) for name in sections}
+    folds = {name: workspace.results(f"{name}-{fold}" for fold in OTHER_FOLD) for name in by_fold}
     values = {
         **{
             name: section(folds[name], pictures) if len(folds[name]) == len(OTHER_FOLD) else None
-            for name, section in sections.items()
+            for name, section in by_fold.items()
         },
         "ladder": _ladder(workspace, pictures),
-        "ablation": _ablation(workspace, pictures),
+        "answers": sections.live_answers(workspace),
+        "operating": sections.operating_curves(workspace, pictures),
+        "ablation": sections.ablation_runs(workspace, pictures),
+        "rejection": sections.rejection_curves(workspace, pictures),
+        "teachers": sections.teacher_steps(workspace),
         "compared": _compared(workspace),
         "shipped": workspace.result("shipped"),
         "videos": workspace.result("videos"),
         "settings": {
             module.__name__.rpartition(".")[2]: vars(module)
-            for module in (ablation, doubt, ladder, robustness, steady)
+            for module in (
+                ablation,
+                answers,
+                doubt,
+                ladder,
+                rejection,
+                robustness,
+                sections,
+                steady,
+            )
         },
     }
     filters: dict[str, Callable[..., Any]] = {
         "accuracy": pooled_accuracy,
-        "first_shares": lambda rows: [row["top_1"] / row["clips"] for row in rows],
+        "average": sections.average,
         "genre": lambda code: GENRES.get(code, "-"),
         "genres": _join_genres,
         "decimal": lambda value, unit="": "-" if value is None else f"{value:.1f}{unit}",
         "pair": lambda shares: " / ".join(map(percent, shares)),
         "percent": percent,
+        "named_at": sections.named_at,
         "spread": spread,
         "summary": summarise,
     }
@@ -157,33 +182,6 @@ def _ladder(workspace: Workspace, pictures: Path) -> dict[str, list[Result]]:
         descriptions = [ladder.TEST_SETS[test_set] for test_set in results]
         plots.ladder(pictures / "ladder.png", accuracies, descriptions)
     return results
-
-
-def _ablation(workspace: Workspace, pictures: Path) -> dict[str, list[Result]]:
-    """Return the results of all folds and seeds by step."""
-    steps = {}
-    for step in ablation.STEPS:
-        names = (f"ablation-{step}-{fold}-{seed}" for fold in OTHER_FOLD for seed in ablation.SEEDS)
-        if runs := workspace.results(names):
-            steps[step] = runs
-    panels = {
-        "motion capture, windows, %": ("figures", "window_accuracy"),
-        "rendered, windows, %": ("rendered", "window_accuracy"),
-        "real, probability, %": ("real_summary", "probability"),
-    }
-    bars = {
-        title: {
-            step if step == "naive" else f"+ {step}": [
-                run[test][figure] for run in runs if run[test]
-            ]
-            for step, runs in steps.items()
-        }
-        for title, (test, figure) in panels.items()
-    }
-    if steps:
-        not_empty = {title: shares for title, shares in bars.items() if any(shares.values())}
-        plots.ablation(pictures / "ablation.png", not_empty)
-    return steps
 
 
 def _compared(workspace: Workspace) -> dict[str, list[Result | None]]:

@@ -158,12 +158,68 @@ def camera(path: Path, faults: Mapping[str, tuple[Sequence[float], Curves]]) -> 
 
 def ablation(path: Path, panels: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
     """Draw the mean and each run by step, with one panel for each test."""
-    with _figure(path, height=2.4, columns=len(panels)) as all_axes:
+    rows = max(len(steps) for steps in panels.values())
+    with _figure(path, height=0.7 + 0.2 * rows, columns=len(panels)) as all_axes:
         for axes, (test, steps) in zip(all_axes, panels.items(), strict=True):
-            _bars(axes, steps)
-            axes.set(title=test, xlim=(0, 100))
+            means = _bars(axes, steps)
+            # Differences are small compared with the accuracy.
+            low = 5 * (min(mean for mean in means if mean) // 5) - 5
+            axes.set(title=test, xlim=(low, max(means) + 5))
             if axes is not all_axes[0]:
                 axes.set_yticklabels([])
+
+
+def operating_curves(path: Path, points: Sequence[Result]) -> None:
+    """Draw right against quiet and wrong against right, one dot per entry threshold."""
+    pairs = {
+        "rendered dancers, captured non-dance": ("rendered", "negatives"),
+        "rendered dancers, generated non-dance": ("rendered", "generated"),
+        "real dancers, real non-dance": ("real", "nondance"),
+    }
+    dancers = {"rendered dancers": "rendered", "real dancers": "real"}
+    with _figure(path, height=3.2, columns=2) as [left, right]:
+        for (label, (dance, other)), colour in zip(pairs.items(), _COLOURS, strict=False):
+            shares = [
+                (100 * point[other]["none"], 100 * point[dance]["right"])
+                for point in points
+                if dance in point and other in point
+            ]
+            if shares:
+                left.plot(*zip(*shares, strict=True), marker="o", color=colour, label=label)
+        for (label, dance), colour in zip(dancers.items(), (BLUE, GREEN), strict=True):
+            shares = [
+                (100 * point[dance]["right"], 100 * point[dance]["wrong"])
+                for point in points
+                if dance in point
+            ]
+            if shares:
+                right.plot(*zip(*shares, strict=True), marker="o", color=colour, label=label)
+        left.set(
+            xlabel="no dance: no genre named, % of time", ylabel="dance: right genre, % of time"
+        )
+        right.set(xlabel="right genre named, % of time", ylabel="wrong genre named, % of time")
+        for axes in (left, right):
+            if axes.lines:
+                axes.legend(fontsize=7)
+
+
+def rejection(path: Path, curves: Mapping[str, Mapping[str, Sequence[Result]]]) -> None:
+    """Draw dancers named against other people named, a panel for each kind of clip."""
+    kinds = list(dict.fromkeys(kind for pairs in curves.values() for kind in pairs))
+    with _figure(path, height=2.9, columns=max(len(kinds), 1)) as panels:
+        for axes, kind in zip(panels, kinds, strict=False):
+            for (output, pairs), colour in zip(curves.items(), _COLOURS, strict=False):
+                shares = [
+                    (100 * point["others"], 100 * point["dancers"]) for point in pairs.get(kind, ())
+                ]
+                if shares:
+                    axes.plot(*zip(*shares, strict=True), marker="o", color=colour, label=output)
+            axes.set(
+                title=kind,
+                xlabel="no dance: a genre named, % of time",
+                ylabel="dance: a genre named, % of time",
+            )
+            axes.legend()
 
 
 def steadiness(

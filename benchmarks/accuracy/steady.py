@@ -19,15 +19,14 @@ from benchmarks.accuracy.workspace import Job, Result, Workspace, jobs_for_both_
 from benchmarks.baselines.steadiness import (
     LabelledClip,
     Steadiness,
-    WindowPredictions,
     grid_search,
     measure_steadiness,
-    predict_windows,
 )
 from dancetype.engine.media.track import NOT_DANCING
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.rolling import Decision
 from dancetype.training.data.idle import HELD_OUT_KINDS, idle_motions
+from dancetype.training.live import LiveWindows, live_windows
 
 SEQUENCE_STRIDE: Final = 6
 """Only every sixth sequence of the unseen dancers is used."""
@@ -89,8 +88,8 @@ def _finite(figures: Steadiness) -> dict[str, float | None]:
     return {name: value if isfinite(value) else None for name, value in asdict(figures).items()}
 
 
-def _predict(classifier: WindowClassifier, clip: CameraClip) -> WindowPredictions:
-    return predict_windows(classifier, clip.times, clip.joints)
+def _predict(classifier: WindowClassifier, clip: CameraClip) -> LiveWindows:
+    return live_windows(clip.times, clip.joints, classifier)
 
 
 def _switching_clips(dances: list[CameraClip]) -> list[CameraClip]:

@@ -37,6 +37,7 @@ def _train(fold: str, workspace: Workspace) -> Result:
         split=f"dancers:{fold}",
         validation=f"dancers:{OTHER_FOLD[fold]}",
         tracks=workspace.rendered_folders(),
+        negatives=workspace.negatives_folder(fold),
     )
     return training_summary(checkpoint)
 

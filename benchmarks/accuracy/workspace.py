@@ -11,7 +11,9 @@ from typing import Any, Final
 from benchmarks.pages import load, save
 from dancetype.engine.errors import ExpectedError, FileError
 from dancetype.engine.media.track import Track, read_tracks
+from dancetype.engine.skeleton import Array
 from dancetype.training.data.aist import AistSequence, read_sequence
+from dancetype.training.data.negatives import read_negatives
 from dancetype.training.data.splits import Split, find_split
 
 OTHER_FOLD: Final = {"A": "B", "B": "A"}
@@ -37,6 +39,10 @@ class Workspace:
         recipe: Name or file of the recipe of the live model.
         steps: Batches of each small training.
         graph_steps: Batches of each training of the graph network.
+        negatives: Folder of captured motion of people who do not dance, or None. Each fold trains
+            on half of the files and is tested on the others.
+        nondance: Folder of tracks of real people who do not dance, which are used for tests only,
+            or None.
     """
 
     data: Path
@@ -47,6 +53,8 @@ class Workspace:
     recipe: str = "live"
     steps: int = 1000
     graph_steps: int = 2500
+    negatives: Path | None = None
+    nondance: Path | None = None
 
     def result(self, job: str) -> Result | None:
         """Return a job's result, or None if it has not run yet."""
@@ -87,6 +95,29 @@ class Workspace:
     def real_tracks(self) -> list[Track]:
         """Return the tracks of real clips."""
         return read_tracks(self.tracks)
+
+    def nondance_tracks(self) -> list[Track]:
+        """Return the tracks of real people who do not dance; none without a folder."""
+        return [] if self.nondance is None else read_tracks(self.nondance)
+
+    def negatives_folder(self, fold: str) -> Path | None:
+        """Return a folder with every second file of captured non-dance, those of a fold.
+
+        A file may show one person in many sequences, so they are split by file.
+        """
+        if self.negatives is None:
+            return None
+        folder = self.runs / f"negatives-{fold}"
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in sorted(self.negatives.glob("*.npz"))[list(OTHER_FOLD).index(fold) :: 2]:
+            if not (folder / path.name).exists():
+                (folder / path.name).symlink_to(path.resolve())
+        return folder
+
+    def held_out_negatives(self, fold: str) -> list[Array]:
+        """Return motions (T, 17, 3) from the files that `negatives_folder` of a fold lacks."""
+        folder = self.negatives_folder(OTHER_FOLD[fold])
+        return [] if folder is None else [sequence.joints for sequence in read_negatives(folder)]
 
     def rendered_tracks(self, split: Split) -> list[Track]:
         """Return the tracks of rendered clips of a split's sequences."""

@@ -36,6 +36,14 @@ def evaluate(
             rich_help_panel=_DATA_PANEL,
         ),
     ] = None,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live",
+            help="Measure the answers of a live run to --tracks, dances or not.",
+            rich_help_panel=_DATA_PANEL,
+        ),
+    ] = False,
     model: Annotated[
         Path | None,
         typer.Option(
@@ -58,20 +66,34 @@ def evaluate(
     """Measure the accuracy of a model.
 
     Accuracy is reported by clip, window, situation and genre, on AIST++ motion (--data) or on
-    recorded landmarks (--tracks).
+    recorded landmarks (--tracks). With --live, each track is played as in a live run, and the share
+    of time is reported in which the right genre, a wrong one or none is named.
 
     Examples:
         # A checkpoint, on the second dancer of each genre
         dancetype evaluate --data aist --split dancers:B --model checkpoint.pt
         # An exported model, on recorded tracks
         dancetype evaluate --tracks tracks --model live.onnx --confusion matrix.png
+        # What a user sees: the answers of a live run
+        dancetype evaluate --tracks tracks --live
     """
     from dancetype.training.evaluate import Evaluator
-    from dancetype.training.report import print_table, save_confusion
+    from dancetype.training.report import print_live_table, print_table, save_confusion
 
     if (data is None) == (tracks is None):
         raise SettingsError("--data and --tracks: give exactly one of them")
+    if live and tracks is None:
+        raise SettingsError("--live: needs --tracks")
+    if live and confusion is not None:
+        raise SettingsError("--live and --confusion: give only one of them")
     evaluator = Evaluator(model)
+    if live and tracks is not None:
+        live_evaluation, title = evaluator.live_on_tracks(tracks)
+        if as_json:
+            typer.echo(json.dumps({"about": title} | live_evaluation.figures()))
+        else:
+            print_live_table(live_evaluation, title=title)
+        return
     if tracks is not None:
         evaluation, title = evaluator.on_tracks(tracks)
     else:

@@ -1,12 +1,21 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from benchmarks.accuracy import all_jobs, select_jobs
-from benchmarks.accuracy.ablation import recipe_at_step
+from benchmarks.accuracy.ablation import STEPS, Step, settings_at_step
+from benchmarks.accuracy.answers import classify_tracks, measure_answers
 from benchmarks.accuracy.models import small_recipe
-from benchmarks.accuracy.workspace import Job, Result, Workspace, run_job
+from benchmarks.accuracy.teachers import LogitMean, load_seeds
+from benchmarks.accuracy.workspace import Job, MissingDataError, Result, Workspace, run_job
+from dancetype.engine.classifier import Classifier
+from dancetype.engine.contract import Contract
 from dancetype.engine.errors import SettingsError
+from dancetype.engine.media.track import NOT_DANCING, read_tracks
+from dancetype.engine.skeleton import Array
+from dancetype.engine.window import WindowSpec
 from dancetype.training.recipe import Recipe, load_recipe
 
 
@@ -86,16 +95,110 @@ def test_small_recipe_has_the_requested_number_of_steps() -> None:
     assert 0 <= recipe.optimiser.average < 1
 
 
-def test_ablation_adds_the_camera_and_then_its_noise() -> None:
-    live = load_recipe("live")
-    naive, camera, noise = (
-        validated(recipe_at_step(live, step)) for step in ("naive", "camera", "noise")
-    )
+def test_step_of_the_ablation_sets_its_switches_and_turns_off_the_others() -> None:
+    settings = {"name": "live", "augmentation": {"motion": 0.5, "splice": 0.3, "mixup_share": 0.2}}
 
-    assert naive.camera is None
-    assert (naive.window.axes, naive.window.smooth) == ("xyz", False)
-    assert camera.camera is not None
-    assert camera.camera.noise == (0, 0)
-    assert live.camera is not None
-    assert camera.camera.heading == live.camera.heading
-    assert noise == live
+    changed = settings_at_step(settings, STEPS["mixup"])
+
+    augmentation = {"motion": 0, "splice": 0, "mixup": 0.4, "mixup_share": 0.5}
+    assert changed == {"name": "live", "augmentation": augmentation}
+    assert settings["augmentation"] != augmentation
+
+
+@pytest.mark.parametrize("step", STEPS.values())
+def test_steps_of_the_ablation_are_valid_recipes(step: Step) -> None:
+    settings = settings_at_step(load_recipe("live").model_dump(), step)
+
+    augmentation = Recipe.model_validate(settings).augmentation
+
+    assert augmentation.model_dump() == settings["augmentation"]
+    assert {name for name, value in augmentation if value} == set(step.switches)
+
+
+def test_each_fold_trains_on_half_of_the_captured_files_and_is_tested_on_the_others(
+    tmp_path: Path, shared: Path
+) -> None:
+    negatives = shared / "data" / "negatives"
+    workspace = Workspace(tmp_path, tmp_path, None, None, tmp_path / "runs", negatives=negatives)
+
+    folders = [workspace.negatives_folder(fold) for fold in ("A", "B")]
+
+    names = [{path.name for path in folder.iterdir()} for folder in folders if folder]
+    assert names[0] | names[1] == {path.name for path in negatives.glob("*.npz")}
+    assert not names[0] & names[1]
+    held_out = workspace.held_out_negatives("A")
+    assert len(held_out) > 20
+    assert all(joints.shape[1:] == (17, 3) for joints in held_out)
+    # The ankles at rest are at a height of about 0.7 m.
+    assert all(0 < joints[..., 1].min() < joints[..., 1].max() < 4 for joints in held_out)
+
+
+def test_workspace_without_captured_motion_has_none(workspace: Workspace) -> None:
+    assert workspace.negatives_folder("A") is None
+    assert workspace.held_out_negatives("A") == []
+    assert workspace.nondance_tracks() == []
+
+
+def test_higher_entry_threshold_names_less(shared: Path) -> None:
+    classifier = Classifier(device="cpu")
+    tracks = [
+        track
+        for folder in ("tracks", "nondance")
+        for track in read_tracks(shared / "data" / folder)
+        if track.name in ("br_d04", "mh_d22", "yoga", "jacks")
+    ]
+    clips = {
+        "real": classify_tracks(classifier, [t for t in tracks if t.genre != NOT_DANCING]),
+        "nondance": classify_tracks(classifier, [t for t in tracks if t.genre == NOT_DANCING]),
+    }
+
+    result = measure_answers(classifier, clips)
+
+    assert [clip["name"] for clip in result["sets"]["nondance"]] == ["jacks", "yoga"]
+    assert [clip["name"] for clip in result["early"]] == ["br_d04", "mh_d22"]
+    quiet = [point["nondance"]["none"] for point in result["curve"]]
+    assert quiet == sorted(quiet)
+    assert quiet[0] < quiet[-1]
+    assert all(sum(point["real"].values()) == pytest.approx(1) for point in result["curve"])
+
+
+class FixedClassifier:
+    """Classifier with the same probabilities for each window."""
+
+    def __init__(self, *probabilities: float, dancing: bool = False) -> None:
+        spec = WindowSpec(4.0, 1.0, 20)
+        self.contract = Contract(("BR", "PO"), spec, "camera", "none", "none", (), dancing=dancing)
+        self._probabilities = np.array(probabilities, np.float32)
+
+    def __call__(self, windows: Array) -> NDArray[np.float32]:
+        return np.tile(self._probabilities, (len(windows), 1))
+
+
+def test_mean_of_logits_is_the_normalised_geometric_mean_of_probabilities() -> None:
+    mean = LogitMean([FixedClassifier(0.9, 0.1), FixedClassifier(0.5, 0.5)])
+
+    probabilities = mean(np.zeros((3, 20, 68), np.float32))
+
+    # Odds of 9 and 1 have a geometric mean of 3.
+    assert probabilities == pytest.approx(np.tile([0.75, 0.25], (3, 1)), abs=1e-5)
+
+
+def test_probability_of_dancing_is_averaged_over_the_networks_that_have_it() -> None:
+    members = [
+        FixedClassifier(0.5, 0.5),
+        FixedClassifier(0.45, 0.05, dancing=True),
+        FixedClassifier(0.45, 0.45, dancing=True),
+    ]
+    mean = LogitMean(members)
+
+    probabilities = mean(np.zeros((2, 20, 68), np.float32))
+
+    # Odds of 1 and 9 that the person dances; odds of 1, 9 and 1 of the first genre.
+    first = 9 ** (1 / 3) / (1 + 9 ** (1 / 3))
+    assert mean.contract.dancing
+    assert probabilities[0] == pytest.approx([0.75 * first, 0.75 * (1 - first)], abs=1e-4)
+
+
+def test_teachers_that_are_not_trained_yet_are_missing_data(workspace: Workspace) -> None:
+    with pytest.raises(MissingDataError, match="teacher-0-A"):
+        load_seeds("A", workspace)

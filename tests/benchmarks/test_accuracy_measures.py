@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from benchmarks.accuracy.measures import (
     accuracy_by_dancer,
     binned_calibration_error,
+    log_loss,
     merge_bins,
     pareto_front,
     reliability_bins,
@@ -49,6 +50,11 @@ def evaluation() -> Evaluation:
         clip("gPO_sBM_cAll_d10_mPO0_ch01", (0.05, 0.95), (0.7, 0.3)),
     ]
     return Evaluation(LABELS, clips)
+
+
+def test_log_loss_is_the_mean_over_windows(evaluation: Evaluation) -> None:
+    right = [0.9, 0.6, 0.2, 0.95, 0.3]
+    assert log_loss(evaluation) == pytest.approx(-np.mean(np.log(right)))
 
 
 def test_accuracy_is_computed_for_each_dancer(evaluation: Evaluation) -> None:

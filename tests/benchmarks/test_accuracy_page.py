@@ -5,18 +5,35 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.accuracy.ablation import SEEDS, STEPS
+from benchmarks.accuracy import ablation, answers, rejection, teachers
 from benchmarks.accuracy.ladder import TEST_SETS
 from benchmarks.accuracy.measures import weighted_mean
 from benchmarks.accuracy.page import percent, spread, write_page
 from benchmarks.accuracy.robustness import CURVES, SECONDS
+from benchmarks.accuracy.sections import ablation_runs, mean_curve, named_at, named_shares
 from benchmarks.accuracy.workspace import OTHER_FOLD, Result, Workspace
 from dancetype.engine.genres import CODES
+from dancetype.engine.media.track import NOT_DANCING
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     return Workspace(tmp_path, tmp_path, None, None, tmp_path / "runs")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Page with all results, which takes seconds to render."""
+    folder = tmp_path_factory.mktemp("page")
+    workspace = Workspace(folder, folder, None, None, folder / "runs")
+    save_all_results(workspace)
+    return write_page(workspace, folder / "docs")
+
+
+@pytest.fixture
+def text(page: Path) -> str:
+    """Text of the page with all results."""
+    return page.read_text(encoding="utf-8")
 
 
 def accuracies(windows: float) -> Result:
@@ -83,12 +100,59 @@ def small_run(windows: float) -> Result:
         "learned": 451,
         "shared_dancers": 0,
         "figures": figures(windows),
-        "rendered": None,
-        "real_summary": real,
-        "real_unseen_summary": real,
         "real_unseen": real,
         "trained": "dancers:A",
         "one_window_ms": 2.5,
+    }
+
+
+def live_clip(genre: str, right: float | None) -> Result:
+    share = 0.5 if right is None else (1 - right) / 2
+    return {
+        "name": f"clip of {genre}",
+        "genre": genre,
+        "seconds": 8.0,
+        "right": right,
+        "wrong": share,
+        "none": 1 - share - (right or 0),
+        "quiet": 0.6,
+        "delay": None if right is None else 1.5,
+        "changes": 1,
+        "probability": right,
+        "most_named": None,
+    }
+
+
+def curve() -> list[Result]:
+    """Return an operating curve on which the share of named people falls with the threshold."""
+    return [
+        {
+            "enter": enter,
+            "rendered": {"right": 1 - enter, "wrong": 0.1, "none": enter - 0.1},
+            "real": {"right": 0.95 - enter, "wrong": 0.05, "none": enter},
+            "nondance": {"right": None, "wrong": 0.8 - enter / 2, "none": 0.2 + enter / 2},
+            "negatives": {"right": None, "wrong": 1 - enter, "none": enter},
+        }
+        for enter in answers.ENTER
+    ]
+
+
+def answers_result(right: float) -> Result:
+    clips = [live_clip("BR", right), live_clip("PO", right)]
+    others = [live_clip(NOT_DANCING, None)]
+    sets = dict.fromkeys(answers.TEST_SETS, others) | {"real": clips, "rendered": clips}
+    return {"sets": sets, "early": clips, "curve": curve()}
+
+
+def training_result(windows: float, *, rendered: bool) -> Result:
+    return {
+        "model": {"steps": 3500, "batch": 64},
+        "figures": figures(windows),
+        "log_loss": 0.75,
+        "noisy": accuracies(windows - 0.02),
+        "rendered": accuracies(windows - 0.05) if rendered else None,
+        "real": {"clips": 7, "probability": 0.6},
+        "nondance": {"quiet": 0.7},
     }
 
 
@@ -107,6 +171,7 @@ def steady_result() -> Result:
         "changes": 3.0,
         "delay": 2.5,
         "switch_delay": None,
+        "leave_delay": 1.25,
         "named": 0.8,
         "right": 0.9,
         "false_accepts": 0.1,
@@ -136,9 +201,18 @@ def save_all_results(workspace: Workspace) -> None:
         }
         for name, result in results.items():
             workspace.save_result(f"{name}-{fold}", result)
-        for step in STEPS:
-            for seed in SEEDS:
-                workspace.save_result(f"ablation-{step}-{fold}-{seed}", small_run(0.6 + seed / 10))
+        for step in ablation.STEPS:
+            for seed in ablation.SEEDS:
+                run = training_result(0.6 + seed / 10, rendered=step == "rendered")
+                workspace.save_result(f"ablation-{step}-{fold}-{seed}", run)
+        for output in rejection.OUTPUTS:
+            for seed in rejection.SEEDS:
+                workspace.save_result(f"rejection-{output}-{fold}-{seed}", {"curve": curve()})
+        for step in teachers.STEPS:
+            run = training_result(0.8, rendered=True) | answers_result(0.5)
+            workspace.save_result(f"teachers-{step}-{fold}", run | {"members": 3})
+        workspace.save_result(f"answers-{fold}", answers_result(0.25 if fold == "A" else 0.75))
+    workspace.save_result("answers-shipped", answers_result(0.9))
     shares = {"answers": 40, "quiet": 1.0, "most_named": None}
     models = {"live-A": shares, "live-B": shares, "shipped": shares}
     workspace.save_result("videos", {"kicks": {"seconds": {"value": 4.0}} | models})
@@ -153,14 +227,7 @@ def test_page_without_results_states_that_nothing_was_measured(
     assert text.count("Not measured.") == text.count("\n## ") - 2 + text.count("\n### ")
 
 
-def test_page_contains_all_results_and_links_only_existing_plots(
-    workspace: Workspace, tmp_path: Path
-) -> None:
-    save_all_results(workspace)
-
-    page = write_page(workspace, tmp_path / "docs")
-    text = page.read_text(encoding="utf-8")
-
+def test_page_contains_all_results_and_links_only_existing_plots(page: Path, text: str) -> None:
     # There are no rendered clips.
     assert text.count("Not measured.") == 1
     linked = set(re.findall(r"\(accuracy/(\w+\.png)\)", text))
@@ -170,16 +237,93 @@ def test_page_contains_all_results_and_links_only_existing_plots(
     assert "| clips of unseen dancers | 90.0 % | 20 clips |" in text
     assert "| genre changes per minute in one dance | 3.0 |" in text
     assert "| median delay until the true genre is named | 2.5 s |" in text
+    assert "until the genre named before is dropped | 1.2 s |" in text
 
 
-def test_real_tracks_of_training_dancers_are_omitted(workspace: Workspace, tmp_path: Path) -> None:
-    save_all_results(workspace)
-
-    text = write_page(workspace, tmp_path / "docs").read_text(encoding="utf-8")
-
+def test_real_tracks_of_training_dancers_are_omitted(text: str) -> None:
     # d04 is in the training data of one fold; the dancer outside AIST is tested in both folds.
     assert "| whole tracks of unseen dancers | 3 | 3 | 3 |" in text
     assert text.count("| br_d04 |") == 1
+
+
+def test_first_table_has_the_mean_of_clips_of_both_folds_and_the_shipped_model(text: str) -> None:
+    first_table = text[: text.index("| measure |")]
+    assert (
+        "| real clips of dancers | unseen people, both folds | 4 | 50.0 | 25.0 | 25.0 | 60.0 |"
+        in text
+    )
+    assert "| real people who do not dance | shipped | 1 | - | 50.0 | 50.0 | 60.0 |" in first_table
+    assert "| clip of PO | pop | live-B | 75.0 | 12.5 | 12.5 | 60.0 | 75.0 | - |" in text
+
+
+@pytest.mark.parametrize(
+    ("missing", "absent"),
+    [
+        (["answers-A"], "unseen people, both folds"),
+        (["answers-shipped"], "| shipped | 2 |"),
+        (["rejection-*", "teachers-*"], "distilled student"),
+    ],
+)
+def test_page_leaves_out_results_that_are_missing(
+    workspace: Workspace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    missing: list[str],
+    absent: str,
+) -> None:
+    # Drawing the plots takes seconds.
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda *_, **__: None)
+    save_all_results(workspace)
+    for path in (path for name in missing for path in workspace.runs.glob(f"{name}.json")):
+        path.unlink()
+
+    partial = write_page(workspace, tmp_path / "docs").read_text(encoding="utf-8")
+
+    assert absent in text
+    assert absent not in partial
+    assert "4-second windows" in partial
+
+
+def test_gain_of_a_step_is_that_of_the_same_seed_and_fold(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    for fold, seed, nothing, style in (("A", 0, 0.5, 0.6), ("B", 0, 0.7, 0.78), ("B", 1, 0.1, 0)):
+        run = training_result(nothing, rendered=False)
+        workspace.save_result(f"ablation-nothing-{fold}-{seed}", run)
+        if style:
+            run = training_result(style, rendered=False)
+            workspace.save_result(f"ablation-style-{fold}-{seed}", run)
+
+    steps = ablation_runs(workspace, tmp_path)
+
+    assert steps["nothing"]["gain"] == {"figures": [0, 0, 0], "noisy": [0, 0, 0]}
+    assert steps["style"]["gain"]["noisy"] == pytest.approx([0.1, 0.08])
+    assert len(steps["style"]["runs"]) == 2
+
+
+def test_rows_of_a_table_have_the_same_number_of_cells(text: str) -> None:
+    tables = re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
+    assert len(tables) >= 15
+    for table in tables:
+        assert len({line.count("|") for line in table.splitlines()}) == 1, table
+
+
+def test_curves_of_models_are_averaged_at_each_threshold() -> None:
+    other = curve()
+    assert mean_curve([curve(), other]) == other
+    other[0]["rendered"]["right"] -= 0.5
+    mean = mean_curve([curve(), other])
+    assert mean[0]["rendered"]["right"] == pytest.approx(curve()[0]["rendered"]["right"] - 0.25)
+    assert mean[1:] == other[1:]
+
+
+def test_named_dancers_are_interpolated_at_a_share_of_other_people_named() -> None:
+    shares = named_shares(curve(), ("rendered",), ("negatives",))
+    # On this curve, dancers are named right as often as other people are named.
+    assert named_at(shares, 0.33) == pytest.approx((0.43, 0.33))
+    assert named_at(shares, 0.0) == pytest.approx((0.12, 0.02))
+    assert named_shares(curve(), ("rendered",), ("generated",)) == []
 
 
 def test_weighted_mean_ignores_missing_shares_and_zero_counts() -> None:
@@ -192,11 +336,7 @@ def test_shares_are_formatted_in_percent_and_spread_needs_two_values() -> None:
     assert (spread([0.5]), spread([]), spread([0.4, 0.6])) == ("50.0", "-", "50.0 ± 14.1")
 
 
-def test_table_has_header_and_right_aligned_numbers(workspace: Workspace, tmp_path: Path) -> None:
-    save_all_results(workspace)
-
-    text = write_page(workspace, tmp_path / "docs").read_text(encoding="utf-8")
-
+def test_table_has_header_and_right_aligned_numbers(text: str) -> None:
     assert (
         "\n| fault | amount | all, % | basic, % | advanced, % |\n"
         "| --- | ---: | ---: | ---: | ---: |\n"

@@ -1,4 +1,5 @@
 import io
+import re
 from pathlib import Path
 
 import cv2
@@ -7,8 +8,16 @@ import pytest
 from rich.console import Console
 
 from dancetype.engine.clip import ClipResult
+from dancetype.engine.media.track import NOT_DANCING
 from dancetype.training.evaluate import EvaluatedClip, Evaluation, describe_overlap
-from dancetype.training.report import evaluation_tables, percent, save_confusion, save_curves
+from dancetype.training.live import LiveClip, LiveEvaluation
+from dancetype.training.report import (
+    evaluation_tables,
+    live_table,
+    percent,
+    save_confusion,
+    save_curves,
+)
 
 LABELS = ("BR", "PO")
 
@@ -27,6 +36,20 @@ def printed_tables(title: str) -> str:
     console = Console(width=100, record=True, file=io.StringIO())
     console.print(evaluation_tables(EVALUATION, title=title))
     return " ".join(console.export_text().split())
+
+
+def test_live_table_has_a_row_per_clip_and_the_means_at_the_end() -> None:
+    clips = [
+        LiveClip("battle", "BR", 8.0, 0.625, 0.125, 0.25, 0.3, 1.5, 2, 0.7, "BR"),
+        LiveClip("walk", NOT_DANCING, 1.0, None, None, None, 1.0, None, 0, None, None),
+    ]
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(live_table(LiveEvaluation(clips), title="live"))
+    lines = [re.sub("[ │]+", " ", line).strip() for line in console.export_text().splitlines()]
+    figures = "62.5 % 12.5 % 25.0 % 30.0 % 1.5 s 2 70.0 % BR"
+    assert f"battle BR {figures}" in lines
+    assert f"mean of 1 clips dance {figures}" in lines
+    assert "walk none - - - 100.0 % - 0 - -" in lines
 
 
 def test_title_names_the_dancers_that_training_and_test_share() -> None:

@@ -1,0 +1,218 @@
+"""Values of the page's sections on live answers, augmentation, rejection and teachers."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from benchmarks.accuracy import ablation, answers, plots, rejection, teachers
+from benchmarks.accuracy.workspace import OTHER_FOLD, Result, Workspace
+from dancetype.training.live import LiveClip, mean_of_clips
+
+_FOLDS: Final = "unseen people, both folds"
+_SHIPPED: Final = "shipped"
+_MODELS: Final = {f"live-{fold}": fold for fold in OTHER_FOLD} | {_SHIPPED: "shipped"}
+"""Models and the ends of the names of their jobs."""
+
+NAMED_SHARES: Final = (0.02, 0.05, 0.1, 0.2)
+"""Shares of time with people who do not dance named, at which rejections are compared."""
+
+
+def live_answers(workspace: Workspace) -> Result | None:
+    """Return the rows of the tables of live answers; None without results."""
+    results = {
+        title: result
+        for title, name in _MODELS.items()
+        if (result := workspace.result(f"answers-{name}")) is not None
+    }
+    if not results:
+        return None
+    rows = [row for title, result in results.items() for row in _rows(title, [result])]
+    folds = [result for title, result in results.items() if title != _SHIPPED]
+    summary = _rows(_FOLDS, folds) if len(folds) == len(OTHER_FOLD) else []
+    return {
+        "summary": _by_test_set(summary + [row for row in rows if row["model"] == _SHIPPED]),
+        "rows": _by_test_set(rows),
+        "clips": [
+            {"model": title} | clip
+            for title, result in results.items()
+            for clip in (*result["early"], *result["sets"].get("nondance", ()))
+        ],
+    }
+
+
+def _rows(title: str, models: Sequence[Result]) -> list[Result]:
+    """Return the mean figures of each test set, over the clips of all models."""
+    rows = []
+    for name, description in answers.TEST_SETS.items():
+        versions = {description: [model["sets"].get(name, ()) for model in models]}
+        if name == "real":
+            early = f"{description}, from {answers.EARLY:g} s on"
+            versions = {early: [model["early"] for model in models], **versions}
+        for test_set, clips in versions.items():
+            mean = mean_live([clip for of_model in clips for clip in of_model])
+            if mean is not None:
+                rows.append({"test_set": test_set, "model": title} | mean)
+    return rows
+
+
+def mean_live(clips: Iterable[Mapping[str, Any]]) -> Result | None:
+    """Return the mean figures of live clips as read from JSON."""
+    return mean_of_clips([LiveClip(**clip) for clip in clips])
+
+
+def _by_test_set(rows: Iterable[Result]) -> list[Result]:
+    """Return rows sorted by test set, in the order in which test sets first appear."""
+    rows = list(rows)
+    order = list(dict.fromkeys(row["test_set"] for row in rows))
+    return sorted(rows, key=lambda row: order.index(row["test_set"]))
+
+
+def operating_curves(workspace: Workspace, pictures: Path) -> list[Result] | None:
+    """Return the points of the operating curves, as means of both folds, and plot them."""
+    folds = workspace.results(f"answers-{fold}" for fold in OTHER_FOLD)
+    if len(folds) < len(OTHER_FOLD):
+        return None
+    points = mean_curve([fold["curve"] for fold in folds])
+    plots.operating_curves(pictures / "curves.png", points)
+    return points
+
+
+def mean_curve(curves: Sequence[Sequence[Result]]) -> list[Result]:
+    """Return the mean over models of the shares at each threshold, for test sets that all have."""
+    points = []
+    for same_threshold in zip(*curves, strict=True):
+        point: Result = {"enter": same_threshold[0]["enter"]}
+        for name in answers.TEST_SETS:
+            if all(name in model for model in same_threshold):
+                shares = [model[name] for model in same_threshold]
+                point[name] = {key: average(s[key] for s in shares) for key in shares[0]}
+        points.append(point)
+    return points
+
+
+def average(values: Iterable[float | None]) -> float | None:
+    """Return the mean of the values that are not None; None without any."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def ablation_runs(workspace: Workspace, pictures: Path) -> dict[str, Result]:
+    """Return the runs of each step by its title, and plot them.
+
+    `gain` has the differences of the window accuracy from the step "nothing", for runs of the same
+    seed and fold. These differ less than the accuracies, which depend on the fold.
+    """
+    pairs = [(fold, seed) for fold in OTHER_FOLD for seed in ablation.SEEDS]
+    by_step = {
+        name: {
+            pair: result
+            for pair in pairs
+            if (result := workspace.result(f"ablation-{name}-{pair[0]}-{pair[1]}")) is not None
+        }
+        for name in ablation.STEPS
+    }
+    baseline = by_step["nothing"]
+    steps: dict[str, Result] = {
+        ablation.STEPS[name].title: {
+            "runs": list(runs.values()),
+            "gain": {
+                test: [
+                    run[test]["window_accuracy"] - baseline[pair][test]["window_accuracy"]
+                    for pair, run in runs.items()
+                    if pair in baseline
+                ]
+                for test in ("figures", "noisy")
+            },
+        }
+        for name, runs in by_step.items()
+        if runs
+    }
+    tests = {"clean": "figures", "noisy": "noisy", "rendered": "rendered"}
+    panels = {
+        f"{label} windows, %": {
+            title: [run[test]["window_accuracy"] for run in step["runs"] if run[test]]
+            for title, step in steps.items()
+        }
+        for label, test in tests.items()
+    }
+    not_empty = {title: shares for title, shares in panels.items() if any(shares.values())}
+    if not_empty:
+        plots.ablation(pictures / "ablation.png", not_empty)
+    return steps
+
+
+def rejection_curves(workspace: Workspace, pictures: Path) -> dict[str, Result]:
+    """Return the curve of each output and the number of runs, and plot the curves."""
+    curves: dict[str, Result] = {}
+    for output in rejection.OUTPUTS:
+        runs = workspace.results(
+            f"rejection-{output}-{fold}-{seed}" for fold in OTHER_FOLD for seed in rejection.SEEDS
+        )
+        if runs:
+            points = mean_curve([run["curve"] for run in runs])
+            pairs = {
+                "rendered dancers": named_shares(points, ("rendered",), ("negatives", "generated")),
+                "real clips": named_shares(points, ("real",), ("nondance",)),
+            }
+            pairs = {name: pair for name, pair in pairs.items() if pair}
+            curves[output] = {"runs": len(runs), "pairs": pairs}
+    if curves:
+        plots.rejection(
+            pictures / "rejection.png", {name: curve["pairs"] for name, curve in curves.items()}
+        )
+    return curves
+
+
+def named_shares(
+    points: Sequence[Result], dancers: Sequence[str], others: Sequence[str]
+) -> list[Result]:
+    """Return the shares of time with people named at each threshold.
+
+    Args:
+        points: Points of an operating curve.
+        dancers: Test sets with dancers.
+        others: Test sets with people who do not dance.
+
+    Returns:
+        Shares of dancers named, of dancers named right, and of other people named.
+    """
+    shares = []
+    for point in points:
+        rows = [point[name] for name in dancers if name in point]
+        quiet = [point[name]["none"] for name in others if name in point]
+        if rows and quiet:
+            shares.append(
+                {
+                    "dancers": 1 - float(np.mean([row["none"] for row in rows])),
+                    "right": float(np.mean([row["right"] for row in rows])),
+                    "others": 1 - float(np.mean(quiet)),
+                }
+            )
+    return shares
+
+
+def named_at(shares: Sequence[Result], others: float) -> tuple[float, float]:
+    """Return the shares of dancers named and named right, at a share of other people named.
+
+    They are interpolated linearly; beyond the ends of the curve, they are those of the end.
+    """
+    points = sorted((point["others"], point["dancers"], point["right"]) for point in shares)
+    x, named, right = zip(*points, strict=True)
+    return float(np.interp(others, x, named)), float(np.interp(others, x, right))
+
+
+def teacher_steps(workspace: Workspace) -> dict[str, Result]:
+    """Return the results of both folds and their live answers by the title of the step."""
+    steps = {}
+    for name, (title, _) in teachers.STEPS.items():
+        folds = workspace.results(f"teachers-{name}-{fold}" for fold in OTHER_FOLD)
+        if len(folds) == len(OTHER_FOLD):
+            sets = {
+                test_set: mean_live(clip for fold in folds for clip in fold["sets"][test_set])
+                for test_set in answers.TEST_SETS
+            }
+            early = mean_live(clip for fold in folds for clip in fold["early"])
+            steps[title] = {"folds": folds, "live": sets | {"real": early}}
+    return steps

@@ -1,0 +1,134 @@
+"""Measure each step from one network to averaged teachers and to the distilled student.
+
+The networks are read from RUNS and not trained here: `teacher-SEED-FOLD` for the seeds of the live
+recipe, `teacher-KIND-FOLD` for other kinds and `student-FOLD` for the distilled network, each a
+folder with a checkpoint. Boosted trees are trained by the job, since they have no checkpoint.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.accuracy.ablation import measure
+from benchmarks.accuracy.answers import measure_answers, unseen_clips
+from benchmarks.accuracy.compare import train_baseline
+from benchmarks.accuracy.workspace import OTHER_FOLD, Job, MissingDataError, Result, Workspace
+from dancetype.engine.recognizer import WindowClassifier
+from dancetype.engine.skeleton import Array
+from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
+from dancetype.training.train import CHECKPOINT
+
+Members = list[WindowClassifier]
+
+_TINY: Final = 1e-6
+
+
+class LogitMean:
+    """Classifier that averages the logits of several others, which have the same windows.
+
+    The logits of the genres are averaged over all members. Whether the person dances is averaged
+    over those members whose output includes it.
+
+    Args:
+        members: Classifiers with the same genres.
+    """
+
+    def __init__(self, members: Sequence[WindowClassifier]) -> None:
+        self._members = members
+        self._has_dancing = [member.contract.dancing for member in members]
+        # The contract of a member with this output, if there is one.
+        self.contract = members[int(np.argmax(self._has_dancing))].contract
+
+    def __call__(self, windows: Array) -> NDArray[np.float32]:
+        """Return probabilities (N, K) for windows (N, L, F)."""
+        probabilities = np.stack([member(windows) for member in self._members]).clip(_TINY)
+        # Logits are known up to a constant per window, which the softmax removes.
+        logits = np.log(probabilities / probabilities.sum(axis=-1, keepdims=True)).mean(axis=0)
+        exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        mean: NDArray[np.float32] = exponentials / exponentials.sum(axis=-1, keepdims=True)
+        if self.contract.dancing:
+            dancing = probabilities[self._has_dancing].sum(axis=-1).clip(_TINY, 1 - _TINY)
+            odds = np.exp((np.log(dancing) - np.log1p(-dancing)).mean(axis=0))
+            mean = mean * (odds / (1 + odds))[:, None]
+        return mean.astype(np.float32)
+
+
+def load_seeds(fold: str, workspace: Workspace) -> Members:
+    """Return the networks of all seeds of the live recipe.
+
+    Raises:
+        MissingDataError: There is none.
+    """
+    folders = sorted(workspace.runs.glob(f"teacher-[0-9]*-{fold}"))
+    return [load_network(folder.name, workspace) for folder in folders] or [
+        load_network(f"teacher-0-{fold}", workspace)
+    ]
+
+
+def load_network(name: str, workspace: Workspace) -> WindowClassifier:
+    """Return the network in the folder RUNS/NAME.
+
+    Raises:
+        MissingDataError: The folder has no checkpoint.
+    """
+    path = workspace.runs / name / CHECKPOINT
+    if not path.exists():
+        raise MissingDataError(f"needs {path}")
+    return CheckpointClassifier(Checkpoint.load(path))
+
+
+def _single(fold: str, workspace: Workspace) -> Members:
+    return load_seeds(fold, workspace)[:1]
+
+
+@lru_cache(maxsize=len(OTHER_FOLD))
+def _trees(fold: str, workspace: Workspace) -> WindowClassifier:
+    return train_baseline("trees", fold, workspace)[0]
+
+
+def _with_trees(fold: str, workspace: Workspace) -> Members:
+    return [*load_seeds(fold, workspace), _trees(fold, workspace)]
+
+
+def _with_convolutions(fold: str, workspace: Workspace) -> Members:
+    return [*_with_trees(fold, workspace), load_network(f"teacher-conv-{fold}", workspace)]
+
+
+def _student(fold: str, workspace: Workspace) -> Members:
+    return [load_network(f"student-{fold}", workspace)]
+
+
+STEPS: Final[dict[str, tuple[str, Callable[[str, Workspace], Members]]]] = {
+    "single": ("one network", _single),
+    "seeds": ("mean of the logits of several seeds", load_seeds),
+    "trees": ("+ boosted trees", _with_trees),
+    "conv": ("+ convolutional network", _with_convolutions),
+    "student": ("distilled student", _student),
+}
+"""Title of each step, and the function that returns its networks."""
+
+
+def jobs() -> list[Job]:
+    """Return a job for each step and fold."""
+    return [
+        Job(f"teachers-{step}-{fold}", f"teachers: {title}", partial(_run, step, fold))
+        for step, (title, _) in STEPS.items()
+        for fold in OTHER_FOLD
+    ]
+
+
+def _run(step: str, fold: str, workspace: Workspace) -> Result:
+    members = STEPS[step][1](fold, workspace)
+    classifier = members[0] if len(members) == 1 else LogitMean(members)
+    training = workspace.split(f"dancers:{fold}")
+    test = workspace.split(f"dancers:{OTHER_FOLD[fold]}")
+    answers = measure_answers(classifier, unseen_clips(classifier, workspace, fold))
+    return {
+        "members": len(members),
+        **measure(classifier, workspace, training, test),
+        "early": answers["early"],
+        "sets": answers["sets"],
+    }
