@@ -12,7 +12,12 @@ from dancetype.engine.media.track import NOT_DANCING, Track, read_tracks
 from dancetype.engine.progress import console, progress_bar
 from dancetype.training.checkpoint import Checkpoint
 from dancetype.training.data import aist
-from dancetype.training.data.negatives import read_negatives
+from dancetype.training.data.negatives import (
+    NegativeSequence,
+    negatives_in_split,
+    read_negatives,
+    rendered_negative,
+)
 from dancetype.training.data.splits import Split, find_split
 from dancetype.training.evaluate import describe_overlap
 from dancetype.training.recipe import Recipe
@@ -46,7 +51,8 @@ def run_training(
         out: Folder of the run.
         tracks: Folders of tracks to train on as well. Tracks of sequences outside the split are
             ignored, so that no sequence of another split is trained on.
-        negatives: Folder of captured motion of people who do not dance.
+        negatives: Folder of captured motion of people who do not dance; see `negatives_in_split`.
+            Tracks of other captured motion are ignored.
         teachers: Checkpoints whose predictions are a part of the targets.
 
     Raises:
@@ -54,10 +60,10 @@ def run_training(
         ExpectedError: The data cannot be used.
     """
     train_split, validation_split = find_split(data, split), find_split(data, validation)
-    track_groups = tuple(_tracks_in_split(folder, train_split) for folder in tracks)
+    idle = [] if negatives is None else negatives_in_split(read_negatives(negatives), split)
+    track_groups = tuple(_tracks_in_split(folder, train_split, idle) for folder in tracks)
     for folder, group in zip(tracks, track_groups, strict=True):
         split += f", {len(group)} tracks of {folder.name}"
-    idle = [] if negatives is None else read_negatives(negatives)
     if negatives is not None:
         split += f", {len(idle)} sequences of {negatives.name}"
     if teachers:
@@ -119,10 +125,18 @@ def fit(trainer: Trainer, out: Path, *, title: str) -> None:
             progress.console.print(line)
 
 
-def _tracks_in_split(folder: Path, split: Split) -> list[Track]:
+def _tracks_in_split(
+    folder: Path, split: Split, negatives: Sequence[NegativeSequence]
+) -> list[Track]:
     # Tracks without a sequence are in no split and can always be used.
     allowed = {"", *split.sequences}
-    tracks = [track for track in read_tracks(folder) if track.sequence in allowed]
+    captured = {sequence.name for sequence in negatives}
+    tracks = [
+        track
+        for track in read_tracks(folder)
+        if track.sequence in allowed
+        and (not captured or (name := rendered_negative(track)) is None or name in captured)
+    ]
     check_track_genres(folder, tracks, CODES)
     return tracks
 

@@ -27,7 +27,7 @@ def window_features(times: Tensor, joints: Tensor, spec: WindowSpec) -> Tensor:
     # The median of the steps, as NumPy defines it for an even number.
     extents = positions.norm(dim=-1).amax(dim=-1).sort(dim=1).values
     middle = extents[:, [(spec.length - 1) // 2, spec.length // 2]].mean(dim=1)
-    positions = positions / middle.clamp_min(1e-6)[:, None, None, None]
+    positions = torch.div(positions, middle.clamp_min(1e-6)[:, None, None, None])
     if not spec.velocity:
         return positions.flatten(start_dim=2)
     (slopes,) = torch.gradient(positions, dim=1)

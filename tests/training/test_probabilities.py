@@ -44,8 +44,8 @@ def test_calibration_of_dancing_keeps_the_shares_of_the_genres(rejection: Reject
     before = probabilities(logits, rejection, UNCALIBRATED)
     after = probabilities(logits, rejection, Calibration(dancing_scale=0.5, dancing_bias=-1.0))
     assert (after.sum(dim=1) < before.sum(dim=1)).any()
-    normalised = [p / p.sum(dim=1, keepdim=True) for p in (before, after)]
-    assert torch.allclose(*normalised, atol=1e-6)
+    shares_before, shares_after = (p / p.sum(dim=1, keepdim=True) for p in (before, after))
+    assert torch.allclose(shares_before, shares_after, atol=1e-6)
 
 
 @pytest.mark.parametrize("rejection", ["class", "score"])

@@ -107,7 +107,7 @@ def simulate_camera(
     # One matrix for the coordinates of all joints of a frame.
     view = torch.einsum("njk,ned->nkdje", limbs, rotation[:, :dimensions])
     view = view.reshape(count, 3 * len(JOINTS), -1)
-    joints = (joints.flatten(start_dim=2) @ view).unflatten(-1, (len(JOINTS), dimensions))
+    joints = (joints.flatten(start_dim=2) @ view).reshape(*times.shape, len(JOINTS), dimensions)
     strength = torch.where(
         estimated,
         uniform((count,), 0, settings.track_noise, generator),

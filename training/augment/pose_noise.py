@@ -80,7 +80,7 @@ def _correlated_noise(times: Tensor, dimensions: int, generator: Generator) -> T
     noise = torch.lerp(take_rows(values, left), take_rows(values, left + 1), share)
     # Interpolation reduces the variance; the divisor restores it.
     noise /= ((1 - share) ** 2 + share**2).sqrt()
-    return noise.unflatten(-1, (len(JOINTS), dimensions))
+    return noise.reshape(*times.shape, len(JOINTS), dimensions)
 
 
 @lru_cache(maxsize=1)

@@ -146,9 +146,9 @@ class MotionStore:
         return self._facing(clips, torch.lerp(self._read(index - 1), self._read(index), share))
 
     def _read(self, index: Tensor) -> Tensor:
-        return self._joints[index].unflatten(-1, (len(JOINTS), 3))
+        return self._joints[index].reshape(*index.shape, len(JOINTS), 3)
 
     def _facing(self, clips: Tensor, joints: Tensor) -> Tensor:
         angles = heading_angles(joints) * self._turned[clips]
         turned = joints.flatten(1, 2) @ rotations("y", angles).mT
-        return turned.unflatten(1, joints.shape[1:3])
+        return turned.reshape(joints.shape)

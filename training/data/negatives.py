@@ -5,6 +5,7 @@ per second, stored as differences between frames; the first frame is stored as i
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,9 +14,12 @@ import numpy as np
 
 from dancetype.engine.errors import FileError, first_line
 from dancetype.engine.files import NpzEntries, open_npz
+from dancetype.engine.media.track import NOT_DANCING, Track
 from dancetype.engine.skeleton import JOINTS, Array
+from dancetype.training.data.splits import HALVES
 
 _MAX_BYTES: Final = 2**28  # 12 hours
+_RENDERED: Final = re.compile(r"([^-]+-[^-]+)_\d+")
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.]+")
 
 
@@ -56,6 +60,25 @@ def read_negatives(folder: Path) -> list[NegativeSequence]:
             "or the sequence"
         )
     return sequences
+
+
+def negatives_in_split(
+    sequences: Sequence[NegativeSequence], split: str
+) -> list[NegativeSequence]:
+    """Return the sequences of every second file for `dancers:A` and `dancers:B`, else all.
+
+    Files are not divided, because the sequences of a file may show the same person.
+    """
+    groups = sorted({sequence.group for sequence in sequences})
+    half = HALVES.get(split.removeprefix("dancers:"))
+    selected = groups if half is None else groups[half::2]
+    return [sequence for sequence in sequences if sequence.group in selected]
+
+
+def rendered_negative(track: Track) -> str | None:
+    """Return the name of the sequence that was rendered as a track, or None for other tracks."""
+    match = _RENDERED.fullmatch(track.name)
+    return match[1] if match and track.genre == NOT_DANCING else None
 
 
 def _read_file(path: Path) -> list[NegativeSequence]:

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from dancetype.engine.errors import FileError
 from dancetype.training.data.aist import SequenceName, read_names, sequence_names
 
-_HALVES = {"A": 0, "B": 1}
+HALVES: Final = {"A": 0, "B": 1}
+"""Number of the first dancer of each genre in each half; every second one is in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,9 @@ def find_split(data: Path, name: str) -> Split:
     Args:
         data: AIST++ folder.
         name: One of: `all`; `dancers:A` or `dancers:B` for the first or second dancer of each
-            genre in the folder; `dancers:d01,d04` for some dancers; the name of a list in
-            `splits/`, with or without `pose_` and `.txt`; the path of such a list.
+            genre in the folder, and every second one after it; `dancers:d01,d04` for some dancers;
+            the name of a list in `splits/`, with or without `pose_` and `.txt`; the path of such a
+            list.
 
     Raises:
         FileError: The split does not exist, none of its sequences is in the folder, or the folder
@@ -63,13 +66,13 @@ def _is_sequence_name(text: str) -> bool:
 
 
 def _select_dancers(sequences: list[str], selection: str) -> set[str]:
-    if selection not in _HALVES:
+    if selection not in HALVES:
         return set(selection.split(","))
     names = [SequenceName.parse(text) for text in sequences]
     selected = set()
     for genre in {name.genre for name in names}:
         dancers = sorted({name.dancer for name in names if name.genre == genre})
-        selected.update(dancers[_HALVES[selection] : _HALVES[selection] + 1])
+        selected.update(dancers[HALVES[selection] :: 2])
     return selected
 
 

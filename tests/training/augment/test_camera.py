@@ -148,7 +148,8 @@ def test_requested_share_of_windows_is_mirrored() -> None:
 
 @pytest.mark.parametrize("setting", ["heading", "pitch", "roll"])
 def test_camera_rotation_keeps_distances_from_the_hips(setting: str) -> None:
-    joints = simulate(**{setting: 20.0})
+    settings: dict[str, Any] = {setting: 20.0}
+    joints = simulate(**settings)
     assert np.abs(joints - ideal_joints()).max() > 0.01
     np.testing.assert_allclose(
         np.linalg.norm(joints, axis=-1), np.linalg.norm(ideal_joints(), axis=-1), atol=1e-5
