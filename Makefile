@@ -10,6 +10,8 @@
 # make soak    simulate two hours of a show with constant faults, in 48 minutes (ARGS="--minutes 5")
 # make container   run the steps of the container image in a clean Debian made by debootstrap, and
 #              start the service there: two to eight minutes, as root
+# make model AIST=aist RENDERED=rendered NEGATIVES=negatives OUT=runs/model
+#              train, calibrate and export the model, with its card; about an hour on two cores
 # make reliability   run all fault tests and write docs/explanation/reliability.md
 # make accuracy DATA=aist TRACKS=tracks [RENDERED=synth] [NEGATIVES=negatives] [NONDANCE=nondance]
 #              measure accuracy and write docs/explanation/accuracy.md: hours from scratch, minutes
@@ -20,7 +22,7 @@ export PYTHON
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test unit check bench docs pictures soak container reliability accuracy clean
+.PHONY: demo test unit check bench docs pictures soak container reliability accuracy model clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -81,6 +83,13 @@ accuracy: $(VENV)/installed-dev
 		$(if $(RENDERED),--rendered "$(RENDERED)") $(if $(VIDEOS),--videos "$(VIDEOS)") \
 		$(if $(NEGATIVES),--negatives "$(NEGATIVES)") $(if $(NONDANCE),--nondance "$(NONDANCE)") \
 		$(ARGS)
+
+model: $(VENV)/installed-dev
+	@[ -n "$(AIST)" ] && [ -n "$(OUT)" ] || \
+		{ echo "AIST or OUT is missing: make model AIST=aist OUT=runs/model" >&2; exit 1; }
+	$(BIN)/dancetype build --data "$(AIST)" --out "$(OUT)" \
+		$(foreach folder,$(RENDERED),--tracks "$(folder)") \
+		$(if $(NEGATIVES),--negatives "$(NEGATIVES)") $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist

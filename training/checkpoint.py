@@ -14,6 +14,7 @@ from dancetype.engine.contract import Contract
 from dancetype.engine.errors import ModelError
 from dancetype.engine.files import atomic_write
 from dancetype.engine.genres import GENRES
+from dancetype.engine.rolling import Decision
 from dancetype.engine.skeleton import Array
 from dancetype.training.model import GenreLSTM
 from dancetype.training.probabilities import Calibration, probabilities
@@ -31,6 +32,7 @@ class Checkpoint:
         epoch: Number of completed epochs.
         weights: Weights of the network; their moving average if the recipe has one.
         calibration: Calibration of the confidence.
+        decision: When to name a genre; None for the default.
         figures: Test results by split.
         history: Results of each epoch.
         resume: Optimiser, schedule and last weights, to continue an interrupted run.
@@ -44,6 +46,7 @@ class Checkpoint:
     epoch: int
     weights: dict[str, torch.Tensor]
     calibration: Calibration = field(default_factory=Calibration)
+    decision: Decision | None = None
     figures: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
     resume: dict[str, Any] = field(default_factory=dict)
@@ -55,6 +58,7 @@ class Checkpoint:
         content = {name: getattr(self, name) for name in self.__slots__}
         content["recipe"] = self.recipe.model_dump()
         content["calibration"] = asdict(self.calibration)
+        content["decision"] = self.decision and asdict(self.decision)
         with atomic_write(path) as temporary:
             torch.save(content, temporary)
 
@@ -69,6 +73,8 @@ class Checkpoint:
             content = torch.load(path, weights_only=True, map_location="cpu")
             content["recipe"] = Recipe(**content["recipe"])
             content["calibration"] = Calibration(**content["calibration"])
+            decision = content.get("decision")
+            content["decision"] = decision and Decision(**decision)
             return cls(**content)
         except FileNotFoundError as error:
             raise ModelError(f"{path}: the checkpoint does not exist") from error
@@ -96,6 +102,8 @@ class Checkpoint:
             split=self.split,
             dancers=tuple(self.dancers),
             figures=self.figures,
+            decision=self.decision,
+            dancing=self.recipe.network.rejection != "uniform",
         )
         if self.credit is None:
             return contract
@@ -104,13 +112,19 @@ class Checkpoint:
 
 
 class CheckpointClassifier:
-    """Checkpoint with the interface of `dancetype.engine.classifier.Classifier`."""
+    """Checkpoint with the interface of `dancetype.engine.classifier.Classifier`.
+
+    Attributes:
+        contract: Description of the input and the output.
+        rejection: Output for people who do not dance.
+        calibration: Calibration of the probabilities; it may be replaced.
+    """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.contract = checkpoint.contract()
         self._network = checkpoint.network()
-        self._rejection = checkpoint.recipe.network.rejection
-        self._calibration = checkpoint.calibration
+        self.rejection = checkpoint.recipe.network.rejection
+        self.calibration = checkpoint.calibration
 
     def logits(self, windows: Array) -> Tensor:
         """Return logits for windows (N, L, F); see `GenreLSTM`."""
@@ -121,6 +135,6 @@ class CheckpointClassifier:
     def __call__(self, windows: Array) -> NDArray[np.float32]:
         """Return probabilities (N, K) for windows (N, L, F)."""
         result: NDArray[np.float32] = probabilities(
-            self.logits(windows), self._rejection, self._calibration
+            self.logits(windows), self.rejection, self.calibration
         ).numpy()
         return result

@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +38,7 @@ def run_training(
     tracks: Sequence[Path] = (),
     negatives: Path | None = None,
     teachers: Sequence[Path] = (),
+    on_epoch: Callable[[int], object] = lambda number: None,
 ) -> None:
     """Train a network, or continue an interrupted run.
 
@@ -54,6 +55,7 @@ def run_training(
         negatives: Folder of captured motion of people who do not dance; see `negatives_in_split`.
             Tracks of other captured motion are ignored.
         teachers: Checkpoints whose predictions are a part of the targets.
+        on_epoch: Called with the number of each finished epoch.
 
     Raises:
         FileError: The folder contains a run of another recipe or split.
@@ -84,7 +86,7 @@ def run_training(
     )
     title = f"{recipe.name}, trained on {split}, validated on {validation}"
     console.print(f"{title}; {describe_overlap(train_split.dancers, validation_split.dancers)}")
-    fit(trainer, out, title=title)
+    fit(trainer, out, title=title, on_epoch=on_epoch)
     temperature = trainer.calibrate()
     trainer.checkpoint.save(path)
     console.print(f"temperature {temperature:.2f}")
@@ -99,7 +101,13 @@ def different_run_error(out: Path, checkpoint: Checkpoint) -> FileError:
     )
 
 
-def fit(trainer: Trainer, out: Path, *, title: str) -> None:
+def fit(
+    trainer: Trainer,
+    out: Path,
+    *,
+    title: str,
+    on_epoch: Callable[[int], object] = lambda number: None,
+) -> None:
     """Train all epochs; print the results and save checkpoint, log and curves after each."""
     recipe, history = trainer.checkpoint.recipe, trainer.checkpoint.history
     out.mkdir(parents=True, exist_ok=True)
@@ -123,6 +131,7 @@ def fit(trainer: Trainer, out: Path, *, title: str) -> None:
                     f"validation accuracy {percent(epoch.validation_accuracy)}"
                 )
             progress.console.print(line)
+            on_epoch(epoch.epoch)
 
 
 def _tracks_in_split(

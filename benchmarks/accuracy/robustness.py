@@ -18,11 +18,10 @@ from benchmarks.accuracy.workspace import OTHER_FOLD, Job, Result, Workspace, jo
 from dancetype.engine.clip import HOP, clip_windows
 from dancetype.engine.media.track import Track
 from dancetype.engine.recognizer import WindowClassifier
-from dancetype.engine.skeleton import Array, pelvis_centred
+from dancetype.engine.skeleton import Array
 from dancetype.engine.window import WindowSpec, cut_window
-from dancetype.training.augment.camera import exposure_times, simulate_camera
+from dancetype.training.augment.camera import record_motion
 from dancetype.training.data import aist
-from dancetype.training.geometry import face_camera
 from dancetype.training.recipe import CameraSettings
 
 SEQUENCE_STRIDE: Final = 3
@@ -129,26 +128,13 @@ def simulate_clips(
     for number, sequence in enumerate(sequences):
         rng = np.random.default_rng([seed, number])
         generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
-        times, joints = _record(sequence, camera, generator)
+        times, joints = record_motion(sequence.joints, camera, generator)
         if heading:
             joints = rotate(joints, heading if number % 2 else -heading)
         kept = rng.random(len(times)) >= dropped
         name = sequence.name
         clips.append(CameraClip(name.genre, name.situation == "FM", times[kept], joints[kept]))
     return clips
-
-
-def _record(
-    sequence: aist.AistSequence, camera: CameraSettings, generator: torch.Generator
-) -> tuple[NDArray[np.float64], Array]:
-    """Return the times (T,) of a camera's frames, and the joints (T, 17, 3) in them."""
-    exposures = exposure_times(torch.tensor([sequence.seconds]), camera, generator)[0].numpy()
-    frames = np.unique(np.searchsorted(sequence.times, exposures - 1e-6))
-    frames = frames[frames < len(sequence.joints)]
-    times = sequence.times[frames]
-    joints = pelvis_centred(face_camera(sequence.joints[frames]))
-    batch = (torch.from_numpy(times).float()[None], torch.from_numpy(joints)[None])
-    return times, simulate_camera(*batch, camera, generator)[0].numpy()
 
 
 def idle_sequences(motions: Iterable[Array]) -> list[aist.AistSequence]:

@@ -22,6 +22,7 @@ _PANELS: Final = {
     "label": "Video files",
     "train": "Training",
     "evaluate": "Training",
+    "build": "Training",
     "export": "Training",
     "synth": "Training",
     "prepare": "Training",

@@ -10,14 +10,17 @@ import math
 from functools import lru_cache
 from typing import Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from dancetype.engine.skeleton import JOINTS, LEFT_HIP, MIRRORED, RIGHT_HIP
+from dancetype.engine.skeleton import JOINTS, LEFT_HIP, MIRRORED, RIGHT_HIP, Array
 from dancetype.training.augment.pose_noise import mediapipe_noise
-from dancetype.training.geometry import ROTATION_PLANES, Axis
+from dancetype.training.data.aist import FRAMES_PER_SECOND
+from dancetype.training.geometry import ROTATION_PLANES, Axis, face_camera
 from dancetype.training.recipe import CameraSettings
-from dancetype.training.tensors import log_normal, normal, uniform
+from dancetype.training.tensors import log_normal, normal, pelvis_centred, uniform
 
 _PARENTS: Final[tuple[tuple[str, str], ...]] = (
     ("left_shoulder", "left_hip"),
@@ -118,6 +121,28 @@ def simulate_camera(
     mirror = uniform((count,), 0, 1, generator) < settings.mirror
     joints[mirror] = mirrored(joints[mirror])
     return joints
+
+
+def record_motion(
+    joints: Array, settings: CameraSettings, generator: Generator
+) -> tuple[NDArray[np.float64], Array]:
+    """Return a whole motion as a camera and a pose estimator might record it.
+
+    Args:
+        joints: (T, 17, 3) metres, 60 frames per second, in any heading.
+        settings: Strength of each error.
+        generator: Source of randomness.
+
+    Returns:
+        Times (F,) of the frames in seconds, and joints (F, 17, 3) as in a `Pose`.
+    """
+    seconds = torch.tensor([(len(joints) - 1) / FRAMES_PER_SECOND])
+    exposures = exposure_times(seconds, settings, generator)[0].numpy()
+    frames = np.unique(np.ceil(exposures * FRAMES_PER_SECOND - 1e-3).astype(int))
+    times = frames / FRAMES_PER_SECOND
+    recorded = pelvis_centred(torch.from_numpy(face_camera(joints[frames])))
+    simulated = simulate_camera(torch.from_numpy(times)[None], recorded[None], settings, generator)
+    return times, simulated[0].numpy()
 
 
 def mirrored(joints: Tensor) -> Tensor:

@@ -62,9 +62,7 @@ def read_negatives(folder: Path) -> list[NegativeSequence]:
     return sequences
 
 
-def negatives_in_split(
-    sequences: Sequence[NegativeSequence], split: str
-) -> list[NegativeSequence]:
+def negatives_in_split(sequences: Sequence[NegativeSequence], split: str) -> list[NegativeSequence]:
     """Return the sequences of every second file for `dancers:A` and `dancers:B`, else all.
 
     Files are not divided, because the sequences of a file may show the same person.

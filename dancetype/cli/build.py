@@ -1,0 +1,67 @@
+"""`dancetype build`: train and export a model in one step, as the shipped one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def build(
+    data: Annotated[
+        Path, typer.Option(metavar="DIR", help="AIST++ folder, as downloaded.", exists=True)
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder of the build; an earlier one is continued.")
+    ],
+    tracks: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="Rendered tracks of `synth`; repeat for more.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
+    negatives: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Captured motion of people who do not dance.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
+    recipe: Annotated[
+        str, typer.Option(metavar="NAME|FILE.toml", help="Recipe of all networks.")
+    ] = "live",
+    teachers: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Number of teachers of each student.")
+    ] = 2,
+    epochs: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Epochs of each network (default: the recipe's)."),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Parallel trainings (default: one per core)."),
+    ] = None,
+) -> None:
+    """Train, calibrate and export a model, with a model card.
+
+    Networks are trained on each half of the dancers and on all. The first two are tested on the
+    dancers of the other half, and calibrate the third, which is exported as DIR/live.onnx.
+
+    Examples:
+        dancetype build --data aist --tracks rendered --negatives negatives --out runs/model
+    """
+    from dancetype.engine.cores import available_cores
+    from dancetype.export.build import TrainingData, build_model
+    from dancetype.training.recipe import load_recipe
+
+    build_model(
+        load_recipe(recipe).with_overrides(seed=None, epochs=epochs),
+        TrainingData(data, tuple(tracks or ()), negatives),
+        out,
+        teachers=teachers,
+        jobs=jobs or available_cores(),
+    )

@@ -1,0 +1,270 @@
+"""From data to a model file: teachers, students, calibration, decision, figures and export.
+
+Half A and half B of the data share no dancer. The networks trained on them are only tested and used
+for calibration; the exported network is trained on all data. All networks are trained in the same
+way: several teachers, then a student that also learns from their predictions.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from dancetype.engine.files import atomic_write
+from dancetype.engine.media.track import NOT_DANCING, Track, read_tracks
+from dancetype.engine.progress import console, progress_bar
+from dancetype.engine.workers import ReportProgress, Work, WorkerPool, discard_output
+from dancetype.export.model_card import update_card
+from dancetype.export.onnx import export
+from dancetype.training.calibration import (
+    OperatingPoint,
+    UnseenData,
+    calibrate,
+    choose_decision,
+    motions_from_tracks,
+    motions_of_idle_people,
+    operating_points,
+)
+from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
+from dancetype.training.data import aist
+from dancetype.training.data.idle import HELD_OUT_KINDS, idle_motions
+from dancetype.training.data.negatives import (
+    negatives_in_split,
+    read_negatives,
+    rendered_negative,
+)
+from dancetype.training.data.splits import find_split
+from dancetype.training.evaluate import evaluate_sequences, evaluate_tracks
+from dancetype.training.live import evaluate_live
+from dancetype.training.recipe import Recipe
+from dancetype.training.train import CHECKPOINT, run_training
+
+ALL: Final = "all"
+HALVES: Final = {"dancers:A": "dancers:B", "dancers:B": "dancers:A"}
+"""Training split and test split of each half."""
+
+MIN_QUIET: Final = 0.93
+MAX_WRONG: Final = 0.12
+"""Limits of the decision on rendered dancers and on people who do not dance."""
+
+_IDLE_PEOPLE: Final = 60
+_IDLE_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """Data of all trainings.
+
+    Attributes:
+        aist: AIST++ folder.
+        tracks: Folders of rendered tracks.
+        negatives: Folder of captured motion of people who do not dance, or None.
+    """
+
+    aist: Path
+    tracks: tuple[Path, ...]
+    negatives: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingTask:
+    """Training of one network; picklable.
+
+    Attributes:
+        recipe: Settings, with the seed.
+        split: Split to train on.
+        out: Folder of the run.
+        teachers: Checkpoints to learn from.
+    """
+
+    recipe: Recipe
+    split: str
+    out: Path
+    teachers: tuple[Path, ...] = ()
+
+
+def build_model(
+    recipe: Recipe, data: TrainingData, out: Path, *, teachers: int, jobs: int
+) -> dict[str, Any]:
+    """Train, calibrate and export a model, and return its figures.
+
+    An interrupted build continues. Writes `live.onnx`, its model card `README.md`, `figures.json`
+    and the folders of the trainings.
+
+    Args:
+        recipe: Recipe of all networks.
+        data: Data to train on.
+        out: Folder of the build.
+        teachers: Number of teachers of each student; 0 for none.
+        jobs: Number of trainings that run at the same time.
+
+    Raises:
+        ExpectedError: The data cannot be used, or a training failed.
+    """
+    splits = (*HALVES, ALL)
+    first = [_teacher(recipe, split, seed, out) for split in splits for seed in range(teachers)]
+    students = [_student(recipe, split, teachers, out) for split in splits]
+    for stage, tasks in (("teachers", first), ("students", students)):
+        train_all(stage, tasks, data, jobs=jobs)
+    with console.status("calibrating on unseen dancers"):
+        halves = [_unseen_data(data, task.out, task.split) for task in students[:2]]
+        calibration = calibrate(halves)
+        for half in halves:
+            half.classifier.calibration = calibration
+        points = operating_points(halves)
+    point = choose_decision(points, min_quiet=MIN_QUIET, max_wrong=MAX_WRONG)
+    with console.status("testing on unseen dancers"):
+        figures = {
+            "calibration": asdict(calibration),
+            "decision": asdict(point.decision),
+            "operating_points": [_summary(each) for each in points],
+            "tests": [
+                evaluate_half(data, task.out, task.split, calibration=calibration, point=point)
+                for task in students[:2]
+            ],
+        }
+    final = Checkpoint.load(students[-1].out / CHECKPOINT)
+    final.calibration, final.decision = calibration, point.decision
+    final.figures = {
+        f"{test['tested']}, by the same recipe trained on {test['trained']}": test["motion_capture"]
+        for test in figures["tests"]
+    }
+    difference = export(final, out / "live.onnx")
+    console.print(f"{out / 'live.onnx'}: agrees with PyTorch to {difference:.0e}")
+    with atomic_write(out / "figures.json") as temporary:
+        temporary.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    update_card(out / "README.md", figures)
+    return figures
+
+
+def _teacher(recipe: Recipe, split: str, seed: int, out: Path) -> TrainingTask:
+    seeded = recipe.with_overrides(seed=recipe.seed + seed + 1, epochs=None)
+    return TrainingTask(seeded, split, out / f"teacher-{_suffix(split)}-{seed}")
+
+
+def _student(recipe: Recipe, split: str, teachers: int, out: Path) -> TrainingTask:
+    paths = tuple(_teacher(recipe, split, seed, out).out / CHECKPOINT for seed in range(teachers))
+    return TrainingTask(recipe, split, out / f"student-{_suffix(split)}", paths)
+
+
+def _suffix(split: str) -> str:
+    return split.removeprefix("dancers:")
+
+
+def train_all(stage: str, tasks: Sequence[TrainingTask], data: TrainingData, *, jobs: int) -> None:
+    """Train networks in several processes; finished trainings are skipped.
+
+    Raises:
+        ExpectedError: A training failed.
+    """
+    with (
+        WorkerPool(open_trainer, processes=jobs) as pool,
+        progress_bar(console, unit="epochs") as progress,
+    ):
+        total = sum(task.recipe.optimiser.epochs for task in tasks)
+        bar = progress.add_task(stage, total=total)
+        work = [(task, data) for task in tasks]
+        for _, error in pool.run(work, lambda _task, _epoch: progress.advance(bar)):
+            if isinstance(error, BaseException):
+                raise error
+
+
+@contextmanager
+def open_trainer() -> Iterator[Work]:
+    """Open a worker that trains networks; an `OpenWorker` for pairs of a task and its data."""
+    # More processes use the cores better than more threads.
+    torch.set_num_threads(1)
+    discard_output()
+    yield _train
+
+
+def _train(work: tuple[TrainingTask, TrainingData], report: ReportProgress) -> None:
+    task, data = work
+    run_training(
+        task.recipe,
+        data=data.aist,
+        split=task.split,
+        validation=HALVES.get(task.split, task.split),
+        out=task.out,
+        tracks=data.tracks,
+        negatives=data.negatives,
+        teachers=task.teachers,
+        on_epoch=report,
+    )
+
+
+def _unseen_data(data: TrainingData, run: Path, split: str) -> UnseenData:
+    """Return the data of the other half, and the network that was not trained on it."""
+    recipe = (checkpoint := Checkpoint.load(run / CHECKPOINT)).recipe
+    sequences = find_split(data.aist, HALVES[split]).sequences
+    people = [
+        motion.joints
+        for motion in idle_motions(
+            _IDLE_PEOPLE, seed=recipe.seed + 1, kinds=HELD_OUT_KINDS, seconds=_IDLE_SECONDS
+        )
+    ]
+    if data.negatives is not None:
+        unseen = negatives_in_split(read_negatives(data.negatives), HALVES[split])
+        people += [sequence.joints for sequence in unseen]
+    assert recipe.camera is not None
+    return UnseenData(
+        CheckpointClassifier(checkpoint),
+        aist.read_sequences(data.aist, sequences),
+        motions_from_tracks(unseen_tracks(data, split))
+        + motions_of_idle_people(people, recipe.camera, seed=recipe.seed),
+    )
+
+
+def unseen_tracks(data: TrainingData, split: str) -> list[Track]:
+    """Return the rendered tracks that a network trained on one half may be tested on."""
+    sequences = find_split(data.aist, HALVES[split]).sequences
+    captured = set()
+    if data.negatives is not None:
+        captured = {
+            sequence.name
+            for sequence in negatives_in_split(read_negatives(data.negatives), HALVES[split])
+        }
+    tracks = [track for folder in data.tracks for track in read_tracks(folder)]
+    return [
+        track
+        for track in tracks
+        if track.sequence in sequences or rendered_negative(track) in captured
+    ]
+
+
+def evaluate_half(
+    data: TrainingData, run: Path, split: str, *, calibration: Any, point: OperatingPoint
+) -> dict[str, Any]:
+    """Return the figures of a network on the dancers of the other half."""
+    checkpoint = Checkpoint.load(run / CHECKPOINT)
+    checkpoint.calibration, checkpoint.decision = calibration, point.decision
+    classifier = CheckpointClassifier(checkpoint)
+    sequences = aist.read_sequences(data.aist, find_split(data.aist, HALVES[split]).sequences)
+    tracks = unseen_tracks(data, split)
+    dances = [track for track in tracks if track.genre != NOT_DANCING]
+    figures = {
+        "trained": split,
+        "tested": HALVES[split],
+        "motion_capture": evaluate_sequences(classifier, sequences).figures(),
+    }
+    if dances:
+        live = evaluate_live(classifier, tracks).figures()
+        figures["rendered"] = evaluate_tracks(classifier, dances).figures()
+        figures["live"] = {name: live[name] for name in ("dance", "no_dance")}
+    return figures
+
+
+def _summary(point: OperatingPoint) -> dict[str, float]:
+    decision = point.decision
+    return {
+        "time_constant": decision.time_constant,
+        "enter": decision.enter[0],
+        "leave": decision.leave[0],
+        "right": point.right,
+        "wrong": point.wrong,
+        "quiet": point.quiet,
+    }
