@@ -8,6 +8,7 @@ from time import process_time
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.clips import describe_video, list_videos
 from benchmarks.pages import DOCS, Results
@@ -26,6 +27,8 @@ PAGE: Final = DOCS / "explanation" / "performance.md"
 PART: Final = "variants"
 _REFERENCE: Final = "full"
 _WARM_UP_FRAMES: Final = 10
+_HIPS: Final = [23, 24]
+_SAME_PERSON: Final = 0.1  # of the image
 
 
 def estimate_poses(
@@ -71,6 +74,13 @@ def jitter(world: Array) -> float:
     return float(np.nanmean(np.linalg.norm(np.diff(world, n=2, axis=0), axis=2)) * 100)
 
 
+def _same_person(track: Track, reference: Track) -> NDArray[np.bool_]:
+    """Return the frames (T,) in which the hips of both are close to each other in the image."""
+    hips = (track.image - reference.image)[:, _HIPS, :2].mean(axis=1)
+    same: NDArray[np.bool_] = np.abs(hips).max(axis=1) < _SAME_PERSON
+    return same
+
+
 def compare(clip: str, tracks: Mapping[str, Track], classifier: Classifier) -> list[dict[str, Any]]:
     """Return a row for each variant: detection, landmarks and answers."""
     reference = tracks[_REFERENCE]
@@ -79,12 +89,14 @@ def compare(clip: str, tracks: Mapping[str, Track], classifier: Classifier) -> l
     for variant, track in tracks.items():
         result = classify_track(track.times, track.joints, classifier)
         likely = np.argsort(-result.probabilities)[:3] if result.genre else []
-        offsets = (track.world - reference.world) * 100
+        same = _same_person(track, reference)
+        offsets = (track.world - reference.world)[same] * 100
         rows.append(
             {
                 "clip": clip,
                 "variant": variant,
                 "detected": np.isfinite(track.world).all(axis=(1, 2)).mean(),
+                "same_person": same.mean(),
                 "distance_cm": np.nanmean(np.linalg.norm(offsets, axis=2)),
                 "depth_cm": np.nanmean(np.abs(offsets[..., 2])),
                 "jitter_cm": jitter(track.world),

@@ -115,6 +115,8 @@ def add_metadata(model: bytes, metadata: bytes) -> bytes:
             struct.pack_into("<I", content, position, target - position)
     write_tables(content, buffer_vector, [*(old + length for old in buffers), buffer])
     write_tables(content, entry_vector, [*(old + length for old in entries), entry])
+    # A vtable has its size, that of the table, and the fields' places; the table starts with the
+    # distance from its vtable. A string ends with a zero byte.
     struct.pack_into("<4HiII", content, entry - 8, 8, 12, 4, 8, 8, name - (entry + 4), len(buffers))
     struct.pack_into(f"<I{len(_NAME)}s", content, name, len(_NAME), _NAME)
     struct.pack_into("<4HiI", content, buffer - 8, 6, 8, 4, 0, 8, data - (buffer + 4))
