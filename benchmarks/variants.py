@@ -20,7 +20,6 @@ from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.media.track import Track, stack_landmarks
 from dancetype.engine.media.video import Video
 from dancetype.engine.pose.opening import open_estimator
-from dancetype.engine.skeleton import Array
 from dancetype.stream.assets import POSE_MODELS, cache_folder, fetch
 
 PAGE: Final = DOCS / "explanation" / "performance.md"
@@ -66,7 +65,7 @@ def estimate_poses(
     return tracks, {variant: seconds[_WARM_UP_FRAMES:] for variant, seconds in cpu.items()}
 
 
-def jitter(world: Array) -> float:
+def jitter(world: NDArray[np.floating[Any]]) -> float:
     """Return the mean length, in cm, of the second difference of landmarks (T, 33, 3) in metres.
 
     It contains the acceleration of the person, which is the same for all variants.
@@ -88,7 +87,9 @@ def compare(clip: str, tracks: Mapping[str, Track], classifier: Classifier) -> l
     rows = []
     for variant, track in tracks.items():
         result = classify_track(track.times, track.joints, classifier)
-        likely = np.argsort(-result.probabilities)[:3] if result.genre else []
+        likely: list[int] = []
+        if result.genre:
+            likely = np.argsort(-result.probabilities)[:3].tolist()
         same = _same_person(track, reference)
         offsets = (track.world - reference.world)[same] * 100
         rows.append(
