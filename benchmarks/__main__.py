@@ -29,6 +29,7 @@ BENCHMARKS: Final = {
     "rates": "accuracy with fewer poses per second; printed, for performance.md",
     "reliability": "behaviour under every fault; writes reliability.md",
     "soak": "long run under constant faults; printed",
+    "variants": "variants of the pose model: cost, landmarks, answers; part of performance.md",
 }
 """Subject and output of each benchmark, by the name of its module."""
 

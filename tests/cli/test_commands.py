@@ -179,6 +179,11 @@ def test_missing_file_is_an_expected_error(arguments: list[str], pose_model: Pat
     assert "/nowhere" in str(error)
 
 
+def test_unknown_variant_names_the_variants() -> None:
+    error = CliRunner().invoke(app, ["models", "pull", "--variant", "tiny"]).exception
+    assert str(error) == "variant: Input should be 'lite', 'full' or 'heavy', not 'tiny'"
+
+
 def test_models_pull_does_not_download_an_existing_model_again(pose_model: Path) -> None:
     result = CliRunner().invoke(app, ["models", "pull"])
     assert result.output.split() == [str(pose_model)]
@@ -246,8 +251,19 @@ def test_doctor_advises_to_download_a_missing_pose_model(
     monkeypatch.setenv("DANCETYPE_CACHE", str(tmp_path))
     result = CliRunner().invoke(app, ["doctor"])
     assert f"{tmp_path / POSE_MODELS['full'].name} is not downloaded yet" in result.stdout
-    assert "dancetype models pull" in result.stdout
+    assert "dancetype models pull --variant full" in result.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_doctor_lists_the_downloaded_variants(
+    tmp_path: Path, pose_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DANCETYPE_CACHE", str(tmp_path))
+    model = tmp_path / pose_model.name
+    model.write_bytes(pose_model.read_bytes())
+    (tmp_path / POSE_MODELS["lite"].name).write_bytes(b"damaged")
+    output = CliRunner().invoke(app, ["doctor"]).stdout
+    assert f"{model}; downloaded variants: full\n" in output
 
 
 def test_doctor_names_the_package_of_a_missing_library() -> None:

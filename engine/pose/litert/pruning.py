@@ -4,6 +4,8 @@ import struct
 from collections.abc import Sequence
 from typing import Final
 
+from dancetype.engine.pose.flatbuffer import Vector, root_table, write_numbers, write_tables
+
 # Offsets of fields in the vtables of TensorFlow Lite's schema (schema.fbs).
 _GRAPHS: Final = 8
 _GRAPH_OUTPUTS: Final = 8
@@ -27,12 +29,13 @@ def prune(model: bytes, outputs: Sequence[int]) -> bytes:
     """
     content = bytearray(model)
     try:
-        (graph,) = _Vector(content, _uint(content, 0), _GRAPHS).tables()
-        results = _Vector(content, graph, _GRAPH_OUTPUTS)
+        (graph,) = Vector(content, root_table(content), _GRAPHS).tables()
+        results = Vector(content, graph, _GRAPH_OUTPUTS)
         tensors = [results.numbers()[index] for index in outputs]
-        results.write(tensors)
-        operators = _Vector(content, graph, _GRAPH_OPERATORS)
-        operators.write_tables(_needed_operators(content, operators.tables(), tensors))
+        write_numbers(content, results.start, tensors)
+        operators = Vector(content, graph, _GRAPH_OPERATORS)
+        needed = _needed_operators(content, operators.tables(), tensors)
+        write_tables(content, operators.start, needed)
     except (struct.error, IndexError, ValueError) as error:
         raise ValueError(f"not a readable TensorFlow Lite model: {error}") from error
     return bytes(content)
@@ -45,47 +48,7 @@ def _needed_operators(
     tensors = set(outputs)
     needed = []
     for operator in reversed(operators):
-        if tensors.intersection(_Vector(content, operator, _OPERATOR_OUTPUTS).numbers()):
-            tensors.update(_Vector(content, operator, _OPERATOR_INPUTS).numbers())
+        if tensors.intersection(Vector(content, operator, _OPERATOR_OUTPUTS).numbers()):
+            tensors.update(Vector(content, operator, _OPERATOR_INPUTS).numbers())
             needed.append(operator)
     return needed[::-1]
-
-
-class _Vector:
-    """Vector of 32-bit numbers in a FlatBuffer: a field of the table at offset `table`."""
-
-    def __init__(self, content: bytearray, table: int, field: int) -> None:
-        vtable = table - struct.unpack_from("<i", content, table)[0]
-        size, position = (
-            struct.unpack_from("<H", content, vtable + offset)[0] for offset in (0, field)
-        )
-        if field >= size or not position:
-            raise ValueError("a field is missing")
-        self._content = content
-        self._start = table + position + _uint(content, table + position)
-
-    def numbers(self) -> tuple[int, ...]:
-        """Return the numbers."""
-        length = _uint(self._content, self._start)
-        return struct.unpack_from(f"<{length}i", self._content, self._start + 4)
-
-    def tables(self) -> list[int]:
-        """Return the offsets of the tables; each number is relative to its own offset."""
-        numbers = self.numbers()
-        return [offset + number for offset, number in zip(self._offsets(), numbers, strict=False)]
-
-    def write(self, numbers: Sequence[int]) -> None:
-        """Replace the numbers; there may be fewer than before, but not more."""
-        struct.pack_into(f"<I{len(numbers)}i", self._content, self._start, len(numbers), *numbers)
-
-    def write_tables(self, tables: Sequence[int]) -> None:
-        """Replace the tables; there may be fewer than before, but not more."""
-        self.write([table - offset for offset, table in zip(self._offsets(), tables, strict=False)])
-
-    def _offsets(self) -> range:
-        return range(self._start + 4, len(self._content), 4)
-
-
-def _uint(content: bytearray, offset: int) -> int:
-    number: int = struct.unpack_from("<I", content, offset)[0]
-    return number
