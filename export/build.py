@@ -106,10 +106,7 @@ def build_model(
         ExpectedError: The data cannot be used, or a training failed.
     """
     splits = (*HALVES, ALL)
-    first = [_teacher(recipe, split, seed, out) for split in splits for seed in range(teachers)]
-    students = [_student(recipe, split, teachers, out) for split in splits]
-    for stage, tasks in (("teachers", first), ("students", students)):
-        train_all(stage, tasks, data, jobs=jobs)
+    students = train_students(recipe, data, out, splits, teachers=teachers, jobs=jobs)
     with console.status("calibrating on unseen dancers"):
         halves = [_unseen_data(data, task.out, task.split) for task in students[:2]]
         calibration = calibrate(halves)
@@ -141,22 +138,49 @@ def build_model(
     return figures
 
 
+def train_students(
+    recipe: Recipe,
+    data: TrainingData,
+    out: Path,
+    splits: Sequence[str],
+    *,
+    teachers: int,
+    jobs: int,
+) -> list[TrainingTask]:
+    """Train teachers for each split, then a student that learns from them.
+
+    The networks are in the folders `teacher-NUMBER-SPLIT` and `live-SPLIT` of `out`, with
+    `dancers:A` shortened to `A`.
+
+    Returns:
+        The finished training of each student.
+
+    Raises:
+        ExpectedError: A training failed.
+    """
+    first = [_teacher(recipe, split, seed, out) for split in splits for seed in range(teachers)]
+    students = [_student(recipe, split, teachers, out) for split in splits]
+    for stage, tasks in (("teachers", first), ("students", students)):
+        _train_all(stage, tasks, data, jobs=jobs)
+    return students
+
+
 def _teacher(recipe: Recipe, split: str, seed: int, out: Path) -> TrainingTask:
     seeded = recipe.with_overrides(seed=recipe.seed + seed, epochs=None)
-    return TrainingTask(seeded, split, out / f"teacher-{_suffix(split)}-{seed}")
+    return TrainingTask(seeded, split, out / f"teacher-{seed}-{_suffix(split)}")
 
 
 def _student(recipe: Recipe, split: str, teachers: int, out: Path) -> TrainingTask:
     paths = tuple(_teacher(recipe, split, seed, out).out / CHECKPOINT for seed in range(teachers))
     seeded = recipe.with_overrides(seed=recipe.seed + teachers, epochs=None)
-    return TrainingTask(seeded, split, out / f"student-{_suffix(split)}", paths)
+    return TrainingTask(seeded, split, out / f"live-{_suffix(split)}", paths)
 
 
 def _suffix(split: str) -> str:
     return split.removeprefix("dancers:")
 
 
-def train_all(stage: str, tasks: Sequence[TrainingTask], data: TrainingData, *, jobs: int) -> None:
+def _train_all(stage: str, tasks: Sequence[TrainingTask], data: TrainingData, *, jobs: int) -> None:
     """Train networks in several processes; finished trainings are skipped.
 
     Raises:

@@ -1,8 +1,8 @@
 """Measure each step from one network to averaged teachers and to the distilled student.
 
 The networks are read from RUNS and not trained here: `teacher-SEED-FOLD` for the seeds of the live
-recipe, `teacher-KIND-FOLD` for other kinds and `student-FOLD` for the distilled network, each a
-folder with a checkpoint. Boosted trees are trained by the job, since they have no checkpoint.
+recipe, `teacher-KIND-FOLD` for other kinds and `live-FOLD` for the distilled network, each a folder
+with a checkpoint, as `dancetype build` names them. Boosted trees are trained by the job, since they have no checkpoint.
 """
 
 from collections.abc import Callable, Sequence
@@ -98,7 +98,7 @@ def _with_convolutions(fold: str, workspace: Workspace) -> Members:
 
 
 def _student(fold: str, workspace: Workspace) -> Members:
-    return [load_network(f"student-{fold}", workspace)]
+    return [load_network(f"live-{fold}", workspace)]
 
 
 STEPS: Final[dict[str, tuple[str, Callable[[str, Workspace], Members]]]] = {

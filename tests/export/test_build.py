@@ -66,7 +66,9 @@ def test_build_writes_a_model_with_calibration_decision_and_card(
     assert "live, rendered clips of" in card
 
     # A second build trains nothing again.
-    before = {path: path.stat().st_mtime for path in tmp_path.glob("teacher-*/log.csv")}
-    assert len(before) == 3
+    before = {path: path.stat().st_mtime for path in tmp_path.glob("*/log.csv")}
+    assert {path.parent.name for path in before} == {
+        f"{network}-{split}" for network in ("teacher-0", "live") for split in ("A", "B", "all")
+    }
     build_model(recipe, data, tmp_path, teachers=1, jobs=2)
     assert {path: path.stat().st_mtime for path in before} == before
