@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import torch
 
+from dancetype.engine.errors import SettingsError
 from dancetype.engine.files import atomic_write
 from dancetype.engine.media.track import NOT_DANCING, Track, read_tracks
 from dancetype.engine.progress import console, progress_bar
@@ -33,6 +34,7 @@ from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.data import aist
 from dancetype.training.data.idle import HELD_OUT_KINDS, idle_motions
 from dancetype.training.data.negatives import (
+    NegativeSequence,
     negatives_in_split,
     read_negatives,
     rendered_negative,
@@ -40,12 +42,16 @@ from dancetype.training.data.negatives import (
 from dancetype.training.data.splits import find_split
 from dancetype.training.evaluate import evaluate_sequences, evaluate_tracks
 from dancetype.training.live import evaluate_live
+from dancetype.training.probabilities import Calibration
 from dancetype.training.recipe import Recipe
 from dancetype.training.train import CHECKPOINT, run_training
 
 ALL: Final = "all"
 HALVES: Final = {"dancers:A": "dancers:B", "dancers:B": "dancers:A"}
 """Training split and test split of each half."""
+
+TEACHERS: Final = 2
+"""Number of teachers of the shipped model."""
 
 MIN_QUIET: Final = 0.93
 MAX_WRONG: Final = 0.12
@@ -106,25 +112,23 @@ def build_model(
         ExpectedError: The data cannot be used, or a training failed.
     """
     splits = (*HALVES, ALL)
-    students = train_students(recipe, data, out, splits, teachers=teachers, jobs=jobs)
+    *half_tasks, final_task = train_students(
+        recipe, data, out, splits, teachers=teachers, jobs=jobs
+    )
     with console.status("calibrating on unseen dancers"):
-        halves = [_unseen_data(data, task.out, task.split) for task in students[:2]]
-        calibration = calibrate(halves)
-        for half in halves:
-            half.classifier.calibration = calibration
-        points = operating_points(halves)
-    point = choose_decision(points, min_quiet=MIN_QUIET, max_wrong=MAX_WRONG)
+        calibration, points = _calibrate([calibrate_half(data, task) for task in half_tasks])
+        point = _choose(points)
     with console.status("testing on unseen dancers"):
         figures = {
             "calibration": asdict(calibration),
             "decision": asdict(point.decision),
             "operating_points": [_summary(each) for each in points],
             "tests": [
-                evaluate_half(data, task.out, task.split, calibration=calibration, point=point)
-                for task in students[:2]
+                evaluate_half(data, task, other)
+                for task, other in zip(half_tasks, reversed(half_tasks), strict=True)
             ],
         }
-    final = Checkpoint.load(students[-1].out / CHECKPOINT)
+    final = Checkpoint.load(final_task.out / CHECKPOINT)
     final.calibration, final.decision = calibration, point.decision
     final.figures = {
         f"{test['tested']}, by the same recipe trained on {test['trained']}": test["motion_capture"]
@@ -181,7 +185,7 @@ def _suffix(split: str) -> str:
 
 
 def _train_all(stage: str, tasks: Sequence[TrainingTask], data: TrainingData, *, jobs: int) -> None:
-    """Train networks in several processes; finished trainings are skipped.
+    """Train networks in several processes; a finished training is not repeated.
 
     Raises:
         ExpectedError: A training failed.
@@ -222,37 +226,74 @@ def _train(work: tuple[TrainingTask, TrainingData], report: ReportProgress) -> N
     )
 
 
-def _unseen_data(data: TrainingData, run: Path, split: str) -> UnseenData:
-    """Return the data of the other half, and the network that was not trained on it."""
-    recipe = (checkpoint := Checkpoint.load(run / CHECKPOINT)).recipe
-    sequences = find_split(data.aist, HALVES[split]).sequences
-    people = [
-        motion.joints
-        for motion in idle_motions(
-            _IDLE_PEOPLE, seed=recipe.seed + 1, kinds=HELD_OUT_KINDS, seconds=_IDLE_SECONDS
-        )
-    ]
-    if data.negatives is not None:
-        unseen = negatives_in_split(read_negatives(data.negatives), HALVES[split])
-        people += [sequence.joints for sequence in unseen]
-    assert recipe.camera is not None
+def calibrate_half(data: TrainingData, task: TrainingTask) -> UnseenData:
+    """Calibrate the network of one half on the other half, and save it.
+
+    Returns:
+        The network and the data that it was calibrated on.
+    """
+    half = _unseen_data(data, task)
+    calibration, points = _calibrate([half])
+    path = task.out / CHECKPOINT
+    checkpoint = Checkpoint.load(path)
+    checkpoint.calibration = calibration
+    checkpoint.decision = _choose(points).decision
+    checkpoint.save(path)
+    return half
+
+
+def load_cross_calibrated(path: Path, other: Path) -> CheckpointClassifier:
+    """Return a network with the calibration and the decision of the network of the other half.
+
+    These were fitted on the dancers that the network was trained on, and not on its test data.
+
+    Args:
+        path: Checkpoint of the network.
+        other: Checkpoint of the other network.
+    """
+    checkpoint, calibrated = Checkpoint.load(path), Checkpoint.load(other)
+    checkpoint.calibration, checkpoint.decision = calibrated.calibration, calibrated.decision
+    return CheckpointClassifier(checkpoint)
+
+
+def _choose(points: Sequence[OperatingPoint]) -> OperatingPoint:
+    return choose_decision(points, min_quiet=MIN_QUIET, max_wrong=MAX_WRONG)
+
+
+def _calibrate(halves: Sequence[UnseenData]) -> tuple[Calibration, list[OperatingPoint]]:
+    calibration = calibrate(halves)
+    for half in halves:
+        half.classifier.calibration = calibration
+    return calibration, operating_points(halves)
+
+
+def _unseen_data(data: TrainingData, task: TrainingTask) -> UnseenData:
+    """Return a network and the data of the half that it was not trained on."""
+    test_split = HALVES[task.split]
+    seed, camera = task.recipe.seed, task.recipe.camera
+    if camera is None:
+        raise SettingsError(f"recipe {task.recipe.name} has no camera to calibrate with")
+    motions = idle_motions(_IDLE_PEOPLE, seed=seed + 1, kinds=HELD_OUT_KINDS, seconds=_IDLE_SECONDS)
+    people = [motion.joints for motion in motions]
+    people += [sequence.joints for sequence in _negatives(data, test_split)]
     return UnseenData(
-        CheckpointClassifier(checkpoint),
-        aist.read_sequences(data.aist, sequences),
-        motions_from_tracks(unseen_tracks(data, split))
-        + motions_of_idle_people(people, recipe.camera, seed=recipe.seed),
+        CheckpointClassifier(Checkpoint.load(task.out / CHECKPOINT)),
+        aist.read_sequences(data.aist, find_split(data.aist, test_split).sequences),
+        motions_from_tracks(_tracks(data, test_split))
+        + motions_of_idle_people(people, camera, seed=seed),
     )
 
 
-def unseen_tracks(data: TrainingData, split: str) -> list[Track]:
-    """Return the rendered tracks that a network trained on one half may be tested on."""
-    sequences = find_split(data.aist, HALVES[split]).sequences
-    captured = set()
-    if data.negatives is not None:
-        captured = {
-            sequence.name
-            for sequence in negatives_in_split(read_negatives(data.negatives), HALVES[split])
-        }
+def _negatives(data: TrainingData, split: str) -> list[NegativeSequence]:
+    if data.negatives is None:
+        return []
+    return negatives_in_split(read_negatives(data.negatives), split)
+
+
+def _tracks(data: TrainingData, split: str) -> list[Track]:
+    """Return the rendered tracks of the dancers and of the captured negatives of a split."""
+    sequences = find_split(data.aist, split).sequences
+    captured = {sequence.name for sequence in _negatives(data, split)}
     tracks = [track for folder in data.tracks for track in read_tracks(folder)]
     return [
         track
@@ -261,21 +302,18 @@ def unseen_tracks(data: TrainingData, split: str) -> list[Track]:
     ]
 
 
-def evaluate_half(
-    data: TrainingData, run: Path, split: str, *, calibration: Any, point: OperatingPoint
-) -> dict[str, Any]:
+def evaluate_half(data: TrainingData, task: TrainingTask, other: TrainingTask) -> dict[str, Any]:
     """Return the figures of a network on the dancers of the other half."""
-    checkpoint = Checkpoint.load(run / CHECKPOINT)
-    checkpoint.calibration, checkpoint.decision = calibration, point.decision
-    classifier = CheckpointClassifier(checkpoint)
-    sequences = aist.read_sequences(data.aist, find_split(data.aist, HALVES[split]).sequences)
-    tracks = unseen_tracks(data, split)
-    dances = [track for track in tracks if track.genre != NOT_DANCING]
+    classifier = load_cross_calibrated(task.out / CHECKPOINT, other.out / CHECKPOINT)
+    test_split = HALVES[task.split]
+    sequences = aist.read_sequences(data.aist, find_split(data.aist, test_split).sequences)
     figures = {
-        "trained": split,
-        "tested": HALVES[split],
+        "trained": task.split,
+        "tested": test_split,
         "motion_capture": evaluate_sequences(classifier, sequences).figures(),
     }
+    tracks = _tracks(data, test_split)
+    dances = [track for track in tracks if track.genre != NOT_DANCING]
     if dances:
         live = evaluate_live(classifier, tracks).figures()
         figures["rendered"] = evaluate_tracks(classifier, dances).figures()

@@ -83,7 +83,7 @@ def settings_at_step(settings: dict[str, Any], step: Step) -> dict[str, Any]:
 
 def _run(name: str, fold: str, seed: int, workspace: Workspace) -> Result:
     step = STEPS[name]
-    if step.rendered and workspace.rendered is None:
+    if step.rendered and not workspace.rendered:
         raise MissingDataError("needs --rendered")
     if step.negatives and workspace.negatives is None:
         raise MissingDataError("needs --negatives")
@@ -96,8 +96,8 @@ def _run(name: str, fold: str, seed: int, workspace: Workspace) -> Result:
         recipe.with_overrides(seed=seed, epochs=None),
         split=f"dancers:{fold}",
         validation=test,
-        tracks=workspace.rendered_folders() if step.rendered else [],
-        negatives=workspace.negatives_folder(fold) if step.negatives else None,
+        tracks=workspace.rendered if step.rendered else [],
+        negatives=workspace.negatives if step.negatives else None,
     )
     classifier = CheckpointClassifier(checkpoint)
     training = workspace.split(f"dancers:{fold}")

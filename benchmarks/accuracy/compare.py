@@ -102,7 +102,7 @@ def _lstm(name: str, split: str, workspace: Workspace) -> tuple[WindowClassifier
             load_recipe(workspace.recipe if name == "live" else name),
             split=training,
             validation=test,
-            tracks=workspace.rendered_folders() if name == "live" else [],
+            tracks=workspace.rendered if name == "live" else [],
         )
     return CheckpointClassifier(checkpoint), training_summary(checkpoint)
 

@@ -12,9 +12,10 @@ from benchmarks.accuracy.workspace import OTHER_FOLD, Result, Workspace
 from dancetype.engine.clip import classify_windows
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.skeleton import Array
+from dancetype.export.build import load_cross_calibrated
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.recipe import Recipe
-from dancetype.training.train import run_training
+from dancetype.training.train import CHECKPOINT, run_training
 
 _SHORT_EPOCHS: Final = 4
 
@@ -83,15 +84,11 @@ def training_summary(checkpoint: Checkpoint) -> Result:
 
 
 def live_classifier(workspace: Workspace, fold: str) -> CheckpointClassifier:
-    """Return the network of the job `live-A` or `live-B`, calibrated without its test data.
-
-    Its calibration is that of the other network, which was fitted on the training dancers of this
-    one.
-    """
-    checkpoint = Checkpoint.load(workspace.runs / f"live-{fold}" / "checkpoint.pt")
-    other = Checkpoint.load(workspace.runs / f"live-{OTHER_FOLD[fold]}" / "checkpoint.pt")
-    checkpoint.calibration = other.calibration
-    return CheckpointClassifier(checkpoint)
+    """Return the network of the job `live-A` or `live-B`, calibrated without its test data."""
+    path, other = (
+        workspace.runs / f"live-{name}" / CHECKPOINT for name in (fold, OTHER_FOLD[fold])
+    )
+    return load_cross_calibrated(path, other)
 
 
 def predict_clips(classifier: WindowClassifier, clips: list[Array]) -> list[NDArray[np.float32]]:

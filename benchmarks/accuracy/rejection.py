@@ -38,7 +38,7 @@ def jobs() -> list[Job]:
 
 
 def _run(output: str, fold: str, seed: int, workspace: Workspace) -> Result:
-    if workspace.rendered is None or workspace.negatives is None:
+    if not workspace.rendered or workspace.negatives is None:
         raise MissingDataError("needs --rendered and --negatives")
     recipe = short_recipe(load_recipe(workspace.recipe), steps=workspace.steps)
     settings = recipe.model_dump()
@@ -49,8 +49,8 @@ def _run(output: str, fold: str, seed: int, workspace: Workspace) -> Result:
         Recipe.model_validate(settings).with_overrides(seed=seed, epochs=None),
         split=f"dancers:{fold}",
         validation=f"dancers:{OTHER_FOLD[fold]}",
-        tracks=workspace.rendered_folders(),
-        negatives=workspace.negatives_folder(fold),
+        tracks=workspace.rendered,
+        negatives=workspace.negatives,
     )
     classifier = CheckpointClassifier(checkpoint)
     answers = measure_answers(classifier, unseen_clips(classifier, workspace, fold))

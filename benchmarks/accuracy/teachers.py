@@ -2,7 +2,8 @@
 
 The networks are read from RUNS and not trained here: `teacher-SEED-FOLD` for the seeds of the live
 recipe, `teacher-KIND-FOLD` for other kinds and `live-FOLD` for the distilled network, each a folder
-with a checkpoint, as `dancetype build` names them. Boosted trees are trained by the job, since they have no checkpoint.
+with a checkpoint, as `dancetype build` names them. Boosted trees are trained by the job, since they
+have no checkpoint.
 """
 
 from collections.abc import Callable, Sequence

@@ -6,14 +6,17 @@ from benchmarks.accuracy.measures import (
     reliability_bins,
     score_tracks,
 )
-from benchmarks.accuracy.models import live_classifier, train_checkpoint, training_summary
+from benchmarks.accuracy.models import live_classifier, training_summary
 from benchmarks.accuracy.workspace import OTHER_FOLD, Job, Result, Workspace, jobs_for_both_folds
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.media.track import Track
 from dancetype.engine.recognizer import WindowClassifier
+from dancetype.export.build import TEACHERS, TrainingData, calibrate_half, train_students
+from dancetype.training.checkpoint import Checkpoint
 from dancetype.training.data.splits import Split
 from dancetype.training.evaluate import evaluate_sequences, evaluate_tracks
 from dancetype.training.recipe import load_recipe
+from dancetype.training.train import CHECKPOINT
 
 BOTH = tuple(f"live-{fold}" for fold in OTHER_FOLD)
 """Names of the jobs that train the models of both folds."""
@@ -30,16 +33,17 @@ def jobs() -> list[Job]:
 
 
 def _train(fold: str, workspace: Workspace) -> Result:
-    checkpoint = train_checkpoint(
-        workspace,
-        f"live-{fold}",
+    data = TrainingData(workspace.data, tuple(workspace.rendered), workspace.negatives)
+    (task,) = train_students(
         load_recipe(workspace.recipe),
-        split=f"dancers:{fold}",
-        validation=f"dancers:{OTHER_FOLD[fold]}",
-        tracks=workspace.rendered_folders(),
-        negatives=workspace.negatives_folder(fold),
+        data,
+        workspace.runs,
+        [f"dancers:{fold}"],
+        teachers=TEACHERS,
+        jobs=1,
     )
-    return training_summary(checkpoint)
+    calibrate_half(data, task)
+    return training_summary(Checkpoint.load(task.out / CHECKPOINT))
 
 
 def _test(fold: str, workspace: Workspace) -> Result:

@@ -13,7 +13,7 @@ from dancetype.engine.errors import ExpectedError, FileError
 from dancetype.engine.media.track import Track, read_tracks
 from dancetype.engine.skeleton import Array
 from dancetype.training.data.aist import AistSequence, read_sequence
-from dancetype.training.data.negatives import read_negatives
+from dancetype.training.data.negatives import negatives_in_split, read_negatives
 from dancetype.training.data.splits import Split, find_split
 
 OTHER_FOLD: Final = {"A": "B", "B": "A"}
@@ -33,7 +33,7 @@ class Workspace:
     Attributes:
         data: AIST++ folder.
         tracks: Folder of tracks of real clips, which are used for tests only.
-        rendered: Folder of tracks of rendered clips, or None.
+        rendered: Folders of tracks of rendered clips.
         videos: Folder with `kicks.mp4`, or None.
         runs: Folder for results and trained networks.
         recipe: Name or file of the recipe of the live model.
@@ -47,7 +47,7 @@ class Workspace:
 
     data: Path
     tracks: Path
-    rendered: Path | None
+    rendered: Sequence[Path]
     videos: Path | None
     runs: Path
     recipe: str = "live"
@@ -100,33 +100,19 @@ class Workspace:
         """Return the tracks of real people who do not dance; none without a folder."""
         return [] if self.nondance is None else read_tracks(self.nondance)
 
-    def negatives_folder(self, fold: str) -> Path | None:
-        """Return a folder with every second file of captured non-dance, those of a fold.
-
-        A file may show one person in many sequences, so they are split by file.
-        """
-        if self.negatives is None:
-            return None
-        folder = self.runs / f"negatives-{fold}"
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in sorted(self.negatives.glob("*.npz"))[list(OTHER_FOLD).index(fold) :: 2]:
-            if not (folder / path.name).exists():
-                (folder / path.name).symlink_to(path.resolve())
-        return folder
-
     def held_out_negatives(self, fold: str) -> list[Array]:
-        """Return motions (T, 17, 3) from the files that `negatives_folder` of a fold lacks."""
-        folder = self.negatives_folder(OTHER_FOLD[fold])
-        return [] if folder is None else [sequence.joints for sequence in read_negatives(folder)]
+        """Return captured motions (T, 17, 3) without dance that a fold is not trained on."""
+        if self.negatives is None:
+            return []
+        sequences = negatives_in_split(
+            read_negatives(self.negatives), f"dancers:{OTHER_FOLD[fold]}"
+        )
+        return [sequence.joints for sequence in sequences]
 
     def rendered_tracks(self, split: Split) -> list[Track]:
         """Return the tracks of rendered clips of a split's sequences."""
-        tracks = [track for folder in self.rendered_folders() for track in read_tracks(folder)]
+        tracks = [track for folder in self.rendered for track in read_tracks(folder)]
         return [track for track in tracks if track.sequence in split.sequences]
-
-    def rendered_folders(self) -> list[Path]:
-        """Return the folders of rendered tracks, on which networks may be trained."""
-        return [] if self.rendered is None else [self.rendered]
 
 
 @lru_cache(maxsize=2048)

@@ -35,8 +35,11 @@ def build(
         str, typer.Option(metavar="NAME|FILE.toml", help="Recipe of all networks.")
     ] = "live",
     teachers: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Number of teachers of each student.")
-    ] = 2,
+        int | None,
+        typer.Option(
+            metavar="N", min=0, help="Number of teachers of each network (default: as shipped)."
+        ),
+    ] = None,
     epochs: Annotated[
         int | None,
         typer.Option(metavar="N", min=1, help="Epochs of each network (default: the recipe's)."),
@@ -55,13 +58,13 @@ def build(
         dancetype build --data aist --tracks rendered --negatives negatives --out runs/model
     """
     from dancetype.engine.cores import available_cores
-    from dancetype.export.build import TrainingData, build_model
+    from dancetype.export.build import TEACHERS, TrainingData, build_model
     from dancetype.training.recipe import load_recipe
 
     build_model(
         load_recipe(recipe).with_overrides(seed=None, epochs=epochs),
         TrainingData(data, tuple(tracks or ()), negatives),
         out,
-        teachers=teachers,
+        teachers=TEACHERS if teachers is None else teachers,
         jobs=jobs or available_cores(),
     )
