@@ -80,7 +80,7 @@ accuracy: $(VENV)/installed-dev
 	@[ -n "$(DATA)" ] && [ -n "$(TRACKS)" ] || \
 		{ echo "DATA or TRACKS is missing: make accuracy DATA=aist TRACKS=tracks" >&2; exit 1; }
 	$(BIN)/python -m benchmarks accuracy --data "$(DATA)" --tracks "$(TRACKS)" --runs "$(RUNS)" \
-		$(if $(RENDERED),--rendered "$(RENDERED)") $(if $(VIDEOS),--videos "$(VIDEOS)") \
+		$(if $(RENDERED),--rendered $(RENDERED)) $(if $(VIDEOS),--videos "$(VIDEOS)") \
 		$(if $(NEGATIVES),--negatives "$(NEGATIVES)") $(if $(NONDANCE),--nondance "$(NONDANCE)") \
 		$(ARGS)
 

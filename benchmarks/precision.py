@@ -103,7 +103,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def measure(args: argparse.Namespace) -> Results:
     """Measure size, time and accuracy of each precision."""
-    workspace = Workspace(args.data, args.tracks, None, None, args.runs)
+    workspace = Workspace(args.data, args.tracks, (), None, args.runs)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = write_all(folder, SHIPPED)

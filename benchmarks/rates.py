@@ -39,7 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print a table of the accuracy at each rate."""
-    workspace = Workspace(data=args.data, tracks=Path(), rendered=None, videos=None, runs=args.runs)
+    workspace = Workspace(data=args.data, tracks=Path(), rendered=(), videos=None, runs=args.runs)
     correct = dict.fromkeys(RATES, 0.0)
     windows = dict.fromkeys(RATES, 0)
     for fold in OTHER_FOLD:

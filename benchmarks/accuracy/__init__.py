@@ -58,7 +58,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     folder = partial(parser.add_argument, type=Path)
     folder("--data", required=True, help="AIST++ folder, with the layout of the download")
     folder("--tracks", required=True, help="folder of tracks of real clips, used for tests only")
-    folder("--rendered", help="folder of tracks of rendered clips, from `dancetype synth`")
+    folder("--rendered", nargs="+", default=[], help="folders of tracks of `dancetype synth`")
     folder("--negatives", help="folder of captured motion of people who do not dance")
     folder("--nondance", help="folder of tracks of real people without dance, used for tests only")
     folder("--videos", help="folder with kicks.mp4")

@@ -1,7 +1,7 @@
 """Jobs, their data and their results."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -104,9 +104,8 @@ class Workspace:
         """Return captured motions (T, 17, 3) without dance that a fold is not trained on."""
         if self.negatives is None:
             return []
-        sequences = negatives_in_split(
-            read_negatives(self.negatives), f"dancers:{OTHER_FOLD[fold]}"
-        )
+        other = f"dancers:{OTHER_FOLD[fold]}"
+        sequences = negatives_in_split(read_negatives(self.negatives), other)
         return [sequence.joints for sequence in sequences]
 
     def rendered_tracks(self, split: Split) -> list[Track]:

@@ -18,14 +18,14 @@ from dancetype.engine.media.track import NOT_DANCING
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    return Workspace(tmp_path, tmp_path, None, None, tmp_path / "runs")
+    return Workspace(tmp_path, tmp_path, (), None, tmp_path / "runs")
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Page with all results, which takes seconds to render."""
     folder = tmp_path_factory.mktemp("page")
-    workspace = Workspace(folder, folder, None, None, folder / "runs")
+    workspace = Workspace(folder, folder, (), None, folder / "runs")
     save_all_results(workspace)
     return write_page(workspace, folder / "docs")
 
