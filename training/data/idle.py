@@ -1,5 +1,6 @@
 """Synthetic motion capture of people who do not dance."""
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -8,7 +9,6 @@ import numpy as np
 
 from dancetype.engine.skeleton import Array, mirrored
 from dancetype.training.data.aist import FRAMES_PER_SECOND
-from dancetype.training.data.idle_moves import MOVES, Move
 from dancetype.training.data.mannequin import (
     NEUTRAL,
     Floats,
@@ -17,16 +17,36 @@ from dancetype.training.data.mannequin import (
     pose_joints,
     smooth_noise,
 )
+from dancetype.training.data.moves import MOVES
+from dancetype.training.data.moves.base import Move
 
-HELD_OUT_KINDS: Final = ("waiting", "pacing", "perching", "karate", "bending", "exercise")
+HELD_OUT_KINDS: Final = (
+    "waiting",
+    "pacing",
+    "perching",
+    "karate",
+    "bending",
+    "exercise",
+    "fencing",
+    "swimming",
+    "semaphore",
+)
 """Kinds of motion for tests only.
 
-The first four are standing, walking, sitting and kicking with other moves than in training; the
-last two have no counterpart in training.
+The first six have counterparts in training, with other moves: standing, walking, sitting, kicking
+and boxing, sweeping and deadlifts, and for `exercise` the kinds `squats`, `jumping_jacks` and
+`lunges`. The last three have no counterpart in training.
 """
+
+_FROM_THE_SIDE: Final = ("pushups", "planks", "burpees", "situps", "yoga")
+"""Kinds that are usually recorded from the side."""
 
 TRAINED_KINDS: Final = tuple(kind for kind in MOVES if kind not in HELD_OUT_KINDS)
 KINDS: Final = TRAINED_KINDS + HELD_OUT_KINDS
+
+
+_FEET: Final = ("left_foot", "right_foot")
+_HOP: Final = 0.65  # maximum seconds of a move of both feet at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +57,14 @@ class IdleMotion:
         name: Kind and number.
         kind: Kind of motion, one of `KINDS`.
         joints: (T, 17, 3) metres, Y up, floor at 0; 60 frames per second.
+        heading: Angle at which a camera would usually record the motion: the average heading
+            relative to a person who faces the camera, in degrees.
     """
 
     name: str
     kind: str
     joints: Array
+    heading: float
 
 
 def idle_motions(
@@ -64,8 +87,10 @@ def idle_motions(
     motions = []
     for index in range(count):
         kind, number = kinds[index % len(kinds)], index // len(kinds)
-        joints = _generate(kind, [seed, KINDS.index(kind), number], seconds)
-        motions.append(IdleMotion(f"{kind}_{number}", kind, joints))
+        # The name gives the seed, so that further kinds do not change the motions of others.
+        rng = np.random.default_rng([seed, zlib.crc32(kind.encode()), number])
+        joints, heading = _generate(kind, rng, seconds), _draw_heading(kind, rng)
+        motions.append(IdleMotion(f"{kind}_{number}", kind, joints, heading))
     return motions
 
 
@@ -89,8 +114,15 @@ def freeze_pose(joints: Array, time: float, *, seed: int, seconds: float = 8) ->
     return frozen
 
 
-def _generate(kind: str, seed: list[int], seconds: float) -> Array:
-    rng = np.random.default_rng(seed)
+def _draw_heading(kind: str, rng: np.random.Generator) -> float:
+    if rng.random() < 0.2:
+        return float(rng.uniform(-180, 180))
+    if kind in _FROM_THE_SIDE and rng.random() < 0.8:
+        return float(rng.normal(rng.choice([-90, 90]), 20))
+    return float(rng.normal(0, 25))
+
+
+def _generate(kind: str, rng: np.random.Generator, seconds: float) -> Array:
     lengths = draw_lengths(rng)
     frames = round(seconds * FRAMES_PER_SECOND) + 1
     # The start is dropped, so that the person is already moving in the first frame.
@@ -108,10 +140,18 @@ def _play_moves(moves: Iterator[Move], frames: int, rng: np.random.Generator) ->
     channels = {name: np.tile(np.array(v, float), (frames, 1)) for name, v in NEUTRAL.items()}
     start = -0.5
     for seconds, pause, targets in moves:
+        # In a slow move, the feet step one after the other.
+        steps = seconds > _HOP and set(_FEET) <= set(targets)
+        second_halves = {str(rng.choice(_FEET))} if steps else set()
         for name, target in targets.items():
             # Hands and head do not start to move at the same time.
             channel_start = start + rng.uniform(0, 0.15) * seconds
-            progress = ((times - channel_start) / max(seconds, 0.05)).clip(0, 1)[:, None]
+            duration = max(seconds, 0.05)
+            if name in second_halves:
+                channel_start += 0.5 * seconds
+            if name in _FEET and second_halves:
+                duration /= 2
+            progress = ((times - channel_start) / duration).clip(0, 1)[:, None]
             share = progress**3 * (10 - 15 * progress + 6 * progress**2)
             channels[name] += share * (np.atleast_1d(target) - channels[name])
         start += seconds + pause

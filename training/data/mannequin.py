@@ -1,17 +1,19 @@
 """Body model that turns channels over time into joints of motion capture.
 
 Inverse kinematics poses legs and arms. Speed and cadence determine the steps, so that a foot on the
-floor does not slide. Lengths are typical of adults and not measured from a person.
+floor does not slide; a foot whose target moves sideways is lifted. Lengths are those of the dancers
+of AIST++ on average, so that a model cannot tell from the body whether a person dances.
 
 In the channels of a limb, x points outward; in those of the whole body, x points to the left. In
 both, y points up and z forward. Angles are in degrees.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from dancetype.engine.skeleton import JOINTS
@@ -24,6 +26,8 @@ NEUTRAL: Final[Mapping[str, tuple[float, ...]]] = {
     "turn": (0,),  # degrees per second
     "cadence": (0,),  # steps per second
     "lift": (0.08,),  # height of a foot in mid-step, in metres
+    "kick": (0,),  # displacement of a foot in mid-step, forward, in metres
+    "bounce": (0, 2),  # amplitude of the pelvis in leg lengths, and frequency in hertz
     "arm_swing": (0,),  # swing of the hands with the steps, in arm lengths
     "pelvis": (0, 0.985, 0),  # position relative to the feet, in leg lengths; y is 1 if upright
     "lean": (0, 0),  # angle of the whole trunk, forward and to the right
@@ -31,25 +35,28 @@ NEUTRAL: Final[Mapping[str, tuple[float, ...]]] = {
     "head": (4, 0),  # head relative to chest: angle down, to the left
     "left_hand": (0.14, -0.96, 0.08),  # position relative to the shoulder, in arm lengths
     "right_hand": (0.14, -0.96, 0.08),
+    "left_floor": (0, 0, 0, 0),  # hand relative to the feet, in leg lengths, and its weight, 0 or 1
+    "right_floor": (0, 0, 0, 0),
     "left_foot": (0, 0, 0),  # offset from the neutral position, in leg lengths
     "right_foot": (0, 0, 0),
+    "knees": (9, 9),  # angle of the left and of the right knee outward
 }
 """Channels of a person who stands still."""
 
 _RUN_CADENCE: Final = 2.35  # steps per second above which the gait is a run
 
 _LENGTHS: Final = {
-    "hip": 0.11,
-    "thigh": 0.385,
-    "shin": 0.385,
+    "hip": 0.106,
+    "thigh": 0.358,
+    "shin": 0.355,
     "ankle": 0.085,
-    "spine": 0.5,
-    "shoulder": 0.17,
-    "upper_arm": 0.265,
-    "forearm": 0.235,
+    "spine": 0.497,
+    "shoulder": 0.164,
+    "upper_arm": 0.246,
+    "forearm": 0.214,
     "head": 1.0,
 }
-"""Lengths of an adult in metres; hip and shoulder are half widths, head is a factor for `_HEAD`."""
+"""Mean lengths in metres; hip and shoulder are half widths, head is a factor for `_HEAD`."""
 
 _HEAD: Final = {
     "nose": (0, 0.17, 0.13),
@@ -59,6 +66,9 @@ _HEAD: Final = {
     "right_ear": (-0.078, 0.19, 0.015),
 }
 """Positions relative to the midpoint of the shoulders, in metres."""
+
+_HAND_HEIGHT: Final = 0.04  # minimum height of a wrist above the floor, in metres
+_KNEE_HEIGHT: Final = 0.05  # minimum height of a knee, in metres
 
 _REST_ARM: Final = np.array([0.303, -0.505, 0.808])
 """Unit vector along an arm in the middle of its range of motion."""
@@ -86,8 +96,10 @@ def smooth_noise(
 
 
 def add_sway(channels: dict[str, Floats], rng: np.random.Generator) -> dict[str, Floats]:
-    """Add breathing, sway and small motions of the hands to channels (T, N) in place."""
+    """Add posture, breathing, sway and small motions of the hands to channels (T, N) in place."""
     frames = len(channels["head"])
+    for name, posture in (("lean", (1.5, 1.0)), ("bend", (2.5, 2.0, 3.0)), ("head", (4.0, 4.0))):
+        channels[name] += rng.normal(0, posture)
     sway, hands = rng.uniform(0.2, 1.2, 2)
     for name, seconds, sd in (
         ("lean", 1.0, 0.5 * sway),
@@ -115,6 +127,8 @@ def pose_joints(
         rng: Source of randomness, for the foot that takes the first step.
     """
     trunk = _pose_trunk(channels, lengths, rng)
+    for _ in range(2):
+        trunk = _raise_knees(trunk, channels, lengths)
     joints = {
         name: trunk.shoulders + _rotate(trunk.head, lengths["head"] * np.array(offset))
         for name, offset in _HEAD.items()
@@ -170,6 +184,9 @@ def _pose_trunk(
     # flight phase.
     highest, bounce = (0.44, 0.04) if cadence.max() > _RUN_CADENCE else (0.31, 0.018)
     pelvis[:, 1] += bounce * cadence.clip(0, 1) * np.cos(4 * np.pi * (cycles - highest))
+    amplitude, frequency = channels["bounce"].T
+    phase = 2 * np.pi * np.cumsum(frequency) * seconds
+    pelvis[:, 1] += _leg_length(lengths) * amplitude * (np.cos(phase) - 1)
     lateral = 0.02 * cadence.clip(0, 1) * np.cos(2 * np.pi * (cycles - highest))
     pelvis += _rotate(heading, lateral[:, None] * np.array([1, 0, 0]))
 
@@ -187,6 +204,21 @@ def _pose_trunk(
     return _Trunk(path, heading, cycles, pelvis, hips, chest, head, shoulders)
 
 
+def _raise_knees(trunk: _Trunk, channels: dict[str, Floats], lengths: dict[str, float]) -> _Trunk:
+    """Return the trunk, raised as far as the knees would be below the floor."""
+    knees = [_pose_leg(trunk, channels, lengths, side)["knee"][:, 1] for side in (1.0, -1.0)]
+    depth = (_KNEE_HEIGHT - np.min(knees, axis=0)).clip(0)
+    if not depth.any():
+        return trunk
+    # The maximum nearby keeps the smoothed height from falling below the necessary one.
+    half = 7
+    nearby = np.pad(depth, 2 * half, mode="edge")
+    highest = sliding_window_view(nearby, 2 * half + 1).max(axis=1)
+    kernel = np.hanning(2 * half + 3)[1:-1]
+    raised = np.convolve(highest, kernel / kernel.sum(), mode="valid")[:, None] * [0, 1, 0]
+    return replace(trunk, pelvis=trunk.pelvis + raised, shoulders=trunk.shoulders + raised)
+
+
 def _pose_leg(
     trunk: _Trunk, channels: dict[str, Floats], lengths: dict[str, float], side: float
 ) -> dict[str, Floats]:
@@ -195,14 +227,18 @@ def _pose_leg(
     heading, outward = trunk.heading, np.array([side, 1, 1])
     hip = trunk.pelvis + _rotate(trunk.hips, np.array([side * lengths["hip"], 0, 0]))
     foot = _step_ankles(trunk, channels, lengths, side)
-    foot = foot + _rotate(heading, _leg_length(lengths) * outward * channels[f"{name}_foot"])
+    offset = channels[f"{name}_foot"].copy()
+    offset[:, 1] += _step_height(offset)
+    foot = foot + _rotate(heading, _leg_length(lengths) * outward * offset)
+    knee_out = np.radians(channels["knees"][:, 0 if side > 0 else 1])
+    forward = np.stack([side * np.sin(knee_out), 0 * knee_out, np.cos(knee_out)], axis=-1)
     knee, ankle = _solve_limb(
         hip,
         foot,
         lengths["thigh"],
         lengths["shin"],
         _rotate(heading, np.array([0, -1.0, 0])),
-        _rotate(heading, np.array([0.15 * side, 0, 0.989])),
+        _rotate(heading, forward),
     )
     return {"hip": hip, "knee": knee, "ankle": ankle}
 
@@ -220,9 +256,14 @@ def _pose_arm(
     # A hand that moves up or down passes in front of the shoulder, not through it.
     hand[:, 2] += 0.6 * np.exp(-((hand / 0.3) ** 2).sum(axis=1))
     length = lengths["upper_arm"] + lengths["forearm"]
+    target = shoulder + length * _rotate(chest, outward * hand)
+    position, weight = channels[f"{name}_floor"][:, :3], channels[f"{name}_floor"][:, 3:]
+    floor = trunk.path + _rotate(trunk.heading, _leg_length(lengths) * outward * position)
+    target += weight * (floor - target)
+    target[:, 1] = target[:, 1].clip(_HAND_HEIGHT)
     elbow, wrist = _solve_limb(
         shoulder,
-        shoulder + length * _rotate(chest, outward * hand),
+        target,
         lengths["upper_arm"],
         lengths["forearm"],
         _rotate(chest, outward * _REST_ARM),
@@ -233,6 +274,13 @@ def _pose_arm(
 
 def _leg_length(lengths: dict[str, float]) -> float:
     return lengths["thigh"] + lengths["shin"]
+
+
+def _step_height(offset: Floats) -> Floats:
+    """Return the height (T,) in leg lengths of a foot at `offset` (T, 3) that moves in a step."""
+    speed = np.linalg.norm(np.gradient(offset[:, [0, 2]], axis=0), axis=-1) * FRAMES_PER_SECOND
+    height: Floats = 0.09 * (1 - np.exp(-(speed**2))) * np.exp(-10 * offset[:, 1].clip(0))
+    return height
 
 
 def _step_ankles(
@@ -254,6 +302,8 @@ def _step_ankles(
     # Scaling by the cadence puts the foot down if the walk stops in the middle of a step.
     lift = channels["lift"] * cadence[:, None].clip(0, 1) * np.sin(np.pi * swing)
     ankles[:, 1] += lift[:, 0]
+    kick = channels["kick"] * cadence[:, None].clip(0, 1) * np.sin(np.pi * swing) ** 2
+    ankles += _rotate(trunk.heading, kick * np.array([0, 0, 1]))
     return ankles
 
 
