@@ -16,7 +16,7 @@ from dancetype.engine.media.track import Track
 from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.skeleton import JOINTS, Array
 from dancetype.training.data.aist import FRAMES_PER_SECOND
-from dancetype.training.geometry import face_camera
+from dancetype.training.geometry import face_camera, rotation_about
 from dancetype.training.synthetic.appearance import random_build, random_outfit
 from dancetype.training.synthetic.backdrop import add_shadow, random_backdrop
 from dancetype.training.synthetic.body import Body, BodyFactory
@@ -42,6 +42,7 @@ class MotionClip:
         dancer: Name of the dancer, or "".
         sequence: Name of the AIST++ sequence that the motion is from, or "".
         start: Start of the motion in the sequence, in seconds; NaN without a sequence.
+        heading: Average heading relative to a person who faces the camera, in degrees.
     """
 
     name: str
@@ -50,6 +51,13 @@ class MotionClip:
     dancer: str = ""
     sequence: str = ""
     start: float = float("nan")
+    heading: float = 0.0
+
+    @property
+    def turned_joints(self) -> Array:
+        """Joints (T, 17, 3), turned to the average heading in front of a camera on the z axis."""
+        turned: Array = face_camera(self.joints) @ rotation_about("y", np.radians(self.heading)).T
+        return turned
 
 
 class ClipRenderer:
@@ -103,7 +111,7 @@ class ClipRenderer:
     ) -> Iterator[Frame]:
         """Yield the frames (H, W, 3) of a clip, BGR."""
         rate = 1 / float(np.mean(np.diff(times)))
-        joints = limit_travel(face_camera(clip.joints), rng.uniform(0.3, 1.2))
+        joints = limit_travel(clip.turned_joints, rng.uniform(0.3, 1.2))
         body = self._bodies.create(random_build(rng), curl=rng.uniform(0, 1.0))
         camera = random_camera(joints, rng)
         outfit, light = random_outfit(body, rng), random_light(rng)

@@ -110,7 +110,10 @@ def create_tasks(
         tasks += negative_clips(negatives)
     # Held-out kinds are not rendered, so that a model trained on the tracks can be tested on them.
     motions = idle_motions(idle, seed=seed, kinds=TRAINED_KINDS, seconds=seconds)
-    tasks += [MotionClip(f"idle_{motion.name}", NOT_DANCING, motion.joints) for motion in motions]
+    tasks += [
+        MotionClip(f"idle_{motion.name}", NOT_DANCING, motion.joints, heading=motion.heading)
+        for motion in motions
+    ]
     return shuffle(tasks, seed)
 
 

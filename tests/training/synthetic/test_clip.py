@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -8,8 +9,10 @@ from numpy.typing import NDArray
 
 from dancetype.engine.errors import WorkerError
 from dancetype.engine.landmarks import Landmarks
-from dancetype.engine.media.track import read_track
-from dancetype.engine.skeleton import Array
+from dancetype.engine.media.track import NOT_DANCING, read_track
+from dancetype.engine.skeleton import LEFT_HIP, RIGHT_HIP, Array
+from dancetype.training.augment.camera import face_camera
+from dancetype.training.data.idle import idle_motions
 from dancetype.training.synthetic.clip import (
     ClipRenderer,
     ImageDegrader,
@@ -119,3 +122,14 @@ def test_track_has_the_labels_of_its_clip_and_sample_is_the_middle_frame(
         np.testing.assert_array_equal(track.world[:, 0, 0], track.times.astype(np.float32))
         assert estimator.calls == ["reset", *["landmarks"] * len(track.times)]
         assert sample[20, 5, 0] == len(track.times) // 2 - 1
+
+
+def test_turned_joints_have_the_heading_of_the_clip() -> None:
+    (motion,) = idle_motions(1, seed=0, kinds=("standing",), seconds=1)
+    clip = MotionClip("idle", NOT_DANCING, motion.joints, heading=90.0)
+    hips = (clip.turned_joints[:, LEFT_HIP] - clip.turned_joints[:, RIGHT_HIP]).mean(axis=0)
+    # The left hip of a person who faces the camera is on the right of the image.
+    assert abs(hips[0]) < 0.02
+    assert hips[2] < -0.1
+    unturned = replace(clip, heading=0.0).turned_joints
+    np.testing.assert_allclose(unturned, face_camera(motion.joints), atol=1e-6)
