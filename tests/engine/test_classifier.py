@@ -360,7 +360,9 @@ def test_shipped_model_returns_probabilities_for_any_number_of_windows(count: in
     probabilities = classifier(windows.astype(np.float32))
     assert probabilities.shape == (count, len(classifier.contract.labels))
     assert (probabilities >= 0).all()
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    sums = probabilities.sum(axis=1)
+    assert (sums < 1 + 1e-5).all()
+    assert classifier.contract.dancing or (sums > 1 - 1e-5).all()
     single = classifier(windows[:1].astype(np.float32))
     np.testing.assert_allclose(probabilities[:1], single, atol=1e-5)
 
