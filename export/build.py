@@ -119,20 +119,21 @@ def build_model(
         calibration, points = _calibrate([calibrate_half(data, task) for task in half_tasks])
         point = _choose(points)
     with console.status("testing on unseen dancers"):
+        tests = [
+            evaluate_half(data, task, other)
+            for task, other in zip(half_tasks, reversed(half_tasks), strict=True)
+        ]
         figures = {
             "calibration": asdict(calibration),
             "decision": asdict(point.decision),
             "operating_points": [_summary(each) for each in points],
-            "tests": [
-                evaluate_half(data, task, other)
-                for task, other in zip(half_tasks, reversed(half_tasks), strict=True)
-            ],
+            "tests": tests,
         }
     final = Checkpoint.load(final_task.out / CHECKPOINT)
     final.calibration, final.decision = calibration, point.decision
     final.figures = {
         f"{test['tested']}, by the same recipe trained on {test['trained']}": test["motion_capture"]
-        for test in figures["tests"]
+        for test in tests
     }
     difference = export(final, out / "live.onnx")
     console.print(f"{out / 'live.onnx'}: agrees with PyTorch to {difference:.0e}")
@@ -307,7 +308,7 @@ def evaluate_half(data: TrainingData, task: TrainingTask, other: TrainingTask) -
     classifier = load_cross_calibrated(task.out / CHECKPOINT, other.out / CHECKPOINT)
     test_split = HALVES[task.split]
     sequences = aist.read_sequences(data.aist, find_split(data.aist, test_split).sequences)
-    figures = {
+    figures: dict[str, Any] = {
         "trained": task.split,
         "tested": test_split,
         "motion_capture": evaluate_sequences(classifier, sequences).figures(),

@@ -23,7 +23,7 @@ from dancetype.training.augment.camera import record_motion
 from dancetype.training.checkpoint import CheckpointClassifier
 from dancetype.training.data.aist import AistSequence
 from dancetype.training.evaluate import model_view
-from dancetype.training.live import LiveWindows, live_shares, live_windows, replay
+from dancetype.training.live import LiveShares, LiveWindows, live_shares, live_windows, replay
 from dancetype.training.probabilities import Calibration, fit_temperature, split_logits
 from dancetype.training.recipe import CameraSettings
 
@@ -184,7 +184,8 @@ def measure_decision(
 ) -> OperatingPoint:
     """Return the mean live shares of a decision, from the genre and the windows of each clip."""
     rolling = RollingEstimate(labels, decision)
-    dances, others = [], []
+    dances: list[LiveShares] = []
+    others: list[LiveShares] = []
     for genre, windows in clips:
         if (shares := live_shares(replay(windows, rolling), genre)) is not None:
             (others if genre == NOT_DANCING else dances).append(shares)

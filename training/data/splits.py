@@ -8,7 +8,7 @@ from dancetype.engine.errors import FileError
 from dancetype.training.data.aist import SequenceName, read_names, sequence_names
 
 HALVES: Final = {"A": 0, "B": 1}
-"""Number of the first dancer of each genre in each half; every second one is in it."""
+"""Index of the first dancer of each genre in each half; every second dancer follows."""
 
 
 @dataclass(frozen=True, slots=True)

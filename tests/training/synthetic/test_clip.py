@@ -11,8 +11,8 @@ from dancetype.engine.errors import WorkerError
 from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.media.track import NOT_DANCING, read_track
 from dancetype.engine.skeleton import LEFT_HIP, RIGHT_HIP, Array
-from dancetype.training.augment.camera import face_camera
 from dancetype.training.data.idle import idle_motions
+from dancetype.training.geometry import face_camera
 from dancetype.training.synthetic.clip import (
     ClipRenderer,
     ImageDegrader,
