@@ -195,7 +195,7 @@ class DancerState:
             return DancerPrediction(
                 self.id, 0.0, self.rolling.update_without_window(status), None, self.landmarks
             )
-        estimate = self.rolling.update(time, probabilities)
+        estimate = self.rolling.update(time, probabilities, seconds=window.seconds)
         return DancerPrediction(self.id, window.seconds, estimate, probabilities, self.landmarks)
 
 

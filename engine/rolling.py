@@ -13,6 +13,7 @@ _LEAVE: Final = 0.45
 _CHANCE: Final = 1 / 10  # confidence of a random guess
 
 _MAX_TIME_CONSTANT: Final = 30.0  # seconds; a live answer must not be about the minute before
+_MAX_DURATION_POWER: Final = 4
 
 
 def _rescale(confidence: float, genres: int) -> float:
@@ -39,6 +40,8 @@ class Decision:
         enter: (K,) minimum confidence for naming each genre.
         leave: (K,) confidence below which each genre is dropped once named, at most its `enter`.
         margin: Lead in confidence that another genre needs to replace the named one.
+        duration_power: Exponent of a window's duration in its weight, from 0 to 4. A dancer's first
+            windows are shorter and less reliable than later ones.
 
     Raises:
         ValueError: A value is out of range.
@@ -48,6 +51,7 @@ class Decision:
     enter: tuple[float, ...]
     leave: tuple[float, ...]
     margin: float
+    duration_power: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 < self.time_constant <= _MAX_TIME_CONSTANT:
@@ -57,6 +61,10 @@ class Decision:
             )
         if not 0 <= self.margin <= 1:
             raise ValueError(f"margin must be from 0 to 1, not {self.margin}")
+        if not 0 <= self.duration_power <= _MAX_DURATION_POWER:
+            raise ValueError(
+                f"duration_power must be from 0 to {_MAX_DURATION_POWER}, not {self.duration_power}"
+            )
         if len(self.enter) != len(self.leave):
             raise ValueError(
                 f"enter has {len(self.enter)} thresholds, but leave has {len(self.leave)}"
@@ -74,6 +82,7 @@ class Decision:
         enter: float | None = None,
         leave: float | None = None,
         margin: float = 0.1,
+        duration_power: float = 0.0,
     ) -> "Decision":
         """Return a decision with the same thresholds for each genre.
 
@@ -84,10 +93,11 @@ class Decision:
                 with fewer, since a random guess is then right more often.
             leave: Confidence below which the named genre is dropped. If None, 0.45 with ten genres.
             margin: Lead in confidence that another genre needs to replace the named one.
+            duration_power: Exponent of a window's duration in its weight.
         """
         enter = _rescale(_ENTER, genres) if enter is None else enter
         leave = _rescale(_LEAVE, genres) if leave is None else leave
-        return cls(time_constant, (enter,) * genres, (leave,) * genres, margin)
+        return cls(time_constant, (enter,) * genres, (leave,) * genres, margin, duration_power)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +155,7 @@ class RollingEstimate:
     def reset(self, reason: str) -> None:
         """Forget all windows; `reason` documents the call."""
         self._mean = np.zeros(len(self._labels), np.float32)
+        self._weight = 0.0
         self._time: float | None = None
         self._named: int | None = None
 
@@ -153,12 +164,23 @@ class RollingEstimate:
         self.reset(status)
         return Estimate(status, None, 0.0, self._mean.copy())
 
-    def update(self, time: float, probabilities: NDArray[np.float32]) -> Estimate:
-        """Add the `probabilities` (K,) of the window at `time` and return the estimate."""
+    def update(
+        self, time: float, probabilities: NDArray[np.float32], *, seconds: float = 1.0
+    ) -> Estimate:
+        """Add a window and return the estimate.
+
+        Args:
+            time: Time at which the window ends.
+            probabilities: (K,) for the window.
+            seconds: Duration of the window.
+        """
         decay = 0.0
         if self._time is not None:
             decay = np.exp(-max(time - self._time, 0.0) / self._decision.time_constant)
-        self._mean = (decay * self._mean + (1 - decay) * probabilities).astype(np.float32)
+        weight = (1 - decay) * seconds**self._decision.duration_power
+        self._weight = decay * self._weight + weight
+        share = np.float32(weight / self._weight) if self._weight else np.float32(0)
+        self._mean = self._mean + share * (probabilities - self._mean)
         self._time = time
         best = int(self._mean.argmax())
         self._named = self._decide(best)

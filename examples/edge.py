@@ -20,7 +20,7 @@ RATIO = 4  # resampled points per step before smoothing
 
 
 def window(times: Any, world: Any, end: float, spec: dict[str, Any]) -> Any:
-    """Return features (L, F) from times (T,) and landmarks (T, 33, 3) until `end`, or None."""
+    """Return features (L, F) of times (T,) and landmarks (T, 33, 3) until `end`, and seconds."""
     joints = world[:, COCO] * (1.0, -1.0, -1.0)  # MediaPipe: y down, z away from the camera
     used = (times > end - spec["seconds"] - MAX_GAP) & (times <= end)
     used &= np.isfinite(joints).all(axis=(1, 2))
@@ -42,16 +42,17 @@ def window(times: Any, world: Any, end: float, spec: dict[str, Any]) -> Any:
     if spec["velocity"]:
         velocities = np.gradient(points, (times[-1] - start) / (length - 1), axis=0)
         points = np.concatenate([points, velocities], axis=-1)
-    return points.reshape(length, -1).astype(np.float32)
+    return points.reshape(length, -1).astype(np.float32), times[-1] - start
 
 
 def decision_of(contract: dict[str, str]) -> Any:
     """Return the model's thresholds, or the default ones if its contract has none."""
     if "decision" in contract:
-        return json.loads(contract["decision"])
+        return {"duration_power": 0} | json.loads(contract["decision"])
     genres = len(json.loads(contract["labels"]))
     enter, leave = ([1 - share * (1 - 1 / genres) / 0.9] * genres for share in (0.35, 0.55))
-    return {"time_constant": 1.5, "enter": enter, "leave": leave, "margin": 0.1}
+    common = {"time_constant": 1.5, "margin": 0.1, "duration_power": 0}
+    return common | {"enter": enter, "leave": leave}
 
 
 def decide(mean: Any, named: int | None, decision: dict[str, Any]) -> int | None:
@@ -72,14 +73,16 @@ if __name__ == "__main__":
     names = [genres[code] for code in json.loads(contract["labels"])]
     with np.load(sys.argv[2]) as recording:  # `world` has a row for each frame with a person
         times, has_person, world = recording["times"], recording["people"] == 1, recording["world"]
-    mean, last, named = np.zeros(len(names)), -np.inf, None
+    mean, total, last, named = np.zeros(len(names)), 0.0, -np.inf, None
     for end in np.arange(times[-1], times[0], -HOP)[::-1]:
-        if (features := window(times[has_person], world, end, spec)) is None:
+        if (cut := window(times[has_person], world, end, spec)) is None:
             last, named = -np.inf, None
             continue
-        (output,) = session.run(None, {session.get_inputs()[0].name: features[None]})
+        (output,) = session.run(None, {session.get_inputs()[0].name: cut[0][None]})
         decay = np.exp((last - end) / decision["time_constant"])
-        mean, last = decay * mean + (1 - decay) * output[0], end
+        weight = (1 - decay) * cut[1] ** decision["duration_power"]
+        total = decay * total + weight
+        mean, last = mean + weight / total * (output[0] - mean), end
         named = decide(mean, named, decision)
     if last < times[-1]:
         sys.exit(f"{sys.argv[2]}: no person in the last {spec['min_seconds']:g} s")

@@ -29,9 +29,12 @@ from dancetype.training.recipe import CameraSettings
 
 ENTER: Final = tuple(np.arange(0.3, 0.86, 0.05).round(2).tolist())
 LEAVE_RATIOS: Final = (0.6, 0.7, 0.8)
-TIME_CONSTANTS: Final = (1.0, 1.5, 2.0)
-MARGIN: Final = 0.1
+TIME_CONSTANTS: Final = (0.75, 1.0, 1.5)
 """Values of the decision that are compared: leave as a share of enter."""
+
+MARGIN: Final = 0.1
+DURATION_POWER: Final = 2.0
+"""Values of the decision that are the same in all comparisons."""
 
 _HOP: Final = 1.0  # seconds between windows to calibrate on
 
@@ -173,6 +176,7 @@ def operating_points(halves: Sequence[UnseenData]) -> list[OperatingPoint]:
                 enter=enter,
                 leave=enter * ratio,
                 margin=MARGIN,
+                duration_power=DURATION_POWER,
             ),
         )
         for time_constant, enter, ratio in product(TIME_CONSTANTS, ENTER, LEAVE_RATIOS)

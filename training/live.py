@@ -195,12 +195,16 @@ def replay(windows: LiveWindows, rolling: RollingEstimate) -> list[Answer]:
     """Reset a rolling estimate and return its answers to a clip's windows, one per hop."""
     rolling.reset("another clip")
     answers = []
-    for end, probabilities, status in zip(
-        windows.ends.tolist(), windows.probabilities, windows.statuses, strict=True
+    for end, probabilities, seconds, status in zip(
+        windows.ends.tolist(),
+        windows.probabilities,
+        windows.seconds.tolist(),
+        windows.statuses,
+        strict=True,
     ):
         has_window = np.isfinite(probabilities).all()
         estimate = (
-            rolling.update(end, probabilities)
+            rolling.update(end, probabilities, seconds=seconds)
             if has_window
             else rolling.update_without_window(status)
         )

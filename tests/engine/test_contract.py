@@ -45,7 +45,7 @@ values = st.recursive(
         replace(CONTRACT, labels=("HO", "SALSA"), genres={"HO": "house", "SALSA": "salsa"}),
         replace(CONTRACT, window=WindowSpec(5, 5, 300, "xyz", velocity=False, smooth=False)),
         replace(CONTRACT, dancing=True),
-        replace(CONTRACT, decision=Decision(0.75, (0.5, *[0.6] * 9), (0.3, *[0.4] * 9), 0.05)),
+        replace(CONTRACT, decision=Decision(0.75, (0.5, *[0.6] * 9), (0.3, *[0.4] * 9), 0.05, 2.0)),
     ],
 )
 def test_contract_survives_round_trip_through_metadata(contract: Contract) -> None:

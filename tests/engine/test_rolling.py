@@ -92,6 +92,18 @@ def test_time_constant_is_independent_of_hop(hop: float) -> None:
     np.testing.assert_allclose(estimate.probabilities, [weight, 1 - weight, 0], atol=1e-5)
 
 
+def test_longer_windows_have_more_weight_according_to_the_power() -> None:
+    def mean_of_two(power: float) -> float:
+        decision = Decision.uniform(3, time_constant=1.0, duration_power=power)
+        rolling = RollingEstimate(LABELS, decision)
+        rolling.update(0.0, probabilities(1, 0, 0), seconds=1.0)
+        return float(rolling.update(1.0, probabilities(0, 1, 0), seconds=2.0).probabilities[1])
+
+    kept = np.exp(-1)
+    assert mean_of_two(0.0) == pytest.approx(1 - kept)
+    assert mean_of_two(2.0) == pytest.approx(4 * (1 - kept) / (kept + 4 * (1 - kept)))
+
+
 def test_slow_change_gives_same_result_at_any_hop() -> None:
     results = []
     for hop in (0.1, 0.5):
@@ -171,6 +183,12 @@ def test_contradictory_thresholds_are_rejected(enter: float, leave: float) -> No
 def test_margin_out_of_range_is_rejected(margin: float) -> None:
     with pytest.raises(ValueError, match="margin must be"):
         Decision.uniform(3, margin=margin)
+
+
+@pytest.mark.parametrize("duration_power", [-1.0, 5.0, float("nan")])
+def test_duration_power_out_of_range_is_rejected(duration_power: float) -> None:
+    with pytest.raises(ValueError, match="duration_power must be from 0 to 4"):
+        Decision.uniform(3, duration_power=duration_power)
 
 
 def test_different_numbers_of_thresholds_are_rejected() -> None:
