@@ -225,7 +225,14 @@ class RandomWindows:
         estimated = motions.estimated[clips]
         dimensions = len(self._spec.axes)
         return times, simulate_camera(
-            times, joints, camera, generator, estimated=estimated, dimensions=dimensions
+            times,
+            joints,
+            camera,
+            generator,
+            estimated=estimated,
+            # Exercise is often filmed from the side.
+            any_heading=motions.targets[clips, -1] > 0,
+            dimensions=dimensions,
         )
 
     def _draw_seconds(self, count: int, generator: Generator) -> Tensor:

@@ -62,20 +62,25 @@ def log_probabilities(logits: Tensor, rejection: Rejection) -> Tensor:
     return torch.cat([torch.log_softmax(genres, dim=-1) + dancing, idle], dim=-1)
 
 
-def cross_entropy(
-    logits: Tensor, targets: Tensor, rejection: Rejection, *, smoothing: float = 0.0
-) -> Tensor:
-    """Return the mean cross-entropy of logits and targets (N, K + 1).
+def smooth_targets(targets: Tensor, smoothing: float) -> Tensor:
+    """Return targets (N, K + 1) with a share moved evenly to all genres, but not to "no dance".
 
-    Source: label smoothing of Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016;
-    uniform targets of Hendrycks et al., "Deep Anomaly Detection with Outlier Exposure", ICLR 2019.
+    Source: Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016.
     """
     genres, idle = targets[:, :-1], targets[:, -1:]
-    count = genres.shape[1]
-    dancing = genres.sum(dim=1, keepdim=True)
-    genres = genres * (1 - smoothing) + dancing * (smoothing / count)
+    even = genres.mean(dim=1, keepdim=True)
+    return torch.cat([genres * (1 - smoothing) + even * smoothing, idle], dim=1)
+
+
+def cross_entropy(logits: Tensor, targets: Tensor, rejection: Rejection) -> Tensor:
+    """Return the mean cross-entropy of logits and targets (N, K + 1).
+
+    Source: uniform targets of Hendrycks et al., "Deep Anomaly Detection with Outlier Exposure",
+    ICLR 2019.
+    """
+    genres, idle = targets[:, :-1], targets[:, -1:]
     uniform = rejection == "uniform"
-    targets = genres + idle / count if uniform else torch.cat([genres, idle], dim=1)
+    targets = genres + idle / genres.shape[1] if uniform else targets
     return -(targets * log_probabilities(logits, rejection)).sum(dim=1).mean()
 
 

@@ -19,7 +19,12 @@ from dancetype.training.data.negatives import NegativeSequence
 from dancetype.training.device import ComputeDevice
 from dancetype.training.distillation import TeacherEnsemble
 from dancetype.training.model import GenreLSTM
-from dancetype.training.probabilities import cross_entropy, fit_temperature, split_logits
+from dancetype.training.probabilities import (
+    cross_entropy,
+    fit_temperature,
+    smooth_targets,
+    split_logits,
+)
 from dancetype.training.recipe import OptimiserSettings, Recipe
 
 
@@ -171,14 +176,13 @@ class Trainer:
         return float(np.mean(losses)), correct / max(count, 1)
 
     def _loss(self, logits: Tensor, windows: Tensor, targets: Tensor) -> Tensor:
-        rejection = self._recipe.network.rejection
-        smoothing = self._recipe.optimiser.label_smoothing
-        loss = cross_entropy(logits, targets, rejection, smoothing=smoothing)
-        if self._teachers is None:
-            return loss
-        weight = self._recipe.optimiser.teacher_weight
-        taught = cross_entropy(logits, self._teachers(windows), rejection)
-        return torch.lerp(loss, taught, weight)
+        settings = self._recipe.optimiser
+        targets = smooth_targets(targets, settings.label_smoothing)
+        if self._teachers is not None:
+            # That a person does not dance is certain, so that no teacher is needed.
+            weight = settings.teacher_weight * (1 - targets[:, -1:])
+            targets = torch.lerp(targets, self._teachers(windows), weight)
+        return cross_entropy(logits, targets, self._recipe.network.rejection)
 
     def _stateful_components(self) -> dict[str, Any]:
         return {

@@ -20,7 +20,7 @@ from dancetype.engine.window import WindowSpec
 from dancetype.training.batches import RandomWindows
 from dancetype.training.data.aist import AistSequence
 from dancetype.training.model import MirrorAveraged
-from dancetype.training.probabilities import cross_entropy
+from dancetype.training.probabilities import cross_entropy, smooth_targets
 from dancetype.training.recipe import Count, Recipe, Share
 
 BONES: Final[tuple[tuple[str, str], ...]] = (
@@ -228,8 +228,8 @@ def train_stgcn(
     for step in range(steps):
         inputs, targets = windows[step]
         optimiser.zero_grad(set_to_none=True)
-        smoothing = settings.label_smoothing
-        loss = cross_entropy(network(inputs), targets, "uniform", smoothing=smoothing)
+        smoothed = smooth_targets(targets, settings.label_smoothing)
+        loss = cross_entropy(network(inputs), smoothed, "uniform")
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()

@@ -85,6 +85,7 @@ def simulate_camera(
     generator: Generator,
     *,
     estimated: Tensor | None = None,
+    any_heading: Tensor | None = None,
     dimensions: int = 3,
 ) -> Tensor:
     """Return motions as a camera and a pose estimator might record them, hip-centred.
@@ -95,17 +96,24 @@ def simulate_camera(
         settings: Strength of each error.
         generator: Source of randomness.
         estimated: Mask (N,) of motions from tracks, which already have a heading and most errors.
+        any_heading: Mask (N,) of motions that may be recorded from any side.
         dimensions: Number of the coordinates to return: 2 without depth, or 3.
     """
     count = len(joints)
-    if estimated is None:
-        estimated = torch.zeros(count, dtype=torch.bool, device=joints.device)
+    none = torch.zeros(count, dtype=torch.bool, device=joints.device)
+    estimated = none if estimated is None else estimated
+    any_heading = none if any_heading is None else any_heading
+    heading = torch.where(
+        any_heading,
+        uniform((count,), -math.pi, math.pi, generator),
+        _angles(count, settings.heading, generator),
+    )
     captured = ~estimated
     limbs = _limb_matrices(log_normal((count, len(_LIMBS)), settings.limbs, generator))
     rotation = (
         rotations("z", _angles(count, settings.roll, generator))
         @ rotations("x", _angles(count, settings.pitch, generator) * captured)
-        @ rotations("y", _angles(count, settings.heading, generator) * captured)
+        @ rotations("y", heading * captured)
     )
     # One matrix for the coordinates of all joints of a frame.
     view = torch.einsum("njk,ned->nkdje", limbs, rotation[:, :dimensions])

@@ -160,6 +160,16 @@ def test_heading_moves_no_joint_up_or_down() -> None:
     np.testing.assert_allclose(simulate(heading=40.0)[..., 1], ideal_joints()[..., 1], atol=1e-5)
 
 
+def test_motion_of_any_heading_is_recorded_from_all_sides() -> None:
+    times = torch.from_numpy(TIMES).float().repeat(200, 1)
+    joints = torch.from_numpy(ideal_joints()).repeat(200, 1, 1, 1)
+    chosen = torch.arange(200) < 100
+    simulated = simulate_camera(times, joints, IDEAL, generator(), any_heading=chosen)
+    angles = heading_angles(simulated)
+    assert angles[100:].abs().max() < 1e-4
+    assert np.histogram(angles[:100], bins=4, range=(-np.pi, np.pi))[0].min() > 10
+
+
 def test_scaled_limbs_keep_their_direction_and_symmetry() -> None:
     joints, before = simulate(limbs=0.3), ideal_joints()
     scales = {}
