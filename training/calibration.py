@@ -74,12 +74,12 @@ def motions_from_tracks(tracks: Iterable[Track]) -> list[Motion]:
     return [Motion(track.genre, track.times, track.joints) for track in tracks]
 
 
-def motions_of_idle_people(
-    joints: Iterable[Array], camera: CameraSettings, *, seed: int
+def record_motions(
+    captured: Iterable[tuple[str, Array]], camera: CameraSettings, *, seed: int
 ) -> list[Motion]:
-    """Return motion capture of people who do not dance as a virtual camera would record it."""
+    """Return motion capture, each with its genre, as a virtual camera would record it."""
     generator = torch.Generator().manual_seed(seed)
-    return [Motion(NOT_DANCING, *record_motion(each, camera, generator)) for each in joints]
+    return [Motion(genre, *record_motion(joints, camera, generator)) for genre, joints in captured]
 
 
 def calibrate(halves: Sequence[UnseenData]) -> Calibration:
