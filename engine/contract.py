@@ -26,7 +26,7 @@ CREDIT: Final = (
     "Trained on AIST++ (Li et al., ICCV 2021; annotations CC BY 4.0, Google) of the AIST Dance "
     "Video Database (Tsuchida et al., ISMIR 2019)"
 )
-"""Attribution of the data that the shipped model was trained on."""
+"""Attribution of the dances that the shipped model was trained on."""
 
 _MAX_WINDOW_SECONDS: Final = 600  # a stream keeps all poses of a window in memory
 _MAX_LENGTH: Final = 2000  # smoothing more steps takes hundreds of megabytes

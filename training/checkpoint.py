@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from torch import Tensor
 
-from dancetype.engine.contract import Contract
+from dancetype.engine.contract import CREDIT, Contract
 from dancetype.engine.errors import ModelError
 from dancetype.engine.files import atomic_write
 from dancetype.engine.genres import GENRES
@@ -37,7 +37,8 @@ class Checkpoint:
         history: Results of each epoch.
         resume: Optimiser, schedule and last weights, to continue an interrupted run.
         genres: Code and name of each genre, in the order of the network's output.
-        credit: Attribution of the training data; None if that is only AIST++.
+        credit: Attribution of the training data; None if the dances are only those of AIST++.
+        negatives_credit: Attribution of captured motion of people who do not dance.
     """
 
     recipe: Recipe
@@ -52,6 +53,7 @@ class Checkpoint:
     resume: dict[str, Any] = field(default_factory=dict)
     genres: dict[str, str] = field(default_factory=lambda: dict(GENRES))
     credit: str | None = None
+    negatives_credit: str = ""
 
     def save(self, path: Path) -> None:
         """Write the checkpoint atomically."""
@@ -102,6 +104,7 @@ class Checkpoint:
             split=self.split,
             dancers=tuple(self.dancers),
             figures=self.figures,
+            credit=f"{CREDIT}. {self.negatives_credit}" if self.negatives_credit else CREDIT,
             decision=self.decision,
             dancing=self.recipe.network.rejection != "uniform",
         )

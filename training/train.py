@@ -14,6 +14,7 @@ from dancetype.training.checkpoint import Checkpoint
 from dancetype.training.data import aist
 from dancetype.training.data.negatives import (
     NegativeSequence,
+    credit_negatives,
     negatives_in_split,
     read_negatives,
     rendered_negative,
@@ -84,6 +85,7 @@ def run_training(
         teachers=[Checkpoint.load(teacher) for teacher in teachers],
         resume=resume,
     )
+    trainer.checkpoint.negatives_credit = credit_negatives(idle)
     title = f"{recipe.name}, trained on {split}, validated on {validation}"
     console.print(f"{title}; {describe_overlap(train_split.dancers, validation_split.dancers)}")
     fit(trainer, out, title=title, on_epoch=on_epoch)

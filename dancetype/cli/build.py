@@ -10,9 +10,7 @@ def build(
     data: Annotated[
         Path, typer.Option(metavar="DIR", help="AIST++ folder, as downloaded.", exists=True)
     ],
-    out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder of the build; an earlier one is continued.")
-    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the build.")],
     tracks: Annotated[
         list[Path] | None,
         typer.Option(
@@ -49,13 +47,18 @@ def build(
         typer.Option(metavar="N", min=1, help="Parallel trainings (default: one per core)."),
     ] = None,
 ) -> None:
-    """Train, calibrate and export a model, with a model card.
+    r"""Train, calibrate and export a model, with a model card.
 
     Networks are trained on each half of the dancers and on all. The first two are tested on the
-    dancers of the other half, and calibrate the third, which is exported as DIR/live.onnx.
+    dancers of the other half, and calibrate the third, which is exported as DIR/live.onnx. The
+    same command continues an interrupted build.
 
     Examples:
-        dancetype build --data aist --tracks rendered --negatives negatives --out runs/model
+        # The shipped model: about an hour on two cores
+        dancetype build --data aist --tracks rendered \
+            --tracks rendered_negatives --negatives negatives --out runs/model
+        # Try out the set-up in one epoch
+        dancetype build --data aist --teachers 0 --epochs 1 --out runs/trial
     """
     from dancetype.engine.cores import available_cores
     from dancetype.export.build import TEACHERS, TrainingData, build_model

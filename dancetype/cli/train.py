@@ -146,6 +146,10 @@ def train(
     """
     if data is None and clips is None:
         raise SettingsError("nothing to train on: give --data, --clips, or both")
+    if clips is not None and (negatives is not None or teacher):
+        raise SettingsError(
+            "--negatives and --teacher work only with --data alone: remove them or --clips"
+        )
     from dancetype.training.recipe import load_recipe
 
     loaded = load_recipe(recipe or ("own" if data is None else "live"))

@@ -90,6 +90,13 @@ def test_examples_of_the_commands_fit_into_80_columns() -> None:
         assert max(map(len, lines)) <= 78, name
 
 
+def test_training_on_clips_refuses_options_that_it_does_not_use(tmp_path: Path) -> None:
+    arguments = ["train", "--clips", str(tmp_path), "--negatives", str(tmp_path), "--out", "out"]
+    result = CliRunner().invoke(app, arguments)
+    assert isinstance(result.exception, SettingsError)
+    assert "remove them or --clips" in str(result.exception)
+
+
 def test_options_that_take_a_value_have_a_placeholder() -> None:
     for name, command in commands():
         for parameter in command.get_params(typer.Context(command)):

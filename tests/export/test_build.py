@@ -51,6 +51,8 @@ def test_build_writes_a_model_with_calibration_decision_and_card(
     assert [test["tested"] for test in figures["tests"]] == ["dancers:B", "dancers:A"]
     contract = Classifier(tmp_path / "live.onnx", device="cpu").contract
     assert contract.dancing
+    assert "AIST++" in contract.credit
+    assert "mocap.cs.cmu.edu" in contract.credit
     assert contract.decision is not None
     assert list(contract.decision.enter) == [contract.decision.enter[0]] * 10
     assert len(contract.dancers) == 20

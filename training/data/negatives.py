@@ -22,6 +22,16 @@ _MAX_BYTES: Final = 2**28  # 12 hours
 _RENDERED: Final = re.compile(r"([^-]+-[^-]+)_\d+")
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.]+")
 
+_CREDITS: Final = {
+    "cmu": (
+        "The data used in this project was obtained from mocap.cs.cmu.edu. The database was "
+        "created with funding from NSF EIA-0196217."
+    ),
+    "deepmimic": "DeepMimic (c) 2018 Xue Bin Peng, MIT licence.",
+    "animated_drawings": "AnimatedDrawings (c) Meta Platforms, MIT licence.",
+}
+"""Attribution by the beginning of the file name."""
+
 
 @dataclass(frozen=True, slots=True)
 class NegativeSequence:
@@ -71,6 +81,16 @@ def negatives_in_split(sequences: Sequence[NegativeSequence], split: str) -> lis
     half = HALVES.get(split.removeprefix("dancers:"))
     selected = groups if half is None else groups[half::2]
     return [sequence for sequence in sequences if sequence.group in selected]
+
+
+def credit_negatives(sequences: Sequence[NegativeSequence]) -> str:
+    """Return the attribution of sequences of known sources; empty for all other files."""
+    groups = {sequence.group for sequence in sequences}
+    return " ".join(
+        credit
+        for source, credit in _CREDITS.items()
+        if any(group.startswith(source) for group in groups)
+    )
 
 
 def rendered_negative(track: Track) -> str | None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dancetype.engine.errors import FileError
-from dancetype.training.data.negatives import read_negatives
+from dancetype.training.data.negatives import credit_negatives, read_negatives
 from tests.fuzz.npz import npz_bytes
 
 STEPS = np.zeros((3, 17, 3), np.int16)
@@ -48,6 +48,17 @@ def test_unusable_file_is_named_in_the_error(tmp_path: Path, content: bytes, rea
     (tmp_path / "bad.npz").write_bytes(content)
     with pytest.raises(FileError, match=rf"bad\.npz: .*{reason}"):
         read_negatives(tmp_path)
+
+
+def test_credit_is_that_of_the_known_sources_among_the_files(tmp_path: Path) -> None:
+    (tmp_path / "mine.npz").write_bytes(npz_bytes({"walk": STEPS}))
+    assert credit_negatives(read_negatives(tmp_path)) == ""
+    for name in ("cmu_bvh", "cmu_actions", "deepmimic"):
+        (tmp_path / f"{name}.npz").write_bytes(npz_bytes({"walk": STEPS}))
+    credit = credit_negatives(read_negatives(tmp_path))
+    assert credit.count("mocap.cs.cmu.edu") == 1
+    assert "Xue Bin Peng" in credit
+    assert "Meta" not in credit
 
 
 def test_folder_without_files_and_repeated_names_are_rejected(tmp_path: Path) -> None:
