@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from dancetype.engine.errors import SettingsError
 from dancetype.engine.genres import GENRES
 from dancetype.engine.media.track import Track
 from dancetype.training.batches import ClipWindows, RandomWindows, validation_windows
@@ -46,6 +47,26 @@ class Epoch:
     accuracy: float
     validation_loss: float
     validation_accuracy: float
+
+
+def _check_teachers(teachers: Sequence[Checkpoint], recipe: Recipe, genres: Sequence[str]) -> None:
+    """Check that the predictions of the teachers can be targets of the recipe.
+
+    Raises:
+        SettingsError: A teacher has another window, other genres, or no output for people who do
+            not dance.
+    """
+    for teacher in teachers:
+        if teacher.recipe.window != recipe.window or tuple(teacher.genres) != tuple(genres):
+            raise SettingsError(
+                f"the teacher {teacher.recipe.name} has another window or other genres than the "
+                f"recipe {recipe.name}; train it with the same ones"
+            )
+        if "uniform" in (teacher.recipe.network.rejection, recipe.network.rejection):
+            raise SettingsError(
+                "teachers need an output for people who do not dance; set network.rejection to "
+                '"class" or "score" in the recipes of teacher and student'
+            )
 
 
 class Trainer:
@@ -85,6 +106,7 @@ class Trainer:
         self._recipe = recipe
         self._labels = tuple(genres)
         self._compute = ComputeDevice.best()
+        _check_teachers(teachers, recipe, self._labels)
         self._teachers = TeacherEnsemble(teachers, self._compute) if teachers else None
         # Loading the teachers draws random numbers.
         torch.manual_seed(recipe.seed)

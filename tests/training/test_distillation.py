@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from dancetype.engine.errors import SettingsError
 from dancetype.training.checkpoint import Checkpoint
 from dancetype.training.data.aist import AistSequence
 from dancetype.training.device import ComputeDevice
@@ -42,6 +43,23 @@ def test_targets_are_the_mean_of_the_teachers_in_logarithms(
     assert torch.allclose(both.sum(dim=1), torch.ones(5))
     expected = (single[0] * single[1]).sqrt()
     assert torch.allclose(both, expected / expected.sum(dim=1, keepdim=True), atol=1e-5)
+
+
+def test_teacher_without_an_output_for_people_who_do_not_dance_is_rejected(
+    recipe: Recipe, recipe_with_class: Recipe, sequences: list[AistSequence]
+) -> None:
+    teacher = train(recipe.with_overrides(seed=None, epochs=1), sequences[:4])
+    with pytest.raises(SettingsError, match=r'set network\.rejection to "class" or "score"'):
+        train(recipe_with_class, sequences[:4], teacher)
+
+
+def test_teacher_with_another_window_is_rejected(
+    recipe_with_class: Recipe, sequences: list[AistSequence]
+) -> None:
+    teacher = train(recipe_with_class, sequences[:4])
+    window = recipe_with_class.window.model_copy(update={"length": 30})
+    with pytest.raises(SettingsError, match="has another window or other genres"):
+        train(recipe_with_class.model_copy(update={"window": window}), sequences[:4], teacher)
 
 
 def test_student_learns_from_its_teacher_according_to_the_weight(

@@ -158,7 +158,8 @@ def sampling_probabilities(
 
     All genres are equally likely. The probability of a genre is divided among the groups by their
     shares, then between advanced and basic choreography, then in proportion to clip length. The
-    share of a group or choreography that a genre lacks goes to the others.
+    share of a group of tracks that a genre lacks goes to the other tracks, and the share of a
+    choreography or of all tracks that it lacks goes to the others.
 
     Args:
         groups: Clips, grouped by source.
@@ -170,6 +171,10 @@ def sampling_probabilities(
     group_indices = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
     genres = np.array([clip.genre for clip in clips])
     is_advanced = np.array([clip.advanced for clip in clips])
+    is_estimated = np.array([clip.estimated for clip in clips])
+    track_share = sum(
+        share for group, share in zip(groups, shares, strict=True) if group and group[0].estimated
+    )
     weights = np.array([clip.seconds for clip in clips])
     genre_count = max(len(set(genres) - {NOT_DANCING}), 1)
 
@@ -183,6 +188,7 @@ def sampling_probabilities(
             scale(in_group & is_advanced, advanced)
             scale(in_group & ~is_advanced, 1 - advanced)
             scale(in_group, share)
+        scale(in_genre & is_estimated, track_share)
         scale(in_genre, idle if genre == NOT_DANCING else (1 - idle) / genre_count)
     probabilities: NDArray[np.float64] = weights / weights.sum()
     return probabilities

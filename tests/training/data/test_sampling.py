@@ -10,11 +10,11 @@ from dancetype.training.data.sampling import (
 )
 
 
-def clip(genre: str, *, advanced: bool = False, seconds: float = 10.0) -> TrainingClip:
+def clip(
+    genre: str, *, advanced: bool = False, seconds: float = 10.0, estimated: bool = False
+) -> TrainingClip:
     times = np.array([0.0, seconds])
-    return TrainingClip(
-        "clip", genre, advanced, times, np.zeros((2, 17, 3), np.float32), estimated=False
-    )
+    return TrainingClip("clip", genre, advanced, times, np.zeros((2, 17, 3), np.float32), estimated)
 
 
 def track(name: str, *, sequence: str = "", detected: float = 1.0, seconds: float = 6.0) -> Track:
@@ -41,6 +41,16 @@ def test_groups_are_sampled_by_their_shares() -> None:
         [[clip("BR")] * 9, [clip("BR")]], [0.3, 0.7], advanced=0.5, idle=0.0
     )
     assert probabilities[-1] == pytest.approx(0.7)
+
+
+def test_share_of_tracks_does_not_depend_on_the_number_of_folders() -> None:
+    groups = [
+        [clip("BR"), clip(NOT_DANCING)],
+        [clip("BR", estimated=True)],
+        [clip(NOT_DANCING, estimated=True)],
+    ]
+    probabilities = sampling_probabilities(groups, [0.7, 0.15, 0.15], advanced=0.5, idle=0.5)
+    np.testing.assert_allclose(probabilities, [0.35, 0.35, 0.15, 0.15])
 
 
 def test_advanced_clips_have_their_share_and_longer_clips_are_likelier() -> None:
