@@ -54,7 +54,7 @@ TEACHERS: Final = 2
 """Number of teachers of the shipped model."""
 
 MIN_QUIET: Final = 0.95
-MAX_WRONG: Final = 0.09
+MAX_WRONG: Final = 0.07
 """Limits of the decision: shares of the time of people who do not dance, and of dancers."""
 
 _IDLE_PEOPLE: Final = 60

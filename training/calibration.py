@@ -28,7 +28,7 @@ from dancetype.training.probabilities import Calibration, fit_temperature, split
 from dancetype.training.recipe import CameraSettings
 
 ENTER: Final = tuple(np.arange(0.3, 0.86, 0.05).round(2).tolist())
-LEAVE_RATIOS: Final = (0.6, 0.7, 0.8)
+LEAVE_RATIOS: Final = (0.7, 0.8)
 TIME_CONSTANTS: Final = (0.75, 1.0, 1.5)
 """Values of the decision that are compared: leave as a share of enter."""
 
