@@ -1,9 +1,10 @@
-"""Small tensor functions: random values on a generator's device, rows by index, joints."""
+"""Tensor functions: random values on a generator's device, rows by index, joints, rotations."""
 
 import torch
 from torch import Generator, Tensor
 
 from dancetype.engine.skeleton import LEFT_HIP, RIGHT_HIP
+from dancetype.training.geometry import ROTATION_PLANES, Axis
 
 Shape = tuple[int, ...] | torch.Size
 
@@ -33,3 +34,23 @@ def take_rows(values: Tensor, index: Tensor) -> Tensor:
 def pelvis_centred(joints: Tensor) -> Tensor:
     """Return joints (..., 17, D) with the middle of the hips at the origin in each frame."""
     return joints - (joints[..., LEFT_HIP, :] + joints[..., RIGHT_HIP, :])[..., None, :] / 2
+
+
+def heading_angles(joints: Tensor) -> Tensor:
+    """Return the angles (N,) by which to rotate motions (N, T, 17, 3) about the vertical axis.
+
+    Rotated by these, the dancers face the camera on average, as with `geometry.face_camera`.
+    """
+    hips = (joints[..., LEFT_HIP, :] - joints[..., RIGHT_HIP, :])[..., [0, 2]]
+    x, z = torch.nn.functional.normalize(hips, dim=-1, eps=1e-6).mean(dim=1).unbind(dim=-1)
+    return torch.atan2(z, x)
+
+
+def rotations(axis: Axis, angles: Tensor) -> Tensor:
+    """Return the matrices (N, 3, 3) of counterclockwise rotations by angles (N,) in radians."""
+    first, second = ROTATION_PLANES[axis]
+    matrices = torch.eye(3, device=angles.device).repeat(len(angles), 1, 1)
+    matrices[:, first, first] = matrices[:, second, second] = angles.cos()
+    matrices[:, second, first] = angles.sin()
+    matrices[:, first, second] = -angles.sin()
+    return matrices

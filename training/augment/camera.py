@@ -15,12 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from dancetype.engine.skeleton import JOINTS, LEFT_HIP, MIRRORED, RIGHT_HIP, Array
+from dancetype.engine.skeleton import JOINTS, MIRRORED, Array
 from dancetype.training.augment.pose_noise import mediapipe_noise
 from dancetype.training.data.aist import FRAMES_PER_SECOND
-from dancetype.training.geometry import ROTATION_PLANES, Axis, face_camera
+from dancetype.training.geometry import face_camera
 from dancetype.training.recipe import CameraSettings
-from dancetype.training.tensors import log_normal, normal, pelvis_centred, uniform
+from dancetype.training.tensors import log_normal, normal, pelvis_centred, rotations, uniform
 
 _PARENTS: Final[tuple[tuple[str, str], ...]] = (
     ("left_shoulder", "left_hip"),
@@ -156,26 +156,6 @@ def record_motion(
 def mirrored(joints: Tensor) -> Tensor:
     """Return the mirror image of joints (..., 17, D) whose first axis points to the right."""
     return joints[..., MIRRORED, :] * joints.new_tensor([-1, 1, 1])[: joints.shape[-1]]
-
-
-def heading_angles(joints: Tensor) -> Tensor:
-    """Return the angles (N,) by which to rotate motions (N, T, 17, 3) about the vertical axis.
-
-    Rotated by these, the dancers face the camera on average, as with `geometry.face_camera`.
-    """
-    hips = (joints[..., LEFT_HIP, :] - joints[..., RIGHT_HIP, :])[..., [0, 2]]
-    x, z = torch.nn.functional.normalize(hips, dim=-1, eps=1e-6).mean(dim=1).unbind(dim=-1)
-    return torch.atan2(z, x)
-
-
-def rotations(axis: Axis, angles: Tensor) -> Tensor:
-    """Return the matrices (N, 3, 3) of counterclockwise rotations by angles (N,) in radians."""
-    first, second = ROTATION_PLANES[axis]
-    matrices = torch.eye(3, device=angles.device).repeat(len(angles), 1, 1)
-    matrices[:, first, first] = matrices[:, second, second] = angles.cos()
-    matrices[:, second, first] = angles.sin()
-    matrices[:, first, second] = -angles.sin()
-    return matrices
 
 
 def _angles(count: int, degrees: float, generator: Generator) -> Tensor:

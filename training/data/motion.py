@@ -8,9 +8,8 @@ from torch import Generator, Tensor
 
 from dancetype.engine.media.track import NOT_DANCING
 from dancetype.engine.skeleton import JOINTS, pelvis_centred
-from dancetype.training.augment.camera import heading_angles, rotations
 from dancetype.training.data.sampling import TrainingClips
-from dancetype.training.tensors import uniform
+from dancetype.training.tensors import heading_angles, rotations, uniform
 
 _INTERVAL = 1.0  # seconds between two clips on the common time axis
 _EPSILON = 1e-6  # prevents rounding errors from skipping a frame

@@ -6,14 +6,10 @@ import torch
 from numpy.typing import NDArray
 
 from dancetype.engine.skeleton import JOINTS, LEFT_HIP, RIGHT_HIP, Array, mirrored, pelvis_centred
-from dancetype.training.augment.camera import (
-    exposure_times,
-    heading_angles,
-    rotations,
-    simulate_camera,
-)
+from dancetype.training.augment.camera import exposure_times, simulate_camera
 from dancetype.training.geometry import face_camera, rotation_about
 from dancetype.training.recipe import CameraSettings
+from dancetype.training.tensors import heading_angles, rotations
 from tests.training.motion import rotation_about_y
 
 IDEAL = CameraSettings(
