@@ -111,6 +111,11 @@ def build_model(
     Raises:
         ExpectedError: The data cannot be used, or a training failed.
     """
+    if recipe.camera is None:
+        raise SettingsError(
+            f"the recipe {recipe.name} has no [camera], which records the motion to calibrate on; "
+            "add one, as in the recipe live"
+        )
     splits = (*HALVES, ALL)
     *half_tasks, final_task = train_students(
         recipe, data, out, splits, teachers=teachers, jobs=jobs
@@ -272,8 +277,7 @@ def _unseen_data(data: TrainingData, task: TrainingTask) -> UnseenData:
     """Return a network and the data of the half that it was not trained on."""
     test_split = HALVES[task.split]
     seed, camera = task.recipe.seed, task.recipe.camera
-    if camera is None:
-        raise SettingsError(f"recipe {task.recipe.name} has no camera to calibrate with")
+    assert camera is not None
     motions = idle_motions(_IDLE_PEOPLE, seed=seed + 1, kinds=HELD_OUT_KINDS, seconds=_IDLE_SECONDS)
     captured = [(NOT_DANCING, motion.joints) for motion in motions]
     captured += [(NOT_DANCING, each.joints) for each in _negatives(data, test_split)]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dancetype.engine.classifier import Classifier
+from dancetype.engine.errors import SettingsError
 from dancetype.engine.media.track import Track
 from dancetype.export.build import TrainingData, build_model
 from dancetype.training.data.aist import read_sequences, sequence_names
@@ -74,3 +75,11 @@ def test_build_writes_a_model_with_calibration_decision_and_card(
     }
     build_model(recipe, data, tmp_path, teachers=1, jobs=2)
     assert {path: path.stat().st_mtime for path in before} == before
+
+
+def test_recipe_without_a_camera_is_rejected_before_training(
+    data: TrainingData, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match=r"the recipe first-20 has no \[camera\]"):
+        build_model(load_recipe("first-20"), data, tmp_path, teachers=0, jobs=1)
+    assert not list(tmp_path.iterdir())
