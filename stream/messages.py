@@ -33,7 +33,9 @@ STATUS_TEXTS: Final = {
 }
 """Texts for people of the statuses without a genre; see `status_text`."""
 
-_MIN_DANCING: Final = 0.5
+# Of rendered dancers that a model does not know, one in twenty is below it, and about six of ten
+# other people.
+_MIN_DANCING: Final = 0.2
 
 
 def is_not_dancing(dancing: float | None) -> bool:

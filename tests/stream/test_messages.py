@@ -187,8 +187,8 @@ def test_message_of_an_earlier_version_without_dancing_can_be_parsed() -> None:
     ("status", "dancing", "text"),
     [
         (Status.NOT_SURE, None, "not sure"),
-        (Status.NOT_SURE, 0.5, "not sure"),
-        (Status.NOT_SURE, 0.49, "not dancing"),
+        (Status.NOT_SURE, 0.2, "not sure"),
+        (Status.NOT_SURE, 0.19, "not dancing"),
         (Status.NOT_SURE, 0.0, "not dancing"),
         (Status.NO_PERSON, None, "no person"),
         (Status.WARMING_UP, None, "warming up"),

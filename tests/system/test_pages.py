@@ -109,7 +109,7 @@ def wait_for_overlay_state(page: Page, state: str) -> None:
 def test_pages_show_that_the_person_does_not_dance(
     pose_model: Path, sample_clip: Path, tmp_path: Path, context: BrowserContext
 ) -> None:
-    model = scaled_model(tmp_path / "idle.onnx", factor=0.2, dancing=True)
+    model = scaled_model(tmp_path / "idle.onnx", factor=0.1, dancing=True)
     with DemoServer("--model", model, "--preview", "--token", TOKEN) as demo:
         dashboard, overlay = (MonitoredPage(context.new_page(), demo.host) for _ in range(2))
         dashboard.page.goto(demo.url("/"))

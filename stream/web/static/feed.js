@@ -21,7 +21,7 @@ const STATE_HEADLINES = {
 };
 
 // Probability below which a person without a genre is not dancing.
-const MIN_DANCING = 0.5;
+const MIN_DANCING = 0.2;
 
 // Share of the elapsed time by which the shortest transit time may grow: more than the drift
 // between two clocks, but too little for a delay to pass as drift.
