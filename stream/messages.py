@@ -33,8 +33,7 @@ STATUS_TEXTS: Final = {
 }
 """Texts for people of the statuses without a genre; see `status_text`."""
 
-# Of rendered dancers that a model does not know, one in twenty is below it, and about six of ten
-# other people.
+# Far below one half, because the text must not be wrong for a dancer whom the model does not know.
 _MIN_DANCING: Final = 0.2
 
 
