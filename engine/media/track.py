@@ -84,7 +84,7 @@ class Track:
     @property
     def poses(self) -> int:
         """Number of frames with a person."""
-        return int(self._present.sum())
+        return int(self.present.sum())
 
     @property
     def seconds(self) -> float:
@@ -103,7 +103,7 @@ class Track:
         Args:
             min_seconds: Minimum duration of a segment.
         """
-        present = np.flatnonzero(self._present)
+        present = np.flatnonzero(self.present)
         if not len(present):
             return []
         parts = np.split(present, np.flatnonzero(np.diff(self.times[present]) > MAX_GAP) + 1)
@@ -124,7 +124,7 @@ class Track:
         )
 
     @property
-    def _present(self) -> NDArray[np.bool_]:
+    def present(self) -> NDArray[np.bool_]:
         """Whether there is a person in each frame, (T,)."""
         return plausible_rows(self.world)
 
@@ -134,7 +134,7 @@ class Track:
         Raises:
             OSError: The file cannot be written.
         """
-        present = self._present
+        present = self.present
         header = Header(
             source_name(self.name),
             genre=self.genre,

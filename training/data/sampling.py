@@ -81,15 +81,14 @@ def clips_from_tracks(tracks: Iterable[Track], *, min_seconds: float) -> list[Tr
         if track.poses < len(track.times) / 2:
             continue
         for segment in track.segments(min_seconds=min_seconds):
-            joints = segment.joints
-            present = np.isfinite(joints).all(axis=(1, 2))
+            present = segment.present
             clips.append(
                 TrainingClip(
                     track.name,
                     track.genre,
                     "_sFM_" in track.sequence,
                     segment.times[present],
-                    joints[present],
+                    segment.joints[present],
                     estimated=True,
                 )
             )
