@@ -47,7 +47,7 @@ from dancetype.training.recipe import Recipe
 from dancetype.training.train import CHECKPOINT, run_training
 
 ALL: Final = "all"
-HALVES: Final = {"dancers:A": "dancers:B", "dancers:B": "dancers:A"}
+OTHER_HALF: Final = {"dancers:A": "dancers:B", "dancers:B": "dancers:A"}
 """Training split and test split of each half."""
 
 TEACHERS: Final = 2
@@ -116,17 +116,20 @@ def build_model(
             f"the recipe {recipe.name} has no [camera], which records the motion to calibrate on; "
             "add one, as in the recipe live"
         )
-    splits = (*HALVES, ALL)
+    splits = (*OTHER_HALF, ALL)
     *half_tasks, final_task = train_students(
         recipe, data, out, splits, teachers=teachers, jobs=jobs
     )
     with console.status("calibrating on unseen dancers"):
-        calibration, points = _calibrate([calibrate_half(data, task) for task in half_tasks])
+        halves = [read_half(data, OTHER_HALF[task.split]) for task in half_tasks]
+        calibration, points = _calibrate(
+            [calibrate_half(half, task) for half, task in zip(halves, half_tasks, strict=True)]
+        )
         point = _choose(points)
     with console.status("testing on unseen dancers"):
         tests = [
-            evaluate_half(data, task, other)
-            for task, other in zip(half_tasks, reversed(half_tasks), strict=True)
+            evaluate_half(half, task, other)
+            for half, task, other in zip(halves, half_tasks, reversed(half_tasks), strict=True)
         ]
         figures = {
             "calibration": asdict(calibration),
@@ -223,7 +226,7 @@ def _train(work: tuple[TrainingTask, TrainingData], report: ReportProgress) -> N
         task.recipe,
         data=data.aist,
         split=task.split,
-        validation=HALVES.get(task.split, task.split),
+        validation=OTHER_HALF.get(task.split, task.split),
         out=task.out,
         tracks=data.tracks,
         negatives=data.negatives,
@@ -232,20 +235,56 @@ def _train(work: tuple[TrainingTask, TrainingData], report: ReportProgress) -> N
     )
 
 
-def calibrate_half(data: TrainingData, task: TrainingTask) -> UnseenData:
-    """Calibrate the network of one half on the other half, and save it.
+@dataclass(frozen=True, slots=True)
+class HalfData:
+    """Data of one half, to test a network on that was trained on the other.
+
+    Attributes:
+        split: Split of the half.
+        sequences: Motion capture of its dancers.
+        tracks: Rendered tracks of its dancers and of its captured negatives.
+        negatives: Captured motion of people who do not dance.
+    """
+
+    split: str
+    sequences: list[aist.AistSequence]
+    tracks: list[Track]
+    negatives: list[NegativeSequence]
+
+
+def read_half(data: TrainingData, split: str) -> HalfData:
+    """Read the data of one half.
+
+    Raises:
+        FileError: The data cannot be used.
+    """
+    names = find_split(data.aist, split).sequences
+    negatives: list[NegativeSequence] = []
+    if data.negatives is not None:
+        negatives = negatives_in_split(read_negatives(data.negatives), split)
+    captured = {sequence.name for sequence in negatives}
+    tracks = [track for folder in data.tracks for track in read_tracks(folder)]
+    return HalfData(
+        split,
+        aist.read_sequences(data.aist, names),
+        [t for t in tracks if t.sequence in names or rendered_negative(t) in captured],
+        negatives,
+    )
+
+
+def calibrate_half(half: HalfData, task: TrainingTask) -> UnseenData:
+    """Calibrate the network of the other half, and save it.
 
     Returns:
         The network and the data that it was calibrated on.
     """
-    half = _unseen_data(data, task)
-    calibration, points = _calibrate([half])
     path = task.out / CHECKPOINT
     checkpoint = Checkpoint.load(path)
-    checkpoint.calibration = calibration
+    unseen = _unseen_data(half, task, CheckpointClassifier(checkpoint))
+    checkpoint.calibration, points = _calibrate([unseen])
     checkpoint.decision = _choose(points).decision
     checkpoint.save(path)
-    return half
+    return unseen
 
 
 def load_cross_calibrated(path: Path, other: Path) -> CheckpointClassifier:
@@ -273,57 +312,35 @@ def _calibrate(halves: Sequence[UnseenData]) -> tuple[Calibration, list[Operatin
     return calibration, operating_points(halves)
 
 
-def _unseen_data(data: TrainingData, task: TrainingTask) -> UnseenData:
-    """Return a network and the data of the half that it was not trained on."""
-    test_split = HALVES[task.split]
+def _unseen_data(
+    half: HalfData, task: TrainingTask, classifier: CheckpointClassifier
+) -> UnseenData:
+    """Return a network and the motions of the half that it was not trained on."""
     seed, camera = task.recipe.seed, task.recipe.camera
     assert camera is not None
     motions = idle_motions(_IDLE_PEOPLE, seed=seed + 1, kinds=HELD_OUT_KINDS, seconds=_IDLE_SECONDS)
     captured = [(NOT_DANCING, motion.joints) for motion in motions]
-    captured += [(NOT_DANCING, each.joints) for each in _negatives(data, test_split)]
-    sequences = aist.read_sequences(data.aist, find_split(data.aist, test_split).sequences)
-    tracks = _tracks(data, test_split)
-    if all(track.genre == NOT_DANCING for track in tracks):
-        captured += [(sequence.name.genre, sequence.joints) for sequence in sequences]
+    captured += [(NOT_DANCING, sequence.joints) for sequence in half.negatives]
+    if all(track.genre == NOT_DANCING for track in half.tracks):
+        captured += [(sequence.name.genre, sequence.joints) for sequence in half.sequences]
     return UnseenData(
-        CheckpointClassifier(Checkpoint.load(task.out / CHECKPOINT)),
-        sequences,
-        motions_from_tracks(tracks) + record_motions(captured, camera, seed=seed),
+        classifier,
+        half.sequences,
+        motions_from_tracks(half.tracks) + record_motions(captured, camera, seed=seed),
     )
 
 
-def _negatives(data: TrainingData, split: str) -> list[NegativeSequence]:
-    if data.negatives is None:
-        return []
-    return negatives_in_split(read_negatives(data.negatives), split)
-
-
-def _tracks(data: TrainingData, split: str) -> list[Track]:
-    """Return the rendered tracks of the dancers and of the captured negatives of a split."""
-    sequences = find_split(data.aist, split).sequences
-    captured = {sequence.name for sequence in _negatives(data, split)}
-    tracks = [track for folder in data.tracks for track in read_tracks(folder)]
-    return [
-        track
-        for track in tracks
-        if track.sequence in sequences or rendered_negative(track) in captured
-    ]
-
-
-def evaluate_half(data: TrainingData, task: TrainingTask, other: TrainingTask) -> dict[str, Any]:
+def evaluate_half(half: HalfData, task: TrainingTask, other: TrainingTask) -> dict[str, Any]:
     """Return the figures of a network on the dancers of the other half."""
     classifier = load_cross_calibrated(task.out / CHECKPOINT, other.out / CHECKPOINT)
-    test_split = HALVES[task.split]
-    sequences = aist.read_sequences(data.aist, find_split(data.aist, test_split).sequences)
     figures: dict[str, Any] = {
         "trained": task.split,
-        "tested": test_split,
-        "motion_capture": evaluate_sequences(classifier, sequences).figures(),
+        "tested": half.split,
+        "motion_capture": evaluate_sequences(classifier, half.sequences).figures(),
     }
-    tracks = _tracks(data, test_split)
-    dances = [track for track in tracks if track.genre != NOT_DANCING]
+    dances = [track for track in half.tracks if track.genre != NOT_DANCING]
     if dances:
-        live = evaluate_live(classifier, tracks).figures()
+        live = evaluate_live(classifier, half.tracks).figures()
         figures["rendered"] = evaluate_tracks(classifier, dances).figures()
         figures["live"] = {name: live[name] for name in ("dance", "no_dance")}
     return figures

@@ -11,7 +11,13 @@ from benchmarks.accuracy.workspace import OTHER_FOLD, Job, Result, Workspace, jo
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.media.track import Track
 from dancetype.engine.recognizer import WindowClassifier
-from dancetype.export.build import TEACHERS, TrainingData, calibrate_half, train_students
+from dancetype.export.build import (
+    TEACHERS,
+    TrainingData,
+    calibrate_half,
+    read_half,
+    train_students,
+)
 from dancetype.training.checkpoint import Checkpoint
 from dancetype.training.data.splits import Split
 from dancetype.training.evaluate import evaluate_sequences, evaluate_tracks
@@ -42,7 +48,7 @@ def _train(fold: str, workspace: Workspace) -> Result:
         teachers=TEACHERS,
         jobs=1,
     )
-    calibrate_half(data, task)
+    calibrate_half(read_half(data, f"dancers:{OTHER_FOLD[fold]}"), task)
     return training_summary(Checkpoint.load(task.out / CHECKPOINT))
 
 
