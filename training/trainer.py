@@ -18,7 +18,7 @@ from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.data import aist
 from dancetype.training.data.negatives import NegativeSequence
 from dancetype.training.device import ComputeDevice
-from dancetype.training.distillation import TeacherEnsemble
+from dancetype.training.distillation import TeacherEnsemble, blend_targets
 from dancetype.training.model import GenreLSTM
 from dancetype.training.probabilities import (
     cross_entropy,
@@ -61,11 +61,6 @@ def _check_teachers(teachers: Sequence[Checkpoint], recipe: Recipe, genres: Sequ
             raise SettingsError(
                 f"the teacher {teacher.recipe.name} has another window or other genres than the "
                 f"recipe {recipe.name}; train it with the same ones"
-            )
-        if "uniform" in (teacher.recipe.network.rejection, recipe.network.rejection):
-            raise SettingsError(
-                "teachers need an output for people who do not dance; set network.rejection to "
-                '"class" or "score" in the recipes of teacher and student'
             )
 
 
@@ -201,9 +196,7 @@ class Trainer:
         settings = self._recipe.optimiser
         targets = smooth_targets(targets, settings.label_smoothing)
         if self._teachers is not None:
-            # That a person does not dance is certain, so that no teacher is needed.
-            weight = settings.teacher_weight * (1 - targets[:, -1:])
-            targets = torch.lerp(targets, self._teachers(windows), weight)
+            targets = blend_targets(targets, self._teachers(windows), settings.teacher_weight)
         return cross_entropy(logits, targets, self._recipe.network.rejection)
 
     def _stateful_components(self) -> dict[str, Any]:

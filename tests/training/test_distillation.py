@@ -5,7 +5,7 @@ from dancetype.engine.errors import SettingsError
 from dancetype.training.checkpoint import Checkpoint
 from dancetype.training.data.aist import AistSequence
 from dancetype.training.device import ComputeDevice
-from dancetype.training.distillation import TeacherEnsemble
+from dancetype.training.distillation import TeacherEnsemble, blend_targets
 from dancetype.training.recipe import Recipe
 from dancetype.training.trainer import Trainer
 
@@ -39,18 +39,18 @@ def test_targets_are_the_mean_of_the_teachers_in_logarithms(
     windows = torch.randn(5, 20, 68)
     single = [TeacherEnsemble([teacher], CPU)(windows) for teacher in teachers]
     both = TeacherEnsemble(teachers, CPU)(windows)
-    assert both.shape == (5, 11)
+    assert both.shape == (5, 10)
     assert torch.allclose(both.sum(dim=1), torch.ones(5))
     expected = (single[0] * single[1]).sqrt()
     assert torch.allclose(both, expected / expected.sum(dim=1, keepdim=True), atol=1e-5)
 
 
-def test_teacher_without_an_output_for_people_who_do_not_dance_is_rejected(
-    recipe: Recipe, recipe_with_class: Recipe, sequences: list[AistSequence]
-) -> None:
-    teacher = train(recipe.with_overrides(seed=None, epochs=1), sequences[:4])
-    with pytest.raises(SettingsError, match=r'set network\.rejection to "class" or "score"'):
-        train(recipe_with_class, sequences[:4], teacher)
+def test_predictions_do_not_change_whether_a_person_dances() -> None:
+    targets = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.3, 0.0, 0.7]])
+    predictions = torch.tensor([[0.5, 0.5], [0.5, 0.5], [0.0, 1.0]])
+    blended = blend_targets(targets, predictions, 0.5)
+    expected = torch.tensor([[0.75, 0.25, 0.0], [0.0, 0.0, 1.0], [0.15, 0.15, 0.7]])
+    assert torch.allclose(blended, expected)
 
 
 def test_teacher_with_another_window_is_rejected(
