@@ -18,6 +18,7 @@ from benchmarks.accuracy import (
     ablation,
     answers,
     compare,
+    decision,
     doubt,
     ladder,
     rejection,
@@ -35,7 +36,7 @@ from dancetype.engine.errors import ExpectedError, SettingsError
 def all_jobs() -> list[Job]:
     """Return all jobs in the order in which they can run."""
     modules = (
-        *(unseen, answers, robustness, ladder, ablation, rejection),
+        *(unseen, answers, decision, robustness, ladder, ablation, rejection),
         *(teachers, compare, doubt, steady),
     )
     return [job for module in modules for job in module.jobs()]

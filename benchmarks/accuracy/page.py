@@ -61,6 +61,7 @@ def write_page(workspace: Workspace, docs: Path) -> Path:
         "ladder": _ladder(workspace, pictures),
         "answers": sections.live_answers(workspace),
         "operating": sections.operating_curves(workspace, pictures),
+        "rules": sections.decision_rules(workspace),
         "ablation": sections.ablation_runs(workspace, pictures),
         "rejection": sections.rejection_curves(workspace, pictures),
         "teachers": sections.teacher_steps(workspace),

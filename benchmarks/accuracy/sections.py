@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.accuracy import ablation, answers, plots, rejection, teachers
+from benchmarks.accuracy import ablation, answers, decision, plots, rejection, teachers
 from benchmarks.accuracy.workspace import OTHER_FOLD, Result, Workspace
 from dancetype.training.live import LiveClip, mean_of_clips
 
@@ -77,6 +77,25 @@ def operating_curves(workspace: Workspace, pictures: Path) -> list[Result] | Non
     points = mean_curve([fold["curve"] for fold in folds])
     plots.operating_curves(pictures / "curves.png", points)
     return points
+
+
+def decision_rules(workspace: Workspace) -> dict[str, Result]:
+    """Return each rule's mean shares of the test sets in both folds; empty without results."""
+    folds = workspace.results(f"decision-{fold}" for fold in OTHER_FOLD)
+    if len(folds) < len(OTHER_FOLD):
+        return {}
+    return {
+        rule: {
+            name: {
+                share: float(np.mean([value[share] for value in values]))
+                for share in ("right", "wrong", "none")
+                if all(value[share] is not None for value in values)
+            }
+            for name in answers.TEST_SETS
+            if all(values := [fold[rule][name] for fold in folds])
+        }
+        for rule in (*decision.RULES, decision.PER_GENRE)
+    }
 
 
 def mean_curve(curves: Sequence[Sequence[Result]]) -> list[Result]:

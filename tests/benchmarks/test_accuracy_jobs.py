@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 
 from benchmarks.accuracy import all_jobs, select_jobs
 from benchmarks.accuracy.ablation import STEPS, Step, settings_at_step
-from benchmarks.accuracy.answers import classify_tracks, measure_answers
+from benchmarks.accuracy.answers import ClassifiedClip, classify_tracks, measure_answers
+from benchmarks.accuracy.decision import PER_GENRE, RULES, choose_rules
 from benchmarks.accuracy.models import small_recipe
 from benchmarks.accuracy.teachers import LogitMean, load_seeds
 from benchmarks.accuracy.workspace import Job, MissingDataError, Result, Workspace, run_job
@@ -14,9 +15,11 @@ from dancetype.engine.classifier import Classifier
 from dancetype.engine.contract import Contract
 from dancetype.engine.errors import SettingsError
 from dancetype.engine.media.track import NOT_DANCING, read_tracks
+from dancetype.engine.rolling import Status
 from dancetype.engine.skeleton import Array
 from dancetype.engine.window import WindowSpec
 from dancetype.training.data.negatives import read_negatives
+from dancetype.training.live import LiveWindows
 from dancetype.training.recipe import Recipe, load_recipe
 
 
@@ -156,6 +159,33 @@ def test_higher_entry_threshold_names_less(shared: Path) -> None:
     assert quiet == sorted(quiet)
     assert quiet[0] < quiet[-1]
     assert all(sum(point["real"].values()) == pytest.approx(1) for point in result["curve"])
+
+
+def test_threshold_of_a_genre_is_raised_only_where_others_are_taken_for_it() -> None:
+    def clip(genre: str, *probabilities: float) -> ClassifiedClip:
+        ends = np.arange(1.0, 8.0)
+        windows = LiveWindows(
+            0.0,
+            ends,
+            np.tile(np.array(probabilities, np.float32), (len(ends), 1)),
+            np.full(len(ends), 4.0),
+            (Status.NOT_SURE,) * len(ends),
+        )
+        return ClassifiedClip(genre, genre, windows)
+
+    clips = [
+        clip("BR", 0.9, 0.05),
+        clip("PO", 0.05, 0.5),
+        clip("PO", 0.6, 0.3),
+        clip(NOT_DANCING, 0.1, 0.1),
+    ]
+
+    chosen = choose_rules(clips, ("BR", "PO"))
+
+    assert list(chosen) == [*RULES, PER_GENRE]
+    assert all(chosen[rule].enter[1] > 0.6 for rule in RULES)
+    assert chosen[PER_GENRE].enter[0] > 0.6
+    assert chosen[PER_GENRE].enter[1] <= 0.5
 
 
 class FixedClassifier:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.accuracy import ablation, answers, rejection, teachers
+from benchmarks.accuracy import ablation, answers, decision, rejection, teachers
 from benchmarks.accuracy.ladder import TEST_SETS
 from benchmarks.accuracy.measures import weighted_mean
 from benchmarks.accuracy.page import percent, spread, write_page
@@ -211,6 +211,10 @@ def save_all_results(workspace: Workspace) -> None:
         for step in teachers.STEPS:
             run = training_result(0.8, rendered=True) | answers_result(0.5)
             workspace.save_result(f"teachers-{step}-{fold}", run | {"members": 3})
+        share = 0.3 if fold == "A" else 0.5
+        rule = {name: {"right": share, "wrong": 0.1, "none": 0.2} for name in answers.TEST_SETS}
+        rules = dict.fromkeys((*decision.RULES, decision.PER_GENRE), rule)
+        workspace.save_result(f"decision-{fold}", rules)
         workspace.save_result(f"answers-{fold}", answers_result(0.25 if fold == "A" else 0.75))
     workspace.save_result("answers-shipped", answers_result(0.9))
     shares = {"answers": 40, "quiet": 1.0, "most_named": None}
@@ -244,6 +248,10 @@ def test_real_tracks_of_training_dancers_are_omitted(text: str) -> None:
     # d04 is in the training data of one fold; the dancer outside AIST is tested in both folds.
     assert "| whole tracks of unseen dancers | 3 | 3 | 3 |" in text
     assert text.count("| br_d04 |") == 1
+
+
+def test_rules_of_the_decision_are_the_means_of_both_folds(text: str) -> None:
+    assert f"| {decision.PER_GENRE} | 40.0 / 10.0 | 40.0 / 10.0 | 20.0 | 20.0 |" in text
 
 
 def test_first_table_has_the_mean_of_clips_of_both_folds_and_the_shipped_model(text: str) -> None:
