@@ -1,14 +1,19 @@
 """`dancetype train`: train a genre model."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
+from dancetype.cli.training_options import (
+    AIST,
+    DATA_PANEL,
+    EPOCHS,
+    NEGATIVES,
+    TRACKS,
+    TRAINING_PANEL,
+)
 from dancetype.engine.errors import SettingsError
-
-_DATA_PANEL: Final = "Data"
-_TRAINING_PANEL: Final = "Training"
 
 
 def train(
@@ -23,58 +28,32 @@ def train(
             help="Videos to train on, as DIR/GENRE/DANCER/FILE.",
             exists=True,
             file_okay=False,
-            rich_help_panel=_DATA_PANEL,
+            rich_help_panel=DATA_PANEL,
         ),
     ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="AIST++ folder, as downloaded.",
-            exists=True,
-            rich_help_panel=_DATA_PANEL,
-        ),
-    ] = None,
+    data: Annotated[Path | None, AIST] = None,
     recipe: Annotated[
         str | None,
         typer.Option(
             metavar="NAME|FILE.toml",
             help="Recipe (default: live with --data, else own).",
-            rich_help_panel=_TRAINING_PANEL,
+            rich_help_panel=TRAINING_PANEL,
         ),
     ] = None,
     split: Annotated[
         str,
         typer.Option(
-            metavar="SPLIT", help="Split of --data to train on.", rich_help_panel=_DATA_PANEL
+            metavar="SPLIT", help="Split of --data to train on.", rich_help_panel=DATA_PANEL
         ),
     ] = "pose_train",
     validation: Annotated[
         str,
         typer.Option(
-            metavar="SPLIT", help="Split of --data to validate on.", rich_help_panel=_DATA_PANEL
+            metavar="SPLIT", help="Split of --data to validate on.", rich_help_panel=DATA_PANEL
         ),
     ] = "pose_val",
-    tracks: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="DIR",
-            help="Tracks of `synth` or `record` to train on as well; repeat for more.",
-            exists=True,
-            file_okay=False,
-            rich_help_panel=_DATA_PANEL,
-        ),
-    ] = None,
-    negatives: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Captured motion of people who do not dance.",
-            exists=True,
-            file_okay=False,
-            rich_help_panel=_DATA_PANEL,
-        ),
-    ] = None,
+    tracks: Annotated[list[Path] | None, TRACKS] = None,
+    negatives: Annotated[Path | None, NEGATIVES] = None,
     teacher: Annotated[
         list[Path] | None,
         typer.Option(
@@ -82,7 +61,7 @@ def train(
             help="Checkpoint whose predictions to train on as well; repeat for more.",
             exists=True,
             dir_okay=False,
-            rich_help_panel=_TRAINING_PANEL,
+            rich_help_panel=TRAINING_PANEL,
         ),
     ] = None,
     use_all: Annotated[
@@ -90,7 +69,7 @@ def train(
         typer.Option(
             "--all",
             help="Train on all of --clips, without holding any out for a test.",
-            rich_help_panel=_DATA_PANEL,
+            rich_help_panel=DATA_PANEL,
         ),
     ] = False,
     pose_model: Annotated[
@@ -98,7 +77,7 @@ def train(
         typer.Option(
             metavar="FILE.task",
             help="Pose model for --clips (default: the one of `models pull`).",
-            rich_help_panel=_DATA_PANEL,
+            rich_help_panel=DATA_PANEL,
         ),
     ] = None,
     jobs: Annotated[
@@ -107,7 +86,7 @@ def train(
             metavar="N",
             min=1,
             help="Parallel processes for --clips (default: one per core).",
-            rich_help_panel=_DATA_PANEL,
+            rich_help_panel=DATA_PANEL,
         ),
     ] = None,
     seed: Annotated[
@@ -115,18 +94,10 @@ def train(
         typer.Option(
             metavar="N",
             help="Random seed (default: the recipe's).",
-            rich_help_panel=_TRAINING_PANEL,
+            rich_help_panel=TRAINING_PANEL,
         ),
     ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            help="Number of epochs (default: the recipe's).",
-            rich_help_panel=_TRAINING_PANEL,
-        ),
-    ] = None,
+    epochs: Annotated[int | None, EPOCHS] = None,
 ) -> None:
     r"""Train a genre model on AIST++, your videos, or both.
 
