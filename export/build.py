@@ -1,8 +1,8 @@
-"""From data to a model file: teachers, students, calibration, decision, figures and export.
+"""From data to a model file: training, calibration, decision, figures and export.
 
 Half A and half B of the data share no dancer. The networks trained on them are only tested and used
-for calibration; the exported network is trained on all data. All networks are trained in the same
-way: several teachers, then a student that also learns from their predictions.
+for calibration; the exported network is trained on all data. All three are trained in the same way,
+if wanted with teachers, whose predictions they also learn from.
 """
 
 import json
@@ -49,9 +49,6 @@ from dancetype.training.train import CHECKPOINT, run_training
 ALL: Final = "all"
 OTHER_HALF: Final = {"dancers:A": "dancers:B", "dancers:B": "dancers:A"}
 """Training split and test split of each half."""
-
-TEACHERS: Final = 2
-"""Number of teachers of the shipped model."""
 
 MIN_QUIET: Final = 0.95
 MAX_WRONG: Final = 0.07
@@ -105,7 +102,7 @@ def build_model(
         recipe: Recipe of all networks.
         data: Data to train on.
         out: Folder of the build.
-        teachers: Number of teachers of each student; 0 for none.
+        teachers: Number of teachers of each network.
         jobs: Number of trainings that run at the same time.
 
     Raises:
@@ -117,7 +114,7 @@ def build_model(
             "add one, as in the recipe live"
         )
     splits = (*OTHER_HALF, ALL)
-    *half_tasks, final_task = train_students(
+    *half_tasks, final_task = train_networks(
         recipe, data, out, splits, teachers=teachers, jobs=jobs
     )
     with console.status("calibrating on unseen dancers"):
@@ -151,7 +148,7 @@ def build_model(
     return figures
 
 
-def train_students(
+def train_networks(
     recipe: Recipe,
     data: TrainingData,
     out: Path,
@@ -160,22 +157,23 @@ def train_students(
     teachers: int,
     jobs: int,
 ) -> list[TrainingTask]:
-    """Train teachers for each split, then a student that learns from them.
+    """Train a network for each split; with teachers, train these first.
 
     The networks are in the folders `teacher-NUMBER-SPLIT` and `live-SPLIT` of `out`, with
     `dancers:A` shortened to `A`.
 
     Returns:
-        The finished training of each student.
+        The finished training of each network.
 
     Raises:
         ExpectedError: A training failed.
     """
     first = [_teacher(recipe, split, seed, out) for split in splits for seed in range(teachers)]
-    students = [_student(recipe, split, teachers, out) for split in splits]
-    for stage, tasks in (("teachers", first), ("students", students)):
-        _train_all(stage, tasks, data, jobs=jobs)
-    return students
+    networks = [_network(recipe, split, teachers, out) for split in splits]
+    if first:
+        _train_all("teachers", first, data, jobs=jobs)
+    _train_all("networks", networks, data, jobs=jobs)
+    return networks
 
 
 def _teacher(recipe: Recipe, split: str, seed: int, out: Path) -> TrainingTask:
@@ -183,7 +181,7 @@ def _teacher(recipe: Recipe, split: str, seed: int, out: Path) -> TrainingTask:
     return TrainingTask(seeded, split, out / f"teacher-{seed}-{_suffix(split)}")
 
 
-def _student(recipe: Recipe, split: str, teachers: int, out: Path) -> TrainingTask:
+def _network(recipe: Recipe, split: str, teachers: int, out: Path) -> TrainingTask:
     paths = tuple(_teacher(recipe, split, seed, out).out / CHECKPOINT for seed in range(teachers))
     seeded = recipe.with_overrides(seed=recipe.seed + teachers, epochs=None)
     return TrainingTask(seeded, split, out / f"live-{_suffix(split)}", paths)

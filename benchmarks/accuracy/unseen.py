@@ -12,11 +12,10 @@ from dancetype.engine.classifier import Classifier
 from dancetype.engine.media.track import Track
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.export.build import (
-    TEACHERS,
     TrainingData,
     calibrate_half,
     read_half,
-    train_students,
+    train_networks,
 )
 from dancetype.training.checkpoint import Checkpoint
 from dancetype.training.data.splits import Split
@@ -40,12 +39,12 @@ def jobs() -> list[Job]:
 
 def _train(fold: str, workspace: Workspace) -> Result:
     data = TrainingData(workspace.data, tuple(workspace.rendered), workspace.negatives)
-    (task,) = train_students(
+    (task,) = train_networks(
         load_recipe(workspace.recipe),
         data,
         workspace.runs,
         [f"dancers:{fold}"],
-        teachers=TEACHERS,
+        teachers=0,
         jobs=1,
     )
     calibrate_half(read_half(data, f"dancers:{OTHER_FOLD[fold]}"), task)

@@ -5,43 +5,32 @@ from typing import Annotated
 
 import typer
 
+from dancetype.cli.training_options import AIST, EPOCHS, NEGATIVES, TRACKS, TRAINING_PANEL
+
 
 def build(
-    data: Annotated[
-        Path, typer.Option(metavar="DIR", help="AIST++ folder, as downloaded.", exists=True)
-    ],
+    data: Annotated[Path, AIST],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the build.")],
-    tracks: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="DIR",
-            help="Rendered tracks of `synth`; repeat for more.",
-            exists=True,
-            file_okay=False,
-        ),
-    ] = None,
-    negatives: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Captured motion of people who do not dance.",
-            exists=True,
-            file_okay=False,
-        ),
-    ] = None,
+    tracks: Annotated[list[Path] | None, TRACKS] = None,
+    negatives: Annotated[Path | None, NEGATIVES] = None,
     recipe: Annotated[
-        str, typer.Option(metavar="NAME|FILE.toml", help="Recipe of all networks.")
+        str,
+        typer.Option(
+            metavar="NAME|FILE.toml",
+            help="Recipe of all networks.",
+            rich_help_panel=TRAINING_PANEL,
+        ),
     ] = "live",
     teachers: Annotated[
-        int | None,
+        int,
         typer.Option(
-            metavar="N", min=0, help="Number of teachers of each network (default: as shipped)."
+            metavar="N",
+            min=0,
+            help="Number of teachers of each network.",
+            rich_help_panel=TRAINING_PANEL,
         ),
-    ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="Epochs of each network (default: the recipe's)."),
-    ] = None,
+    ] = 0,
+    epochs: Annotated[int | None, EPOCHS] = None,
     jobs: Annotated[
         int | None,
         typer.Option(metavar="N", min=1, help="Parallel trainings (default: one per core)."),
@@ -54,20 +43,20 @@ def build(
     same command continues an interrupted build.
 
     Examples:
-        # The shipped model: about an hour on two cores
+        # The shipped model: about 40 minutes on two cores
         dancetype build --data aist --tracks rendered \
             --tracks rendered_negatives --negatives negatives --out runs/model
         # Try out the set-up in one epoch
-        dancetype build --data aist --teachers 0 --epochs 1 --out runs/trial
+        dancetype build --data aist --epochs 1 --out runs/trial
     """
     from dancetype.engine.cores import available_cores
-    from dancetype.export.build import TEACHERS, TrainingData, build_model
+    from dancetype.export.build import TrainingData, build_model
     from dancetype.training.recipe import load_recipe
 
     build_model(
         load_recipe(recipe).with_overrides(seed=None, epochs=epochs),
         TrainingData(data, tuple(tracks or ()), negatives),
         out,
-        teachers=TEACHERS if teachers is None else teachers,
+        teachers=teachers,
         jobs=jobs or available_cores(),
     )
