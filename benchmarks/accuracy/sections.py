@@ -222,16 +222,10 @@ def named_at(shares: Sequence[Result], others: float) -> tuple[float, float]:
     return float(np.interp(others, x, named)), float(np.interp(others, x, right))
 
 
-def teacher_steps(workspace: Workspace) -> dict[str, Result]:
-    """Return the results of both folds and their live answers by the title of the step."""
-    steps = {}
-    for name, (title, _) in teachers.STEPS.items():
-        folds = workspace.results(f"teachers-{name}-{fold}" for fold in OTHER_FOLD)
-        if len(folds) == len(OTHER_FOLD):
-            sets = {
-                test_set: mean_live(clip for fold in folds for clip in fold["sets"][test_set])
-                for test_set in answers.TEST_SETS
-            }
-            early = mean_live(clip for fold in folds for clip in fold["early"])
-            steps[title] = {"folds": folds, "live": sets | {"real": early}}
-    return steps
+def teacher_steps(workspace: Workspace) -> dict[str, list[Result]]:
+    """Return the results of both folds by the title of the step."""
+    steps = {
+        title: workspace.results(f"teachers-{name}-{fold}" for fold in OTHER_FOLD)
+        for name, (title, _) in teachers.STEPS.items()
+    }
+    return {title: folds for title, folds in steps.items() if len(folds) == len(OTHER_FOLD)}

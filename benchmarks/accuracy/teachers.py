@@ -1,12 +1,13 @@
 """Measure each step from one network to averaged teachers and to the distilled student.
 
 The networks are read from RUNS and not trained here: `teacher-SEED-FOLD` for the seeds of the live
-recipe, `teacher-KIND-FOLD` for other kinds and `live-FOLD` for the distilled network, each a folder
-with a checkpoint, as `dancetype build` names them. Boosted trees are trained by the job, since they
-have no checkpoint.
+recipe, `teacher-KIND-FOLD` for other kinds, `student-FOLD` for a network that was trained with
+`--teacher` on them, and `live-FOLD` for the network as shipped, each a folder with a checkpoint.
+Boosted trees are trained by the job, since they have no checkpoint.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Final
 
@@ -14,17 +15,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.ablation import measure
-from benchmarks.accuracy.answers import measure_answers, unseen_clips
 from benchmarks.accuracy.compare import train_baseline
+from benchmarks.accuracy.models import training_summary
 from benchmarks.accuracy.workspace import OTHER_FOLD, Job, MissingDataError, Result, Workspace
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.skeleton import Array
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.train import CHECKPOINT
 
-Members = list[WindowClassifier]
-
 _TINY: Final = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Classifier, and the number of steps of its training; None if it is not trained in steps."""
+
+    classifier: WindowClassifier
+    steps: int | None = None
+
+
+Members = list[Member]
 
 
 class LogitMean:
@@ -69,7 +79,7 @@ def load_seeds(fold: str, workspace: Workspace) -> Members:
     ]
 
 
-def load_network(name: str, workspace: Workspace) -> WindowClassifier:
+def load_network(name: str, workspace: Workspace) -> Member:
     """Return the network in the folder RUNS/NAME.
 
     Raises:
@@ -78,7 +88,8 @@ def load_network(name: str, workspace: Workspace) -> WindowClassifier:
     path = workspace.runs / name / CHECKPOINT
     if not path.exists():
         raise MissingDataError(f"needs {path}")
-    return CheckpointClassifier(Checkpoint.load(path))
+    checkpoint = Checkpoint.load(path)
+    return Member(CheckpointClassifier(checkpoint), training_summary(checkpoint)["steps"])
 
 
 def _single(fold: str, workspace: Workspace) -> Members:
@@ -86,8 +97,8 @@ def _single(fold: str, workspace: Workspace) -> Members:
 
 
 @lru_cache(maxsize=len(OTHER_FOLD))
-def _trees(fold: str, workspace: Workspace) -> WindowClassifier:
-    return train_baseline("trees", fold, workspace)[0]
+def _trees(fold: str, workspace: Workspace) -> Member:
+    return Member(train_baseline("trees", fold, workspace)[0])
 
 
 def _with_trees(fold: str, workspace: Workspace) -> Members:
@@ -99,6 +110,10 @@ def _with_convolutions(fold: str, workspace: Workspace) -> Members:
 
 
 def _student(fold: str, workspace: Workspace) -> Members:
+    return [load_network(f"student-{fold}", workspace)]
+
+
+def _shipped(fold: str, workspace: Workspace) -> Members:
     return [load_network(f"live-{fold}", workspace)]
 
 
@@ -108,6 +123,7 @@ STEPS: Final[dict[str, tuple[str, Callable[[str, Workspace], Members]]]] = {
     "trees": ("+ boosted trees", _with_trees),
     "conv": ("+ convolutional network", _with_convolutions),
     "student": ("distilled student", _student),
+    "shipped": ("one network as shipped", _shipped),
 }
 """Title of each step, and the function that returns its networks."""
 
@@ -123,13 +139,12 @@ def jobs() -> list[Job]:
 
 def _run(step: str, fold: str, workspace: Workspace) -> Result:
     members = STEPS[step][1](fold, workspace)
-    classifier = members[0] if len(members) == 1 else LogitMean(members)
+    classifiers = [member.classifier for member in members]
+    classifier = classifiers[0] if len(classifiers) == 1 else LogitMean(classifiers)
     training = workspace.split(f"dancers:{fold}")
     test = workspace.split(f"dancers:{OTHER_FOLD[fold]}")
-    answers = measure_answers(classifier, unseen_clips(classifier, workspace, fold))
     return {
         "members": len(members),
+        "steps": members[0].steps,
         **measure(classifier, workspace, training, test),
-        "early": answers["early"],
-        "sets": answers["sets"],
     }

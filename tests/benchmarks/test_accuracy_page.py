@@ -209,8 +209,8 @@ def save_all_results(workspace: Workspace) -> None:
             for seed in rejection.SEEDS:
                 workspace.save_result(f"rejection-{output}-{fold}-{seed}", {"curve": curve()})
         for step in teachers.STEPS:
-            run = training_result(0.8, rendered=True) | answers_result(0.5)
-            workspace.save_result(f"teachers-{step}-{fold}", run | {"members": 3})
+            run = training_result(0.8, rendered=True) | {"members": 3, "steps": 6000}
+            workspace.save_result(f"teachers-{step}-{fold}", run)
         share = 0.3 if fold == "A" else 0.5
         rule = {name: {"right": share, "wrong": 0.1, "none": 0.2} for name in answers.TEST_SETS}
         rules = dict.fromkeys((*decision.RULES, decision.PER_GENRE), rule)
