@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from dancetype.engine.files import read_text
 from dancetype.engine.skeleton import JOINTS, Array
 from dancetype.training.tensors import normal, take_rows, uniform
 
@@ -62,7 +63,7 @@ class PoseNoise:
     @classmethod
     def load(cls, path: Path) -> "PoseNoise":
         """Read a JSON file written by `benchmarks/pose_noise.py`."""
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = json.loads(read_text(path))
         return cls(**{name: np.array(value, np.float32) for name, value in table.items()})
 
 

@@ -15,6 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from dancetype.engine.errors import FileError
+from dancetype.engine.files import read_text
 from dancetype.engine.genres import CODES
 from dancetype.engine.progress import console
 from dancetype.engine.skeleton import JOINTS, Array
@@ -204,10 +205,10 @@ def read_names(path: Path) -> list[str]:
         FileError: The file is not a text file.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_text(path).splitlines()
     except FileNotFoundError:
         return []
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise FileError(f"{path}: not a list of sequences: {error}") from error
     return [line.strip() for line in lines if line.strip()]
 
