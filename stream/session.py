@@ -1,6 +1,7 @@
 """Live run of all sources: event threads in, messages out."""
 
 import asyncio
+import secrets
 import signal
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
@@ -57,8 +58,11 @@ class Session:
     ) -> None:
         self._pipelines = pipelines
         self._sinks = sinks
+        instance = secrets.token_hex(4)
         self._builders = {
-            name: MessageBuilder(name, genres=genres, clock=clock, first_epoch=first_epoch)
+            name: MessageBuilder(
+                name, genres=genres, clock=clock, first_epoch=first_epoch, instance=instance
+            )
             for name in pipelines
         }
         self.stuck = False
