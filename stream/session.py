@@ -70,8 +70,8 @@ class Session:
 
     @property
     def failed(self) -> bool:
-        """Whether a source has failed or was unavailable at the end."""
-        return any(builder.failed for builder in self._builders.values())
+        """Whether a source or sink has failed, or a source was unavailable at the end."""
+        return self._sinks.failed or any(builder.failed for builder in self._builders.values())
 
     def stop(self, reason: str) -> None:
         """End the run, or prevent it from starting; the last messages contain `reason`."""

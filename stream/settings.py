@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Setting
 
 from dancetype.engine.defaults import DEFAULT_HOP, DEFAULT_RUNTIME, Device, PoseRuntime
 from dancetype.engine.errors import SettingsError, SourceError
-from dancetype.engine.files import read_text
+from dancetype.engine.text import read_text
 from dancetype.stream.sources.uri import SourceUri, parse_uri
 
 Variant = Literal["lite", "full", "heavy"]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dancetype.engine.errors import FileError
-from dancetype.engine.files import read_text
+from dancetype.engine.text import read_text
 from dancetype.engine.window import WindowSpec
 from dancetype.training.probabilities import Rejection
 

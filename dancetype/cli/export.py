@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from dancetype.engine.errors import FileError, SettingsError
-from dancetype.engine.files import read_text
+from dancetype.engine.text import read_text
 from dancetype.export.precision import Precision
 
 

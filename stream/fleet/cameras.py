@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from dancetype.engine.errors import SettingsError, SourceError
-from dancetype.engine.files import decode_text
+from dancetype.engine.text import decode_text
 from dancetype.stream.settings import (
     INPUT_PANEL,
     MODELS_PANEL,

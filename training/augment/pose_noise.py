@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from dancetype.engine.files import read_text
 from dancetype.engine.skeleton import JOINTS, Array
+from dancetype.engine.text import read_text
 from dancetype.training.tensors import normal, take_rows, uniform
 
 _CORRELATION_TIME: Final = 0.2  # seconds after which an error is independent of its old value

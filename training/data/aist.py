@@ -15,10 +15,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from dancetype.engine.errors import FileError
-from dancetype.engine.files import read_text
 from dancetype.engine.genres import CODES
 from dancetype.engine.progress import console
 from dancetype.engine.skeleton import JOINTS, Array
+from dancetype.engine.text import read_text
 from dancetype.training.data.safe_pickle import load_arrays
 
 FRAMES_PER_SECOND: Final = 60.0
