@@ -24,6 +24,7 @@ _PANELS: Final = {
     "fleet": "Live commands",
     "record": "Live commands",
     "replay": "Live commands",
+    "overlay-page": "Live commands",
     "classify": "Video files",
     "label": "Video files",
     "train": "Training",
@@ -37,7 +38,8 @@ _PANELS: Final = {
 }
 """Panel of each command in the help, in this order.
 
-A command is a module with a function, or a `typer.Typer`, of the same name.
+A command is a module with a function, or a `typer.Typer`, of the same name; hyphens are underscores
+in code.
 """
 
 _EXTRAS: Final = {
@@ -66,7 +68,8 @@ class _LazyCommands(Group):
 
 
 def _load(name: str) -> Any:
-    command = getattr(import_module(f"{__name__}.{name}"), name)
+    identifier = name.replace("-", "_")
+    command = getattr(import_module(f"{__name__}.{identifier}"), identifier)
     if not isinstance(command, typer.Typer):
         function, command = command, typer.Typer(add_completion=False)
         add_command(command, function)
