@@ -4,12 +4,12 @@ import io
 import os
 import sys
 from contextlib import suppress
-from typing import Final, TextIO
+from typing import BinaryIO, Final, TextIO
 
 from dancetype.engine.errors import ExpectedError
 
-# All characters of Unicode, and escape sequences for bytes of file names that are not UTF-8.
-_ENCODING: Final = {"encoding": "utf-8", "errors": "backslashreplace"}
+# Escape sequences for bytes of file names that are not UTF-8.
+_ERRORS: Final = "backslashreplace"
 
 
 class OutputError(ExpectedError):
@@ -62,7 +62,9 @@ class StandardError(io.TextIOWrapper):
 
 def open_standard_error(descriptor: int) -> StandardError:
     """Return a stream that writes each line to a file descriptor, and owns it."""
-    return StandardError(os.fdopen(descriptor, "wb"), line_buffering=True, **_ENCODING)
+    return StandardError(
+        os.fdopen(descriptor, "wb"), line_buffering=True, encoding="utf-8", errors=_ERRORS
+    )
 
 
 def set_up_standard_streams() -> None:
@@ -72,16 +74,18 @@ def set_up_standard_streams() -> None:
     """
     for name, stream_type in (("stdout", StandardOutput), ("stderr", StandardError)):
         stream: TextIO | None = getattr(sys, name)
+        buffer: BinaryIO
         if stream is None:
             # Takes the free file descriptor, which another file would otherwise get.
-            closed = os.fdopen(os.open(os.devnull, os.O_RDONLY), "wb")
-            setattr(sys, name, stream_type(closed, line_buffering=True, **_ENCODING))
+            buffer, by_line = os.fdopen(os.open(os.devnull, os.O_RDONLY), "wb"), True
         elif isinstance(stream, io.TextIOWrapper) and stream is getattr(sys, f"__{name}__"):
-            buffering = stream.line_buffering
             with suppress(OSError):
                 stream.flush()
-            buffer = stream.detach()
-            setattr(sys, name, stream_type(buffer, line_buffering=buffering, **_ENCODING))
+            by_line, buffer = stream.line_buffering, stream.detach()
+        else:
+            continue
+        replacement = stream_type(buffer, encoding="utf-8", errors=_ERRORS, line_buffering=by_line)
+        setattr(sys, name, replacement)
 
 
 def discard_standard_output() -> None:

@@ -301,12 +301,13 @@ class _SourceConnection:
                 if self.connected and options.clock() - connected_at >= _STABLE_AFTER:
                     backoff.reset()
                     options.reported.clear()
+                attempt = " with MQTT 3.1.1" if self._protocol.is_fallback else ""
                 if not self._protocol.next(error):
                     delay = _REFUSAL_DELAY if is_refusal(error) else backoff.next_delay()
                     retry = f"retrying in {delay:.0f} s" if is_refusal(error) else "retrying"
                     if self._protocol.is_fallback:
                         retry += " with MQTT 3.1.1"
-                    problem = f"{describe_error(error, broker)}; {retry}"
+                    problem = f"{describe_error(error, broker)}{attempt}; {retry}"
                     self._log_once(
                         LogEvent("mqtt_connection_failed", broker=str(broker), error=problem)
                     )
