@@ -23,7 +23,7 @@ LIMIT = 8192
 def clips(sample_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with three short clips, one of which has a Japanese name."""
     folder = tmp_path_factory.mktemp("clips")
-    write_stream(sample_clip, folder / "a.mp4", width=320, height=180)
+    write_stream(sample_clip, folder / "a.mp4", width=320, height=180, seconds=3.0)
     for name in ("b.mp4", "日本.mp4"):
         shutil.copy(folder / "a.mp4", folder / name)
     return folder
@@ -101,8 +101,9 @@ def test_results_before_the_disk_is_full_are_complete(clips: Path, tmp_path: Pat
     assert [json.loads(line)["file"] for line in lines[:-1]] == [str(clips / "a.mp4")]
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
-@pytest.mark.parametrize("option", ["--csv", "--json", "--jobs=1"])
+@pytest.mark.parametrize(
+    ("encoding", "option"), [("cp1252", "--csv"), ("ascii", "--json"), ("cp1252", "--jobs=1")]
+)
 def test_results_are_utf8_in_any_environment(clips: Path, encoding: str, option: str) -> None:
     result = run("classify", clips, option, environment={"PYTHONIOENCODING": encoding})
     text = result.stdout.decode()

@@ -8,7 +8,7 @@ from http import HTTPStatus
 import pytest
 
 from dancetype.stream.web.client import Limits
-from dancetype.stream.web.pages import Page, text_page
+from dancetype.stream.web.pages import Page, Route, text_page
 from dancetype.stream.web.server import WebSocketSink
 from tests.stream.web.clients import HANDSHAKE, NO_HEARTBEATS, send, source_message
 
@@ -33,7 +33,7 @@ def broken(authorised: bool) -> Page:
 async def sink(caplog: pytest.LogCaptureFixture) -> AsyncIterator[WebSocketSink]:
     errors: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
-    routes = {
+    routes: dict[str, Route] = {
         "/healthz": lambda authorised: text_page(HTTPStatus.OK, "ok"),
         "/slow": slow,
         "/broken": broken,
