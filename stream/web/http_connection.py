@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import h11
 from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHeader
 from websockets.http11 import Request
 
 from dancetype.engine.log_event import LogEvent
@@ -125,19 +126,20 @@ class HttpConnection(asyncio.Protocol):
     async def _answer(self, event: h11.Request) -> None:
         try:
             request = _parse(event)
-            page = await self._respond(request)
-        except ValueError as error:
+        except (ValueError, InvalidHeader) as error:
             self._send(text_page(HTTPStatus.BAD_REQUEST, f"invalid request: {error}"))
+            return
+        try:
+            page = await self._respond(request)
         except Exception:
-            _log.exception(LogEvent("request_failed", path=event.target.decode(errors="replace")))
-            self._send(text_page(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error: see the log"))
+            _log.exception(LogEvent("request_failed", path=request.path))
+            page = text_page(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error: see the log")
+        if event.http_version not in _VERSIONS:
+            page = text_page(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "use HTTP/1.1")
+        if page is None:
+            self._hand_over(request)
         else:
-            if event.http_version not in _VERSIONS:
-                page = text_page(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "use HTTP/1.1")
-            if page is None:
-                self._hand_over(request)
-            else:
-                self._send(page, head_only=event.method == b"HEAD")
+            self._send(page, head_only=request.method == "HEAD")
 
     def _hand_over(self, request: HttpRequest) -> None:
         """Continue as a WebSocket, whose side of the connection repeats the request."""
@@ -184,6 +186,7 @@ def _parse(event: h11.Request) -> HttpRequest:
 
     Raises:
         ValueError: The target is malformed.
+        InvalidHeader: A header contains control characters.
     """
     headers = Headers((name.decode(), value.decode("latin-1")) for name, value in event.headers)
     target = event.target.decode("latin-1")
