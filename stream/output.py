@@ -81,7 +81,8 @@ def set_up_standard_streams() -> None:
         elif isinstance(stream, io.TextIOWrapper) and stream is getattr(sys, f"__{name}__"):
             with suppress(OSError):
                 stream.flush()
-            by_line, buffer = stream.line_buffering, stream.detach()
+            by_line = stream.line_buffering or stream.write_through
+            buffer = stream.detach()
         else:
             continue
         replacement = stream_type(buffer, encoding="utf-8", errors=_ERRORS, line_buffering=by_line)
