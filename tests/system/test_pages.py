@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.testbed.demo_server import TOKEN, DemoServer, chromium
 from tests.testbed.models import biased_model, scaled_model
@@ -188,6 +188,23 @@ def test_pages_reconnect_after_server_restart(demo: DemoServer, context: Browser
     expect_overlay_genre(overlay.page, "house")
     expect(dashboard.page.locator(".headline")).to_have_text("house", timeout=GENRE_TIMEOUT)
     assert overlay.errors == dashboard.errors == []
+
+
+def test_dashboard_lists_a_source_that_another_run_publishes(
+    demo: DemoServer, monitored: MonitoredPage
+) -> None:
+    def add_broker(route: Route) -> None:
+        status = route.fetch().json()
+        status["mqtt"] = {"connected": {"demo": True}, "shared": ["demo"]}
+        route.fulfill(json=status)
+
+    page = monitored.page
+    page.route("**/status", add_broker)
+    page.goto(demo.url("/"))
+    expect(page.locator("#attention-list")).to_contain_text(
+        "demo: another run publishes under this name", timeout=GENRE_TIMEOUT
+    )
+    expect(page.locator("body")).to_contain_text("MQTT connected")
 
 
 def overlay_page(url: str) -> bytes:
