@@ -32,8 +32,8 @@ demo: $(VENV)/installed
 # a time, the longest first. Tests that measure time run alone.
 UNIT := $(addprefix tests/,app benchmarks cli engine export fuzz stream training)
 COMPUTING := $(UNIT) tests/docker
-WAITING := $(patsubst %,tests/system/test_%.py,soak fault_proxy mosquitto mosquitto_access \
-	mosquitto_faults record rtsp rtsp_faults shutdown)
+WAITING := $(patsubst %,tests/system/test_%.py,soak amqtt fault_proxy mosquitto \
+	mosquitto_access mosquitto_faults mosquitto_shared record rtsp rtsp_faults shutdown)
 test: $(VENV)/installed-dev
 	./docker/system-packages --test
 ifdef ARGS

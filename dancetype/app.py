@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from dancetype.engine.recognizer import MultiDancerRecognizer
 from dancetype.stream.assets import POSE_MODELS, cache_folder, fetch
 from dancetype.stream.capture.watchdog import source_timeout
 from dancetype.stream.clock import Clock
+from dancetype.stream.output import OutputError
 from dancetype.stream.pipeline import FrameObserver, Pipeline
 from dancetype.stream.session import EventThreads, Session
 from dancetype.stream.settings import Settings, settings_of
@@ -49,7 +50,7 @@ def run_sources(
 
     Raises:
         ExpectedError: The run cannot start.
-        SystemExit: A source failed.
+        SystemExit: A source or sink failed.
     """
     from dancetype.stream.sinks.log import configure
 
@@ -96,7 +97,9 @@ async def run_session(
     """
     async with sinks.fan_out as fan_out:
         if sinks.web_server:
-            sinks.console.print(f"page: {sinks.web_server.url}", soft_wrap=True)
+            # If this fails, the sink that writes to the terminal will report it.
+            with suppress(OutputError):
+                sinks.console.print(f"page: {sinks.web_server.url}", soft_wrap=True)
         session = Session(pipelines, fan_out, genres=classifier.contract.genres, clock=clock)
         await session.run(seconds=settings.seconds)
     return session
@@ -226,16 +229,19 @@ def clip_worker(settings: Settings, *, threads: int) -> Iterator["Work"]:
 
 
 def exit_process(*, failed: bool, stuck: bool) -> None:
-    """Exit with status 1 if a source failed; otherwise return.
+    """Exit with status 1 if a source or sink failed; otherwise return.
 
     Args:
-        failed: Whether a source failed.
+        failed: Whether a source or sink failed.
         stuck: Whether a driver or connection still blocks a thread. Such a thread would crash while
             the interpreter shuts down, so the process then exits without that shutdown. The caller
             must have closed everything else.
     """
     if stuck:
-        sys.stdout.flush()
+        try:
+            sys.stdout.flush()
+        except OutputError:
+            failed = True
         sys.stderr.flush()
         os._exit(int(failed))
     if failed:

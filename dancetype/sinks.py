@@ -169,6 +169,7 @@ def _output_sinks(settings: Settings, state: RunState, clock: Clock) -> Iterator
             clock=clock.monotonic,
         )
         state.broker_connections = lambda: mqtt_sink.connections
+        state.shared_sources = lambda: mqtt_sink.shared_sources
         yield mqtt_sink
     if settings.osc:
         yield OscSink(settings.osc)

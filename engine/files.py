@@ -27,6 +27,11 @@ def atomic_write(path: Path) -> Iterator[Path]:
         with part.open("rb+") as file:
             os.fsync(file.fileno())
         part.replace(path)
+    except OSError as error:
+        # An error of `write` does not name the file.
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
     finally:
         remove_partial(path)
 

@@ -32,18 +32,26 @@ class MessageBuilder:
         genres: Names of the K genres by code, in the classifier's order.
         clock: Clock of the run.
         first_epoch: Number to add to the epochs of the events.
+        instance: Id of the run.
 
     Attributes:
         failed: Whether the source is currently unavailable or has failed permanently.
     """
 
     def __init__(
-        self, source: str, *, genres: Mapping[str, str], clock: Clock, first_epoch: int = 0
+        self,
+        source: str,
+        *,
+        genres: Mapping[str, str],
+        clock: Clock,
+        first_epoch: int = 0,
+        instance: str | None = None,
     ) -> None:
         self._source = source
         self._genres = genres
         self._clock = clock
         self._first_epoch = first_epoch
+        self._instance = instance
         self._seq = 0
         self._last_change = StateChanged(SourceState.CONNECTING, epoch=0)
         self.failed = False
@@ -72,6 +80,7 @@ class MessageBuilder:
             state=event.state,
             reason=event.reason,
             fault=event.fault,
+            instance=self._instance,
             times=SourceTimes(sent=self._clock.unix(sent)),
         )
 

@@ -195,6 +195,9 @@ class SourceMessage(_Message):
     """Cause of the state, for people to read."""
     fault: Fault | None = None
     """Cause of the state, for programs; null if nothing is wrong."""
+    instance: str | None = None
+    """Random id of the run. If messages of one source have different ids, two runs publish under
+    the same source name."""
     times: SourceTimes
 
 

@@ -1,7 +1,7 @@
 """State of a run, collected from the messages of each source."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from dancetype.engine.errors import Fault
@@ -163,6 +163,8 @@ class RunState(Sink):
         clients: Function that returns counts of WebSocket clients; None without a WebSocket.
         broker_connections: Function that returns whether each source is connected to the MQTT
             broker, by name; None without a broker.
+        shared_sources: Function that returns the names of the sources under which another run
+            publishes to the same broker.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -170,6 +172,7 @@ class RunState(Sink):
         self.sources: dict[str, SourceRun] = {}
         self.clients: Callable[[], Mapping[str, int]] | None = None
         self.broker_connections: Callable[[], Mapping[str, bool]] | None = None
+        self.shared_sources: Callable[[], Sequence[str]] = tuple
 
     @property
     def now(self) -> float:

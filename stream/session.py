@@ -1,6 +1,7 @@
 """Live run of all sources: event threads in, messages out."""
 
 import asyncio
+import secrets
 import signal
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
@@ -57,8 +58,11 @@ class Session:
     ) -> None:
         self._pipelines = pipelines
         self._sinks = sinks
+        instance = secrets.token_hex(4)
         self._builders = {
-            name: MessageBuilder(name, genres=genres, clock=clock, first_epoch=first_epoch)
+            name: MessageBuilder(
+                name, genres=genres, clock=clock, first_epoch=first_epoch, instance=instance
+            )
             for name in pipelines
         }
         self.stuck = False
@@ -66,8 +70,8 @@ class Session:
 
     @property
     def failed(self) -> bool:
-        """Whether a source has failed or was unavailable at the end."""
-        return any(builder.failed for builder in self._builders.values())
+        """Whether a source or sink has failed, or a source was unavailable at the end."""
+        return self._sinks.failed or any(builder.failed for builder in self._builders.values())
 
     def stop(self, reason: str) -> None:
         """End the run, or prevent it from starting; the last messages contain `reason`."""

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Setting
 
 from dancetype.engine.defaults import DEFAULT_HOP, DEFAULT_RUNTIME, Device, PoseRuntime
 from dancetype.engine.errors import SettingsError, SourceError
+from dancetype.engine.text import read_text
 from dancetype.stream.sources.uri import SourceUri, parse_uri
 
 Variant = Literal["lite", "full", "heavy"]
@@ -222,7 +223,7 @@ def load_settings(flags: Mapping[str, Any], *, config: Path | None = None) -> Se
 
 def _read(config: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(config.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text(config))
     except FileNotFoundError:
         raise SettingsError(f"{config}: no such file") from None
     except OSError as error:

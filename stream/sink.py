@@ -41,6 +41,11 @@ class SinkFanOut:
         self._sinks = tuple(sinks)
         self._reported: set[tuple[Sink, type[Exception]]] = set()
 
+    @property
+    def failed(self) -> bool:
+        """Whether a sink has raised an error, and so has lost messages."""
+        return bool(self._reported)
+
     async def __aenter__(self) -> Self:
         """Start all sinks in order; if one cannot start, stop those already started."""
         async with AsyncExitStack() as stack:

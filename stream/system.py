@@ -10,6 +10,7 @@ from threading import Thread
 from typing import Final
 
 from dancetype.engine.errors import ExpectedError
+from dancetype.stream.output import open_standard_error
 
 SYSTEM_LIBRARIES: Final = {
     "libGL.so.1": "libgl1",
@@ -72,14 +73,7 @@ def filter_native_stderr() -> Iterator[None]:
     os.close(outgoing)
     original = sys.stderr
     if _writes_to_stderr(original):
-        # Text that the terminal cannot show must not raise.
-        sys.stderr = os.fdopen(
-            os.dup(terminal),
-            "w",
-            buffering=1,
-            encoding=original.encoding,
-            errors="backslashreplace",
-        )
+        sys.stderr = open_standard_error(os.dup(terminal))
     filter_thread = Thread(target=_filter, args=(incoming, terminal), name="stderr", daemon=True)
     filter_thread.start()
     try:
@@ -102,4 +96,6 @@ def _filter(incoming: int, terminal: int) -> None:
     with os.fdopen(incoming, "rb") as lines, os.fdopen(terminal, "wb", buffering=0) as out:
         for line in lines:
             if not _NOISE.match(line):
-                out.write(line)
+                # If stderr is closed, native libraries must not wait for it.
+                with suppress(OSError):
+                    out.write(line)

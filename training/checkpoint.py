@@ -1,5 +1,6 @@
 """Checkpoint: a trained network with its recipe, data description and results in one file."""
 
+import io
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,11 @@ class Checkpoint:
         content["recipe"] = self.recipe.model_dump()
         content["calibration"] = asdict(self.calibration)
         content["decision"] = self.decision and asdict(self.decision)
+        # On a full disk, torch would raise a RuntimeError.
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
         with atomic_write(path) as temporary:
-            torch.save(content, temporary)
+            temporary.write_bytes(buffer.getbuffer())
 
     @classmethod
     def load(cls, path: Path) -> "Checkpoint":

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dancetype.engine.errors import FileError
+from dancetype.engine.text import read_text
 from dancetype.engine.window import WindowSpec
 from dancetype.training.probabilities import Rejection
 
@@ -225,7 +226,7 @@ def load_recipe(name: str) -> Recipe:
     path = Path(name) if name.endswith(".toml") else None
     try:
         source = path or files("dancetype.training") / "recipes" / f"{name}.toml"
-        return Recipe(**tomllib.loads(source.read_text(encoding="utf-8")))
+        return Recipe(**tomllib.loads(read_text(source)))
     except OSError as error:
         known = ", ".join(recipe_names())
         raise FileError(f"no recipe {name!r}; use one of {known}, or a .toml file") from error

@@ -1,5 +1,6 @@
 """The command `dancetype`; each module of this package is one command."""
 
+import errno
 import sys
 from importlib import import_module
 from importlib.metadata import version
@@ -11,6 +12,11 @@ from rich.markup import escape
 
 from dancetype.cli.help import Group, add_command
 from dancetype.engine.errors import ExpectedError
+from dancetype.stream.output import (
+    OutputError,
+    discard_standard_output,
+    set_up_standard_streams,
+)
 
 _PANELS: Final = {
     "run": "Live commands",
@@ -18,6 +24,7 @@ _PANELS: Final = {
     "fleet": "Live commands",
     "record": "Live commands",
     "replay": "Live commands",
+    "overlay-page": "Live commands",
     "classify": "Video files",
     "label": "Video files",
     "train": "Training",
@@ -31,7 +38,8 @@ _PANELS: Final = {
 }
 """Panel of each command in the help, in this order.
 
-A command is a module with a function, or a `typer.Typer`, of the same name.
+A command is a module with a function, or a `typer.Typer`, of the same name; hyphens are underscores
+in code.
 """
 
 _EXTRAS: Final = {
@@ -40,6 +48,9 @@ _EXTRAS: Final = {
     **dict.fromkeys(("pyarrow", "ray"), "fleet"),
 }
 """Extra that installs each optional package."""
+
+_STORAGE_ERRORS: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
+"""Errors of the disk that any command may meet when it writes a file."""
 
 
 class _LazyCommands(Group):
@@ -57,7 +68,8 @@ class _LazyCommands(Group):
 
 
 def _load(name: str) -> Any:
-    command = getattr(import_module(f"{__name__}.{name}"), name)
+    identifier = name.replace("-", "_")
+    command = getattr(import_module(f"{__name__}.{identifier}"), identifier)
     if not isinstance(command, typer.Typer):
         function, command = command, typer.Typer(add_completion=False)
         add_command(command, function)
@@ -100,11 +112,22 @@ def _options(
 
 def main() -> None:
     """Run the command line; an error that the user can act on is one line, without a traceback."""
+    set_up_standard_streams()
     try:
-        app(prog_name="dancetype")
+        try:
+            app(prog_name="dancetype")
+        finally:
+            sys.stdout.flush()
     except ExpectedError as error:
+        if isinstance(error, OutputError):
+            discard_standard_output()
         _print_error(str(error))
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in _STORAGE_ERRORS:
+            raise
+        _print_error(f"{error.filename or 'a file'} cannot be written: {error.strerror}")
+        sys.exit(1)
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get(error.name or "")
         if extra is None:

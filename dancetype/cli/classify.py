@@ -1,6 +1,7 @@
 """`dancetype classify`: classify whole video files."""
 
 import sys
+from collections import deque
 from collections.abc import Generator
 from contextlib import closing
 from functools import partial
@@ -12,6 +13,7 @@ from rich.console import Console
 
 from dancetype.cli.options import with_settings
 from dancetype.engine.errors import ExpectedError, SettingsError, printable
+from dancetype.stream.output import OutputError
 from dancetype.stream.settings import Settings
 from dancetype.stream.system import explain_missing_libraries, filter_native_stderr
 
@@ -102,12 +104,17 @@ def classify(
         failed: list[Result] = []
         completed = _classify_all(tasks, settings, jobs, console)
         with closing(_in_order(clips, completed, failed)) as results:
-            if as_json:
-                print_json(results)
-            elif as_csv:
-                print_csv(results, genres)
-            else:
-                print_table(results, genres, Console(), console)
+            try:
+                if as_json:
+                    print_json(results)
+                elif as_csv:
+                    print_csv(results, genres)
+                else:
+                    print_table(results, genres, Console(), console)
+            except OutputError:
+                if videos or plots:
+                    deque(results, maxlen=0)  # Write the files of the other clips.
+                raise
     if failed:
         sys.exit(1)
 

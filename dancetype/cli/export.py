@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from dancetype.engine.errors import FileError, SettingsError
+from dancetype.engine.text import read_text
 from dancetype.export.precision import Precision
 
 
@@ -63,7 +64,7 @@ def export(
 
 def _read_figures(path: Path) -> dict[str, Any]:
     try:
-        figures = json.loads(path.read_text(encoding="utf-8"))
+        figures = json.loads(read_text(path))
     except (OSError, ValueError) as error:
         raise FileError(f"{path}: not a JSON file: {error}") from error
     if not isinstance(figures, dict):

@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from dancetype.engine.errors import SettingsError, SourceError
+from dancetype.engine.text import decode_text
 from dancetype.stream.settings import (
     INPUT_PANEL,
     MODELS_PANEL,
@@ -218,8 +219,6 @@ class CamerasFile:
 
     def _parse(self, content: bytes) -> dict[str, Camera]:
         try:
-            return parse_cameras(content.decode(), self._base)
-        except UnicodeDecodeError as error:
-            raise SettingsError(f"{self._path}: not UTF-8") from error
-        except SettingsError as error:
+            return parse_cameras(decode_text(content), self._base)
+        except (SettingsError, ValueError) as error:
             raise SettingsError(f"{self._path}: {error}") from error

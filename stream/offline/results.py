@@ -69,14 +69,24 @@ def print_csv(results: Iterable[Result], genres: Mapping[str, str]) -> None:
 def print_table(
     results: Iterable[Result], genres: Mapping[str, str], out: Console, err: Console
 ) -> None:
-    """Print all results as a table on `out`, after the last one.
+    """Print all results as a table on `out`, after the last one or an interruption.
 
     Errors and the names of written files are printed on `err`.
     """
     table = Table(Column("file", overflow="fold"), "genre", box=SIMPLE)
     for name in ("next", "seconds", "poses"):
         table.add_column(name, no_wrap=True)
-    for result in list(results):
+    collected: list[Result] = []
+    try:
+        collected.extend(results)
+    finally:
+        _print_collected(collected, table, genres, out, err)
+
+
+def _print_collected(
+    results: Iterable[Result], table: Table, genres: Mapping[str, str], out: Console, err: Console
+) -> None:
+    for result in results:
         for key in ("video", "plot", "note"):
             if key in result:
                 err.print(Text(f"{key}: {result[key]}"), soft_wrap=True)

@@ -12,9 +12,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from dancetype.engine.errors import SinkError
 
-# Reason codes of MQTT 5, section 2.4.
+# Reason codes of MQTT 5, section 2.4; paho converts those of MQTT 3.1.1 to them.
+_VERSION_REFUSED: Final = 132
 _REFUSAL_TEXTS: Final = {
-    132: "MQTT 5 not supported by the broker; use a broker that supports it",
+    _VERSION_REFUSED: "the broker supports neither MQTT 5 nor 3.1.1; use a newer broker",
     133: "client id rejected; set another --mqtt-client-id",
     134: "user name or password rejected",
     135: "user name or password rejected, or the user lacks permission",
@@ -103,6 +104,11 @@ def tls_context(broker: Broker, ca: Path | None) -> ssl.SSLContext | None:
         raise SinkError(
             f"cannot read {ca}: {error.strerror}; --mqtt-ca takes a certificate file (PEM)"
         ) from error
+
+
+def is_version_refusal(error: BaseException) -> bool:
+    """Return whether the broker refused the version of the protocol."""
+    return _reason_code(error) == _VERSION_REFUSED
 
 
 def is_refusal(error: BaseException) -> bool:

@@ -20,7 +20,12 @@ from paho.mqtt.properties import Properties
 from dancetype.engine.log_event import LogEvent
 from dancetype.stream.capture.backoff import Backoff
 from dancetype.stream.latest_queue import LatestQueue
-from dancetype.stream.messages import Message, PredictionMessage, SourceMessage, SourceState
+from dancetype.stream.messages import (
+    Message,
+    PredictionMessage,
+    SourceMessage,
+    SourceState,
+)
 from dancetype.stream.sink import Sink
 from dancetype.stream.sinks.addresses import resolve
 from dancetype.stream.sinks.broker import (
@@ -37,7 +42,8 @@ from dancetype.stream.sinks.homeassistant import (
     discovery_payload,
     discovery_topic,
 )
-from dancetype.stream.sinks.mqtt_client import MqttClient
+from dancetype.stream.sinks.mqtt_client import MqttClient, ProtocolChoice
+from dancetype.stream.sinks.other_runs import OFFLINE, STOPPED, OtherRuns
 
 _log = logging.getLogger(__name__)
 
@@ -45,8 +51,6 @@ GENRE_EXPIRY: Final = 300
 """Seconds after which the broker deletes a genre unless it is published again."""
 PREDICTION_EXPIRY: Final = 2
 
-OFFLINE: Final = "offline"
-STOPPED: Final = "stopped"
 # The command must exit within two seconds.
 _STOP_TIMEOUT: Final = 0.7
 # Delay after a refusal: retrying succeeds only once a person has changed a configuration.
@@ -156,6 +160,15 @@ class MqttSink(Sink):
         """Whether each source is connected to the broker, by name of the source."""
         return {name: connection.connected for name, connection in self._connections.items()}
 
+    @property
+    def shared_sources(self) -> list[str]:
+        """Names of the sources under which another run publishes to the same broker."""
+        return [
+            name
+            for name, connection in self._connections.items()
+            if connection.other_runs.instances
+        ]
+
     async def __aexit__(self, *exception: object) -> None:
         """Publish the remaining messages and disconnect, if the broker accepts them in time."""
         await asyncio.gather(*(connection.stop() for connection in self._connections.values()))
@@ -191,10 +204,13 @@ class _SourceConnection:
 
     def __init__(self, source: str, options: _Options) -> None:
         self.connected = False
+        self._protocol = ProtocolChoice()
+        self._skip_watching = False
         self._stopping = False
         self._source = source
         self._options = options
         self._base = base = f"dancetype/{topic_level(source)}"
+        self.other_runs = OtherRuns(str(options.broker), base)
         self._prediction = _Channel(f"{base}/prediction", expiry=PREDICTION_EXPIRY)
         self._confidence = _Channel(f"{base}/confidence")
         self._dancing = _Channel(f"{base}/dancing")
@@ -213,6 +229,7 @@ class _SourceConnection:
     def put(self, message: Message, text: str) -> None:
         """Queue `text` to be published."""
         if isinstance(message, SourceMessage):
+            self.other_runs.own_instance = message.instance
             self._last_status = text
             self._queue.put(self._status, text)
         else:
@@ -259,11 +276,23 @@ class _SourceConnection:
                     identifier=f"{options.client_id}-{topic_level(self._source)}",
                     will=Will(self._status.topic, OFFLINE, qos=1, retain=True),
                     tls=options.tls,
+                    protocol=self._protocol.current,
                 )
                 async with client.session():
                     connected_at = options.clock()
                     self.connected = True
+                    self._protocol.accepted()
                     _log.info(LogEvent("mqtt_connected", broker=str(broker), topic=self._base))
+                    if self._protocol.is_fallback:
+                        effect = "messages do not expire on the broker, as those of MQTT 5 do"
+                        self._log_once(
+                            LogEvent(
+                                "mqtt_version_fallback",
+                                broker=str(broker),
+                                version="3.1.1",
+                                effect=effect,
+                            )
+                        )
                     await self._publish(client)
                     return
             # The next attempt may succeed after any error.
@@ -272,31 +301,39 @@ class _SourceConnection:
                 if self.connected and options.clock() - connected_at >= _STABLE_AFTER:
                     backoff.reset()
                     options.reported.clear()
-                delay = _REFUSAL_DELAY if is_refusal(error) else backoff.next_delay()
-                retry = f"retrying in {delay:.0f} s" if is_refusal(error) else "retrying"
-                self._report(f"{describe_error(error, broker)}; {retry}")
+                attempt = " with MQTT 3.1.1" if self._protocol.is_fallback else ""
+                if not self._protocol.next(error):
+                    delay = _REFUSAL_DELAY if is_refusal(error) else backoff.next_delay()
+                    retry = f"retrying in {delay:.0f} s" if is_refusal(error) else "retrying"
+                    if self._protocol.is_fallback:
+                        retry += " with MQTT 3.1.1"
+                    problem = f"{describe_error(error, broker)}{attempt}; {retry}"
+                    self._log_once(
+                        LogEvent("mqtt_connection_failed", broker=str(broker), error=problem)
+                    )
             finally:
                 self.connected = False
             await asyncio.sleep(delay)
 
-    def _report(self, problem: str) -> None:
-        level = logging.DEBUG if problem in self._options.reported else logging.WARNING
-        self._options.reported.add(problem)
-        broker = str(self._options.broker)
-        _log.log(level, LogEvent("mqtt_connection_failed", broker=broker, error=problem))
+    def _log_once(self, event: LogEvent) -> None:
+        """Log a problem with the broker, as a warning the first time."""
+        level = logging.DEBUG if str(event) in self._options.reported else logging.WARNING
+        self._options.reported.add(str(event))
+        _log.log(level, event)
 
     async def _publish(self, client: MqttClient) -> None:
         # Messages queued while disconnected are outdated. On the broker, `status` is the last will,
         # or empty if the broker was restarted, and `genre` may be outdated.
         self._queue = LatestQueue()
-        if self._last_status is not None:
-            self._queue.put(self._status, self._last_status)
-        self._queue.put(self._genre, self._last_genre.text)
+        self.other_runs.instances.clear()
+        self._put_state()
         self._put_discovery()
         if self._stopping:
             self._queue.put(self._stopped, STOPPED)
+        has_expiry = not self._protocol.is_fallback
         async with asyncio.TaskGroup() as tasks:
             receiver = tasks.create_task(self._receive(client))
+            await self._subscribe(client)
             channel = None
             while channel is not self._stopped:
                 channel, text = await self._queue.take()
@@ -306,7 +343,7 @@ class _SourceConnection:
                     qos=channel.qos,
                     retain=channel.retain,
                     # An empty payload clears the topic, so there is nothing to expire.
-                    properties=channel.properties() if text else None,
+                    properties=channel.properties() if text and has_expiry else None,
                 )
             receiver.cancel()
 
@@ -321,15 +358,41 @@ class _SourceConnection:
             )
             self._queue.put(self._discovery, payload)
 
+    async def _subscribe(self, client: MqttClient) -> None:
+        """Subscribe to the own status, and to the start of Home Assistant.
+
+        Raises:
+            MqttError: The connection is lost.
+        """
+        # Some brokers close the connection of a client that may not read a topic. It then does
+        # without this subscription on the next connection.
+        self._skip_watching = not self._skip_watching
+        if self._skip_watching:
+            await client.subscribe(self._status.topic, qos=1)
+            self._skip_watching = False
+        if self._options.homeassistant:
+            # Home Assistant forgets discovery messages on a restart, and announces its start.
+            await client.subscribe(BIRTH_TOPIC)
+
     async def _receive(self, client: MqttClient) -> None:
-        """Publish discovery again when Home Assistant starts.
+        """React to the start of Home Assistant, and to other runs with the same source name.
 
         Raises:
             MqttError: The connection is lost; publishing alone would not notice this.
         """
-        if self._options.homeassistant:
-            # Home Assistant forgets discovery messages on a restart, and announces its start.
-            await client.subscribe(BIRTH_TOPIC)
         async for message in client.messages:
-            if message.payload == BIRTH.encode():
-                self._put_discovery()
+            payload = message.payload if isinstance(message.payload, bytes) else b""
+            if message.topic.value == BIRTH_TOPIC:
+                if payload == BIRTH.encode():
+                    self._put_discovery()
+            # A retained message may be that of an earlier run.
+            elif message.retain or self._stopping:
+                continue
+            elif self.other_runs.update(payload):
+                self._put_state()
+
+    def _put_state(self) -> None:
+        """Queue the retained messages."""
+        if self._last_status is not None:
+            self._queue.put(self._status, self._last_status)
+        self._queue.put(self._genre, self._last_genre.text)

@@ -87,10 +87,16 @@ class RecordingSink:
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        """Write the recordings in progress."""
+        """Write the recordings in progress.
+
+        Raises:
+            SinkError: Recordings are lost.
+        """
         for recorder in self._recorders.values():
             self._write(recorder.finish())
-        await asyncio.to_thread(self._writer.close, _CLOSE_TIMEOUT)
+        lost = await asyncio.to_thread(self._writer.close, _CLOSE_TIMEOUT)
+        if lost:
+            raise SinkError(f"{self._folder} cannot be written: number of lost recordings: {lost}")
 
     async def send(self, message: Message, text: str) -> None:
         """Record a message, and write the recordings that it completes."""

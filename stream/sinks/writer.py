@@ -52,14 +52,19 @@ class RecordingWriter:
             self._has_new = True
             self._changed.notify_all()
 
-    def close(self, timeout: float) -> None:
-        """Wait up to `timeout` seconds for the queue to be written, and log what is lost."""
+    def close(self, timeout: float) -> int:
+        """Wait up to `timeout` seconds for the queue to be written.
+
+        Returns:
+            Number of lost recordings, which is also logged.
+        """
         with self._changed:
             self._closed = True
             self._changed.notify_all()
         self._thread.join(timeout)
         if lost := len(self._queue) + self._thread.is_alive():
             _log.error(LogEvent("recordings_lost", folder=str(self._folder), count=lost))
+        return lost
 
     def _run(self) -> None:
         closed = False

@@ -70,6 +70,10 @@ class Access:
         origin = origin.lower()
         if origin in self._origins:
             return True
+        # The origin of pages opened from a file, but also of those that other sites put in a
+        # sandboxed frame. They must then know the token.
+        if origin == "null":
+            return self.token_needed
         authority = _authority(origin)
         if authority is None or not origin.startswith(("http://", "https://")):
             return False
@@ -101,6 +105,11 @@ def make_access(
             raise SinkError(
                 f"--allow-origin {origin!r}: not an origin; write it as http://host:port, without "
                 "a path or a trailing slash"
+            )
+        if origin == "null" and token is None and not is_loopback(host):
+            raise SinkError(
+                f"--allow-origin null with --host {host!r} lets any website connect: set "
+                f"DANCETYPE_TOKEN (create one with {_CREATE_TOKEN}), or leave out --host"
             )
     if token is None and not is_loopback(host):
         if not insecure:

@@ -1,10 +1,11 @@
 """Limits on the connections and the incoming data of clients."""
 
 import asyncio
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.frames import CloseCode
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 # Clients send almost nothing, but every ping is answered immediately, so that a flood of them would
@@ -13,7 +14,7 @@ _MAX_BYTES_PER_SECOND: Final = 32_768
 
 
 class RateLimitedConnection(ServerConnection):
-    """Connection with an inbound rate limit, registered with a limiter while it is open."""
+    """WebSocket with an inbound rate limit, registered with a limiter while it is open."""
 
     def __init__(
         self,
@@ -27,9 +28,10 @@ class RateLimitedConnection(ServerConnection):
         self._limiter = limiter
         self._second_start = self.loop.time()
         self._bytes_received = 0
+        self._early_data = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Register the connection once its TLS handshake is complete."""
+        """Register the connection."""
         super().connection_made(transport)
         self._limiter.connections.add(self)
 
@@ -37,7 +39,12 @@ class RateLimitedConnection(ServerConnection):
         """Unregister the connection."""
         super().connection_lost(exc)
         self._limiter.connections.discard(self)
-        self._limiter.handshake_finished(self)
+
+    def process_early_data(self) -> None:
+        """Process what the client has sent before the response to its handshake."""
+        data, self._early_data = self._early_data, b""
+        if data:
+            super().data_received(data)
 
     def data_received(self, data: bytes) -> None:
         """Process `data`, or close the connection if it exceeds the rate limit."""
@@ -46,8 +53,12 @@ class RateLimitedConnection(ServerConnection):
             self._second_start, self._bytes_received = now, 0
         self._bytes_received += len(data)
         if self._bytes_received <= _MAX_BYTES_PER_SECOND:
-            super().data_received(data)
-        elif self.request is None:
+            if self.request and self.protocol.state is State.CONNECTING:
+                # websockets fails on frames before it has sent its response.
+                self._early_data += data
+            else:
+                super().data_received(data)
+        elif self.protocol.state is State.CONNECTING:
             self.transport.abort()
         else:
             self.protocol.fail(CloseCode.POLICY_VIOLATION, "too many messages")
@@ -55,11 +66,18 @@ class RateLimitedConnection(ServerConnection):
             self.transport.close()
 
 
+class _Connection(Protocol):
+    """Connection with a transport, HTTP or WebSocket."""
+
+    @property
+    def transport(self) -> asyncio.Transport: ...
+
+
 class ConnectionLimiter:
     """Limiter of simultaneous handshakes.
 
     Args:
-        limit: Maximum number of connections that have not finished their handshake.
+        limit: Maximum number of connections that are not WebSockets yet.
         seconds: Time after which an unfinished handshake is no longer counted.
 
     Attributes:
@@ -70,14 +88,12 @@ class ConnectionLimiter:
     def __init__(self, *, limit: int, seconds: float) -> None:
         self._limit = limit
         self._seconds = seconds
-        self._handshakes: dict[ServerConnection, float] = {}
-        self.connections: set[RateLimitedConnection] = set()
+        self._handshakes: dict[object, float] = {}
+        self.connections: set[_Connection] = set()
         self.refused = 0
 
-    def open(
-        self, protocol: ServerProtocol, server: Server, **options: Any
-    ) -> RateLimitedConnection:
-        """Create a connection, before its TLS handshake.
+    def admit(self, connection: object) -> None:
+        """Count a new connection, before its TLS handshake.
 
         Raises:
             ConnectionAbortedError: The limit is reached. The event loop closes the connection.
@@ -92,11 +108,9 @@ class ConnectionLimiter:
         if len(self._handshakes) >= self._limit:
             self.refused += 1
             raise ConnectionAbortedError
-        connection = RateLimitedConnection(protocol, server, limiter=self, **options)
         self._handshakes[connection] = now
-        return connection
 
-    def handshake_finished(self, connection: ServerConnection) -> None:
+    def handshake_finished(self, connection: object) -> None:
         """Stop counting the handshake of a connection."""
         self._handshakes.pop(connection, None)
 

@@ -7,9 +7,6 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
-from websockets.datastructures import Headers
-from websockets.http11 import Response
-
 _STATIC_FOLDER: Final = Path(__file__).with_name("static")
 _MEDIA_TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 _PATHS: Final = {"index.html": "/", "overlay.html": "/overlay"}
@@ -17,6 +14,12 @@ _CONTENT_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src data: blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'"
 )
+# Headers that responses with these status codes must have (RFC 9110).
+_STATUS_HEADERS: Final[Mapping[HTTPStatus, Mapping[str, str]]] = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": 'Bearer realm="dancetype"'},
+    HTTPStatus.METHOD_NOT_ALLOWED: {"Allow": "GET, HEAD"},
+    HTTPStatus.UPGRADE_REQUIRED: {"Upgrade": "websocket", "Connection": "Upgrade, close"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +62,22 @@ def json_page(status: HTTPStatus, body: Mapping[str, Any]) -> Page:
     return Page(status, "application/json", json.dumps(body).encode())
 
 
-def to_response(page: Page) -> Response:
-    """Convert a page to a response, with headers that isolate it from other sites."""
-    headers = Headers(
-        {
-            "Content-Type": page.media_type,
-            "Content-Length": str(len(page.body)),
-            "Content-Security-Policy": _CONTENT_POLICY,
-            "X-Content-Type-Options": "nosniff",
-            # Other sites must not embed the camera images.
-            "Cross-Origin-Resource-Policy": "same-origin",
-            # The URL of the page may contain the token.
-            "Referrer-Policy": "no-referrer",
-            # After an update, the browser must not use pages from the previous release.
-            "Cache-Control": "no-store",
-            "Connection": "close",
-        }
-    )
-    if page.status is HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = 'Bearer realm="dancetype"'
-    return Response(page.status, page.status.phrase, headers, page.body)
+def response_headers(page: Page) -> list[tuple[str, str]]:
+    """Return the headers of a response, some of which isolate the page from other sites."""
+    headers = {
+        "Content-Type": page.media_type,
+        "Content-Length": str(len(page.body)),
+        "Content-Security-Policy": _CONTENT_POLICY,
+        "X-Content-Type-Options": "nosniff",
+        # Other sites must not embed the camera images.
+        "Cross-Origin-Resource-Policy": "same-origin",
+        # The URL of the page may contain the token.
+        "Referrer-Policy": "no-referrer",
+        # After an update, the browser must not use pages from the previous release.
+        "Cache-Control": "no-store",
+        "Connection": "close",
+        **_STATUS_HEADERS.get(page.status, {}),
+    }
+    if page.status is HTTPStatus.NO_CONTENT:
+        del headers["Content-Length"]
+    return list(headers.items())

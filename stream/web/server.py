@@ -7,12 +7,13 @@ import socket
 import ssl
 from collections.abc import Awaitable, Mapping
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
-from typing import Final, Self, cast
+from typing import Any, Final, Self, cast
 from urllib.parse import unquote
 
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.http11 import Request, Response
+from websockets.server import ServerProtocol
 
 from dancetype.engine.errors import SinkError
 from dancetype.engine.log_event import LogEvent
@@ -21,8 +22,9 @@ from dancetype.stream.messages import Message
 from dancetype.stream.sink import Sink
 from dancetype.stream.web.access import Access
 from dancetype.stream.web.client import Client, LatestMessages, Limits, Outcome
-from dancetype.stream.web.limiter import ConnectionLimiter
-from dancetype.stream.web.pages import Page, Route, static_pages, text_page, to_response
+from dancetype.stream.web.http_connection import HttpConnection, HttpRequest
+from dancetype.stream.web.limiter import ConnectionLimiter, RateLimitedConnection
+from dancetype.stream.web.pages import Page, Route, static_pages, text_page
 from dancetype.stream.web.subscription import requested_sources
 
 _log = logging.getLogger(__name__)
@@ -30,6 +32,7 @@ _log = logging.getLogger(__name__)
 _wire_log = logging.getLogger(f"{__name__}.wire")
 _wire_log.setLevel(logging.ERROR)
 
+_WEBSOCKET_PATH: Final = "/ws"
 _MAX_INCOMING_BYTES: Final = 4096
 # Send buffer of the operating system for each client; Linux doubles it. The default grows to
 # megabytes: minutes of predictions that would be out of date by the time a slow client reads them.
@@ -119,9 +122,8 @@ class WebSocketSink(Sink):
                 self.host,
                 self._port,
                 ssl=self._tls,
-                process_request=self._respond,
-                # Typed as a class, but any callable that returns a connection works.
-                create_connection=cast(type[ServerConnection], self._limiter.open),
+                # Typed as a class, but any callable that returns an asyncio protocol works.
+                create_connection=cast(type[ServerConnection], self._open),
                 server_header=None,
                 # Messages are short; compression would add 300 kB per client and some latency.
                 compression=None,
@@ -148,9 +150,9 @@ class WebSocketSink(Sink):
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_TIMEOUT):
                 await self._server.wait_closed()
-                return
-        # Some close frames are stuck behind full buffers.
+        # Requests in progress, and clients whose close frames are stuck behind full buffers.
         self._limiter.abort()
+        await asyncio.sleep(0)  # The event loop closes the sockets.
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_TIMEOUT):
                 await self._server.wait_closed()
@@ -161,13 +163,27 @@ class WebSocketSink(Sink):
         for client in self._clients:
             client.put(message.source, message.type, text)
 
+    def _open(self, protocol: ServerProtocol, server: Server, **options: Any) -> HttpConnection:
+        """Create a connection, before its TLS handshake.
+
+        Raises:
+            ConnectionAbortedError: There are too many. The event loop closes the connection.
+        """
+        websocket = partial(
+            RateLimitedConnection, protocol, server, limiter=self._limiter, **options
+        )
+        connection = HttpConnection(self._respond, websocket, self._limiter, self._limits)
+        self._limiter.admit(connection)
+        return connection
+
     async def _serve(self, connection: ServerConnection) -> None:
-        self._limiter.handshake_finished(connection)
+        assert isinstance(connection, RateLimitedConnection)
+        connection.process_early_data()
         request = connection.request
         assert request is not None
         client = Client(
             connection=connection,
-            authorization=_header(request, "Authorization"),
+            authorization=", ".join(request.headers.get_all("Authorization")) or None,
             sources=requested_sources(request.path.partition("?")[2]),
             latest=self._latest,
             access=self._access,
@@ -187,29 +203,34 @@ class WebSocketSink(Sink):
         elif outcome is Outcome.NO_TOKEN:
             self._refused += 1
 
-    async def _respond(self, connection: ServerConnection, request: Request) -> Response | None:
+    async def _respond(self, request: HttpRequest) -> Page | None:
         """Return the response to a request; None lets a WebSocket handshake continue."""
-        host = _header(request, "Host")
-        path, _, query = request.path.partition("?")
         page: Page | Awaitable[Page] | None
-        if not self._access.allows_host(host):
+        if not self._access.allows_host(request.host):
             page = self._refuse(
                 "this host name is not allowed: use the IP address, or start dancetype with "
                 "--allow-origin http://NAME:PORT",
             )
-        elif path == "/ws":
-            page = self._check_handshake(_header(request, "Origin"), host, query)
-        elif (route := self._routes.get(unquote(path))) is not None:
-            page = route(self._access.authorises(_header(request, "Authorization")))
+        elif request.method not in ("GET", "HEAD"):
+            page = text_page(HTTPStatus.METHOD_NOT_ALLOWED, "use GET")
+        elif request.path == _WEBSOCKET_PATH:
+            page = self._check_handshake(request)
+        elif request.opens_websocket:
+            page = text_page(HTTPStatus.NOT_FOUND, f"the WebSocket is at {_WEBSOCKET_PATH}")
+        elif (route := self._routes.get(unquote(request.path))) is not None:
+            page = route(self._access.authorises(request.header("Authorization")))
         else:
-            page = self._pages.get(path) or text_page(HTTPStatus.NOT_FOUND, "not found")
-        if isinstance(page, Awaitable):
-            page = await page
-        return None if page is None else to_response(page)
+            page = self._pages.get(request.path) or text_page(HTTPStatus.NOT_FOUND, "not found")
+        return await page if isinstance(page, Awaitable) else page
 
-    def _check_handshake(self, origin: str | None, host: str | None, query: str) -> Page | None:
+    def _check_handshake(self, request: HttpRequest) -> Page | None:
         """Return the response to a client that may not connect; None if it may."""
-        if not self._access.allows_origin(origin, host):
+        if not request.opens_websocket:
+            return text_page(
+                HTTPStatus.UPGRADE_REQUIRED, "this is a WebSocket: connect with a WebSocket client"
+            )
+        origin = request.header("Origin")
+        if not self._access.allows_origin(origin, request.host):
             self._log_origin(origin or "")
             return self._refuse(
                 "pages from this origin may not connect: start dancetype with "
@@ -220,7 +241,7 @@ class WebSocketSink(Sink):
                 "too many clients: raise --max-clients", HTTPStatus.SERVICE_UNAVAILABLE
             )
         try:
-            requested_sources(query)
+            requested_sources(request.query)
         except ValueError as error:
             return text_page(HTTPStatus.BAD_REQUEST, str(error))
         return None
@@ -234,11 +255,6 @@ class WebSocketSink(Sink):
         if origin not in self._origins_logged and len(self._origins_logged) < _MAX_ORIGINS_LOGGED:
             self._origins_logged.add(origin)
             _log.warning(LogEvent("origin_rejected", origin=origin, advice="see --allow-origin"))
-
-
-def _header(request: Request, name: str) -> str | None:
-    """Return the value of a header; repeated headers are joined, so that no rule accepts them."""
-    return ", ".join(request.headers.get_all(name)) or None
 
 
 def _listen_error_text(host: str, port: int, error: OSError) -> str:

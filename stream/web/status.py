@@ -49,7 +49,8 @@ class StatusPage:
                 "preview": self.preview,
                 "now": round(now, 3),
                 "clients": state.clients() if state.clients else {},
-                "mqtt": {"connected": connections()} if connections else None,
+                "mqtt": connections
+                and {"connected": connections(), "shared": list(state.shared_sources())},
                 "sources": {name: _fields(run, now) for name, run in state.sources.items()},
             },
         )

@@ -27,7 +27,7 @@ def folder_with_track(folder: Path) -> Path:
 def test_figures_are_stored_in_the_exported_file(tmp_path: Path) -> None:
     untrained_checkpoint().save(tmp_path / "checkpoint.pt")
     figures = {"dancers:A -> dancers:B": {"clip_accuracy": 0.5}}
-    (tmp_path / "figures.json").write_text(json.dumps(figures))
+    (tmp_path / "figures.json").write_text(json.dumps(figures), encoding="utf-8-sig")
     out = tmp_path / "new folder" / "model.onnx"
     arguments = ["export", str(tmp_path / "checkpoint.pt"), "--out", str(out)]
     result = CliRunner().invoke(app, [*arguments, "--figures", str(tmp_path / "figures.json")])

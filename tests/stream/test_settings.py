@@ -137,3 +137,17 @@ def test_error_message_contains_an_invalid_value() -> None:
 def test_printed_settings_contain_no_credentials() -> None:
     flags = {"source": ["rtsp://me:secret@cam/"], "mqtt": "mqtt://me:secret@host"}
     assert "secret" not in repr(load_settings(flags))
+
+
+def test_settings_file_with_byte_order_mark_is_accepted(config: Path) -> None:
+    config.write_text('source = ["Bühne=test:"]\r\nport = 1\n', encoding="utf-8-sig", newline="")
+    assert load_settings({}, config=config).port == 1
+
+
+@pytest.mark.parametrize(("encoding", "name"), [("utf-16", "UTF-16"), ("latin-1", "not UTF-8")])
+def test_settings_file_in_another_encoding_is_refused_with_remedy(
+    config: Path, encoding: str, name: str
+) -> None:
+    config.write_text('host = "Bühne"', encoding=encoding)
+    with pytest.raises(SettingsError, match=rf"dancetype\.toml: .*{name}: save the file as UTF-8"):
+        load_settings({}, config=config)

@@ -1,19 +1,24 @@
 """Overlay and dashboard of a real `dancetype demo` in a real Chromium."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final
 
 import cv2
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.testbed.demo_server import TOKEN, DemoServer, chromium
 from tests.testbed.models import biased_model, scaled_model
 
+CHECKOUT: Final = Path(__file__).parents[2]
 THEMES: Final = ("stage", "paper", "neon")
 LAYOUTS: Final = ("bar", "corner", "full")
 # Milliseconds that a busy machine may take to name a genre, and a page to reconnect.
@@ -183,6 +188,87 @@ def test_pages_reconnect_after_server_restart(demo: DemoServer, context: Browser
     expect_overlay_genre(overlay.page, "house")
     expect(dashboard.page.locator(".headline")).to_have_text("house", timeout=GENRE_TIMEOUT)
     assert overlay.errors == dashboard.errors == []
+
+
+def test_dashboard_lists_a_source_that_another_run_publishes(
+    demo: DemoServer, monitored: MonitoredPage
+) -> None:
+    def add_broker(route: Route) -> None:
+        status = route.fetch().json()
+        status["mqtt"] = {"connected": {"demo": True}, "shared": ["demo"]}
+        route.fulfill(json=status)
+
+    page = monitored.page
+    page.route("**/status", add_broker)
+    page.goto(demo.url("/"))
+    expect(page.locator("#attention-list")).to_contain_text(
+        "demo: another run publishes under this name", timeout=GENRE_TIMEOUT
+    )
+    expect(page.locator("body")).to_contain_text("MQTT connected")
+
+
+def overlay_page(url: str) -> bytes:
+    command = [sys.executable, "-m", "dancetype", "overlay-page", url]
+    return subprocess.check_output(command, cwd=CHECKOUT)
+
+
+def test_local_page_waits_for_the_server_and_shows_the_overlay_transparently(
+    pose_model: Path, sample_clip: Path, tmp_path: Path, context: BrowserContext
+) -> None:
+    model = biased_model("HO", tmp_path / "house.onnx")
+    demo = DemoServer("--model", model, "--hop", "0.1", "--token", TOKEN)
+    local = tmp_path / "overlay.html"
+    local.write_bytes(overlay_page(demo.url("/overlay", theme="neon")))
+    monitored = MonitoredPage(context.new_page(), demo.host)
+    page = monitored.page
+    page.goto(local.as_uri())
+    page.wait_for_timeout(5000)  # Several attempts fail.
+    frame = page.locator("iframe")
+    expect(frame).to_be_hidden()
+    assert not has_visible_pixels(page)
+    with demo:
+        expect(frame).to_be_visible(timeout=GENRE_TIMEOUT)
+        overlay = page.frame_locator("iframe")
+        genre = overlay.locator(".genre-word").first
+        expect(genre).to_have_text("house", timeout=GENRE_TIMEOUT)
+        expect(genre).to_have_css("opacity", "1", timeout=GENRE_TIMEOUT)
+        assert has_visible_pixels(page)
+        assert alpha(page.screenshot(omit_background=True), 960, 8) == 0
+        demo.stop()
+        expect(overlay.locator("body")).to_have_attribute("data-state", "lost")
+        demo.start()
+        expect(overlay.locator("body")).to_have_attribute(
+            "data-state", "live", timeout=GENRE_TIMEOUT
+        )
+    assert [url for url in monitored.foreign_urls if url != local.as_uri()] == []
+    assert monitored.errors == []
+
+
+def test_local_page_stays_empty_if_another_program_answers_first(
+    tmp_path: Path, context: BrowserContext
+) -> None:
+    """Another server on the port must not appear on air."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<body style='background: red'>router login</body>")
+
+        def log_request(self, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/overlay"
+        local = tmp_path / "overlay.html"
+        local.write_bytes(overlay_page(address))
+        page = context.new_page()
+        page.goto(local.as_uri())
+        page.wait_for_timeout(3000)
+        assert not has_visible_pixels(page)
+        server.shutdown()
 
 
 def test_overlay_keeps_the_frame_rate_of_an_empty_page_at_ten_messages_per_second(

@@ -97,7 +97,7 @@ def test_full_disk_is_reported_once_and_stops_nothing_else(
     assert health["sources"] == {"drawn": "running"}
     assert command.output.count("No space left on device") == 1
     assert "Traceback" not in command.output
-    assert command.exit_code == 0
+    assert command.exit_code == 1
     figure(
         "disk full",
         "reported once; the next 20 predictions were sent to the WebSocket client",

@@ -49,9 +49,10 @@ def test_recipe_has_the_name_of_its_file(path: Path) -> None:
     assert recipe.window.spec().length == recipe.window.length
 
 
-def test_recipe_is_read_from_a_path(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_recipe_is_read_from_a_path(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text(VALID, encoding="utf-8")
+    path.write_text(VALID, encoding=encoding)
     recipe = load_recipe(str(path))
     assert recipe == Recipe.model_validate(tomllib.loads(VALID))
     assert (recipe.network.hidden, recipe.optimiser.epochs, recipe.camera) == (8, 20, None)

@@ -1,4 +1,5 @@
 import csv
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,20 @@ def test_checkpoint_is_saved_and_loaded(
         CheckpointClassifier(loaded)(windows), CheckpointClassifier(checkpoint)(windows)
     )
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+def test_checkpoint_that_does_not_fit_on_the_disk_raises_os_error(
+    recipe: Recipe, sequences: list[AistSequence], tmp_path: Path
+) -> None:
+    checkpoint = train(recipe.with_overrides(seed=None, epochs=1), sequences[:4])
+    _, maximum = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, maximum))
+    try:
+        with pytest.raises(OSError, match=r"File too large: .*checkpoint\.pt"):
+            checkpoint.save(tmp_path / "checkpoint.pt")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_old_checkpoint_without_genres_has_those_of_aist(

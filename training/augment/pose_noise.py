@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from dancetype.engine.skeleton import JOINTS, Array
+from dancetype.engine.text import read_text
 from dancetype.training.tensors import normal, take_rows, uniform
 
 _CORRELATION_TIME: Final = 0.2  # seconds after which an error is independent of its old value
@@ -62,7 +63,7 @@ class PoseNoise:
     @classmethod
     def load(cls, path: Path) -> "PoseNoise":
         """Read a JSON file written by `benchmarks/pose_noise.py`."""
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = json.loads(read_text(path))
         return cls(**{name: np.array(value, np.float32) for name, value in table.items()})
 
 

@@ -18,6 +18,7 @@ from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES
 from dancetype.engine.progress import console
 from dancetype.engine.skeleton import JOINTS, Array
+from dancetype.engine.text import read_text
 from dancetype.training.data.safe_pickle import load_arrays
 
 FRAMES_PER_SECOND: Final = 60.0
@@ -204,10 +205,10 @@ def read_names(path: Path) -> list[str]:
         FileError: The file is not a text file.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_text(path).splitlines()
     except FileNotFoundError:
         return []
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise FileError(f"{path}: not a list of sequences: {error}") from error
     return [line.strip() for line in lines if line.strip()]
 

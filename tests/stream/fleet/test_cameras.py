@@ -77,13 +77,14 @@ def test_error_names_the_invalid_key_and_contains_no_password(text: str, message
 class FakeDisk:
     """A disk with one file, whose text the test sets; None for no file."""
 
-    def __init__(self, text: str | None) -> None:
+    def __init__(self, text: str | None, encoding: str = "utf-8") -> None:
         self.text = text
+        self._encoding = encoding
 
     def read(self, path: Path) -> bytes:
         if self.text is None:
             raise FileNotFoundError(2, "No such file or directory")
-        return self.text.encode()
+        return self.text.encode(self._encoding)
 
 
 def cameras_file(disk: FakeDisk) -> CamerasFile:
@@ -130,3 +131,9 @@ def test_error_of_an_invalid_change_is_cleared_once_the_file_is_valid(
 def test_missing_file_is_an_error_at_the_start() -> None:
     with pytest.raises(SettingsError, match=r"cameras\.toml: cannot be read: No such file"):
         cameras_file(FakeDisk(None)).load()
+
+
+def test_cameras_file_with_byte_order_mark_is_accepted_and_utf16_is_refused() -> None:
+    assert list(cameras_file(FakeDisk(STAGE, "utf-8-sig")).load()) == ["stage"]
+    with pytest.raises(SettingsError, match=r"cameras\.toml: .*UTF-16: save the file as UTF-8"):
+        cameras_file(FakeDisk(STAGE, "utf-16")).load()

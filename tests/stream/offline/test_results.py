@@ -123,3 +123,15 @@ def test_table_is_printed_at_the_end_with_errors_on_stderr(
     assert "house 80%" in out
     assert "b.mp4" not in out
     assert err == "error: b.mp4: no such file\nvideo: out/a.mp4\n"
+
+
+def test_table_of_the_clips_so_far_is_printed_after_an_interruption(
+    result: Result, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def results() -> Iterator[Result]:
+        yield result
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        print_table(results(), GENRES, Console(width=100), Console(stderr=True))
+    assert "house 80%" in capsys.readouterr().out

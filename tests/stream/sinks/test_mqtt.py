@@ -1,3 +1,7 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +11,7 @@ from dancetype.engine.rolling import Status
 from dancetype.stream.messages import SourceState
 from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.mqtt import GENRE_EXPIRY, GenreTopic, MqttSink, topic_level
-from tests.testbed.mosquitto import prediction_message, source_message
+from tests.testbed.mosquitto import capture_warnings, prediction_message, source_message
 
 
 class ManualClock:
@@ -95,3 +99,47 @@ async def test_sources_are_not_connected_without_a_broker() -> None:
         await sinks.send(source_message(source="right"))
         assert sink.connections == {"left": False, "right": False}
         assert not all(sink.connections.values())
+
+
+@asynccontextmanager
+async def old_broker(answer: bytes | None) -> AsyncIterator[tuple[int, list[int]]]:
+    """Run a broker that accepts MQTT 3.1.1 only; yield its port and the versions it was asked for.
+
+    Args:
+        answer: Data to send before closing the connection of a client of another version; None to
+            keep it open.
+    """
+    versions: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        packet = await reader.read(1000)
+        versions.append(packet[packet.index(b"MQTT") + 4])
+        if versions[-1] == 4:
+            writer.write(b"\x20\x02\x00\x00")
+        elif answer is not None:
+            writer.write(answer)
+            writer.close()
+        await reader.read()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1], versions
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("answer", [b"\x20\x02\x00\x01", b"", None])
+async def test_broker_that_refuses_or_ignores_mqtt_5_is_connected_with_3_1_1(
+    answer: bytes | None,
+) -> None:
+    async with old_broker(answer) as (port, versions):
+        with capture_warnings("dancetype.stream.sinks.mqtt") as warnings:
+            sink = MqttSink(f"mqtt://127.0.0.1:{port}")
+            async with SinkFanOut([sink]) as sinks:
+                await sinks.send(source_message())
+                async with asyncio.timeout(10):
+                    while "mqtt_version_fallback" not in (warning := await warnings.get()):
+                        assert "retrying with MQTT 3.1.1" in warning
+                    assert sink.connections == {"clip": True}
+        assert "version='3.1.1'" in warning
+        assert versions == [5, 4]

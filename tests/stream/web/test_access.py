@@ -167,3 +167,19 @@ def test_page_of_the_server_may_connect_over_the_network_and_pages_from_other_po
 def test_pages_opened_from_a_file_may_connect_if_null_origin_is_allowed() -> None:
     access = make_access("127.0.0.1", None, insecure=False, origins=["null"])
     assert access.allows_origin("null", "127.0.0.1:8765")
+
+
+@pytest.mark.parametrize("token", [None, TOKEN])
+@pytest.mark.parametrize("host", ["127.0.0.1", "192.168.1.5"])
+def test_page_from_a_file_may_connect_only_with_a_token_or_if_allowed(
+    host: str, token: str | None
+) -> None:
+    assert Access(token, host=host).allows_origin("null", f"{host}:8765") is (token is not None)
+    assert Access(token, ["null"], host).allows_origin("null", f"{host}:8765")
+
+
+def test_pages_from_files_cannot_be_allowed_without_a_token_if_other_machines_can_connect() -> None:
+    with pytest.raises(SinkError, match=r"--allow-origin null .* any website .* DANCETYPE_TOKEN"):
+        make_access("0.0.0.0", None, insecure=True, origins=["null"])
+    assert make_access("0.0.0.0", TOKEN, insecure=False, origins=["null"]).token_needed
+    assert not make_access("127.0.0.1", None, insecure=False, origins=["null"]).token_needed

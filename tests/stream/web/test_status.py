@@ -54,11 +54,12 @@ async def test_status_contains_program_model_and_connections() -> None:
     setup = StatusSetup()
     setup.state.clients = lambda: {"connected": 3, "most": 256}
     setup.state.broker_connections = lambda: {"stage": True}
+    setup.state.shared_sources = lambda: ["stage"]
     status = setup.status()
     assert status["genres"] == {"HO": "house", "SALSA": "salsa"}
     assert (status["version"], status["program"], status["model"]) == (1, "1.2.3", "live")
     assert status["clients"] == {"connected": 3, "most": 256}
-    assert status["mqtt"] == {"connected": {"stage": True}}
+    assert status["mqtt"] == {"connected": {"stage": True}, "shared": ["stage"]}
     assert status["now"] == 1000.0
 
 

@@ -210,11 +210,12 @@ def test_error_if_no_sequence_can_be_read(tmp_path: Path) -> None:
         read_sequences(tmp_path, [NAME], on_drop=lambda line: None)
 
 
-def test_sequences_in_the_ignore_list_are_excluded(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_sequences_in_the_ignore_list_are_excluded(tmp_path: Path, encoding: str) -> None:
     for name in (NAME, OTHER_NAME):
         write(tmp_path, name, {})
     assert sequence_names(tmp_path) == [NAME, OTHER_NAME]
-    (tmp_path / "ignore_list.txt").write_text(f"\n  {NAME}\r\nsomething_else\n", encoding="utf-8")
+    (tmp_path / "ignore_list.txt").write_text(f"{NAME}\r\n\n  something_else\n", encoding=encoding)
     assert sequence_names(tmp_path) == [OTHER_NAME]
 
 

@@ -122,9 +122,10 @@ function onStatus(status) {
       : allNames;
   for (const name of names) {
     const brokerConnected = status.mqtt?.connected[name] ?? null;
+    const isShared = status.mqtt?.shared.includes(name) ?? false;
     const { source, card } = getOrCreateEntry(name);
     card.addBars(Object.keys(status.genres));
-    source.onStatus(status.sources[name], brokerConnected, status.now);
+    source.onStatus(status.sources[name], { brokerConnected, isShared }, status.now);
   }
   for (const [name, { source }] of [...entries]) {
     if (!names.includes(name) && source.feed === undefined) {

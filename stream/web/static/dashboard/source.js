@@ -10,6 +10,7 @@ const STALE = "stale";
 const RUNNING = "running";
 /** Median latency in seconds from which on a source needs attention. */
 const LATE_FROM = 2;
+const NO_MQTT = { brokerConnected: null, isShared: false };
 const UNKNOWN_STATE = { state: null, reason: null, since: null, asOf: -Infinity };
 
 /** Return the newer of two states; if the state is unchanged, with the earlier `since`. */
@@ -26,7 +27,7 @@ function isLate(latencyLastMinute) {
 }
 
 /** Return the problems for which a source needs attention, each in a few words. */
-export function findProblems(description, latencyLastMinute, brokerConnected) {
+export function findProblems(description, latencyLastMinute, { brokerConnected, isShared }) {
   const problems = [];
   if (FAULT_STATES.has(description.state)) {
     problems.push(description.state);
@@ -38,6 +39,9 @@ export function findProblems(description, latencyLastMinute, brokerConnected) {
   }
   if (brokerConnected === false) {
     problems.push("MQTT not connected");
+  }
+  if (isShared) {
+    problems.push("another run publishes under this name");
   }
   return problems;
 }
@@ -55,7 +59,7 @@ export class Source {
     this.feed = undefined;
     this.prediction = null;
     this.status = null;
-    this.brokerConnected = null;
+    this.mqtt = NO_MQTT;
     this.state = UNKNOWN_STATE;
   }
 
@@ -71,9 +75,9 @@ export class Source {
   }
 
   /** Process the entry of this source in /status at `asOf` (seconds on the server's clock). */
-  onStatus(status, brokerConnected, asOf) {
+  onStatus(status, mqtt, asOf) {
     this.status = status;
-    this.brokerConnected = brokerConnected;
+    this.mqtt = mqtt;
     this.history = mergeHistory(status.history, this.history, asOf);
     if (status.state !== null) {
       const { state, reason, since } = status;
@@ -108,9 +112,9 @@ export class Source {
       // The start of a state that only the page knows, such as "stale", is unknown.
       since: isSourceState ? this.state.since : null,
       faulty: FAULT_STATES.has(state) || state === STALE,
-      problems: connected ? findProblems(description, latencyLastMinute, this.brokerConnected) : [],
+      problems: connected ? findProblems(description, latencyLastMinute, this.mqtt) : [],
       lastError: this.lastError,
-      brokerConnected: connected ? this.brokerConnected : null,
+      brokerConnected: connected ? this.mqtt.brokerConnected : null,
       image: this.prediction?.image,
       dancers: live ? (this.prediction.dancers ?? []) : [],
       latency: live ? this.prediction.latency : null,

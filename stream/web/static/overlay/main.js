@@ -111,6 +111,11 @@ options.warnings.forEach((warning) => console.info(warning));
 addEventListener("resize", resize);
 resize();
 
+// The page of `dancetype overlay-page` shows this one when it has started.
+if (parent !== window) {
+  parent.postMessage("dancetype overlay started", "*");
+}
+
 const connection = new Connection({ onState: onConnectionState, onMessage });
 setInterval(render, RENDER_INTERVAL_MS);
 document.addEventListener("visibilitychange", render);
