@@ -6,7 +6,7 @@ the calibration that fits both.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Final
 
@@ -24,10 +24,10 @@ from dancetype.training.checkpoint import CheckpointClassifier
 from dancetype.training.data.aist import AistSequence
 from dancetype.training.evaluate import model_view
 from dancetype.training.live import LiveShares, LiveWindows, live_shares, live_windows, replay
-from dancetype.training.probabilities import Calibration, fit_temperature, split_logits
+from dancetype.training.probabilities import Calibration, fit_genres, split_logits
 from dancetype.training.recipe import CameraSettings
 
-ENTER: Final = tuple(np.arange(0.3, 0.86, 0.05).round(2).tolist())
+ENTER: Final = tuple(np.arange(0.3, 0.96, 0.05).round(2).tolist())
 LEAVE_RATIOS: Final = (0.7, 0.8)
 TIME_CONSTANTS: Final = (0.75, 1.0, 1.5)
 """Values of the decision that are compared: leave as a share of enter."""
@@ -35,6 +35,9 @@ TIME_CONSTANTS: Final = (0.75, 1.0, 1.5)
 MARGIN: Final = 0.1
 DURATION_POWER: Final = 2.0
 """Values of the decision that are the same in all comparisons."""
+
+DANCING_SHARE: Final = 0.8
+"""Assumed share of the time in which a person before the camera dances."""
 
 _HOP: Final = 1.0  # seconds between windows to calibrate on
 
@@ -83,7 +86,7 @@ def record_motions(
 
 
 def calibrate(halves: Sequence[UnseenData]) -> Calibration:
-    """Fit the temperature on motion capture, and the score of dancing on recorded motions."""
+    """Fit the genres' confidence on motion capture, and that of dancing on recorded motions."""
     logits, labels, log_odds, dances = [], [], [], []
     for half in halves:
         classifier, codes = half.classifier, half.classifier.contract.labels
@@ -96,10 +99,12 @@ def calibrate(halves: Sequence[UnseenData]) -> Calibration:
             _, odds = _logits(classifier, motion.times, motion.joints)
             log_odds.append(odds)
             dances.append(torch.full((len(odds),), float(motion.genre != NOT_DANCING)))
-    temperature = fit_temperature(torch.cat(logits), torch.cat(labels))
+    temperature, smoothing = fit_genres(torch.cat(logits), torch.cat(labels))
+    calibration = Calibration(temperature, smoothing=smoothing)
     if not all(half.classifier.contract.dancing for half in halves):
-        return Calibration(temperature)
-    return Calibration(temperature, *fit_dancing(torch.cat(log_odds), torch.cat(dances)))
+        return calibration
+    scale, bias = fit_dancing(torch.cat(log_odds), torch.cat(dances))
+    return replace(calibration, dancing_scale=scale, dancing_bias=bias)
 
 
 def _logits(
@@ -112,7 +117,7 @@ def _logits(
 def fit_dancing(log_odds: Tensor, dances: Tensor) -> tuple[float, float]:
     """Return the scale and the bias of log-odds that minimise the cross-entropy.
 
-    Dancing and not dancing have the same weight, whatever their numbers of windows.
+    The share of dancing is `DANCING_SHARE`, whatever the numbers of windows.
 
     Source: Platt, "Probabilistic Outputs for Support Vector Machines", 1999.
 
@@ -120,7 +125,8 @@ def fit_dancing(log_odds: Tensor, dances: Tensor) -> tuple[float, float]:
         log_odds: Log-odds (N,) that the person dances.
         dances: 1 (N,) for windows in which the person does, 0 for the others.
     """
-    weights = torch.where(dances > 0, 0.5 / dances.sum(), 0.5 / (1 - dances).sum())
+    dancing, other = DANCING_SHARE / dances.sum(), (1 - DANCING_SHARE) / (1 - dances).sum()
+    weights = torch.where(dances > 0, dancing, other)
     parameters = torch.tensor([1.0, 0.0], requires_grad=True)
     optimiser = torch.optim.LBFGS([parameters], max_iter=100, line_search_fn="strong_wolfe")
 

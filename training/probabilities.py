@@ -6,12 +6,19 @@ it is trained to give them equal probabilities of all genres.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from itertools import product
+from typing import Final, Literal
 
 import torch
 from torch import Tensor
 
 Rejection = Literal["uniform", "class", "score"]
+
+_SMOOTHING: Final = tuple(step / 50 for step in range(16))
+"""Values of the smoothing that are compared."""
+
+_MIN_PROBABILITY: Final = 1e-4
+"""Probability of a genre, before normalisation, whose share of the smoothing exceeds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +29,14 @@ class Calibration:
         temperature: Divisor of the genres' logits.
         dancing_scale: Factor of the log-odds that the person dances.
         dancing_bias: Shift of these log-odds, after the factor.
+        smoothing: Share of the genres' probability that the network spreads evenly, as it learns
+            from smoothed labels and from mixtures; it is removed.
     """
 
     temperature: float = 1.0
     dancing_scale: float = 1.0
     dancing_bias: float = 0.0
+    smoothing: float = 0.0
 
 
 def logit_count(genres: int, rejection: Rejection) -> int:
@@ -45,11 +55,20 @@ def split_logits(logits: Tensor, rejection: Rejection) -> tuple[Tensor, Tensor]:
 def probabilities(logits: Tensor, rejection: Rejection, calibration: Calibration) -> Tensor:
     """Return the joint probabilities (N, K) that a person dances, and dances each genre."""
     genres, log_odds = split_logits(logits, rejection)
-    result = torch.softmax(genres / calibration.temperature, dim=-1)
+    result = _genre_probabilities(genres, calibration.temperature, calibration.smoothing)
     if rejection == "uniform":
         return result
     dancing = torch.sigmoid(log_odds * calibration.dancing_scale + calibration.dancing_bias)
     return result * dancing[:, None]
+
+
+def _genre_probabilities(logits: Tensor, temperature: float, smoothing: float) -> Tensor:
+    """Return each genre's probability (N, K) if the person dances, from the genres' logits."""
+    result = torch.softmax(logits / temperature, dim=-1)
+    if not smoothing:
+        return result
+    sharpened = (result - smoothing / logits.shape[-1]).clamp_min(_MIN_PROBABILITY)
+    return sharpened / sharpened.sum(dim=-1, keepdim=True)
 
 
 def log_probabilities(logits: Tensor, rejection: Rejection) -> Tensor:
@@ -84,15 +103,19 @@ def cross_entropy(logits: Tensor, targets: Tensor, rejection: Rejection) -> Tens
     return -(targets * log_probabilities(logits, rejection)).sum(dim=1).mean()
 
 
-def fit_temperature(logits: Tensor, labels: Tensor) -> float:
-    """Return the divisor of the logits that minimises the cross-entropy.
+def fit_genres(logits: Tensor, labels: Tensor) -> tuple[float, float]:
+    """Return the temperature and the smoothing that minimise the cross-entropy.
 
-    Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+    Source of the temperature: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
 
     Args:
-        logits: Logits (N, K) for dancers that were not trained on.
+        logits: Genres' logits (N, K) for dancers that were not trained on.
         labels: Labels (N,).
     """
-    candidates = torch.logspace(-2, 2, 161, base=2).tolist()
-    losses = [torch.nn.functional.cross_entropy(logits / value, labels) for value in candidates]
-    return float(candidates[int(torch.stack(losses).argmin())])
+
+    def loss(parameters: tuple[float, float]) -> float:
+        logs = _genre_probabilities(logits, *parameters).clamp_min(1e-30).log()
+        return torch.nn.functional.nll_loss(logs, labels).item()
+
+    temperatures = torch.logspace(-2, 2, 81, base=2).tolist()
+    return min(product(temperatures, _SMOOTHING), key=loss)

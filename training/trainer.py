@@ -22,7 +22,7 @@ from dancetype.training.distillation import TeacherEnsemble, blend_targets
 from dancetype.training.model import GenreLSTM
 from dancetype.training.probabilities import (
     cross_entropy,
-    fit_temperature,
+    fit_genres,
     smooth_targets,
     split_logits,
 )
@@ -225,15 +225,17 @@ class Trainer:
                 component.load_state_dict(saved[name])
 
     def calibrate(self) -> float:
-        """Fit the checkpoint's temperature on the validation data, and return it.
+        """Fit the checkpoint's confidence on the validation data, and return its temperature.
 
         If validation shares dancers with training, the recipe's temperature is used instead,
         because the accuracy on dancers that were trained on is too high for a realistic fit.
         """
-        temperature = self._recipe.temperature
+        temperature, smoothing = self._recipe.temperature, 0.0
         if self._validation_dancers_are_new and len(self._validation[0]):
-            temperature = fit_temperature(*self._validation_logits())
-        self.checkpoint.calibration = replace(self.checkpoint.calibration, temperature=temperature)
+            temperature, smoothing = fit_genres(*self._validation_logits())
+        self.checkpoint.calibration = replace(
+            self.checkpoint.calibration, temperature=temperature, smoothing=smoothing
+        )
         return temperature
 
     def _classifier(self) -> CheckpointClassifier:

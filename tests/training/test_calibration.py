@@ -5,6 +5,7 @@ import torch
 from dancetype.engine.genres import CODES
 from dancetype.engine.rolling import Decision, Status
 from dancetype.training.calibration import (
+    DANCING_SHARE,
     OperatingPoint,
     choose_decision,
     fit_dancing,
@@ -12,7 +13,7 @@ from dancetype.training.calibration import (
 )
 from dancetype.training.data.aist import AistSequence
 from dancetype.training.live import LiveWindows
-from dancetype.training.probabilities import fit_temperature
+from dancetype.training.probabilities import Calibration, fit_genres, probabilities
 from dancetype.training.recipe import Recipe
 from dancetype.training.trainer import Trainer
 
@@ -22,7 +23,20 @@ def test_fitted_temperature_is_the_factor_of_the_logits(factor: float) -> None:
     generator = torch.Generator().manual_seed(0)
     logits = 2 * torch.randn(4000, 10, generator=generator)
     labels = torch.multinomial(torch.softmax(logits, dim=-1), 1, generator=generator)[:, 0]
-    assert fit_temperature(factor * logits, labels) == pytest.approx(factor, rel=0.05)
+    temperature, smoothing = fit_genres(factor * logits, labels)
+    assert temperature == pytest.approx(factor, rel=0.05)
+    assert smoothing <= 0.02
+
+
+def test_fitted_smoothing_is_that_of_the_probabilities() -> None:
+    generator = torch.Generator().manual_seed(0)
+    sharp = torch.softmax(4 * torch.randn(4000, 10, generator=generator), dim=-1)
+    labels = torch.multinomial(sharp, 1, generator=generator)[:, 0]
+    logits = (0.8 * sharp + 0.2 / 10).log()
+    temperature, smoothing = fit_genres(logits, labels)
+    assert smoothing == pytest.approx(0.2, abs=0.03)
+    calibration = Calibration(temperature, smoothing=smoothing)
+    assert probabilities(logits, "uniform", calibration).numpy() == pytest.approx(sharp, abs=0.05)
 
 
 def test_temperature_is_fitted_on_unseen_dancers_only(
@@ -39,7 +53,7 @@ def test_temperature_is_fitted_on_unseen_dancers_only(
 
 
 @pytest.mark.parametrize("dancers", [2000, 8000])
-def test_fitted_score_of_dancing_is_calibrated_for_equal_numbers(dancers: int) -> None:
+def test_fitted_score_of_dancing_assumes_the_same_share_of_dancing(dancers: int) -> None:
     generator = torch.Generator().manual_seed(0)
     # Log-odds of two normal distributions with means of 1 and -1 are exact, up to their sign.
     dance = 1 + torch.randn(dancers, generator=generator) * 2**0.5
@@ -48,7 +62,8 @@ def test_fitted_score_of_dancing_is_calibrated_for_equal_numbers(dancers: int) -
     dances = torch.cat([torch.ones(dancers), torch.zeros(4000)])
     scale, bias = fit_dancing(3 * log_odds + 2, dances)
     assert scale == pytest.approx(2 / 2 / 3, rel=0.1)
-    assert bias == pytest.approx(-2 * scale, abs=0.1)
+    prior = np.log(DANCING_SHARE / (1 - DANCING_SHARE))
+    assert bias == pytest.approx(-2 * scale + prior, abs=0.1)
 
 
 def windows(genre: str, confidence: float, seconds: int = 6) -> tuple[str, LiveWindows]:
