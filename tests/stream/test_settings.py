@@ -137,3 +137,15 @@ def test_error_message_contains_an_invalid_value() -> None:
 def test_printed_settings_contain_no_credentials() -> None:
     flags = {"source": ["rtsp://me:secret@cam/"], "mqtt": "mqtt://me:secret@host"}
     assert "secret" not in repr(load_settings(flags))
+
+
+@pytest.mark.parametrize(("value", "parsed"), [("auto", "auto"), ("12.5", 12.5), (15, 15.0)])
+def test_pose_fps_is_a_number_or_auto(value: str | int, parsed: str | float) -> None:
+    assert load_settings({"pose_fps": value}).pose_fps == parsed
+
+
+@pytest.mark.parametrize("value", ["0", "241", "fast", "nan", "-inf"])
+def test_other_pose_fps_is_reported_with_its_value(value: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        load_settings({"pose_fps": value})
+    assert str(error.value) == f"pose_fps: {value!r} is neither a number from 1 to 240 nor auto"
