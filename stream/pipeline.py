@@ -79,7 +79,7 @@ class Pipeline:
     Args:
         name: Name of the source.
         open_source: Function that opens the source for an epoch. If `pose_fps` is not None, it also
-            receives `fps`, a function that returns how many frames per second to return now.
+            receives `fps`, a `FrameRate`.
         make_estimator: Factory of the pose estimator; called on the thread that uses it.
         recognizer: Recognizer for this source only; if None, no predictions are made.
         clock: Monotonic clock in seconds.
@@ -232,11 +232,19 @@ class Pipeline:
         """Current maximum number of poses per second; None if there is none."""
         return self._pose_fps.value if isinstance(self._pose_fps, PoseRate) else self._pose_fps
 
-    def _frame_rate(self) -> float:
-        """Return how many frames per second the source returns now; called on its thread."""
-        # A frame that has to wait is replaced by the next one, even if that is not due.
-        replaced = self._slot.waiting and not self._every_frame
-        return math.inf if replaced else self._max_rate or math.inf
+    def _frame_rate(self, time: float) -> float:
+        """Return how many frames per second the source returns, at the capture time of a frame.
+
+        This is called on the source's thread.
+        """
+        limit = self._max_rate or math.inf
+        if self._every_frame:
+            return limit
+        # A file is decoded ahead, but whether a frame waits is only known when the next one is due.
+        self._stop.wait(max(time - self._clock(), 0.0))
+        # A frame that has to wait is replaced by the next one, even if that one is left out at the
+        # limit.
+        return math.inf if self._slot.waiting else limit
 
     def _adapt_rate(self, waiting_since: float) -> None:
         """Report a frame that was waiting since some time, and is now processed, to the loop."""

@@ -4,8 +4,9 @@ import math
 from collections.abc import Callable
 from typing import Final
 
-FrameRate = float | Callable[[], float]
-"""Frames per second, or a function that returns the current number; infinity means all frames."""
+FrameRate = float | Callable[[float], float]
+"""Frames per second, or a function that returns it for a frame captured at a time in seconds;
+infinity means all frames."""
 
 # Weight of the newest interval between two frames in their moving average.
 _SMOOTHING: Final = 0.1
@@ -36,7 +37,7 @@ class FrameSampler:
         Args:
             time: Capture time in seconds.
         """
-        fps = self._fps() if callable(self._fps) else self._fps
+        fps = self._fps(time) if callable(self._fps) else self._fps
         is_limited = fps < math.inf
         if is_limited:
             self._period = 1 / fps

@@ -33,8 +33,10 @@ class FileSource:
         start: float = 0.0,
         fps: FrameRate | None = None,
     ) -> None:
+        # The times of `Video` begin with 0.
+        rate = (lambda time: fps(start + time)) if callable(fps) else fps
         with _as_source_errors():
-            self._video = Video(path, fps=fps)
+            self._video = Video(path, fps=rate)
         self._epoch = epoch
         self._start = start
 

@@ -226,12 +226,12 @@ def test_file_keeps_only_its_newest_frame_and_counts_the_dropped_ones() -> None:
 def test_source_returns_additional_frames_while_one_waits_for_pose_estimation() -> None:
     estimator, rates = SlowEstimator(), []
 
-    def open_source(epoch: int, *, fps: Callable[[], float]) -> Source:
+    def open_source(epoch: int, *, fps: Callable[[float], float]) -> Source:
         source = FileReadDuringFirstPose(epoch, estimator)
         read = source.read
 
         def read_with_rate() -> Frame | None:
-            rates.append(fps())
+            rates.append(fps(0.0))
             return read()
 
         source.read = read_with_rate  # type: ignore[method-assign]
@@ -241,6 +241,23 @@ def test_source_returns_additional_frames_while_one_waits_for_pose_estimation() 
     last = predictions(harness.run_to_end())[-1]
     assert rates[0] == last.pose_fps == 12
     assert rates[-1] == math.inf
+
+
+@pytest.mark.parametrize(("every_frame", "waited"), [(False, [2.5, 0.0]), (True, [])])
+def test_frame_of_a_file_is_selected_when_it_is_due(
+    monkeypatch: pytest.MonkeyPatch, *, every_frame: bool, waited: list[float]
+) -> None:
+    waits: list[float] = []
+
+    def open_source(epoch: int, *, fps: Callable[[float], float]) -> Source:
+        monkeypatch.setattr(harness.pipeline._stop, "wait", waits.append)
+        assert [fps(1e6 + 2.5), fps(1e6 - 2.5)] == [12, 12]
+        monkeypatch.undo()
+        return FakeFile(epoch)
+
+    harness = Harness(open_source, pose_fps=12.0, every_frame=every_frame)
+    harness.run_to_end()
+    assert waits == waited
 
 
 def test_sources_that_share_turns_never_estimate_poses_at_the_same_time() -> None:

@@ -77,7 +77,7 @@ def test_rate_that_is_not_positive_is_rejected(fps: float) -> None:
 
 def test_rate_may_change_between_frames() -> None:
     rate = 15.0
-    sampler = FrameSampler(lambda: rate)
+    sampler = FrameSampler(lambda time: rate)
     times = frame_times(30)
     fast = [time for time in times if sampler.accept(time)]
     rate = 10.0
@@ -88,7 +88,7 @@ def test_rate_may_change_between_frames() -> None:
 
 def test_additional_frames_do_not_change_which_frames_are_due() -> None:
     rate = 15.0
-    sampler = FrameSampler(lambda: rate)
+    sampler = FrameSampler(lambda time: rate)
     times = frame_times(30)
     accepted = []
     for index, time in enumerate(times):
