@@ -8,12 +8,12 @@ from dancetype.stream.sources.base import Frame
 class FrameSlot:
     """One-frame queue that only accepts frames of the current epoch.
 
-    Args:
+    Attributes:
         newest_only: Whether a newer frame always replaces a waiting one, even if `put` would wait.
     """
 
     def __init__(self, *, newest_only: bool = False) -> None:
-        self._newest_only = newest_only
+        self.newest_only = newest_only
         self._changed = Condition()
         self._frame: Frame | None = None
         self._processing = False
@@ -48,7 +48,7 @@ class FrameSlot:
             replace: Whether to replace a waiting frame; if False, wait until it has been taken.
         """
         with self._changed:
-            if not (replace or self._newest_only):
+            if not (replace or self.newest_only):
                 self._changed.wait_for(lambda: self._frame is None or not self._accepts(frame))
             if not self._accepts(frame):
                 return False

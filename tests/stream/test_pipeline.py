@@ -190,6 +190,7 @@ class SlowEstimator(FakeEstimator):
     def __init__(self) -> None:
         super().__init__()
         self.continued = ThreadEvent()
+        self.now = 0.0
 
     def people(self, image: NDArray[np.uint8], time: float) -> list[Landmarks]:
         assert self.continued.wait(timeout=10)
@@ -197,13 +198,17 @@ class SlowEstimator(FakeEstimator):
 
 
 class FileReadDuringFirstPose(FakeFile):
-    """File that is read up to its last frame while the first one is in pose estimation."""
+    """File that is read up to its last frame while the first one is in pose estimation.
+
+    It is read as fast as possible, and the estimator's clock shows the time of its newest frame.
+    """
 
     def __init__(self, epoch: int, estimator: SlowEstimator) -> None:
         super().__init__(epoch)
         self._estimator = estimator
 
     def read(self) -> Frame | None:
+        self._estimator.now += 0.1
         if self._index == 40:
             self._estimator.continued.set()
         return super().read()
@@ -215,6 +220,7 @@ def test_file_keeps_only_its_newest_frame_and_counts_the_dropped_ones() -> None:
         lambda epoch: FileReadDuringFirstPose(epoch, estimator),
         estimator=estimator,
         every_frame=False,
+        clock=lambda: estimator.now,
     )
     last = predictions(harness.run_to_end())[-1]
     indices = [frame.index for frame, _ in harness.observer.observed]
@@ -237,7 +243,13 @@ def test_source_returns_additional_frames_while_one_waits_for_pose_estimation() 
         source.read = read_with_rate  # type: ignore[method-assign]
         return source
 
-    harness = Harness(open_source, estimator=estimator, pose_fps=12.0, every_frame=False)
+    harness = Harness(
+        open_source,
+        estimator=estimator,
+        pose_fps=12.0,
+        every_frame=False,
+        clock=lambda: estimator.now,
+    )
     last = predictions(harness.run_to_end())[-1]
     assert rates[0] == last.pose_fps == 12
     assert rates[-1] == math.inf
@@ -253,7 +265,7 @@ def test_frame_of_a_file_is_selected_when_it_is_due(
         monkeypatch.setattr(harness.pipeline._stop, "wait", waits.append)
         assert [fps(1e6 + 2.5), fps(1e6 - 2.5)] == [12, 12]
         monkeypatch.undo()
-        return FakeFile(epoch)
+        raise SourceError("no such file")
 
     harness = Harness(open_source, pose_fps=12.0, every_frame=every_frame)
     harness.run_to_end()
