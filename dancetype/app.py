@@ -150,7 +150,7 @@ def make_pipelines(
             observers=(observers or {}).get(name, ()),
             pose_fps=_pose_fps(settings),
             every_frame=settings.every_frame,
-            turn=turns.turn,
+            turn=turns.new_turn(),
         )
         for name, uri in sources.items()
     }

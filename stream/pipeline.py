@@ -4,7 +4,6 @@ import logging
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from threading import Event as ThreadEvent
@@ -18,7 +17,7 @@ from dancetype.engine.pose.base import PoseEstimator
 from dancetype.engine.recognizer import MultiDancerRecognizer, Prediction
 from dancetype.stream.capture.frame_slot import FrameSlot
 from dancetype.stream.capture.watchdog import STALL, SourceWatchdog
-from dancetype.stream.pose_schedule import PoseRate
+from dancetype.stream.pose_schedule import PoseRate, PoseTurns, Turn
 from dancetype.stream.sources.base import Frame, Source, SourceState, StateChanged
 
 _log = logging.getLogger(__name__)
@@ -89,8 +88,8 @@ class Pipeline:
         pose_fps: Maximum number of poses per second, a control loop for it, or None for all frames.
         every_frame: Whether a file waits for pose estimation; if False, its newest frame counts,
             like that of a live source.
-        turn: Function that returns a context in which the newest frame is taken and its pose
-            estimated; see `PoseTurns`.
+        turn: Context in which the newest frame is taken and its pose estimated; if None, the source
+            does not wait for others.
     """
 
     def __init__(
@@ -106,7 +105,7 @@ class Pipeline:
         observers: Sequence[FrameObserver] = (),
         pose_fps: float | PoseRate | None = None,
         every_frame: bool = False,
-        turn: Callable[[], AbstractContextManager[object]] = nullcontext,
+        turn: Turn | None = None,
     ) -> None:
         self._name = name
         self._make_estimator = make_estimator
@@ -118,7 +117,7 @@ class Pipeline:
         self._stop = ThreadEvent()
         self._pose_fps = pose_fps
         self._every_frame = every_frame
-        self._turn = turn
+        self._turn = turn or PoseTurns(1).new_turn()
         self._slot = FrameSlot(newest_only=not every_frame)
         self._watchdog = SourceWatchdog(
             open_source if pose_fps is None else partial(open_source, fps=self._frame_rate),
@@ -185,7 +184,7 @@ class Pipeline:
             epoch: int | None = None
             while self._slot.wait():
                 waiting_since = self._clock()
-                with self._turn():
+                with self._turn:
                     frame = self._slot.take(block=False)
                     if frame is None:
                         continue
@@ -242,9 +241,9 @@ class Pipeline:
             return limit
         # A file is decoded ahead, but whether a frame waits is only known when the next one is due.
         self._stop.wait(max(time - self._clock(), 0.0))
-        # A frame that has to wait is replaced by the next one, even if that one is left out at the
-        # limit.
-        return math.inf if self._slot.waiting else limit
+        # A frame that still waits when the source's turn is near is replaced by the next one, even
+        # if that one is left out at the limit.
+        return math.inf if self._slot.waiting and self._turn.is_near else limit
 
     def _adapt_rate(self, waiting_since: float) -> None:
         """Report a frame that was waiting since some time, and is now processed, to the loop."""

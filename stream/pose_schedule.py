@@ -1,8 +1,6 @@
 """Schedule of pose estimation: how often for a source, and how many at the same time."""
 
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Event, Lock
 from typing import Final
 
@@ -95,28 +93,64 @@ class PoseTurns:
 
     def __init__(self, limit: int) -> None:
         self._lock = Lock()
-        self._free = limit
-        self._queue: deque[Event] = deque()
+        self._limit = self._free = limit
+        self._queue: deque[Turn] = deque()
 
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for a turn, up to a second, and keep it until the context is left."""
-        # `Semaphore` would let a thread that has just had its turn overtake those that wait.
-        granted = Event()
+    def new_turn(self) -> "Turn":
+        """Return the turn of another source."""
+        return Turn(self)
+
+    def request(self, turn: "Turn") -> None:
+        """Grant a turn, or add it to the queue."""
         with self._lock:
             if self._free:
                 self._free -= 1
-                granted.set()
+                turn.granted.set()
             else:
-                self._queue.append(granted)
-        granted.wait(_MAX_WAIT)
-        try:
-            yield
-        finally:
-            with self._lock:
-                if not granted.is_set():
-                    self._queue.remove(granted)
-                elif self._queue:
-                    self._queue.popleft().set()
-                else:
-                    self._free += 1
+                self._queue.append(turn)
+
+    def release(self, turn: "Turn") -> None:
+        """Pass a turn on to the next source in the queue."""
+        with self._lock:
+            if not turn.granted.is_set():
+                self._queue.remove(turn)
+            elif self._queue:
+                self._queue.popleft().granted.set()
+            else:
+                self._free += 1
+            turn.granted.clear()
+
+    def is_near(self, turn: "Turn") -> bool:
+        """Return whether a source is among the next ones, so that its newest frame is wanted."""
+        with self._lock:
+            ahead = self._queue.index(turn) if turn in self._queue else len(self._queue)
+            # While as many poses are estimated twice, the next frame of a camera arrives.
+            return ahead < 2 * self._limit
+
+
+class Turn:
+    """Turn of one source, as a context in which its pose thread may estimate a pose.
+
+    Entering waits for the turn, up to a second.
+
+    Attributes:
+        granted: Whether it is the source's turn.
+    """
+
+    # `Semaphore` would let a thread that has just had its turn overtake those that wait.
+
+    def __init__(self, turns: PoseTurns) -> None:
+        self.granted = Event()
+        self._turns = turns
+
+    def __enter__(self) -> None:
+        self._turns.request(self)
+        self.granted.wait(_MAX_WAIT)
+
+    def __exit__(self, *exception: object) -> None:
+        self._turns.release(self)
+
+    @property
+    def is_near(self) -> bool:
+        """Whether the source is about to have its turn."""
+        return self._turns.is_near(self)

@@ -131,7 +131,7 @@ class Harness:
             observers=[self.observer],
             pose_fps=pose_fps,
             every_frame=every_frame,
-            turn=(turns or PoseTurns(1)).turn,
+            turn=turns.new_turn() if turns else None,
         )
 
     def run_until(self, is_last: Callable[[Event], bool]) -> list[Event]:

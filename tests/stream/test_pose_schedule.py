@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from threading import Barrier, Event, Thread
+from threading import Barrier, Thread
 
 import pytest
 
@@ -96,19 +96,16 @@ def test_pause_between_epochs_does_not_count_as_idle_time(load: Load) -> None:
 
 def test_turns_are_granted_in_the_order_of_request() -> None:
     turns, order = PoseTurns(1), []
-    requested = [Event() for _ in range(3)]
+    waiting = [turns.new_turn() for _ in range(3)]
 
     def take(number: int) -> None:
-        requested[number].set()
-        with turns.turn():
+        with waiting[number]:
             order.append(number)
 
-    threads = []
-    with turns.turn():
-        for number, event in enumerate(requested):
-            threads.append(Thread(target=take, args=(number,)))
-            threads[-1].start()
-            assert event.wait(timeout=10)
+    threads = [Thread(target=take, args=(number,)) for number in range(3)]
+    with turns.new_turn():
+        for number, thread in enumerate(threads):
+            thread.start()
             while len(turns._queue) <= number:
                 pass
     for thread in threads:
@@ -120,7 +117,7 @@ def test_as_many_turns_as_the_limit_are_granted_at_the_same_time() -> None:
     turns, together = PoseTurns(2), Barrier(2)
 
     def take() -> None:
-        with turns.turn():
+        with turns.new_turn():
             together.wait(timeout=10)
 
     threads = [Thread(target=take) for _ in range(2)]
@@ -131,22 +128,38 @@ def test_as_many_turns_as_the_limit_are_granted_at_the_same_time() -> None:
     assert not together.broken
 
 
+def test_turn_is_near_if_it_comes_within_two_rounds() -> None:
+    turns = PoseTurns(2)
+    running, queued, idle = ([turns.new_turn() for _ in range(n)] for n in (2, 5, 1))
+    for turn in running:
+        turns.request(turn)
+    assert all(turn.is_near for turn in (*running, *queued, *idle))
+    for turn in queued:
+        turns.request(turn)
+    assert [turn.is_near for turn in queued] == [True] * 4 + [False]
+    # These would have to queue behind the others.
+    assert not any(turn.is_near for turn in (*running, *idle))
+    turns.release(running[0])
+    assert queued[0].granted.is_set()
+    assert [turn.is_near for turn in queued[1:]] == [True] * 4
+
+
 def test_source_that_hangs_in_its_turn_does_not_block_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("dancetype.stream.pose_schedule._MAX_WAIT", 0.01)
     turns = PoseTurns(1)
-    with turns.turn():
-        with turns.turn():
-            pass
-        with turns.turn():
-            pass
+    with turns.new_turn():
+        for _ in range(2):
+            with turns.new_turn():
+                pass
     assert (turns._free, len(turns._queue)) == (1, 0)
 
 
-def test_turn_is_returned_after_an_error() -> None:
+def test_turn_is_passed_on_after_an_error() -> None:
     turns = PoseTurns(1)
+    turn = turns.new_turn()
     for _ in range(2):
-        with pytest.raises(RuntimeError), turns.turn():
+        with pytest.raises(RuntimeError), turn:
             raise RuntimeError("a bug")
     assert turns._free == 1
