@@ -11,7 +11,7 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from time import process_time
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import av
 import cv2
@@ -30,12 +30,14 @@ from dancetype.engine.pose.base import PoseEstimator
 from dancetype.engine.pose.opening import open_estimator
 from dancetype.stream.system import filter_native_stderr
 
+Codec = Literal["libx264", "libx265"]
+
 PAGE: Final = DOCS / "explanation" / "performance.md"
 PART: Final = "decoding"
 FPS: Final = 30
 POSE_FPS: Final = 15.0
 SIZE: Final = (1280, 720)
-STREAMS: Final[Mapping[str, tuple[str, dict[str, str]]]] = {
+STREAMS: Final[Mapping[str, tuple[Codec, dict[str, str]]]] = {
     "camera, H.264": (
         "libx264",
         {"preset": "faster", "profile": "high", "crf": "24", "g": "60", "bf": "0"},
@@ -60,15 +62,17 @@ OPTIONS: Final[Mapping[str, dict[str, str]]] = {
     "two threads, by frame": {"thread_type": "FRAME"},
     "`skip_loop_filter=noref`": {"skip_loop_filter": "noref"},
     "`skip_loop_filter=all`": {"skip_loop_filter": "all"},
-    "`skip_frame=noref`": {"skip_frame": "NONREF"},
+    "`skip_frame=noref`": {"skip_frame": "noref"},
 }
 _ROUNDS: Final = 3
 
 Images = Iterator[tuple[float, NDArray[np.uint8]]]
 
 
-def encode(clip: Path, path: Path, codec: str, options: Mapping[str, str], seconds: float) -> None:
-    """Encode the first seconds of a clip, with black bars where its shape differs."""
+def encode(
+    clip: Path, path: Path, codec: Codec, options: Mapping[str, str], seconds: float
+) -> None:
+    """Encode the first frames of a clip, with black bars where its shape differs."""
     width, height = SIZE
     with Video(clip, fps=FPS) as video, av.open(str(path), "w") as file:
         stream = file.add_stream(codec, rate=Fraction(FPS), options=dict(options))
@@ -87,7 +91,7 @@ def configure(decoder: VideoCodecContext, options: Mapping[str, str]) -> None:
     """Set the options of a decoder that is not open yet; without `thread_type`, one thread."""
     decoder.thread_type = options.get("thread_type", "SLICE")
     decoder.thread_count = 2 if "thread_type" in options else 1
-    decoder.skip_frame = options.get("skip_frame", "DEFAULT")
+    decoder.skip_frame = "NONREF" if "skip_frame" in options else "DEFAULT"
     if loop_filter := options.get("skip_loop_filter"):
         decoder.options = {"skip_loop_filter": loop_filter}
 
@@ -131,7 +135,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def measure(args: argparse.Namespace) -> Results:
     """Encode all clips, and decode them with all options."""
-    clips, rows = list_videos(args.videos), []
+    clips = list_videos(args.videos)
+    rows: list[dict[str, Any]] = []
     with (
         tempfile.TemporaryDirectory() as folder,
         filter_native_stderr(),
