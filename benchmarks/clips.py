@@ -25,7 +25,9 @@ def pose_model() -> Path:
 
 def add_copies_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a benchmark that uses several copies of each clip in a folder."""
-    parser.add_argument("--videos", type=Path, required=True, help="folder of .mp4 clips")
+    parser.add_argument(
+        "--videos", type=Path, help="folder of .mp4 clips (default: the sample clip)"
+    )
     parser.add_argument(
         "--copies", type=int, default=4, help="copies of each clip (default: %(default)s)"
     )
@@ -43,9 +45,12 @@ def list_videos(folder: Path) -> list[Path]:
     return videos
 
 
-def copy_clips(videos: Path, copies: int, folder: Path) -> list[str]:
-    """Copy the videos of a folder to another several times; return the names of the videos."""
-    paths = list_videos(videos)
+def copy_clips(videos: Path | None, copies: int, folder: Path) -> list[str]:
+    """Copy the videos of a folder to another several times; return the names of the videos.
+
+    If `videos` is None, the sample clip is copied.
+    """
+    paths = list_videos(videos) if videos else [sample_clip()]
     for path in paths:
         for number in range(copies):
             shutil.copy(path, folder / f"{number}-{path.name}")

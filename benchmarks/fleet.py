@@ -180,9 +180,10 @@ async def throughput(count: int, folder: Path, seconds: float) -> dict[str, Any]
     With several nodes, one is then killed; `back` is the time until all cameras publish again.
     """
     tables = "".join(f'[cameras.cam-{i}]\nsource = "test:"\n' for i in range(SATURATING_CAMERAS))
+    defaults = "[defaults]\ncpus = 1\nevery_frame = true\n"
     # Each node has enough cores to take over the cameras of another node.
     with ray_nodes(count, cores=2 * SATURATING_CAMERAS / count) as (cluster, nodes):
-        async with run_fleet(cluster.address, f"[defaults]\ncpus = 1\n{tables}", folder) as fleet:
+        async with run_fleet(cluster.address, f"{defaults}{tables}", folder) as fleet:
             await fleet.wait_until_running(SATURATING_CAMERAS)
             rates = await fleet.rates(seconds)
             recovery = None

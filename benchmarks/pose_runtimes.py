@@ -7,7 +7,7 @@ noise in the last bit of one value in 500 shows by how much.
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from benchmarks.clips import pose_model
 from benchmarks.pages import DOCS, Results
@@ -80,7 +81,6 @@ def _estimate_poses(
     """
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     process = psutil.Process()
-    rng = np.random.default_rng(0)
     times: list[float] = []
     landmarks: list[Landmarks | None] = []
     wall: list[float] = []
@@ -95,15 +95,23 @@ def _estimate_poses(
         estimator.reset("start of the measurement")
         estimate = timer(wall, timer(cpu, estimator.landmarks, clock=process_time))
         with Video(clip) as video:
-            for time, image in islice(video, max_frames):
-                if noise:
-                    noisy = rng.random(image.shape, np.float32) < _NOISY_SHARE
-                    image = np.where(noisy, image ^ 1, image)
+            frames = islice(video, max_frames)
+            for time, image in change_last_bits(frames) if noise else frames:
                 landmarks.append(estimate(image, time))
                 times.append(time)
         memory = process.memory_info().rss - before
     track = Track(clip.stem, "", np.array(times), *stack_landmarks(landmarks))
     return Run(track, wall, cpu, start_seconds, memory)
+
+
+def change_last_bits(
+    frames: Iterable[tuple[float, NDArray[np.uint8]]],
+) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    """Yield times and images with the last bit of one value in 500 changed."""
+    rng = np.random.default_rng(0)
+    for time, image in frames:
+        changed = rng.random(image.shape, np.float32) < _NOISY_SHARE
+        yield time, np.where(changed, image ^ 1, image)
 
 
 def _open(model: Path, runtime: PoseRuntime, threads: int) -> PoseEstimator:

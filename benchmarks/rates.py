@@ -21,7 +21,7 @@ from benchmarks.accuracy.robustness import (
 from benchmarks.accuracy.workspace import OTHER_FOLD, Workspace
 from dancetype.engine.media.sampler import FrameSampler
 
-RATES: Final = (30.0, 20.0, 15.0, 10.0)
+RATES: Final = (30.0, 20.0, 15.0, 12.0, 10.0, 8.0)
 HOP: Final = 0.5
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dancetype.engine.classifier import Classifier
+from dancetype.engine.cores import available_cores
 from dancetype.engine.errors import AssetError
 from dancetype.engine.progress import print_status
 from dancetype.engine.recognizer import MultiDancerRecognizer
@@ -23,6 +24,7 @@ from dancetype.stream.capture.watchdog import source_timeout
 from dancetype.stream.clock import Clock
 from dancetype.stream.output import OutputError
 from dancetype.stream.pipeline import FrameObserver, Pipeline
+from dancetype.stream.pose_schedule import PoseRate, PoseTurns
 from dancetype.stream.session import EventThreads, Session
 from dancetype.stream.settings import Settings, settings_of
 from dancetype.stream.sources.uri import SourceUri
@@ -131,6 +133,8 @@ def make_pipelines(
     from dancetype.stream.sources.opening import open_source
 
     make_estimator = estimator_factory(settings, people=settings.people)
+    # The estimators have one thread each.
+    turns = PoseTurns(available_cores())
     return {
         name: Pipeline(
             name,
@@ -139,18 +143,26 @@ def make_pipelines(
                 uri,
                 clock=clock.monotonic,
                 timeout=source_timeout(settings.stall),
-                fps=settings.pose_fps,
             ),
             make_estimator=make_estimator,
             recognizer=MultiDancerRecognizer(classifier, people=settings.people, hop=settings.hop),
             clock=clock.monotonic,
             loop=loop,
             # The pause between two frames must not count as a stall if `pose_fps` is low.
-            stall=max(settings.stall, 2 / (settings.pose_fps or math.inf)),
+            stall=max(settings.stall, 2 / (settings.fixed_pose_fps or math.inf)),
             observers=(observers or {}).get(name, ()),
+            pose_fps=_pose_fps(settings),
+            every_frame=settings.every_frame,
+            turn=turns.new_turn(),
         )
         for name, uri in sources.items()
     }
+
+
+def _pose_fps(settings: Settings) -> float | PoseRate | None:
+    if settings.pose_fps == "auto":
+        return None if settings.every_frame else PoseRate()
+    return settings.pose_fps
 
 
 def load_camera(
@@ -222,7 +234,7 @@ def clip_worker(settings: Settings, *, threads: int) -> Iterator["Work"]:
             classifier,
             estimator,
             hop=settings.hop,
-            fps=settings.pose_fps,
+            fps=settings.fixed_pose_fps,
             clock=time.monotonic,
             threads=threads,
         )

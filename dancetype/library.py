@@ -16,7 +16,7 @@ from dancetype.stream.clock import Clock
 from dancetype.stream.message_builder import MessageBuilder
 from dancetype.stream.messages import PredictionMessage
 from dancetype.stream.pipeline import Event
-from dancetype.stream.settings import Settings, Variant
+from dancetype.stream.settings import PoseFps, Settings, Variant
 from dancetype.stream.sources.base import SourceState
 from dancetype.stream.sources.uri import SourceKind, SourceUri, parse_uri
 from dancetype.stream.system import explain_missing_libraries
@@ -68,7 +68,8 @@ def watch(
     model: str | Path | None = None,
     pose_model: str | Path | None = None,
     variant: Variant = "full",
-    pose_fps: float | None = None,
+    pose_fps: PoseFps = "auto",
+    every_frame: bool = False,
     device: Device = "auto",
 ) -> Generator[PredictionMessage]:
     """Yield predictions of a source live, until it ends.
@@ -83,7 +84,10 @@ def watch(
         model: Genre model, an ONNX file; the shipped model if None.
         pose_model: Pose model, a `.task` file; if None, that of `variant`, downloaded if missing.
         variant: Pose model: "lite", "full" or "heavy".
-        pose_fps: Maximum number of frames per second to find poses in; all frames if None.
+        pose_fps: Maximum number of frames per second to find poses in. With "auto" it is 15, and
+            down to 8 while the machine is short of time.
+        every_frame: Whether to find poses in all frames, unless `pose_fps` is a number, and to wait
+            for each frame of a file. By default only the newest frame counts.
         device: "auto", "cpu" or "cuda", for the genre model.
 
     Raises:
@@ -102,6 +106,7 @@ def watch(
         device=device,
         variant=variant,
         pose_fps=pose_fps,
+        every_frame=every_frame,
     )
     clock = Clock.start()
     name = uri.short_name

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from types import UnionType
-from typing import Any, Final, Literal, get_args, get_origin
+from typing import Any, Final, Literal, Union, get_args, get_origin
 
 import typer
 from pydantic import SecretStr
@@ -122,8 +122,12 @@ def _setting(name: str, field: FieldInfo, command_names: dict[str, str]) -> str:
 
 def _value(field: FieldInfo) -> str:
     annotation = field.annotation
-    if isinstance(annotation, UnionType):
-        annotation = next(arg for arg in get_args(annotation) if arg is not type(None))
+    if get_origin(annotation) in (Union, UnionType):
+        annotation, *others = (arg for arg in get_args(annotation) if arg is not type(None))
+        if others:
+            # A number, or a word instead.
+            (choice,) = get_args(others[0])
+            return f"{_TYPES[annotation]} or `{choice}`"
     if get_origin(annotation) is Literal:
         *others, last = (f"`{choice}`" for choice in get_args(annotation))
         return f"{', '.join(others)} or {last}"

@@ -120,6 +120,7 @@ class MessageBuilder:
             ),
             frames=FrameCounts(captured=captured, posed=posed, dropped=dropped),
             fps=event.fps,
+            pose_fps=event.pose_fps,
             image=ImageSize(width=width, height=height),
         )
 

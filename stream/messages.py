@@ -180,6 +180,9 @@ class PredictionMessage(_Result, _Message):
     frames: FrameCounts
     fps: Annotated[float, Field(ge=0), AfterValidator(lambda value: round(value, 2))]
     """Recent number of poses per second."""
+    pose_fps: Annotated[float, Field(gt=0)] | None = None
+    """Maximum number of poses per second, which `--pose-fps auto` reduces while the machine is
+    short of time; null for all frames."""
     image: ImageSize | None = None
     """Size of the newest frame, to which the coordinates of the joints are relative."""
 

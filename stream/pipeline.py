@@ -1,9 +1,11 @@
 """Pipeline of one source: frames in, predictions out."""
 
 import logging
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from threading import Event as ThreadEvent
 from threading import Thread
 from typing import Final, Protocol
@@ -15,6 +17,7 @@ from dancetype.engine.pose.base import PoseEstimator
 from dancetype.engine.recognizer import MultiDancerRecognizer, Prediction
 from dancetype.stream.capture.frame_slot import FrameSlot
 from dancetype.stream.capture.watchdog import STALL, SourceWatchdog
+from dancetype.stream.pose_schedule import PoseRate, PoseTurns, Turn
 from dancetype.stream.sources.base import Frame, Source, SourceState, StateChanged
 
 _log = logging.getLogger(__name__)
@@ -38,6 +41,7 @@ class Predicted:
         frame_counts: Frames captured, processed by pose estimation and dropped in this epoch.
         fps: Recent number of poses per second.
         image_size: Width and height of the newest frame in pixels.
+        pose_fps: Current maximum number of poses per second; all frames if None.
     """
 
     prediction: Prediction
@@ -49,6 +53,7 @@ class Predicted:
     frame_counts: tuple[int, int, int]
     fps: float
     image_size: tuple[int, int]
+    pose_fps: float | None = None
 
 
 Event = StateChanged | Predicted
@@ -72,26 +77,35 @@ class Pipeline:
 
     Args:
         name: Name of the source.
-        open_source: Function that opens the source for an epoch.
+        open_source: Function that opens the source for an epoch. If `pose_fps` is not None, it also
+            receives `fps`, a `FrameRate`.
         make_estimator: Factory of the pose estimator; called on the thread that uses it.
         recognizer: Recognizer for this source only; if None, no predictions are made.
         clock: Monotonic clock in seconds.
         loop: Whether to restart the source at its end.
         stall: Seconds without a frame after which a live source counts as stalled.
         observers: Observers that receive all frames.
+        pose_fps: Maximum number of poses per second, a control loop for it, or None for all frames.
+        every_frame: Whether a file waits for pose estimation; if False, its newest frame counts,
+            like that of a live source.
+        turn: Context in which the newest frame is taken and its pose estimated; if None, the source
+            does not wait for others.
     """
 
     def __init__(
         self,
         name: str,
         *,
-        open_source: Callable[[int], Source],
+        open_source: Callable[..., Source],
         make_estimator: Callable[[], PoseEstimator],
         recognizer: MultiDancerRecognizer | None,
         clock: Callable[[], float],
         loop: bool = False,
         stall: float = STALL,
         observers: Sequence[FrameObserver] = (),
+        pose_fps: float | PoseRate | None = None,
+        every_frame: bool = False,
+        turn: Turn | None = None,
     ) -> None:
         self._name = name
         self._make_estimator = make_estimator
@@ -101,9 +115,12 @@ class Pipeline:
         self._failures = 0
         self._on_event: Callable[[Event], None]
         self._stop = ThreadEvent()
-        self._slot = FrameSlot()
+        self._pose_fps = pose_fps
+        self._every_frame = every_frame
+        self._turn = turn or PoseTurns(1).new_turn()
+        self._slot = FrameSlot(newest_only=not every_frame)
         self._watchdog = SourceWatchdog(
-            open_source,
+            open_source if pose_fps is None else partial(open_source, fps=self._frame_rate),
             self._slot,
             on_event=lambda event: self._on_event(event),
             wait=self._stop.wait,
@@ -165,21 +182,25 @@ class Pipeline:
             if not self._stop.is_set():
                 self._capture_thread.start()
             epoch: int | None = None
-            while frame := self._slot.take():
-                if frame.epoch != epoch:
-                    if epoch is not None:
-                        estimator.reset("a new epoch")
-                        if self._recognizer:
-                            self._recognizer.reset("a new epoch")
-                    epoch, posed, rate = frame.epoch, 0, _Rate()
-                pose_started = self._clock()
-                people = self._estimate(estimator, frame)
-                pose_ended = self._clock()
+            while self._slot.wait():
+                waiting_since = self._clock()
+                with self._turn:
+                    frame = self._slot.take(block=False)
+                    if frame is None:
+                        continue
+                    if frame.epoch != epoch:
+                        if epoch is not None:
+                            self._reset(estimator, "a new epoch")
+                        epoch, posed, rate = frame.epoch, 0, _Rate()
+                    pose_started = self._clock()
+                    people = self._estimate(estimator, frame)
+                    pose_ended = self._clock()
                 posed += 1
                 rate.add(pose_ended)
                 for observer in self._observers:
                     observer.on_frame(frame, people)
                 prediction = self._recognizer.push(frame.time, people) if self._recognizer else None
+                self._adapt_rate(waiting_since)
                 if prediction is None:
                     continue
                 captured, dropped = self._slot.counts
@@ -194,8 +215,41 @@ class Pipeline:
                         frame_counts=(captured, posed, dropped),
                         fps=rate.value,
                         image_size=(frame.image.shape[1], frame.image.shape[0]),
+                        pose_fps=self._max_rate,
                     )
                 )
+
+    def _reset(self, estimator: PoseEstimator, reason: str) -> None:
+        estimator.reset(reason)
+        if self._recognizer:
+            self._recognizer.reset(reason)
+        if isinstance(self._pose_fps, PoseRate):
+            self._pose_fps.reset(reason)
+
+    @property
+    def _max_rate(self) -> float | None:
+        """Current maximum number of poses per second; None if there is none."""
+        return self._pose_fps.value if isinstance(self._pose_fps, PoseRate) else self._pose_fps
+
+    def _frame_rate(self, time: float) -> float:
+        """Return how many frames per second the source returns, at the capture time of a frame.
+
+        This is called on the source's thread.
+        """
+        limit = self._max_rate or math.inf
+        if self._every_frame:
+            return limit
+        # A file is decoded ahead, but whether a frame waits is only known when the next one is due.
+        self._stop.wait(max(time - self._clock(), 0.0))
+        # A frame that still waits when the source's turn is near is replaced by the next one, even
+        # if that one is left out at the limit.
+        return math.inf if self._slot.waiting and self._turn.is_near else limit
+
+    def _adapt_rate(self, waiting_since: float) -> None:
+        """Report a frame that was waiting since some time, and is now processed, to the loop."""
+        rate = self._pose_fps
+        if isinstance(rate, PoseRate) and rate.add(waiting_since, self._clock()):
+            _log.info(LogEvent("pose_rate_changed", source=self._name, pose_fps=rate.value))
 
     def _estimate(self, estimator: PoseEstimator, frame: Frame) -> Sequence[Landmarks]:
         """Return the people in a frame; none if pose estimation fails, up to a number of times."""

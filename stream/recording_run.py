@@ -235,6 +235,7 @@ class RecordingRun(Sink):
             recognizer=None,
             clock=clock.monotonic,
             observers=[self._recorders[name]],
+            every_frame=True,
         )
 
     def _interrupt(self) -> None:

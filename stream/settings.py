@@ -19,6 +19,7 @@ from dancetype.engine.text import read_text
 from dancetype.stream.sources.uri import SourceUri, parse_uri
 
 Variant = Literal["lite", "full", "heavy"]
+PoseFps = float | Literal["auto"]
 
 # A name becomes a level of an MQTT topic, so it has no slash, plus or hash.
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -91,6 +92,16 @@ def _split_at_commas(value: Any) -> Any:
     return (
         tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
     )
+
+
+def _check_pose_fps(value: Any) -> Any:
+    try:
+        valid = value == "auto" or 1 <= float(value) <= 240
+    except (TypeError, ValueError):
+        valid = False
+    if not valid:
+        raise ValueError(f"{value!r} is neither a number from 1 to 240 nor auto")
+    return value
 
 
 class Settings(BaseSettings):
@@ -170,15 +181,26 @@ class Settings(BaseSettings):
     pose_runtime: Annotated[PoseRuntime, Flag(MODELS_PANEL, _WITH_POSES)] = DEFAULT_RUNTIME
     """Library that runs the pose model."""
     pose_fps: Annotated[
-        float | None, Field(ge=1, le=240), Flag(INPUT_PANEL, _WITH_SOURCES | _WITH_CLIPS, "FPS")
-    ] = None
-    """Maximum frames per second to estimate poses in (default: all frames)."""
+        PoseFps,
+        BeforeValidator(_check_pose_fps),
+        Flag(INPUT_PANEL, _WITH_SOURCES | _WITH_CLIPS, "FPS|auto"),
+    ] = "auto"
+    """Maximum frames per second to estimate poses in, from 1 to 240. With auto, live runs use 15,
+    and down to 8 while the machine is short of time; `classify` and `label` use all frames."""
+    every_frame: Annotated[bool, Flag(INPUT_PANEL, _WITH_SOURCES)] = False
+    """Estimate poses in all frames, unless --pose-fps is a number, and wait for each frame of a
+    file, even if its latency grows."""
     pose_model: Annotated[Path | None, Flag(MODELS_PANEL, _WITH_POSES, "FILE")] = None
     """Custom pose model file, used instead of --variant."""
     seconds: Annotated[
         float | None, Field(gt=0), Flag(INPUT_PANEL, _LIVE | {"record"}, "SECONDS")
     ] = None
     """Duration in seconds (default: no limit)."""
+
+    @property
+    def fixed_pose_fps(self) -> float | None:
+        """Value of `pose_fps` if it is a number; None if it is auto."""
+        return None if self.pose_fps == "auto" else self.pose_fps
 
 
 _SHOWABLE: Final = {name for name, field in Settings.model_fields.items() if field.repr}

@@ -10,6 +10,8 @@ from benchmarks.performance.trials import PLAIN_LOOP
 from dancetype.engine.defaults import DEFAULT_RUNTIME
 
 MEGABYTE: Final = 1e6
+MAX_SLOWDOWN: Final = 3.0
+"""Goal for the latency under twice the load that the machine can carry, relative to one camera."""
 # The goal for the latency assumes 30 frames per second.
 _MIN_FPS: Final = 29.0
 _ACCURACY_ROWS: Final = "| frames per second |"
@@ -65,6 +67,8 @@ def goals(results: Results, accuracy: str) -> dict[str, Goal]:
         "start": Goal(start_text, start["window"] < 3),
         "memory": _worst([program["memory"] / MEGABYTE for program in figures.values()], 350),
         "cameras": _cameras(results["loads"]),
+        "overload": _overload(results["overload"]),
+        "overlay": _overlay(results["overlay"]),
     }
 
 
@@ -98,3 +102,21 @@ def _cameras(loads: Sequence[dict[str, Any]]) -> Goal:
     text = "; ".join(f"{cameras} on {cores}" for cores, cameras in most.items())
     linear = all(cameras >= cores * most[1] for cores, cameras in most.items())
     return Goal(text, linear and most[1] > 0)
+
+
+def _overload(overload: dict[str, Any]) -> Goal:
+    """Return the goal for the p95 latency of too many cameras, relative to that of one."""
+    idle, loaded = (overload[name]["received_ms"][1] for name in ("idle", "loaded"))
+    text = (
+        f"{number(loaded / idle)} ({number(loaded, 'ms')} with {overload['cameras']} cameras, "
+        f"{number(idle, 'ms')} with one)"
+    )
+    return Goal(text, loaded < MAX_SLOWDOWN * idle)
+
+
+def _overlay(load: dict[str, Any] | None) -> Goal:
+    """Return the goal for the latency of two cameras per core beside a browser."""
+    if load is None:
+        return Goal("not measured", None)
+    text = f"{load['cameras']} on {load['cores']}: {number(load['late_ms'], 'ms')}"
+    return Goal(f"{text}, {number(load['fps'])} poses/s each", load["held"])

@@ -38,6 +38,7 @@ class Received:
         pose: Seconds that the pose estimation of that frame took.
         frames: Number of frames processed by pose estimation so far.
         has_window: Whether there was a window to classify.
+        dropped: Number of frames dropped so far.
     """
 
     source: str
@@ -46,6 +47,7 @@ class Received:
     pose: float
     frames: int
     has_window: bool
+    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,8 @@ class Program:
         used, wall = cpu_seconds(self._process) - cpu, time.monotonic() - start
         predictions = tuple(self.predictions[first:])
         memory = self._process.memory_info().rss
-        return Measurement(used, wall, pose_rate(predictions) * wall, predictions, memory)
+        poses = count_rate(predictions, lambda prediction: prediction.frames) * wall
+        return Measurement(used, wall, poses, predictions, memory)
 
     def _read(self) -> None:
         for prediction in self.receive(self._process):
@@ -190,6 +193,7 @@ def _receive_messages(process: psutil.Popen) -> Iterator[Received]:
                     pose=message["latency"]["pose"],
                     frames=message["frames"]["posed"],
                     has_window=message["window"] > 0,
+                    dropped=message["frames"]["dropped"],
                 )
 
 
@@ -217,14 +221,17 @@ def open_plain_loop(source: str | Path, pose_model: Path, *, seconds: float) -> 
     return Program(arguments, receive)
 
 
-def pose_rate(predictions: Iterable[Received]) -> float:
-    """Return poses per second, from the first to the last prediction of each source."""
+def count_rate(predictions: Iterable[Received], count: Callable[[Received], int]) -> float:
+    """Return the increase of a count per second, summed over the sources.
+
+    It is measured from the first to the last prediction of each source.
+    """
     first_and_last: dict[str, tuple[Received, Received]] = {}
     for prediction in predictions:
         first, _ = first_and_last.get(prediction.source, (prediction, prediction))
         first_and_last[prediction.source] = first, prediction
     return sum(
-        (last.frames - first.frames) / (last.received - first.received)
+        (count(last) - count(first)) / (last.received - first.received)
         for first, last in first_and_last.values()
         if last is not first
     )

@@ -12,10 +12,12 @@ from statistics import median
 from typing import Any, Final
 
 import numpy as np
+import psutil
 
 from benchmarks.performance.programs import (
     Measurement,
     Program,
+    count_rate,
     merge,
     open_dancetype,
     open_plain_loop,
@@ -26,6 +28,8 @@ from dancetype.engine.classifier import Classifier
 from dancetype.engine.ring_buffer import RingBuffer
 from dancetype.engine.skeleton import Pose
 from dancetype.engine.window import cut_window
+from tests.testbed.demo_server import chromium, find_chromium
+from tests.testbed.rtsp_server import find_free_port
 
 RUNTIMES: Final = ("litert", "mediapipe")
 PLAIN_LOOP: Final = "plain loop"
@@ -85,7 +89,9 @@ def compare_programs(
 ) -> dict[str, Any]:
     """Measure `dancetype run` with each runtime, and the plain loop, on one source."""
     programs: dict[str, Callable[[], Program]] = {
-        runtime: partial(open_dancetype, "--source", source, "--pose-runtime", runtime)
+        runtime: partial(
+            open_dancetype, "--source", source, "--pose-runtime", runtime, "--every-frame"
+        )
         for runtime in RUNTIMES
     }
     programs[PLAIN_LOOP] = partial(
@@ -118,7 +124,7 @@ def cpu_by_part(source: str | Path, runtime: str, settings: TrialSettings) -> di
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "meter.jsonl"
         module = ("benchmarks.performance.meter", file)
-        options = ("--source", source, "--pose-runtime", runtime)
+        options = ("--source", source, "--pose-runtime", runtime, "--every-frame")
         with open_dancetype(*options, module=module) as program:
             program.measure(0.0)
             before = _last_snapshot(file)
@@ -178,6 +184,57 @@ def genre_model_times(settings: TrialSettings) -> dict[str, tuple[float, float, 
     return {part: percentiles(np.array(times[warm]) * 1e3) for part, times in durations.items()}
 
 
+def overload(
+    source: str | Path, runtime: str, settings: TrialSettings, cameras: int
+) -> dict[str, Any]:
+    """Compare one camera with more than the machine can process, in the default settings.
+
+    Args:
+        source: Source of each camera.
+        runtime: Pose runtime.
+        settings: Extent of the trials.
+        cameras: Number of cameras that are too many.
+
+    Returns:
+        Figures for one camera as `idle` and for all as `loaded`: those of `Measurement`, and
+        `dropped`, the number of dropped frames per second.
+    """
+    figures = {}
+    for name, count in (("idle", 1), ("loaded", cameras)):
+        with open_dancetype(*_sources(source, count), "--pose-runtime", runtime) as program:
+            measurement = program.measure(settings.seconds, sources=count)
+        dropped = count_rate(measurement.predictions, lambda prediction: prediction.dropped)
+        figures[name] = {**measurement.figures(), "dropped": dropped}
+    return {"cameras": cameras, **figures}
+
+
+def beside_overlay(source: str | Path, runtime: str, settings: TrialSettings) -> Load | None:
+    """Measure two cameras per core on two cores, beside a browser with the overlay of one camera.
+
+    Returns:
+        The result; None without a browser.
+    """
+    if find_chromium() is None:
+        return None
+    cores = sorted(os.sched_getaffinity(0))[:2]
+    cameras, port = 2 * len(cores), find_free_port()
+    options = ("--pose-runtime", runtime, "--pose-fps", str(CAMERA_FPS), "--port", str(port))
+    with (
+        open_dancetype(*_sources(source, cameras), *options) as program,
+        chromium() as browser,
+    ):
+        program.wait_for(bool)
+        browser.new_page().goto(f"http://127.0.0.1:{port}/overlay?source=c0")
+        for process in psutil.Process().children(recursive=True):
+            process.cpu_affinity(cores)
+        figures = program.measure(settings.seconds, sources=cameras).figures()
+    return _load(figures, len(cores), cameras)
+
+
+def _sources(source: str | Path, cameras: int) -> list[str]:
+    return [f"--source=c{camera}={source}" for camera in range(cameras)]
+
+
 def camera_loads(source: str | Path, runtime: str, settings: TrialSettings) -> Iterator[Load]:
     """Add cameras until the process cannot keep up, with one core, then two, four and so on."""
     available = sorted(os.sched_getaffinity(0))
@@ -194,14 +251,17 @@ def camera_loads(source: str | Path, runtime: str, settings: TrialSettings) -> I
 def _measure_load(
     source: str | Path, runtime: str, settings: TrialSettings, cores: Sequence[int], cameras: int
 ) -> Load:
-    sources = (f"--source=c{camera}={source}" for camera in range(cameras))
-    options = (*sources, "--pose-runtime", runtime, "--pose-fps", str(CAMERA_FPS))
+    options = (*_sources(source, cameras), "--pose-runtime", runtime, "--pose-fps", str(CAMERA_FPS))
     with open_dancetype(*options, cores=cores) as program:
         figures = program.measure(settings.seconds, sources=cameras).figures()
+    return _load(figures, len(cores), cameras)
+
+
+def _load(figures: Mapping[str, Any], cores: int, cameras: int) -> Load:
     return Load(
-        cores=len(cores),
+        cores=cores,
         cameras=cameras,
         fps=figures["fps"] / cameras,
         late_ms=figures["received_ms"][1],
-        busy=figures["cores"] / len(cores),
+        busy=figures["cores"] / cores,
     )

@@ -70,8 +70,9 @@ def classify(
 ) -> None:
     """Classify dance in video files.
 
-    The probabilities of a clip are averaged over its windows. A clip that cannot be read is
-    reported, the others are classified, and the exit status is 1.
+    The probabilities of a clip are averaged over its windows. Long clips are analysed first, and
+    results are printed in the order of the files. A clip that cannot be read is reported, the
+    others are classified, and the exit status is 1.
 
     Examples:
         # One clip, as a table
@@ -146,6 +147,7 @@ def _classify_all(
     from dancetype.engine.files import remove_partial
     from dancetype.engine.progress import progress_bar
     from dancetype.engine.workers import WorkerPool
+    from dancetype.stream.offline.files import longest_first
 
     with progress_bar(console, unit="frames") as display:
         titles = {task: f"{n} of {len(tasks)} {task.file.name}" for n, task in enumerate(tasks, 1)}
@@ -167,9 +169,11 @@ def _classify_all(
             return
         open_worker = partial(clip_worker, clip_settings(settings), threads=1)
         unfinished = set(tasks)
+        tasks_by_file = {task.file: task for task in tasks}
+        queue = [tasks_by_file[file] for file in longest_first(list(tasks_by_file))]
         try:
             with WorkerPool(open_worker, processes=jobs or available_cores()) as pool:
-                for task, outcome in pool.run(tasks, show):
+                for task, outcome in pool.run(queue, show):
                     display.remove_task(bars.pop(task))
                     if isinstance(outcome, Exception):
                         is_expected = isinstance(outcome, ExpectedError)

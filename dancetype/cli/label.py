@@ -130,7 +130,7 @@ def _model_columns(settings: Settings, contract: "Contract") -> "Row":
     model = settings.model or SHIPPED
     digest = hashlib.sha256(model.read_bytes()).hexdigest()[:12]
     pose = settings.pose_model.name if settings.pose_model else settings.variant
-    fps = f" at {settings.pose_fps:g} a second" if settings.pose_fps else ""
+    fps = f" at {settings.fixed_pose_fps:g} a second" if settings.fixed_pose_fps else ""
     return {
         "model": f"{contract.recipe} {digest}",
         "pose": f"{pose} by {settings.pose_runtime}{fps}",

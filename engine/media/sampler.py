@@ -1,6 +1,12 @@
 """Selection of frames from a source that has more than needed."""
 
+import math
+from collections.abc import Callable
 from typing import Final
+
+FrameRate = float | Callable[[float], float]
+"""Frames per second, or a function that returns it for a frame captured at a time in seconds;
+infinity means all frames."""
 
 # Weight of the newest interval between two frames in their moving average.
 _SMOOTHING: Final = 0.1
@@ -16,10 +22,11 @@ class FrameSampler:
         ValueError: `fps` is not positive.
     """
 
-    def __init__(self, fps: float | None) -> None:
-        if fps is not None and not fps > 0:
+    def __init__(self, fps: FrameRate | None) -> None:
+        if fps is not None and not callable(fps) and not fps > 0:
             raise ValueError(f"fps must be more than 0, not {fps}")
-        self._period = 1 / fps if fps else None
+        self._fps = math.inf if fps is None else fps
+        self._period = 0.0
         self._interval: float | None = None
         self._last: float | None = None
         self._due = 0.0
@@ -30,13 +37,20 @@ class FrameSampler:
         Args:
             time: Capture time in seconds.
         """
-        if self._period is None:
-            return True
+        fps = self._fps(time) if callable(self._fps) else self._fps
+        is_limited = fps < math.inf
+        if is_limited:
+            self._period = 1 / fps
+        # While all frames are accepted, the grid of due times continues at the last rate.
+        return self._is_due(time) or not is_limited
+
+    def _is_due(self, time: float) -> bool:
+        period = self._period
         last, self._last = self._last, time
         if last is None:
-            self._due = time + self._period
+            self._due = time + period
             return True
-        interval = min(time - last, self._period)
+        interval = min(time - last, period)
         if self._interval is None:
             self._interval = interval
         self._interval += _SMOOTHING * (interval - self._interval)
@@ -46,6 +60,6 @@ class FrameSampler:
             return False
         # Due times are a period apart, so that an early or late frame does not change the rate.
         # After a gap they restart from the frame that ends it.
-        late = time - self._due > self._period / 2
-        self._due = (time if late else self._due) + self._period
+        late = time - self._due > period / 2
+        self._due = (time if late else self._due) + period
         return True

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dancetype.engine.errors import FileError, MissingFileError
 from dancetype.engine.media.opencv import cv2
-from dancetype.engine.media.sampler import FrameSampler
+from dancetype.engine.media.sampler import FrameRate, FrameSampler
 
 _CONTAINERS: Final = "3gp asf avi flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogv ts webm wmv"
 VIDEO_SUFFIXES: Final = frozenset(f".{name}" for name in _CONTAINERS.split())
@@ -67,7 +67,7 @@ class Video:
         position: Number of frames passed so far, including skipped ones.
     """
 
-    def __init__(self, path: str | Path, *, fps: float | None = None) -> None:
+    def __init__(self, path: str | Path, *, fps: FrameRate | None = None) -> None:
         self._path = _existing_file(path)
         # FFmpeg cannot mistake an absolute path for a protocol, such as `concat:`.
         absolute = str(self._path.resolve())

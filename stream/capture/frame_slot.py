@@ -6,9 +6,14 @@ from dancetype.stream.sources.base import Frame
 
 
 class FrameSlot:
-    """One-frame queue that only accepts frames of the current epoch."""
+    """One-frame queue that only accepts frames of the current epoch.
 
-    def __init__(self) -> None:
+    Attributes:
+        newest_only: Whether a newer frame always replaces a waiting one, even if `put` would wait.
+    """
+
+    def __init__(self, *, newest_only: bool = False) -> None:
+        self.newest_only = newest_only
         self._changed = Condition()
         self._frame: Frame | None = None
         self._processing = False
@@ -22,6 +27,11 @@ class FrameSlot:
         """Numbers of frames captured and dropped in this epoch."""
         with self._changed:
             return self._captured, self._dropped
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a frame is waiting."""
+        return self._frame is not None
 
     def begin(self, epoch: int) -> None:
         """Begin an epoch: drop the waiting frame, and accept only frames of `epoch` from now on."""
@@ -38,7 +48,7 @@ class FrameSlot:
             replace: Whether to replace a waiting frame; if False, wait until it has been taken.
         """
         with self._changed:
-            if not replace:
+            if not (replace or self.newest_only):
                 self._changed.wait_for(lambda: self._frame is None or not self._accepts(frame))
             if not self._accepts(frame):
                 return False
@@ -49,8 +59,8 @@ class FrameSlot:
             self._changed.notify_all()
             return True
 
-    def take(self) -> Frame | None:
-        """Wait for the next frame and return it; return None if the slot is closed.
+    def wait(self) -> bool:
+        """Wait until a frame is waiting; return False if the slot is closed.
 
         A call also signals that the previous frame has been processed.
         """
@@ -58,10 +68,20 @@ class FrameSlot:
             self._processing = False
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._closed or self._frame is not None)
-            if self._closed:
-                return None
+            return not self._closed
+
+    def take(self, *, block: bool = True) -> Frame | None:
+        """Return the newest frame; return None if the slot is closed.
+
+        Args:
+            block: Whether to wait for a frame as `wait` does; if False, return None if there is
+                none, for example because an epoch has begun since `wait` returned.
+        """
+        with self._changed:
+            if block:
+                self.wait()
             frame, self._frame = self._frame, None
-            self._processing = True
+            self._processing = frame is not None
             self._changed.notify_all()
             return frame
 

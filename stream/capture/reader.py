@@ -3,7 +3,9 @@
 import logging
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from threading import Thread
+from typing import Final
 
 from dancetype.engine.errors import SourceError, SourceUnavailableError
 from dancetype.engine.log_event import LogEvent
@@ -12,11 +14,16 @@ from dancetype.stream.sources.base import Frame, Source
 
 _log = logging.getLogger(__name__)
 
+# Seconds by which the frames of a file may be late before the file is paused.
+_MAX_LATENESS: Final = 0.5
+
 
 class Reader(Thread):
     """Thread that opens a source and puts its frames into a slot.
 
-    It ends at the end of the source, or when the slot rejects a frame.
+    It ends at the end of the source, or when the slot rejects a frame. A file is read at its own
+    pace. If it cannot be decoded at this pace, and only its newest frame counts, it is paused
+    whenever it is late, as in a video player that has to wait for data.
 
     A driver or network can block the thread indefinitely, and nothing can interrupt it. The caller
     then abandons it: once the slot has begun another epoch, the thread ends as soon as it is
@@ -83,10 +90,20 @@ class Reader(Thread):
             self.error = error_type(f"reading crashed: {error!r}")
 
     def _read(self, source: Source) -> None:
+        pause = 0.0
         while frame := self._read_frame(source):
-            # A file can be read faster than in real time, so wait until the frame is due.
-            if not source.live and self._wait(max(frame.time - self._clock(), 0.0)):
-                return
+            if not source.live:
+                frame = replace(frame, time=frame.time + pause)
+                late = self._clock() - frame.time
+                # The file cannot be decoded in real time. Its latency would grow to its end.
+                if self._slot.newest_only and late > _MAX_LATENESS:
+                    if not pause:
+                        _log.warning(LogEvent("decoding_too_slow", thread=self.name))
+                    frame = replace(frame, time=frame.time + late)
+                    pause += late
+                # A file can be read faster than in real time, so wait until the frame is due.
+                elif self._wait(max(-late, 0.0)):
+                    return
             if frame.index == 0:
                 self._on_first_frame()
             if not self._slot.put(frame, replace=source.live):

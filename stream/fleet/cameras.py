@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from dancetype.engine.errors import SettingsError, SourceError
 from dancetype.engine.text import decode_text
+from dancetype.stream.pose_schedule import MAX_POSE_FPS
 from dancetype.stream.settings import (
     INPUT_PANEL,
     MODELS_PANEL,
@@ -150,7 +151,8 @@ def _camera(name: str, table: Any, defaults: Mapping[str, Any], base: Settings) 
         raise SettingsError(f"{key_path}.source: {error}") from error
     except ValidationError as error:
         raise SettingsError(f"{key_path}.{describe_error(error)}") from error
-    cpus = extras.cpus or cores_for(settings.pose_fps)
+    pose_fps = settings.fixed_pose_fps or (None if settings.every_frame else MAX_POSE_FPS)
+    cpus = extras.cpus or cores_for(pose_fps)
     return Camera(name, settings, cpus=cpus, gpus=extras.gpus, loop=extras.loop)
 
 

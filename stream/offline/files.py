@@ -11,9 +11,10 @@ from typing import Final
 
 from dancetype.engine.errors import FileError, SettingsError, printable
 from dancetype.engine.files import atomic_write
-from dancetype.engine.media.video import VIDEO_SUFFIXES
+from dancetype.engine.media.video import VIDEO_SUFFIXES, Video
 
 _WILDCARDS: Final = frozenset("*?[")
+_MAX_SORTED: Final = 1000  # clips that are opened to sort them
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,27 @@ def find_clips(names: Iterable[Path]) -> list[Clip]:
         for clip in _expand(name):
             clips.setdefault(clip.file.absolute(), clip)
     return list(clips.values())
+
+
+def longest_first(files: Sequence[Path]) -> list[Path]:
+    """Return clips in the order in which several processes finish them soonest.
+
+    That is by falling number of frames (Graham, "Bounds on Multiprocessing Timing Anomalies",
+    1969), so that no long clip is left to a single process at the end. Among thousands of clips,
+    the last one hardly matters, so their files are not opened and the order stays the same.
+    """
+    return list(files) if len(files) > _MAX_SORTED else sorted(files, key=_length, reverse=True)
+
+
+def _length(path: Path) -> int:
+    """Return the number of frames according to a file; 0 if unknown."""
+    # The name may be too long, or the file damaged: analysing it will report the error.
+    with suppress(OSError, RuntimeError, FileError):
+        # A named pipe can be read only once.
+        if path.expanduser().is_file():
+            with Video(path) as video:
+                return video.frames or 0
+    return 0
 
 
 def _expand(name: Path) -> Iterator[Clip]:

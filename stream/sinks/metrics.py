@@ -101,6 +101,7 @@ class Metrics(Sink, Collector):
         dropped = _counter("frames_dropped", "Frames replaced by a newer one before processing")
         age = _gauge("frame_age_seconds", "Age of the newest frame with a prediction")
         fps = _gauge("fps", "Recent poses per second; 0 while not running")
+        pose_fps = _gauge("pose_fps", "Maximum poses per second; lower while short of time")
         dancers = _gauge("dancers", "Tracked dancers")
         predictions = _counter("predictions", "Predictions by status", "status")
         genres = _counter("genres", "Predictions by genre", "genre")
@@ -118,6 +119,8 @@ class Metrics(Sink, Collector):
             reconnects.add_metric([source], run.reconnects)
             current = run.current
             fps.add_metric([source], current.fps if current else 0)
+            if current and current.pose_fps is not None:
+                pose_fps.add_metric([source], current.pose_fps)
             dancers.add_metric([source], len(current.dancers) if current else 0)
             confidence.add_metric([source], current.confidence if current else 0)
             if current and current.dancing is not None:
@@ -132,8 +135,8 @@ class Metrics(Sink, Collector):
             _add_counts(changes, source, run.states)
             _add_counts(faults, source, run.faults)
         return (
-            *(frames, posed, dropped, age, fps, dancers, predictions, genres, confidence),
-            *(dancing, states, changes, faults, reconnects),
+            *(frames, posed, dropped, age, fps, pose_fps, dancers, predictions, genres),
+            *(confidence, dancing, states, changes, faults, reconnects),
         )
 
 

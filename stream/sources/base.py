@@ -35,8 +35,7 @@ class Source(Protocol):
     """Opened camera, stream or file that returns its frames in order."""
 
     live: bool
-    """Whether the source sets the pace and only its newest frame matters; if False, every frame is
-    processed."""
+    """Whether the source sets the pace; if False, frames can be read faster than in real time."""
 
     def read(self) -> Frame | None:
         """Wait for the next frame up to a time-out, and return it; return None at the end.

@@ -1,10 +1,11 @@
-"""Video files as a source: every frame, with the times from the file."""
+"""Video files as a source, with the times from the file."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from dancetype.engine.errors import Fault, FileError, MissingFileError, SourceError
+from dancetype.engine.media.sampler import FrameRate
 from dancetype.engine.media.video import Video
 from dancetype.stream.sources.base import Frame
 
@@ -30,10 +31,12 @@ class FileSource:
         *,
         epoch: int = 0,
         start: float = 0.0,
-        fps: float | None = None,
+        fps: FrameRate | None = None,
     ) -> None:
+        # The times of `Video` begin with 0.
+        rate = (lambda time: fps(start + time)) if callable(fps) else fps
         with _as_source_errors():
-            self._video = Video(path, fps=fps)
+            self._video = Video(path, fps=rate)
         self._epoch = epoch
         self._start = start
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from dancetype.engine.media.sampler import FrameRate
 from dancetype.stream.sources.base import DEFAULT_TIMEOUT, Source
 from dancetype.stream.sources.file import FileSource
 from dancetype.stream.sources.pattern import PatternOptions, PatternSource
@@ -16,7 +17,7 @@ def open_source(
     *,
     clock: Callable[[], float] = time.monotonic,
     timeout: float = DEFAULT_TIMEOUT,
-    fps: float | None = None,
+    fps: FrameRate | None = None,
 ) -> Source:
     """Open the source at a URI.
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dancetype.engine.errors import SourceError
 from dancetype.engine.media.opencv import cv2
-from dancetype.engine.media.sampler import FrameSampler
+from dancetype.engine.media.sampler import FrameRate, FrameSampler
 from dancetype.stream.sources.base import Frame
 
 _HEIGHT: Final = 480
@@ -72,7 +72,7 @@ class PatternSource:
         epoch: int = 0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
-        fps: float | None = None,
+        fps: FrameRate | None = None,
     ) -> None:
         self._options = options
         self._epoch = epoch

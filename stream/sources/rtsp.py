@@ -15,7 +15,7 @@ from av.container import InputContainer
 from av.video.reformatter import VideoReformatter
 
 from dancetype.engine.errors import Fault, SourceError, SourceUnavailableError
-from dancetype.engine.media.sampler import FrameSampler
+from dancetype.engine.media.sampler import FrameRate, FrameSampler
 from dancetype.stream.sources.base import DEFAULT_TIMEOUT, Frame
 from dancetype.stream.sources.uri import mask_credentials
 
@@ -61,7 +61,7 @@ class RtspSource:
         epoch: int,
         clock: Callable[[], float] = time.monotonic,
         timeout: float = DEFAULT_TIMEOUT,
-        fps: float | None = None,
+        fps: FrameRate | None = None,
     ) -> None:
         self._name = mask_credentials(url)
         self._epoch = epoch

@@ -11,7 +11,7 @@ import numpy as np
 
 from dancetype.engine.errors import Fault, SourceError, SourceUnavailableError
 from dancetype.engine.media.opencv import cv2
-from dancetype.engine.media.sampler import FrameSampler
+from dancetype.engine.media.sampler import FrameRate, FrameSampler
 from dancetype.stream.sources.base import Frame
 
 _MAX_WEBCAMS: Final = 4
@@ -39,7 +39,7 @@ class WebcamSource:
         *,
         epoch: int,
         clock: Callable[[], float],
-        fps: float | None = None,
+        fps: FrameRate | None = None,
     ) -> None:
         # On Linux, OpenCV's other backends only add delay and log noise.
         backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY

@@ -1,11 +1,14 @@
 import pickle
 from pathlib import Path
+from queue import Queue
+from typing import Any
 
 import pytest
 
 from dancetype.app import clip_settings, load_camera
 from dancetype.engine.classifier import Classifier
 from dancetype.stream.clock import Clock
+from dancetype.stream.pipeline import Event, Predicted
 from dancetype.stream.settings import load_settings
 
 
@@ -27,6 +30,33 @@ def test_clip_settings_have_absolute_paths_and_no_secrets(
     assert (received.pose_fps, received.hop) == (15, 0.5)
     assert received.pose_runtime == settings.pose_runtime
     assert (received.pose_model, received.token, received.mqtt) == (None, None, None)
+
+
+def test_auto_means_all_frames_for_clips() -> None:
+    assert clip_settings(load_settings({})).fixed_pose_fps is None
+    assert clip_settings(load_settings({"pose_fps": "12.5"})).fixed_pose_fps == 12.5
+
+
+@pytest.mark.parametrize(
+    ("flags", "rate"),
+    [({}, 15), ({"every_frame": True}, None), ({"pose_fps": 20, "every_frame": True}, 20)],
+    ids=str,
+)
+def test_pose_rate_is_automatic_unless_it_is_a_number_or_every_frame_counts(
+    flags: dict[str, Any], rate: float | None, pose_model: Path
+) -> None:
+    settings = load_settings({"source": ["stage=test:"], **flags})
+    _, pipelines = load_camera(settings, Clock.start(), loop=False)
+    events: Queue[Event] = Queue()
+    pipelines["stage"].start(events.put)
+    try:
+        event = events.get(timeout=60)
+        while not isinstance(event, Predicted):
+            event = events.get(timeout=60)
+        assert event.pose_fps == rate
+    finally:
+        pipelines["stage"].stop()
+        assert pipelines["stage"].join(10)
 
 
 def test_fleet_camera_is_loaded_in_another_process_without_being_started(

@@ -4,14 +4,19 @@ import pytest
 from benchmarks.performance.programs import (
     Measurement,
     Received,
+    count_rate,
     merge,
     percentiles,
-    pose_rate,
 )
 
 
 def received(
-    frames: int, received: float, *, source: str = "", captured: float | None = None
+    frames: int,
+    received: float,
+    *,
+    source: str = "",
+    captured: float | None = None,
+    dropped: int = 0,
 ) -> Received:
     return Received(
         source=source,
@@ -20,6 +25,7 @@ def received(
         pose=0.03,
         frames=frames,
         has_window=True,
+        dropped=dropped,
     )
 
 
@@ -29,7 +35,7 @@ def measurement(cpu: float, frames: float, *, memory: int = 1) -> Measurement:
     )
 
 
-def test_pose_rate_is_from_the_first_to_the_last_prediction_of_each_source() -> None:
+def test_rate_of_a_count_is_from_the_first_to_the_last_prediction_of_each_source() -> None:
     predictions = [
         received(100, 10.0, source="a"),
         received(7, 10.1, source="b"),
@@ -37,8 +43,14 @@ def test_pose_rate_is_from_the_first_to_the_last_prediction_of_each_source() -> 
         received(22, 11.1, source="b"),
         received(5, 10.5, source="one prediction only"),
     ]
-    assert pose_rate(predictions) == pytest.approx(30 + 15)
-    assert pose_rate([]) == 0
+    assert count_rate(predictions, lambda prediction: prediction.frames) == pytest.approx(30 + 15)
+    assert count_rate([], lambda prediction: prediction.frames) == 0
+
+
+def test_dropped_frames_are_counted_per_second() -> None:
+    predictions = [received(1, 5.0, dropped=3), received(2, 7.0, dropped=13)]
+    rate = count_rate(predictions, lambda prediction: prediction.dropped)
+    assert rate == pytest.approx(5)
 
 
 def test_merging_adds_times_and_keeps_the_largest_memory() -> None:

@@ -1,6 +1,10 @@
 import logging
+import math
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from queue import Queue
+from threading import Event as ThreadEvent
+from threading import Lock
 from typing import Self
 
 import numpy as np
@@ -17,6 +21,7 @@ from dancetype.engine.rolling import Status
 from dancetype.engine.skeleton import Array
 from dancetype.engine.window import WindowSpec
 from dancetype.stream.pipeline import Event, Pipeline, Predicted
+from dancetype.stream.pose_schedule import PoseRate, PoseTurns
 from dancetype.stream.sources.base import Frame, Source, SourceState, StateChanged
 
 SPEC = WindowSpec(seconds=2.0, min_seconds=1.0, length=8)
@@ -102,11 +107,15 @@ class Harness:
 
     def __init__(
         self,
-        open_source: Callable[[int], Source],
+        open_source: Callable[..., Source],
         *,
         estimator: FakeEstimator | None = None,
         loop: bool = False,
         with_recognizer: bool = True,
+        pose_fps: float | PoseRate | None = None,
+        every_frame: bool = True,
+        turns: PoseTurns | None = None,
+        clock: Callable[[], float] = lambda: 1e6,
     ) -> None:
         self.estimator = estimator or FakeEstimator()
         self.events: Queue[Event] = Queue()
@@ -117,9 +126,12 @@ class Harness:
             open_source=open_source,
             make_estimator=lambda: self.estimator,
             recognizer=recognizer if with_recognizer else None,
-            clock=lambda: 1e6,
+            clock=clock,
             loop=loop,
             observers=[self.observer],
+            pose_fps=pose_fps,
+            every_frame=every_frame,
+            turn=turns.new_turn() if turns else None,
         )
 
     def run_until(self, is_last: Callable[[Event], bool]) -> list[Event]:
@@ -170,6 +182,139 @@ def test_every_frame_of_a_file_is_counted_and_none_is_dropped() -> None:
     assert captured - posed in (0, 1)
     assert dropped == 0
     assert last.capture == last.prediction.window_end == pytest.approx(3.6)
+
+
+class SlowEstimator(FakeEstimator):
+    """Estimator that takes for its first frame until `continued` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.continued = ThreadEvent()
+        self.now = 0.0
+
+    def people(self, image: NDArray[np.uint8], time: float) -> list[Landmarks]:
+        assert self.continued.wait(timeout=10)
+        return super().people(image, time)
+
+
+class FileReadDuringFirstPose(FakeFile):
+    """File that is read up to its last frame while the first one is in pose estimation.
+
+    It is read as fast as possible, and the estimator's clock shows the time of its newest frame.
+    """
+
+    def __init__(self, epoch: int, estimator: SlowEstimator) -> None:
+        super().__init__(epoch)
+        self._estimator = estimator
+
+    def read(self) -> Frame | None:
+        self._estimator.now += 0.1
+        if self._index == 40:
+            self._estimator.continued.set()
+        return super().read()
+
+
+def test_file_keeps_only_its_newest_frame_and_counts_the_dropped_ones() -> None:
+    estimator = SlowEstimator()
+    harness = Harness(
+        lambda epoch: FileReadDuringFirstPose(epoch, estimator),
+        estimator=estimator,
+        every_frame=False,
+        clock=lambda: estimator.now,
+    )
+    last = predictions(harness.run_to_end())[-1]
+    indices = [frame.index for frame, _ in harness.observer.observed]
+    assert indices[-1] == 39
+    assert len(indices) <= 2
+    assert last.frame_counts == (40, len(indices), 40 - len(indices))
+
+
+def test_source_returns_additional_frames_while_one_waits_for_pose_estimation() -> None:
+    estimator, rates = SlowEstimator(), []
+
+    def open_source(epoch: int, *, fps: Callable[[float], float]) -> Source:
+        source = FileReadDuringFirstPose(epoch, estimator)
+        read = source.read
+
+        def read_with_rate() -> Frame | None:
+            rates.append(fps(0.0))
+            return read()
+
+        source.read = read_with_rate  # type: ignore[method-assign]
+        return source
+
+    harness = Harness(
+        open_source,
+        estimator=estimator,
+        pose_fps=12.0,
+        every_frame=False,
+        clock=lambda: estimator.now,
+    )
+    last = predictions(harness.run_to_end())[-1]
+    assert rates[0] == last.pose_fps == 12
+    assert rates[-1] == math.inf
+
+
+@pytest.mark.parametrize(("every_frame", "waited"), [(False, [2.5, 0.0]), (True, [])])
+def test_frame_of_a_file_is_selected_when_it_is_due(
+    monkeypatch: pytest.MonkeyPatch, *, every_frame: bool, waited: list[float]
+) -> None:
+    waits: list[float] = []
+
+    def open_source(epoch: int, *, fps: Callable[[float], float]) -> Source:
+        monkeypatch.setattr(harness.pipeline._stop, "wait", waits.append)
+        assert [fps(1e6 + 2.5), fps(1e6 - 2.5)] == [12, 12]
+        monkeypatch.undo()
+        raise SourceError("no such file")
+
+    harness = Harness(open_source, pose_fps=12.0, every_frame=every_frame)
+    harness.run_to_end()
+    assert waits == waited
+
+
+def test_sources_that_share_turns_never_estimate_poses_at_the_same_time() -> None:
+    busy = Lock()
+
+    class ExclusiveEstimator(FakeEstimator):
+        def people(self, image: NDArray[np.uint8], time: float) -> list[Landmarks]:
+            assert busy.acquire(blocking=False)
+            try:
+                return super().people(image, time)
+            finally:
+                busy.release()
+
+    turns = PoseTurns(1)
+    harnesses = [Harness(FakeFile, estimator=ExclusiveEstimator(), turns=turns) for _ in range(3)]
+    for harness in harnesses:
+        harness.pipeline.start(harness.events.put)
+    for harness in harnesses:
+        events = iter(partial(harness.events.get, timeout=10), None)
+        last = next(event for event in events if isinstance(event, StateChanged) and event.final)
+        assert last.state is SourceState.ENDED
+        assert harness.pipeline.join(timeout=10)
+
+
+def test_load_reduces_the_rate_of_the_source_and_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    now = 0.0
+
+    class BusyEstimator(FakeEstimator):
+        def people(self, image: NDArray[np.uint8], time: float) -> list[Landmarks]:
+            nonlocal now
+            now += 0.1
+            return super().people(image, time)
+
+    harness = Harness(
+        lambda epoch, *, fps: FakeFile(epoch),
+        estimator=BusyEstimator(),
+        pose_fps=PoseRate(),
+        clock=lambda: 1e6 + now,
+    )
+    with caplog.at_level(logging.INFO):
+        rates = [event.pose_fps for event in predictions(harness.run_to_end())]
+    assert (rates[0], rates[-1]) == (15, 12)
+    assert "pose_rate_changed source='cam' pose_fps=12.0" in caplog.text
 
 
 def test_frames_skipped_by_the_source_count_as_captured_but_not_as_dropped() -> None:

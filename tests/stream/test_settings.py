@@ -151,3 +151,15 @@ def test_settings_file_in_another_encoding_is_refused_with_remedy(
     config.write_text('host = "Bühne"', encoding=encoding)
     with pytest.raises(SettingsError, match=rf"dancetype\.toml: .*{name}: save the file as UTF-8"):
         load_settings({}, config=config)
+
+
+@pytest.mark.parametrize(("value", "parsed"), [("auto", "auto"), ("12.5", 12.5), (15, 15.0)])
+def test_pose_fps_is_a_number_or_auto(value: str | int, parsed: str | float) -> None:
+    assert load_settings({"pose_fps": value}).pose_fps == parsed
+
+
+@pytest.mark.parametrize("value", ["0", "241", "fast", "nan", "-inf"])
+def test_other_pose_fps_is_reported_with_its_value(value: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        load_settings({"pose_fps": value})
+    assert str(error.value) == f"pose_fps: {value!r} is neither a number from 1 to 240 nor auto"

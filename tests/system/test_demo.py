@@ -55,7 +55,13 @@ async def receive_messages(url: str) -> list[Message]:
 async def test_demo_sends_valid_messages_and_ends_after_the_requested_duration(
     sample_clip: Path, pose_model: Path
 ) -> None:
-    async with asyncio.timeout(90), dancetype("demo", "--seconds", "9") as (process, url):
+    async with (
+        asyncio.timeout(90),
+        dancetype("demo", "--seconds", "9", "--every-frame") as (
+            process,
+            url,
+        ),
+    ):
         messages = await receive_messages(url)
         assert await process.wait() == 0
         assert process.stderr is not None

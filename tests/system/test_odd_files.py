@@ -330,7 +330,8 @@ def test_most_of_240_live_frames_per_second_are_dropped_and_times_increase(
     pose_model: Path, tmp_path: Path, figure: Figure
 ) -> None:
     source = "test:?fps=240&seconds=3"
-    code, messages = run_sources([f"--source={source}"], tmp_path / "out.jsonl")
+    arguments = [f"--source={source}", "--every-frame"]
+    code, messages = run_sources(arguments, tmp_path / "out.jsonl")
     predictions = [message for message in messages if isinstance(message, PredictionMessage)]
     assert code == 0
     assert len(predictions) > 5

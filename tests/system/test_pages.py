@@ -122,6 +122,9 @@ def test_pages_show_that_the_person_does_not_dance(
             "not dancing", timeout=GENRE_TIMEOUT
         )
         expect(dashboard.page.locator(".detail")).to_be_hidden()
+        expect(dashboard.page.locator(".fps")).to_have_text(
+            re.compile(r"^\d+\.\d of (15|12|10|8)$")
+        )
         for width in (390, 1280):
             dashboard.page.set_viewport_size({"width": width, "height": 800})
             assert dashboard.page.evaluate(

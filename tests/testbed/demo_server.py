@@ -77,10 +77,15 @@ class DemoServer:
             self._process.send_signal(signal.SIGCONT)
 
 
+def find_chromium() -> str | None:
+    """Return the path of the Chromium that is installed on the system, or None."""
+    return next(filter(None, map(shutil.which, _BROWSERS)), None)
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Start the Chromium that is installed on the system, without a window."""
-    path = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    path = find_chromium()
     assert path, "these tests need a browser: apt-get install chromium"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(

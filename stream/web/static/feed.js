@@ -94,7 +94,7 @@ export function describeFeed(feed, connected, now) {
     confidence: message.status === "genre" ? percent(message.confidence) : "",
     probabilities: message.probabilities,
     likeliest,
-    fps: message.fps.toFixed(1),
+    fps: message.fps.toFixed(1) + (message.pose_fps ? ` of ${message.pose_fps}` : ""),
   };
 }
 

@@ -73,3 +73,26 @@ def test_every_frame_is_accepted_without_rate() -> None:
 def test_rate_that_is_not_positive_is_rejected(fps: float) -> None:
     with pytest.raises(ValueError, match="more than 0"):
         FrameSampler(fps)
+
+
+def test_rate_may_change_between_frames() -> None:
+    rate = 15.0
+    sampler = FrameSampler(lambda time: rate)
+    times = frame_times(30)
+    fast = [time for time in times if sampler.accept(time)]
+    rate = 10.0
+    slow = [time for time in frame_times(30, start=110) if sampler.accept(time)]
+    assert fast == times[::2]
+    assert len(slow) == pytest.approx(100, abs=1)
+
+
+def test_additional_frames_do_not_change_which_frames_are_due() -> None:
+    rate = 15.0
+    sampler = FrameSampler(lambda time: rate)
+    times = frame_times(30)
+    accepted = []
+    for index, time in enumerate(times):
+        rate = float("inf") if 100 <= index < 103 else 15.0
+        if sampler.accept(time):
+            accepted.append(index)
+    assert accepted == sorted({*range(0, 300, 2), 101})

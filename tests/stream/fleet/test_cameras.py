@@ -40,6 +40,13 @@ def test_default_cores_depend_on_the_pose_frame_rate(fps: float | None, cores: f
     assert cores_for(fps) == cores
 
 
+@pytest.mark.parametrize(
+    ("keys", "cores"), [("", 0.75), ("every_frame = true\n", 1.0), ("pose_fps = 5\n", 0.5)]
+)
+def test_cores_are_reserved_for_15_poses_per_second_by_default(keys: str, cores: float) -> None:
+    assert parse_cameras(STAGE + keys, load_settings({}))["stage"].cpus == cores
+
+
 def test_configured_cores_are_used_and_gpus_select_cuda() -> None:
     camera = parse_cameras(f"[defaults]\ngpus = 0.25\n{STAGE}cpus = 2\n", load_settings({}))[
         "stage"

@@ -1,9 +1,17 @@
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from dancetype.engine.errors import FileError, SettingsError
-from dancetype.stream.offline.files import Clip, find_clips, output_file, output_paths
+from dancetype.stream.offline.files import (
+    Clip,
+    find_clips,
+    longest_first,
+    output_file,
+    output_paths,
+)
 
 
 @pytest.fixture
@@ -53,6 +61,30 @@ def test_clips_keep_the_order_of_the_names_without_duplicates(folder: Path) -> N
     assert found_files("in", "b.mp4", "*.mp4", ".", "./b.mp4") == [
         *("in/d.mkv", "in/f/g.webm", "b.mp4", "a.MOV")
     ]
+
+
+def test_longest_clip_is_first_and_unreadable_ones_are_last_in_their_order(
+    make_video: Callable[..., Path], tmp_path: Path
+) -> None:
+    short = make_video("short.mp4", frames=5)
+    # The size of a file says little about its length.
+    with short.open("ab") as file:
+        file.write(bytes(200_000))
+    long = make_video("long.mp4", frames=20)
+    medium = make_video("medium.mp4", frames=12)
+    pipe, broken = tmp_path / "pipe.mp4", tmp_path / "broken.mp4"
+    os.mkfifo(pipe)
+    broken.write_text("not a video")
+    unknown = [pipe, tmp_path / "gone.mp4", broken, Path("x" * 300)]
+    assert longest_first([short, *unknown, long, medium]) == [long, medium, short, *unknown]
+
+
+def test_thousands_of_clips_are_not_opened(
+    make_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dancetype.stream.offline.files._MAX_SORTED", 1)
+    clips = [make_video("a.mp4", frames=5), make_video("b.mp4", frames=20)]
+    assert longest_first(clips) == clips
 
 
 def test_existing_file_is_not_treated_as_a_pattern(folder: Path) -> None:

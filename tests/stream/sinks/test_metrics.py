@@ -214,6 +214,13 @@ def test_mqtt_connected_has_a_value_for_each_source(metrics: MetricsPage) -> Non
     assert metrics.value("mqtt_connected", source="hall") == 0
 
 
+async def test_reduced_pose_rate_has_a_value_and_no_limit_has_none(metrics: MetricsPage) -> None:
+    await metrics.send(make_prediction(pose_fps=8.0))
+    assert metrics.value("pose_fps") == 8
+    await metrics.send(make_prediction(pose_fps=None))
+    assert metrics.value("pose_fps") is None
+
+
 async def test_source_name_cannot_inject_a_metric(metrics: MetricsPage) -> None:
     name = 'a"} 7\ndancetype_fps{source="b'
     await metrics.send(make_prediction(name))
@@ -267,7 +274,7 @@ async def test_docs_list_exactly_the_existing_metrics(metrics: MetricsPage) -> N
     await metrics.send(
         make_prediction(status=Status.GENRE, genre="HO"),
         make_source_message(SourceState.FAILED, fault=Fault.OTHER),
-        make_prediction("hall", dancing=0.5),
+        make_prediction("hall", dancing=0.5, pose_fps=15.0),
     )
     suffix = re.compile(r"_(bucket|sum|count)$")
     existing = {suffix.sub("", name.partition("{")[0]) for name in metrics.samples()}

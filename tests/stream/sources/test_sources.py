@@ -48,6 +48,19 @@ def red_corner(frame: Frame) -> tuple[bool, bool]:
     return bool(row >= red.shape[0] // 2), bool(column >= red.shape[1] // 2)
 
 
+def test_rate_of_file_source_may_depend_on_the_capture_time(make_video: MakeVideo) -> None:
+    times: list[float] = []
+
+    def rate(time: float) -> float:
+        times.append(time)
+        return 5.0
+
+    with closing(FileSource(make_video(frames=10, fps=10), start=100.0, fps=rate)) as source:
+        frames = list(iter(source.read, None))
+    assert len(frames) == 5
+    assert times == pytest.approx([100 + index / 10 for index in range(10)])
+
+
 def test_file_source_returns_every_frame_with_the_time_from_the_file(make_video: MakeVideo) -> None:
     frames = list(frames_of(FileSource(make_video(frames=10, fps=25), epoch=3, start=100.0)))
     assert [frame.index for frame in frames] == list(range(10))

@@ -1,0 +1,156 @@
+"""Schedule of pose estimation: how often for a source, and how many at the same time."""
+
+from collections import deque
+from threading import Event, Lock
+from typing import Final
+
+MAX_POSE_FPS: Final = 15.0
+"""Poses per second if the machine has enough time."""
+MIN_POSE_FPS: Final = 8.0
+"""Poses per second below which the rate is never reduced: fast steps would be missed."""
+
+_STEPS: Final = (MIN_POSE_FPS, 10.0, 12.0, MAX_POSE_FPS)
+_SPAN: Final = 2.0  # seconds over which the load is measured
+_MAX_LOAD: Final = 0.8  # load above which the rate is reduced
+_MAX_RAISED_LOAD: Final = 0.7  # load that is allowed to result from an increase
+_MIN_PAUSE: Final = 10.0  # seconds from a change to an increase
+_MAX_PAUSE: Final = 160.0
+_TRIAL: Final = 20.0  # seconds after an increase in which a reduction shows that it was too early
+
+# Seconds until a source no longer waits for its turn, so that one that hangs does not block others.
+_MAX_WAIT: Final = 1.0
+
+
+class PoseRate:
+    """Control loop for the poses per second of one source.
+
+    The load is the share of time in which the source has a frame that waits for pose estimation or
+    is in it. A high load reduces the rate by a step within two seconds. A low one increases it,
+    after a pause that doubles whenever an increase has to be reversed (exponential back-off), so
+    that the rate does not oscillate.
+
+    Attributes:
+        value: Current number of poses per second.
+    """
+
+    def __init__(self) -> None:
+        self.value = MAX_POSE_FPS
+        self._busy = 0.0
+        self._measured_from: float | None = None
+        self._changed_at: float | None = None
+        self._increased = False
+        self._pause = _MIN_PAUSE
+
+    def reset(self, reason: str) -> None:
+        """Discard the measurement of the load, as for a new epoch; `reason` documents the call."""
+        del reason
+        self._measured_from = None
+
+    def add(self, start: float, end: float) -> bool:
+        """Add the processing of a frame; return whether this changed the rate.
+
+        Args:
+            start: Time in seconds when the frame began to wait for pose estimation.
+            end: Time in seconds when its processing ended, on the same clock.
+        """
+        if self._measured_from is None:
+            self._measured_from, self._busy = start, 0.0
+        if self._changed_at is None:
+            self._changed_at = start
+        self._busy += end - start
+        span = end - self._measured_from
+        if span < _SPAN:
+            return False
+        load, unchanged = self._busy / span, end - self._changed_at
+        self._measured_from, self._busy = end, 0.0
+        step = _STEPS.index(self.value)
+        if load > _MAX_LOAD and step > 0:
+            if self._increased:
+                too_early = unchanged < _TRIAL
+                self._pause = min(2 * self._pause, _MAX_PAUSE) if too_early else _MIN_PAUSE
+            self._change(_STEPS[step - 1], end)
+            return True
+        if step + 1 < len(_STEPS) and unchanged >= self._pause:
+            higher = _STEPS[step + 1]
+            if load * higher / self.value < _MAX_RAISED_LOAD:
+                self._change(higher, end)
+                return True
+        return False
+
+    def _change(self, value: float, now: float) -> None:
+        self._increased = value > self.value
+        self.value, self._changed_at = value, now
+
+
+class PoseTurns:
+    """Limit on the poses that are estimated at the same time, by sources in the order of request.
+
+    With more than one per core, each would take longer and be older when it is ready.
+
+    Args:
+        limit: Maximum number of poses at the same time.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._lock = Lock()
+        self._limit = self._free = limit
+        self._queue: deque[Turn] = deque()
+
+    def new_turn(self) -> "Turn":
+        """Return the turn of another source."""
+        return Turn(self)
+
+    def request(self, turn: "Turn") -> None:
+        """Grant a turn, or add it to the queue."""
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                turn.granted.set()
+            else:
+                self._queue.append(turn)
+
+    def release(self, turn: "Turn") -> None:
+        """Pass a turn on to the next source in the queue."""
+        with self._lock:
+            if not turn.granted.is_set():
+                self._queue.remove(turn)
+            elif self._queue:
+                self._queue.popleft().granted.set()
+            else:
+                self._free += 1
+            turn.granted.clear()
+
+    def is_near(self, turn: "Turn") -> bool:
+        """Return whether a source is among the next ones, so that its newest frame is wanted."""
+        with self._lock:
+            ahead = self._queue.index(turn) if turn in self._queue else len(self._queue)
+            # While as many poses are estimated twice, the next frame of a camera arrives.
+            return ahead < 2 * self._limit
+
+
+class Turn:
+    """Turn of one source, as a context in which its pose thread may estimate a pose.
+
+    Entering waits for the turn, up to a second.
+
+    Attributes:
+        granted: Whether it is the source's turn.
+    """
+
+    # `Semaphore` would let a thread that has just had its turn overtake those that wait.
+
+    def __init__(self, turns: PoseTurns) -> None:
+        self.granted = Event()
+        self._turns = turns
+
+    def __enter__(self) -> None:
+        self._turns.request(self)
+        self.granted.wait(_MAX_WAIT)
+
+    def __exit__(self, *exception: object) -> None:
+        self._turns.release(self)
+
+    @property
+    def is_near(self) -> bool:
+        """Whether the source is about to have its turn."""
+        return self._turns.is_near(self)
