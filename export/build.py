@@ -51,7 +51,7 @@ OTHER_HALF: Final = {"dancers:A": "dancers:B", "dancers:B": "dancers:A"}
 """Training split and test split of each half."""
 
 MIN_QUIET: Final = 0.95
-MAX_WRONG: Final = 0.07
+MAX_WRONG: Final = 0.05
 """Limits of the decision: shares of the time of people who do not dance, and of dancers."""
 
 _IDLE_PEOPLE: Final = 60
