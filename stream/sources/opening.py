@@ -32,7 +32,7 @@ def open_source(
     """
     match uri.kind:
         case SourceKind.WEBCAM:
-            return WebcamSource(int(uri.address), epoch=epoch, clock=clock, fps=fps)
+            return WebcamSource(uri.address, epoch=epoch, clock=clock, fps=fps)
         case SourceKind.RTSP:
             # The import loads FFmpeg, which the other kinds do not need.
             from dancetype.stream.sources.rtsp import RtspSource

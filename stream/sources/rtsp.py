@@ -17,7 +17,7 @@ from av.video.reformatter import VideoReformatter
 from dancetype.engine.errors import Fault, SourceError, SourceUnavailableError
 from dancetype.engine.media.sampler import FrameSampler
 from dancetype.stream.sources.base import DEFAULT_TIMEOUT, Frame
-from dancetype.stream.sources.uri import mask_credentials
+from dancetype.stream.sources.redaction import shown_url
 
 # Time-outs of the whole handshake and of a whole packet, as multiples of the time-out of one
 # response, which alone would not catch a camera that sends a packet byte by byte.
@@ -63,7 +63,7 @@ class RtspSource:
         timeout: float = DEFAULT_TIMEOUT,
         fps: float | None = None,
     ) -> None:
-        self._name = mask_credentials(url)
+        self._name = shown_url(url)
         self._epoch = epoch
         self._clock = clock
         self._timeout = timeout
