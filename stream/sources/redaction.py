@@ -35,14 +35,14 @@ def shown_url(url: str) -> str:
         is_clear = "@" not in authority and not _HOST.fullmatch(authority) and tail.count("@") == 1
         rest = f"@{tail.partition('@')[2]}" if is_clear else ""
         return shown_url(f"{scheme}://{MASK}{rest}")
-    _, at, host = authority.rpartition("@")
+    user, at, host = authority.rpartition("@")
     if not _HOST.fullmatch(host):
         host = MASK
     tail = tail.partition("#")[0]
     path, question_mark, query = tail.partition("?")
     if "=" in path:
         path, question_mark = f"{path.partition('=')[0]}={MASK}", ""
-    shown = f"{scheme}://{MASK if at else ''}{at}{host}{path}"
+    shown = f"{scheme}://{MASK if user else ''}{at}{host}{path}"
     if question_mark:
         shown += f"?{'&'.join(map(_shown_parameter, query.split('&')))}"
     return shown

@@ -7,7 +7,8 @@ from traceback import format_exception
 import pytest
 
 from dancetype.engine.errors import Fault, SourceError, SourceUnavailableError
-from dancetype.stream.sources.rtsp import RtspSource
+from dancetype.stream.sources.network import NetworkSource
+from dancetype.stream.sources.uri import parse_uri
 
 HOST = "127.0.0.1"
 
@@ -64,7 +65,7 @@ def response(status: str, header: str = "") -> str:
 def error_of(url: str, *, timeout: float = 3.0) -> SourceError:
     """Return the error on opening `url`, after checking that it contains no password."""
     with pytest.raises(SourceError) as caught:
-        RtspSource(url, epoch=0, timeout=timeout)
+        NetworkSource(parse_uri(url), epoch=0, timeout=timeout)
     # Including its causes, as it would be logged.
     assert "s3cret" not in "".join(format_exception(caught.value))
     return caught.value
