@@ -104,7 +104,7 @@ class HttpClient:
             if response.status // 100 != 3 or not location:
                 break
             response.close()
-            url = urljoin(url, location)
+            url = _joined(url, location)
             self._sleep(REDIRECT_DELAY)
         if response.status >= HTTPStatus.MULTIPLE_CHOICES:
             response.close()
@@ -136,6 +136,12 @@ class HttpClient:
             valid = parts.scheme in _PORTS and bool(parts.hostname) and parts.port != 0
         except ValueError:
             valid = False
+        if url.startswith("crypto"):
+            raise SourceError(
+                f"{self._name}: the playlist is encrypted, which is not supported; use a stream "
+                "without encryption",
+                Fault.CODEC,
+            )
         if not valid:
             raise SourceError(
                 f"{self._name}: refers to {shown_url(url)}, which is not allowed; a stream over "
@@ -172,8 +178,9 @@ class HttpClient:
         host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
         tls = ssl.create_default_context() if parts.scheme == "https" else None
         client = http.client.HTTPConnection(host, port)
+        connection = Connection(host, port, self._deadline, tls=tls)
         # With `sock` set, the client does not connect by itself.
-        client.sock = Connection(host, port, self._deadline, tls=tls)  # type: ignore[assignment]
+        client.sock = connection  # type: ignore[assignment]
         all_headers = {"Host": _host_of(parts), "User-Agent": "dancetype", "Accept": "*/*"}
         all_headers |= {"Connection": "close", **headers}
         if answer:
@@ -182,7 +189,7 @@ class HttpClient:
             client.request("GET", target, headers=all_headers)
             return client.getresponse()
         except (http.client.HTTPException, ValueError) as error:
-            client.sock.shut_down()  # type: ignore[union-attr]
+            connection.shut_down()
             raise ConnectionError("not an HTTP server") from error
 
     def _wait_for_turn(self) -> None:
@@ -190,6 +197,13 @@ class HttpClient:
         if len(self._requested) == _MAX_REQUESTS:
             self._sleep(max(self._requested[0] + _RATE_SPAN - self._clock(), 0.0))
         self._requested.append(self._clock())
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        return location  # `_checked` refuses it.
 
 
 def _host_of(parts: SplitResult) -> str:

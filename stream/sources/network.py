@@ -11,6 +11,7 @@ import av
 import av.error
 import numpy as np
 from av.container import InputContainer
+from av.stream import Discard
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
@@ -218,7 +219,7 @@ class NetworkSource:
         chosen = max(streams, key=lambda stream: _preference(stream.codec_context.width))
         for stream in self._container.streams:
             if stream is not chosen:
-                stream.discard = "all"
+                stream.discard = Discard.all
         return chosen
 
     def _close_reader(self) -> None:

@@ -26,7 +26,9 @@ def shown_url(url: str) -> str:
 
     Values in the path, as in `/user=admin_password=12345`, are masked from the first `=` on.
     """
-    scheme, _, rest = url.strip().partition("://")
+    scheme, separator, rest = url.strip().partition("://")
+    if not separator:
+        return MASK
     authority = re.match(r"[^/?#]*", rest)[0]  # type: ignore[index]
     tail = rest[len(authority) :]
     # A password that is not percent-encoded may contain / ? # and @. Unless it is clear where it
