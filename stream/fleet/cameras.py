@@ -72,7 +72,7 @@ class Camera:
     def source_text(self) -> str:
         """Source as text, without credentials."""
         uri = self.settings.source[self.name]
-        needs_prefix = uri.kind is SourceKind.TEST or uri.address.isdecimal()
+        needs_prefix = uri.kind in (SourceKind.TEST, SourceKind.NDI) or uri.address.isdecimal()
         return f"{uri.kind.value}:{uri}" if needs_prefix else str(uri)
 
 

@@ -180,7 +180,7 @@ class HttpClient:
         client = http.client.HTTPConnection(host, port)
         connection = Connection(host, port, self._deadline, tls=tls)
         # With `sock` set, the client does not connect by itself.
-        client.sock = connection  # type: ignore[assignment]
+        client.sock = connection
         all_headers = {"Host": _host_of(parts), "User-Agent": "dancetype", "Accept": "*/*"}
         all_headers |= {"Connection": "close", **headers}
         if answer:

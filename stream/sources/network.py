@@ -200,7 +200,7 @@ class NetworkSource:
         name = name or _FORMATS.get(self._uri.kind)
         if name is None:
             options["format_whitelist"] = _CONTAINERS
-        return av.open(reader, format=name, options=options)
+        return av.open(reader, "r", format=name, options=options)
 
     @property
     def _timeouts(self) -> tuple[float, float]:

@@ -38,6 +38,10 @@ def open_source(
         case SourceKind.TEST:
             options = PatternOptions.parse(uri.address)
             return PatternSource(options, epoch=epoch, clock=clock, fps=fps)
+        case SourceKind.NDI:
+            from dancetype.stream.sources.ndi import NdiSource
+
+            return NdiSource(uri.address, epoch=epoch, clock=clock, timeout=timeout, fps=fps)
         case _:
             # The import loads FFmpeg, which the other kinds do not need.
             from dancetype.stream.sources.network import NetworkSource

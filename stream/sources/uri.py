@@ -17,8 +17,8 @@ _WEBCAM: Final = re.compile(r"(?:webcam:|/dev/video)?(\d{1,3})", re.ASCII)
 _SCHEME: Final = re.compile(r"\s*([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _FILE_SCHEMES: Final = ("file:///", "file://localhost/")
 _FORMS: Final = (
-    "a source is a webcam number such as 0, a URL (rtsp, http, rtmp, srt or udp), a video file or "
-    "test:"
+    "a source is a webcam number such as 0, a URL (rtsp, http, rtmp, srt or udp), ndi:NAME, a "
+    "video file or test:"
 )
 
 
@@ -31,6 +31,7 @@ class SourceKind(StrEnum):
     RTMP = "rtmp"
     SRT = "srt"
     UDP = "udp"
+    NDI = "ndi"
     PIPE = "pipe"
     FILE = "file"
     TEST = "test"
@@ -56,8 +57,8 @@ class SourceUri:
 
     Attributes:
         kind: Kind of the source.
-        address: Number or device of a webcam, URL, path of a file or pipe, or options of a test
-            pattern.
+        address: Number or device of a webcam, URL, path of a file or pipe, name of an NDI source,
+            or options of a test pattern.
     """
 
     kind: SourceKind
@@ -79,6 +80,8 @@ class SourceUri:
                 name = Path(self.address).stem
             case SourceKind.TEST:
                 name = "test"
+            case SourceKind.NDI:
+                name = self.address
             case _:
                 name = urlsplit(self.address).hostname or ""
         return derive_name(name) or self.kind.value
@@ -96,6 +99,8 @@ def parse_uri(text: str) -> SourceUri:
         raise SourceError(f"{text}: invalid webcam number; write webcam:0, for example")
     if text.startswith("test:"):
         return SourceUri(SourceKind.TEST, text.removeprefix("test:"))
+    if text.startswith("ndi:"):
+        return _parse_ndi(text.removeprefix("ndi:").strip())
     if text.startswith(_FILE_SCHEMES):
         return _parse_path(unquote(urlsplit(text).path))
     if scheme := _SCHEME.match(text):
@@ -107,10 +112,16 @@ def is_uri(text: str) -> bool:
     """Return whether a text starts like a URI or names an existing file, whatever follows."""
     return bool(
         _SCHEME.match(text)
-        or text.startswith(("webcam:", "test:"))
+        or text.startswith(("webcam:", "test:", "ndi:"))
         or (contains_url(text.partition("=")[0]))
         or os.path.lexists(text.partition("\0")[0])
     )
+
+
+def _parse_ndi(name: str) -> SourceUri:
+    if not name or contains_url(name) or not name.isprintable():
+        raise SourceError("ndi: needs the name of a source; write ndi:MACHINE (SOURCE)")
+    return SourceUri(SourceKind.NDI, name)
 
 
 def _parse_url(url: str, scheme: str) -> SourceUri:

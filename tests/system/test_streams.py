@@ -1,6 +1,7 @@
 """Streams of each protocol, from a real sender to the real command."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ import pytest
 from dancetype.stream.messages import SourceState
 from tests.system.conftest import Figure
 from tests.testbed.command import Command, captured_after, is_prediction
+from tests.testbed.ndi_sender import write_ndi_config
 from tests.testbed.rtsp_server import HOST, find_free_port
-from tests.testbed.senders import PlaylistServer, Sender
+from tests.testbed.senders import PlaylistServer, Sender, ffmpeg_sender
 
 SECRET: Final = "s3cret-pa55word"
 STARTED_WITHIN: Final = 40.0
@@ -29,58 +31,70 @@ class Stream:
         url: URL with a secret.
         sender: Sender of the stream.
         freezes: Whether the stream freezes with its sender, because nothing is buffered.
+        environment: Variables for the command.
     """
 
     url: str
     sender: Sender
     freezes: bool
+    environment: dict[str, str]
 
 
-@pytest.fixture(params=["mjpeg", "hls", "srt", "srt listener", "rtmp", "udp", "multicast", "pipe"])
+STREAMS: Final = ("mjpeg", "hls", "srt", "srt listener", "rtmp", "udp", "multicast", "pipe", "ndi")
+
+
+@pytest.fixture(params=STREAMS)
 def stream(request: pytest.FixtureRequest, videos: Path, tmp_path: Path) -> Iterator[Stream]:
     video, port = videos / "small.mp4", find_free_port()
+    environment: dict[str, str] = {}
     with ExitStack() as stack:
         match request.param:
             case "mjpeg":
                 url = f"http://{HOST}:{port}/video.mjpg"
                 options = ("-c:v", "mjpeg", "-f", "mpjpeg", "-listen", "1")
                 kind = ("-content_type", "multipart/x-mixed-replace;boundary=ffmpeg")
-                sender, url = Sender(video, *options, *kind, url), f"{url}?pw={SECRET}"
+                sender, url = ffmpeg_sender(video, *options, *kind, url), f"{url}?pw={SECRET}"
             case "hls":
                 server = stack.enter_context(PlaylistServer(tmp_path))
                 # Segments start with a key frame, and those in the playlist are played to the end.
-                options = ("-c:v", "libx264", "-preset", "ultrafast", "-g", "10")
-                options += ("-f", "hls", "-hls_time", "1", "-hls_flags", "delete_segments")
-                sender = Sender(video, *options, tmp_path / "live.m3u8")
+                codec = ("-c:v", "libx264", "-preset", "ultrafast", "-g", "10")
+                kind = ("-f", "hls", "-hls_time", "1", "-hls_flags", "delete_segments")
+                sender = ffmpeg_sender(video, *codec, *kind, tmp_path / "live.m3u8")
                 url = f"{server.url}/live.m3u8?token={SECRET}"
             case "srt":
                 url = f"srt://{HOST}:{port}?passphrase={SECRET}"
-                sender = Sender(video, "-f", "mpegts", f"{url}&mode=listener")
+                sender = ffmpeg_sender(video, "-f", "mpegts", f"{url}&mode=listener")
             case "srt listener":
                 url = f"srt://{HOST}:{port}?passphrase={SECRET}"
-                sender, url = Sender(video, "-f", "mpegts", url), f"{url}&mode=listener"
+                sender, url = ffmpeg_sender(video, "-f", "mpegts", url), f"{url}&mode=listener"
             case "rtmp":
                 url = f"rtmp://{HOST}:{port}/live/{SECRET[:1]}?key={SECRET}"
-                sender = Sender(video, "-f", "flv", "-listen", "1", url)
+                sender = ffmpeg_sender(video, "-f", "flv", "-listen", "1", url)
             case "udp":
                 url = f"udp://{HOST}:{port}"
-                sender = Sender(video, "-f", "mpegts", f"{url}?pkt_size=1316")
+                sender = ffmpeg_sender(video, "-f", "mpegts", f"{url}?pkt_size=1316")
                 url = f"{url}?x={SECRET}"
             case "multicast":
                 url = f"udp://@239.255.12.34:{port}"
-                sender = Sender(video, "-f", "mpegts", f"{url}?pkt_size=1316&ttl=0")
+                sender = ffmpeg_sender(video, "-f", "mpegts", f"{url}?pkt_size=1316&ttl=0")
+            case "ndi":
+                pytest.importorskip("cyndilib")
+                url, environment = f"ndi:stage {port}", write_ndi_config(tmp_path)
+                module = ("-m", "tests.testbed.ndi_sender", f"stage {port}", str(video))
+                sender = Sender([sys.executable, *module], environment=environment)
             case _:
                 url = str(tmp_path / "pipe.ts")
                 os.mkfifo(url)
-                sender = Sender(video, "-f", "mpegts", url)
-        yield Stream(url, stack.enter_context(sender), freezes=request.param != "hls")
+                sender = ffmpeg_sender(video, "-f", "mpegts", url)
+        stack.enter_context(sender)
+        yield Stream(url, sender, freezes=request.param != "hls", environment=environment)
 
 
 def test_stream_is_classified_and_reconnected_without_showing_secrets(
     stream: Stream, request: pytest.FixtureRequest, pose_model: Path, tmp_path: Path, figure: Figure
 ) -> None:
     source = ("--source", f"cam={stream.url}")
-    with Command(*source, folder=tmp_path) as command:
+    with Command(*source, folder=tmp_path, environment=stream.environment) as command:
         first = command.wait_for(is_prediction, within=STARTED_WITHIN)
         assert is_prediction(first)
         assert first.latency.capture < 1

@@ -1,10 +1,11 @@
 """Senders of live video over each protocol: FFmpeg, and a web server for playlists."""
 
+import os
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,20 +18,18 @@ _STOP_TIMEOUT: Final = 5.0
 
 
 class Sender:
-    """FFmpeg process that sends a video in real time, again and again.
+    """Process that sends a stream.
 
     Args:
-        video: Video with H.264.
-        arguments: Arguments of FFmpeg for the output; `-c copy` is the default codec.
+        command: Command line of the process.
+        environment: Variables to add to the environment of this process.
     """
 
-    def __init__(self, video: Path, *arguments: str | Path) -> None:
-        program = shutil.which("ffmpeg")
-        assert program, "ffmpeg is not installed; run docker/system-packages --test"
-        self._command = [
-            *(program, "-v", "error", "-nostdin", "-y", "-re", "-stream_loop", "-1"),
-            *("-i", str(video), "-an", "-c", "copy", *map(str, arguments)),
-        ]
+    def __init__(
+        self, command: Sequence[str], *, environment: dict[str, str] | None = None
+    ) -> None:
+        self._command = command
+        self._environment = {**os.environ, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -42,7 +41,9 @@ class Sender:
 
     def start(self) -> None:
         """Start to send, from the start of the video."""
-        self._process = subprocess.Popen(self._command, stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            self._command, stderr=subprocess.DEVNULL, env=self._environment
+        )
 
     def freeze(self) -> None:
         """Stop sending, without closing the connection."""
@@ -60,6 +61,20 @@ class Sender:
             self._process.kill()
             self._process.wait(_STOP_TIMEOUT)
             self._process = None
+
+
+def ffmpeg_sender(video: Path, *arguments: str | Path) -> Sender:
+    """Return a sender of a video in real time, again and again.
+
+    Args:
+        video: Video with H.264.
+        arguments: Arguments of FFmpeg for the output; `-c copy` is the default codec.
+    """
+    program = shutil.which("ffmpeg")
+    assert program, "ffmpeg is not installed; run docker/system-packages --test"
+    source = ("-re", "-stream_loop", "-1", "-i", str(video))
+    options = ("-an", "-c", "copy", *map(str, arguments))
+    return Sender([program, "-v", "error", "-nostdin", "-y", *source, *options])
 
 
 class PlaylistServer:

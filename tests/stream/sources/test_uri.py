@@ -24,6 +24,7 @@ from dancetype.stream.sources.uri import SourceKind, SourceUri, parse_uri
         ("srt://host:9000?mode=caller", SourceKind.SRT, "srt://host:9000?mode=caller"),
         ("srt://:9000", SourceKind.SRT, "srt://:9000"),
         ("udp://@239.0.0.1:5004", SourceKind.UDP, "udp://@239.0.0.1:5004"),
+        ("ndi:PC (Camera 1)", SourceKind.NDI, "PC (Camera 1)"),
         ("file:///videos/my%20clip.mp4", SourceKind.FILE, "/videos/my clip.mp4"),
         ("/dev/v4l/by-id/usb-gone-index0", SourceKind.WEBCAM, "/dev/v4l/by-id/usb-gone-index0"),
         ("my-rtsp.mp4", SourceKind.FILE, "my-rtsp.mp4"),
@@ -43,10 +44,11 @@ def test_each_form_of_source_uri_is_parsed(text: str, kind: SourceKind, address:
     [
         *("", "ftp://cam/live", "webcam:front", "rtsp://", "rtsp:///live", "rtsp://cam:x/", "a\0b"),
         *("concat:rtsp://a", "subfile://rtsp", "http:///x", "srt://host", "udp://host", "rtmp://"),
+        "ndi:",
     ],
 )
 def test_invalid_source_uri_is_rejected_with_the_valid_forms(text: str) -> None:
-    with pytest.raises(SourceError, match=r"rtsp|://host|webcam:0"):
+    with pytest.raises(SourceError, match=r"rtsp|://host|webcam:0|ndi:MACHINE"):
         parse_uri(text)
 
 
@@ -85,6 +87,7 @@ def test_error_messages_contain_no_credentials(text: str) -> None:
         ("/videos/Bu\u0308hne.mp4", "B\u00fchne"),
         ("/videos/???.mp4", "file"),
         ("udp://@239.0.0.1:5004", "239.0.0.1"),
+        ("ndi:PC (Camera 1)", "PC-Camera-1"),
         ("srt://:9000", "srt"),
         ("/dev/v4l/by-id/usb-046d_C920-video-index0", "usb-046d_C920-video-index0"),
         ("test:?fps=5", "test"),
