@@ -18,7 +18,7 @@ from dancetype.stream.messages import PredictionMessage
 from dancetype.stream.pipeline import Event
 from dancetype.stream.settings import Settings, Variant
 from dancetype.stream.sources.base import SourceState
-from dancetype.stream.sources.uri import SourceKind, SourceUri, parse_uri
+from dancetype.stream.sources.uri import parse_path, parse_uri
 from dancetype.stream.system import explain_missing_libraries
 
 _JOIN_TIMEOUT: Final = 10.0
@@ -93,7 +93,7 @@ def watch(
         ValueError: `people` or `hop` is out of range.
     """
     is_path = isinstance(source, Path)
-    uri = SourceUri(SourceKind.FILE, str(source)) if is_path else parse_uri(str(source))
+    uri = parse_path(str(source)) if is_path else parse_uri(str(source))
     settings = _settings(
         model,
         pose_model,

@@ -103,7 +103,8 @@ class Settings(BaseSettings):
         Field(repr=False),
         Flag(INPUT_PANEL, frozenset({"run"}), "[NAME=]URI"),
     ] = {}
-    """Webcam number, rtsp:// URL, video file, or test: for a test pattern. Repeatable."""
+    """Webcam number, URL (rtsp, http, rtmp, srt or udp), ndi:NAME, path of a video file, device or
+    pipe, or test: for a test pattern. Repeatable."""
     host: Annotated[str, Flag(SERVER_PANEL, _WITH_SERVER, "ADDRESS")] = "127.0.0.1"
     """Address to listen on."""
     port: Annotated[int, Field(ge=0, le=65535), Flag(SERVER_PANEL, _WITH_SERVER, "PORT")] = 8765

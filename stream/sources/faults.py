@@ -16,6 +16,7 @@ REDIRECT_DELAY: Final = 0.3
 
 _ADVICE: Final = {
     SourceKind.UDP: "check that the sender is on, and sends to this machine and port",
+    SourceKind.SRT: "check that the sender is on, and its address, port and mode",
     SourceKind.PIPE: "check that a program writes video to it",
 }
 _DEFAULT_ADVICE: Final = "check that the camera is on, and its address"

@@ -33,6 +33,9 @@ _READ_TIMEOUT_FACTOR: Final = 1.2
 # FFmpeg waits three times for the first packet.
 _UDP_TIMEOUT_FACTOR: Final = 0.8
 
+# Seconds to wait for a sender that connects to this machine. Between two attempts it could not.
+_SENDER_TIMEOUT: Final = 10.0
+
 # Protocols that FFmpeg may open, also for what a stream refers to. All others are opened here.
 _PROTOCOLS: Final = {
     SourceKind.RTSP: "rtsp,rtsps,rtp,srtp,tcp,tls,udp",
@@ -110,7 +113,7 @@ class NetworkSource:
         self._deadline = Deadline(_OPEN_TIMEOUT_FACTOR * timeout, timeout)
         self._sampler = FrameSampler(fps)
         self._index = -1
-        self._pacer: _Pacer | None = None
+        self._pacer: Pacer | None = None
         self._reader: ByteReader | None = None
         # Shared, since a frame's own reformatter would be set up for each frame.
         self._reformatter = VideoReformatter()
@@ -164,11 +167,14 @@ class NetworkSource:
             case SourceKind.HTTP:
                 return self._open_http(url)
             case SourceKind.SRT:
+                self._deadline.set(_SENDER_TIMEOUT)
                 self._reader = SrtReader(url, self._name, self._deadline)
+                self._deadline.set(_OPEN_TIMEOUT_FACTOR * self._timeout)
                 return self._open_reader(self._reader)
             case _:
+                self._deadline.set(_SENDER_TIMEOUT)
                 self._reader = PipeReader(url, self._deadline)
-                self._pacer = _Pacer(self._clock)
+                self._pacer = Pacer(self._clock)
                 return self._open_reader(self._reader)
 
     def _open_http(self, url: str) -> InputContainer:
@@ -177,7 +183,7 @@ class NetworkSource:
         if body.media_type == _MULTIPART:
             self._reader = body
             return self._open_reader(body, "mpjpeg")
-        self._pacer = _Pacer(self._clock)
+        self._pacer = Pacer(self._clock)
         path = urlsplit(body.url).path.lower()
         if "mpegurl" not in body.media_type and not path.endswith(_PLAYLISTS):
             self._reader = body
@@ -250,7 +256,7 @@ class NetworkSource:
         )
 
 
-class _Pacer:
+class Pacer:
     """Wait until frames are due that arrive earlier, as those of a segment do.
 
     Args:

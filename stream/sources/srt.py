@@ -54,7 +54,7 @@ class SrtReader:
     def __init__(self, url: str, name: str, deadline: Deadline) -> None:
         self._name = name
         self._deadline = deadline
-        self._library = _load_library()
+        self._library = load_library()
         options = _options(url, name)
         parts = urlsplit(url)
         listens = options.get("mode", "listener" if not parts.hostname else "caller") == "listener"
@@ -138,9 +138,11 @@ class SrtReader:
             )
         self._library.srt_listen(self._socket, 1)
         listeners = (ctypes.c_int * 1)(self._socket)
-        accepted = self._library.srt_accept_bond(listeners, 1, _milliseconds(self._deadline))
-        if accepted < 0:
-            raise TimeoutError("no sender has connected")
+        accepted = -1
+        while accepted < 0:
+            # This raises a TimeoutError at the deadline.
+            wait = _milliseconds(self._deadline)
+            accepted = self._library.srt_accept_bond(listeners, 1, wait)
         self._library.srt_close(self._socket)
         self._socket = accepted
 
@@ -182,7 +184,12 @@ def _milliseconds(deadline: Deadline) -> int:
 
 
 @cache
-def _load_library() -> ctypes.CDLL:
+def load_library() -> ctypes.CDLL:
+    """Return the library, which stays loaded.
+
+    Raises:
+        SourceError: The library is not installed.
+    """
     for name in (*_LIBRARIES, *map(ctypes.util.find_library, _OTHER_LIBRARIES)):
         if name:
             with suppress(OSError):

@@ -102,10 +102,10 @@ def parse_uri(text: str) -> SourceUri:
     if text.startswith("ndi:"):
         return _parse_ndi(text.removeprefix("ndi:").strip())
     if text.startswith(_FILE_SCHEMES):
-        return _parse_path(unquote(urlsplit(text).path))
+        return parse_path(unquote(urlsplit(text).path))
     if scheme := _SCHEME.match(text):
         return _parse_url(text.strip(), scheme[1].lower())
-    return _parse_path(text)
+    return parse_path(text)
 
 
 def is_uri(text: str) -> bool:
@@ -144,7 +144,12 @@ def _parse_url(url: str, scheme: str) -> SourceUri:
     return SourceUri(kind, url)
 
 
-def _parse_path(text: str) -> SourceUri:
+def parse_path(text: str) -> SourceUri:
+    """Return the source at a path, classified by what is there.
+
+    Raises:
+        SourceError: The path is empty, a URL, or names something that contains no video.
+    """
     try:
         path = str(Path(text).expanduser())
         mode = Path(path).stat().st_mode

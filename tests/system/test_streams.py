@@ -86,7 +86,7 @@ def stream(request: pytest.FixtureRequest, videos: Path, tmp_path: Path) -> Iter
                 url = str(tmp_path / "pipe.ts")
                 os.mkfifo(url)
                 sender = ffmpeg_sender(video, "-f", "mpegts", url)
-        stack.enter_context(sender)
+        stack.callback(sender.stop)
         yield Stream(url, sender, freezes=request.param != "hls", environment=environment)
 
 
@@ -95,6 +95,9 @@ def test_stream_is_classified_and_reconnected_without_showing_secrets(
 ) -> None:
     source = ("--source", f"cam={stream.url}")
     with Command(*source, folder=tmp_path, environment=stream.environment) as command:
+        # A sender that connects to a listener gives up soon.
+        command.wait_for_state(SourceState.CONNECTING, within=STARTED_WITHIN)
+        stream.sender.start()
         first = command.wait_for(is_prediction, within=STARTED_WITHIN)
         assert is_prediction(first)
         assert first.latency.capture < 1
