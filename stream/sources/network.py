@@ -2,7 +2,7 @@
 
 import ipaddress
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from typing import Final
 from urllib.parse import urlsplit
@@ -233,15 +233,20 @@ class NetworkSource:
             self._reader.close()
             self._reader = None
 
+    def _packets(self) -> "Iterator[av.Packet[VideoStream]]":
+        """Yield the packets of the video, those that arrive early when they are due."""
+        for packet in self._container.demux(self._stream):
+            if self._pacer and packet.dts is not None and packet.time_base:
+                self._pacer.wait_until_due(float(packet.dts * packet.time_base))
+            yield packet
+
     def _decode(self) -> Generator[Frame]:
         """Yield the sampled frames, each with the arrival time of its last packet."""
-        for packet in self._container.demux(self._stream):
+        for packet in self._packets():
             received_at = self._clock()
             # A damaged packet must not end the stream.
             with suppress(av.error.InvalidDataError):
                 for picture in packet.decode():
-                    if self._pacer:
-                        received_at = self._pacer.wait_until_due(picture.time)
                     self._index += 1
                     if self._sampler.accept(received_at):
                         image = self._reformatter.reformat(picture, format="bgr24").to_ndarray()
@@ -257,7 +262,7 @@ class NetworkSource:
 
 
 class Pacer:
-    """Wait until frames are due that arrive earlier, as those of a segment do.
+    """Clock that holds packets back which arrive before they are due, as those of a segment do.
 
     Args:
         clock: Monotonic clock in seconds.
@@ -271,21 +276,13 @@ class Pacer:
         self._sleep = sleep
         self._offset: float | None = None
 
-    def wait_until_due(self, presented: float | None) -> float:
-        """Wait for a frame; return its capture time.
-
-        Args:
-            presented: Presentation time in the stream in seconds, if it has one.
-        """
+    def wait_until_due(self, stamp: float) -> None:
+        """Wait for a packet with a timestamp in seconds."""
         now = self._clock()
-        if presented is None:
-            return now
         # A longer pause is a new beginning of the stream, or its sender was too slow.
-        if self._offset is None or abs(self._offset + presented - now) > _MAX_WAIT:
-            self._offset = now - presented
-        due = self._offset + presented
-        self._sleep(max(due - now, 0.0))
-        return due
+        if self._offset is None or abs(self._offset + stamp - now) > _MAX_WAIT:
+            self._offset = now - stamp
+        self._sleep(max(self._offset + stamp - now, 0.0))
 
 
 def _preference(width: int) -> tuple[bool, int]:

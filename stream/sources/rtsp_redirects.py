@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from dancetype.engine.errors import SourceUnavailableError
 from dancetype.stream.sources.faults import MAX_REDIRECTS, REDIRECT_DELAY, status_error
 from dancetype.stream.sources.http_auth import authorization, credentials_of
 from dancetype.stream.sources.sockets import Connection, Deadline
@@ -41,7 +42,12 @@ def resolve_redirects(
         location = response.headers.get("location", "")
         if response.status // 100 != 3 or not location:
             break
-        url = _redirected(url, location)
+        redirected = _redirected(url, location)
+        if redirected is None:
+            raise SourceUnavailableError(
+                f"{name}: redirects to something that is not an RTSP URL; check the URL"
+            )
+        url = redirected
         sleep(REDIRECT_DELAY)
     if response.status >= 300 and response.status not in _UNSUITABLE:
         raise status_error(name, response.status)
@@ -103,11 +109,10 @@ def _read_line(readline: Callable[[int], bytes]) -> str:
     return line.decode(errors="replace").strip()
 
 
-def _redirected(url: str, location: str) -> str:
+def _redirected(url: str, location: str) -> str | None:
     """Return the URL of a redirect, with the same credentials if the host is the same.
 
-    Raises:
-        ConnectionError: The location is not an RTSP URL.
+    The result is None if the location is not an RTSP URL.
     """
     old = urlsplit(url)
     try:
@@ -119,9 +124,9 @@ def _redirected(url: str, location: str) -> str:
             )
         new = urlsplit(location)
         if new.scheme.lower() not in _PORTS or not new.hostname or new.port == 0:
-            raise ValueError(location)
+            return None
     except ValueError:
-        raise ConnectionError("redirect to an invalid URL") from None
+        return None
     if new.hostname == old.hostname and new.username is None and "@" in old.netloc:
         user = old.netloc.rpartition("@")[0]
         new = new._replace(netloc=f"{user}@{new.netloc}")

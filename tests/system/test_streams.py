@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -51,15 +52,15 @@ def stream(request: pytest.FixtureRequest, videos: Path, tmp_path: Path) -> Iter
         match request.param:
             case "mjpeg":
                 url = f"http://{HOST}:{port}/video.mjpg"
-                options = ("-c:v", "mjpeg", "-f", "mpjpeg", "-listen", "1")
-                kind = ("-content_type", "multipart/x-mixed-replace;boundary=ffmpeg")
-                sender, url = ffmpeg_sender(video, *options, *kind, url), f"{url}?pw={SECRET}"
+                options = ["-c:v", "mjpeg", "-f", "mpjpeg", "-listen", "1"]
+                options += ["-content_type", "multipart/x-mixed-replace;boundary=ffmpeg"]
+                sender, url = ffmpeg_sender(video, *options, url), f"{url}?pw={SECRET}"
             case "hls":
                 server = stack.enter_context(PlaylistServer(tmp_path))
                 # Segments start with a key frame, and those in the playlist are played to the end.
-                codec = ("-c:v", "libx264", "-preset", "ultrafast", "-g", "10")
-                kind = ("-f", "hls", "-hls_time", "1", "-hls_flags", "delete_segments")
-                sender = ffmpeg_sender(video, *codec, *kind, tmp_path / "live.m3u8")
+                options = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "10"]
+                options += ["-f", "hls", "-hls_time", "1", "-hls_flags", "delete_segments"]
+                sender = ffmpeg_sender(video, *options, tmp_path / "live.m3u8")
                 url = f"{server.url}/live.m3u8?token={SECRET}"
             case "srt":
                 url = f"srt://{HOST}:{port}?passphrase={SECRET}"
@@ -109,6 +110,7 @@ def test_stream_is_classified_and_reconnected_without_showing_secrets(
             stream.sender.resume()
             command.wait_for_state(SourceState.RUNNING, within=RECOVERED_WITHIN, after=before)
 
+        ended = time.time()
         stream.sender.stop()
         before = len(command.messages)
         lost = command.wait_for_state(
@@ -116,6 +118,7 @@ def test_stream_is_classified_and_reconnected_without_showing_secrets(
         )
         assert lost.fault
 
+        started = time.time()
         stream.sender.start()
         running = command.wait_for_state(SourceState.RUNNING, within=RECOVERED_WITHIN, after=before)
         assert running.epoch > lost.epoch
@@ -125,7 +128,10 @@ def test_stream_is_classified_and_reconnected_without_showing_secrets(
     outputs += [command.output, (tmp_path / "messages.jsonl").read_text()]
     assert not [text for text in outputs if SECRET in text]
     assert "Traceback" not in command.output
+    name = request.node.callspec.params["stream"]
+    seconds = (lost.times.sent - ended, running.times.sent - started)
     figure(
-        f"stream {request.node.callspec.params['stream']}",
-        f"`reconnecting` ({lost.fault.value}) when the sender ends; running again after it starts",
+        "streams",
+        f"{name}: `reconnecting` ({lost.fault.value}) after {seconds[0]:.1f} s, running "
+        f"{seconds[1]:.1f} s after the sender has started again",
     )

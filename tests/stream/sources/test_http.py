@@ -10,6 +10,7 @@ from fractions import Fraction
 from http.server import SimpleHTTPRequestHandler
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from threading import Thread
 from traceback import format_exception
 from typing import Final
@@ -106,8 +107,9 @@ def test_segments_of_a_playlist_may_be_relative_or_absolute(folder: Path, second
         (folder / "live.m3u8").write_text(text)
         times, error = read_all(f"{server.url}/live.m3u8?token=s3cret")
     assert len(times) == 20
-    # Segments arrive at once, but are played at their own pace.
-    assert [b - a for a, b in pairwise(times)] == pytest.approx([0.1] * 19, abs=0.02)
+    # Segments arrive at once, but are played at their own pace. A redirect delays a segment.
+    assert median(b - a for a, b in pairwise(times)) == pytest.approx(0.1, abs=0.02)
+    assert times[-1] - times[0] == pytest.approx(1.9, abs=0.1)
     assert error.fault is Fault.ENDED
     assert str(error) == f"{server.url}/live.m3u8?token=***: the stream has ended"
 
