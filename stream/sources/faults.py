@@ -139,8 +139,13 @@ def source_error(
         # The peer closed the connection within a response, or uses another protocol.
         case av.error.InvalidDataError() | av.error.EOFError() | ConnectionError() | ssl.SSLError():
             reason, fault = f"connection closed, or not {_PROTOCOLS[kind]}", Fault.ENDED
+        case _ if error.errno == errno.EIO:
+            reason, fault = f"connection closed, or not {_PROTOCOLS[kind]}", Fault.ENDED
+        case av.error.UnknownError() if kind is SourceKind.RTMP:
+            reason = "the server rejects the request, or has no such stream; check the URL"
+            fault = Fault.NOT_FOUND
         case _:
-            reason, fault = str(error.strerror), Fault.OTHER
+            reason, fault = f"cannot be read ({error.strerror}); {advice}", Fault.OTHER
     return SourceUnavailableError(f"{name}: {reason}", fault)
 
 

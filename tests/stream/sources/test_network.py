@@ -1,3 +1,4 @@
+import errno
 import socket
 import time
 from collections.abc import Iterator
@@ -133,6 +134,11 @@ def test_status_of_a_camera_is_explained_by_its_class(status: str, reason: str) 
         (av.error.HTTPBadRequestError(0, ""), "rejects the request (status 400, bad request)"),
         (av.error.HTTPServerError(0, ""), "reports a fault (status 5xx)"),
         (av.error.HTTPForbiddenError(0, ""), "rejects the user name or password"),
+        (av.error.FFmpegError(errno.EIO, ""), "connection closed, or not an RTSP camera"),
+        (
+            av.error.FFmpegError(errno.EPERM, "Not permitted"),
+            "cannot be read (Not permitted); check",
+        ),
     ],
 )
 def test_class_of_a_status_from_ffmpeg_is_explained(
