@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, unquote
-from urllib.request import parse_http_list, parse_keqv_list
+from urllib.request import parse_http_list
 
 
 class Credentials(NamedTuple):
@@ -57,8 +57,8 @@ def authorization(
 
 
 def _parse_fields(text: str) -> dict[str, str]:
-    items = [item for item in parse_http_list(text) if "=" in item]
-    return {name.lower(): value for name, value in parse_keqv_list(items).items()}
+    items = (item.partition("=") for item in parse_http_list(text))
+    return {name.strip().lower(): value.strip().strip('"') for name, _, value in items}
 
 
 def _digest(fields: dict[str, str], credentials: Credentials, method: str, uri: str) -> str:

@@ -64,18 +64,6 @@ class _Response:
 def _describe(url: str, deadline: Deadline) -> _Response:
     """Return the response to DESCRIBE, with the credentials in the URL if they are needed."""
     parts = urlsplit(url)
-    response = _request(parts, deadline)
-    credentials = credentials_of(parts)
-    if response.status == 401 and credentials:
-        answer = authorization(
-            response.challenges, credentials, method="DESCRIBE", uri=_without_user(parts)
-        )
-        if answer:
-            return _request(parts, deadline, answer)
-    return response
-
-
-def _request(parts: SplitResult, deadline: Deadline, answer: str | None = None) -> _Response:
     tls = None
     if parts.scheme.lower() == "rtsps":
         # Certificates of cameras are self-signed; FFmpeg does not verify them, either.
@@ -84,22 +72,47 @@ def _request(parts: SplitResult, deadline: Deadline, answer: str | None = None) 
     port = parts.port or _PORTS[parts.scheme.lower()]
     connection = Connection(parts.hostname or "", port, deadline, tls=tls)
     with connection.makefile() as reader:
-        lines = [f"DESCRIBE {_without_user(parts)} RTSP/1.0", "CSeq: 1", "Accept: application/sdp"]
-        lines += ["User-Agent: dancetype"] + ([f"Authorization: {answer}"] if answer else [])
-        connection.sendall("".join(f"{line}\r\n" for line in [*lines, ""]).encode())
-        version, _, rest = _read_line(reader.readline).partition(" ")
-        if not version.startswith("RTSP/") or not rest[:3].isdecimal():
-            raise ConnectionError("not an RTSP server")
-        headers: dict[str, str] = {}
-        challenges = []
-        for _ in range(_MAX_HEADER_LINES):
-            key, _, value = _read_line(reader.readline).partition(":")
-            if not key:
-                break
-            headers[key.lower()] = value.strip()
-            if key.lower() == "www-authenticate":
-                challenges.append(value)
+        response = _request(parts, connection, reader.readline)
+        credentials = credentials_of(parts)
+        if response.status == 401 and credentials:
+            answer = authorization(
+                response.challenges, credentials, method="DESCRIBE", uri=_without_user(parts)
+            )
+            if answer:
+                # On the same connection, which many cameras bind their challenge to.
+                reader.read(_body_length(response))
+                response = _request(parts, connection, reader.readline, answer)
+    return response
+
+
+def _request(
+    parts: SplitResult,
+    connection: Connection,
+    readline: Callable[[int], bytes],
+    answer: str | None = None,
+) -> _Response:
+    lines = [f"DESCRIBE {_without_user(parts)} RTSP/1.0", f"CSeq: {2 if answer else 1}"]
+    lines += ["Accept: application/sdp", "User-Agent: dancetype"]
+    lines += [f"Authorization: {answer}"] if answer else []
+    connection.sendall("".join(f"{line}\r\n" for line in [*lines, ""]).encode())
+    version, _, rest = _read_line(readline).partition(" ")
+    if not version.startswith("RTSP/") or not rest[:3].isdecimal():
+        raise ConnectionError("not an RTSP server")
+    headers: dict[str, str] = {}
+    challenges = []
+    for _ in range(_MAX_HEADER_LINES):
+        key, _, value = _read_line(readline).partition(":")
+        if not key:
+            break
+        headers[key.lower()] = value.strip()
+        if key.lower() == "www-authenticate":
+            challenges.append(value)
     return _Response(int(rest[:3]), headers, tuple(challenges))
+
+
+def _body_length(response: _Response) -> int:
+    text = response.headers.get("content-length", "0")
+    return min(int(text), _MAX_LINE_BYTES) if text.isdecimal() else 0
 
 
 def _read_line(readline: Callable[[int], bytes]) -> str:

@@ -24,6 +24,7 @@ class FakeCamera:
         self.port = server.getsockname()[1]
         self.requests: list[str] = []
         self.received = ""
+        self.ports: list[int] = []
         self._server = server
         self.answer = response
 
@@ -47,6 +48,7 @@ class FakeCamera:
                 return
             self.requests.append(lines[0])
             self.received += request
+            self.ports.append(connection.getpeername()[1])
             sequence = next(line for line in lines if line.startswith("CSeq"))
             connection.sendall(self.answer.format(sequence=sequence, port=self.port).encode())
             if not self.answer:
@@ -191,6 +193,15 @@ def test_password_is_not_sent_to_another_host_by_a_redirect() -> None:
     assert error.fault is Fault.AUTHENTICATION
     assert "Authorization" not in other.received
     assert other.requests
+
+
+def test_challenge_is_answered_on_the_same_connection() -> None:
+    challenge = 'WWW-Authenticate: Digest realm="x", nonce="n", qop="auth"\r\n'
+    with camera(response("401 No", challenge)) as fake:
+        error_of(fake.url)
+    assert len(fake.ports) == 2
+    assert len(set(fake.ports)) == 1
+    assert 'Authorization: Digest username="me", realm="x", nonce="n"' in fake.received
 
 
 def test_rejected_password_is_sent_only_once() -> None:
