@@ -77,7 +77,7 @@ def watch(
     is slow, the oldest predictions are dropped. A live source that is lost is retried forever.
 
     Args:
-        source: Number of a webcam, `rtsp://...`, a video file, or `test:`.
+        source: Number of a webcam, URL of a stream, a video file, or `test:`, as for `--source`.
         people: Maximum number of dancers.
         hop: Seconds between predictions.
         model: Genre model, an ONNX file; the shipped model if None.

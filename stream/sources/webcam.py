@@ -98,7 +98,7 @@ def _opening_fault(device: str) -> tuple[str, Fault]:
             f"no webcam {device} on this machine{target}; `dancetype doctor` lists cameras",
             Fault.NOT_FOUND,
         )
-    if os.major(path.stat().st_rdev) != _VIDEO_DEVICES and sys.platform == "linux":
+    if sys.platform == "linux" and os.major(path.stat().st_rdev) != _VIDEO_DEVICES:
         return f"{device} is a device, but not a camera; give another path", Fault.NOT_FOUND
     return (
         f"webcam {device} cannot be opened; check that no other program uses it and that you are "

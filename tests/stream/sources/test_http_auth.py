@@ -1,10 +1,10 @@
 """Examples of RFC 7617, RFC 2617 and RFC 7616."""
 
 import re
+import secrets
 
 import pytest
 
-from dancetype.stream.sources import http_auth
 from dancetype.stream.sources.http_auth import Credentials, authorization
 
 URI = "/dir/index.html"
@@ -39,7 +39,7 @@ URI = "/dir/index.html"
 def test_digest_response_is_that_of_the_standard(
     challenge: str, cnonce: str, password: str, response: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_auth.secrets, "token_hex", lambda size: cnonce)
+    monkeypatch.setattr(secrets, "token_hex", lambda size: cnonce)
     header = authorization([challenge], Credentials("Mufasa", password), method="GET", uri=URI)
     assert re.findall(r'\bresponse="(\w+)"', header or "") == [response]
 

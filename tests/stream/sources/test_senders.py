@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from dancetype.engine.errors import Fault, SourceError, SourceUnavailableError
 from dancetype.stream.sources import network, srt
+from dancetype.stream.sources.ndi import NdiSource
 from dancetype.stream.sources.network import NetworkSource, Pacer
 from dancetype.stream.sources.uri import parse_uri
 
@@ -54,6 +56,13 @@ def test_invalid_parameter_of_srt_is_named(url: str, reason: str) -> None:
     error = error_of(url)
     assert reason in str(error)
     assert not isinstance(error, SourceUnavailableError)
+
+
+def test_missing_ndi_library_is_named_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cyndilib.finder", None)
+    with pytest.raises(SourceError, match=r"run pip install 'dancetype\[ndi\]'") as caught:
+        NdiSource("STUDIO (Camera 1)", epoch=0)
+    assert not isinstance(caught.value, SourceUnavailableError)
 
 
 def test_missing_srt_library_is_named_with_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
