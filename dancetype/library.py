@@ -18,7 +18,7 @@ from dancetype.stream.messages import PredictionMessage
 from dancetype.stream.pipeline import Event
 from dancetype.stream.settings import PoseFps, Settings, Variant
 from dancetype.stream.sources.base import SourceState
-from dancetype.stream.sources.uri import SourceKind, SourceUri, parse_uri
+from dancetype.stream.sources.uri import parse_path, parse_uri
 from dancetype.stream.system import explain_missing_libraries
 
 _JOIN_TIMEOUT: Final = 10.0
@@ -78,7 +78,7 @@ def watch(
     is slow, the oldest predictions are dropped. A live source that is lost is retried forever.
 
     Args:
-        source: Number of a webcam, `rtsp://...`, a video file, or `test:`.
+        source: Number of a webcam, URL of a stream, a video file, or `test:`, as for `--source`.
         people: Maximum number of dancers.
         hop: Seconds between predictions.
         model: Genre model, an ONNX file; the shipped model if None.
@@ -97,7 +97,7 @@ def watch(
         ValueError: `people` or `hop` is out of range.
     """
     is_path = isinstance(source, Path)
-    uri = SourceUri(SourceKind.FILE, str(source)) if is_path else parse_uri(str(source))
+    uri = parse_path(str(source)) if is_path else parse_uri(str(source))
     settings = _settings(
         model,
         pose_model,

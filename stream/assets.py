@@ -192,6 +192,9 @@ def _download(url: str) -> bytes:
             # Unlike `read()`, a read of limited length does not report a lost connection.
             if response.length:
                 raise http.client.IncompleteRead(content, response.length)
+    except http.client.InvalidURL:
+        # The error's text may contain a password.
+        raise AssetError("invalid URL; check NPM_CONFIG_REGISTRY, without user name") from None
     except (OSError, http.client.HTTPException) as error:
         raise AssetError(str(getattr(error, "reason", None) or error)) from error
     return content

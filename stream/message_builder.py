@@ -22,6 +22,7 @@ from dancetype.stream.messages import (
 )
 from dancetype.stream.pipeline import Event, Predicted
 from dancetype.stream.sources.base import SourceState, StateChanged
+from dancetype.stream.sources.redaction import mask_urls
 
 
 class MessageBuilder:
@@ -78,7 +79,7 @@ class MessageBuilder:
         return SourceMessage(
             **header,
             state=event.state,
-            reason=event.reason,
+            reason=event.reason and mask_urls(event.reason),
             fault=event.fault,
             instance=self._instance,
             times=SourceTimes(sent=self._clock.unix(sent)),

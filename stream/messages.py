@@ -20,11 +20,12 @@ from dancetype.engine.rolling import Status
 
 # Part of the schema, so other modules import it from here.
 from dancetype.stream.sources.base import SourceState as SourceState
+from dancetype.stream.sources.names import MAX_NAME_LENGTH
 
 # Rounded, since more digits would be noise in every message.
 Seconds = Annotated[float, AfterValidator(lambda value: round(value, 6))]
 Probability = Annotated[float, Field(ge=0, le=1), AfterValidator(lambda value: round(value, 4))]
-SourceName = Annotated[str, Field(min_length=1, max_length=100)]
+SourceName = Annotated[str, Field(min_length=1, max_length=MAX_NAME_LENGTH)]
 
 STATUS_TEXTS: Final = {
     Status.WARMING_UP: "warming up",

@@ -27,6 +27,7 @@ from dancetype.stream.session import Session
 from dancetype.stream.sink import Sink, SinkFanOut
 from dancetype.stream.sinks.recording import SourceRecorder
 from dancetype.stream.sources.base import Source
+from dancetype.stream.sources.names import file_part
 from dancetype.stream.sources.uri import SourceKind, SourceUri
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Label:
         """Return the file name for the recording of a source."""
         dancer = re.sub(r"[^\w.-]+", "-", self.dancer).strip("-.")
         dancer = dancer.encode()[:_MAX_NAME_BYTES].decode(errors="ignore")
-        return f"{source}-{self.genre}-{dancer}.npz"
+        return f"{file_part(source)}-{self.genre}-{dancer}.npz"
 
 
 class RecordingRun(Sink):

@@ -1,21 +1,28 @@
 """Live run of all sources: event threads in, messages out."""
 
 import asyncio
+import logging
 import secrets
 import signal
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Final, Protocol
 
+from dancetype.engine.errors import Fault, first_line
+from dancetype.engine.log_event import LogEvent
 from dancetype.stream.clock import Clock
 from dancetype.stream.message_builder import MessageBuilder
+from dancetype.stream.messages import Message
 from dancetype.stream.pipeline import Event
 from dancetype.stream.sink import SinkFanOut
+from dancetype.stream.sources.base import SourceState, StateChanged
+
+_log = logging.getLogger(__name__)
 
 _JOIN_TIMEOUT: Final = 0.8
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
-_Events = asyncio.Queue[tuple[MessageBuilder, Event]]
+_Events = asyncio.Queue[tuple[str, Event]]
 
 
 class EventThreads(Protocol):
@@ -96,7 +103,7 @@ class Session:
         sending = asyncio.create_task(self._send(events))
         try:
             for name, pipeline in self._pipelines.items():
-                pipeline.start(_event_poster(loop, events, self._builders[name]))
+                self._start(name, pipeline, _event_poster(loop, events, name))
             await asyncio.wait((self._stop, sending), return_when=asyncio.FIRST_COMPLETED)
         finally:
             for pipeline in self._pipelines.values():
@@ -121,20 +128,43 @@ class Session:
 
     async def _send(self, events: _Events) -> None:
         while not all(builder.finished for builder in self._builders.values()):
-            builder, event = await events.get()
+            name, event = await events.get()
             # One thread of a source may still send events after another has crashed.
-            if not builder.finished:
-                await self._sinks.send(builder.build(event))
+            if not self._builders[name].finished:
+                await self._sinks.send(self._build(name, event))
+
+    def _start(self, name: str, pipeline: EventThreads, on_event: Callable[[Event], None]) -> None:
+        try:
+            pipeline.start(on_event)
+        # Such as a limit on the number of threads, which must not end the other sources.
+        except Exception as error:
+            _log.exception(LogEvent("source_crashed", source=name, part="start"))
+            on_event(_failure(0, f"cannot be started: {first_line(error)}"))
+
+    def _build(self, name: str, event: Event) -> Message:
+        """Build the message of an event; if it is invalid, end the source with a message."""
+        try:
+            return self._builders[name].build(event)
+        except Exception as error:
+            _log.exception(LogEvent("source_crashed", source=name, part="message"))
+            self._pipelines[name].stop()
+            return self._builders[name].build(
+                _failure(event.epoch, f"its results are invalid: {first_line(error)}")
+            )
+
+
+def _failure(epoch: int, reason: str) -> StateChanged:
+    return StateChanged(SourceState.FAILED, epoch, reason, Fault.OTHER, final=True)
 
 
 def _event_poster(
-    loop: asyncio.AbstractEventLoop, events: _Events, builder: MessageBuilder
+    loop: asyncio.AbstractEventLoop, events: _Events, name: str
 ) -> Callable[[Event], None]:
     """Return a function that adds an event to the queue from any thread."""
 
     def post(event: Event) -> None:
         # A thread that was blocked by a camera may continue after the loop has been closed.
         with suppress(RuntimeError):
-            loop.call_soon_threadsafe(events.put_nowait, (builder, event))
+            loop.call_soon_threadsafe(events.put_nowait, (name, event))
 
     return post

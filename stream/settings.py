@@ -1,7 +1,5 @@
 """Settings of a run, from flags, environment variables and a TOML file."""
 
-import itertools
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,13 +14,11 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Setting
 from dancetype.engine.defaults import DEFAULT_HOP, DEFAULT_RUNTIME, Device, PoseRuntime
 from dancetype.engine.errors import SettingsError, SourceError
 from dancetype.engine.text import read_text
-from dancetype.stream.sources.uri import SourceUri, parse_uri
+from dancetype.stream.sources.names import check_name, unused_name
+from dancetype.stream.sources.uri import SourceUri, is_uri, parse_uri
 
 Variant = Literal["lite", "full", "heavy"]
 PoseFps = float | Literal["auto"]
-
-# A name becomes a level of an MQTT topic, so it has no slash, plus or hash.
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +72,8 @@ def parse_sources(value: Any) -> dict[str, SourceUri]:
             used_names.add(name)
     sources: dict[str, SourceUri] = {}
     for name, text in pairs:
-        uri = parse_uri(text)
-        base = uri.short_name
-        numbered = (f"{base}-{number}" for number in itertools.count(2))
-        candidates = itertools.chain([base], numbered)
-        unused = itertools.filterfalse(used_names.__contains__, candidates)
-        source_name = name or next(unused)
+        uri = _parse_uri_of(name, text)
+        source_name = name or unused_name(uri.short_name, used_names)
         used_names.add(source_name)
         sources[source_name] = uri
     return sources
@@ -123,7 +115,8 @@ class Settings(BaseSettings):
         Field(repr=False),
         Flag(INPUT_PANEL, frozenset({"run"}), "[NAME=]URI"),
     ] = {}
-    """Webcam number, rtsp:// URL, video file, or test: for a test pattern. Repeatable."""
+    """Webcam number, URL (rtsp, http, rtmp, srt or udp), ndi:NAME, path of a video file, device or
+    pipe, or test: for a test pattern. Repeatable."""
     host: Annotated[str, Flag(SERVER_PANEL, _WITH_SERVER, "ADDRESS")] = "127.0.0.1"
     """Address to listen on."""
     port: Annotated[int, Field(ge=0, le=65535), Flag(SERVER_PANEL, _WITH_SERVER, "PORT")] = 8765
@@ -271,13 +264,9 @@ def describe_error(error: ValidationError, config: Path | None = None) -> str:
 
 def _name_uri_pairs(value: Any) -> list[tuple[str | None, str]]:
     """Return pairs of a name and a URI; the name of a bare URI is None."""
+    pairs: list[tuple[str | None, Any]]
     if isinstance(value, Mapping):
-        for name in value:
-            if not _NAME.fullmatch(name):
-                raise ValueError(
-                    f"{name!r} is not a valid name; use letters, digits, '_', '.' and '-'"
-                )
-        pairs: list[tuple[str | None, Any]] = list(value.items())
+        pairs = [(check_name(name), uri) for name, uri in value.items()]
     elif isinstance(value, str):
         # An environment variable holds one source, or several as a JSON list.
         is_list = value.lstrip().startswith("[")
@@ -294,4 +283,13 @@ def _name_uri_pairs(value: Any) -> list[tuple[str | None, str]]:
 def _split_name(text: str) -> tuple[str | None, str]:
     """Split `NAME=URI`; the name is None if `text` is a bare URI."""
     name, equals, uri = text.partition("=")
-    return (name, uri) if equals and _NAME.fullmatch(name) else (None, text)
+    return (None, text) if not equals or is_uri(text) else (check_name(name), uri.strip())
+
+
+def _parse_uri_of(name: str | None, text: str) -> SourceUri:
+    try:
+        return parse_uri(text)
+    except SourceError as error:
+        if name is None:
+            raise
+        raise SourceError(f"the URI of {name!r}: {error}") from None

@@ -26,7 +26,8 @@ def record(
         list[str],
         typer.Argument(
             metavar="[NAME=]SOURCE",
-            help="Webcam number such as 0, rtsp://..., a video file, or test: (a test pattern).",
+            help="Webcam number such as 0, rtsp://... or another stream, a video file, or test: (a "
+            "test pattern).",
         ),
     ],
     genre: Annotated[

@@ -74,7 +74,7 @@ class Camera:
     def source_text(self) -> str:
         """Source as text, without credentials."""
         uri = self.settings.source[self.name]
-        needs_prefix = uri.kind in (SourceKind.WEBCAM, SourceKind.TEST)
+        needs_prefix = uri.kind in (SourceKind.TEST, SourceKind.NDI) or uri.address.isdecimal()
         return f"{uri.kind.value}:{uri}" if needs_prefix else str(uri)
 
 

@@ -16,6 +16,7 @@ from dancetype.engine.log_event import LogEvent
 from dancetype.stream.messages import Message, SourceMessage, SourceState
 from dancetype.stream.run_state import RunState
 from dancetype.stream.sink import Sink
+from dancetype.stream.sources.redaction import mask_urls
 
 _log = logging.getLogger(__name__)
 
@@ -51,11 +52,11 @@ def configure(*, level: int = logging.INFO) -> None:
 
 
 def masked_text(text: str) -> str:
-    """Mask everything that looks like credentials: `user:password@` in URLs, `token=...`.
+    """Mask URLs except for their allowed parts, and what looks like credentials: `token=...`.
 
     This is a second line of defence, so it masks too much rather than too little.
     """
-    return _SECRET.sub(r"\1***", _WORD.sub(_masked_word, text))
+    return _SECRET.sub(r"\1***", _WORD.sub(_masked_word, mask_urls(text)))
 
 
 class LogSink(Sink):

@@ -11,6 +11,7 @@ from typing import Final
 
 from dancetype.engine.log_event import LogEvent
 from dancetype.engine.media.recording import Header, Recording
+from dancetype.stream.sources.names import file_part
 
 _log = logging.getLogger(__name__)
 
@@ -108,6 +109,6 @@ class RecordingWriter:
 
 def _unused_path(folder: Path, header: Header) -> Path:
     """Return an unused path whose name sorts by time and contains the source."""
-    stem = f"{datetime.fromtimestamp(header.started, UTC):%Y%m%d-%H%M%S}-{header.source}"
+    stem = f"{datetime.fromtimestamp(header.started, UTC):%Y%m%d-%H%M%S}-{file_part(header.source)}"
     paths = (folder / f"{stem}-{number:03}.npz" for number in count(1))
     return next(path for path in paths if not path.exists())

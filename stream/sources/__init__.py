@@ -1,1 +1,1 @@
-"""Sources of frames: webcams, RTSP cameras, video files and a generated test pattern."""
+"""Sources of frames: webcams, network streams, video files and a generated test pattern."""

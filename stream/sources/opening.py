@@ -33,14 +33,18 @@ def open_source(
     """
     match uri.kind:
         case SourceKind.WEBCAM:
-            return WebcamSource(int(uri.address), epoch=epoch, clock=clock, fps=fps)
-        case SourceKind.RTSP:
-            # The import loads FFmpeg, which the other kinds do not need.
-            from dancetype.stream.sources.rtsp import RtspSource
-
-            return RtspSource(uri.address, epoch=epoch, clock=clock, timeout=timeout, fps=fps)
+            return WebcamSource(uri.address, epoch=epoch, clock=clock, fps=fps)
         case SourceKind.FILE:
             return FileSource(uri.address, epoch=epoch, start=clock(), fps=fps)
         case SourceKind.TEST:
             options = PatternOptions.parse(uri.address)
             return PatternSource(options, epoch=epoch, clock=clock, fps=fps)
+        case SourceKind.NDI:
+            from dancetype.stream.sources.ndi import NdiSource
+
+            return NdiSource(uri.address, epoch=epoch, clock=clock, timeout=timeout, fps=fps)
+        case _:
+            # The import loads FFmpeg, which the other kinds do not need.
+            from dancetype.stream.sources.network import NetworkSource
+
+            return NetworkSource(uri, epoch=epoch, clock=clock, timeout=timeout, fps=fps)

@@ -102,7 +102,7 @@ def test_failed_source_raises_its_error(pose_model: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "error"),
     [
-        ({"source": "http://camera/"}, SourceError),
+        ({"source": "ftp://camera/"}, SourceError),
         ({"model": "/nowhere.onnx"}, ModelError),
         ({"pose_model": "/nowhere.task"}, AssetError),
         ({"people": 0}, ValueError),

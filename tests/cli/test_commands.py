@@ -132,7 +132,7 @@ def test_run_uses_the_sources_of_the_settings_file_without_source_options(
     "arguments",
     [
         ["run"],
-        ["run", "--source", "http://cam/"],
+        ["run", "--source", "ftp://cam/"],
         ["run", "--source", "test:", "--port", "70000"],
         ["run", "--source", "test:", "--config", "/nowhere.toml"],
         ["demo", "--device", "gpu"],
@@ -140,7 +140,7 @@ def test_run_uses_the_sources_of_the_settings_file_without_source_options(
         ["models", "pull", "--variant", "tiny"],
         ["record", "test:", "--genre", "tango", "--dancer", "Ann", "--out", "tracks"],
         ["record", "test:", "--genre", "BR", "--dancer", " ", "--out", "tracks"],
-        ["record", "http://cam/", "--genre", "BR", "--dancer", "Ann", "--out", "tracks"],
+        ["record", "ftp://cam/", "--genre", "BR", "--dancer", "Ann", "--out", "tracks"],
         ["record", "0", "--genre", "BR", "--dancer", "Ann", "--out", "tracks", "--seconds", "0"],
         ["record", "a=0", "a=1", "--genre", "BR", "--dancer", "Ann", "--out", "tracks"],
     ],

@@ -5,15 +5,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dancetype.engine.errors import SourceError
+from dancetype.stream.sources.names import check_name, file_part
 from dancetype.stream.sources.pattern import PatternOptions, PatternSource
+from dancetype.stream.sources.redaction import mask_urls
 from dancetype.stream.sources.uri import SourceKind, parse_uri
 from tests.fuzz.fuzzing import check_parser, fuzz_test, texts
 
 SECRET = "5ecret"
 
 secrets = st.tuples(texts, texts).map(lambda parts: SECRET.join(parts))
-schemes = st.sampled_from(["rtsp://", "rtsps://", "RTSP://", " rtsp://", "rtsp:/", "a b=rtsp://"])
-keys = st.sampled_from(["password", "pwd", "user", "token", "api_key", "authkey", "Secret", "pass"])
+schemes = st.sampled_from(
+    ["rtsp://", "rtsps://", "RTSP://", " rtsp://", "rtsp:/", "a b rtsp://", "http://", "srt://"]
+)
+keys = st.sampled_from(["password", "pw", "psw", "p", "u", "token", "api_key", "streamid", "x.y"])
 hosts = st.sampled_from(["cam", "cam:554", "192.168.1.2", "[::1]:80"])
 # Unencoded passwords in URLs. An & would end the parameter; a second @ is part of the password.
 in_userinfo = st.tuples(
@@ -38,9 +42,10 @@ in_path = st.tuples(schemes, hosts, secrets.map(lambda text: text.replace("&", "
 def test_any_source_uri_is_parsed_or_rejected(text: str) -> None:
     with check_parser("source URIs", SourceError):
         uri = parse_uri(text)
-        assert uri.short_name.isascii()
-        assert uri.short_name
-        assert uri.kind is not SourceKind.WEBCAM or int(uri.address) < 1000
+        assert check_name(uri.short_name) == uri.short_name
+        assert len(uri.short_name) <= 64
+        if uri.kind is SourceKind.WEBCAM and uri.address.isdecimal():
+            assert int(uri.address) < 1000
 
 
 @fuzz_test
@@ -55,6 +60,18 @@ def test_password_is_never_shown(text: str) -> None:
     with check_parser("source URIs", SourceError, secret=SECRET):
         uri = parse_uri(text)
         assert SECRET not in f"{uri} {uri!r} {uri.short_name}"
+    if not any(char.isspace() or char in "\"'<>" for char in text.strip()) and "://" in text:
+        assert SECRET not in mask_urls(f"error in {text}")
+
+
+@fuzz_test
+@given(st.text(min_size=1, max_size=100), st.text(min_size=1, max_size=100))
+def test_any_name_becomes_part_of_a_file_name(name: str, other: str) -> None:
+    with check_parser("source names", SourceError):
+        parts = [file_part(check_name(text)) for text in (name, other)]
+        assert not set("".join(parts)) & set('/\\:*?"<>|\0')
+        assert all(len(part.encode()) <= 100 and part not in (".", "..") for part in parts)
+        assert (parts[0] == parts[1]) is (check_name(name) == check_name(other))
 
 
 @fuzz_test

@@ -210,6 +210,12 @@ def test_failed_download_is_reported_with_its_reason(
     assert files_in(tmp_path) == set()
 
 
+def test_password_in_an_invalid_url_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(AssetError, match="invalid URL") as caught:
+        UrlOrigin("http://me:s3cret@127.0.0.1/").fetch(tmp_path / "some.task", tmp_path, print)
+    assert "s3cret" not in str(caught.value)
+
+
 def test_unreachable_server_is_reported(tmp_path: Path) -> None:
     with HTTPServer(("127.0.0.1", 0), FakeServer) as server:
         port = server.server_port

@@ -111,6 +111,28 @@ async def test_failed_source_does_not_stop_the_others(sink: FakeSink) -> None:
     assert session.failed
 
 
+async def test_source_with_invalid_results_does_not_end_the_others(sink: FakeSink) -> None:
+    # It violates the schema, like any value that was not foreseen.
+    invalid = StateChanged(SourceState.RUNNING, 0, fault="tired")  # type: ignore[arg-type]
+    bad = FakePipeline([invalid])
+    session = make_session(sink, bad=bad, good=FakePipeline([RUNNING, ENDED]))
+    await session.run(seconds=5)
+    assert sink.states("good") == ["running", "ended"]
+    assert sink.states("bad") == ["failed"]
+    assert bad.stopped
+    assert session.failed
+
+
+async def test_source_that_cannot_be_started_does_not_end_the_others(sink: FakeSink) -> None:
+    def refuse() -> None:
+        raise RuntimeError("can't start new thread")
+
+    session = make_session(sink, bad=FakePipeline([], refuse), good=FakePipeline([RUNNING, ENDED]))
+    await session.run(seconds=5)
+    assert sink.states("good") == ["running", "ended"]
+    assert sink.states("bad") == ["failed"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_signal_stops_the_session_and_is_the_reason_of_the_last_message(
     sink: FakeSink, number: signal.Signals

@@ -76,6 +76,52 @@ def test_sources_without_a_name_get_unique_names() -> None:
     assert list(load_settings({"source": sources}).source) == ["cam", "cam-3", "cam-2", "cam-4"]
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["Main Stage", "B\u00fchne/links", "..", "#1+2", "\u821e\u53f0", "\U0001f483", "n" * 100, "-"],
+)
+def test_name_may_have_any_printable_characters(name: str) -> None:
+    assert load_settings({"source": [f"{name}=0", "test:"]}).source == {name: CAM, "test": TEST}
+    assert load_settings({"source": {name: "0"}}).source == {name: CAM}
+
+
+def test_name_in_a_table_may_contain_an_equals_sign() -> None:
+    assert load_settings({"source": {"a=b": "0"}}).source == {"a=b": CAM}
+
+
+def test_equal_names_in_different_encodings_are_one_name() -> None:
+    assert list(load_settings({"source": ["Bu\u0308hne = 0"]}).source) == ["B\u00fchne"]
+    with pytest.raises(SettingsError, match="two sources have the name 'B\u00fchne'"):
+        load_settings({"source": ["Bu\u0308hne=0", "B\u00fchne=1"]})
+
+
+@pytest.mark.parametrize("value", ["{0}=test:", {"{0}": "test:"}])
+def test_name_that_is_too_long_is_rejected_before_the_run(value: str | dict[str, str]) -> None:
+    name = "n" * 101
+    source = {name: "test:"} if isinstance(value, dict) else [value.format(name)]
+    with pytest.raises(SettingsError, match=r"name 'n+'\.\.\. has 101 characters; use at most 100"):
+        load_settings({"source": source})
+
+
+def test_derived_names_of_long_titles_are_short_and_unique() -> None:
+    title = "A very long title of a dance film " * 6
+    names = list(load_settings({"source": [f"{title}{part}.mp4" for part in "123"]}).source)
+    assert len(set(names)) == 3
+    assert max(map(len, names)) < 70
+
+
+def test_path_with_an_equals_sign_is_not_split_if_it_exists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "take=2.mp4").touch()
+    source = load_settings({"source": ["take=2.mp4", "take=3.mp4"]}).source
+    assert [(name, uri.address) for name, uri in source.items()] == [
+        ("take-2", "take=2.mp4"),
+        ("take", "3.mp4"),
+    ]
+
+
 def test_equals_sign_in_a_url_does_not_separate_a_name() -> None:
     source = load_settings({"source": ["rtsp://cam/?channel=1"]}).source
     assert source["cam"].address == "rtsp://cam/?channel=1"
@@ -95,8 +141,15 @@ def test_equals_sign_in_a_url_does_not_separate_a_name() -> None:
         ("source = 3", "source: expected NAME=URI"),
         ("source = [3]", "source: expected NAME=URI"),
         ('source = ["a=0", "a=1"]', "source: two sources have the name 'a'"),
-        ('[source]\n"a/b" = "0"', "source: 'a/b' is not a valid name"),
-        ('source = "http://x/"', "source: .*not supported"),
+        ('[source]\n"a\\u0007b" = "0"', r"source: name 'a\\x07b' contains a character that"),
+        ('[source]\n"" = "0"', "source: the name before '=' is empty"),
+        ('source = "=0"', "source: the name before '=' is empty"),
+        (
+            'source = "B\u00fchne links=ftp://x/"',
+            "source: the URI of 'B\u00fchne links': ftp://x/: ",
+        ),
+        ('source = "Main Stage="', "source: the URI of 'Main Stage': '' is not a source"),
+        ('source = "ftp://x/"', "source: .*not supported"),
         ("port", r"dancetype\.toml: not TOML"),
     ],
 )
@@ -121,6 +174,11 @@ def test_missing_file_is_reported_with_its_name(config: Path) -> None:
         {"source": ["a=rtsp://me:secret@cam:x/"]},
         {"source": ["a=rtsp://me:secret@cam/"], "port": -1},
         {"mqtt": ["mqtt://me:secret@host"]},
+        {"source": ["stage rtsp://me:secret@cam/"]},
+        {"source": ["stage rtsp://me:secret@cam/?a=0"]},
+        {"source": ["=rtsp://me:secret@cam/"]},
+        {"source": {"rtsp://me:secret@cam/": "0"}},
+        {"source": ["a=httpx://me:secret@cam/?pw=secret"]},
     ],
 )
 def test_error_messages_contain_no_credentials(flags: dict[str, object]) -> None:

@@ -83,22 +83,22 @@ def looping_url(name: str, port: int) -> str:
     return f"rtsp://{HOST}:{port}/{name}/play_count_0"
 
 
-class RejectingCamera:
-    """RTSP server that rejects every username and password.
+class AnsweringCamera:
+    """RTSP server that gives the same answer to every request.
 
     Args:
-        scheme: Authentication scheme, `Basic` or `Digest`.
+        status: Status of the answer, such as `404 Not Found`.
+        header: Header line of the answer; `{port}` stands for the port of the server.
 
     Attributes:
         requests: Number of requests so far.
         login_attempts: Number of requests with a username and password.
     """
 
-    def __init__(self, scheme: str) -> None:
+    def __init__(self, status: str, header: str) -> None:
         self.requests = 0
         self.login_attempts = 0
         camera = self
-        challenge = f'{scheme} realm="stage", nonce="0123456789abcdef"'
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
@@ -107,7 +107,7 @@ class RejectingCamera:
                     lines.append(line.decode().strip())
                     if not lines[-1]:
                         camera._count(lines)
-                        self.wfile.write(_unauthorized(lines, challenge))
+                        self.wfile.write(camera._answer(lines, status, header))
                         lines = []
 
         class Server(socketserver.ThreadingTCPServer):
@@ -133,8 +133,19 @@ class RejectingCamera:
         self.requests += 1
         self.login_attempts += any(line.startswith("Authorization:") for line in lines)
 
+    def _answer(self, request: list[str], status: str, header: str) -> bytes:
+        sequence = next((line for line in request if line.startswith("CSeq:")), "CSeq: 0")
+        answer = (f"RTSP/1.0 {status}", sequence, header.replace("{port}", str(self.port)), "", "")
+        return "\r\n".join(answer).encode()
 
-def _unauthorized(request: list[str], challenge: str) -> bytes:
-    sequence = next((line for line in request if line.startswith("CSeq:")), "CSeq: 0")
-    response = ("RTSP/1.0 401 Unauthorized", sequence, f"WWW-Authenticate: {challenge}", "", "")
-    return "\r\n".join(response).encode()
+
+class RejectingCamera(AnsweringCamera):
+    """RTSP server that rejects every username and password.
+
+    Args:
+        scheme: Authentication scheme, `Basic` or `Digest`.
+    """
+
+    def __init__(self, scheme: str) -> None:
+        challenge = f'{scheme} realm="stage", nonce="0123456789abcdef"'
+        super().__init__("401 Unauthorized", f"WWW-Authenticate: {challenge}")

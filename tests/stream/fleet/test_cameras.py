@@ -68,8 +68,11 @@ def test_configured_cores_are_used_and_gpus_select_cuda() -> None:
         (f"{STAGE}people = 70", "cameras.stage.people: Input should be less than"),
         (f"{STAGE}gpus = 1.5", "cameras.stage.gpus: must be a share"),
         (f"{STAGE}cpus = 0", "cameras.stage.cpus: "),
-        ('[cameras.a]\nsource = "http://x"', "cameras.a.source: http://x: http:// is not"),
-        ('[cameras."a/b"]\nsource = "test:"', "'a/b' is not a valid name"),
+        (
+            '[cameras.a]\nsource = "ftp://x"',
+            "cameras.a.source: the URI of 'a': ftp://x: ",
+        ),
+        ('[cameras."a\\tb"]\nsource = "test:"', r"name 'a\tb' contains a character"),
         ('[cameras.a]\nsource = "rtsp://user:secret@"', "cameras.a.source: "),
     ],
 )

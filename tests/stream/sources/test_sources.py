@@ -197,6 +197,22 @@ def test_missing_webcam_is_retried_in_a_later_epoch() -> None:
     assert caught.value.fault is Fault.NOT_FOUND
 
 
+def test_link_to_an_unplugged_webcam_is_a_missing_webcam(tmp_path: Path) -> None:
+    link = tmp_path / "usb-camera-index0"
+    link.symlink_to("/dev/video987")
+    with pytest.raises(
+        SourceError, match=r"no webcam .*usb-camera.*link to /dev/video987"
+    ) as caught:
+        open_source(parse_uri(str(link)))
+    assert caught.value.fault is Fault.NOT_FOUND
+
+
+def test_device_that_is_no_camera_is_named_as_such(tmp_path: Path) -> None:
+    (tmp_path / "camera").symlink_to("/dev/null")
+    with pytest.raises(SourceError, match=r"camera is a device, but not a camera"):
+        open_source(parse_uri(str(tmp_path / "camera")))
+
+
 class VirtualTime:
     def __init__(self) -> None:
         self.now = 50.0
