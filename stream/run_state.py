@@ -86,8 +86,8 @@ class SourceRun:
 
     @property
     def running(self) -> bool:
-        """Whether the source is in the state `running`."""
-        return self.state is not None and self.state.state is SourceState.RUNNING
+        """Whether the source delivers frames."""
+        return self.state is not None and self.state.state.delivers
 
     def update(self, message: Message) -> None:
         """Update the state with a message."""
@@ -119,7 +119,7 @@ class SourceRun:
         )
         if message.fault is not None:
             self.faults[message.fault] += 1
-        if state is SourceState.RUNNING:
+        if state.delivers:
             self.reconnects += self._lost
             self._lost = False
             return

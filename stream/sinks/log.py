@@ -21,6 +21,7 @@ _log = logging.getLogger(__name__)
 
 _PACKAGE: Final = "dancetype"
 _LEVELS: Final = {
+    SourceState.BURSTY: logging.WARNING,
     SourceState.STALLED: logging.WARNING,
     SourceState.RECONNECTING: logging.WARNING,
     SourceState.FAILED: logging.ERROR,

@@ -3,20 +3,18 @@
 import errno
 import socket
 import time
-from collections.abc import Callable, Generator
-from contextlib import suppress
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
 import av
 import av.error
-import numpy as np
 from av.container import InputContainer
-from av.video.reformatter import VideoReformatter
 
 from dancetype.engine.errors import Fault, SourceError, SourceUnavailableError
-from dancetype.engine.media.sampler import FrameSampler
+from dancetype.engine.media.video import find_video_stream
 from dancetype.stream.sources.base import DEFAULT_TIMEOUT, Frame
+from dancetype.stream.sources.stream_frames import StreamFrames
 from dancetype.stream.sources.uri import mask_credentials
 
 # Time-outs of the whole handshake and of a whole packet, as multiples of the time-out of one
@@ -64,34 +62,27 @@ class RtspSource:
         fps: float | None = None,
     ) -> None:
         self._name = mask_credentials(url)
-        self._epoch = epoch
         self._clock = clock
         self._timeout = timeout
-        self._sampler = FrameSampler(fps)
-        self._index = -1
-        # Shared, since a frame's own reformatter would be set up for each frame.
-        self._reformatter = VideoReformatter()
-        self._container = self._open(url)
-        self._frames = self._decode()
+        container, stream = self._open(url)
+        self._frames = StreamFrames(container, stream, epoch=epoch, clock=clock, fps=fps)
 
     def read(self) -> Frame:
         """Return the next frame."""
         start = self._clock()
         try:
-            return next(self._frames)
-        except StopIteration:
-            raise SourceUnavailableError(
-                f"{self._name}: the stream has ended", Fault.ENDED
-            ) from None
+            frame = self._frames.read()
         except av.error.FFmpegError as error:
             raise self._source_error(error, self._clock() - start) from None
+        if frame is None:
+            raise SourceUnavailableError(f"{self._name}: the stream has ended", Fault.ENDED)
+        return frame
 
     def close(self) -> None:
         """Close the connection."""
         self._frames.close()
-        self._container.close()
 
-    def _open(self, url: str) -> InputContainer:
+    def _open(self, url: str) -> tuple[InputContainer, av.VideoStream]:
         self._check_host(url)
         start = self._clock()
         options = _OPTIONS | {"timeout": str(int(self._timeout * 1e6))}
@@ -101,13 +92,14 @@ class RtspSource:
         # FFmpeg's error contains the URL with the password, so it must not be chained.
         except av.error.FFmpegError as error:
             raise self._source_error(error, self._clock() - start) from None
-        if not container.streams.video or not container.streams.video[0].codec_context:
+        stream = find_video_stream(container)
+        if stream is None:
             container.close()
             raise SourceError(
                 f"{self._name}: sends no video that can be decoded; set the camera to H.264",
                 Fault.CODEC,
             )
-        return container
+        return container, stream
 
     def _check_host(self, url: str) -> None:
         # FFmpeg does not distinguish an unknown host from other errors.
@@ -118,19 +110,6 @@ class RtspSource:
             raise SourceUnavailableError(
                 f"{self._name}: unknown host: {error.strerror}; check the address", Fault.NOT_FOUND
             ) from None
-
-    def _decode(self) -> Generator[Frame]:
-        """Yield the sampled frames, each with the arrival time of its last packet."""
-        for packet in self._container.demux(video=0):
-            received_at = self._clock()
-            # A damaged packet must not end the stream.
-            with suppress(av.error.InvalidDataError):
-                for picture in packet.decode():
-                    self._index += 1
-                    if self._sampler.accept(received_at):
-                        image = self._reformatter.reformat(picture, format="bgr24").to_ndarray()
-                        image = image.astype(np.uint8, copy=False)
-                        yield Frame(image, received_at, self._index, self._epoch)
 
     def _source_error(self, error: av.error.FFmpegError, seconds: float) -> SourceError:
         """Return the `SourceError` for an FFmpeg error after `seconds`, without credentials."""

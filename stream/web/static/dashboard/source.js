@@ -8,6 +8,8 @@ const FAULT_STATES = new Set(["stalled", "reconnecting", "failed"]);
 const STALE = "stale";
 /** State of a source that delivers frames, but has no live prediction yet. */
 const RUNNING = "running";
+/** State of a source whose frames are delayed, since they arrive in bursts. */
+const BURSTY = "bursty";
 /** Median latency in seconds from which on a source needs attention. */
 const LATE_FROM = 2;
 const UNKNOWN_STATE = { state: null, reason: null, since: null, asOf: -Infinity };
@@ -100,6 +102,7 @@ export class Source {
     this.recordHistory(description, serverNow);
     const isSourceState = live || state === RUNNING || state === this.state.state;
     const latencyLastMinute = this.status?.latency ?? null;
+    const notes = this.state.state === BURSTY ? ["frames in bursts"] : [];
     return {
       ...description,
       name: this.name,
@@ -108,7 +111,9 @@ export class Source {
       // The start of a state that only the page knows, such as "stale", is unknown.
       since: isSourceState ? this.state.since : null,
       faulty: FAULT_STATES.has(state) || state === STALE,
-      problems: connected ? findProblems(description, latencyLastMinute, this.brokerConnected) : [],
+      problems: connected
+        ? [...findProblems(description, latencyLastMinute, this.brokerConnected), ...notes]
+        : [],
       lastError: this.lastError,
       brokerConnected: connected ? this.brokerConnected : null,
       image: this.prediction?.image,

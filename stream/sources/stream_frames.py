@@ -1,0 +1,137 @@
+"""Frames of an opened network stream, at the times at which they were captured."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Condition, Thread
+from typing import Final
+
+import av
+import av.error
+from av.container import InputContainer
+
+from dancetype.engine.media.images import ImageConverter
+from dancetype.engine.media.sampler import FrameSampler
+from dancetype.stream.capture.playout import PlayoutClock
+from dancetype.stream.sources.base import Frame
+
+_MAX_DELAY: Final = 1.0
+# Seconds of packets beyond the delay; more are left to the network, which then slows down.
+_MAX_BACKLOG: Final = 0.5
+
+_TimedPacket = tuple[float, "av.Packet[av.VideoStream]"]
+
+
+class StreamFrames:
+    """Frames of a video stream; a thread receives its packets, since frames may be held back.
+
+    Args:
+        container: Opened stream; it is closed by `close`.
+        stream: Video stream in the container.
+        epoch: Epoch of the source.
+        clock: Monotonic clock in seconds, for the capture times.
+        fps: Maximum number of frames per second to return; all frames if None.
+        max_delay: Maximum delay in seconds of frames that arrive in bursts.
+        sleep: Function that waits for some seconds.
+    """
+
+    def __init__(
+        self,
+        container: InputContainer,
+        stream: av.VideoStream,
+        *,
+        epoch: int,
+        clock: Callable[[], float],
+        fps: float | None,
+        max_delay: float = _MAX_DELAY,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._container = container
+        self._stream = stream
+        self._epoch = epoch
+        self._clock = clock
+        self._sleep = sleep
+        self._max_backlog = max_delay + _MAX_BACKLOG
+        self._playout = PlayoutClock(max_delay=max_delay)
+        self._sampler = FrameSampler(fps)
+        self._converter = ImageConverter(stream)
+        self._index = -1
+        self._pictures: deque[tuple[float, av.VideoFrame]] = deque()
+        self._changed = Condition()
+        self._packets: deque[_TimedPacket] = deque()
+        self._ended = self._closed = False
+        self._error: av.error.FFmpegError | None = None
+        self._thread = Thread(target=self._receive, name="receive", daemon=True)
+        self._thread.start()
+
+    def read(self) -> Frame | None:
+        """Wait for the next frame and return it; return None at the end of the stream.
+
+        Raises:
+            av.FFmpegError: The stream cannot be received.
+        """
+        while (timed_picture := self._next_picture()) is not None:
+            arrival, picture = timed_picture
+            self._index += 1
+            playout = self._playout.next(picture.time, arrival)
+            if not self._sampler.accept(playout.capture):
+                continue
+            if (early := playout.due - self._clock()) > 0:
+                self._sleep(early)
+            image = self._converter.convert(picture)
+            bursty = self._playout.bursty
+            return Frame(image, playout.capture, self._index, self._epoch, bursty=bursty)
+        return None
+
+    def close(self) -> None:
+        """Close the stream; wait until the connection can be closed."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join()
+        self._container.close()
+
+    def _next_picture(self) -> tuple[float, av.VideoFrame] | None:
+        """Return the next picture and the arrival time of its last packet."""
+        while not self._pictures:
+            timed_packet = self._next_packet()
+            if timed_packet is None:
+                return None
+            arrival, packet = timed_packet
+            # A damaged packet must not end the stream.
+            with suppress(av.error.InvalidDataError):
+                self._pictures.extend((arrival, picture) for picture in packet.decode())
+        return self._pictures.popleft()
+
+    def _next_packet(self) -> _TimedPacket | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._packets or self._ended)
+            if self._packets:
+                packet = self._packets.popleft()
+                self._changed.notify_all()
+                return packet
+            if self._error is not None:
+                raise self._error
+            return None
+
+    def _receive(self) -> None:
+        """Receive packets until the stream ends or is closed; runs on a thread."""
+        try:
+            for packet in self._container.demux(self._stream):
+                arrival = self._clock()
+                with self._changed:
+                    self._changed.wait_for(lambda now=arrival: self._has_room(now))
+                    if self._closed:
+                        return
+                    self._packets.append((arrival, packet))
+                    self._changed.notify_all()
+        except av.error.FFmpegError as error:
+            self._error = error
+        finally:
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()
+
+    def _has_room(self, now: float) -> bool:
+        return self._closed or not self._packets or now - self._packets[0][0] <= self._max_backlog
