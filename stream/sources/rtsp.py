@@ -64,8 +64,9 @@ class RtspSource:
         self._name = mask_credentials(url)
         self._clock = clock
         self._timeout = timeout
-        container, stream = self._open(url)
-        self._frames = StreamFrames(container, stream, epoch=epoch, clock=clock, fps=fps)
+        self._container, stream = self._open(url)
+        packets = self._container.demux(stream)
+        self._frames = StreamFrames(packets, stream, epoch=epoch, clock=clock, fps=fps)
 
     def read(self) -> Frame:
         """Return the next frame."""
@@ -81,6 +82,7 @@ class RtspSource:
     def close(self) -> None:
         """Close the connection."""
         self._frames.close()
+        self._container.close()
 
     def _open(self, url: str) -> tuple[InputContainer, av.VideoStream]:
         self._check_host(url)

@@ -2,14 +2,13 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from threading import Condition, Thread
-from typing import Final
+from typing import Final, TypeAlias
 
 import av
 import av.error
-from av.container import InputContainer
 
 from dancetype.engine.media.images import ImageConverter
 from dancetype.engine.media.sampler import FrameSampler
@@ -20,15 +19,16 @@ _MAX_DELAY: Final = 1.0
 # Seconds of packets beyond the delay; more are left to the network, which then slows down.
 _MAX_BACKLOG: Final = 0.5
 
-_TimedPacket = tuple[float, "av.Packet[av.VideoStream]"]
+_Packet: TypeAlias = "av.Packet[av.VideoStream]"
+_TimedPacket: TypeAlias = tuple[float, _Packet]
 
 
 class StreamFrames:
     """Frames of a video stream; a thread receives its packets, since frames may be held back.
 
     Args:
-        container: Opened stream; it is closed by `close`.
-        stream: Video stream in the container.
+        packets: Packets of the stream; they are received on a thread.
+        stream: Video stream.
         epoch: Epoch of the source.
         clock: Monotonic clock in seconds, for the capture times.
         fps: Maximum number of frames per second to return; all frames if None.
@@ -38,7 +38,7 @@ class StreamFrames:
 
     def __init__(
         self,
-        container: InputContainer,
+        packets: Iterable[_Packet],
         stream: av.VideoStream,
         *,
         epoch: int,
@@ -47,8 +47,7 @@ class StreamFrames:
         max_delay: float = _MAX_DELAY,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._container = container
-        self._stream = stream
+        self._received = packets
         self._epoch = epoch
         self._clock = clock
         self._sleep = sleep
@@ -61,7 +60,7 @@ class StreamFrames:
         self._changed = Condition()
         self._packets: deque[_TimedPacket] = deque()
         self._ended = self._closed = False
-        self._error: av.error.FFmpegError | None = None
+        self._error: Exception | None = None
         self._thread = Thread(target=self._receive, name="receive", daemon=True)
         self._thread.start()
 
@@ -69,7 +68,7 @@ class StreamFrames:
         """Wait for the next frame and return it; return None at the end of the stream.
 
         Raises:
-            av.FFmpegError: The stream cannot be received.
+            Exception: Any error of the packets' iterator.
         """
         while (timed_picture := self._next_picture()) is not None:
             arrival, picture = timed_picture
@@ -85,12 +84,11 @@ class StreamFrames:
         return None
 
     def close(self) -> None:
-        """Close the stream; wait until the connection can be closed."""
+        """Receive no more packets; wait for the next one, after which the stream can be closed."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
         self._thread.join()
-        self._container.close()
 
     def _next_picture(self) -> tuple[float, av.VideoFrame] | None:
         """Return the next picture and the arrival time of its last packet."""
@@ -118,7 +116,7 @@ class StreamFrames:
     def _receive(self) -> None:
         """Receive packets until the stream ends or is closed; runs on a thread."""
         try:
-            for packet in self._container.demux(self._stream):
+            for packet in self._received:
                 arrival = self._clock()
                 with self._changed:
                     self._changed.wait_for(lambda now=arrival: self._has_room(now))
@@ -126,7 +124,7 @@ class StreamFrames:
                         return
                     self._packets.append((arrival, packet))
                     self._changed.notify_all()
-        except av.error.FFmpegError as error:
+        except Exception as error:
             self._error = error
         finally:
             with self._changed:

@@ -16,7 +16,7 @@ def open_frames(path: Path, *, clock: Callable[[], float] = time.monotonic) -> S
     container = av.open(str(path))
     stream = find_video_stream(container)
     assert stream is not None
-    return StreamFrames(container, stream, epoch=2, clock=clock, fps=None)
+    return StreamFrames(container.demux(stream), stream, epoch=2, clock=clock, fps=None)
 
 
 def test_frames_are_read_to_the_end_of_the_stream(tmp_path: Path) -> None:
