@@ -137,6 +137,7 @@ def make_pipelines(
                 clock=clock.monotonic,
                 timeout=source_timeout(settings.stall),
                 fps=settings.pose_fps,
+                transform=settings.transform(name),
             ),
             make_estimator=make_estimator,
             recognizer=MultiDancerRecognizer(classifier, people=settings.people, hop=settings.hop),

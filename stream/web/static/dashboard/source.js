@@ -103,6 +103,9 @@ export class Source {
     const isSourceState = live || state === RUNNING || state === this.state.state;
     const latencyLastMinute = this.status?.latency ?? null;
     const notes = this.state.state === BURSTY ? ["frames in bursts"] : [];
+    if (live && this.status?.hint) {
+      notes.push(this.status.hint);
+    }
     return {
       ...description,
       name: this.name,
