@@ -1,11 +1,13 @@
 """Conversion of decoded video frames to upright images with square pixels."""
 
 import math
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Final
 
 import av
 import numpy as np
+from av.buffer import Buffer
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
@@ -75,11 +77,13 @@ class ImageConverter:
 
 def _orientation(frame: av.VideoFrame) -> tuple[int, bool]:
     """Return how to display a frame: clockwise degrees, and whether to mirror it afterwards."""
-    matrix = next((data for data in frame.side_data if data.type.name == "DISPLAYMATRIX"), None)
+    # PyAV declares this type for motion vectors only.
+    side_data: Mapping[str, Buffer] = frame.side_data  # type: ignore[assignment]
+    matrix = side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return 0, False
     # Fixed-point numbers: x' = a x + c y and y' = b x + d y, in the order a, b, u, c, d, v.
-    a, b, _, c, d, _ = np.frombuffer(matrix, np.int32)[:6].astype(np.float64)
+    a, b, _, c, d, _ = np.frombuffer(bytes(matrix), np.int32)[:6].astype(np.float64)
     mirrored = a * d - b * c < 0
     quarters = round(math.atan2(b, -a if mirrored else a) / (math.pi / 2))
     return 90 * quarters % 360, bool(mirrored)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import av
 import numpy as np
@@ -19,6 +19,11 @@ from dancetype.engine.media.sampler import FrameSampler
 _CONTAINERS: Final = "3gp asf avi flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogv ts webm wmv"
 VIDEO_SUFFIXES: Final = frozenset(f".{name}" for name in _CONTAINERS.split())
 """Suffixes of video files, in lower case."""
+
+ANY_METADATA: Final[dict[str, Any]] = (
+    {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
+)
+"""Arguments of `av.open` for titles in any encoding, which PyAV accepts from version 19 on."""
 
 # A playlist, or a reference in a file, must not open a connection.
 _OPTIONS: Final = {"protocol_whitelist": "file"}
@@ -40,7 +45,7 @@ def open_video(path: Path) -> InputContainer:
         OSError: The same, for faults of the file system.
     """
     # FFmpeg cannot mistake an absolute path for a protocol, such as `concat:`.
-    return av.open(str(path.resolve()), options=dict(_OPTIONS), metadata_errors="ignore")
+    return av.open(str(path.resolve()), options=dict(_OPTIONS), **ANY_METADATA)
 
 
 def find_video_stream(container: InputContainer) -> av.VideoStream | None:

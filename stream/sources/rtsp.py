@@ -12,7 +12,7 @@ import av.error
 from av.container import InputContainer
 
 from dancetype.engine.errors import Fault, SourceError, SourceUnavailableError
-from dancetype.engine.media.video import find_video_stream
+from dancetype.engine.media.video import ANY_METADATA, find_video_stream
 from dancetype.stream.sources.base import DEFAULT_TIMEOUT, Frame
 from dancetype.stream.sources.stream_frames import StreamFrames
 from dancetype.stream.sources.uri import mask_credentials
@@ -90,7 +90,7 @@ class RtspSource:
         options = _OPTIONS | {"timeout": str(int(self._timeout * 1e6))}
         timeouts = (_OPEN_TIMEOUT_FACTOR * self._timeout, _READ_TIMEOUT_FACTOR * self._timeout)
         try:
-            container = av.open(url, options=options, timeout=timeouts)
+            container = av.open(url, options=options, timeout=timeouts, **ANY_METADATA)
         # FFmpeg's error contains the URL with the password, so it must not be chained.
         except av.error.FFmpegError as error:
             raise self._source_error(error, self._clock() - start) from None

@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from threading import Condition, Thread
 from typing import Final, TypeAlias
 
@@ -119,7 +120,7 @@ class StreamFrames:
             for packet in self._received:
                 arrival = self._clock()
                 with self._changed:
-                    self._changed.wait_for(lambda now=arrival: self._has_room(now))
+                    self._changed.wait_for(partial(self._has_room, arrival))
                     if self._closed:
                         return
                     self._packets.append((arrival, packet))

@@ -82,13 +82,14 @@ def join_tracks(path: Path, clips: Sequence[Path], *, default: int | None = None
     """
     with ExitStack() as stack:
         container = stack.enter_context(av.open(str(path), "w"))
-        originals = [stack.enter_context(av.open(str(clip))).streams.video[0] for clip in clips]
+        inputs = [stack.enter_context(av.open(str(clip))) for clip in clips]
+        originals = [original.streams.video[0] for original in inputs]
         # Before the first packet, which writes the header.
         copies = [container.add_stream_from_template(original) for original in originals]
         for index, copy in enumerate(copies):
             copy.disposition = Disposition.default if default in (None, index) else Disposition(0)
-        for original, copy in zip(originals, copies, strict=True):
-            for packet in original.container.demux(original):
+        for original, copy in zip(inputs, copies, strict=True):
+            for packet in original.demux(original.streams.video[0]):
                 if packet.dts is not None:
                     packet.stream = copy
                     container.mux(packet)

@@ -154,9 +154,9 @@ def test_cover_picture_is_not_a_video(tmp_path: Path) -> None:
         track = original.streams.video[0]
         copy = container.add_stream_from_template(track)
         copy.disposition = Disposition(0)
-        packet = av.Packet(cover.tobytes())
-        packet.stream, packet.pts, packet.dts = picture, 0, 0
-        container.mux(packet)
+        cover_packet = av.Packet(cover.tobytes())
+        cover_packet.stream, cover_packet.pts, cover_packet.dts = picture, 0, 0
+        container.mux(cover_packet)
         for packet in original.demux(track):
             if packet.dts is not None:
                 packet.stream = copy
@@ -232,7 +232,21 @@ def test_frames_are_turned_and_mirrored_as_the_file_demands(
     red = image[..., 2].astype(int) - image[..., 1]
     row, column = np.unravel_index(int(red.argmax()), red.shape)
     # Whether the red corner is at the bottom, and whether it is on the right.
-    assert (row >= image.shape[0] // 2, column >= image.shape[1] // 2) == corner
+    assert (int(row) >= image.shape[0] // 2, int(column) >= image.shape[1] // 2) == corner
+
+
+def test_title_of_a_file_may_have_any_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mkv"
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "TITLE"
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for image in coloured_frames(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+        container.mux(stream.encode())
+    path.write_bytes(path.read_bytes().replace(b"TITLE", b"T\xe4nz\xff"))
+    with Video(path) as video:
+        assert len(list(video)) == 3
 
 
 def flip_bytes(path: Path, count: int) -> None:

@@ -132,7 +132,9 @@ def clip_of(times: list[float], *, without_person: Sequence[int] = ()) -> Result
     """Return the result of a clip in which no genre was named."""
     analysis = analyzed_clip(times)
     image = standing_landmarks(len(times), without_person=without_person)
-    result = ClipResult(None, 0.0, np.zeros(len(CODES), np.float32), np.empty((0, len(CODES))))
+    result = ClipResult(
+        None, 0.0, np.zeros(len(CODES), np.float32), np.empty((0, len(CODES)), np.float32)
+    )
     track = replace(analysis.track, world=image)
     analysis = replace(analysis, track=track, result=result, damaged=3)
     return make_result(Path("a.mp4"), analysis, Classifier(device="cpu").contract)
