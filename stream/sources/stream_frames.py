@@ -17,8 +17,10 @@ from dancetype.stream.capture.playout import PlayoutClock
 from dancetype.stream.sources.base import Frame
 
 _MAX_DELAY: Final = 1.0
-# Seconds of packets beyond the delay; more are left to the network, which then slows down.
-_MAX_BACKLOG: Final = 0.5
+# Seconds of packets that may wait, and their number; more are left to the network, which then slows
+# down.
+_MAX_BACKLOG: Final = _MAX_DELAY + 0.5
+_MAX_PACKETS: Final = 300
 
 _Packet: TypeAlias = "av.Packet[av.VideoStream]"
 _TimedPacket: TypeAlias = tuple[float, _Packet]
@@ -33,7 +35,9 @@ class StreamFrames:
         epoch: Epoch of the source.
         clock: Monotonic clock in seconds, for the capture times.
         fps: Maximum number of frames per second to return; all frames if None.
-        max_delay: Maximum delay in seconds of frames that arrive in bursts.
+        pace: Function that waits until a frame is due and returns its capture time, by its time in
+            the stream. It is for streams that can be received faster than in real time; if None,
+            frames are returned when they arrive, and bursts are spread.
         sleep: Function that waits for some seconds.
     """
 
@@ -45,15 +49,15 @@ class StreamFrames:
         epoch: int,
         clock: Callable[[], float],
         fps: float | None,
-        max_delay: float = _MAX_DELAY,
+        pace: Callable[[float | None], float] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._received = packets
         self._epoch = epoch
         self._clock = clock
         self._sleep = sleep
-        self._max_backlog = max_delay + _MAX_BACKLOG
-        self._playout = PlayoutClock(max_delay=max_delay)
+        self._pace = pace
+        self._playout = PlayoutClock(max_delay=_MAX_DELAY)
         self._sampler = FrameSampler(fps)
         self._converter = ImageConverter(stream)
         self._index = -1
@@ -74,14 +78,17 @@ class StreamFrames:
         while (timed_picture := self._next_picture()) is not None:
             arrival, picture = timed_picture
             self._index += 1
-            playout = self._playout.next(picture.time, arrival)
-            if not self._sampler.accept(playout.capture):
+            if self._pace:
+                due = capture = self._pace(picture.time)
+            else:
+                playout = self._playout.next(picture.time, arrival)
+                due, capture = playout.due, playout.capture
+            if not self._sampler.accept(capture):
                 continue
-            if (early := playout.due - self._clock()) > 0:
+            if (early := due - self._clock()) > 0:
                 self._sleep(early)
             image = self._converter.convert(picture)
-            bursty = self._playout.bursty
-            return Frame(image, playout.capture, self._index, self._epoch, bursty=bursty)
+            return Frame(image, capture, self._index, self._epoch, bursty=self._playout.bursty)
         return None
 
     def close(self) -> None:
@@ -133,4 +140,7 @@ class StreamFrames:
                 self._changed.notify_all()
 
     def _has_room(self, now: float) -> bool:
-        return self._closed or not self._packets or now - self._packets[0][0] <= self._max_backlog
+        if self._closed or not self._packets:
+            return True
+        backlog = now - self._packets[0][0]
+        return backlog <= _MAX_BACKLOG and len(self._packets) < _MAX_PACKETS

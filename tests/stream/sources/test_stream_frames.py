@@ -1,22 +1,29 @@
 import itertools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
 import numpy as np
+import pytest
 
 from dancetype.engine.media.video import find_video_stream
 from dancetype.stream.sources.stream_frames import StreamFrames
 from tests.testbed.videos import coloured_frames, noisy_frames, write_video
 
 
-def open_frames(path: Path, *, clock: Callable[[], float] = time.monotonic) -> StreamFrames:
+def open_frames(
+    path: Path,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    pace: Callable[[float | None], float] | None = None,
+) -> StreamFrames:
     container = av.open(str(path))
     stream = find_video_stream(container)
     assert stream is not None
-    return StreamFrames(container.demux(stream), stream, epoch=2, clock=clock, fps=None)
+    packets = container.demux(stream)
+    return StreamFrames(packets, stream, epoch=2, clock=clock, fps=None, pace=pace)
 
 
 def test_frames_are_read_to_the_end_of_the_stream(tmp_path: Path) -> None:
@@ -37,6 +44,33 @@ def test_stream_with_a_full_backlog_can_be_closed(tmp_path: Path) -> None:
     assert frames.read() is not None
     frames.close()
     assert not [thread for thread in threading.enumerate() if thread.name == "receive"]
+
+
+def test_paced_stream_has_the_capture_times_of_its_pace(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "clip.ts", coloured_frames(400), np.arange(400) / 25)
+    frames = open_frames(path, clock=lambda: 100.0, pace=lambda time: 50.0 + (time or 0.0))
+    images = list(iter(frames.read, None))
+    frames.close()
+    times = [frame.time for frame in images if frame]
+    assert np.diff(times) == pytest.approx(0.04)
+    assert times[0] >= 50
+    assert not any(frame.bursty for frame in images if frame)
+
+
+def test_error_of_the_stream_is_raised_after_its_last_frame(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "clip.ts", coloured_frames(20), np.arange(20) / 25)
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+
+        def packets() -> Iterator["av.Packet[av.VideoStream]"]:
+            yield from container.demux(stream)
+            raise ConnectionResetError("gone")
+
+        frames = StreamFrames(packets(), stream, epoch=0, clock=time.monotonic, fps=None)
+        assert [frames.read() is not None for _ in range(20)] == [True] * 20
+        with pytest.raises(ConnectionResetError, match="gone"):
+            frames.read()
+        frames.close()
 
 
 def test_damaged_packet_does_not_end_the_stream(tmp_path: Path) -> None:
