@@ -70,6 +70,11 @@ def find_video_stream(container: InputContainer) -> av.VideoStream | None:
     )
 
 
+def is_jump(step: float) -> bool:
+    """Return whether times jump by `step` seconds, as where two recordings were joined."""
+    return not -_JUMP <= step <= _MAX_STEP
+
+
 class FrameTimes:
     """Rising frame times of a file: presentation times since the first frame.
 
@@ -98,7 +103,7 @@ class FrameTimes:
         step = stored - self._first - self._last
         # NaN compares false.
         self._last += step if _MIN_STEP < step <= _MAX_STEP else self.step
-        if math.isfinite(step) and not -_JUMP <= step <= _MAX_STEP:
+        if math.isfinite(step) and is_jump(step):
             self._first += step - self.step
         return self._last
 

@@ -16,7 +16,7 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 from dancetype.engine.media.opencv import cv2
-from dancetype.engine.media.video import Video, find_video_stream, open_video
+from dancetype.engine.media.video import Video, find_video_stream, is_jump, open_video
 from dancetype.stream.offline.analysis import ClipAnalysis, latest_indices
 from dancetype.stream.offline.overlay import Overlay, Picture
 
@@ -35,15 +35,26 @@ _TICK: Final = Fraction(1, 60_000)
 def _packets(
     container: InputContainer, sound: av.AudioStream, start: float
 ) -> Iterator[tuple[float, _SoundPacket]]:
-    """Yield the sound packets, each with its time in seconds since the first frame at `start`."""
+    """Yield the sound packets, each with its time in seconds since the first frame at `start`.
+
+    Where the times jump, they continue from there, as those of the frames do.
+    """
+    shift = end = 0
+    last: int | None = None
     try:
         for packet in container.demux(sound):
             if packet.dts is None or packet.pts is None:
                 continue
-            shift = round(start / packet.time_base)
+            if last is None:
+                shift = round(start / packet.time_base)
+            elif is_jump(float((packet.dts - shift - last) * packet.time_base)):
+                shift = packet.dts - end
             packet.pts -= shift
             packet.dts -= shift
-            yield float(packet.dts * packet.time_base), packet
+            # MP4 needs rising times.
+            if last is None or packet.dts > last:
+                last, end = packet.dts, packet.dts + max(packet.duration or 1, 1)
+                yield float(packet.dts * packet.time_base), packet
     # A damaged part ends the sound, as it ends the frames; everything before it is kept.
     except av.FFmpegError:
         return

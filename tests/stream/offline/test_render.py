@@ -3,6 +3,7 @@ import struct
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -143,6 +144,22 @@ def test_sound_stays_in_step_after_a_long_pause(tmp_path: Path, suffix: str) -> 
     assert [data for _, data in sounds] == [data for _, data in sound_of(clip)]
     assert float(sounds[0][0]) == pytest.approx(-0.5, abs=0.03)
     assert float(sounds[-1][0]) == pytest.approx(71.5, abs=0.05)
+
+
+def test_sound_of_joined_recordings_stays_in_step(tmp_path: Path) -> None:
+    first = write_clip(tmp_path / "1.ts", np.arange(50) / 25, sound="aac", sound_seconds=3)
+    later = [*np.arange(25) / 25, 12, 12.04]
+    second = write_clip(tmp_path / "2.ts", later, sound="aac", sound_seconds=13)
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(first.read_bytes() + second.read_bytes())
+    assert render_clip(joined, tmp_path / "out.mp4") is None
+    times = [time for time, _ in frames_of(tmp_path / "out.mp4")]
+    assert times == pytest.approx([*np.arange(50) / 25, *(2 + np.array(later))], abs=0.01)
+    sounds = [float(time) for time, _ in sound_of(tmp_path / "out.mp4")]
+    # The first part has 3 s of sound from 0.5 s before its first frame, the second one 13 s.
+    assert sounds[0] == pytest.approx(-0.5, abs=0.05)
+    assert sounds[-1] == pytest.approx(15.5, abs=0.1)
+    assert all(0 < later - earlier < 0.1 for earlier, later in pairwise(sounds))
 
 
 def test_copy_shows_the_default_track_with_square_pixels(tmp_path: Path) -> None:
