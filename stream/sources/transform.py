@@ -42,7 +42,7 @@ def parse_rotate(value: Any) -> int:
 
 
 def parse_flip(value: Any) -> Flip | None:
-    """Parse a direction; `true` means horizontal, and `false` none.
+    """Parse a direction; `true` means horizontal, and `false` or `none` means none.
 
     Raises:
         ValueError: The value has another form.
@@ -50,7 +50,7 @@ def parse_flip(value: Any) -> Flip | None:
     match str(value).lower():
         case "true":
             return "horizontal"
-        case "false":
+        case "false" | "none":
             return None
         case text if text in get_args(Flip):
             return cast(Flip, text)

@@ -107,7 +107,7 @@ def test_other_rotations_are_rejected(value: Any) -> None:
 
 
 def test_flip_has_a_direction() -> None:
-    assert by_source(parse_flip)({"a": True, "b": "vertical", "c": False, "d": "Horizontal"}) == {
+    assert by_source(parse_flip)({"a": True, "b": "vertical", "c": None, "d": "Horizontal"}) == {
         "a": "horizontal",
         "b": "vertical",
         "c": None,
