@@ -45,7 +45,9 @@ def open_video(path: Path) -> InputContainer:
         OSError: The same, for faults of the file system.
     """
     # FFmpeg cannot mistake an absolute path for a protocol, such as `concat:`.
-    return av.open(str(path.resolve()), options=dict(_OPTIONS), **ANY_METADATA)
+    name, options = str(path.resolve()), dict(_OPTIONS)
+    container: InputContainer = av.open(name, "r", options=options, **ANY_METADATA)
+    return container
 
 
 def find_video_stream(container: InputContainer) -> av.VideoStream | None:

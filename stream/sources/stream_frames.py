@@ -13,8 +13,8 @@ import av.error
 
 from dancetype.engine.media.images import ImageConverter
 from dancetype.engine.media.sampler import FrameSampler
-from dancetype.stream.capture.playout import PlayoutClock
 from dancetype.stream.sources.base import Frame
+from dancetype.stream.sources.playout import PlayoutClock
 
 _MAX_DELAY: Final = 1.0
 # Seconds of packets that may wait, and their number; more are left to the network, which then slows

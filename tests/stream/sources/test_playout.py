@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from dancetype.stream.capture.playout import PlayoutClock
+from dancetype.stream.sources.playout import PlayoutClock
 
 Stamp = Callable[[int, float], float | None]
 START = 1000.0
@@ -67,12 +67,23 @@ def test_bursts_are_played_at_the_pace_of_the_camera(period: float, fps: float) 
     assert 0 <= errors.min() <= 1 / fps + 1e-3
 
 
-@pytest.mark.parametrize("period", [1.5, 2.5])
-def test_beginning_of_bursts_beyond_the_maximum_delay_is_overtaken(period: float) -> None:
+@pytest.mark.parametrize("period", [1.2, 1.6, 2.0])
+def test_bursts_longer_than_the_maximum_delay_begin_at_double_speed(period: float) -> None:
     run = Simulation(period)
     assert run.clock.delay == 1.0
-    assert (run.due - run.captures)[run.settled].min() == pytest.approx(1.0)
+    assert (run.due - run.arrivals).max() <= 1.0
+    assert np.diff(run.due)[run.settled].min() >= 1 / 60 - 1e-6
+    assert np.diff(run.captures[run.settled]) == pytest.approx(1 / 30, abs=1e-3)
+    # The next burst arrives later than the end of this one is due.
     assert run.due_gap() == pytest.approx(period - 1, abs=0.05)
+
+
+def test_end_of_very_long_bursts_is_overtaken() -> None:
+    run = Simulation(2.4, seconds=40)
+    assert run.clock.bursty
+    assert (run.due - run.arrivals).max() <= 1.0
+    together = np.diff(run.due)[run.settled] < 1e-6
+    assert together.mean() == pytest.approx(0.4 / 2.4, abs=0.05)
 
 
 def test_irregular_bursts_leave_no_gap_that_ends_a_window() -> None:

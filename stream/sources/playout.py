@@ -9,6 +9,7 @@ _MIN_BURST: Final = 0.2  # seconds of frames that arrive at once; less is ordina
 _MIN_BURSTS: Final = 2  # within the window; a single one is a hiccup
 _MARGIN: Final = 0.05  # seconds of delay added for bursts that vary
 _MAX_STEP: Final = 10.0  # seconds between two frames; the clock of a camera may be set meanwhile
+_CATCH_UP_SPEED: Final = 2  # pace of frames that are too late for the maximum delay
 _MIN_STEP: Final = 1e-6  # seconds between capture times
 
 
@@ -36,14 +37,15 @@ class PlayoutClock:
     many cameras are wrong.
 
     Args:
-        max_delay: Maximum delay in seconds. Of longer bursts, the beginning is overtaken.
+        max_delay: Maximum delay in seconds. Longer bursts begin at double speed; of those that are
+            more than twice as long, the end is overtaken.
     """
 
     def __init__(self, *, max_delay: float = 1.0) -> None:
         self._max_delay = max_delay
         self._window = max(_WINDOW, 4 * max_delay)
         self._stamp: float | None = None
-        self._capture: float | None = None
+        self._last: Playout | None = None
         # Differences between arrival and timestamp, each smaller than all later ones.
         self._offsets: deque[tuple[float, float]] = deque()
         self._bursts: deque[tuple[float, float]] = deque()
@@ -72,11 +74,13 @@ class PlayoutClock:
         lateness = self._lateness(stamp, arrival)
         self._detect_burst(lateness, arrival)
         capture = arrival - (lateness if self.bursty else 0.0)
-        if self._capture is not None:
-            capture = max(capture, self._capture + _MIN_STEP)
-        self._capture = capture
         due = max(capture + self.delay, arrival)
-        return Playout(capture, min(due, arrival + self._max_delay))
+        if self._last:
+            capture = max(capture, self._last.capture + _MIN_STEP)
+            if self.bursty:
+                due = max(due, self._last.due + (capture - self._last.capture) / _CATCH_UP_SPEED)
+        self._last = Playout(capture, min(due, arrival + self._max_delay))
+        return self._last
 
     def _lateness(self, stamp: float | None, arrival: float) -> float:
         """Return by how much the frame is later than the fastest of the last seconds."""
