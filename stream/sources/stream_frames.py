@@ -35,9 +35,6 @@ class StreamFrames:
         epoch: Epoch of the source.
         clock: Monotonic clock in seconds, for the capture times.
         fps: Maximum number of frames per second to return; all frames if None.
-        pace: Function that waits until a frame is due and returns its capture time, by its time in
-            the stream. It is for streams that can be received faster than in real time; if None,
-            frames are returned when they arrive, and bursts are spread.
         sleep: Function that waits for some seconds.
     """
 
@@ -49,14 +46,12 @@ class StreamFrames:
         epoch: int,
         clock: Callable[[], float],
         fps: float | None,
-        pace: Callable[[float | None], float] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._received = packets
         self._epoch = epoch
         self._clock = clock
         self._sleep = sleep
-        self._pace = pace
         self._playout = PlayoutClock(max_delay=_MAX_DELAY)
         self._sampler = FrameSampler(fps)
         self._converter = ImageConverter(stream)
@@ -78,17 +73,14 @@ class StreamFrames:
         while (timed_picture := self._next_picture()) is not None:
             arrival, picture = timed_picture
             self._index += 1
-            if self._pace:
-                due = capture = self._pace(picture.time)
-            else:
-                playout = self._playout.next(picture.time, arrival)
-                due, capture = playout.due, playout.capture
-            if not self._sampler.accept(capture):
+            playout = self._playout.next(picture.time, arrival)
+            if not self._sampler.accept(playout.capture):
                 continue
-            if (early := due - self._clock()) > 0:
+            if (early := playout.due - self._clock()) > 0:
                 self._sleep(early)
             image = self._converter.convert(picture)
-            return Frame(image, capture, self._index, self._epoch, bursty=self._playout.bursty)
+            bursty = self._playout.bursty
+            return Frame(image, playout.capture, self._index, self._epoch, bursty=bursty)
         return None
 
     def close(self) -> None:

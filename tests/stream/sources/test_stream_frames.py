@@ -13,17 +13,12 @@ from dancetype.stream.sources.stream_frames import StreamFrames
 from tests.testbed.videos import coloured_frames, noisy_frames, write_video
 
 
-def open_frames(
-    path: Path,
-    *,
-    clock: Callable[[], float] = time.monotonic,
-    pace: Callable[[float | None], float] | None = None,
-) -> StreamFrames:
+def open_frames(path: Path, *, clock: Callable[[], float] = time.monotonic) -> StreamFrames:
     container = av.open(str(path))
     stream = find_video_stream(container)
     assert stream is not None
     packets = container.demux(stream)
-    return StreamFrames(packets, stream, epoch=2, clock=clock, fps=None, pace=pace)
+    return StreamFrames(packets, stream, epoch=2, clock=clock, fps=None)
 
 
 def test_frames_are_read_to_the_end_of_the_stream(tmp_path: Path) -> None:
@@ -44,17 +39,6 @@ def test_stream_with_a_full_backlog_can_be_closed(tmp_path: Path) -> None:
     assert frames.read() is not None
     frames.close()
     assert not [thread for thread in threading.enumerate() if thread.name == "receive"]
-
-
-def test_paced_stream_has_the_capture_times_of_its_pace(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "clip.ts", coloured_frames(400), np.arange(400) / 25)
-    frames = open_frames(path, clock=lambda: 100.0, pace=lambda time: 50.0 + (time or 0.0))
-    images = list(iter(frames.read, None))
-    frames.close()
-    times = [frame.time for frame in images if frame]
-    assert np.diff(times) == pytest.approx(0.04)
-    assert times[0] >= 50
-    assert not any(frame.bursty for frame in images if frame)
 
 
 def test_error_of_the_stream_is_raised_after_its_last_frame(tmp_path: Path) -> None:
