@@ -143,6 +143,7 @@ def make_pipelines(
                 uri,
                 clock=clock.monotonic,
                 timeout=source_timeout(settings.stall),
+                transform=settings.transform(name),
             ),
             make_estimator=make_estimator,
             recognizer=MultiDancerRecognizer(classifier, people=settings.people, hop=settings.hop),

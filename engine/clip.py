@@ -41,7 +41,8 @@ def clip_windows(
 ) -> Array:
     """Return the windows (W, L, F) that end every `hop` seconds, starting with the first full one.
 
-    A clip shorter than a window gives one window, or none if it is shorter than the minimum.
+    A clip shorter than a window gives one window, or none if it is shorter than the minimum. If the
+    person is never visible for a full window, shorter ones are used, down to the minimum.
 
     Args:
         times: (T,) seconds, rising.
@@ -53,16 +54,19 @@ def clip_windows(
     empty = np.empty((0, spec.length, spec.features), np.float32)
     if not len(times):
         return empty
-    # The tolerance prevents rounding errors from excluding the last time.
-    ends = np.arange(times[0] + spec.seconds, times[-1] + 1e-3, hop)
-    if not len(ends):
-        ends = times[-1:]
-    windows = [
-        window.features
-        for end in ends
-        if (window := cut_window(times, joints, spec, end=end + 1e-6)).features is not None
-    ]
-    return np.stack(windows) if windows else empty
+    for seconds in (spec.seconds, spec.min_seconds):
+        # The tolerance prevents rounding errors from excluding the last time.
+        ends = np.arange(times[0] + seconds, times[-1] + 1e-3, hop)
+        if not len(ends):
+            ends = times[-1:]
+        windows = [
+            window.features
+            for end in ends
+            if (window := cut_window(times, joints, spec, end=end + 1e-6)).features is not None
+        ]
+        if windows:
+            return np.stack(windows)
+    return empty
 
 
 def classify_windows(windows: Array, classifier: WindowClassifier) -> NDArray[np.float32]:

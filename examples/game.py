@@ -77,7 +77,7 @@ class LivePrediction:
             self._count += 1
             # The first prediction after connecting may be old.
             self._latest, self._received = message, now if self._count > 1 else None
-        elif message["state"] != "running":
+        elif message["state"] not in ("running", "bursty"):
             self._received = None
 
     def probabilities(self, now: float) -> dict[str, float] | None:

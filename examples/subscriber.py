@@ -40,7 +40,7 @@ class ChangeTracker:
             # The first prediction after connecting may be old.
             if count > 1:
                 lines = self._changed(source, message["name"] or message["status"])
-        elif message["type"] == "source" and message["state"] != "running":
+        elif message["type"] == "source" and message["state"] not in ("running", "bursty"):
             self._last_predictions.pop(source, None)
             lines = self._changed(source, message["state"])
         return lines

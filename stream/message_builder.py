@@ -74,8 +74,10 @@ class MessageBuilder:
         if isinstance(event, Predicted):
             return self._build_prediction(event, header, sent)
         self._last_change = event
-        if event.state in (SourceState.RUNNING, SourceState.FAILED, SourceState.RECONNECTING):
-            self.failed = event.state is not SourceState.RUNNING
+        if event.state.delivers:
+            self.failed = False
+        elif event.state in (SourceState.FAILED, SourceState.RECONNECTING):
+            self.failed = True
         return SourceMessage(
             **header,
             state=event.state,

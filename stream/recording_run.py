@@ -28,6 +28,7 @@ from dancetype.stream.sink import Sink, SinkFanOut
 from dancetype.stream.sinks.recording import SourceRecorder
 from dancetype.stream.sources.base import Source
 from dancetype.stream.sources.names import file_part
+from dancetype.stream.sources.transform import Transform
 from dancetype.stream.sources.uri import SourceKind, SourceUri
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ _EXTRA_SECONDS: Final = 10.0  # for a camera that starts late or disconnects
 # Shortest window for training, and the tolerance that `dancetype.engine.window` allows.
 _MIN_WINDOW: Final = 1.0
 _WINDOW_TOLERANCE: Final = 0.05
+_DISTURBED: Final = (SourceState.BURSTY, SourceState.STALLED, SourceState.RECONNECTING)
 # A clock time at which every frame of a file is due, so that the file is read at full speed.
 _ALL_DUE: Final = 1e9
 _MAX_NAME_LENGTH: Final = 64
@@ -99,6 +101,7 @@ class RecordingRun(Sink):
         seconds: Maximum duration of each recording.
         start_delay: Seconds to skip after a source's first frame.
         open_live: Function that opens a live source for an epoch; `open_source` if None.
+        transform: Function that returns the changes to the images of a source, by its name.
 
     Attributes:
         failed: Whether a source could not be recorded completely.
@@ -115,6 +118,7 @@ class RecordingRun(Sink):
         seconds: float = math.inf,
         start_delay: float = 0.0,
         open_live: Callable[[SourceUri, int], Source] | None = None,
+        transform: Callable[[str], Transform] = lambda source: Transform(),
     ) -> None:
         self.failed = False
         self.stuck = False
@@ -124,6 +128,7 @@ class RecordingRun(Sink):
         self._seconds = seconds
         self._start_delay = start_delay
         self._open_live = open_live
+        self._transform = transform
         self._interrupted = False
         self._session: Session | None = None
         self._recorders: dict[str, SourceRecorder] = {}
@@ -223,12 +228,14 @@ class RecordingRun(Sink):
         from dancetype.stream.pipeline import Pipeline
         from dancetype.stream.sources.opening import open_source
 
+        transform = self._transform(name)
+
         def open_file(epoch: int) -> Source:
-            source = open_source(uri, epoch, clock=lambda: 0.0)
+            source = open_source(uri, epoch, clock=lambda: 0.0, transform=transform)
             self._file_frame_count = getattr(source, "frames", None)
             return source
 
-        open_live = partial(self._open_live or open_source, uri)
+        open_live = partial(self._open_live or partial(open_source, transform=transform), uri)
         return Pipeline(
             name,
             open_source=open_file if uri.kind is SourceKind.FILE else open_live,
@@ -254,7 +261,7 @@ class RecordingRun(Sink):
             self._recorders[message.source].is_over = True
         if message.state is SourceState.FAILED:
             self._fail_reasons[message.source] = reason
-        elif message.state in (SourceState.STALLED, SourceState.RECONNECTING):
+        elif message.state in _DISTURBED:
             self._warn(f"{message.source}: {reason}")
 
     def _save(

@@ -15,6 +15,7 @@ from dancetype.stream.messages import (
     SourceMessage,
     SourceState,
 )
+from dancetype.stream.orientation import OrientationMonitor
 from dancetype.stream.sink import Sink
 
 SILENT: Final = "silent"
@@ -61,6 +62,8 @@ class SourceRun:
         genres: Number of predictions by genre code.
         states: Number of times that the source entered each state.
         faults: Number of source messages by fault.
+        orientation: Direction of the body in the image.
+        hint_changed: Whether the newest prediction has changed the hint of `orientation`.
         latencies: Latencies of the last minute, oldest first.
         history: Changes of status and genre in the last ten minutes, oldest first, preceded by the
             last earlier change.
@@ -80,14 +83,16 @@ class SourceRun:
         self.genres: Counter[str] = Counter()
         self.states: Counter[SourceState] = Counter()
         self.faults: Counter[Fault] = Counter()
+        self.orientation = OrientationMonitor()
+        self.hint_changed = False
         self.latencies: deque[TimedLatency] = deque()
         self.history: deque[Change] = deque(maxlen=_MAX_CHANGES)
         self._lost = False
 
     @property
     def running(self) -> bool:
-        """Whether the source is in the state `running`."""
-        return self.state is not None and self.state.state is SourceState.RUNNING
+        """Whether the source delivers frames."""
+        return self.state is not None and self.state.state.delivers
 
     def update(self, message: Message) -> None:
         """Update the state with a message."""
@@ -119,7 +124,7 @@ class SourceRun:
         )
         if message.fault is not None:
             self.faults[message.fault] += 1
-        if state is SourceState.RUNNING:
+        if state.delivers:
             self.reconnects += self._lost
             self._lost = False
             return
@@ -133,6 +138,9 @@ class SourceRun:
         self.changed = previous is None or (
             (previous.status, previous.genre) != (message.status, message.genre)
         )
+        if previous and previous.epoch != message.epoch:
+            self.orientation.reset("a new epoch")
+        self.hint_changed = self.orientation.update(message)
         # Each epoch counts from 0. Counts may also decrease within an epoch: if its last frame is
         # processed after the next epoch has begun, its message has the counts of that epoch.
         old = previous.frames if previous and previous.epoch == message.epoch else _NO_FRAMES

@@ -15,7 +15,19 @@ from dancetype.engine.defaults import DEFAULT_HOP, DEFAULT_RUNTIME, Device, Pose
 from dancetype.engine.errors import SettingsError, SourceError
 from dancetype.engine.text import read_text
 from dancetype.stream.sources.names import check_name, unused_name
+from dancetype.stream.sources.transform import (
+    Crop,
+    Flip,
+    Transform,
+    by_source,
+    parse_crop,
+    parse_flip,
+    parse_rotate,
+)
 from dancetype.stream.sources.uri import SourceUri, is_uri, parse_uri
+
+# Fields of `Transform`.
+_TRANSFORM_KEYS: Final = ("rotate", "flip", "crop")
 
 Variant = Literal["lite", "full", "heavy"]
 PoseFps = float | Literal["auto"]
@@ -47,6 +59,7 @@ _WITH_SINKS: Final = _LOCAL | {"replay"}
 _LIVE: Final = _WITH_SINKS | {"fleet"}
 _WITH_SERVER: Final = _LIVE | {"doctor"}
 _WITH_SOURCES: Final = _LOCAL | {"fleet"}
+_WITH_IMAGES: Final = frozenset({"run", "fleet", "record"})
 _WITH_CLIPS: Final = frozenset({"classify", "label"})
 _WITH_CLASSIFIER: Final = _LIVE | _WITH_CLIPS | {"doctor"}
 _WITH_POSES: Final = _WITH_SOURCES | _WITH_CLIPS | {"record", "doctor"}
@@ -165,6 +178,30 @@ class Settings(BaseSettings):
     """Seconds without a frame after which a live source counts as stalled."""
     hop: Annotated[float, Field(ge=0.02, le=10), Flag(INPUT_PANEL, _LIVE, "SECONDS")] = DEFAULT_HOP
     """Seconds between predictions."""
+    rotate: Annotated[
+        dict[str, int],
+        NoDecode,
+        BeforeValidator(by_source(parse_rotate)),
+        Flag(INPUT_PANEL, _WITH_IMAGES, "[NAME=]DEGREES"),
+    ] = {}
+    """Turn the image of a source clockwise by 0, 90, 180 or 270 degrees. Without NAME, the image of
+    each source. Repeatable."""
+    flip: Annotated[
+        dict[str, Flip | None],
+        NoDecode,
+        BeforeValidator(by_source(parse_flip)),
+        Flag(INPUT_PANEL, _WITH_IMAGES, "[NAME=]horizontal|vertical"),
+    ] = {}
+    """Mirror the image of a source after --rotate; horizontal exchanges left and right. Without
+    NAME, the image of each source. Repeatable."""
+    crop: Annotated[
+        dict[str, Crop],
+        NoDecode,
+        BeforeValidator(by_source(parse_crop)),
+        Flag(INPUT_PANEL, _WITH_IMAGES, "[NAME=]X,Y,WIDTH,HEIGHT"),
+    ] = {}
+    """Use only a part of the image of a source, in pixels after --rotate and --flip. Without NAME,
+    of each source. Repeatable."""
     model: Annotated[Path | None, Flag(MODELS_PANEL, _WITH_CLASSIFIER, "FILE")] = None
     """Genre model, an ONNX file (default: the one in the package)."""
     device: Annotated[Device, Flag(MODELS_PANEL, _WITH_CLASSIFIER)] = "auto"
@@ -194,6 +231,13 @@ class Settings(BaseSettings):
     def fixed_pose_fps(self) -> float | None:
         """Value of `pose_fps` if it is a number; None if it is auto."""
         return None if self.pose_fps == "auto" else self.pose_fps
+
+    def transform(self, source: str) -> Transform:
+        """Return the changes to the images of a source."""
+        settings = {key: getattr(self, key) for key in _TRANSFORM_KEYS}
+        # "" stands for the sources without a value.
+        values = {key: names.get(source, names.get("")) for key, names in settings.items()}
+        return Transform(**{key: value for key, value in values.items() if value})
 
 
 _SHOWABLE: Final = {name for name, field in Settings.model_fields.items() if field.repr}
@@ -226,14 +270,43 @@ def load_settings(flags: Mapping[str, Any], *, config: Path | None = None) -> Se
     Raises:
         SettingsError: The file cannot be read, a key is unknown, or a value is invalid.
     """
-    table = {} if config is None else _read(config)
+    table = {} if config is None else _without_source_tables(_read(config))
     set_flags = {name: value for name, value in flags.items() if value not in (None, [], ())}
     try:
-        return Settings(**{**table, **EnvSettingsSource(Settings)(), **set_flags})
+        settings = Settings(**{**table, **EnvSettingsSource(Settings)(), **set_flags})
     except SourceError as error:
         raise SettingsError(f"source: {error}") from error
     except ValidationError as error:
         raise SettingsError(describe_error(error, config)) from error
+    for key in _TRANSFORM_KEYS:
+        unknown = getattr(settings, key).keys() - {"", *settings.source}
+        # The sources of a fleet are in another file.
+        if settings.source and unknown:
+            names = ", ".join(settings.source)
+            raise SettingsError(f"{key}: no source has the name {min(unknown)!r}; use {names}")
+    return settings
+
+
+def _without_source_tables(table: dict[str, Any]) -> dict[str, Any]:
+    """Move the keys of tables such as `[source.stage]` to the settings of the same name."""
+    sources = table.get("source")
+    if not isinstance(sources, dict):
+        return table
+    uris: dict[str, Any] = {}
+    moved: dict[str, dict[str, Any]] = {key: {} for key in _TRANSFORM_KEYS}
+    for name, value in sources.items():
+        options = dict(value) if isinstance(value, dict) else {"uri": value}
+        uris[name] = options.pop("uri", None)
+        for key, option in options.items():
+            if key not in moved:
+                raise SettingsError(
+                    f"source.{name}: unknown key {key!r}; use uri, {', '.join(_TRANSFORM_KEYS)}"
+                )
+            moved[key][name] = option
+    used = {key: values for key, values in moved.items() if values}
+    if both := sorted(used.keys() & table.keys()):
+        raise SettingsError(f"{both[0]}: given for a source and separately; use one of the two")
+    return {**table, "source": uris, **used}
 
 
 def _read(config: Path) -> dict[str, Any]:

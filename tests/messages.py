@@ -1,5 +1,6 @@
 """Messages for tests; every field has a default and can be set by its name."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,8 @@ from dancetype.engine.rolling import Status
 from dancetype.stream.messages import (
     DancerResult,
     FrameCounts,
+    ImageSize,
+    Joint,
     Latency,
     PredictionMessage,
     PredictionTimes,
@@ -78,6 +81,28 @@ def make_prediction(
         "fps": 25.0,
     }
     return PredictionMessage(**defaults | fields)
+
+
+def make_body(time: float, degrees: float, **fields: Any) -> PredictionMessage:
+    """Return the prediction of a dancer whose body points `degrees` clockwise from up.
+
+    Args:
+        time: Seconds since the first message.
+        degrees: Direction from the hips to the shoulders in the image.
+        fields: Other fields of the message, and `visibility` of the joints.
+    """
+    width, height, visibility = 1920, 1080, fields.pop("visibility", 1.0)
+    angle = math.radians(degrees)
+    joints: list[Joint] = [(0.5, 0.5, visibility)] * 17
+    x, y = 200 * math.sin(angle) / width, 200 * math.cos(angle) / height
+    joints[5] = joints[6] = (0.5 + x, 0.5 - y, visibility)
+    return make_prediction(
+        genre="BR",
+        capture=1000 + time,
+        dancers=[dancer(1, "BR", joints=tuple(joints))],
+        image=ImageSize(width=width, height=height),
+        **fields,
+    )
 
 
 def make_source_message(

@@ -98,6 +98,7 @@ def run_checks(settings: Settings) -> Iterator[Finding]:
         runtime_libraries = MEDIAPIPE_LIBRARIES if settings.pose_runtime == "mediapipe" else {}
         for name, package in (SYSTEM_LIBRARIES | runtime_libraries).items():
             yield check_library(name, package)
+    yield _run_check("ffmpeg", _check_ffmpeg, _SEE_ABOVE)
     yield _run_check("providers", _check_providers, "pip install onnxruntime")
     yield _run_check(
         "genre model",
@@ -192,6 +193,18 @@ def _check_pose_model(settings: Settings) -> Finding:
     open_estimator(model, runtime=settings.pose_runtime).close()
     found = f"{model}; downloaded variants: {', '.join(cached) or 'none'}"
     return Finding("pose model", Verdict.OK, found)
+
+
+def _check_ffmpeg() -> Finding:
+    from dancetype.engine.media.ffmpeg import known_vulnerabilities, libavcodec_versions
+
+    # OpenCV's copy is not used: it only reads webcams.
+    version = libavcodec_versions()["av"]
+    found = f"libavcodec {'.'.join(map(str, version))} in av"
+    if vulnerabilities := known_vulnerabilities(version):
+        advice = "use Python 3.12 or newer, and pip install --upgrade av: SECURITY.md"
+        return Finding("ffmpeg", Verdict.WARN, f"{found}: {', '.join(vulnerabilities)}", advice)
+    return Finding("ffmpeg", Verdict.OK, found)
 
 
 def _check_webcams() -> Finding:

@@ -96,6 +96,7 @@ def record(
             make_estimator=estimator_factory(settings),
             seconds=settings.seconds or math.inf,
             start_delay=start_delay,
+            transform=settings.transform,
         )
         asyncio.run(recording_run.run(settings.source))
     exit_process(failed=recording_run.failed, stuck=recording_run.stuck)

@@ -1,38 +1,95 @@
-"""Reader of video files: every frame, upright, with rising times."""
+"""Reader of video files: every frame, upright, with square pixels and rising times."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
+import av
 import numpy as np
+from av.container import InputContainer
+from av.stream import Disposition
 from numpy.typing import NDArray
 
+from dancetype.engine.cores import available_cores
 from dancetype.engine.errors import FileError, MissingFileError
-from dancetype.engine.media.opencv import cv2
+from dancetype.engine.media.images import ImageConverter
 from dancetype.engine.media.sampler import FrameRate, FrameSampler
 
 _CONTAINERS: Final = "3gp asf avi flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogv ts webm wmv"
 VIDEO_SUFFIXES: Final = frozenset(f".{name}" for name in _CONTAINERS.split())
 """Suffixes of video files, in lower case."""
 
+ANY_METADATA: Final[dict[str, Any]] = (
+    {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
+)
+"""Arguments of `av.open` for titles in any encoding, which PyAV accepts from version 19 on."""
+
+# A playlist, or a reference in a file, must not open a connection.
+_OPTIONS: Final = {"protocol_whitelist": "file"}
+_MAX_READ_ERRORS: Final = 100  # consecutive ones, after which the rest of a file is given up
+_MAX_DECODER_THREADS: Final = 4  # more need memory, but decoding is faster than pose estimation
+
 # Seconds between frames.
 _DEFAULT_STEP: Final = 1 / 30
-_MAX_STEP: Final = 10.0
+_MIN_STEP: Final = 1e-6  # shorter ones are rounding errors
+_MAX_STEP: Final = 86_400.0  # longer ones are errors in the file, not pauses
+_JUMP: Final = 1.0  # back in time; less is an error in the order of frames
+
+
+def open_video(path: Path) -> InputContainer:
+    """Open a file for its video and sound.
+
+    Raises:
+        av.FFmpegError: The file cannot be opened.
+        OSError: The same, for faults of the file system.
+    """
+    # FFmpeg cannot mistake an absolute path for a protocol, such as `concat:`.
+    name, options = str(path.resolve()), dict(_OPTIONS)
+    container: InputContainer = av.open(name, "r", options=options, **ANY_METADATA)
+    return container
+
+
+def find_video_stream(container: InputContainer) -> av.VideoStream | None:
+    """Return the video track that a player would show, or None if no track can be decoded.
+
+    That is a track marked as default, else the largest one. Cover art is not a video.
+    """
+    hidden = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.dependent
+    tracks = [
+        track
+        for track in container.streams.video
+        if track.codec_context is not None and not track.disposition & hidden
+    ]
+    return max(
+        tracks,
+        # The first of equal tracks.
+        key=lambda track: (
+            bool(track.disposition & Disposition.default),
+            track.codec_context.width * track.codec_context.height,
+        ),
+        default=None,
+    )
+
+
+def is_jump(step: float) -> bool:
+    """Return whether times jump by `step` seconds, as where two recordings were joined."""
+    return not -_JUMP <= step <= _MAX_STEP
 
 
 class FrameTimes:
-    """Rising frame times of a file.
+    """Rising frame times of a file: presentation times since the first frame.
 
     In some files times are missing, repeat or run backwards. The times of such frames follow the
-    previous one at the frame rate, until the times in the file are ahead again.
+    previous one at the frame rate, until the times in the file are ahead again. Where the times
+    jump, as between two recordings that were joined, they continue from there.
 
     Args:
         fps: Frames per second according to the file; ignored if implausible.
     """
 
     def __init__(self, fps: float) -> None:
-        self.step = 1 / fps if 1 <= fps <= 1000 else _DEFAULT_STEP
+        self.step = 1 / fps if 1 / 60 <= fps <= 1000 else _DEFAULT_STEP
         self._first: float | None = None
         self._last = 0.0
 
@@ -46,8 +103,10 @@ class FrameTimes:
             self._first = stored if math.isfinite(stored) else 0.0
             return 0.0
         step = stored - self._first - self._last
-        # Steps of many seconds are errors in the file, not slow frames. NaN compares false.
-        self._last += step if 0 < step <= _MAX_STEP else self.step
+        # NaN compares false.
+        self._last += step if _MIN_STEP < step <= _MAX_STEP else self.step
+        if math.isfinite(step) and is_jump(step):
+            self._first += step - self.step
         return self._last
 
 
@@ -55,34 +114,41 @@ class Video:
     """A video file, read from its start.
 
     Args:
-        path: Path of the file.
+        path: Path of the file, or of a named pipe.
         fps: Maximum number of frames per second; all frames if None. Frames that are skipped are
             not converted to images.
 
     Raises:
-        MissingFileError: The file does not exist, or its name cannot be used.
+        MissingFileError: The file does not exist.
         FileError: The file has no video that can be read.
 
     Attributes:
         position: Number of frames passed so far, including skipped ones.
+        start: Time of the first frame on the clock of the file's tracks, in seconds.
     """
 
     def __init__(self, path: str | Path, *, fps: FrameRate | None = None) -> None:
         self._path = _existing_file(path)
-        # FFmpeg cannot mistake an absolute path for a protocol, such as `concat:`.
-        absolute = str(self._path.resolve())
-        if absolute != absolute.encode(errors="replace").decode():
-            # OpenCV would crash the process.
-            raise MissingFileError(f"{path}: the name is not UTF-8; rename the file")
-        self._reader = cv2.VideoCapture(absolute, cv2.CAP_FFMPEG)
-        if not self._reader.isOpened():
+        try:
+            self._container = open_video(self._path)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise FileError(f"{path}: {self._explain_failure(error)}") from None
+        stream = find_video_stream(self._container)
+        if stream is None:
+            self._container.close()
             raise FileError(f"{path}: {self._explain_failure()}")
-        # Apply the rotation that phones store in the metadata: OpenCV's default, made explicit.
-        self._reader.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
-        self._times = FrameTimes(self._reader.get(cv2.CAP_PROP_FPS))
+        self._stream = stream
+        stream.thread_type = "AUTO"
+        stream.thread_count = min(available_cores(), _MAX_DECODER_THREADS)
+        self._converter = ImageConverter(stream)
+        self._rate = float(stream.average_rate or stream.base_rate or 0)
+        self._times = FrameTimes(self._rate)
         self._sampler = FrameSampler(fps)
+        self._frames = self._decode()
         self._empty = True
+        self._bad_packets = self._bad_frames = 0
         self.position = 0
+        self.start = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -96,8 +162,14 @@ class Video:
     @property
     def frames(self) -> int | None:
         """Number of frames according to the file, which may be a few off; None if unknown."""
-        count = int(self._reader.get(cv2.CAP_PROP_FRAME_COUNT))
-        return count if count > 0 else None
+        seconds = (self._container.duration or 0) / av.time_base
+        return self._stream.frames or int(seconds * self._rate) or None
+
+    @property
+    def damaged(self) -> int:
+        """Number of damaged packets so far; their frames are missing, or contain errors."""
+        # FFmpeg may notice the damage in a packet, in the frame decoded from it, or in both.
+        return max(self._bad_packets, self._bad_frames)
 
     def read(self) -> tuple[float, NDArray[np.uint8]] | None:
         """Return the next frame, or None at the end.
@@ -108,31 +180,55 @@ class Video:
         Raises:
             FileError: No frame in the file can be decoded.
         """
-        while self._reader.grab():
-            time = self._times.next(self._reader.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+        for frame in self._frames:
+            stored = math.nan if frame.time is None else frame.time
+            time = self._times.next(stored)
+            if self.position == 0 and math.isfinite(stored):
+                self.start = stored
             self.position += 1
-            if not self._sampler.accept(time):
-                continue
-            success, image = self._reader.retrieve()
-            if not success:
-                break
-            self._empty = False
-            return time, image.astype(np.uint8, copy=False)
+            if self._sampler.accept(time):
+                self._empty = False
+                return time, self._converter.convert(frame)
         if self._empty:
             raise FileError(f"{self._path}: no frame in it can be decoded; is it damaged?")
         return None
 
     def close(self) -> None:
         """Close the file."""
-        self._reader.release()
+        self._frames.close()
+        self._container.close()
 
-    def _explain_failure(self) -> str:
+    def _decode(self) -> Generator[av.VideoFrame]:
+        """Yield all frames that can be decoded."""
+        errors = 0
+        while errors <= _MAX_READ_ERRORS:
+            try:
+                for packet in self._container.demux(self._stream):
+                    errors = 0
+                    self._bad_packets += packet.is_corrupt
+                    yield from self._decode_packet(packet)
+            # The next packet may be readable.
+            except av.FFmpegError:
+                self._bad_packets += errors == 0
+                errors += 1
+            else:
+                return
+        yield from self._decode_packet(None)
+
+    def _decode_packet(self, packet: "av.Packet[av.VideoStream] | None") -> list[av.VideoFrame]:
+        """Return the frames that a packet completes, or the last frames for None."""
         try:
-            with self._path.open("rb") as file:
-                empty = not file.read(1)
-        except OSError as error:
+            frames = self._stream.decode(packet)
+        except av.FFmpegError:
+            self._bad_packets += 1
+            return []
+        self._bad_frames += sum(frame.is_corrupt for frame in frames)
+        return frames
+
+    def _explain_failure(self, error: Exception | None = None) -> str:
+        if isinstance(error, PermissionError | av.error.PermissionError):
             return f"cannot be read: {error.strerror}"
-        if empty:
+        if self._path.is_file() and not self._path.stat().st_size:
             return "the file is empty"
         return "no video that can be read; it may be damaged, cut short, or contain sound only"
 
@@ -140,7 +236,7 @@ class Video:
 def _existing_file(path: str | Path) -> Path:
     try:
         file = Path(path).expanduser()
-        is_folder, exists = file.is_dir(), file.is_file()
+        is_folder, exists = file.is_dir(), file.is_file() or file.is_fifo()
     # The name is too long, a folder is not accessible, or `~user` names an unknown user.
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error

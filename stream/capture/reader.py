@@ -40,6 +40,7 @@ class Reader(Thread):
 
     Attributes:
         live: Whether the source is live; False until it is open.
+        bursty: Whether the source currently delivers its frames in bursts.
         ended: Whether the end of the source was reached.
         error: Error that ended the thread, if any.
     """
@@ -58,6 +59,7 @@ class Reader(Thread):
         # A daemon: a thread that a camera blocks must not keep the process alive.
         super().__init__(name=name, daemon=True)
         self.live = False
+        self.bursty = False
         self.ended = False
         self.error: SourceError | None = None
         self._epoch = epoch
@@ -104,6 +106,7 @@ class Reader(Thread):
                 # A file can be read faster than in real time, so wait until the frame is due.
                 elif self._wait(max(-late, 0.0)):
                     return
+            self.bursty = frame.bursty
             if frame.index == 0:
                 self._on_first_frame()
             if not self._slot.put(frame, replace=source.live):

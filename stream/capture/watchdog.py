@@ -21,6 +21,9 @@ _GRACE: Final = 1.0  # seconds in which a stalled source may recover before it i
 _TICK: Final = 0.1  # seconds between two checks
 _RECOVERED_AFTER: Final = 5.0  # seconds of running after which the backoff starts over
 _MAX_BLOCKED_READERS: Final = 3
+_BURSTY_REASON: Final = (
+    "frames arrive in bursts and are delayed by up to 1 s; check the network, or use a cable"
+)
 
 
 def source_timeout(stall: float) -> float:
@@ -152,10 +155,13 @@ class SourceWatchdog:
         if silence > self.stall + _GRACE:
             raise SourceUnavailableError(f"no frame for {silence:.0f} s", Fault.TIMED_OUT)
         if silence > self.stall:
-            if self._state is SourceState.RUNNING:
+            if self._state.delivers:
                 reason = f"no frame for {self.stall:g} s"
                 self._report(SourceState.STALLED, reason, Fault.TIMED_OUT)
-        elif self._state is SourceState.STALLED:
+        elif reader.bursty:
+            if self._state is not SourceState.BURSTY:
+                self._report(SourceState.BURSTY, _BURSTY_REASON)
+        elif self._state in (SourceState.STALLED, SourceState.BURSTY):
             self._report(SourceState.RUNNING)
         if self.clock() - first_frame_at > _RECOVERED_AFTER:
             self._backoff.reset()

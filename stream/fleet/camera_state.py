@@ -7,7 +7,6 @@ from dancetype.stream.capture.backoff import Backoff
 from dancetype.stream.fleet.cameras import Assignment, Camera
 from dancetype.stream.fleet.cluster import Node, Resources
 from dancetype.stream.fleet.report import Report
-from dancetype.stream.messages import SourceState
 
 
 class Phase(StrEnum):
@@ -76,7 +75,8 @@ class CameraState:
     @property
     def live(self) -> bool:
         """Whether the camera delivers frames."""
-        return self.phase is Phase.RUNNING and self.report.state is SourceState.RUNNING
+        state = self.report.state
+        return self.phase is Phase.RUNNING and state is not None and state.delivers
 
     @property
     def resources(self) -> Resources:

@@ -178,7 +178,7 @@ class Supervisor:
         if state.phase in _BEFORE_FIRST_ANSWER:
             state.enter(Phase.RUNNING, now)
             state.error = state.error if state.restarts else None
-        if state.phase is Phase.RUNNING and report.state is SourceState.RUNNING:
+        if state.phase is Phase.RUNNING and report.state and report.state.delivers:
             state.has_run = True
             if now - state.since >= _STABLE_AFTER:
                 state.backoff.reset()

@@ -25,12 +25,14 @@ class ClipAnalysis:
         result: Genre of the whole clip.
         predictions: Predictions of a live run, in the order of time.
         fps: Frames per second that were analysed; all frames if None.
+        damaged: Number of damaged packets in the file.
     """
 
     track: Track
     result: ClipResult
     predictions: tuple[Prediction, ...]
     fps: float | None = None
+    damaged: int = 0
 
 
 def analyze_video(
@@ -64,7 +66,8 @@ def analyze_video(
             on_frame=lambda: on_frame(video.position, video.frames),
         )
     result = classify_track(track.times, track.joints, classifier)
-    return ClipAnalysis(track, result, replay_predictions(track, classifier, hop=hop), fps)
+    predictions = replay_predictions(track, classifier, hop=hop)
+    return ClipAnalysis(track, result, predictions, fps, video.damaged)
 
 
 def replay_predictions(

@@ -101,7 +101,7 @@ def _title(clip: Path, analysis: ClipAnalysis, names: Mapping[str, str]) -> str:
     name = printable(clip.name)
     short = name if len(name) <= 60 else f"{name[:40]}…{name[-19:]}"
     if analysis.result.genre is None:
-        return f"{short}: no genre, since no person was visible for long enough"
+        return f"{short}: no genre, since there were too few consecutive poses"
     return f"{short}: {names[analysis.result.genre]}, {analysis.result.confidence:.0%} overall"
 
 

@@ -16,7 +16,7 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 from dancetype.engine.media.opencv import cv2
-from dancetype.engine.media.video import Video
+from dancetype.engine.media.video import Video, find_video_stream, is_jump, open_video
 from dancetype.stream.offline.analysis import ClipAnalysis, latest_indices
 from dancetype.stream.offline.overlay import Overlay, Picture
 
@@ -32,31 +32,29 @@ _CODECS: Final[dict[_Codec, dict[str, str]]] = {
 _TICK: Final = Fraction(1, 60_000)
 
 
-def _open_original(clip: Path) -> InputContainer | None:
-    try:
-        # FFmpeg cannot mistake an absolute path for one of its protocols, such as `concat:`.
-        return av.open(str(clip.expanduser().resolve()), metadata_errors="ignore")
-    # OpenCV can still read the frames, so a copy without sound is possible.
-    except (av.FFmpegError, OSError):
-        return None
-
-
 def _packets(
-    container: InputContainer, sound: av.AudioStream
+    container: InputContainer, sound: av.AudioStream, start: float
 ) -> Iterator[tuple[float, _SoundPacket]]:
-    """Yield the sound packets, each with its time in seconds since the first frame."""
-    start = Fraction(0)
-    for video in container.streams.video[:1]:
-        if video.start_time and video.time_base:
-            start = video.start_time * video.time_base
+    """Yield the sound packets, each with its time in seconds since the first frame at `start`.
+
+    Where the times jump, they continue from there, as those of the frames do.
+    """
+    shift = end = 0
+    last: int | None = None
     try:
         for packet in container.demux(sound):
             if packet.dts is None or packet.pts is None:
                 continue
-            shift = round(start / packet.time_base)
+            if last is None:
+                shift = round(start / packet.time_base)
+            elif is_jump(float((packet.dts - shift - last) * packet.time_base)):
+                shift = packet.dts - end
             packet.pts -= shift
             packet.dts -= shift
-            yield float(packet.dts * packet.time_base), packet
+            # MP4 needs rising times.
+            if last is None or packet.dts > last:
+                last, end = packet.dts, packet.dts + max(packet.duration or 1, 1)
+                yield float(packet.dts * packet.time_base), packet
     # A damaged part ends the sound, as it ends the frames; everything before it is kept.
     except av.FFmpegError:
         return
@@ -70,7 +68,8 @@ class VideoWriter:
         width: Width of the frames in pixels; an odd one is padded.
         height: Height of the frames in pixels; an odd one is padded.
         rate: Approximate number of frames per second.
-        original: Clip to copy the sound and the colour properties from, if any.
+        original: Clip to copy the sound and the colour properties from.
+        start: Time of the first frame in the original, in seconds.
         threads: Number of encoding threads; one per core if 0.
 
     Attributes:
@@ -87,7 +86,8 @@ class VideoWriter:
         height: int,
         *,
         rate: float,
-        original: InputContainer | None,
+        original: InputContainer,
+        start: float,
         threads: int,
     ) -> None:
         with _as_os_errors():
@@ -105,8 +105,7 @@ class VideoWriter:
         self._reformatter = VideoReformatter()
         self.unsupported_codec: str | None = None
         self._packets: Iterator[tuple[float, _SoundPacket]] = iter(())
-        if original is not None:
-            self._copy_properties(original)
+        self._copy_properties(original, start)
         self._next_packet = next(self._packets, None)
 
     def __enter__(self) -> Self:
@@ -140,15 +139,15 @@ class VideoWriter:
             self._copy_sound(until=time)
             self._container.mux(self._stream.encode(frame))
 
-    def _copy_properties(self, original: InputContainer) -> None:
-        for video in original.streams.video[:1]:
+    def _copy_properties(self, original: InputContainer, start: float) -> None:
+        if video := find_video_stream(original):
             context = self._stream.codec_context
             context.color_primaries = int(video.codec_context.color_primaries)
             context.color_trc = int(video.codec_context.color_trc)
         for sound in original.streams.audio[:1]:
             if _mp4_supports(sound):
                 self._sound = self._container.add_stream_from_template(sound)
-                self._packets = _packets(original, sound)
+                self._packets = _packets(original, sound, start)
             else:
                 self.unsupported_codec = sound.codec_context.name
 
@@ -193,8 +192,7 @@ def render_overlay(
     current = latest_indices(analysis.predictions, track.times)
     with ExitStack() as stack:
         video = stack.enter_context(Video(clip, fps=analysis.fps))
-        if (original := _open_original(clip)) is not None:
-            stack.enter_context(original)
+        original = stack.enter_context(open_video(clip.expanduser()))
         writer: VideoWriter | None = None
         # A damaged file may yield fewer frames this time.
         for row, (_, frame) in zip(range(len(track.times)), video, strict=False):
@@ -203,7 +201,15 @@ def render_overlay(
                 height, width = image.shape[:2]
                 rate = min(max(1 / float(np.median(durations)), 1), 1000)
                 writer = stack.enter_context(
-                    VideoWriter(path, width, height, rate=rate, original=original, threads=threads)
+                    VideoWriter(
+                        path,
+                        width,
+                        height,
+                        rate=rate,
+                        original=original,
+                        start=video.start,
+                        threads=threads,
+                    )
                 )
                 overlay = Overlay(width, height, names, track.image)
             # The frame size may change within a file.

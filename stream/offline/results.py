@@ -12,6 +12,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from dancetype.engine.contract import Contract
+from dancetype.engine.media.track import Track
+from dancetype.engine.window import MAX_GAP
 from dancetype.stream.messages import is_not_dancing
 from dancetype.stream.offline.analysis import ClipAnalysis
 
@@ -37,9 +39,25 @@ def make_result(file: Path, analysis: ClipAnalysis, contract: Contract) -> Resul
         "poses": track.poses,
     }
     if clip.genre is None:
-        seconds = contract.window.min_seconds
-        result["reason"] = f"no person was visible for {seconds:g} s without interruption"
+        result["reason"] = _explain_missing_genre(track, contract)
+    if analysis.damaged:
+        result["damaged"] = analysis.damaged
     return result
+
+
+def _explain_missing_genre(track: Track, contract: Contract) -> str:
+    """Return the reason why no genre is named: what was found, and what is needed."""
+    frames, poses = len(track.times), track.poses
+    if not poses:
+        return f"no person was visible in {frames} frames; the whole body has to be in view"
+    step = track.seconds / frames
+    if frames > 1 and step > MAX_GAP:
+        found = f"{poses} poses, but only {1 / step:.2g} frames per second"
+        return f"{found}; at least {1 / MAX_GAP:g} are needed"
+    return (
+        f"{poses} poses in {frames} frames, for at most {track.longest_segment_seconds:.2f} s "
+        f"without a gap of {MAX_GAP:g} s; at least {contract.window.min_seconds:g} s are needed"
+    )
 
 
 def print_json(results: Iterable[Result]) -> None:
@@ -56,7 +74,7 @@ def print_csv(results: Iterable[Result], genres: Mapping[str, str]) -> None:
         genres: Genre names by code. Each code has a column, in this order.
     """
     columns = ["file", "genre", "name", "confidence", *genres]
-    columns += ["seconds", "frames", "poses", "error", "dancing"]
+    columns += ["seconds", "frames", "poses", "error", "dancing", "damaged"]
     writer = csv.DictWriter(_Stdout(), columns, extrasaction="ignore", lineterminator="")
     writer.writeheader()
     for result in results:
@@ -90,6 +108,9 @@ def _print_collected(
         for key in ("video", "plot", "note"):
             if key in result:
                 err.print(Text(f"{key}: {result[key]}"), soft_wrap=True)
+        if "damaged" in result:
+            note = f"note: {result['file']}: {result['damaged']} damaged packets"
+            err.print(Text(note), soft_wrap=True)
         if "error" in result:
             err.print(Text.assemble(("error: ", "red"), result["error"]), soft_wrap=True)
         if "frames" in result:

@@ -17,7 +17,9 @@ _NUMBERS_EXPIRE: Final = int(3 * NUMBERS_EVERY)
 _SAFE: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-")
 # The payload of the status topic is one of these words or a source message.
 _AVAILABLE: Final = "{{ 'offline' if value in ('offline', 'stopped') else 'online' }}"
-_RUNNING: Final = "{{ 'ON' if value_json is defined and value_json.state == 'running' else 'OFF' }}"
+_RUNNING: Final = (
+    "{{ 'ON' if value_json is defined and value_json.state in ['running', 'bursty'] else 'OFF' }}"
+)
 _FAULT: Final = "{{ 'ON' if value_json is defined and value_json.fault else 'OFF' }}"
 _REASON: Final = (
     "{{ {'fault': value_json.fault, 'reason': value_json.reason} | tojson"

@@ -22,6 +22,7 @@ _log = logging.getLogger(__name__)
 
 _PACKAGE: Final = "dancetype"
 _LEVELS: Final = {
+    SourceState.BURSTY: logging.WARNING,
     SourceState.STALLED: logging.WARNING,
     SourceState.RECONNECTING: logging.WARNING,
     SourceState.FAILED: logging.ERROR,
@@ -70,13 +71,19 @@ class LogSink(Sink):
 
     async def send(self, message: Message, text: str) -> None:
         """Log the state in a source message, or a change in a prediction."""
-        changed = self._state.sources[message.source].changed
+        run = self._state.sources[message.source]
+        changed = run.changed
         fields: dict[str, object] = {"source": message.source, "epoch": message.epoch}
         if isinstance(message, SourceMessage):
             fields |= {"state": message.state, "fault": message.fault, "reason": message.reason}
             level = _LEVELS.get(message.state, logging.INFO) if changed else logging.DEBUG
             _log.log(level, LogEvent("source_state_changed", **fields))
-        elif changed:
+            return
+        if run.hint_changed and run.orientation.hint:
+            _log.warning(
+                LogEvent("body_not_upright", source=message.source, hint=run.orientation.hint)
+            )
+        if changed:
             fields |= {"status": message.status, "genre": message.genre}
             _log.debug(LogEvent("prediction_changed", **fields))
 

@@ -20,12 +20,7 @@ from paho.mqtt.properties import Properties
 from dancetype.engine.log_event import LogEvent
 from dancetype.stream.capture.backoff import Backoff
 from dancetype.stream.latest_queue import LatestQueue
-from dancetype.stream.messages import (
-    Message,
-    PredictionMessage,
-    SourceMessage,
-    SourceState,
-)
+from dancetype.stream.messages import Message, PredictionMessage, SourceMessage
 from dancetype.stream.sink import Sink
 from dancetype.stream.sinks.addresses import resolve
 from dancetype.stream.sinks.broker import (
@@ -87,7 +82,7 @@ class GenreTopic:
         if isinstance(message, PredictionMessage):
             text = message.name or message.status.value
         else:
-            text = self.text if message.state is SourceState.RUNNING else ""
+            text = self.text if message.state.delivers else ""
         now = self._clock()
         expiring = bool(text) and now - self._published_at >= GENRE_EXPIRY / 2
         if text == self.text and not expiring:

@@ -18,7 +18,6 @@ from dancetype.stream.messages import (
     Message,
     PredictionMessage,
     SourceMessage,
-    SourceState,
 )
 from dancetype.stream.sink import Sink
 from dancetype.stream.sinks.addresses import Address, resolve
@@ -76,7 +75,7 @@ class OscEncoder:
     def packets(self, message: Message) -> list[Packet]:
         """Return the packets to send for a message, in this order."""
         if isinstance(message, SourceMessage):
-            return self._state(message.state, running=message.state is SourceState.RUNNING)
+            return self._state(message.state, running=message.state.delivers)
         self._zeros |= dict.fromkeys(_numbers(message), 0.0)
         self._max_dancers = max(self._max_dancers, len(message.dancers))
         return [

@@ -23,12 +23,14 @@ class Frame:
             the position in the file.
         index: Number of the frame in its epoch, from 0; skipped frames are counted too.
         epoch: Epoch of the source.
+        bursty: Whether the source delivers its frames in bursts, which are spread over time.
     """
 
     image: NDArray[np.uint8]
     time: float
     index: int
     epoch: int
+    bursty: bool = False
 
 
 class Source(Protocol):
@@ -58,6 +60,8 @@ class SourceState(StrEnum):
     """The source is being opened for the first time, or again after its end."""
     RUNNING = "running"
     """The source delivers frames."""
+    BURSTY = "bursty"
+    """The source delivers frames in bursts, which are spread by delaying them up to a second."""
     STALLED = "stalled"
     """The source is open, but has stopped delivering frames."""
     RECONNECTING = "reconnecting"
@@ -66,6 +70,11 @@ class SourceState(StrEnum):
     """The source has reached its end, or the run has been stopped."""
     FAILED = "failed"
     """The source cannot be read, and retrying would not help."""
+
+    @property
+    def delivers(self) -> bool:
+        """Whether frames are processed in this state."""
+        return self in (SourceState.RUNNING, SourceState.BURSTY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,17 @@
 """Video files as a source, with the times from the file."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from dancetype.engine.errors import Fault, FileError, MissingFileError, SourceError
+from dancetype.engine.log_event import LogEvent
 from dancetype.engine.media.sampler import FrameRate
 from dancetype.engine.media.video import Video
 from dancetype.stream.sources.base import Frame
+
+_log = logging.getLogger(__name__)
 
 
 class FileSource:
@@ -37,6 +41,7 @@ class FileSource:
         rate = (lambda time: fps(start + time)) if callable(fps) else fps
         with _as_source_errors():
             self._video = Video(path, fps=rate)
+        self._path = str(path)
         self._epoch = epoch
         self._start = start
 
@@ -55,7 +60,9 @@ class FileSource:
         return Frame(image, self._start + time, self._video.position - 1, self._epoch)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and log the number of damaged packets if there were any."""
+        if self._video.damaged:
+            _log.warning(LogEvent("damaged_packets", file=self._path, packets=self._video.damaged))
         self._video.close()
 
 

@@ -2,21 +2,20 @@
 
 import ipaddress
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Final
 from urllib.parse import urlsplit
 
 import av
 import av.error
-import numpy as np
 from av.container import InputContainer
 from av.stream import Discard
-from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from dancetype.engine.errors import Fault, SourceError, SourceUnavailableError
-from dancetype.engine.media.sampler import FrameRate, FrameSampler
+from dancetype.engine.media.sampler import FrameRate
+from dancetype.engine.media.video import ANY_METADATA, find_video_stream
 from dancetype.stream.sources.base import DEFAULT_TIMEOUT, Frame
 from dancetype.stream.sources.faults import source_error
 from dancetype.stream.sources.http import HttpClient
@@ -24,6 +23,7 @@ from dancetype.stream.sources.pipe import PipeReader
 from dancetype.stream.sources.rtsp_redirects import resolve_redirects
 from dancetype.stream.sources.sockets import ByteReader, Deadline
 from dancetype.stream.sources.srt import SrtReader
+from dancetype.stream.sources.stream_frames import StreamFrames
 from dancetype.stream.sources.uri import SourceKind, SourceUri
 
 # Time-outs of the whole handshake and of a whole packet, as multiples of the time-out of one
@@ -107,32 +107,28 @@ class NetworkSource:
     ) -> None:
         self._name = str(uri)
         self._uri = uri
-        self._epoch = epoch
         self._clock = clock
         self._timeout = timeout
         self._deadline = Deadline(_OPEN_TIMEOUT_FACTOR * timeout, timeout)
-        self._sampler = FrameSampler(fps)
-        self._index = -1
         self._pacer: Pacer | None = None
         self._reader: ByteReader | None = None
-        # Shared, since a frame's own reformatter would be set up for each frame.
-        self._reformatter = VideoReformatter()
         self._container = self._open()
         self._stream = self._choose_stream()
-        self._frames = self._decode()
+        self._frames = StreamFrames(
+            self._packets(), self._stream, epoch=epoch, clock=clock, fps=fps
+        )
 
     def read(self) -> Frame:
         """Return the next frame."""
         start = self._clock()
         self._deadline.set(_READ_TIMEOUT_FACTOR * self._timeout)
         try:
-            return next(self._frames)
-        except StopIteration:
-            raise SourceUnavailableError(
-                f"{self._name}: the stream has ended", Fault.ENDED
-            ) from None
+            frame = self._frames.read()
         except (OSError, av.error.FFmpegError) as error:
             raise self._source_error(error, start) from None
+        if frame is None:
+            raise SourceUnavailableError(f"{self._name}: the stream has ended", Fault.ENDED)
+        return frame
 
     def close(self) -> None:
         """Close the connection."""
@@ -188,41 +184,54 @@ class NetworkSource:
         if "mpegurl" not in body.media_type and not path.endswith(_PLAYLISTS):
             self._reader = body
             return self._open_reader(body)
-        return av.open(
+        container: InputContainer = av.open(
             body.url,
             format="hls",
             io_open=client.open_nested,
             options=_COMMON_OPTIONS | _HLS_OPTIONS | {"format_whitelist": _SEGMENTS},
             timeout=self._timeouts,
+            **ANY_METADATA,
         )
+        return container
 
     def _open_url(self, url: str, options: dict[str, str]) -> InputContainer:
         kind = self._uri.kind
         options = _COMMON_OPTIONS | {"protocol_whitelist": _PROTOCOLS[kind]} | options
-        return av.open(url, format=_FORMATS[kind], options=options, timeout=self._timeouts)
+        container: InputContainer = av.open(
+            url, format=_FORMATS[kind], options=options, timeout=self._timeouts, **ANY_METADATA
+        )
+        return container
 
     def _open_reader(self, reader: ByteReader, name: str | None = None) -> InputContainer:
         options = _COMMON_OPTIONS | {"protocol_whitelist": _NO_PROTOCOL}
         name = name or _FORMATS.get(self._uri.kind)
         if name is None:
             options["format_whitelist"] = _CONTAINERS
-        return av.open(reader, "r", format=name, options=options)
+        container: InputContainer = av.open(
+            reader, "r", format=name, options=options, **ANY_METADATA
+        )
+        return container
 
     @property
     def _timeouts(self) -> tuple[float, float]:
         return _OPEN_TIMEOUT_FACTOR * self._timeout, _READ_TIMEOUT_FACTOR * self._timeout
 
     def _choose_stream(self) -> VideoStream:
-        """Return the largest video that is not too large; discard the others."""
+        """Return the video to decode, of several variants the best one; discard the others."""
         streams = [stream for stream in self._container.streams.video if stream.codec_context]
-        if not streams:
+        is_playlist = self._container.format.name == "hls"
+        chosen = (
+            max(streams, key=lambda stream: _preference(stream.codec_context.width), default=None)
+            if is_playlist
+            else find_video_stream(self._container)
+        )
+        if chosen is None:
             self._container.close()
             self._close_reader()
             raise SourceError(
                 f"{self._name}: sends no video that can be decoded; set the camera to H.264",
                 Fault.CODEC,
             )
-        chosen = max(streams, key=lambda stream: _preference(stream.codec_context.width))
         for stream in self._container.streams:
             if stream is not chosen:
                 stream.discard = Discard.all
@@ -239,19 +248,6 @@ class NetworkSource:
             if self._pacer and packet.dts is not None and packet.time_base:
                 self._pacer.wait_until_due(float(packet.dts * packet.time_base))
             yield packet
-
-    def _decode(self) -> Generator[Frame]:
-        """Yield the sampled frames, each with the arrival time of its last packet."""
-        for packet in self._packets():
-            received_at = self._clock()
-            # A damaged packet must not end the stream.
-            with suppress(av.error.InvalidDataError):
-                for picture in packet.decode():
-                    self._index += 1
-                    if self._sampler.accept(received_at):
-                        image = self._reformatter.reformat(picture, format="bgr24").to_ndarray()
-                        image = image.astype(np.uint8, copy=False)
-                        yield Frame(image, received_at, self._index, self._epoch)
 
     def _source_error(self, error: OSError | av.error.FFmpegError, start: float) -> SourceError:
         """Return the `SourceError` for an error since `start`, without credentials."""

@@ -2,13 +2,18 @@
 
 import time
 from collections.abc import Callable
+from typing import Final
 
 from dancetype.engine.media.sampler import FrameRate
 from dancetype.stream.sources.base import DEFAULT_TIMEOUT, Source
 from dancetype.stream.sources.file import FileSource
 from dancetype.stream.sources.pattern import PatternOptions, PatternSource
+from dancetype.stream.sources.transform import Transform
+from dancetype.stream.sources.transformed import TransformedSource
 from dancetype.stream.sources.uri import SourceKind, SourceUri
 from dancetype.stream.sources.webcam import WebcamSource
+
+_NO_CHANGE: Final = Transform()
 
 
 def open_source(
@@ -18,6 +23,7 @@ def open_source(
     clock: Callable[[], float] = time.monotonic,
     timeout: float = DEFAULT_TIMEOUT,
     fps: FrameRate | None = None,
+    transform: Transform = _NO_CHANGE,
 ) -> Source:
     """Open the source at a URI.
 
@@ -27,10 +33,23 @@ def open_source(
         clock: Monotonic clock in seconds, for the capture times.
         timeout: Seconds to wait for a network camera's response or next packet.
         fps: Maximum number of frames per second to return; all frames if None.
+        transform: Changes to each image.
 
     Raises:
         SourceError: The source cannot be opened.
     """
+    source = _open(uri, epoch, clock=clock, timeout=timeout, fps=fps)
+    return source if transform == _NO_CHANGE else TransformedSource(source, transform)
+
+
+def _open(
+    uri: SourceUri,
+    epoch: int,
+    *,
+    clock: Callable[[], float],
+    timeout: float,
+    fps: FrameRate | None,
+) -> Source:
     match uri.kind:
         case SourceKind.WEBCAM:
             return WebcamSource(uri.address, epoch=epoch, clock=clock, fps=fps)

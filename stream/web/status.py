@@ -65,6 +65,7 @@ def _fields(run: SourceRun, now: float) -> dict[str, Any]:
         "fault": state and state.fault,
         "since": run.since,
         "epoch": state.epoch if state else 0,
+        "hint": run.orientation.hint,
         "reconnects": run.reconnects,
         "fps": prediction.fps if prediction and run.running else 0.0,
         "frames": prediction and prediction.frames.model_dump(),

@@ -1,5 +1,6 @@
 from importlib import metadata
 
+import av
 import pytest
 
 from dancetype.cli import doctor
@@ -65,3 +66,15 @@ def test_missing_pose_runtime_is_a_failure_only_if_it_is_selected(
     assert finding_for("mediapipe", pose_runtime="mediapipe").verdict is Verdict.FAIL
     assert finding_for("mediapipe", pose_runtime="litert").verdict is Verdict.OK
     assert finding_for("ai-edge-litert", pose_runtime="litert").verdict is Verdict.OK
+
+
+@pytest.mark.parametrize(
+    ("version", "verdict"), [((60, 31, 102), Verdict.WARN), ((63, 1, 102), Verdict.OK)]
+)
+def test_ffmpeg_with_known_vulnerabilities_is_a_warning(
+    monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], verdict: Verdict
+) -> None:
+    monkeypatch.setattr(av, "library_versions", {"libavcodec": version})
+    finding = finding_for("ffmpeg")
+    assert finding.verdict is verdict
+    assert ("CVE-2026-8461" in finding.found) is (verdict is Verdict.WARN)

@@ -102,5 +102,12 @@ def test_there_are_no_windows_in_gap_without_person() -> None:
     assert len(complete) - len(interrupted) == 10
 
 
+def test_person_visible_for_less_than_a_full_window_is_classified() -> None:
+    times, joints = random_dance(20)
+    joints[times > times[0] + 2.3] = np.nan
+    windows = clip_windows(times, joints, DriftingClassifier())
+    assert 1 <= len(windows) <= 5
+
+
 def test_hop_is_configurable() -> None:
     assert clip_windows(*random_dance(10), DriftingClassifier(), hop=2.0).shape == (4, 60, 68)

@@ -70,6 +70,14 @@ def test_prediction_is_current_until_the_source_stops_delivering_frames() -> Non
     assert run_of(LOST, HOUSE).current == HOUSE
 
 
+def test_bursty_source_counts_as_running_and_keeps_its_prediction() -> None:
+    run = run_of(LOST, make_source_message(SourceState.BURSTY), HOUSE)
+    assert run.running
+    assert run.reconnects == 1
+    run.update(make_source_message(SourceState.BURSTY))
+    assert run.current == HOUSE
+
+
 def test_frame_counts_add_up_over_epochs_and_never_decrease() -> None:
     frames = [(0, (10, 8, 1)), (0, (20, 15, 4)), (1, (3, 3, 0)), (1, (0, 4, 0))]
     run = run_of(*(make_prediction(epoch=epoch, frames=counts) for epoch, counts in frames))

@@ -4,6 +4,7 @@ import pytest
 
 from dancetype.engine.errors import SettingsError
 from dancetype.stream.settings import load_settings
+from dancetype.stream.sources.transform import Transform
 from dancetype.stream.sources.uri import SourceKind, SourceUri
 
 
@@ -221,3 +222,70 @@ def test_other_pose_fps_is_reported_with_its_value(value: str) -> None:
     with pytest.raises(SettingsError) as error:
         load_settings({"pose_fps": value})
     assert str(error.value) == f"pose_fps: {value!r} is neither a number from 1 to 240 nor auto"
+
+
+def test_images_of_each_source_can_be_turned_mirrored_and_cropped() -> None:
+    flags = {
+        "source": ["left=0", "right=1", "top=2"],
+        "rotate": ["90", "right=180"],
+        "flip": ["left=horizontal"],
+        "crop": ["top=10,20,30,40"],
+    }
+    settings = load_settings(flags)
+    assert settings.transform("left") == Transform(90, "horizontal")
+    assert settings.transform("right") == Transform(180)
+    assert settings.transform("top") == Transform(90, crop=(10, 20, 30, 40))
+
+
+def test_source_may_be_a_table_with_changes_to_its_image(tmp_path: Path) -> None:
+    config = tmp_path / "stage.toml"
+    config.write_text(
+        '[source]\nplain = "0"\n'
+        '[source.stage]\nuri = "test:"\nrotate = 270\nflip = true\ncrop = [1, 2, 3, 4]\n'
+    )
+    settings = load_settings({}, config=config)
+    assert list(settings.source) == ["plain", "stage"]
+    assert settings.transform("stage") == Transform(270, "horizontal", (1, 2, 3, 4))
+    assert settings.transform("plain") == Transform()
+    # An option takes precedence over the file.
+    assert load_settings({"rotate": ["stage=0"]}, config=config).transform("stage").rotate == 0
+
+
+def test_changes_to_images_can_be_separate_in_the_file_and_in_variables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "stage.toml"
+    config.write_text('source = "stage=test:"\nrotate = 90\n[crop]\nstage = "0,0,9,9"\n')
+    monkeypatch.setenv("DANCETYPE_FLIP", "stage=vertical")
+    transform = load_settings({}, config=config).transform("stage")
+    assert transform == Transform(90, "vertical", (0, 0, 9, 9))
+
+
+@pytest.mark.parametrize(
+    ("flags", "text", "reason"),
+    [
+        ({"rotate": ["45"]}, "", r"rotate: .*0, 90, 180 or 270 .*, not '45'"),
+        ({"crop": ["stage=1,2,3"]}, "", r"crop: .*X,Y,WIDTH,HEIGHT"),
+        ({"flip": ["sideways"]}, "", r"flip: .*horizontal or vertical, not 'sideways'"),
+        ({"rotate": ["stgae=90"]}, "", "rotate: no source has the name 'stgae'; use stage"),
+        (
+            {},
+            '[source.stage]\nuri = "0"\nzoom = 2\n',
+            r"source\.stage: unknown key 'zoom'; use uri",
+        ),
+        ({}, "[source.stage]\nrotate = 90\n", "source: "),
+        ({}, '[source.stage]\nuri = "0"\nrotate = 91\n', "rotate: .*not 91"),
+        (
+            {},
+            'rotate = 90\n[source.stage]\nuri = "0"\nrotate = 90\n',
+            "rotate: given for a source and separately",
+        ),
+    ],
+)
+def test_invalid_change_to_images_is_rejected(
+    tmp_path: Path, flags: dict[str, list[str]], text: str, reason: str
+) -> None:
+    config = tmp_path / "stage.toml"
+    config.write_text(text or 'source = "stage=test:"\n')
+    with pytest.raises(SettingsError, match=reason):
+        load_settings(flags, config=config)

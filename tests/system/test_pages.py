@@ -349,6 +349,32 @@ def test_first_prediction_and_delayed_predictions_are_not_live(
     }
 
 
+def test_dashboard_lists_sources_with_frames_in_bursts_or_a_body_that_is_not_upright(
+    demo: DemoServer, monitored: MonitoredPage
+) -> None:
+    monitored.page.goto(demo.url("/"))
+    problems = monitored.page.evaluate("""async () => {
+      const { Source } = await import("/dashboard/source.js");
+      const source = new Source("stage");
+      const times = sent => ({ sent: sent / 1000, capture: sent / 1000 });
+      const prediction = sent => ({
+        type: "prediction", status: "genre", genre: "HO", name: "house", confidence: 1,
+        probabilities: { HO: 1 }, fps: 15, times: times(sent),
+      });
+      source.onMessage({ type: "source", state: "bursty", times: times(0) }, 0);
+      source.onMessage(prediction(100), 100);
+      source.onMessage(prediction(200), 200);
+      const bursty = source.view(true, 201, 0.2);
+      const status = { state: "running", since: 1, history: [], latency: null };
+      source.onStatus({ ...status, hint: "turn the image" }, true, 1);
+      const turned = source.view(true, 202, 0.2);
+      source.onStatus({ ...status, hint: null }, true, 2);
+      const upright = source.view(true, 203, 0.2);
+      return [bursty, turned, upright].map(view => [view.live, ...view.problems]);
+    }""")
+    assert problems == [[True, "frames in bursts"], [True, "turn the image"], [True]]
+
+
 def test_overlay_selects_requested_sources_in_their_order(
     demo: DemoServer, monitored: MonitoredPage
 ) -> None:

@@ -3,6 +3,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -13,6 +14,9 @@ import pytest
 from dancetype.engine.media.track import read_tracks
 from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceState, parse_message
 from dancetype.stream.sources.file import FileSource
+from dancetype.stream.sources.network import NetworkSource
+from dancetype.stream.sources.uri import parse_uri
+from tests.testbed.videos import coloured_frames, write_video
 
 
 def free_port() -> int:
@@ -75,6 +79,15 @@ def test_reads_rtsp_camera_live(server_url: str, tmp_path: Path, pose_model: Pat
     assert last.frames.captured >= last.frames.posed + last.frames.dropped
     # A live source never lags far behind, even on a busy machine.
     assert last.latency.capture < 0.5
+
+
+def test_frames_of_a_camera_have_square_pixels(server_url: str, video_folder: Path) -> None:
+    times = np.arange(30) / 30
+    for name, aspect, width in (("wide", Fraction(4, 3), 640), ("narrow", Fraction(8, 9), 427)):
+        images = coloured_frames(30, size=(480, 360))
+        write_video(video_folder / f"{name}.mp4", images, times, pixel_aspect=aspect)
+        with closing(NetworkSource(parse_uri(f"{server_url}/{name}.mp4"), epoch=0)) as source:
+            assert source.read().image.shape == (360, width, 3)
 
 
 def test_reconnects_after_camera_ends_the_stream(

@@ -26,6 +26,7 @@ RECOVERED_WITHIN: Final = 5.0
 STABLE_SECONDS: Final = 6.0
 # A thread that reads from a dead connection ends after FFmpeg's time-out.
 THREADS_ENDED_WITHIN: Final = 8.0
+STREAM_FPS: Final = 10
 PASSWORD: Final = "s3cret-pa55word"
 
 
@@ -136,6 +137,39 @@ def test_reconnects_after_stream_slows_to_one_byte_per_second(setup: Setup, figu
     )
 
 
+def test_bursts_of_frames_are_spread(setup: Setup, figure: Figure) -> None:
+    command = setup.command
+    before, start = len(command.messages), time.time()
+    setup.proxy.set(Fault.BURSTS)
+    setup.faults.append(Fault.BURSTS)
+    bursty = command.wait_for(
+        lambda message: is_state(message) and message.state is SourceState.BURSTY,
+        within=10,
+        after=before,
+    )
+    # Without a delay, the newest frame of each burst would be the only one.
+    full = command.wait_for(
+        lambda message: is_prediction(message) and message.window > 3.5,
+        within=15,
+        after=len(command.messages),
+    )
+    assert is_prediction(full)
+    assert full.fps > 0.7 * STREAM_FPS
+    assert full.latency.capture <= 1.1
+    setup.proxy.set(Fault.NONE)
+    running = command.wait_for(is_running, within=15, after=before)
+    later = command.wait_for(captured_after(running.times.sent + 1), within=5, after=before)
+    assert is_prediction(later)
+    assert later.latency.capture < 0.5
+    assert "Traceback" not in command.output
+    seconds = bursty.times.sent - start
+    figure(
+        "rtsp bursts",
+        f"`bursty` after {seconds:.1f} s; {full.fps:.1f} of {STREAM_FPS} frames per second are "
+        f"processed, delayed by {full.latency.capture:.1f} s",
+    )
+
+
 def test_camera_may_return_with_another_frame_size(
     setup: Setup, videos: Path, figure: Figure
 ) -> None:
@@ -151,7 +185,7 @@ def test_no_message_is_lost_and_each_reconnect_starts_an_epoch(setup: Setup) -> 
     assert numbers == list(range(len(numbers)))
     running = [message.epoch for message in setup.command.messages if is_running(message)]
     assert running == sorted(running)
-    reconnects = [fault for fault in setup.faults if fault is not Fault.FREEZE]
+    reconnects = [fault for fault in setup.faults if fault not in (Fault.FREEZE, Fault.BURSTS)]
     assert len(set(running)) >= 1 + len(reconnects)
 
 

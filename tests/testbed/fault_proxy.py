@@ -12,6 +12,7 @@ from typing import Any, Final, Self, TypeVar
 HOST: Final = "127.0.0.1"
 _CHUNK: Final = 65536
 _DRIP_INTERVAL: Final = 1.0
+BURST_INTERVAL: Final = 0.8
 # Closing a socket with a linger time of zero sends a reset.
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 
@@ -33,6 +34,8 @@ class Fault(StrEnum):
     """New and existing connections are reset."""
     DRIP = "drip"
     """One byte per second passes in each direction of each connection."""
+    BURSTS = "bursts"
+    """Everything is held back for 0.8 s and then passed on, as on a busy wireless network."""
 
 
 # Connections opened during these faults are reset when the fault ends.
@@ -152,6 +155,8 @@ class FaultProxy:
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(_CHUNK):
+            if self._fault is Fault.BURSTS:
+                data += await _collect(reader)
             while data:
                 allowed = await self._wait_for_allowance(len(data))
                 writer.write(data[:allowed])
@@ -162,7 +167,7 @@ class FaultProxy:
 
     async def _wait_for_allowance(self, size: int) -> int:
         """Wait until the fault allows a transfer; return how many of `size` bytes may pass."""
-        while self._fault is not Fault.NONE:
+        while self._fault not in (Fault.NONE, Fault.BURSTS):
             changed = self._changed
             timeout = _DRIP_INTERVAL if self._fault is Fault.DRIP else None
             with suppress(TimeoutError):
@@ -170,6 +175,16 @@ class FaultProxy:
             if self._fault is Fault.DRIP:
                 return min(size, 1)
         return size
+
+
+async def _collect(reader: asyncio.StreamReader) -> bytes:
+    """Return everything that arrives until the end of the interval."""
+    parts = []
+    with suppress(TimeoutError):
+        async with asyncio.timeout(BURST_INTERVAL):
+            while part := await reader.read(_CHUNK):
+                parts.append(part)
+    return b"".join(parts)
 
 
 class FaultProxyThread:

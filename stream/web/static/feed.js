@@ -106,7 +106,7 @@ function detailText(message, likeliest) {
 }
 
 function describeState(message, age) {
-  if (message.state === "running") {
+  if (message.state === "running" || message.state === "bursty") {
     return age > STALE_MS
       ? notLive("stale", "no signal", "no prediction yet")
       : notLive("running", "starting", "");

@@ -1,5 +1,5 @@
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event, Thread
 
 import numpy as np
@@ -13,6 +13,7 @@ from dancetype.stream.sources.base import Frame, Source, SourceState, StateChang
 
 CONNECTING, RUNNING = SourceState.CONNECTING, SourceState.RUNNING
 STALLED, RECONNECTING = SourceState.STALLED, SourceState.RECONNECTING
+BURSTY = SourceState.BURSTY
 ENDED, FAILED = SourceState.ENDED, SourceState.FAILED
 
 
@@ -196,6 +197,15 @@ def test_camera_with_a_short_pause_stalls_and_resumes_in_the_same_epoch() -> Non
     assert harness.events[2].reason == "no frame for 2 s"
     assert harness.events[2].fault is Fault.TIMED_OUT
     assert [received.index for _, received in harness.received] == [0, 1]
+
+
+def test_frames_in_bursts_are_reported_with_the_cause() -> None:
+    harness = Harness()
+    bursty = replace(frame(0), bursty=True)
+    harness.run(FakeSource([bursty, Silence(0.1, BURSTY), Silence(2.5, STALLED)], live=True))
+    assert harness.states[:4] == [(CONNECTING, 0), (RUNNING, 0), (BURSTY, 0), (STALLED, 0)]
+    assert "frames arrive in bursts" in str(harness.events[2].reason)
+    assert harness.events[2].fault is None
 
 
 def test_camera_with_a_long_pause_is_abandoned_and_restarted() -> None:

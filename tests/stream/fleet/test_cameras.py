@@ -5,6 +5,7 @@ import pytest
 from dancetype.engine.errors import SettingsError
 from dancetype.stream.fleet.cameras import CamerasFile, cores_for, parse_cameras
 from dancetype.stream.settings import load_settings
+from dancetype.stream.sources.transform import Transform
 
 STAGE = '[cameras.stage]\nsource = "rtsp://user:secret@10.0.0.9/1"\n'
 
@@ -25,6 +26,17 @@ def test_camera_table_overrides_defaults_which_override_base_settings() -> None:
     assert (settings.pose_fps, settings.hop, settings.people, settings.stall) == (5, 1.0, 3, 9)
     assert (settings.mqtt, settings.mqtt_client_id) == ("mqtt://broker", "east")
     assert settings.token is None, "cameras do not need the token"
+
+
+def test_image_of_a_camera_can_be_turned_in_its_table_the_defaults_or_by_flags() -> None:
+    flags = {"crop": ["side=1,2,3,4"], "flip": ["false", "side=true"], "rotate": ["270"]}
+    text = '[defaults]\nflip = "vertical"\n' + STAGE + 'rotate = 90\n[cameras.side]\nsource = "0"\n'
+    cameras = parse_cameras(text, load_settings(flags))
+    transforms = {name: camera.settings.transform(name) for name, camera in cameras.items()}
+    assert transforms["stage"] == Transform(90, "vertical")
+    assert transforms["side"] == Transform(270, "vertical", (1, 2, 3, 4))
+    base = load_settings(flags)
+    assert parse_cameras(STAGE, base)["stage"].settings.transform("stage") == Transform(270)
 
 
 def test_text_of_a_camera_contains_no_password() -> None:

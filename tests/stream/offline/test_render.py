@@ -3,6 +3,7 @@ import struct
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -18,6 +19,7 @@ from dancetype.stream.offline.analysis import ClipAnalysis
 from dancetype.stream.offline.files import output_file
 from dancetype.stream.offline.render import render_overlay
 from tests.stream.offline.clips import analyzed_clip
+from tests.testbed.videos import coloured_frames, join_tracks, write_video
 
 MakeVideo = Callable[..., Path]
 SoundPackets = list[tuple[Fraction, bytes]]
@@ -31,8 +33,9 @@ def write_clip(
     sound: str | None = None,
     rate: int = 48000,
     noise: bool = False,
+    sound_seconds: int = 2,
 ) -> Path:
-    """Write a clip that gets brighter; two seconds of sound start 0.5 s before the first frame."""
+    """Write a clip that gets brighter; its sound starts 0.5 s before the first frame."""
     frame_times = list(times)
     rng = np.random.default_rng(0)
     with av.open(str(path), "w") as container:
@@ -54,7 +57,7 @@ def write_clip(
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
         if sound_stream is not None:
-            wave = (8000 * np.sin(np.arange(2 * rate) / 5)).astype(np.int16)[None]
+            wave = (8000 * np.sin(np.arange(sound_seconds * rate) / 5)).astype(np.int16)[None]
             samples = av.AudioFrame.from_ndarray(wave, "s16", "mono")
             samples.rate, samples.pts = rate, 0
             resampler = av.AudioResampler(sound_stream.codec_context.format, "mono", rate)
@@ -128,6 +131,48 @@ def test_copy_has_the_frames_of_the_clip_at_their_times(tmp_path: Path) -> None:
     for (_, image), (_, original) in zip(frames, frames_of(clip), strict=True):
         np.testing.assert_allclose(image[-20:, -20:].mean(), original[-20:, -20:].mean(), atol=3)
         assert np.abs(image.astype(int) - original).max() > 100
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_sound_stays_in_step_after_a_long_pause(tmp_path: Path, suffix: str) -> None:
+    # The first packet of sound is half a second before the first frame, the last one after 71.5 s.
+    times = [0, 0.04, 0.08, 30, 30.04, 70.1, 70.14]
+    clip = write_clip(tmp_path / f"clip.{suffix}", times, sound="aac", sound_seconds=72)
+    assert render_clip(clip, tmp_path / "out.mp4") is None
+    assert [time for time, _ in frames_of(tmp_path / "out.mp4")] == pytest.approx(times, abs=1e-3)
+    sounds = sound_of(tmp_path / "out.mp4")
+    assert [data for _, data in sounds] == [data for _, data in sound_of(clip)]
+    assert float(sounds[0][0]) == pytest.approx(-0.5, abs=0.03)
+    assert float(sounds[-1][0]) == pytest.approx(71.5, abs=0.05)
+
+
+def test_sound_of_joined_recordings_stays_in_step(tmp_path: Path) -> None:
+    first = write_clip(tmp_path / "1.ts", np.arange(50) / 25, sound="aac", sound_seconds=3)
+    later = [*np.arange(25) / 25, 12, 12.04]
+    second = write_clip(tmp_path / "2.ts", later, sound="aac", sound_seconds=13)
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(first.read_bytes() + second.read_bytes())
+    assert render_clip(joined, tmp_path / "out.mp4") is None
+    times = [time for time, _ in frames_of(tmp_path / "out.mp4")]
+    assert times == pytest.approx([*np.arange(50) / 25, *(2 + np.array(later))], abs=0.01)
+    sounds = [float(time) for time, _ in sound_of(tmp_path / "out.mp4")]
+    # The first part has 3 s of sound from 0.5 s before its first frame, the second one 13 s.
+    assert sounds[0] == pytest.approx(-0.5, abs=0.05)
+    assert sounds[-1] == pytest.approx(15.5, abs=0.1)
+    assert all(0 < later - earlier < 0.1 for earlier, later in pairwise(sounds))
+
+
+def test_copy_shows_the_default_track_with_square_pixels(tmp_path: Path) -> None:
+    times = list(np.arange(20) / 20)
+    clips = [
+        write_video(tmp_path / "large.mp4", coloured_frames(20, size=(320, 240)), times),
+        write_video(
+            tmp_path / "small.mp4", coloured_frames(20), times, pixel_aspect=Fraction(3, 2)
+        ),
+    ]
+    clip = join_tracks(tmp_path / "clip.mkv", clips, default=1)
+    render_clip(clip, tmp_path / "out.mp4")
+    assert {image.shape for _, image in frames_of(tmp_path / "out.mp4")} == {(48, 96, 3)}
 
 
 def test_copy_of_a_rotated_phone_video_is_upright(make_video: MakeVideo, tmp_path: Path) -> None:

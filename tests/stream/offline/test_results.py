@@ -1,16 +1,18 @@
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from dancetype.engine.classifier import Classifier
+from dancetype.engine.clip import ClipResult
 from dancetype.engine.genres import CODES, GENRES
 from dancetype.stream.offline.results import Result, make_result, print_csv, print_json, print_table
-from tests.stream.offline.clips import analyzed_clip
+from tests.stream.offline.clips import analyzed_clip, standing_landmarks
 
 
 @pytest.fixture
@@ -53,6 +55,7 @@ def test_csv_has_a_header_and_a_line_per_result(
         "poses",
         "error",
         "dancing",
+        "damaged",
     ]
     assert text.splitlines()[0] == ",".join(columns)
     (row,) = csv_rows(text)
@@ -135,3 +138,58 @@ def test_table_of_the_clips_so_far_is_printed_after_an_interruption(
     with pytest.raises(KeyboardInterrupt):
         print_table(results(), GENRES, Console(width=100), Console(stderr=True))
     assert "house 80%" in capsys.readouterr().out
+
+
+def clip_of(times: list[float], *, without_person: Sequence[int] = ()) -> Result:
+    """Return the result of a clip in which no genre was named."""
+    analysis = analyzed_clip(times)
+    image = standing_landmarks(len(times), without_person=without_person)
+    result = ClipResult(
+        None, 0.0, np.zeros(len(CODES), np.float32), np.empty((0, len(CODES)), np.float32)
+    )
+    track = replace(analysis.track, world=image)
+    analysis = replace(analysis, track=track, result=result, damaged=3)
+    return make_result(Path("a.mp4"), analysis, Classifier(device="cpu").contract)
+
+
+@pytest.mark.parametrize(
+    ("times", "without_person", "reason"),
+    [
+        (
+            np.arange(20) / 25,
+            [],
+            "20 poses in 20 frames, for at most 0.76 s without a gap of 0.5 s; at least 1 s are "
+            "needed",
+        ),
+        (
+            np.arange(40) / 10,
+            range(5, 35),
+            "10 poses in 40 frames, for at most 0.40 s without a gap of 0.5 s; at least 1 s are "
+            "needed",
+        ),
+        (np.arange(60), [], "60 poses, but only 1 frames per second; at least 2 are needed"),
+        ([0, 15, 30, 45], [3], "3 poses, but only 0.067 frames per second; at least 2 are needed"),
+        (
+            np.arange(9) / 25,
+            range(9),
+            "no person was visible in 9 frames; the whole body has to be in view",
+        ),
+        ([0], [], "1 poses in 1 frames, for at most 0.00 s"),
+    ],
+    ids=["short", "interrupted", "one per second", "time-lapse", "no person", "one frame"],
+)
+def test_reason_states_what_was_found_and_what_is_needed(
+    times: Sequence[float], without_person: Sequence[int], reason: str
+) -> None:
+    result = clip_of(list(times), without_person=without_person)
+    assert result["reason"].startswith(reason)
+
+
+def test_damaged_packets_are_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    result = clip_of([n / 10 for n in range(20)])
+    print_json([result])
+    assert json.loads(capsys.readouterr().out)["damaged"] == 3
+    print_csv([result], GENRES)
+    assert csv_rows(capsys.readouterr().out)[0]["damaged"] == "3"
+    print_table([result], GENRES, Console(width=100), Console(stderr=True))
+    assert "note: a.mp4: 3 damaged packets" in capsys.readouterr().err

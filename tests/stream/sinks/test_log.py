@@ -24,7 +24,7 @@ from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceSt
 from dancetype.stream.run_state import RunState
 from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.log import LogSink, configure, masked_text
-from tests.messages import make_prediction, make_source_message
+from tests.messages import make_body, make_prediction, make_source_message
 
 DANCETYPE_LOG = logging.getLogger("dancetype.stream.somewhere")
 LIBRARY_LOG = logging.getLogger("websockets.server")
@@ -95,6 +95,14 @@ def test_record_is_a_json_line_with_level_logger_and_time(configure_log: Configu
         "level": "info",
         "logger": "dancetype.stream.somewhere",
     }
+
+
+def test_sideways_body_is_logged_once(configure_log: ConfigureLog) -> None:
+    stderr = configure_log()
+    asyncio.run(log_messages(*(make_body(index / 4, 90) for index in range(100))))
+    [record] = stderr.records
+    assert (record["event"], record["level"]) == ("body_not_upright", "warning")
+    assert record["hint"].startswith("the body is sideways; turn the image clockwise by 270")
 
 
 def test_record_on_a_terminal_is_a_readable_line(configure_log: ConfigureLog) -> None:

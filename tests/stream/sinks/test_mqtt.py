@@ -64,9 +64,7 @@ def test_unchanged_genre_is_published_again_before_it_expires() -> None:
     assert not genre.update(prediction_message(4))
 
 
-@pytest.mark.parametrize(
-    "state", [state for state in SourceState if state is not SourceState.RUNNING]
-)
+@pytest.mark.parametrize("state", [state for state in SourceState if not state.delivers])
 def test_genre_topic_is_empty_while_the_source_is_not_running(state: SourceState) -> None:
     clock = ManualClock()
     genre = GenreTopic(clock)
@@ -83,6 +81,7 @@ def test_genre_is_kept_while_the_source_is_running() -> None:
     genre = GenreTopic(ManualClock())
     genre.update(prediction_message(1))
     assert not genre.update(source_message())
+    assert not genre.update(source_message(SourceState.BURSTY))
     assert genre.text == "house"
 
 

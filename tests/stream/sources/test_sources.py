@@ -1,9 +1,11 @@
+import os
 import struct
 import wave
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from dancetype.stream.sources.file import FileSource
 from dancetype.stream.sources.opening import open_source
 from dancetype.stream.sources.pattern import PatternOptions, PatternSource
 from dancetype.stream.sources.uri import parse_uri
+from tests.testbed.videos import noisy_frames, write_video
 
 MakeVideo = Callable[..., Path]
 
@@ -152,10 +155,20 @@ def test_impossible_file_name_is_rejected(name: str, reason: str) -> None:
         FileSource(name)
 
 
-def test_file_name_that_is_not_utf_8_is_rejected(make_video: MakeVideo, tmp_path: Path) -> None:
-    path = make_video().rename(tmp_path / "not-\udcff.mp4")
-    with pytest.raises(SourceError, match="not UTF-8; rename"):
-        FileSource(path)
+def test_file_name_need_not_be_utf_8(make_video: MakeVideo, tmp_path: Path) -> None:
+    path = make_video(frames=3).rename(tmp_path / "not-\udcff.mp4")
+    assert len(list(frames_of(FileSource(path)))) == 3
+
+
+def test_named_pipe_is_read_to_its_end(make_video: MakeVideo, tmp_path: Path) -> None:
+    content = make_video("clip.ts", frames=10).read_bytes()
+    pipe = tmp_path / "pipe.ts"
+    os.mkfifo(pipe)
+    writer = Thread(target=pipe.write_bytes, args=(content,))
+    writer.start()
+    frames = list(frames_of(FileSource(pipe)))
+    writer.join(10)
+    assert [frame.index for frame in frames] == list(range(10))
 
 
 def test_truncated_file_is_rejected(make_video: MakeVideo) -> None:
@@ -163,6 +176,21 @@ def test_truncated_file_is_rejected(make_video: MakeVideo) -> None:
     video.write_bytes(video.read_bytes()[:200])
     with pytest.raises(SourceError, match="cut short"):
         FileSource(video)
+
+
+def test_damaged_packets_of_a_file_are_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_video(tmp_path / "clip.mkv", noisy_frames(20), np.arange(20) / 25)
+    list(frames_of(FileSource(path)))
+    assert not caplog.records
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 5000 : 50] = bytes(100)
+    path.write_bytes(content)
+    assert list(frames_of(FileSource(path)))
+    (record,) = caplog.records
+    assert "damaged_packets" in record.getMessage()
+    assert str(path) in record.getMessage()
 
 
 def test_file_without_a_decodable_frame_is_rejected(make_video: MakeVideo) -> None:

@@ -8,7 +8,7 @@ from dancetype.stream.clock import Clock
 from dancetype.stream.messages import Message, SourceState
 from dancetype.stream.run_state import RunState
 from dancetype.stream.web.status import StatusPage
-from tests.messages import make_prediction, make_source_message
+from tests.messages import make_body, make_prediction, make_source_message
 
 
 class StatusSetup:
@@ -113,6 +113,14 @@ async def test_lost_source_is_silent_and_its_return_counts_as_reconnect() -> Non
     assert lost["history"][-1]["status"] == "silent"
     await setup.receive(make_source_message(SourceState.RUNNING, sent=1003.0, epoch=1))
     assert (setup.source_status()["epoch"], setup.source_status()["reconnects"]) == (1, 1)
+
+
+async def test_hint_says_how_to_turn_an_image_with_a_sideways_body() -> None:
+    setup = StatusSetup()
+    for index in range(45):
+        await setup.receive(make_body(index / 4, -90))
+        assert (setup.source_status()["hint"] is not None) is (index >= 40)
+    assert "clockwise by 90 with --rotate" in setup.source_status()["hint"]
 
 
 async def test_latency_covers_the_last_minute_by_part_and_in_total() -> None:

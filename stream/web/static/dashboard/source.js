@@ -8,6 +8,8 @@ const FAULT_STATES = new Set(["stalled", "reconnecting", "failed"]);
 const STALE = "stale";
 /** State of a source that delivers frames, but has no live prediction yet. */
 const RUNNING = "running";
+/** State of a source whose frames are delayed, since they arrive in bursts. */
+const BURSTY = "bursty";
 /** Median latency in seconds from which on a source needs attention. */
 const LATE_FROM = 2;
 const NO_MQTT = { brokerConnected: null, isShared: false };
@@ -104,6 +106,10 @@ export class Source {
     this.recordHistory(description, serverNow);
     const isSourceState = live || state === RUNNING || state === this.state.state;
     const latencyLastMinute = this.status?.latency ?? null;
+    const notes = this.state.state === BURSTY ? ["frames in bursts"] : [];
+    if (live && this.status?.hint) {
+      notes.push(this.status.hint);
+    }
     return {
       ...description,
       name: this.name,
@@ -112,7 +118,9 @@ export class Source {
       // The start of a state that only the page knows, such as "stale", is unknown.
       since: isSourceState ? this.state.since : null,
       faulty: FAULT_STATES.has(state) || state === STALE,
-      problems: connected ? findProblems(description, latencyLastMinute, this.mqtt) : [],
+      problems: connected
+        ? [...findProblems(description, latencyLastMinute, this.mqtt), ...notes]
+        : [],
       lastError: this.lastError,
       brokerConnected: connected ? this.mqtt.brokerConnected : null,
       image: this.prediction?.image,
