@@ -89,6 +89,9 @@ class StreamFrames:
             self._closed = True
             self._changed.notify_all()
         self._thread.join()
+        # Break reference cycles, which would keep the decoder and its threads alive.
+        self._received = ()
+        self._error = None
 
     def _next_picture(self) -> tuple[float, av.VideoFrame] | None:
         """Return the next picture and the arrival time of its last packet."""

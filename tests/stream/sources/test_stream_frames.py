@@ -1,7 +1,10 @@
+import gc
 import itertools
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -39,6 +42,38 @@ def test_stream_with_a_full_backlog_can_be_closed(tmp_path: Path) -> None:
     assert frames.read() is not None
     frames.close()
     assert not [thread for thread in threading.enumerate() if thread.name == "receive"]
+
+
+def test_closed_stream_is_freed_with_its_decoder(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "clip.ts", coloured_frames(5), np.arange(5) / 25)
+
+    class Source:
+        """Owner of the stream whose packets refer to it, as those of a network source do."""
+
+        def __init__(self) -> None:
+            self.container = av.open(str(path))
+            stream = self.container.streams.video[0]
+            self.frames = StreamFrames(
+                self.packets(), stream, epoch=0, clock=time.monotonic, fps=None
+            )
+
+        def packets(self) -> Iterator["av.Packet[av.VideoStream]"]:
+            yield from self.container.demux(self.container.streams.video[0])
+            raise ConnectionResetError("gone")
+
+    source = Source()
+    owner = weakref.ref(source)
+    for _ in range(5):
+        assert source.frames.read()
+    with suppress(ConnectionResetError):
+        source.frames.read()
+    gc.disable()
+    try:
+        source.frames.close()
+        del source
+        assert owner() is None
+    finally:
+        gc.enable()
 
 
 def test_error_of_the_stream_is_raised_after_its_last_frame(tmp_path: Path) -> None:
