@@ -2,9 +2,9 @@
 
 import ipaddress
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
 import av
@@ -25,6 +25,8 @@ from dancetype.stream.sources.sockets import ByteReader, Deadline
 from dancetype.stream.sources.srt import SrtReader
 from dancetype.stream.sources.stream_frames import StreamFrames
 from dancetype.stream.sources.uri import SourceKind, SourceUri
+
+VideoPacket: TypeAlias = "av.Packet[VideoStream]"
 
 # Time-outs of the whole handshake and of a whole packet, as multiples of the time-out of one
 # response, which alone would not catch a camera that sends a packet byte by byte.
@@ -113,15 +115,13 @@ class NetworkSource:
         self._pacer: Pacer | None = None
         self._reader: ByteReader | None = None
         self._container = self._open()
-        self._stream = self._choose_stream()
-        self._frames = StreamFrames(
-            self._packets(), self._stream, epoch=epoch, clock=clock, fps=fps
-        )
+        stream = self._choose_stream()
+        packets = self._packets(stream)
+        self._frames = StreamFrames(packets, stream, epoch=epoch, clock=clock, fps=fps)
 
     def read(self) -> Frame:
         """Return the next frame."""
         start = self._clock()
-        self._deadline.set(_READ_TIMEOUT_FACTOR * self._timeout)
         try:
             frame = self._frames.read()
         except (OSError, av.error.FFmpegError) as error:
@@ -184,7 +184,7 @@ class NetworkSource:
         if "mpegurl" not in body.media_type and not path.endswith(_PLAYLISTS):
             self._reader = body
             return self._open_reader(body)
-        container: InputContainer = av.open(
+        playlist: InputContainer = av.open(
             body.url,
             format="hls",
             io_open=client.open_nested,
@@ -192,13 +192,17 @@ class NetworkSource:
             timeout=self._timeouts,
             **ANY_METADATA,
         )
-        return container
+        return playlist
 
     def _open_url(self, url: str, options: dict[str, str]) -> InputContainer:
         kind = self._uri.kind
         options = _COMMON_OPTIONS | {"protocol_whitelist": _PROTOCOLS[kind]} | options
         container: InputContainer = av.open(
-            url, format=_FORMATS[kind], options=options, timeout=self._timeouts, **ANY_METADATA
+            url,
+            format=_FORMATS[kind],
+            options=options,
+            timeout=self._timeouts,
+            **ANY_METADATA,
         )
         return container
 
@@ -242,9 +246,14 @@ class NetworkSource:
             self._reader.close()
             self._reader = None
 
-    def _packets(self) -> "Iterator[av.Packet[VideoStream]]":
+    def _packets(self, stream: VideoStream) -> Generator[VideoPacket]:
         """Yield the packets of the video, those that arrive early when they are due."""
-        for packet in self._container.demux(self._stream):
+        packets = self._container.demux(stream)
+        while True:
+            self._deadline.set(_READ_TIMEOUT_FACTOR * self._timeout)
+            packet = next(packets, None)
+            if packet is None:
+                return
             if self._pacer and packet.dts is not None and packet.time_base:
                 self._pacer.wait_until_due(float(packet.dts * packet.time_base))
             yield packet

@@ -123,8 +123,7 @@ def test_truncated_or_changed_package_is_rejected_by_its_hash(
         build(origin, registry)
 
 
-# The names keep the time in the compressed archive out of that of the test, since all processes must
-# collect the same tests.
+# All processes must collect the same tests, but a compressed archive contains the time.
 @pytest.mark.parametrize(
     "archive",
     [b"", b"no archive", make_archive({MEMBER: b"x" * 9999})[:60]],
