@@ -105,7 +105,9 @@ def test_results_before_the_disk_is_full_are_complete(clips: Path, tmp_path: Pat
     ("encoding", "option"), [("cp1252", "--csv"), ("ascii", "--json"), ("cp1252", "--jobs=1")]
 )
 def test_results_are_utf8_in_any_environment(clips: Path, encoding: str, option: str) -> None:
-    result = run("classify", clips, option, environment={"PYTHONIOENCODING": encoding})
+    # A narrow table would break the path into lines.
+    environment = {"PYTHONIOENCODING": encoding, "COLUMNS": "200"}
+    result = run("classify", clips, option, environment=environment)
     text = result.stdout.decode()
     assert result.returncode == 0, result.stderr
     if option == "--csv":
