@@ -111,7 +111,9 @@ def main() -> None:
             }
             if len(poses) > 1 and poses[-1][0] - poses[0][0] >= MIN_SECONDS - 0.05:
                 with torch.inference_mode():
-                    probabilities = torch.softmax(network(create_window(poses)), dim=-1)[0]
+                    # The last probability is that the person does not dance.
+                    outputs = torch.softmax(network(create_window(poses)), dim=-1)[0]
+                probabilities = outputs[: len(genres)]
                 message["genre"] = genres[int(probabilities.argmax())]
                 message["probabilities"] = dict(zip(genres, probabilities.tolist(), strict=True))
                 marks = result.pose_landmarks[0] if result.pose_landmarks else []

@@ -134,7 +134,8 @@ class Program:
         deadline = time.monotonic() + _START_TIMEOUT
         while not condition(self.predictions):
             if self._process.poll() is not None or time.monotonic() > deadline:
-                self._process.kill()
+                with suppress(psutil.NoSuchProcess):
+                    self._process.kill()
                 command = shlex.join(map(str, self.arguments))
                 output = (self._process.communicate()[0] or "").strip()[-500:]
                 raise ExpectedError(f"{command}: no predictions: {output}")
