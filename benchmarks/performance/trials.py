@@ -236,16 +236,23 @@ def _sources(source: str | Path, cameras: int) -> list[str]:
 
 
 def camera_loads(source: str | Path, runtime: str, settings: TrialSettings) -> Iterator[Load]:
-    """Add cameras until the process cannot keep up, with one core, then two, four and so on."""
+    """Find the most cameras that the process keeps up with, on one core, then two, four and so on.
+
+    Each search starts with twice the cameras of half the cores.
+    """
     available = sorted(os.sched_getaffinity(0))
     cores, cameras = 1, 1
     while cores <= len(available):
-        load = _measure_load(source, runtime, settings, available[:cores], cameras)
-        yield load
-        if load.held:
-            cameras += 1
-        else:
-            cores, cameras = 2 * cores, max(2 * (cameras - 1), 1)
+        step, most = 0, 0
+        while cameras > 0:
+            load = _measure_load(source, runtime, settings, available[:cores], cameras)
+            yield load
+            most = max(most, cameras if load.held else 0)
+            step = step or (1 if load.held else -1)
+            if load.held != (step > 0):
+                break
+            cameras += step
+        cores, cameras = 2 * cores, max(2 * most, 1)
 
 
 def _measure_load(
