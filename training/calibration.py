@@ -172,20 +172,32 @@ def operating_points(halves: Sequence[UnseenData]) -> list[OperatingPoint]:
         for half in halves
         for motion in half.motions
     ]
+    return [measure_decision(clips, labels, each) for each in decision_grid(len(labels))]
+
+
+def decision_grid(
+    genres: int,
+    *,
+    time_constants: Sequence[float] = TIME_CONSTANTS,
+    duration_power: float = DURATION_POWER,
+) -> list[Decision]:
+    """Return decisions with all values of enter and leave, the same for each genre.
+
+    Args:
+        genres: Number of genres.
+        time_constants: Time constants in seconds.
+        duration_power: Exponent of a window's duration in its weight.
+    """
     return [
-        measure_decision(
-            clips,
-            labels,
-            Decision.uniform(
-                len(labels),
-                time_constant=time_constant,
-                enter=enter,
-                leave=enter * ratio,
-                margin=MARGIN,
-                duration_power=DURATION_POWER,
-            ),
+        Decision.uniform(
+            genres,
+            time_constant=time_constant,
+            enter=enter,
+            leave=enter * ratio,
+            margin=MARGIN,
+            duration_power=duration_power,
         )
-        for time_constant, enter, ratio in product(TIME_CONSTANTS, ENTER, LEAVE_RATIOS)
+        for time_constant, enter, ratio in product(time_constants, ENTER, LEAVE_RATIOS)
     ]
 
 

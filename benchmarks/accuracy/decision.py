@@ -6,7 +6,6 @@ The thresholds of each rule are chosen on the unseen people of one fold, within 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import product
 from typing import Final
 
 from benchmarks.accuracy.answers import EARLY, ClassifiedClip, compare_clips, unseen_clips
@@ -18,10 +17,9 @@ from dancetype.export.build import MAX_WRONG, MIN_QUIET
 from dancetype.training.calibration import (
     DURATION_POWER,
     ENTER,
-    LEAVE_RATIOS,
-    MARGIN,
     OperatingPoint,
     choose_decision,
+    decision_grid,
     measure_decision,
 )
 from dancetype.training.live import START, LiveWindows, mean_of_clips
@@ -77,19 +75,10 @@ def choose_rules(clips: Iterable[ClassifiedClip], labels: tuple[str, ...]) -> di
     pairs = [(clip.genre, clip.windows) for clip in clips]
     chosen = {
         rule: _choose(
-            measure_decision(
-                pairs,
-                labels,
-                Decision.uniform(
-                    len(labels),
-                    time_constant=time_constant,
-                    enter=enter,
-                    leave=enter * ratio,
-                    margin=MARGIN,
-                    duration_power=power,
-                ),
+            measure_decision(pairs, labels, each)
+            for each in decision_grid(
+                len(labels), time_constants=(time_constant,), duration_power=power
             )
-            for enter, ratio in product(ENTER, LEAVE_RATIOS)
         )
         for rule, (time_constant, power) in RULES.items()
     }
