@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from dancetype.engine.errors import Fault, SourceError
 from dancetype.stream.sources.faults import MAX_REDIRECTS, REDIRECT_DELAY, status_error
-from dancetype.stream.sources.http_auth import authorization, credentials_of
+from dancetype.stream.sources.http_auth import authorization, credentials_of, without_credentials
 from dancetype.stream.sources.redaction import shown_url
 from dancetype.stream.sources.sockets import Connection, Deadline
 
@@ -109,7 +109,7 @@ class HttpClient:
         if response.status >= HTTPStatus.MULTIPLE_CHOICES:
             response.close()
             raise status_error(self._name, response.status)
-        return HttpBody(response, parts._replace(netloc=_host_of(parts)).geturl())
+        return HttpBody(response, without_credentials(parts).geturl())
 
     def open_nested(self, url: str, flags: int, options: Mapping[str, str]) -> HttpBody:
         """Open a playlist or segment for FFmpeg; a segment that is missing is empty."""
@@ -181,7 +181,11 @@ class HttpClient:
         connection = Connection(host, port, self._deadline, tls=tls)
         # With `sock` set, the client does not connect by itself.
         client.sock = connection
-        all_headers = {"Host": _host_of(parts), "User-Agent": "dancetype", "Accept": "*/*"}
+        all_headers = {
+            "Host": without_credentials(parts).netloc,
+            "User-Agent": "dancetype",
+            "Accept": "*/*",
+        }
         all_headers |= {"Connection": "close", **headers}
         if answer:
             all_headers["Authorization"] = answer
@@ -204,8 +208,3 @@ def _joined(url: str, location: str) -> str:
         return urljoin(url, location)
     except ValueError:
         return location  # `_checked` refuses it.
-
-
-def _host_of(parts: SplitResult) -> str:
-    """Return host and port of a URL."""
-    return parts.netloc.rpartition("@")[2]

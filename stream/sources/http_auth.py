@@ -29,6 +29,11 @@ def credentials_of(url: SplitResult) -> Credentials | None:
     return Credentials(unquote(url.username), unquote(url.password or ""))
 
 
+def without_credentials(url: SplitResult) -> SplitResult:
+    """Return a URL without user name and password."""
+    return url._replace(netloc=url.netloc.rpartition("@")[2])
+
+
 def authorization(
     challenges: Iterable[str], credentials: Credentials, *, method: str, uri: str
 ) -> str | None:

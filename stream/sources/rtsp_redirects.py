@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from dancetype.engine.errors import SourceUnavailableError
 from dancetype.stream.sources.faults import MAX_REDIRECTS, REDIRECT_DELAY, status_error
-from dancetype.stream.sources.http_auth import authorization, credentials_of
+from dancetype.stream.sources.http_auth import authorization, credentials_of, without_credentials
 from dancetype.stream.sources.sockets import Connection, Deadline
 
 _PORTS: Final = {"rtsp": 554, "rtsps": 322}
@@ -76,7 +76,10 @@ def _describe(url: str, deadline: Deadline) -> _Response:
         credentials = credentials_of(parts)
         if response.status == 401 and credentials:
             answer = authorization(
-                response.challenges, credentials, method="DESCRIBE", uri=_without_user(parts)
+                response.challenges,
+                credentials,
+                method="DESCRIBE",
+                uri=without_credentials(parts).geturl(),
             )
             if answer:
                 # On the same connection, which many cameras bind their challenge to.
@@ -91,7 +94,8 @@ def _request(
     readline: Callable[[int], bytes],
     answer: str | None = None,
 ) -> _Response:
-    lines = [f"DESCRIBE {_without_user(parts)} RTSP/1.0", f"CSeq: {2 if answer else 1}"]
+    uri = without_credentials(parts).geturl()
+    lines = [f"DESCRIBE {uri} RTSP/1.0", f"CSeq: {2 if answer else 1}"]
     lines += ["Accept: application/sdp", "User-Agent: dancetype"]
     lines += [f"Authorization: {answer}"] if answer else []
     connection.sendall("".join(f"{line}\r\n" for line in [*lines, ""]).encode())
@@ -144,7 +148,3 @@ def _redirected(url: str, location: str) -> str | None:
         user = old.netloc.rpartition("@")[0]
         new = new._replace(netloc=f"{user}@{new.netloc}")
     return new.geturl()
-
-
-def _without_user(parts: SplitResult) -> str:
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
