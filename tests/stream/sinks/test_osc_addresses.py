@@ -13,9 +13,11 @@ from dancetype.engine.rolling import Status
 from dancetype.stream.messages import Message, SourceState
 from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.osc import OscSink
+from tests.examples.script import load_example
 from tests.messages import dancer, make_prediction, make_source_message
 
-REFERENCE: Final = Path(__file__).parents[3] / "docs" / "reference" / "protocol.md"
+ROOT: Final = Path(__file__).parents[3]
+REFERENCE: Final = ROOT / "docs" / "reference" / "protocol.md"
 ROW: Final = re.compile(r"^\| `(/[^`]+)` \| (\w*) \| ([^|]+) \|", re.MULTILINE)
 BASE: Final = "/dancetype/stage"
 
@@ -99,14 +101,34 @@ def in_range(address: str, value: Any, documented: str) -> bool:
     return value in ("", *re.findall(r"`(\w+)`", documented))
 
 
-async def test_each_address_is_in_the_reference_with_its_type_and_range() -> None:
+def documented_rows() -> dict[str, tuple[str, str]]:
+    """Return type and range by address, from the table in the reference."""
     section = REFERENCE.read_text().split("\n## OSC\n")[1].split("\n## ")[0]
-    rows = {address: (kind, values.strip()) for address, kind, values in ROW.findall(section)}
-    patterns = {
+    return {address: (kind, values.strip()) for address, kind, values in ROW.findall(section)}
+
+
+def documented_patterns() -> dict[str, re.Pattern[str]]:
+    """Return a pattern that matches the addresses of each row."""
+    return {
         address: re.compile(address.replace("<code>", r"\w+").replace("<rank>", r"\d+"))
-        for address in rows
+        for address in documented_rows()
         if not address.endswith("...")
     }
+
+
+def test_addresses_in_guides_and_examples_are_in_the_reference() -> None:
+    guides = [ROOT / "docs" / "guides" / f"{name}.md" for name in ("integrations", "lighting")]
+    text = "\n".join(path.read_text() for path in guides)
+    used = set(re.findall(r"/dancetype/stage(/[\w/]+)", text))
+    rules = load_example("osc_translator").RULES.values()
+    used |= {f"/{rule.source}" for program in rules for rule in program}
+    assert len(used) > 6
+    patterns = documented_patterns().values()
+    assert [each for each in used if not any(row.fullmatch(each) for row in patterns)] == []
+
+
+async def test_each_address_is_in_the_reference_with_its_type_and_range() -> None:
+    rows, patterns = documented_rows(), documented_patterns()
     dancers = dancer(1, "HO", dancing=0.8), dancer(2, status=Status.NOT_SURE, dancing=0.1)
     datagrams = await sent_datagrams(
         make_source_message(SourceState.RUNNING),
