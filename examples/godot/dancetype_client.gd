@@ -17,7 +17,7 @@ const MAX_DELAY := 8.0
 var _socket: WebSocketPeer
 var _delay := MIN_DELAY
 var _retry_at := 0.0
-var _last_message := 0.0
+var _silence := 0.0
 var _last_prediction := 0.0
 var _predictions := 0
 var _source := ""
@@ -25,12 +25,14 @@ var _greeted := false
 var _live := false
 
 
-func _process(_delta: float) -> void:
+func _process(delta: float) -> void:
 	var now := Time.get_ticks_msec() / 1000.0
 	if _socket == null:
 		if now >= _retry_at:
-			_connect(now)
+			_connect()
 		return
+	# A long frame, such as while a level is loaded, is no sign of a dead connection.
+	_silence += minf(delta, 0.25)
 	_socket.poll()
 	var state := _socket.get_ready_state()
 	if state == WebSocketPeer.STATE_OPEN and token and not _greeted:
@@ -40,13 +42,13 @@ func _process(_delta: float) -> void:
 		_receive(_socket.get_packet().get_string_from_utf8(), now)
 	if now - _last_prediction > STALE:
 		_publish({})
-	if state == WebSocketPeer.STATE_CLOSED or now - _last_message > SILENT:
+	if state == WebSocketPeer.STATE_CLOSED or _silence > SILENT:
 		_disconnect(now)
 
 
-func _connect(now: float) -> void:
+func _connect() -> void:
 	_socket = WebSocketPeer.new()
-	_last_message = now
+	_silence = 0.0
 	_predictions = 0
 	_source = source
 	_greeted = false
@@ -64,7 +66,7 @@ func _disconnect(now: float) -> void:
 
 
 func _receive(text: String, now: float) -> void:
-	_last_message = now
+	_silence = 0.0
 	_delay = MIN_DELAY
 	var message: Dictionary = JSON.parse_string(text)
 	if message.type not in ["prediction", "source"]:
