@@ -5,14 +5,14 @@ extends Node
 ## Emitted with each live prediction, and with an empty one as soon as there is none.
 signal updated(prediction: Dictionary)
 
-const STALE := 1.5 # seconds without a prediction after which the last one is outdated
-const SILENT := 3.0 # seconds without any message after which the connection is dead
-const MIN_DELAY := 0.5 # seconds between attempts to connect; doubled after each failure
+const STALE := 1.5  # seconds without a prediction after which the last one is outdated
+const SILENT := 3.0  # seconds without any message after which the connection is dead
+const MIN_DELAY := 0.5  # seconds between attempts to connect; doubled after each failure
 const MAX_DELAY := 8.0
 
 @export var url := "ws://127.0.0.1:8765/ws"
-@export var token := "" ## The DANCETYPE_TOKEN of dancetype, if it has one.
-@export var source := "" ## Name of the source; by default, the first one that sends a message.
+@export var token := ""  ## The DANCETYPE_TOKEN of dancetype, if it has one.
+@export var source := ""  ## Name of the source; by default, the first one that sends a message.
 
 var _socket: WebSocketPeer
 var _delay := MIN_DELAY

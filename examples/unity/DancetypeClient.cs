@@ -126,7 +126,8 @@ public class DancetypeClient : MonoBehaviour
             }
             catch (Exception error) when (!cancel.IsCancellationRequested)
             {
-                Debug.LogWarning($"no connection to {address}: {error.Message}");
+                var reason = error is OperationCanceledException ? "no answer" : error.Message;
+                Debug.LogWarning($"no connection to {address}: {reason}");
             }
             texts.Enqueue(null);
             await Task.Delay(delay, cancel);

@@ -139,7 +139,8 @@ def test_client_shows_live_results_of_one_source_and_reconnects(open_player: Ope
         send(make_prediction("stage", genre="HO", confidence=0.25))
         assert game.line("SHOWN", within=5) == "SHOWN house|0.25"
         # A connection without messages is replaced, even if it is open.
-        connection = server.accept(within=8)
+        assert "no answer" in game.line("no connection to", within=8)
+        connection = server.accept(within=5)
         send(make_prediction("stage", genre="HO"))
         send(make_prediction("stage", genre="KR", confidence=0.25))
         game.line("SHOWN krump|0.25", within=5)

@@ -137,7 +137,7 @@ def godot_player(
 
 
 def _project(url: str, token: str) -> dict[str, bytes]:
-    files = {path.name: path.read_bytes() for path in (EXAMPLES / "godot").iterdir()}
+    files = {path.name: path.read_bytes() for path in (EXAMPLES / "godot").glob("*.*")}
     script = 'script = ExtResource("2")'
     scene = files["main.tscn"].decode()
     assert script in scene
