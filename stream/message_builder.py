@@ -100,11 +100,11 @@ class MessageBuilder:
         width, height = event.image_size
         return PredictionMessage(
             **header,
-            **_result_fields(prediction, self._genres),
+            **result_fields(prediction, self._genres),
             dancers=tuple(
                 DancerResult(
                     id=dancer.id,
-                    **_result_fields(dancer, self._genres),
+                    **result_fields(dancer, self._genres),
                     joints=None if dancer.landmarks is None else _joints(dancer.landmarks),
                 )
                 for dancer in prediction.dancers
@@ -134,10 +134,15 @@ def _joints(landmarks: Landmarks) -> tuple[Joint, ...]:
     return tuple((x, y, visibility) for x, y, visibility in rounded)
 
 
-def _result_fields(
+def result_fields(
     prediction: Prediction | DancerPrediction, genres: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return the fields that a `PredictionMessage` and a `DancerResult` have in common."""
+    """Return the fields of a `GenreResult`.
+
+    Args:
+        prediction: Prediction for a source or a dancer.
+        genres: Names of the K genres by code, in the classifier's order.
+    """
     estimate = prediction.estimate
     return {
         "status": estimate.status,

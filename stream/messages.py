@@ -126,7 +126,7 @@ class _Message(_Model):
     and epoch."""
 
 
-class _Result(_Model):
+class GenreResult(_Model):
     """Classification result for one dancer."""
 
     status: Status
@@ -158,7 +158,7 @@ Joint = tuple[float, float, float]
 """Coordinates x (to the right) and y (down), from 0 to 1 within the image, and visibility."""
 
 
-class DancerResult(_Result):
+class DancerResult(GenreResult):
     """Classification result for one dancer of a source."""
 
     id: PositiveInt
@@ -169,7 +169,7 @@ class DancerResult(_Result):
     (visible)."""
 
 
-class PredictionMessage(_Result, _Message):
+class PredictionMessage(GenreResult, _Message):
     """Prediction for a source; its own result is that of the primary dancer."""
 
     type: Literal["prediction"] = "prediction"

@@ -67,6 +67,15 @@ def classify(
             rich_help_panel=_OUTPUT_PANEL,
         ),
     ] = None,
+    timeline: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.jsonl|.csv|.srt|DIR/",
+            help="Write what a live run would report: each prediction (jsonl), segments with the "
+            "same result (csv), or subtitles (srt); a folder of all three for several clips.",
+            rich_help_panel=_OUTPUT_PANEL,
+        ),
+    ] = None,
 ) -> None:
     """Classify dance in video files.
 
@@ -81,6 +90,8 @@ def classify(
         dancetype classify clips/ --csv > genres.csv
         # An annotated copy and a plot
         dancetype classify dance.mp4 --video-out annotated.mp4 --plot plot.png
+        # Subtitles that a player shows with the clip
+        dancetype classify dance.mp4 --timeline dance.srt
         # Faster: find poses in 15 frames per second only
         dancetype classify "clips/**/*.mp4" --json --pose-fps 15
     """
@@ -91,17 +102,21 @@ def classify(
         from dancetype.app import estimator_factory
         from dancetype.engine.classifier import Classifier
         from dancetype.stream.offline.clip_job import Task
-        from dancetype.stream.offline.files import find_clips, output_paths
+        from dancetype.stream.offline.files import find_clips, output_groups, output_paths
         from dancetype.stream.offline.results import print_csv, print_json, print_table
+        from dancetype.stream.offline.timeline import SUFFIXES
 
         clips = find_clips(paths)
         files = [clip.file for clip in clips if not clip.fault]
         videos = output_paths("--video-out", video_out, files, ".mp4")
         plots = output_paths("--plot", plot, files, ".png")
+        timelines = output_groups("--timeline", timeline, files, SUFFIXES)
         genres = Classifier(settings.model, device="cpu").contract.genres
         # Download the pose model once, before the workers start.
         estimator_factory(settings)
-        tasks = [Task(file, videos.get(file), plots.get(file)) for file in files]
+        tasks = [
+            Task(file, videos.get(file), plots.get(file), timelines.get(file, ())) for file in files
+        ]
         failed: list[Result] = []
         completed = _classify_all(tasks, settings, jobs, console)
         with closing(_in_order(clips, completed, failed)) as results:
@@ -113,7 +128,7 @@ def classify(
                 else:
                     print_table(results, genres, Console(), console)
             except OutputError:
-                if videos or plots:
+                if videos or plots or timelines:
                     deque(results, maxlen=0)  # Write the files of the other clips.
                 raise
     if failed:
@@ -186,5 +201,5 @@ def _classify_all(
         finally:
             # A killed process cannot delete its partial files.
             for task in unfinished:
-                for file in filter(None, (task.video, task.plot)):
+                for file in filter(None, (task.video, task.plot, *task.timeline)):
                     remove_partial(file)

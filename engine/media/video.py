@@ -125,6 +125,8 @@ class Video:
     Attributes:
         position: Number of frames passed so far, including skipped ones.
         start: Time of the first frame on the clock of the file's tracks, in seconds.
+        delay: Time in seconds at which a player, which begins with the first track, shows the first
+            frame. It is more than 0 if the sound starts first.
     """
 
     def __init__(self, path: str | Path, *, fps: FrameRate | None = None) -> None:
@@ -148,7 +150,7 @@ class Video:
         self._empty = True
         self._bad_packets = self._bad_frames = 0
         self.position = 0
-        self.start = 0.0
+        self.start = self.delay = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -185,6 +187,8 @@ class Video:
             time = self._times.next(stored)
             if self.position == 0 and math.isfinite(stored):
                 self.start = stored
+                if (origin := self._container.start_time) is not None:
+                    self.delay = max(stored - origin / av.time_base, 0.0)
             self.position += 1
             if self._sampler.accept(time):
                 self._empty = False

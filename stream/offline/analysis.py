@@ -26,6 +26,7 @@ class ClipAnalysis:
         predictions: Predictions of a live run, in the order of time.
         fps: Frames per second that were analysed; all frames if None.
         damaged: Number of damaged packets in the file.
+        delay: Time in seconds at which a player shows the first frame, as of a `Video`.
     """
 
     track: Track
@@ -33,6 +34,7 @@ class ClipAnalysis:
     predictions: tuple[Prediction, ...]
     fps: float | None = None
     damaged: int = 0
+    delay: float = 0.0
 
 
 def analyze_video(
@@ -67,7 +69,7 @@ def analyze_video(
         )
     result = classify_track(track.times, track.joints, classifier)
     predictions = replay_predictions(track, classifier, hop=hop)
-    return ClipAnalysis(track, result, predictions, fps, video.damaged)
+    return ClipAnalysis(track, result, predictions, fps, video.damaged, video.delay)
 
 
 def replay_predictions(

@@ -1,4 +1,4 @@
-"""Analysis of one clip for `classify` and `label`, with its annotated video and plot."""
+"""Analysis of one clip for `classify` and `label`, with its timeline, plot and annotated video."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from dancetype.engine.workers import ReportProgress
 from dancetype.stream.offline.analysis import ClipAnalysis, analyze_video
 from dancetype.stream.offline.files import output_file
 from dancetype.stream.offline.results import Result, make_result
+from dancetype.stream.offline.timeline import write_timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +22,13 @@ class Task:
         file: Video file.
         video: MP4 file for an annotated copy; None for no copy.
         plot: PNG file for a plot; None for no plot.
+        timeline: Files for the timeline, each with one of `timeline.SUFFIXES`.
     """
 
     file: Path
     video: Path | None = None
     plot: Path | None = None
+    timeline: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class ClipJob:
     threads: int = 0
 
     def __call__(self, task: Task, report: ReportProgress) -> Result:
-        """Analyse a clip, write its video and plot, and return its result or error.
+        """Analyse a clip, write its files, and return its result or error.
 
         Args:
             task: Clip to analyse.
@@ -86,6 +89,10 @@ class ClipJob:
         self, task: Task, analysis: ClipAnalysis, result: Result, report: ReportProgress
     ) -> None:
         genres = self.classifier.contract.genres
+        for path in task.timeline:
+            with output_file(path) as part:
+                write_timeline(analysis, genres, part, suffix=path.suffix.lower())
+            result.setdefault("timeline", []).append(str(path))
         if task.plot:
             from dancetype.stream.offline.plot import make_plot
 

@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -111,15 +112,23 @@ def _is_video(path: Path) -> bool:
 def output_paths(
     option: str, value: str | None, clips: Sequence[Path], suffix: str
 ) -> dict[Path, Path]:
-    """Return the file to write for each clip, and create their folder if it is missing.
+    """Return the file to write for each clip, as `output_groups` does for a single suffix."""
+    groups = output_groups(option, value, clips, [suffix])
+    return {clip: files[0] for clip, files in groups.items()}
+
+
+def output_groups(
+    option: str, value: str | None, clips: Sequence[Path], suffixes: Sequence[str]
+) -> dict[Path, tuple[Path, ...]]:
+    """Return the files to write for each clip, and create their folder if it is missing.
 
     Args:
         option: Command-line option, for errors.
-        value: Value of the option: a file, a folder that exists or ends with a slash, or None for
-            no files. Files in a folder are named after their clips, and numbered if two clips have
-            the same name.
+        value: Value of the option: a file with one of the suffixes, a folder that exists or ends
+            with a slash, or None for no files. A folder gets a file with each suffix; files are
+            named after their clips, and numbered if two clips have the same name.
         clips: Clips to write files for.
-        suffix: Suffix of the files, such as ".png".
+        suffixes: Suffixes of the files, such as ".png".
 
     Raises:
         SettingsError: The files cannot be written, or would replace a clip or an entry that is not
@@ -129,8 +138,8 @@ def output_paths(
         return {}
     try:
         path = Path(value).expanduser()
-        files = _candidate_files(path, value, clips, suffix)
-        for file in files:
+        groups = _candidate_files(path, value, clips, suffixes)
+        for file in chain(*groups):
             _check_overwrite(file, clips)
     # The name is too long, a part of it is not a folder, or its ~user is unknown.
     except (OSError, RuntimeError) as error:
@@ -138,7 +147,7 @@ def output_paths(
         raise SettingsError(f"{option}: {value} cannot be written: {reason}") from error
     except ValueError as error:
         raise SettingsError(f"{option}: {error}") from error
-    return dict(zip(clips, files, strict=True))
+    return dict(zip(clips, groups, strict=True))
 
 
 @contextmanager
@@ -155,26 +164,32 @@ def output_file(path: Path) -> Iterator[Path]:
         raise FileError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def _candidate_files(path: Path, value: str, clips: Sequence[Path], suffix: str) -> list[Path]:
+def _candidate_files(
+    path: Path, value: str, clips: Sequence[Path], suffixes: Sequence[str]
+) -> list[tuple[Path, ...]]:
     if not value:
         raise ValueError("the value is empty; name a file or a folder")
     if value.endswith(os.sep) or path.is_dir():
         path.mkdir(parents=True, exist_ok=True)
-        files = [path / name for name in _unique_names(clips, suffix)]
+        groups = [
+            tuple(path / f"{name}{suffix}" for suffix in suffixes) for name in _unique_names(clips)
+        ]
     elif len(clips) > 1:
         raise ValueError(f"{len(clips)} clips need a folder, not a file: write {value}/")
-    elif path.suffix.lower() != suffix:
-        raise ValueError(f"{value} is neither named *{suffix} nor a folder")
+    elif path.suffix.lower() not in suffixes:
+        names = ", ".join(f"*{suffix}" for suffix in suffixes)
+        raise ValueError(f"{value} is neither named {names} nor a folder")
     elif not path.parent.is_dir():
         raise ValueError(f"folder {path.parent} does not exist")
     else:
-        files = [path]
-    if not os.access(files[0].parent, os.W_OK):
-        raise ValueError(f"no permission to write to folder {files[0].parent}")
-    return files
+        groups = [(path,)]
+    folder = groups[0][0].parent
+    if not os.access(folder, os.W_OK):
+        raise ValueError(f"no permission to write to folder {folder}")
+    return groups
 
 
-def _unique_names(clips: Sequence[Path], suffix: str) -> list[str]:
+def _unique_names(clips: Sequence[Path]) -> list[str]:
     # Some file systems ignore case.
     stems = {clip.stem.casefold() for clip in clips}
     used: set[str] = set()
@@ -185,7 +200,7 @@ def _unique_names(clips: Sequence[Path], suffix: str) -> list[str]:
             number += 1
             name = f"{clip.stem}-{number}"
         used.add(name.casefold())
-        names.append(f"{name}{suffix}")
+        names.append(name)
     return names
 
 

@@ -105,6 +105,8 @@ def _print_collected(
     results: Iterable[Result], table: Table, genres: Mapping[str, str], out: Console, err: Console
 ) -> None:
     for result in results:
+        for file in result.get("timeline", ()):
+            err.print(Text(f"timeline: {file}"), soft_wrap=True)
         for key in ("video", "plot", "note"):
             if key in result:
                 err.print(Text(f"{key}: {result[key]}"), soft_wrap=True)

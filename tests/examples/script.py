@@ -32,16 +32,19 @@ def load_module(path: Path) -> ModuleType:
 
 
 class Script:
-    """Python file that runs in a process while this is entered.
+    """Script that runs in a process while this is entered.
 
     Args:
         file: File to run.
         arguments: Command-line arguments.
+        interpreter: Program that runs it.
         environment: Environment variables, in addition to those of this process.
     """
 
-    def __init__(self, file: Path, *arguments: str, **environment: str) -> None:
-        self._command = [sys.executable, str(file), *arguments]
+    def __init__(
+        self, file: Path, *arguments: str, interpreter: str = sys.executable, **environment: str
+    ) -> None:
+        self._command = [interpreter, str(file), *arguments]
         self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **environment}
         self._lines = Queue[str]()
 

@@ -16,7 +16,9 @@ import psutil
 import pytest
 
 from dancetype.engine.genres import CODES
+from dancetype.stream.messages import PredictionMessage, SourceState
 from dancetype.stream.sources.file import FileSource
+from tests.testbed.command import Command
 
 
 def classify(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -79,21 +81,23 @@ def short_clip(sample_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return path
 
 
-def test_each_clip_of_a_folder_gets_a_result_an_overlay_video_and_a_plot(
+def test_each_clip_of_a_folder_gets_a_result_and_all_files(
     short_clip: Path, tmp_path: Path, pose_model: Path
 ) -> None:
     (tmp_path / "clips").mkdir()
     (tmp_path / "clips" / "bad.mp4").write_text("hello")
     (tmp_path / "clips" / "good.mp4").write_bytes(short_clip.read_bytes())
     out = f"{tmp_path / 'out'}{os.sep}"
-    run = classify(tmp_path / "clips", "--csv", "--video-out", out, "--plot", out)
+    files = ("--video-out", out, "--plot", out, "--timeline", out)
+    run = classify(tmp_path / "clips", "--csv", *files)
     bad, good = csv.DictReader(run.stdout.splitlines())
     assert run.returncode == 1
     assert run.stderr == ""
     assert "no video that can be read" in bad["error"]
     assert (good["file"], good["frames"]) == (str(tmp_path / "clips" / "good.mp4"), "60")
     assert good["genre"] in CODES
-    assert {path.name for path in Path(out).iterdir()} == {"good.mp4", "good.png"}
+    suffixes = ("mp4", "png", "jsonl", "csv", "srt")
+    assert {path.name for path in Path(out).iterdir()} == {f"good.{suffix}" for suffix in suffixes}
     with av.open(f"{out}good.mp4") as video, av.open(str(short_clip)) as clip:
         assert sum(1 for _ in video.decode(video=0)) == 60
         assert video.streams.video[0].width == clip.streams.video[0].width
@@ -146,11 +150,13 @@ def test_terminal_shows_progress_and_results_go_to_stdout(
     assert "probabilities" not in terminal.output
 
 
-def test_interrupt_while_rendering_leaves_no_partial_file(
+def test_interrupt_while_rendering_keeps_the_timeline_and_leaves_no_partial_file(
     short_clip: Path, tmp_path: Path, pose_model: Path
 ) -> None:
     (tmp_path / "out").mkdir()
-    arguments = (short_clip, short_clip.parent, "--video-out", tmp_path / "out")
+    timeline = tmp_path / "clip.csv"
+    files = ("--video-out", tmp_path / "out", "--timeline", timeline)
+    arguments = (short_clip, short_clip.parent, *files)
     with run_in_terminal(*arguments, results=tmp_path / "results") as terminal:
         terminal.read_until("rendering")
         terminal.process.send_signal(signal.SIGINT)
@@ -158,6 +164,24 @@ def test_interrupt_while_rendering_leaves_no_partial_file(
         terminal.read_until(None)
     assert "Traceback" not in terminal.output
     assert list((tmp_path / "out").iterdir()) == []
+    assert timeline.read_text().endswith("\n")
+
+
+def test_timeline_is_what_a_live_run_reports(
+    short_clip: Path, tmp_path: Path, pose_model: Path
+) -> None:
+    assert classify(short_clip, "--timeline", tmp_path / "clip.jsonl").returncode == 0
+    timeline = [json.loads(line) for line in (tmp_path / "clip.jsonl").read_text().splitlines()]
+    with Command("--source", f"clip={short_clip}", "--every-frame", folder=tmp_path) as run:
+        run.wait_for_state(SourceState.ENDED, within=60)
+    live = [message for message in run.messages if isinstance(message, PredictionMessage)]
+    first = live[0].times.window_end
+    assert len(timeline) >= 8
+    assert {entry["status"] for entry in timeline} >= {"warming_up", "not_sure"}
+    for entry, message in zip(timeline, live, strict=True):
+        assert entry["time"] == pytest.approx(message.times.window_end - first, abs=0.01)
+        assert entry["status"] == message.status
+        assert entry["probabilities"] == pytest.approx(message.probabilities, abs=0.01)
 
 
 def worker_processes(process: subprocess.Popen[bytes]) -> list[psutil.Process]:

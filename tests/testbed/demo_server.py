@@ -24,14 +24,15 @@ class DemoServer:
 
     Args:
         arguments: Arguments after `demo --port PORT`.
+        command: Another command, such as `replay`.
     """
 
-    def __init__(self, *arguments: str | Path) -> None:
+    def __init__(self, *arguments: str | Path, command: str = "demo") -> None:
         port = find_free_port()
         self.host = f"127.0.0.1:{port}"
         # A lower priority than that of the browser keeps the pages responsive on a small machine.
         self._command_line = [
-            *("nice", "-n", "5", sys.executable, "-m", "dancetype", "demo", "--port", str(port)),
+            *("nice", "-n", "5", sys.executable, "-m", "dancetype", command, "--port", str(port)),
             *map(str, arguments),
         ]
 
@@ -83,15 +84,19 @@ def find_chromium() -> str | None:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Start the Chromium that is installed on the system, without a window."""
+def chromium(*arguments: str) -> Iterator[Browser]:
+    """Start the Chromium that is installed on the system, without a window.
+
+    Args:
+        arguments: Further command-line arguments.
+    """
     path = find_chromium()
     assert path, "these tests need a browser: apt-get install chromium"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             # The sandbox does not work for root, and containers have little shared memory.
             executable_path=path,
-            args=["--no-sandbox", "--disable-dev-shm-usage"],
+            args=["--no-sandbox", "--disable-dev-shm-usage", *arguments],
         )
         yield browser
         browser.close()

@@ -94,3 +94,30 @@ def join_tracks(path: Path, clips: Sequence[Path], *, default: int | None = None
                     packet.stream = copy
                     container.mux(packet)
     return path
+
+
+def add_sound(clip: Path, path: Path, *, video_start: float) -> Path:
+    """Write a copy of a clip with a second of silence, which starts at 0.
+
+    Args:
+        clip: Clip with a video track.
+        path: Path of the copy.
+        video_start: Time in seconds at which the video starts.
+    """
+    with av.open(str(clip)) as original, av.open(str(path), "w") as container:
+        track = original.streams.video[0]
+        video = container.add_stream_from_template(track)
+        sound = container.add_stream("aac", rate=48_000)
+        assert isinstance(sound, av.AudioStream)
+        silence = av.AudioFrame(format="fltp", layout="mono", samples=48_000)
+        for plane in silence.planes:
+            plane.update(bytes(plane.buffer_size))
+        silence.sample_rate, silence.pts = 48_000, 0
+        container.mux([*sound.encode(silence), *sound.encode()])
+        for packet in original.demux(track):
+            if packet.dts is not None and packet.pts is not None:
+                shift = round(video_start / packet.time_base) - (track.start_time or 0)
+                packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                packet.stream = video
+                container.mux(packet)
+    return path

@@ -10,6 +10,7 @@ from dancetype.stream.offline.files import (
     find_clips,
     longest_first,
     output_file,
+    output_groups,
     output_paths,
 )
 
@@ -152,6 +153,23 @@ def test_outputs_for_clips_with_the_same_name_are_numbered(workdir: Path) -> Non
         "existing/a-2.mp4",
         "existing/b.mp4",
     ]
+
+
+def test_folder_gets_a_file_with_each_suffix_and_a_file_must_have_one_of_them(
+    workdir: Path,
+) -> None:
+    clips, suffixes = [Path("a.mp4"), Path("x/a.mp4")], (".csv", ".srt")
+    assert output_groups("--timeline", "existing", clips, suffixes) == {
+        clips[0]: (Path("existing/a.csv"), Path("existing/a.srt")),
+        clips[1]: (Path("existing/a-2.csv"), Path("existing/a-2.srt")),
+    }
+    (files,) = output_groups("--timeline", "OUT.SRT", clips[:1], suffixes).values()
+    assert files == (Path("OUT.SRT"),)
+    expected = r"^--timeline: out\.txt is neither named \*\.csv, \*\.srt nor a folder$"
+    with pytest.raises(SettingsError, match=expected):
+        output_groups("--timeline", "out.txt", clips[:1], suffixes)
+    with pytest.raises(SettingsError, match=r"2 clips need a folder, not a file: write out\.srt/"):
+        output_groups("--timeline", "out.srt", clips, suffixes)
 
 
 @pytest.mark.parametrize(
