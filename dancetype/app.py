@@ -154,7 +154,7 @@ def make_pipelines(
             observers=(observers or {}).get(name, ()),
             pose_fps=_pose_fps(settings),
             every_frame=settings.every_frame,
-            turn=turns.new_turn(),
+            turns=turns,
         )
         for name, uri in sources.items()
     }

@@ -1,6 +1,6 @@
 """Schedule of pose estimation: how often for a source, and how many at the same time."""
 
-from collections import deque
+from collections.abc import Callable
 from threading import Event, Lock
 from typing import Final
 
@@ -83,9 +83,11 @@ class PoseRate:
 
 
 class PoseTurns:
-    """Limit on the poses that are estimated at the same time, by sources in the order of request.
+    """Limit on the poses that are estimated at the same time, by sources in turn.
 
-    With more than one per core, each would take longer and be older when it is ready.
+    With more than one per core, each would take longer and be older when it is ready. Of the half
+    of the sources that have been waiting the longest, the one with the newest frame is next, since
+    most frames of the others will be replaced by newer ones while they wait.
 
     Args:
         limit: Maximum number of poses at the same time.
@@ -93,12 +95,8 @@ class PoseTurns:
 
     def __init__(self, limit: int) -> None:
         self._lock = Lock()
-        self._limit = self._free = limit
-        self._queue: deque[Turn] = deque()
-
-    def new_turn(self) -> "Turn":
-        """Return the turn of another source."""
-        return Turn(self)
+        self._free = limit
+        self._queue: list[Turn] = []
 
     def request(self, turn: "Turn") -> None:
         """Grant a turn, or add it to the queue."""
@@ -107,6 +105,7 @@ class PoseTurns:
                 self._free -= 1
                 turn.granted.set()
             else:
+                turn.passed = 0
                 self._queue.append(turn)
 
     def release(self, turn: "Turn") -> None:
@@ -115,17 +114,23 @@ class PoseTurns:
             if not turn.granted.is_set():
                 self._queue.remove(turn)
             elif self._queue:
-                self._queue.popleft().granted.set()
+                self._pop().granted.set()
             else:
                 self._free += 1
             turn.granted.clear()
 
-    def is_near(self, turn: "Turn") -> bool:
-        """Return whether a source is among the next ones, so that its newest frame is wanted."""
-        with self._lock:
-            ahead = self._queue.index(turn) if turn in self._queue else len(self._queue)
-            # While as many poses are estimated twice, the next frame of a camera arrives.
-            return ahead < 2 * self._limit
+    def _pop(self) -> "Turn":
+        """Remove the next source from the queue and return its turn."""
+        first = self._queue[0]
+        # The frames of some sources are never the newest ones, such as those of a slow camera.
+        if first.passed < len(self._queue):
+            longest_waiting = self._queue[: (len(self._queue) + 1) // 2]
+            chosen = max(longest_waiting, key=lambda turn: turn.newest())
+        else:
+            chosen = first
+        first.passed += 1
+        self._queue.remove(chosen)
+        return chosen
 
 
 class Turn:
@@ -133,14 +138,22 @@ class Turn:
 
     Entering waits for the turn, up to a second.
 
+    Args:
+        turns: Turns of all sources.
+        newest: Function that returns the capture time of the source's newest frame, in seconds.
+
     Attributes:
         granted: Whether it is the source's turn.
+        newest: The same as the argument.
+        passed: How many others have had their turn while this source was the first in the queue.
     """
 
     # `Semaphore` would let a thread that has just had its turn overtake those that wait.
 
-    def __init__(self, turns: PoseTurns) -> None:
+    def __init__(self, turns: PoseTurns, newest: Callable[[], float]) -> None:
         self.granted = Event()
+        self.newest = newest
+        self.passed = 0
         self._turns = turns
 
     def __enter__(self) -> None:
@@ -149,8 +162,3 @@ class Turn:
 
     def __exit__(self, *exception: object) -> None:
         self._turns.release(self)
-
-    @property
-    def is_near(self) -> bool:
-        """Whether the source is about to have its turn."""
-        return self._turns.is_near(self)

@@ -1,8 +1,9 @@
 """Conversion of decoded video frames to upright images with square pixels."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
+from functools import partial
 from typing import Final
 
 import av
@@ -58,7 +59,17 @@ class ImageConverter:
 
     def convert(self, frame: av.VideoFrame) -> Image:
         """Return the image (H, W, 3) BGR of a frame: upright, with square pixels."""
-        width = max(round(frame.width * self._pixel_aspect()), 1)
+        return self.defer(frame)()
+
+    def defer(self, frame: av.VideoFrame) -> Callable[[], Image]:
+        """Return a function that does the same later, if the image is needed.
+
+        The images of a stream must not be converted at the same time.
+        """
+        # The decoder may be closed by then.
+        return partial(self._convert, frame, max(round(frame.width * self._pixel_aspect()), 1))
+
+    def _convert(self, frame: av.VideoFrame, width: int) -> Image:
         scaled = self._reformatter.reformat(frame, width=width, format="bgr24", threads=1)
         image = scaled.to_ndarray().astype(np.uint8, copy=False)
         degrees, mirrored = _orientation(frame)

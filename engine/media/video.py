@@ -1,19 +1,17 @@
 """Reader of video files: every frame, upright, with square pixels and rising times."""
 
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, Final, Self
 
 import av
-import numpy as np
 from av.container import InputContainer
 from av.stream import Disposition
-from numpy.typing import NDArray
 
 from dancetype.engine.cores import available_cores
 from dancetype.engine.errors import FileError, MissingFileError
-from dancetype.engine.media.images import ImageConverter
+from dancetype.engine.media.images import Image, ImageConverter
 from dancetype.engine.media.sampler import FrameRate, FrameSampler
 
 _CONTAINERS: Final = "3gp asf avi flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogv ts webm wmv"
@@ -156,7 +154,7 @@ class Video:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def __iter__(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    def __iter__(self) -> Iterator[tuple[float, Image]]:
         return iter(self.read, None)
 
     @property
@@ -171,7 +169,7 @@ class Video:
         # FFmpeg may notice the damage in a packet, in the frame decoded from it, or in both.
         return max(self._bad_packets, self._bad_frames)
 
-    def read(self) -> tuple[float, NDArray[np.uint8]] | None:
+    def read(self) -> tuple[float, Image] | None:
         """Return the next frame, or None at the end.
 
         Returns:
@@ -180,6 +178,11 @@ class Video:
         Raises:
             FileError: No frame in the file can be decoded.
         """
+        timed_picture = self.read_deferred()
+        return timed_picture and (timed_picture[0], timed_picture[1]())
+
+    def read_deferred(self) -> tuple[float, Callable[[], Image]] | None:
+        """Do the same, but return a function that converts the image when it is needed."""
         for frame in self._frames:
             stored = math.nan if frame.time is None else frame.time
             time = self._times.next(stored)
@@ -188,7 +191,7 @@ class Video:
             self.position += 1
             if self._sampler.accept(time):
                 self._empty = False
-                return time, self._converter.convert(frame)
+                return time, self._converter.defer(frame)
         if self._empty:
             raise FileError(f"{self._path}: no frame in it can be decoded; is it damaged?")
         return None

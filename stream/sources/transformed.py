@@ -1,9 +1,10 @@
 """Source whose images are turned, mirrored and cropped, as the mounting of the camera requires."""
 
 from dataclasses import replace
+from functools import partial
 
 from dancetype.engine.errors import SourceError
-from dancetype.engine.media.images import mirror, rotate
+from dancetype.engine.media.images import Image, mirror, rotate
 from dancetype.stream.sources.base import Frame, Source
 from dancetype.stream.sources.transform import Transform
 
@@ -30,11 +31,16 @@ class TransformedSource:
         """Return the next frame, or None at the end.
 
         Raises:
-            SourceError: The source cannot be read, or the part to use lies outside of its images.
+            SourceError: The source cannot be read.
         """
         frame = self._source.read()
-        if frame is None:
-            return None
+        return frame and replace(frame, picture=partial(self._transformed, frame))
+
+    def close(self) -> None:
+        """Close the source."""
+        self._source.close()
+
+    def _transformed(self, frame: Frame) -> Image:
         degrees = self._transform.rotate + 180 * (self._transform.flip == "vertical")
         image = rotate(frame.image, degrees % 360)
         if self._transform.flip:
@@ -48,8 +54,4 @@ class TransformedSource:
                     f"crop={left},{top},{width},{height} lies outside of the image of {size} "
                     "pixels; correct --crop"
                 )
-        return replace(frame, image=image)
-
-    def close(self) -> None:
-        """Close the source."""
-        self._source.close()
+        return image

@@ -1,9 +1,10 @@
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from threading import Barrier, Thread
 
 import pytest
 
-from dancetype.stream.pose_schedule import MAX_POSE_FPS, MIN_POSE_FPS, PoseRate, PoseTurns
+from dancetype.stream.pose_schedule import MAX_POSE_FPS, MIN_POSE_FPS, PoseRate, PoseTurns, Turn
 
 
 class Load:
@@ -94,30 +95,70 @@ def test_pause_between_epochs_does_not_count_as_idle_time(load: Load) -> None:
     assert load.rate.value < 15
 
 
-def test_turns_are_granted_in_the_order_of_request() -> None:
-    turns, order = PoseTurns(1), []
-    waiting = [turns.new_turn() for _ in range(3)]
+def turn_with(turns: PoseTurns, newest: float) -> Turn:
+    return Turn(turns, lambda: newest)
 
-    def take(number: int) -> None:
-        with waiting[number]:
-            order.append(number)
 
-    threads = [Thread(target=take, args=(number,)) for number in range(3)]
-    with turns.new_turn():
-        for number, thread in enumerate(threads):
-            thread.start()
-            while len(turns._queue) <= number:
-                pass
-    for thread in threads:
-        thread.join(timeout=10)
-    assert order == [0, 1, 2]
+def grant_all(turns: PoseTurns, running: Turn, waiting: Sequence[Turn]) -> list[int]:
+    """Pass a turn on until no source waits; return the order in which those of `waiting` had it."""
+    order = []
+    while True:
+        turns.release(running)
+        granted = [number for number, turn in enumerate(waiting) if turn.granted.is_set()]
+        if not granted:
+            return order
+        order += granted
+        running = waiting[granted[0]]
+
+
+def test_turns_are_granted_in_the_order_of_request_to_equally_new_frames() -> None:
+    turns = PoseTurns(1)
+    running, *waiting = (turn_with(turns, 7.0) for _ in range(5))
+    for turn in (running, *waiting):
+        turns.request(turn)
+    assert grant_all(turns, running, waiting) == [0, 1, 2, 3]
+
+
+def test_newest_frame_is_next_among_the_sources_that_have_been_waiting_the_longest() -> None:
+    turns = PoseTurns(1)
+    running, *waiting = (turn_with(turns, newest) for newest in (0.0, 3.0, 5.0, 4.0, 6.0, 7.0))
+    for turn in (running, *waiting):
+        turns.request(turn)
+    # The first three of five wait the longest, then two of four and so on.
+    assert grant_all(turns, running, waiting) == [1, 2, 3, 0, 4]
+
+
+@pytest.mark.parametrize("newest", [-math.inf, 0.0])
+def test_source_whose_frames_are_never_the_newest_has_its_turn_too(newest: float) -> None:
+    turns = PoseTurns(1)
+    slow, *others = (turn_with(turns, time) for time in (newest, *range(1, 8)))
+    running = others[0]
+    for turn in (running, slow, *others[1:]):
+        turns.request(turn)
+    rounds = 0
+    while not slow.granted.is_set():
+        turns.release(running)
+        turns.request(running)
+        running = next(turn for turn in (slow, *others) if turn.granted.is_set())
+        rounds += 1
+    assert rounds <= 2 * len(others)
+
+
+def test_turn_can_be_given_up_while_waiting_for_it() -> None:
+    turns = PoseTurns(1)
+    running, impatient, patient = (turn_with(turns, 1.0) for _ in range(3))
+    for turn in (running, impatient, patient):
+        turns.request(turn)
+    turns.release(impatient)
+    turns.release(running)
+    assert [turn.granted.is_set() for turn in (running, impatient, patient)] == [False, False, True]
 
 
 def test_as_many_turns_as_the_limit_are_granted_at_the_same_time() -> None:
     turns, together = PoseTurns(2), Barrier(2)
 
     def take() -> None:
-        with turns.new_turn():
+        with turn_with(turns, 1.0):
             together.wait(timeout=10)
 
     threads = [Thread(target=take) for _ in range(2)]
@@ -128,37 +169,21 @@ def test_as_many_turns_as_the_limit_are_granted_at_the_same_time() -> None:
     assert not together.broken
 
 
-def test_turn_is_near_if_it_comes_within_two_rounds() -> None:
-    turns = PoseTurns(2)
-    running, queued, idle = ([turns.new_turn() for _ in range(n)] for n in (2, 5, 1))
-    for turn in running:
-        turns.request(turn)
-    assert all(turn.is_near for turn in (*running, *queued, *idle))
-    for turn in queued:
-        turns.request(turn)
-    assert [turn.is_near for turn in queued] == [True] * 4 + [False]
-    # These would have to queue behind the others.
-    assert not any(turn.is_near for turn in (*running, *idle))
-    turns.release(running[0])
-    assert queued[0].granted.is_set()
-    assert [turn.is_near for turn in queued[1:]] == [True] * 4
-
-
 def test_source_that_hangs_in_its_turn_does_not_block_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("dancetype.stream.pose_schedule._MAX_WAIT", 0.01)
     turns = PoseTurns(1)
-    with turns.new_turn():
+    with turn_with(turns, 1.0):
         for _ in range(2):
-            with turns.new_turn():
+            with turn_with(turns, 1.0):
                 pass
     assert (turns._free, len(turns._queue)) == (1, 0)
 
 
 def test_turn_is_passed_on_after_an_error() -> None:
     turns = PoseTurns(1)
-    turn = turns.new_turn()
+    turn = turn_with(turns, 1.0)
     for _ in range(2):
         with pytest.raises(RuntimeError), turn:
             raise RuntimeError("a bug")

@@ -74,14 +74,14 @@ def test_implausible_frame_rate_is_replaced_by_thirty(fps: float) -> None:
 def test_skipped_frames_are_not_converted_to_images(
     make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    convert = ImageConverter.convert
+    convert = ImageConverter._convert
     converted: list[float | None] = []
 
-    def count(self: ImageConverter, frame: av.VideoFrame) -> Image:
+    def count(self: ImageConverter, frame: av.VideoFrame, width: int) -> Image:
         converted.append(frame.time)
-        return convert(self, frame)
+        return convert(self, frame, width)
 
-    monkeypatch.setattr(ImageConverter, "convert", count)
+    monkeypatch.setattr(ImageConverter, "_convert", count)
     checked: list[float] = []
 
     def accept(self: FrameSampler, time: float) -> bool:
@@ -94,6 +94,17 @@ def test_skipped_frames_are_not_converted_to_images(
     assert checked == pytest.approx([index / 25 for index in range(10)])
     assert times == checked[::3]
     assert len(converted) == 4
+
+
+def test_deferred_image_can_be_converted_after_the_file_is_closed(make_video: MakeVideo) -> None:
+    path = make_video(frames=3)
+    with Video(path) as video:
+        images = [image for _, image in video]
+    with Video(path) as video:
+        pictures = list(iter(video.read_deferred, None))
+    for image, picture in zip(images, pictures, strict=True):
+        assert picture is not None
+        np.testing.assert_array_equal(picture[1](), image)
 
 
 # A pause, two pauses, and one frame every 15 seconds.

@@ -59,11 +59,11 @@ def test_image_is_turned_then_mirrored_then_cropped(
 def test_crop_outside_of_the_image_fails_the_source(make_video: MakeVideo) -> None:
     uri = parse_uri(str(make_video()))
     transform = Transform(rotate=90, crop=(0, 64, 10, 10))
-    with (
-        closing(open_source(uri, transform=transform)) as source,
-        pytest.raises(SourceError, match=r"crop=0,64,10,10 lies outside .* 48x64 pixels"),
-    ):
-        source.read()
+    with closing(open_source(uri, transform=transform)) as source:
+        frame = source.read()
+    assert frame is not None
+    with pytest.raises(SourceError, match=r"crop=0,64,10,10 lies outside .* 48x64 pixels"):
+        _ = frame.image
 
 
 def test_other_properties_of_source_and_frame_are_kept(make_video: MakeVideo) -> None:
