@@ -9,6 +9,7 @@ from typing import Final
 import av
 import numpy as np
 from av.buffer import Buffer
+from av.sidedata.sidedata import SideDataContainer
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
@@ -88,8 +89,9 @@ class ImageConverter:
 
 def _orientation(frame: av.VideoFrame) -> tuple[int, bool]:
     """Return how to display a frame: clockwise degrees, and whether to mirror it afterwards."""
-    # PyAV declares this type for motion vectors only.
-    side_data: Mapping[str, Buffer] = frame.side_data  # type: ignore[assignment]
+    # `frame.side_data` would be a reference cycle, which keeps hundreds of frames in memory until the
+    # garbage collector finds them. PyAV declares the type for motion vectors only.
+    side_data: Mapping[str, Buffer] = SideDataContainer(frame)  # type: ignore
     matrix = side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return 0, False
