@@ -14,6 +14,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from dancetype.engine.media.opencv import cv2
+from dancetype.engine.media.transform import Transform
 
 Image = NDArray[np.uint8]
 
@@ -38,6 +39,27 @@ def rotate(image: Image, degrees: int) -> Image:
 def mirror(image: Image) -> Image:
     """Return an image (H, W, 3) with left and right exchanged."""
     return cv2.flip(image, 1).astype(np.uint8, copy=False)
+
+
+def apply(transform: Transform, image: Image) -> Image:
+    """Return an image (H, W, 3) with the changes of a transform.
+
+    Raises:
+        ValueError: The part of the image to use lies outside of it.
+    """
+    image = rotate(image, (transform.rotate + 180 * (transform.flip == "vertical")) % 360)
+    if transform.flip:
+        image = mirror(image)
+    if not transform.crop:
+        return image
+    left, top, width, height = transform.crop
+    part = image[top : top + height, left : left + width].copy()
+    if not part.size:
+        raise ValueError(
+            f"crop={left},{top},{width},{height} lies outside of the image of {image.shape[1]}x"
+            f"{image.shape[0]} pixels; correct --crop"
+        )
+    return part
 
 
 class ImageConverter:
@@ -89,8 +111,8 @@ class ImageConverter:
 
 def _orientation(frame: av.VideoFrame) -> tuple[int, bool]:
     """Return how to display a frame: clockwise degrees, and whether to mirror it afterwards."""
-    # `frame.side_data` would be a reference cycle, which keeps hundreds of frames in memory until the
-    # garbage collector finds them. PyAV declares the type for motion vectors only.
+    # `frame.side_data` would be a reference cycle, which keeps hundreds of frames in memory until
+    # the garbage collector finds them. PyAV declares the type for motion vectors only.
     side_data: Mapping[str, Buffer] = SideDataContainer(frame)  # type: ignore
     matrix = side_data.get("DISPLAYMATRIX")
     if matrix is None:

@@ -11,8 +11,9 @@ from av.stream import Disposition
 
 from dancetype.engine.cores import available_cores
 from dancetype.engine.errors import FileError, MissingFileError
-from dancetype.engine.media.images import Image, ImageConverter
+from dancetype.engine.media.images import Image, ImageConverter, apply
 from dancetype.engine.media.sampler import FrameRate, FrameSampler
+from dancetype.engine.media.transform import Transform
 
 _CONTAINERS: Final = "3gp asf avi flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogv ts webm wmv"
 VIDEO_SUFFIXES: Final = frozenset(f".{name}" for name in _CONTAINERS.split())
@@ -26,7 +27,10 @@ ANY_METADATA: Final[dict[str, Any]] = (
 # A playlist, or a reference in a file, must not open a connection.
 _OPTIONS: Final = {"protocol_whitelist": "file"}
 _MAX_READ_ERRORS: Final = 100  # consecutive ones, after which the rest of a file is given up
-_MAX_DECODER_THREADS: Final = 4  # more need memory, but decoding is faster than pose estimation
+_MAX_THREADS: Final = 4  # more need memory, but decoding is faster than pose estimation
+_PIXELS_PER_THREAD: Final = 1e8  # per second; a core decodes two to three times as many
+
+_NO_CHANGE: Final = Transform()
 
 # Seconds between frames.
 _DEFAULT_STEP: Final = 1 / 30
@@ -115,6 +119,10 @@ class Video:
         path: Path of the file, or of a named pipe.
         fps: Maximum number of frames per second; all frames if None. Frames that are skipped are
             not converted to images.
+        transform: Changes to each image.
+        threads: Maximum number of decoding threads; one per core if 0.
+        realtime: Whether to use only as many of them as decoding in real time needs, since more
+            need more memory.
 
     Raises:
         MissingFileError: The file does not exist.
@@ -125,7 +133,15 @@ class Video:
         start: Time of the first frame on the clock of the file's tracks, in seconds.
     """
 
-    def __init__(self, path: str | Path, *, fps: FrameRate | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        fps: FrameRate | None = None,
+        transform: Transform = _NO_CHANGE,
+        threads: int = 0,
+        realtime: bool = False,
+    ) -> None:
         self._path = _existing_file(path)
         try:
             self._container = open_video(self._path)
@@ -137,9 +153,15 @@ class Video:
             raise FileError(f"{path}: {self._explain_failure()}")
         self._stream = stream
         stream.thread_type = "AUTO"
-        stream.thread_count = min(available_cores(), _MAX_DECODER_THREADS)
-        self._converter = ImageConverter(stream)
         self._rate = float(stream.average_rate or stream.base_rate or 0)
+        size = stream.codec_context.width * stream.codec_context.height
+        stream.thread_count = min(
+            threads or available_cores(),
+            math.ceil(size * self._rate / _PIXELS_PER_THREAD) or 1 if realtime else _MAX_THREADS,
+            _MAX_THREADS,
+        )
+        self._converter = ImageConverter(stream)
+        self._transform = transform
         self._times = FrameTimes(self._rate)
         self._sampler = FrameSampler(fps)
         self._frames = self._decode()
@@ -176,13 +198,20 @@ class Video:
             Time in seconds, 0 for the file's first frame, and image (H, W, 3) BGR.
 
         Raises:
-            FileError: No frame in the file can be decoded.
+            FileError: No frame in the file can be decoded, or the part of the image to use lies
+                outside of it.
         """
         timed_picture = self.read_deferred()
-        return timed_picture and (timed_picture[0], timed_picture[1]())
+        if timed_picture is None:
+            return None
+        time, picture = timed_picture
+        try:
+            return time, apply(self._transform, picture())
+        except ValueError as error:
+            raise FileError(f"{self._path}: {error}") from None
 
     def read_deferred(self) -> tuple[float, Callable[[], Image]] | None:
-        """Do the same, but return a function that converts the image when it is needed."""
+        """Do the same, but return a function that converts the image, without changes to it."""
         for frame in self._frames:
             stored = math.nan if frame.time is None else frame.time
             time = self._times.next(stored)

@@ -24,14 +24,12 @@ class ClipAnalysis:
         track: Landmarks of all analysed frames.
         result: Genre of the whole clip.
         predictions: Predictions of a live run, in the order of time.
-        fps: Frames per second that were analysed; all frames if None.
         damaged: Number of damaged packets in the file.
     """
 
     track: Track
     result: ClipResult
     predictions: tuple[Prediction, ...]
-    fps: float | None = None
     damaged: int = 0
 
 
@@ -42,7 +40,7 @@ def analyze_video(
     *,
     hop: float,
     on_frame: Callable[[int, int | None], None],
-    fps: float | None = None,
+    open_clip: Callable[[Path], Video] = Video,
 ) -> ClipAnalysis:
     """Analyse a video file as fast as possible.
 
@@ -53,12 +51,12 @@ def analyze_video(
         hop: Seconds between predictions.
         on_frame: Called with the number of frames done and the total; None if the file does not
             state the total.
-        fps: Frames per second to analyse; all frames if None.
+        open_clip: Function that opens the file.
 
     Raises:
         FileError: The file cannot be read.
     """
-    with Video(file, fps=fps) as video:
+    with open_clip(file) as video:
         track = extract_track(
             video,
             estimator,
@@ -67,7 +65,7 @@ def analyze_video(
         )
     result = classify_track(track.times, track.joints, classifier)
     predictions = replay_predictions(track, classifier, hop=hop)
-    return ClipAnalysis(track, result, predictions, fps, video.damaged)
+    return ClipAnalysis(track, result, predictions, video.damaged)
 
 
 def replay_predictions(

@@ -40,7 +40,7 @@ class FileSource:
         # The times of `Video` begin with 0.
         rate = (lambda time: fps(start + time)) if callable(fps) else fps
         with _as_source_errors():
-            self._video = Video(path, fps=rate)
+            self._video = Video(path, fps=rate, realtime=True)
         self._path = str(path)
         self._epoch = epoch
         self._start = start

@@ -4,9 +4,9 @@ from dataclasses import replace
 from functools import partial
 
 from dancetype.engine.errors import SourceError
-from dancetype.engine.media.images import Image, mirror, rotate
+from dancetype.engine.media.images import Image, apply
+from dancetype.engine.media.transform import Transform
 from dancetype.stream.sources.base import Frame, Source
-from dancetype.stream.sources.transform import Transform
 
 
 class TransformedSource:
@@ -41,17 +41,7 @@ class TransformedSource:
         self._source.close()
 
     def _transformed(self, frame: Frame) -> Image:
-        degrees = self._transform.rotate + 180 * (self._transform.flip == "vertical")
-        image = rotate(frame.image, degrees % 360)
-        if self._transform.flip:
-            image = mirror(image)
-        if self._transform.crop:
-            left, top, width, height = self._transform.crop
-            size = f"{image.shape[1]}x{image.shape[0]}"
-            image = image[top : top + height, left : left + width].copy()
-            if not image.size:
-                raise SourceError(
-                    f"crop={left},{top},{width},{height} lies outside of the image of {size} "
-                    "pixels; correct --crop"
-                )
-        return image
+        try:
+            return apply(self._transform, frame.image)
+        except ValueError as error:
+            raise SourceError(str(error)) from None

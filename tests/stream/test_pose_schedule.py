@@ -101,7 +101,7 @@ def turn_with(turns: PoseTurns, newest: float) -> Turn:
 
 def grant_all(turns: PoseTurns, running: Turn, waiting: Sequence[Turn]) -> list[int]:
     """Pass a turn on until no source waits; return the order in which those of `waiting` had it."""
-    order = []
+    order: list[int] = []
     while True:
         turns.release(running)
         granted = [number for number, turn in enumerate(waiting) if turn.granted.is_set()]

@@ -1,9 +1,11 @@
+import gc
 from collections.abc import Callable
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import pairwise
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import av
 import cv2
@@ -94,6 +96,49 @@ def test_skipped_frames_are_not_converted_to_images(
     assert checked == pytest.approx([index / 25 for index in range(10)])
     assert times == checked[::3]
     assert len(converted) == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "threads"),
+    [
+        ({}, 4),
+        ({"threads": 2}, 2),
+        ({"realtime": True}, 1),
+        ({"realtime": True, "threads": 1}, 1),
+    ],
+    ids=str,
+)
+def test_threads_follow_from_the_cores_and_the_need(
+    make_video: MakeVideo,
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, Any],
+    threads: int,
+) -> None:
+    monkeypatch.setattr("dancetype.engine.media.video.available_cores", lambda: 64)
+    with Video(make_video(), **options) as video:
+        assert video._stream.thread_count == threads
+
+
+@pytest.mark.parametrize(("pixels", "threads"), [(64 * 48 * 25, 1), (1e3, 4), (3e4, 3)])
+def test_file_is_decoded_on_as_many_threads_as_real_time_needs(
+    make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch, pixels: float, threads: int
+) -> None:
+    monkeypatch.setattr("dancetype.engine.media.video.available_cores", lambda: 64)
+    monkeypatch.setattr("dancetype.engine.media.video._PIXELS_PER_THREAD", pixels)
+    with Video(make_video(fps=25), realtime=True) as video:
+        assert video._stream.thread_count == threads
+
+
+def test_frames_are_freed_without_the_garbage_collector(make_video: MakeVideo) -> None:
+    gc.disable()
+    try:
+        with Video(make_video(frames=20)) as video:
+            alive = [
+                sum(isinstance(value, av.VideoFrame) for value in gc.get_objects()) for _ in video
+            ]
+    finally:
+        gc.enable()
+    assert max(alive) - min(alive) <= 2
 
 
 def test_deferred_image_can_be_converted_after_the_file_is_closed(make_video: MakeVideo) -> None:
