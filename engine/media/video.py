@@ -74,6 +74,18 @@ def find_video_stream(container: InputContainer) -> av.VideoStream | None:
     )
 
 
+def realtime_threads(stream: av.VideoStream) -> int:
+    """Return the number of threads that decoding a stream in real time needs.
+
+    More threads need more memory, and up to a fifth more CPU time.
+    """
+    rate = float(stream.average_rate or 0)
+    pixels = stream.codec_context.width * stream.codec_context.height
+    # The rate of a network stream may be unknown.
+    needed = math.ceil(pixels * (rate if 1 <= rate <= 240 else 30) / _PIXELS_PER_THREAD)
+    return min(max(needed, 1), _MAX_THREADS)
+
+
 def is_jump(step: float) -> bool:
     """Return whether times jump by `step` seconds, as where two recordings were joined."""
     return not -_JUMP <= step <= _MAX_STEP
@@ -154,12 +166,8 @@ class Video:
         self._stream = stream
         stream.thread_type = "AUTO"
         self._rate = float(stream.average_rate or stream.base_rate or 0)
-        size = stream.codec_context.width * stream.codec_context.height
-        stream.thread_count = min(
-            threads or available_cores(),
-            math.ceil(size * self._rate / _PIXELS_PER_THREAD) or 1 if realtime else _MAX_THREADS,
-            _MAX_THREADS,
-        )
+        needed = realtime_threads(stream) if realtime else _MAX_THREADS
+        stream.thread_count = min(threads or available_cores(), needed)
         self._converter = ImageConverter(stream)
         self._transform = transform
         self._times = FrameTimes(self._rate)

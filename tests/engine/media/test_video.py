@@ -5,6 +5,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import pairwise
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -16,7 +17,7 @@ from av.stream import Disposition
 from dancetype.engine.errors import FileError, MissingFileError
 from dancetype.engine.media.images import Image, ImageConverter
 from dancetype.engine.media.sampler import FrameSampler
-from dancetype.engine.media.video import FrameTimes, Video
+from dancetype.engine.media.video import FrameTimes, Video, realtime_threads
 from tests.testbed.videos import coloured_frames, join_tracks, noisy_frames, write_video
 
 MakeVideo = Callable[..., Path]
@@ -119,14 +120,25 @@ def test_threads_follow_from_the_cores_and_the_need(
         assert video._stream.thread_count == threads
 
 
-@pytest.mark.parametrize(("pixels", "threads"), [(64 * 48 * 25, 1), (1e3, 4), (3e4, 3)])
-def test_file_is_decoded_on_as_many_threads_as_real_time_needs(
-    make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch, pixels: float, threads: int
+@pytest.mark.parametrize(
+    ("size", "rate", "threads"),
+    [
+        ((1280, 720), Fraction(30), 1),
+        ((1920, 1080), Fraction(60), 2),
+        ((3840, 2160), Fraction(30), 3),
+        ((3840, 2160), Fraction(60), 4),
+        ((3840, 2160), None, 3),
+        ((3840, 2160), Fraction(90_000), 3),
+        ((0, 0), Fraction(25), 1),
+    ],
+    ids=str,
+)
+def test_as_many_threads_decode_a_stream_as_real_time_needs(
+    size: tuple[int, int], rate: Fraction | None, threads: int
 ) -> None:
-    monkeypatch.setattr("dancetype.engine.media.video.available_cores", lambda: 64)
-    monkeypatch.setattr("dancetype.engine.media.video._PIXELS_PER_THREAD", pixels)
-    with Video(make_video(fps=25), realtime=True) as video:
-        assert video._stream.thread_count == threads
+    codec_context = SimpleNamespace(width=size[0], height=size[1])
+    stream: Any = SimpleNamespace(codec_context=codec_context, average_rate=rate)
+    assert realtime_threads(stream) == threads
 
 
 def test_frames_are_freed_without_the_garbage_collector(make_video: MakeVideo) -> None:
