@@ -28,7 +28,7 @@ ANY_METADATA: Final[dict[str, Any]] = (
 _OPTIONS: Final = {"protocol_whitelist": "file"}
 _MAX_READ_ERRORS: Final = 100  # consecutive ones, after which the rest of a file is given up
 _MAX_THREADS: Final = 4  # more need memory, but decoding is faster than pose estimation
-_PIXELS_PER_THREAD: Final = 1e8  # per second; a core decodes two to three times as many
+_PIXELS_PER_THREAD: Final = 1e8  # per second; a core of a PC decodes at least three times as many
 
 _NO_CHANGE: Final = Transform()
 
