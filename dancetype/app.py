@@ -134,7 +134,7 @@ def make_pipelines(
 
     make_estimator = estimator_factory(settings, people=settings.people)
     # The estimators have one thread each.
-    turns = PoseTurns(available_cores())
+    turns = PoseTurns(available_cores(), clock=clock.monotonic)
     return {
         name: Pipeline(
             name,

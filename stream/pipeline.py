@@ -118,7 +118,7 @@ class Pipeline:
         self._pose_fps = pose_fps
         self._every_frame = every_frame
         self._slot = FrameSlot(newest_only=not every_frame)
-        self._turn = Turn(turns or PoseTurns(1), lambda: self._slot.newest)
+        self._turn = Turn(turns or PoseTurns(1, clock=clock), lambda: self._slot.newest)
         self._watchdog = SourceWatchdog(
             open_source if pose_fps is None else partial(open_source, fps=self._frame_rate),
             self._slot,

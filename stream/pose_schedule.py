@@ -20,6 +20,11 @@ _TRIAL: Final = 20.0  # seconds after an increase in which a reduction shows tha
 # Seconds until a source no longer waits for its turn, so that one that hangs does not block others.
 _MAX_WAIT: Final = 1.0
 
+# Waiting for a second counts as much as a frame that is newer by this number of seconds. More makes
+# frames older, and less gives some sources more turns than others.
+_IMPATIENCE: Final = 0.25
+_MAX_AGE: Final = 1 / 30
+
 
 class PoseRate:
     """Control loop for the poses per second of one source.
@@ -85,16 +90,18 @@ class PoseRate:
 class PoseTurns:
     """Limit on the poses that are estimated at the same time, by sources in turn.
 
-    With more than one per core, each would take longer and be older when it is ready. Of the half
-    of the sources that have been waiting the longest, the one with the newest frame is next, since
-    most frames of the others will be replaced by newer ones while they wait.
+    With more than one per core, each would take longer and be older when it is ready. The next
+    source is one whose frame is new, since frames of the others are replaced by newer ones while
+    they wait, or one that has been waiting for long.
 
     Args:
         limit: Maximum number of poses at the same time.
+        clock: Clock of the capture times, in seconds.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, clock: Callable[[], float]) -> None:
         self._lock = Lock()
+        self._clock = clock
         self._free = limit
         self._queue: list[Turn] = []
 
@@ -105,7 +112,7 @@ class PoseTurns:
                 self._free -= 1
                 turn.granted.set()
             else:
-                turn.passed = 0
+                turn.since = self._clock()
                 self._queue.append(turn)
 
     def release(self, turn: "Turn") -> None:
@@ -121,14 +128,14 @@ class PoseTurns:
 
     def _pop(self) -> "Turn":
         """Remove the next source from the queue and return its turn."""
-        first = self._queue[0]
-        # The frames of some sources are never the newest ones, such as those of a slow camera.
-        if first.passed < len(self._queue):
-            longest_waiting = self._queue[: (len(self._queue) + 1) // 2]
-            chosen = max(longest_waiting, key=lambda turn: turn.newest())
-        else:
-            chosen = first
-        first.passed += 1
+        now = self._clock()
+
+        def priority(turn: Turn) -> float:
+            # Limited, since frames of a slow camera or of one with a long delay are never new.
+            age = min(now - turn.newest(), _MAX_AGE)
+            return _IMPATIENCE * (now - turn.since) - age
+
+        chosen = max(self._queue, key=priority)
         self._queue.remove(chosen)
         return chosen
 
@@ -145,7 +152,7 @@ class Turn:
     Attributes:
         granted: Whether it is the source's turn.
         newest: The same as the argument.
-        passed: How many others have had their turn while this source was the first in the queue.
+        since: Time when the source requested its turn.
     """
 
     # `Semaphore` would let a thread that has just had its turn overtake those that wait.
@@ -153,7 +160,7 @@ class Turn:
     def __init__(self, turns: PoseTurns, newest: Callable[[], float]) -> None:
         self.granted = Event()
         self.newest = newest
-        self.passed = 0
+        self.since = 0.0
         self._turns = turns
 
     def __enter__(self) -> None:

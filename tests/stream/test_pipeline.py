@@ -284,7 +284,7 @@ def test_sources_that_share_turns_never_estimate_poses_at_the_same_time() -> Non
             finally:
                 busy.release()
 
-    turns = PoseTurns(1)
+    turns = PoseTurns(1, clock=lambda: 1e6)
     harnesses = [Harness(FakeFile, estimator=ExclusiveEstimator(), turns=turns) for _ in range(3)]
     for harness in harnesses:
         harness.pipeline.start(harness.events.put)
