@@ -134,7 +134,7 @@ def make_pipelines(
 
     make_estimator = estimator_factory(settings, people=settings.people)
     # The estimators have one thread each.
-    turns = PoseTurns(available_cores())
+    turns = PoseTurns(available_cores(), clock=clock.monotonic)
     return {
         name: Pipeline(
             name,
@@ -154,7 +154,7 @@ def make_pipelines(
             observers=(observers or {}).get(name, ()),
             pose_fps=_pose_fps(settings),
             every_frame=settings.every_frame,
-            turn=turns.new_turn(),
+            turns=turns,
         )
         for name, uri in sources.items()
     }
@@ -221,12 +221,13 @@ def clip_worker(settings: Settings, *, threads: int) -> Iterator["Work"]:
 
     Args:
         settings: Settings with the models.
-        threads: Threads that encode an annotated video; one per core if 0.
+        threads: Threads that decode a clip and encode an annotated video; one per core if 0.
 
     Raises:
         ExpectedError: A model cannot be loaded.
     """
-    # This import takes seconds.
+    # These imports take seconds.
+    from dancetype.engine.media.video import Video
     from dancetype.stream.offline.clip_job import ClipJob
 
     classifier = Classifier(settings.model, device=settings.device)
@@ -235,7 +236,12 @@ def clip_worker(settings: Settings, *, threads: int) -> Iterator["Work"]:
             classifier,
             estimator,
             hop=settings.hop,
-            fps=settings.fixed_pose_fps,
+            open_clip=partial(
+                Video,
+                fps=settings.fixed_pose_fps,
+                transform=settings.clip_transform,
+                threads=threads,
+            ),
             clock=time.monotonic,
             threads=threads,
         )

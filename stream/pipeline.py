@@ -88,8 +88,8 @@ class Pipeline:
         pose_fps: Maximum number of poses per second, a control loop for it, or None for all frames.
         every_frame: Whether a file waits for pose estimation; if False, its newest frame counts,
             like that of a live source.
-        turn: Context in which the newest frame is taken and its pose estimated; if None, the source
-            does not wait for others.
+        turns: Turns of all sources in which the newest frame is taken and processed; if None, the
+            source does not wait for others.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Pipeline:
         observers: Sequence[FrameObserver] = (),
         pose_fps: float | PoseRate | None = None,
         every_frame: bool = False,
-        turn: Turn | None = None,
+        turns: PoseTurns | None = None,
     ) -> None:
         self._name = name
         self._make_estimator = make_estimator
@@ -117,8 +117,8 @@ class Pipeline:
         self._stop = ThreadEvent()
         self._pose_fps = pose_fps
         self._every_frame = every_frame
-        self._turn = turn or PoseTurns(1).new_turn()
         self._slot = FrameSlot(newest_only=not every_frame)
+        self._turn = Turn(turns or PoseTurns(1, clock=clock), lambda: self._slot.newest)
         self._watchdog = SourceWatchdog(
             open_source if pose_fps is None else partial(open_source, fps=self._frame_rate),
             self._slot,
@@ -195,11 +195,13 @@ class Pipeline:
                     pose_started = self._clock()
                     people = self._estimate(estimator, frame)
                     pose_ended = self._clock()
-                posed += 1
-                rate.add(pose_ended)
-                for observer in self._observers:
-                    observer.on_frame(frame, people)
-                prediction = self._recognizer.push(frame.time, people) if self._recognizer else None
+                    posed += 1
+                    rate.add(pose_ended)
+                    for observer in self._observers:
+                        observer.on_frame(frame, people)
+                    prediction = (
+                        self._recognizer.push(frame.time, people) if self._recognizer else None
+                    )
                 self._adapt_rate(waiting_since)
                 if prediction is None:
                     continue
@@ -241,9 +243,9 @@ class Pipeline:
             return limit
         # A file is decoded ahead, but whether a frame waits is only known when the next one is due.
         self._stop.wait(max(time - self._clock(), 0.0))
-        # A frame that still waits when the source's turn is near is replaced by the next one, even
-        # if that one is left out at the limit.
-        return math.inf if self._slot.waiting and self._turn.is_near else limit
+        # A frame that still waits is replaced by the next one, even if that one is left out at the
+        # limit.
+        return limit if self._slot.newest == -math.inf else math.inf
 
     def _adapt_rate(self, waiting_since: float) -> None:
         """Report a frame that was waiting since some time, and is now processed, to the loop."""
@@ -252,9 +254,11 @@ class Pipeline:
             _log.info(LogEvent("pose_rate_changed", source=self._name, pose_fps=rate.value))
 
     def _estimate(self, estimator: PoseEstimator, frame: Frame) -> Sequence[Landmarks]:
-        """Return the people in a frame; none if pose estimation fails, up to a number of times."""
+        """Return the people in a frame; none if this fails, up to a number of times."""
         try:
             people = estimator.people(frame.image, frame.time)
+        except ExpectedError:
+            raise
         except Exception:
             self._failures += 1
             if self._failures > _MAX_FAILURES:

@@ -1,6 +1,6 @@
 """Schedule of pose estimation: how often for a source, and how many at the same time."""
 
-from collections import deque
+from collections.abc import Callable
 from threading import Event, Lock
 from typing import Final
 
@@ -19,6 +19,11 @@ _TRIAL: Final = 20.0  # seconds after an increase in which a reduction shows tha
 
 # Seconds until a source no longer waits for its turn, so that one that hangs does not block others.
 _MAX_WAIT: Final = 1.0
+
+# Waiting for a second counts as much as a frame that is newer by this number of seconds. More makes
+# frames older, and less gives some sources more turns than others.
+_IMPATIENCE: Final = 0.25
+_MAX_AGE: Final = 1 / 30
 
 
 class PoseRate:
@@ -83,22 +88,22 @@ class PoseRate:
 
 
 class PoseTurns:
-    """Limit on the poses that are estimated at the same time, by sources in the order of request.
+    """Limit on the poses that are estimated at the same time, by sources in turn.
 
-    With more than one per core, each would take longer and be older when it is ready.
+    With more than one per core, each would take longer and be older when it is ready. The next
+    source is one whose frame is new, since frames of the others are replaced by newer ones while
+    they wait, or one that has been waiting for long.
 
     Args:
         limit: Maximum number of poses at the same time.
+        clock: Clock of the capture times, in seconds.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, clock: Callable[[], float]) -> None:
         self._lock = Lock()
-        self._limit = self._free = limit
-        self._queue: deque[Turn] = deque()
-
-    def new_turn(self) -> "Turn":
-        """Return the turn of another source."""
-        return Turn(self)
+        self._clock = clock
+        self._free = limit
+        self._queue: list[Turn] = []
 
     def request(self, turn: "Turn") -> None:
         """Grant a turn, or add it to the queue."""
@@ -107,6 +112,7 @@ class PoseTurns:
                 self._free -= 1
                 turn.granted.set()
             else:
+                turn.since = self._clock()
                 self._queue.append(turn)
 
     def release(self, turn: "Turn") -> None:
@@ -115,17 +121,23 @@ class PoseTurns:
             if not turn.granted.is_set():
                 self._queue.remove(turn)
             elif self._queue:
-                self._queue.popleft().granted.set()
+                self._pop().granted.set()
             else:
                 self._free += 1
             turn.granted.clear()
 
-    def is_near(self, turn: "Turn") -> bool:
-        """Return whether a source is among the next ones, so that its newest frame is wanted."""
-        with self._lock:
-            ahead = self._queue.index(turn) if turn in self._queue else len(self._queue)
-            # While as many poses are estimated twice, the next frame of a camera arrives.
-            return ahead < 2 * self._limit
+    def _pop(self) -> "Turn":
+        """Remove the next source from the queue and return its turn."""
+        now = self._clock()
+
+        def priority(turn: Turn) -> float:
+            # Limited, since frames of a slow camera or of one with a long delay are never new.
+            age = min(now - turn.newest(), _MAX_AGE)
+            return _IMPATIENCE * (now - turn.since) - age
+
+        chosen = max(self._queue, key=priority)
+        self._queue.remove(chosen)
+        return chosen
 
 
 class Turn:
@@ -133,14 +145,22 @@ class Turn:
 
     Entering waits for the turn, up to a second.
 
+    Args:
+        turns: Turns of all sources.
+        newest: Function that returns the capture time of the source's newest frame, in seconds.
+
     Attributes:
         granted: Whether it is the source's turn.
+        newest: The same as the argument.
+        since: Time when the source requested its turn.
     """
 
     # `Semaphore` would let a thread that has just had its turn overtake those that wait.
 
-    def __init__(self, turns: PoseTurns) -> None:
+    def __init__(self, turns: PoseTurns, newest: Callable[[], float]) -> None:
         self.granted = Event()
+        self.newest = newest
+        self.since = 0.0
         self._turns = turns
 
     def __enter__(self) -> None:
@@ -149,8 +169,3 @@ class Turn:
 
     def __exit__(self, *exception: object) -> None:
         self._turns.release(self)
-
-    @property
-    def is_near(self) -> bool:
-        """Whether the source is about to have its turn."""
-        return self._turns.is_near(self)

@@ -20,6 +20,7 @@ from dancetype.engine.errors import SettingsError
 from dancetype.engine.genres import GENRES, find_aist_code, normalise_name
 from dancetype.engine.media.recording import Header, encode_full
 from dancetype.engine.media.track import NOT_DANCING, Track
+from dancetype.engine.media.transform import Transform
 from dancetype.engine.progress import ProgressLines
 from dancetype.stream.clock import Clock
 from dancetype.stream.messages import Message, SourceMessage, SourceState
@@ -28,7 +29,6 @@ from dancetype.stream.sink import Sink, SinkFanOut
 from dancetype.stream.sinks.recording import SourceRecorder
 from dancetype.stream.sources.base import Source
 from dancetype.stream.sources.names import file_part
-from dancetype.stream.sources.transform import Transform
 from dancetype.stream.sources.uri import SourceKind, SourceUri
 
 if TYPE_CHECKING:

@@ -13,17 +13,10 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Setting
 
 from dancetype.engine.defaults import DEFAULT_HOP, DEFAULT_RUNTIME, Device, PoseRuntime
 from dancetype.engine.errors import SettingsError, SourceError
+from dancetype.engine.media.transform import Crop, Flip, Transform
 from dancetype.engine.text import read_text
 from dancetype.stream.sources.names import check_name, unused_name
-from dancetype.stream.sources.transform import (
-    Crop,
-    Flip,
-    Transform,
-    by_source,
-    parse_crop,
-    parse_flip,
-    parse_rotate,
-)
+from dancetype.stream.sources.transform import by_source, parse_crop, parse_flip, parse_rotate
 from dancetype.stream.sources.uri import SourceUri, is_uri, parse_uri
 
 # Fields of `Transform`.
@@ -59,8 +52,8 @@ _WITH_SINKS: Final = _LOCAL | {"replay"}
 _LIVE: Final = _WITH_SINKS | {"fleet"}
 _WITH_SERVER: Final = _LIVE | {"doctor"}
 _WITH_SOURCES: Final = _LOCAL | {"fleet"}
-_WITH_IMAGES: Final = frozenset({"run", "fleet", "record"})
 _WITH_CLIPS: Final = frozenset({"classify", "label"})
+_WITH_IMAGES: Final = _WITH_CLIPS | {"run", "fleet", "record"}
 _WITH_CLASSIFIER: Final = _LIVE | _WITH_CLIPS | {"doctor"}
 _WITH_POSES: Final = _WITH_SOURCES | _WITH_CLIPS | {"record", "doctor"}
 
@@ -185,7 +178,7 @@ class Settings(BaseSettings):
         Flag(INPUT_PANEL, _WITH_IMAGES, "[NAME=]DEGREES"),
     ] = {}
     """Turn the image of a source clockwise by 0, 90, 180 or 270 degrees. Without NAME, the image of
-    each source. Repeatable."""
+    each source or clip. Repeatable."""
     flip: Annotated[
         dict[str, Flip | None],
         NoDecode,
@@ -193,7 +186,7 @@ class Settings(BaseSettings):
         Flag(INPUT_PANEL, _WITH_IMAGES, "[NAME=]horizontal|vertical"),
     ] = {}
     """Mirror the image of a source after --rotate; horizontal exchanges left and right. Without
-    NAME, the image of each source. Repeatable."""
+    NAME, the image of each source or clip. Repeatable."""
     crop: Annotated[
         dict[str, Crop],
         NoDecode,
@@ -201,7 +194,7 @@ class Settings(BaseSettings):
         Flag(INPUT_PANEL, _WITH_IMAGES, "[NAME=]X,Y,WIDTH,HEIGHT"),
     ] = {}
     """Use only a part of the image of a source, in pixels after --rotate and --flip. Without NAME,
-    of each source. Repeatable."""
+    of each source or clip. Repeatable."""
     model: Annotated[Path | None, Flag(MODELS_PANEL, _WITH_CLASSIFIER, "FILE")] = None
     """Genre model, an ONNX file (default: the one in the package)."""
     device: Annotated[Device, Flag(MODELS_PANEL, _WITH_CLASSIFIER)] = "auto"
@@ -238,6 +231,18 @@ class Settings(BaseSettings):
         # "" stands for the sources without a value.
         values = {key: names.get(source, names.get("")) for key, names in settings.items()}
         return Transform(**{key: value for key, value in values.items() if value})
+
+    @property
+    def clip_transform(self) -> Transform:
+        """Changes to the images of clips, which are those of all sources.
+
+        Raises:
+            SettingsError: The changes are for a source that is not in the settings either.
+        """
+        for key in _TRANSFORM_KEYS:
+            if not self.source and (names := getattr(self, key).keys() - {""}):
+                raise SettingsError(f"{key}: clips have no names; leave out '{min(names)}='")
+        return self.transform("")
 
 
 _SHOWABLE: Final = {name for name, field in Settings.model_fields.items() if field.repr}

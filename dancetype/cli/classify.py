@@ -182,12 +182,14 @@ def _classify_all(
             with clip_worker(settings, threads=0) as job:
                 yield tasks[0].file, job(tasks[0], partial(show, tasks[0]))
             return
-        open_worker = partial(clip_worker, clip_settings(settings), threads=1)
+        processes = jobs or available_cores()
+        threads = max(available_cores() // processes, 1)
+        open_worker = partial(clip_worker, clip_settings(settings), threads=threads)
         unfinished = set(tasks)
         tasks_by_file = {task.file: task for task in tasks}
         queue = [tasks_by_file[file] for file in longest_first(list(tasks_by_file))]
         try:
-            with WorkerPool(open_worker, processes=jobs or available_cores()) as pool:
+            with WorkerPool(open_worker, processes=processes) as pool:
                 for task, outcome in pool.run(queue, show):
                     display.remove_task(bars.pop(task))
                     if isinstance(outcome, Exception):

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -131,9 +132,11 @@ def _model_columns(settings: Settings, contract: "Contract") -> "Row":
     digest = hashlib.sha256(model.read_bytes()).hexdigest()[:12]
     pose = settings.pose_model.name if settings.pose_model else settings.variant
     fps = f" at {settings.fixed_pose_fps:g} a second" if settings.fixed_pose_fps else ""
+    changes = {key: value for key, value in asdict(settings.clip_transform).items() if value}
     return {
         "model": f"{contract.recipe} {digest}",
-        "pose": f"{pose} by {settings.pose_runtime}{fps}",
+        "pose": f"{pose} by {settings.pose_runtime}{fps}"
+        + "".join(f", {key}={value}" for key, value in changes.items()),
     }
 
 

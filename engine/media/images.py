@@ -1,17 +1,20 @@
 """Conversion of decoded video frames to upright images with square pixels."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
+from functools import partial
 from typing import Final
 
 import av
 import numpy as np
 from av.buffer import Buffer
+from av.sidedata.sidedata import SideDataContainer
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from dancetype.engine.media.opencv import cv2
+from dancetype.engine.media.transform import Transform
 
 Image = NDArray[np.uint8]
 
@@ -38,6 +41,27 @@ def mirror(image: Image) -> Image:
     return cv2.flip(image, 1).astype(np.uint8, copy=False)
 
 
+def apply(transform: Transform, image: Image) -> Image:
+    """Return an image (H, W, 3) with the changes of a transform.
+
+    Raises:
+        ValueError: The part of the image to use lies outside of it.
+    """
+    image = rotate(image, (transform.rotate + 180 * (transform.flip == "vertical")) % 360)
+    if transform.flip:
+        image = mirror(image)
+    if not transform.crop:
+        return image
+    left, top, width, height = transform.crop
+    part = image[top : top + height, left : left + width].copy()
+    if not part.size:
+        raise ValueError(
+            f"crop={left},{top},{width},{height} lies outside of the image of {image.shape[1]}x"
+            f"{image.shape[0]} pixels; correct --crop"
+        )
+    return part
+
+
 class ImageConverter:
     """Converter of the frames of one video stream.
 
@@ -58,7 +82,17 @@ class ImageConverter:
 
     def convert(self, frame: av.VideoFrame) -> Image:
         """Return the image (H, W, 3) BGR of a frame: upright, with square pixels."""
-        width = max(round(frame.width * self._pixel_aspect()), 1)
+        return self.defer(frame)()
+
+    def defer(self, frame: av.VideoFrame) -> Callable[[], Image]:
+        """Return a function that does the same later, if the image is needed.
+
+        The images of a stream must not be converted at the same time.
+        """
+        # The decoder may be closed by then.
+        return partial(self._convert, frame, max(round(frame.width * self._pixel_aspect()), 1))
+
+    def _convert(self, frame: av.VideoFrame, width: int) -> Image:
         scaled = self._reformatter.reformat(frame, width=width, format="bgr24", threads=1)
         image = scaled.to_ndarray().astype(np.uint8, copy=False)
         degrees, mirrored = _orientation(frame)
@@ -77,8 +111,9 @@ class ImageConverter:
 
 def _orientation(frame: av.VideoFrame) -> tuple[int, bool]:
     """Return how to display a frame: clockwise degrees, and whether to mirror it afterwards."""
-    # PyAV declares this type for motion vectors only.
-    side_data: Mapping[str, Buffer] = frame.side_data  # type: ignore[assignment]
+    # `frame.side_data` would be a reference cycle, which keeps hundreds of frames in memory until
+    # the garbage collector finds them. PyAV declares the type for motion vectors only.
+    side_data: Mapping[str, Buffer] = SideDataContainer(frame)  # type: ignore
     matrix = side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return 0, False

@@ -1,20 +1,19 @@
 """Reader of video files: every frame, upright, with square pixels and rising times."""
 
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, Final, Self
 
 import av
-import numpy as np
 from av.container import InputContainer
 from av.stream import Disposition
-from numpy.typing import NDArray
 
 from dancetype.engine.cores import available_cores
 from dancetype.engine.errors import FileError, MissingFileError
-from dancetype.engine.media.images import ImageConverter
+from dancetype.engine.media.images import Image, ImageConverter, apply
 from dancetype.engine.media.sampler import FrameRate, FrameSampler
+from dancetype.engine.media.transform import Transform
 
 _CONTAINERS: Final = "3gp asf avi flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogv ts webm wmv"
 VIDEO_SUFFIXES: Final = frozenset(f".{name}" for name in _CONTAINERS.split())
@@ -28,7 +27,10 @@ ANY_METADATA: Final[dict[str, Any]] = (
 # A playlist, or a reference in a file, must not open a connection.
 _OPTIONS: Final = {"protocol_whitelist": "file"}
 _MAX_READ_ERRORS: Final = 100  # consecutive ones, after which the rest of a file is given up
-_MAX_DECODER_THREADS: Final = 4  # more need memory, but decoding is faster than pose estimation
+_MAX_THREADS: Final = 4  # more need memory, but decoding is faster than pose estimation
+_PIXELS_PER_THREAD: Final = 1e8  # per second; a core of a PC decodes at least three times as many
+
+_NO_CHANGE: Final = Transform()
 
 # Seconds between frames.
 _DEFAULT_STEP: Final = 1 / 30
@@ -70,6 +72,18 @@ def find_video_stream(container: InputContainer) -> av.VideoStream | None:
         ),
         default=None,
     )
+
+
+def realtime_threads(stream: av.VideoStream) -> int:
+    """Return the number of threads that decoding a stream in real time needs.
+
+    More threads need more memory, and up to a fifth more CPU time.
+    """
+    rate = float(stream.average_rate or 0)
+    pixels = stream.codec_context.width * stream.codec_context.height
+    # The rate of a network stream may be unknown.
+    needed = math.ceil(pixels * (rate if 1 <= rate <= 240 else 30) / _PIXELS_PER_THREAD)
+    return min(max(needed, 1), _MAX_THREADS)
 
 
 def is_jump(step: float) -> bool:
@@ -117,6 +131,10 @@ class Video:
         path: Path of the file, or of a named pipe.
         fps: Maximum number of frames per second; all frames if None. Frames that are skipped are
             not converted to images.
+        transform: Changes to each image.
+        threads: Maximum number of decoding threads; one per core if 0.
+        realtime: Whether to use only as many of them as decoding in real time needs, since more
+            need more memory.
 
     Raises:
         MissingFileError: The file does not exist.
@@ -129,7 +147,15 @@ class Video:
             frame. It is more than 0 if the sound starts first.
     """
 
-    def __init__(self, path: str | Path, *, fps: FrameRate | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        fps: FrameRate | None = None,
+        transform: Transform = _NO_CHANGE,
+        threads: int = 0,
+        realtime: bool = False,
+    ) -> None:
         self._path = _existing_file(path)
         try:
             self._container = open_video(self._path)
@@ -141,9 +167,11 @@ class Video:
             raise FileError(f"{path}: {self._explain_failure()}")
         self._stream = stream
         stream.thread_type = "AUTO"
-        stream.thread_count = min(available_cores(), _MAX_DECODER_THREADS)
-        self._converter = ImageConverter(stream)
         self._rate = float(stream.average_rate or stream.base_rate or 0)
+        needed = realtime_threads(stream) if realtime else _MAX_THREADS
+        stream.thread_count = min(threads or available_cores(), needed)
+        self._converter = ImageConverter(stream)
+        self._transform = transform
         self._times = FrameTimes(self._rate)
         self._sampler = FrameSampler(fps)
         self._frames = self._decode()
@@ -158,7 +186,7 @@ class Video:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def __iter__(self) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    def __iter__(self) -> Iterator[tuple[float, Image]]:
         return iter(self.read, None)
 
     @property
@@ -173,15 +201,27 @@ class Video:
         # FFmpeg may notice the damage in a packet, in the frame decoded from it, or in both.
         return max(self._bad_packets, self._bad_frames)
 
-    def read(self) -> tuple[float, NDArray[np.uint8]] | None:
+    def read(self) -> tuple[float, Image] | None:
         """Return the next frame, or None at the end.
 
         Returns:
             Time in seconds, 0 for the file's first frame, and image (H, W, 3) BGR.
 
         Raises:
-            FileError: No frame in the file can be decoded.
+            FileError: No frame in the file can be decoded, or the part of the image to use lies
+                outside of it.
         """
+        timed_picture = self.read_deferred()
+        if timed_picture is None:
+            return None
+        time, picture = timed_picture
+        try:
+            return time, apply(self._transform, picture())
+        except ValueError as error:
+            raise FileError(f"{self._path}: {error}") from None
+
+    def read_deferred(self) -> tuple[float, Callable[[], Image]] | None:
+        """Do the same, but return a function that converts the image, without changes to it."""
         for frame in self._frames:
             stored = math.nan if frame.time is None else frame.time
             time = self._times.next(stored)
@@ -192,7 +232,7 @@ class Video:
             self.position += 1
             if self._sampler.accept(time):
                 self._empty = False
-                return time, self._converter.convert(frame)
+                return time, self._converter.defer(frame)
         if self._empty:
             raise FileError(f"{self._path}: no frame in it can be decoded; is it damaged?")
         return None

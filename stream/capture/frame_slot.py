@@ -1,5 +1,6 @@
 """One-frame queue between the reader thread and the pose thread."""
 
+import math
 from threading import Condition
 
 from dancetype.stream.sources.base import Frame
@@ -29,9 +30,10 @@ class FrameSlot:
             return self._captured, self._dropped
 
     @property
-    def waiting(self) -> bool:
-        """Whether a frame is waiting."""
-        return self._frame is not None
+    def newest(self) -> float:
+        """Capture time of the frame that waits; minus infinity if none does."""
+        frame = self._frame
+        return frame.time if frame else -math.inf
 
     def begin(self, epoch: int) -> None:
         """Begin an epoch: drop the waiting frame, and accept only frames of `epoch` from now on."""

@@ -24,7 +24,6 @@ class ClipAnalysis:
         track: Landmarks of all analysed frames.
         result: Genre of the whole clip.
         predictions: Predictions of a live run, in the order of time.
-        fps: Frames per second that were analysed; all frames if None.
         damaged: Number of damaged packets in the file.
         delay: Time in seconds at which a player shows the first frame, as of a `Video`.
     """
@@ -32,7 +31,6 @@ class ClipAnalysis:
     track: Track
     result: ClipResult
     predictions: tuple[Prediction, ...]
-    fps: float | None = None
     damaged: int = 0
     delay: float = 0.0
 
@@ -44,7 +42,7 @@ def analyze_video(
     *,
     hop: float,
     on_frame: Callable[[int, int | None], None],
-    fps: float | None = None,
+    open_clip: Callable[[Path], Video] = Video,
 ) -> ClipAnalysis:
     """Analyse a video file as fast as possible.
 
@@ -55,12 +53,12 @@ def analyze_video(
         hop: Seconds between predictions.
         on_frame: Called with the number of frames done and the total; None if the file does not
             state the total.
-        fps: Frames per second to analyse; all frames if None.
+        open_clip: Function that opens the file.
 
     Raises:
         FileError: The file cannot be read.
     """
-    with Video(file, fps=fps) as video:
+    with open_clip(file) as video:
         track = extract_track(
             video,
             estimator,
@@ -69,7 +67,7 @@ def analyze_video(
         )
     result = classify_track(track.times, track.joints, classifier)
     predictions = replay_predictions(track, classifier, hop=hop)
-    return ClipAnalysis(track, result, predictions, fps, video.damaged, video.delay)
+    return ClipAnalysis(track, result, predictions, video.damaged, video.delay)
 
 
 def replay_predictions(

@@ -7,6 +7,7 @@ from pathlib import Path
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.errors import FileError
 from dancetype.engine.media.extraction import LandmarkEstimator
+from dancetype.engine.media.video import Video
 from dancetype.engine.workers import ReportProgress
 from dancetype.stream.offline.analysis import ClipAnalysis, analyze_video
 from dancetype.stream.offline.files import output_file
@@ -48,7 +49,7 @@ class ClipJob:
         classifier: Classifier of windows.
         estimator: Pose estimator; reset for each clip.
         hop: Seconds between predictions.
-        fps: Frames per second to analyse; all frames if None.
+        open_clip: Function that opens a clip.
         clock: Clock in seconds; progress is reported ten times a second.
         threads: Number of threads that encode an annotated video; one per core if 0.
     """
@@ -56,7 +57,7 @@ class ClipJob:
     classifier: Classifier
     estimator: LandmarkEstimator
     hop: float
-    fps: float | None
+    open_clip: Callable[[Path], Video]
     clock: Callable[[], float]
     threads: int = 0
 
@@ -74,7 +75,7 @@ class ClipJob:
                 self.classifier,
                 hop=self.hop,
                 on_frame=self._throttled(report, "analysing"),
-                fps=self.fps,
+                open_clip=self.open_clip,
             )
         except FileError as error:
             return {"file": str(task.file), "error": str(error)}
@@ -110,6 +111,7 @@ class ClipJob:
                     genres,
                     part,
                     on_frame=on_frame,
+                    open_clip=self.open_clip,
                     threads=self.threads,
                 )
             result["video"] = str(task.video)

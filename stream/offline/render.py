@@ -166,6 +166,7 @@ def render_overlay(
     path: Path,
     *,
     on_frame: Callable[[int, int], None],
+    open_clip: Callable[[Path], Video] = Video,
     threads: int = 0,
 ) -> str | None:
     """Write an annotated copy of a clip with the analysed frames at their times, and the sound.
@@ -178,6 +179,7 @@ def render_overlay(
         names: Genre names by code, in the classifier's order.
         path: Path of the MP4 file.
         on_frame: Called with the number of frames done and the total.
+        open_clip: Function that opened the clip for its analysis.
         threads: Number of encoding threads; one per core if 0.
 
     Returns:
@@ -191,7 +193,7 @@ def render_overlay(
     durations = _durations(track.times)
     current = latest_indices(analysis.predictions, track.times)
     with ExitStack() as stack:
-        video = stack.enter_context(Video(clip, fps=analysis.fps))
+        video = stack.enter_context(open_clip(clip))
         original = stack.enter_context(open_video(clip.expanduser()))
         writer: VideoWriter | None = None
         # A damaged file may yield fewer frames this time.

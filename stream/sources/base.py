@@ -1,7 +1,9 @@
 """Interface of a source, its frames and its states."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Final, Protocol
 
 import numpy as np
@@ -13,12 +15,14 @@ DEFAULT_TIMEOUT: Final = 3.5
 """Default number of seconds to wait for a network camera's response or next packet."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Frame:
     """One image of a source.
 
     Attributes:
-        image: (H, W, 3) uint8, BGR, upright.
+        picture: The image, or a function that returns it, so that frames that are overtaken by a
+            newer one are never converted to images. Any thread may call it, also after the source
+            has been closed.
         time: Capture time in seconds on the monotonic clock. For a file, the time of opening plus
             the position in the file.
         index: Number of the frame in its epoch, from 0; skipped frames are counted too.
@@ -26,11 +30,20 @@ class Frame:
         bursty: Whether the source delivers its frames in bursts, which are spread over time.
     """
 
-    image: NDArray[np.uint8]
+    picture: NDArray[np.uint8] | Callable[[], NDArray[np.uint8]]
     time: float
     index: int
     epoch: int
     bursty: bool = False
+
+    @cached_property
+    def image(self) -> NDArray[np.uint8]:
+        """Image (H, W, 3) uint8, BGR, upright.
+
+        Raises:
+            SourceError: The part of the image to use lies outside of it.
+        """
+        return self.picture() if callable(self.picture) else self.picture
 
 
 class Source(Protocol):

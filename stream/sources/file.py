@@ -40,7 +40,7 @@ class FileSource:
         # The times of `Video` begin with 0.
         rate = (lambda time: fps(start + time)) if callable(fps) else fps
         with _as_source_errors():
-            self._video = Video(path, fps=rate)
+            self._video = Video(path, fps=rate, realtime=True)
         self._path = str(path)
         self._epoch = epoch
         self._start = start
@@ -53,11 +53,11 @@ class FileSource:
     def read(self) -> Frame | None:
         """Return the next frame, or None at the end."""
         with _as_source_errors():
-            timed_image = self._video.read()
-        if timed_image is None:
+            timed_picture = self._video.read_deferred()
+        if timed_picture is None:
             return None
-        time, image = timed_image
-        return Frame(image, self._start + time, self._video.position - 1, self._epoch)
+        time, picture = timed_picture
+        return Frame(picture, self._start + time, self._video.position - 1, self._epoch)
 
     def close(self) -> None:
         """Close the file, and log the number of damaged packets if there were any."""

@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 from dancetype.engine.errors import Fault, SourceError, SourceUnavailableError
 from dancetype.engine.media.sampler import FrameRate
-from dancetype.engine.media.video import ANY_METADATA, find_video_stream
+from dancetype.engine.media.video import ANY_METADATA, find_video_stream, realtime_threads
 from dancetype.stream.sources.base import DEFAULT_TIMEOUT, Frame
 from dancetype.stream.sources.faults import source_error
 from dancetype.stream.sources.http import HttpClient
@@ -116,6 +116,7 @@ class NetworkSource:
         self._reader: ByteReader | None = None
         self._container = self._open()
         stream = self._choose_stream()
+        stream.thread_count = realtime_threads(stream)
         packets = self._packets(stream)
         self._frames = StreamFrames(packets, stream, epoch=epoch, clock=clock, fps=fps)
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Final
 
 from dancetype.engine.media.sampler import FrameRate
+from dancetype.engine.media.transform import Transform
 from dancetype.stream.sources.base import DEFAULT_TIMEOUT, Source
 from dancetype.stream.sources.file import FileSource
 from dancetype.stream.sources.pattern import PatternOptions, PatternSource
-from dancetype.stream.sources.transform import Transform
 from dancetype.stream.sources.transformed import TransformedSource
 from dancetype.stream.sources.uri import SourceKind, SourceUri
 from dancetype.stream.sources.webcam import WebcamSource

@@ -78,7 +78,7 @@ class StreamFrames:
                 continue
             if (early := playout.due - self._clock()) > 0:
                 self._sleep(early)
-            image = self._converter.convert(picture)
+            image = self._converter.defer(picture)
             bursty = self._playout.bursty
             return Frame(image, playout.capture, self._index, self._epoch, bursty=bursty)
         return None

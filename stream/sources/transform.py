@@ -1,33 +1,15 @@
 """Settings for turning, mirroring and cropping the images of a source."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeVar, cast, get_args
+from typing import Any, Final, TypeVar, cast, get_args
 
 from pydantic_core import from_json
 
-Flip = Literal["horizontal", "vertical"]
-Crop = tuple[int, int, int, int]
-"""Left, top, width and height of the part of an image to use, in pixels."""
+from dancetype.engine.media.transform import Crop, Flip
 
 _DEGREES: Final = (0, 90, 180, 270)
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class Transform:
-    """Changes to each image of a source, in the order of the attributes.
-
-    Attributes:
-        rotate: Clockwise degrees: 0, 90, 180 or 270.
-        flip: Whether to exchange left and right ("horizontal") or top and bottom ("vertical").
-        crop: Part to use of the image after these changes; all of it if None.
-    """
-
-    rotate: int = 0
-    flip: Flip | None = None
-    crop: Crop | None = None
 
 
 def parse_rotate(value: Any) -> int:

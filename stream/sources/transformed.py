@@ -1,11 +1,12 @@
 """Source whose images are turned, mirrored and cropped, as the mounting of the camera requires."""
 
 from dataclasses import replace
+from functools import partial
 
 from dancetype.engine.errors import SourceError
-from dancetype.engine.media.images import mirror, rotate
+from dancetype.engine.media.images import Image, apply
+from dancetype.engine.media.transform import Transform
 from dancetype.stream.sources.base import Frame, Source
-from dancetype.stream.sources.transform import Transform
 
 
 class TransformedSource:
@@ -30,26 +31,17 @@ class TransformedSource:
         """Return the next frame, or None at the end.
 
         Raises:
-            SourceError: The source cannot be read, or the part to use lies outside of its images.
+            SourceError: The source cannot be read.
         """
         frame = self._source.read()
-        if frame is None:
-            return None
-        degrees = self._transform.rotate + 180 * (self._transform.flip == "vertical")
-        image = rotate(frame.image, degrees % 360)
-        if self._transform.flip:
-            image = mirror(image)
-        if self._transform.crop:
-            left, top, width, height = self._transform.crop
-            size = f"{image.shape[1]}x{image.shape[0]}"
-            image = image[top : top + height, left : left + width].copy()
-            if not image.size:
-                raise SourceError(
-                    f"crop={left},{top},{width},{height} lies outside of the image of {size} "
-                    "pixels; correct --crop"
-                )
-        return replace(frame, image=image)
+        return frame and replace(frame, picture=partial(self._transformed, frame))
 
     def close(self) -> None:
         """Close the source."""
         self._source.close()
+
+    def _transformed(self, frame: Frame) -> Image:
+        try:
+            return apply(self._transform, frame.image)
+        except ValueError as error:
+            raise SourceError(str(error)) from None

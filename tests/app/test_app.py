@@ -1,13 +1,15 @@
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from queue import Queue
 from typing import Any
 
 import pytest
 
-from dancetype.app import clip_settings, load_camera
+from dancetype.app import clip_settings, clip_worker, load_camera
 from dancetype.engine.classifier import Classifier
 from dancetype.stream.clock import Clock
+from dancetype.stream.offline.clip_job import ClipJob
 from dancetype.stream.pipeline import Event, Predicted
 from dancetype.stream.settings import load_settings
 
@@ -30,6 +32,17 @@ def test_clip_settings_have_absolute_paths_and_no_secrets(
     assert (received.pose_fps, received.hop) == (15, 0.5)
     assert received.pose_runtime == settings.pose_runtime
     assert (received.pose_model, received.token, received.mqtt) == (None, None, None)
+
+
+def test_images_of_clips_are_changed_as_set(
+    make_video: Callable[..., Path], pose_model: Path
+) -> None:
+    settings = load_settings({"rotate": "270", "crop": "0,0,30,40"})
+    received = pickle.loads(pickle.dumps(clip_settings(settings)))
+    with clip_worker(received, threads=1) as job:
+        assert isinstance(job, ClipJob)
+        video = job.open_clip(make_video())
+        assert [image.shape for _, image in video] == [(40, 30, 3)] * 10
 
 
 def test_auto_means_all_frames_for_clips() -> None:

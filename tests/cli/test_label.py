@@ -4,8 +4,10 @@ import pytest
 from typer.testing import CliRunner
 
 from dancetype.cli import app
-from dancetype.cli.label import LabelProgress
+from dancetype.cli.label import LabelProgress, _model_columns
+from dancetype.engine.classifier import Classifier
 from dancetype.engine.errors import ExpectedError, SettingsError
+from dancetype.stream.settings import load_settings
 
 
 def label(folder: Path, out: Path) -> None:
@@ -28,6 +30,14 @@ def test_missing_folder_and_wrong_file_type_are_refused(
 ) -> None:
     with pytest.raises(SettingsError, match=r"no such folder|must end in \.parquet"):
         label(tmp_path / folder, tmp_path / out)
+
+
+def test_row_of_a_clip_names_the_pose_settings_and_the_changes_to_its_images() -> None:
+    contract = Classifier(device="cpu").contract
+    settings = load_settings({"rotate": "90", "crop": "0,0,30,40", "pose_fps": 15})
+    pose = _model_columns(settings, contract)["pose"]
+    assert pose == "full by litert at 15 a second, rotate=90, crop=(0, 0, 30, 40)"
+    assert _model_columns(load_settings({}), contract)["pose"] == "full by litert"
 
 
 def test_time_left_is_estimated_from_the_pace_since_the_first_clip() -> None:

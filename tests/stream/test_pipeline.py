@@ -1,6 +1,7 @@
 import logging
 import math
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from functools import partial
 from queue import Queue
 from threading import Event as ThreadEvent
@@ -131,7 +132,7 @@ class Harness:
             observers=[self.observer],
             pose_fps=pose_fps,
             every_frame=every_frame,
-            turn=turns.new_turn() if turns else None,
+            turns=turns,
         )
 
     def run_until(self, is_last: Callable[[Event], bool]) -> list[Event]:
@@ -283,7 +284,7 @@ def test_sources_that_share_turns_never_estimate_poses_at_the_same_time() -> Non
             finally:
                 busy.release()
 
-    turns = PoseTurns(1)
+    turns = PoseTurns(1, clock=lambda: 1e6)
     harnesses = [Harness(FakeFile, estimator=ExclusiveEstimator(), turns=turns) for _ in range(3)]
     for harness in harnesses:
         harness.pipeline.start(harness.events.put)
@@ -315,6 +316,61 @@ def test_load_reduces_the_rate_of_the_source_and_is_logged(
         rates = [event.pose_fps for event in predictions(harness.run_to_end())]
     assert (rates[0], rates[-1]) == (15, 12)
     assert "pose_rate_changed source='cam' pose_fps=12.0" in caplog.text
+
+
+class UnconvertedFile(FakeFile):
+    """File whose frames in `bright` raise an error when they are converted to images."""
+
+    def __init__(self, epoch: int, *, error: Exception, bright: Collection[int]) -> None:
+        super().__init__(epoch, bright=bright)
+        self._error = error
+
+    def read(self) -> Frame | None:
+        frame = super().read()
+        return frame and replace(frame, picture=partial(self._convert, frame.image))
+
+    def _convert(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if image.max() > 9:
+            raise self._error
+        return image
+
+
+def test_overtaken_frames_are_not_converted_to_images() -> None:
+    estimator, converted = SlowEstimator(), []
+
+    class CountedFile(FileReadDuringFirstPose):
+        def read(self) -> Frame | None:
+            frame = super().read()
+            return frame and replace(frame, picture=partial(self._count, frame))
+
+        def _count(self, frame: Frame) -> NDArray[np.uint8]:
+            converted.append(frame.index)
+            return frame.image
+
+    harness = Harness(
+        lambda epoch: CountedFile(epoch, estimator),
+        estimator=estimator,
+        every_frame=False,
+        clock=lambda: estimator.now,
+    )
+    harness.run_to_end()
+    assert converted == [frame.index for frame, _ in harness.observer.observed]
+    assert len(converted) <= 2
+
+
+def test_image_that_is_refused_fails_the_source_with_the_reason() -> None:
+    error = SourceError("crop=9,9,9,9 lies outside of the image")
+    events = Harness(lambda epoch: UnconvertedFile(epoch, error=error, bright=[1])).run_to_end()
+    assert isinstance(events[-1], StateChanged)
+    assert (events[-1].state, events[-1].reason) == (SourceState.FAILED, str(error))
+
+
+def test_frame_that_cannot_be_converted_does_not_end_the_run() -> None:
+    harness = Harness(lambda epoch: UnconvertedFile(epoch, error=OSError("a bug"), bright=[9]))
+    events = harness.run_to_end()
+    assert [people for _, people in harness.observer.observed].count(0) == 1
+    assert isinstance(events[-1], StateChanged)
+    assert events[-1].state is SourceState.ENDED
 
 
 def test_frames_skipped_by_the_source_count_as_captured_but_not_as_dropped() -> None:

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from dancetype.engine.errors import SettingsError
+from dancetype.engine.media.transform import Transform
 from dancetype.stream.settings import load_settings
-from dancetype.stream.sources.transform import Transform
 from dancetype.stream.sources.uri import SourceKind, SourceUri
 
 
@@ -235,6 +235,19 @@ def test_images_of_each_source_can_be_turned_mirrored_and_cropped() -> None:
     assert settings.transform("left") == Transform(90, "horizontal")
     assert settings.transform("right") == Transform(180)
     assert settings.transform("top") == Transform(90, crop=(10, 20, 30, 40))
+
+
+def test_images_of_clips_are_changed_like_those_of_all_sources() -> None:
+    settings = load_settings({"rotate": ["90"], "crop": "1,2,3,4"})
+    assert settings.clip_transform == Transform(90, crop=(1, 2, 3, 4))
+    # A file with settings may also be that of live runs.
+    settings = load_settings({"source": ["left=0"], "rotate": ["left=90"], "flip": "horizontal"})
+    assert settings.clip_transform == Transform(flip="horizontal")
+
+
+def test_change_to_one_clip_is_rejected() -> None:
+    with pytest.raises(SettingsError, match="rotate: clips have no names; leave out 'left='"):
+        _ = load_settings({"rotate": ["left=90"]}).clip_transform
 
 
 def test_source_may_be_a_table_with_changes_to_its_image(tmp_path: Path) -> None:

@@ -1,9 +1,12 @@
+import gc
 from collections.abc import Callable
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import pairwise
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
+from typing import Any
 
 import av
 import cv2
@@ -14,7 +17,7 @@ from av.stream import Disposition
 from dancetype.engine.errors import FileError, MissingFileError
 from dancetype.engine.media.images import Image, ImageConverter
 from dancetype.engine.media.sampler import FrameSampler
-from dancetype.engine.media.video import FrameTimes, Video
+from dancetype.engine.media.video import FrameTimes, Video, realtime_threads
 from tests.testbed.videos import coloured_frames, join_tracks, noisy_frames, write_video
 
 MakeVideo = Callable[..., Path]
@@ -74,14 +77,14 @@ def test_implausible_frame_rate_is_replaced_by_thirty(fps: float) -> None:
 def test_skipped_frames_are_not_converted_to_images(
     make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    convert = ImageConverter.convert
+    convert = ImageConverter._convert
     converted: list[float | None] = []
 
-    def count(self: ImageConverter, frame: av.VideoFrame) -> Image:
+    def count(self: ImageConverter, frame: av.VideoFrame, width: int) -> Image:
         converted.append(frame.time)
-        return convert(self, frame)
+        return convert(self, frame, width)
 
-    monkeypatch.setattr(ImageConverter, "convert", count)
+    monkeypatch.setattr(ImageConverter, "_convert", count)
     checked: list[float] = []
 
     def accept(self: FrameSampler, time: float) -> bool:
@@ -94,6 +97,71 @@ def test_skipped_frames_are_not_converted_to_images(
     assert checked == pytest.approx([index / 25 for index in range(10)])
     assert times == checked[::3]
     assert len(converted) == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "threads"),
+    [
+        ({}, 4),
+        ({"threads": 2}, 2),
+        ({"realtime": True}, 1),
+        ({"realtime": True, "threads": 1}, 1),
+    ],
+    ids=str,
+)
+def test_threads_follow_from_the_cores_and_the_need(
+    make_video: MakeVideo,
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, Any],
+    threads: int,
+) -> None:
+    monkeypatch.setattr("dancetype.engine.media.video.available_cores", lambda: 64)
+    with Video(make_video(), **options) as video:
+        assert video._stream.thread_count == threads
+
+
+@pytest.mark.parametrize(
+    ("size", "rate", "threads"),
+    [
+        ((1280, 720), Fraction(30), 1),
+        ((1920, 1080), Fraction(60), 2),
+        ((3840, 2160), Fraction(30), 3),
+        ((3840, 2160), Fraction(60), 4),
+        ((3840, 2160), None, 3),
+        ((3840, 2160), Fraction(90_000), 3),
+        ((0, 0), Fraction(25), 1),
+    ],
+    ids=str,
+)
+def test_as_many_threads_decode_a_stream_as_real_time_needs(
+    size: tuple[int, int], rate: Fraction | None, threads: int
+) -> None:
+    codec_context = SimpleNamespace(width=size[0], height=size[1])
+    stream: Any = SimpleNamespace(codec_context=codec_context, average_rate=rate)
+    assert realtime_threads(stream) == threads
+
+
+def test_frames_are_freed_without_the_garbage_collector(make_video: MakeVideo) -> None:
+    gc.disable()
+    try:
+        with Video(make_video(frames=20)) as video:
+            alive = [
+                sum(isinstance(value, av.VideoFrame) for value in gc.get_objects()) for _ in video
+            ]
+    finally:
+        gc.enable()
+    assert max(alive) - min(alive) <= 2
+
+
+def test_deferred_image_can_be_converted_after_the_file_is_closed(make_video: MakeVideo) -> None:
+    path = make_video(frames=3)
+    with Video(path) as video:
+        images = [image for _, image in video]
+    with Video(path) as video:
+        pictures = list(iter(video.read_deferred, None))
+    for image, picture in zip(images, pictures, strict=True):
+        assert picture is not None
+        np.testing.assert_array_equal(picture[1](), image)
 
 
 # A pause, two pauses, and one frame every 15 seconds.

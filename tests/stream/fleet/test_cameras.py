@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from dancetype.engine.errors import SettingsError
+from dancetype.engine.media.transform import Transform
 from dancetype.stream.fleet.cameras import CamerasFile, cores_for, parse_cameras
 from dancetype.stream.settings import load_settings
-from dancetype.stream.sources.transform import Transform
 
 STAGE = '[cameras.stage]\nsource = "rtsp://user:secret@10.0.0.9/1"\n'
 

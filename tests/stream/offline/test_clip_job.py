@@ -1,7 +1,9 @@
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from dancetype.engine.classifier import Classifier
+from dancetype.engine.media.video import Video
 from dancetype.stream.offline.clip_job import ClipJob, FrameProgress, Task
 from tests.stream.offline.clips import NoPersonEstimator
 
@@ -12,7 +14,11 @@ def test_estimator_is_reset_before_each_clip(make_video: MakeVideo) -> None:
     estimator, clip = NoPersonEstimator(), make_video(frames=4, fps=20)
     now = iter(range(100))
     job = ClipJob(
-        Classifier(device="cpu"), estimator, hop=0.25, fps=10, clock=lambda: float(next(now))
+        Classifier(device="cpu"),
+        estimator,
+        hop=0.25,
+        open_clip=partial(Video, fps=10),
+        clock=lambda: float(next(now)),
     )
     progress: list[FrameProgress] = []
     first = job(Task(clip), progress.append)
@@ -28,7 +34,7 @@ def test_result_has_the_error_if_a_file_cannot_be_read_or_written(
         Classifier(device="cpu"),
         NoPersonEstimator(),
         hop=0.25,
-        fps=None,
+        open_clip=Video,
         clock=lambda: 0.0,
         threads=1,
     )

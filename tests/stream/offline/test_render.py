@@ -1,8 +1,8 @@
 import resource
 import struct
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -103,8 +103,14 @@ def sound_of(path: Path) -> SoundPackets:
 
 def test_copy_has_only_the_analysed_frames_at_their_times(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", np.arange(20) / 20)
-    analysis = replace(analyzed_clip([0, 0.2, 0.4, 0.6, 0.8]), fps=5.0)
-    render_clip(clip, tmp_path / "out.mp4", analysis=analysis)
+    render_overlay(
+        clip,
+        analyzed_clip([0, 0.2, 0.4, 0.6, 0.8]),
+        GENRES,
+        tmp_path / "out.mp4",
+        on_frame=lambda done, total: None,
+        open_clip=partial(Video, fps=5),
+    )
     frames, originals = frames_of(tmp_path / "out.mp4"), frames_of(clip)
     assert [time for time, _ in frames] == pytest.approx([0, 0.2, 0.4, 0.6, 0.8], abs=1e-3)
     # Nothing is drawn in the upper right corner.

@@ -1,12 +1,14 @@
 import csv
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.genres import GENRES
+from dancetype.engine.media.video import Video
 from dancetype.engine.recognizer import Prediction
 from dancetype.engine.rolling import Status
 from dancetype.stream.offline.analysis import ClipAnalysis
@@ -80,7 +82,8 @@ def test_timeline_is_written_for_a_clip_of_one_frame(suffix: str, tmp_path: Path
 def subtitle_times(clip: Path, *, fps: float | None = None) -> list[str]:
     """Classify a clip without a person, and return the times of its only subtitle."""
     estimator, classifier = NoPersonEstimator(), Classifier(device="cpu")
-    job = ClipJob(classifier, estimator, hop=0.25, fps=fps, clock=lambda: 0.0)
+    open_clip = partial(Video, fps=fps)
+    job = ClipJob(classifier, estimator, hop=0.25, open_clip=open_clip, clock=lambda: 0.0)
     file = clip.with_suffix(".srt")
     result = job(Task(clip, timeline=(file,)), lambda progress: None)
     assert result["timeline"] == [str(file)]
@@ -123,7 +126,11 @@ def seconds(timestamp: str) -> float:
 def test_timeline_is_kept_if_the_annotated_video_cannot_be_written(tmp_path: Path) -> None:
     clip = write_video(tmp_path / "clip.mp4", coloured_frames(8), [n / 8 for n in range(8)])
     job = ClipJob(
-        Classifier(device="cpu"), NoPersonEstimator(), hop=0.25, fps=None, clock=lambda: 0.0
+        Classifier(device="cpu"),
+        NoPersonEstimator(),
+        hop=0.25,
+        open_clip=Video,
+        clock=lambda: 0.0,
     )
     task = Task(clip, video=tmp_path / "no" / "out.mp4", timeline=(tmp_path / "clip.csv",))
     result = job(task, lambda progress: None)

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dancetype.engine.errors import SourceError
+from dancetype.engine.errors import FileError, SourceError
+from dancetype.engine.media.transform import Transform
+from dancetype.engine.media.video import Video
 from dancetype.stream.sources.opening import open_source
 from dancetype.stream.sources.transform import (
-    Transform,
     by_source,
     parse_crop,
     parse_flip,
@@ -21,11 +22,16 @@ MakeVideo = Callable[..., Path]
 
 
 def corner_of(video: Path, transform: Transform) -> tuple[tuple[int, int], str]:
-    """Return the size of a transformed image, and the corner in which it is red."""
+    """Return the size of a transformed image, and the corner in which it is red.
+
+    The image must be the same in a live run and in the analysis of whole files.
+    """
     with closing(open_source(parse_uri(str(video)), transform=transform)) as source:
         frame = source.read()
     assert frame is not None
     assert frame.image.flags.c_contiguous
+    with Video(video, transform=transform) as clip:
+        np.testing.assert_array_equal(next(iter(clip))[1], frame.image)
     height, width = frame.image.shape[:2]
     red = frame.image[..., 2].astype(int) - frame.image[..., 1]
     row, column = np.unravel_index(int(red.argmax()), red.shape)
@@ -59,11 +65,17 @@ def test_image_is_turned_then_mirrored_then_cropped(
 def test_crop_outside_of_the_image_fails_the_source(make_video: MakeVideo) -> None:
     uri = parse_uri(str(make_video()))
     transform = Transform(rotate=90, crop=(0, 64, 10, 10))
+    with closing(open_source(uri, transform=transform)) as source:
+        frame = source.read()
+    assert frame is not None
+    reason = r"crop=0,64,10,10 lies outside .* 48x64 pixels"
+    with pytest.raises(SourceError, match=reason):
+        _ = frame.image
     with (
-        closing(open_source(uri, transform=transform)) as source,
-        pytest.raises(SourceError, match=r"crop=0,64,10,10 lies outside .* 48x64 pixels"),
+        Video(make_video(), transform=transform) as clip,
+        pytest.raises(FileError, match=rf"clip\.mp4: {reason}"),
     ):
-        source.read()
+        clip.read()
 
 
 def test_other_properties_of_source_and_frame_are_kept(make_video: MakeVideo) -> None:
