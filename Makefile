@@ -12,6 +12,7 @@
 #              start the service there: two to eight minutes, as root
 # make model AIST=aist RENDERED=rendered NEGATIVES=negatives OUT=runs/model
 #              train, calibrate and export the model, with its card; about an hour on two cores
+# make dist    build wheel, sdist, list of components and hashes of the last commit in dist/
 # make reliability   run all fault tests and write docs/explanation/reliability.md
 # make accuracy DATA=aist TRACKS=tracks [RENDERED=synth] [NEGATIVES=negatives] [NONDANCE=nondance]
 #              measure accuracy and write docs/explanation/accuracy.md: hours from scratch, minutes
@@ -22,7 +23,7 @@ export PYTHON
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test unit check bench docs pictures soak container reliability accuracy model clean
+.PHONY: demo test unit check bench docs pictures soak container dist reliability accuracy model clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -71,6 +72,10 @@ soak: $(VENV)/installed-dev
 
 container: $(VENV)/installed-dev
 	DANCETYPE_CONTAINER=1 $(BIN)/python -m pytest tests/docker/test_image.py $(ARGS)
+
+dist: $(VENV)/installed-dev
+	rm -rf dist
+	./docker/build-dist $(VENV) dist
 
 reliability: $(VENV)/installed-dev
 	./docker/system-packages --test
