@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,7 @@ import pytest
 
 from dancetype.stream import service_manager
 from dancetype.stream.service_manager import ServiceNotifier
+from tests.testbed.service_manager import ServiceManager
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="systemd runs on Linux")
 
@@ -20,39 +21,18 @@ FEED: Final = ["WATCHDOG=1"]
 WATCHDOG_USEC: Final = "20000"
 
 
-class ServiceManager:
-    """Receiving end of `NOTIFY_SOCKET`.
+def notifier(
+    manager: ServiceManager,
+    healthy: Callable[[], bool] = lambda: True,
+    status: Callable[[], str] = lambda: "",
+) -> ServiceNotifier:
+    """Return the notifier of a service."""
+    return ServiceNotifier(healthy=healthy, status=status, environment=manager.environment)
 
-    Attributes:
-        environment: Variables of the service.
-    """
 
-    def __init__(self, address: str) -> None:
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(address.replace("@", "\0"))
-        self.socket.setblocking(False)
-        self.environment = {"NOTIFY_SOCKET": address}
-
-    async def receive(self) -> list[str]:
-        """Return the lines of the next datagram."""
-        async with asyncio.timeout(5):
-            data = await asyncio.get_running_loop().sock_recv(self.socket, 4096)
-        return data.decode().split("\n")
-
-    def received(self) -> list[list[str]]:
-        """Return the lines of all datagrams that have arrived."""
-        datagrams = []
-        while True:
-            try:
-                datagrams.append(self.socket.recv(4096).decode().split("\n"))
-            except BlockingIOError:
-                return datagrams
-
-    def notifier(
-        self, healthy: Callable[[], bool] = lambda: True, status: Callable[[], str] = lambda: ""
-    ) -> ServiceNotifier:
-        """Return the notifier of the service."""
-        return ServiceNotifier(healthy=healthy, status=status, environment=self.environment)
+async def receive(manager: ServiceManager) -> list[str]:
+    """Return the lines of the next report while the event loop runs."""
+    return await asyncio.to_thread(manager.receive)
 
 
 def fill(receiver: socket.socket) -> None:
@@ -72,15 +52,14 @@ def fill(receiver: socket.socket) -> None:
 def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServiceManager]:
     abstract = request.param == "abstract"
     address = f"@dancetype-test-{os.getpid()}" if abstract else str(tmp_path / "notify")
-    manager = ServiceManager(address)
-    with closing(manager.socket):
+    with ServiceManager(address) as manager:
         yield manager
 
 
 async def test_start_and_end_are_reported(manager: ServiceManager) -> None:
-    async with manager.notifier():
-        assert await manager.receive() == ["READY=1"]
-    assert await manager.receive() == ["STOPPING=1", "STATUS=stopping"]
+    async with notifier(manager):
+        assert await receive(manager) == ["READY=1"]
+    assert await receive(manager) == ["STOPPING=1", "STATUS=stopping"]
 
 
 async def test_watchdog_is_fed_only_while_frames_arrive(manager: ServiceManager) -> None:
@@ -102,7 +81,7 @@ async def test_watchdog_is_fed_only_while_frames_arrive(manager: ServiceManager)
                 await asyncio.sleep(0)
         return manager.received()
 
-    async with manager.notifier(healthy):
+    async with notifier(manager, healthy):
         assert FEED in await check_again()
         frames_arrive = False
         assert await check_again() == []
@@ -113,11 +92,11 @@ async def test_watchdog_is_fed_only_while_frames_arrive(manager: ServiceManager)
 async def test_changes_of_the_status_are_reported_once(manager: ServiceManager) -> None:
     manager.environment["WATCHDOG_USEC"] = WATCHDOG_USEC
     status = "stage: connecting"
-    async with manager.notifier(healthy=lambda: False, status=lambda: status):
-        assert await manager.receive() == ["READY=1"]
-        assert await manager.receive() == ["STATUS=stage: connecting"]
+    async with notifier(manager, healthy=lambda: False, status=lambda: status):
+        assert await receive(manager) == ["READY=1"]
+        assert await receive(manager) == ["STATUS=stage: connecting"]
         status = "Bühne: running"
-        assert await manager.receive() == ["STATUS=Bühne: running"]
+        assert await receive(manager) == ["STATUS=Bühne: running"]
 
 
 @pytest.mark.parametrize(
@@ -133,9 +112,9 @@ async def test_watchdog_of_no_or_another_process_is_not_fed(
     manager: ServiceManager, variables: dict[str, str]
 ) -> None:
     manager.environment |= variables
-    async with manager.notifier(status=lambda: "stage: running"):
-        assert await manager.receive() == ["READY=1"]
-        assert await manager.receive() == ["STATUS=stage: running"]
+    async with notifier(manager, status=lambda: "stage: running"):
+        assert await receive(manager) == ["READY=1"]
+        assert await receive(manager) == ["STATUS=stage: running"]
 
 
 @pytest.mark.parametrize("address", [None, "", "vsock:2:1234", "relative"])
@@ -163,7 +142,7 @@ async def test_full_socket_delays_the_run_only_until_the_time_limit(
 ) -> None:
     monkeypatch.setattr(service_manager, "_SEND_TIMEOUT", 0.01)
     fill(manager.socket)
-    async with asyncio.timeout(5), manager.notifier():
+    async with asyncio.timeout(5), notifier(manager):
         pass
     (message,) = caplog.messages
     assert "no room in the queue" in message
