@@ -83,15 +83,19 @@ def find_chromium() -> str | None:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Start the Chromium that is installed on the system, without a window."""
+def chromium(*options: str) -> Iterator[Browser]:
+    """Start the Chromium that is installed on the system, without a window.
+
+    Args:
+        options: Further options of the command.
+    """
     path = find_chromium()
     assert path, "these tests need a browser: apt-get install chromium"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             # The sandbox does not work for root, and containers have little shared memory.
             executable_path=path,
-            args=["--no-sandbox", "--disable-dev-shm-usage"],
+            args=["--no-sandbox", "--disable-dev-shm-usage", *options],
         )
         yield browser
         browser.close()
