@@ -8,8 +8,9 @@
 # make docs    build the documentation: build/site/index.html
 # make pictures    take the screenshots of README and docs in a real browser
 # make soak    simulate two hours of a show with constant faults, in 48 minutes (ARGS="--minutes 5")
-# make container   run the steps of the container image in a clean Debian made by debootstrap, and
-#              start the service there: two to eight minutes, as root
+# make container   in a clean Debian made by debootstrap: run the steps of the container image and
+#              start its service, the wheel by uvx and pipx, and the service under systemd; three to
+#              twelve minutes, as root
 # make model AIST=aist RENDERED=rendered NEGATIVES=negatives OUT=runs/model
 #              train, calibrate and export the model, with its card; about an hour on two cores
 # make dist    build wheel, sdist, list of components and hashes of the last commit in dist/
@@ -71,7 +72,8 @@ soak: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks soak $(ARGS)
 
 container: $(VENV)/installed-dev
-	DANCETYPE_CONTAINER=1 $(BIN)/python -m pytest tests/docker/test_image.py $(ARGS)
+	DANCETYPE_CONTAINER=1 $(BIN)/python -m pytest tests/docker/test_image.py \
+		tests/docker/test_clean_debian.py $(ARGS)
 
 dist: $(VENV)/installed-dev
 	rm -rf dist
