@@ -5,6 +5,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,6 +117,9 @@ class CleanRoot:
                 yield Boot(process.pid, self.folder)
             finally:
                 process.kill()
+        # All processes end with process 1, but after it.
+        while "populated 1" in (cgroup / "cgroup.events").read_text():
+            time.sleep(0.1)
         for folder in sorted((path for path in cgroup.rglob("*") if path.is_dir()), reverse=True):
             folder.rmdir()
         cgroup.rmdir()
