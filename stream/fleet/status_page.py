@@ -59,7 +59,8 @@ class StatusPage(Collector):
     @property
     def summary(self) -> str:
         """Number of cameras in each state, in one line."""
-        return "cameras: " + ", ".join(f"{n} {state}" for state, n in self._states.items())
+        states = [f"{number} {state}" for state, number in self._states.items()]
+        return f"cameras: {', '.join(states) or 'none'}"
 
     @property
     def _states(self) -> Counter[str]:
