@@ -35,7 +35,8 @@ demo: $(VENV)/installed
 UNIT := $(addprefix tests/,app benchmarks cli engine export fuzz stream training)
 COMPUTING := $(UNIT) tests/docker
 WAITING := $(patsubst %,tests/system/test_%.py,soak amqtt fault_proxy mosquitto \
-	mosquitto_access mosquitto_faults mosquitto_shared record rtsp rtsp_faults shutdown)
+	mosquitto_access mosquitto_faults mosquitto_shared record reverse_proxy rtsp rtsp_faults service \
+	shutdown)
 test: $(VENV)/installed-dev
 	./docker/system-packages --test
 ifdef ARGS
