@@ -8,10 +8,12 @@
 # make docs    build the documentation: build/site/index.html
 # make pictures    take the screenshots of README and docs in a real browser
 # make soak    simulate two hours of a show with constant faults, in 48 minutes (ARGS="--minutes 5")
-# make container   run the steps of the container image in a clean Debian made by debootstrap, and
-#              start the service there: two to eight minutes, as root
+# make container   in a clean Debian made by debootstrap: run the steps of the container image and
+#              start its service, the wheel by uvx and pipx, and the service under systemd; three to
+#              twelve minutes, as root
 # make model AIST=aist RENDERED=rendered NEGATIVES=negatives OUT=runs/model
 #              train, calibrate and export the model, with its card; about an hour on two cores
+# make dist    build wheel, sdist, list of components and hashes of the last commit in dist/
 # make reliability   run all fault tests and write docs/explanation/reliability.md
 # make accuracy DATA=aist TRACKS=tracks [RENDERED=synth] [NEGATIVES=negatives] [NONDANCE=nondance]
 #              measure accuracy and write docs/explanation/accuracy.md: hours from scratch, minutes
@@ -22,7 +24,7 @@ export PYTHON
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test unit check bench docs pictures soak container reliability accuracy model clean
+.PHONY: demo test unit check bench docs pictures soak container dist reliability accuracy model clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -33,7 +35,8 @@ demo: $(VENV)/installed
 UNIT := $(addprefix tests/,app benchmarks cli engine export fuzz stream training)
 COMPUTING := $(UNIT) tests/docker
 WAITING := $(patsubst %,tests/system/test_%.py,soak amqtt fault_proxy mosquitto \
-	mosquitto_access mosquitto_faults mosquitto_shared record rtsp rtsp_faults shutdown)
+	mosquitto_access mosquitto_faults mosquitto_shared record reverse_proxy rtsp rtsp_faults service \
+	shutdown)
 test: $(VENV)/installed-dev
 	./docker/system-packages --test
 ifdef ARGS
@@ -70,7 +73,12 @@ soak: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks soak $(ARGS)
 
 container: $(VENV)/installed-dev
-	DANCETYPE_CONTAINER=1 $(BIN)/python -m pytest tests/docker/test_image.py $(ARGS)
+	DANCETYPE_CONTAINER=1 $(BIN)/python -m pytest tests/docker/test_image.py \
+		tests/docker/test_clean_debian.py $(ARGS)
+
+dist: $(VENV)/installed-dev
+	rm -rf dist
+	./docker/build-dist $(VENV) dist
 
 reliability: $(VENV)/installed-dev
 	./docker/system-packages --test

@@ -25,6 +25,7 @@ from dancetype.stream.clock import Clock
 from dancetype.stream.output import OutputError
 from dancetype.stream.pipeline import FrameObserver, Pipeline
 from dancetype.stream.pose_schedule import PoseRate, PoseTurns
+from dancetype.stream.service_manager import ServiceNotifier
 from dancetype.stream.session import EventThreads, Session
 from dancetype.stream.settings import Settings, settings_of
 from dancetype.stream.sources.uri import SourceUri
@@ -97,7 +98,9 @@ async def run_session(
     Raises:
         SinkError: A sink cannot start.
     """
-    async with sinks.fan_out as fan_out:
+    state = sinks.state
+    notifier = ServiceNotifier(healthy=lambda: state.has_recent_frame, status=lambda: state.summary)
+    async with sinks.fan_out as fan_out, notifier:
         if sinks.web_server:
             # If this fails, the sink that writes to the terminal will report it.
             with suppress(OutputError):

@@ -38,12 +38,14 @@ class RunSinks:
 
     Attributes:
         fan_out: All sinks, not entered yet.
+        state: State of the run, which one of the sinks updates.
         web_server: Server of the dashboard and the WebSocket; None if --no-serve is set.
         observers: Observers of the frames of each source, by its name.
         console: Standard output.
     """
 
     fan_out: SinkFanOut
+    state: RunState
     web_server: WebSocketSink | None
     observers: Mapping[str, Sequence[FrameObserver]]
     console: Console
@@ -89,6 +91,7 @@ def make_sinks(
     console = Console()
     return RunSinks(
         SinkFanOut([*sinks, TerminalSink(console, state)]),
+        state,
         web_server,
         {
             name: [observer for sink in providers for observer in sink.observers(name)]

@@ -21,6 +21,9 @@ from dancetype.stream.sink import Sink
 SILENT: Final = "silent"
 """Status in the history of a source that sends no predictions."""
 
+MAX_FRAME_AGE: Final = 10.0
+"""Seconds for which the newest frame of a source is recent."""
+
 _LATENCIES_SPAN: Final = 60.0
 _HISTORY_SPAN: Final = 600.0
 _MAX_CHANGES: Final = 600  # for a source whose status changes rapidly
@@ -186,6 +189,28 @@ class RunState(Sink):
     def now(self) -> float:
         """Current time in seconds since 1970, on the clock of the messages."""
         return self._clock.unix(self._clock.monotonic())
+
+    @property
+    def frame_ages(self) -> Mapping[str, float | None]:
+        """Age of each source's newest frame in seconds, by name; None before the first frame."""
+        return {
+            name: self.now - run.prediction.times.capture if run.prediction else None
+            for name, run in self.sources.items()
+        }
+
+    @property
+    def has_recent_frame(self) -> bool:
+        """Whether at least one source has delivered a frame recently."""
+        return any(age is not None and age <= MAX_FRAME_AGE for age in self.frame_ages.values())
+
+    @property
+    def summary(self) -> str:
+        """State of each source, with its fault, in one line."""
+        states = {name: run.state for name, run in self.sources.items() if run.state}
+        return "; ".join(
+            f"{name}: {message.state}" + (f" ({message.fault})" if message.fault else "")
+            for name, message in states.items()
+        )
 
     async def send(self, message: Message, text: str) -> None:
         """Update the state of the message's source."""

@@ -1,5 +1,6 @@
-"""Settings of a run, from flags, environment variables and a TOML file."""
+"""Settings of a run, from flags, environment variables, credentials and a TOML file."""
 
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pydantic_core import from_json
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict
 
 from dancetype.engine.defaults import DEFAULT_HOP, DEFAULT_RUNTIME, Device, PoseRuntime
-from dancetype.engine.errors import SettingsError, SourceError
+from dancetype.engine.errors import SettingsError, SourceError, first_line
 from dancetype.engine.media.transform import Crop, Flip, Transform
 from dancetype.engine.text import read_text
 from dancetype.stream.sources.names import check_name, unused_name
@@ -248,6 +249,9 @@ class Settings(BaseSettings):
 _SHOWABLE: Final = {name for name, field in Settings.model_fields.items() if field.repr}
 """Settings whose values cannot contain a password; the others are declared with `repr=False`."""
 
+_CREDENTIALS: Final = Settings.model_fields.keys() - _SHOWABLE
+"""Settings that can also be read from files of the service manager."""
+
 
 def flag_of(field: FieldInfo) -> Flag:
     """Return the command-line flag of a setting."""
@@ -265,7 +269,10 @@ def settings_of(command: str, *panels: str) -> tuple[str, ...]:
 
 
 def load_settings(flags: Mapping[str, Any], *, config: Path | None = None) -> Settings:
-    """Merge flags, environment variables and a TOML file, in this order of precedence.
+    """Merge flags, environment variables, credentials and a TOML file, in this order of precedence.
+
+    Credentials are the files `dancetype_token`, `dancetype_mqtt` and `dancetype_source` in the
+    folder `$CREDENTIALS_DIRECTORY`, which systemd creates.
 
     Args:
         flags: Values by setting. The value of an omitted flag is None, or an empty sequence if it
@@ -278,7 +285,8 @@ def load_settings(flags: Mapping[str, Any], *, config: Path | None = None) -> Se
     table = {} if config is None else _without_source_tables(_read(config))
     set_flags = {name: value for name, value in flags.items() if value not in (None, [], ())}
     try:
-        settings = Settings(**{**table, **EnvSettingsSource(Settings)(), **set_flags})
+        environment = EnvSettingsSource(Settings)()
+        settings = Settings(**{**table, **_read_credentials(), **environment, **set_flags})
     except SourceError as error:
         raise SettingsError(f"source: {error}") from error
     except ValidationError as error:
@@ -312,6 +320,27 @@ def _without_source_tables(table: dict[str, Any]) -> dict[str, Any]:
     if both := sorted(used.keys() & table.keys()):
         raise SettingsError(f"{both[0]}: given for a source and separately; use one of the two")
     return {**table, "source": uris, **used}
+
+
+def _read_credentials() -> dict[str, str]:
+    """Return the settings in the files of the service manager.
+
+    Raises:
+        SettingsError: A file cannot be read.
+    """
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not folder:
+        return {}
+    values = {}
+    for name in _CREDENTIALS:
+        file = Path(folder, f"dancetype_{name}")
+        try:
+            values[name] = read_text(file).strip()
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"{file}: cannot be read: {first_line(error)}") from error
+    return values
 
 
 def _read(config: Path) -> dict[str, Any]:

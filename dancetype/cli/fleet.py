@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import time
+from contextlib import AsyncExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -88,6 +89,7 @@ async def _run(settings: Settings, file: CamerasFile, ray: Any) -> None:
     from dancetype.stream.fleet.runner import Fleet
     from dancetype.stream.fleet.status_page import StatusPage
     from dancetype.stream.fleet.supervisor import Supervisor
+    from dancetype.stream.service_manager import ServiceNotifier
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -99,9 +101,15 @@ async def _run(settings: Settings, file: CamerasFile, ray: Any) -> None:
     cluster = RayCluster(ray, load_camera)
     running_fleet = Fleet(supervisor, cluster=cluster, file=file, clock=time.monotonic)
     status = StatusPage(supervisor, error=lambda: file.error, version=version("dancetype"))
-    if not settings.serve:
-        await running_fleet.run(stop)
-        return
-    async with make_web_server(settings, status.routes, Clock.start()) as server:
-        Console().print(f"page: {server.url}", soft_wrap=True)
+    async with AsyncExitStack() as stack:
+        if settings.serve:
+            server = make_web_server(settings, status.routes, Clock.start())
+            await stack.enter_async_context(server)
+            Console().print(f"page: {server.url}", soft_wrap=True)
+        notifier = ServiceNotifier(
+            # A fleet without cameras waits for the first one.
+            healthy=lambda: supervisor.live or not supervisor.cameras,
+            status=lambda: status.summary,
+        )
+        await stack.enter_async_context(notifier)
         await running_fleet.run(stop)

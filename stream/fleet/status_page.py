@@ -56,6 +56,16 @@ class StatusPage(Collector):
             "/readyz": self.ready,
         }
 
+    @property
+    def summary(self) -> str:
+        """Number of cameras in each state, in one line."""
+        states = [f"{number} {state}" for state, number in self._states.items()]
+        return f"cameras: {', '.join(states) or 'none'}"
+
+    @property
+    def _states(self) -> Counter[str]:
+        return Counter(camera.state for camera in self._supervisor.cameras)
+
     def status(self, authorised: bool) -> Page:
         """Return the current state; docs/guides/fleet.md describes the fields."""
         if not authorised:
@@ -85,13 +95,12 @@ class StatusPage(Collector):
 
     def ready(self, authorised: bool) -> Page:
         """Return HTTP status 200 if at least one camera delivers frames, else 503."""
-        cameras = self._supervisor.cameras
-        ready = any(camera.live for camera in cameras)
+        ready = self._supervisor.live
         body: dict[str, Any] = {"status": "ready" if ready else "not_ready"}
         if not ready:
             body["reason"] = "no camera delivers frames"
         if authorised:
-            body["cameras"] = Counter(camera.state for camera in cameras)
+            body["cameras"] = self._states
         return json_page(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, body)
 
     def metrics(self, authorised: bool) -> Page:

@@ -111,6 +111,11 @@ class Supervisor:
         """State of each camera, in the order of the file."""
         return [*self._cameras.values()]
 
+    @property
+    def live(self) -> bool:
+        """Whether at least one camera delivers frames."""
+        return any(camera.live for camera in self.cameras)
+
     def phase_age(self, state: CameraState) -> float:
         """Return the seconds since a camera's phase began."""
         return self._clock() - state.since

@@ -1,12 +1,10 @@
 """Health checks for process supervisors and load balancers: `/healthz` and `/readyz`."""
 
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
-from dancetype.stream.run_state import RunState
+from dancetype.stream.run_state import MAX_FRAME_AGE, RunState
 from dancetype.stream.web.pages import Page, json_page
-
-_MAX_FRAME_AGE: Final = 10.0
 
 
 class Health:
@@ -28,15 +26,10 @@ class Health:
 
     def ready(self, authorised: bool) -> Page:
         """Report whether at least one source delivered a recent frame; if not, with status 503."""
-        now, sources = self._state.now, self._state.sources
-        ages = {
-            name: now - run.prediction.times.capture if run.prediction else None
-            for name, run in sources.items()
-        }
-        ready = any(age is not None and age <= _MAX_FRAME_AGE for age in ages.values())
+        ready, ages = self._state.has_recent_frame, self._state.frame_ages
         body: dict[str, Any] = {"status": "ready" if ready else "not_ready"}
         if not ready:
-            body["reason"] = f"no source has had a frame in the last {_MAX_FRAME_AGE:g} s"
+            body["reason"] = f"no source has had a frame in the last {MAX_FRAME_AGE:g} s"
         if authorised:
             body["sources"] = {
                 name: {
@@ -46,6 +39,6 @@ class Health:
                     "reason": run.state and run.state.reason,
                     "frame_age": None if (age := ages[name]) is None else round(age, 3),
                 }
-                for name, run in sources.items()
+                for name, run in self._state.sources.items()
             }
         return json_page(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, body)

@@ -1,11 +1,13 @@
-"""A clean Debian in a folder, to run the build steps of an image without a container engine."""
+"""A clean Debian in a folder, to run commands and services without a container engine."""
 
 import os
 import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -68,9 +70,12 @@ class CleanRoot:
         Raises:
             CalledProcessError: The step failed.
         """
-        environment = _pip_environment()
-        mounts = [f"mount_ro {shlex.quote(path)}" for path in _mentioned_paths(environment)]
-        subprocess.run(self._command(arguments, environment, mounts), check=True)
+        subprocess.run(self._build_command(arguments), check=True)
+
+    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command as `build` does; return its result and its output."""
+        command = self._build_command(arguments)
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def popen(self, *arguments: str, environment: dict[str, str]) -> "subprocess.Popen[str]":
         """Start a command as in a container without privileges.
@@ -93,6 +98,36 @@ class CleanRoot:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
+
+    @contextmanager
+    def booted(self) -> Iterator["Boot"]:
+        """Boot the system: systemd runs as process 1, on the network of this machine."""
+        (group,) = subprocess.run(
+            ("findmnt", "--noheadings", "--first-only", "--types", "cgroup2", "--output", "TARGET"),
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.splitlines()
+        cgroup = Path(group, f"dancetype-{os.getpid()}")
+        cgroup.mkdir()
+        script = _BOOT.format(cgroup=shlex.quote(str(cgroup)), root=shlex.quote(str(self.folder)))
+        # The end of `unshare` ends process 1, and so all others.
+        with subprocess.Popen(("sh", "-c", script), stderr=subprocess.PIPE) as process:
+            try:
+                yield Boot(process.pid, self.folder)
+            finally:
+                process.kill()
+        # All processes end with process 1, but after it.
+        while "populated 1" in (cgroup / "cgroup.events").read_text():
+            time.sleep(0.1)
+        for folder in sorted((path for path in cgroup.rglob("*") if path.is_dir()), reverse=True):
+            folder.rmdir()
+        cgroup.rmdir()
+
+    def _build_command(self, arguments: Iterable[str]) -> tuple[str, ...]:
+        environment = _pip_environment()
+        mounts = [f"mount_ro {shlex.quote(path)}" for path in _mentioned_paths(environment)]
+        return self._command(arguments, environment, mounts)
 
     def _command(
         self, arguments: Iterable[str], environment: Mapping[str, str], mounts: Iterable[str]
@@ -118,13 +153,73 @@ class CleanRoot:
         return (*unshare, str(self.folder), *assignments, *arguments)
 
 
+# The subtree of cgroups is that of the new system only. Mounts are shared inside it, since systemd
+# mounts credentials in a child process.
+_BOOT: Final = """
+set -eu
+echo $$ >{cgroup}/cgroup.procs
+exec unshare --kill-child=KILL --fork --pid --mount --uts --ipc --cgroup --propagation private \\
+    sh -euc '
+    root=$1
+    mount --bind "$root" "$root"
+    for folder in dev run tmp; do mount -t tmpfs tmpfs "$root/$folder"; done
+    for device in null zero full random urandom tty; do
+        touch "$root/dev/$device"
+        mount --bind "/dev/$device" "$root/dev/$device"
+    done
+    mkdir "$root/dev/shm"
+    mount -t tmpfs tmpfs "$root/dev/shm"
+    ln -s /proc/self/fd "$root/dev/fd"
+    mount -t proc proc "$root/proc"
+    mount -t sysfs sysfs "$root/sys"
+    mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
+    mount --make-rshared "$root"
+    exec chroot "$root" /usr/bin/env -i container=other /lib/systemd/systemd --system' sh {root}
+"""
+
+
+class Boot:
+    """System that has been booted in a clean root.
+
+    Args:
+        process: Number of the process that has started it.
+        folder: Folder of the root.
+    """
+
+    def __init__(self, process: int, folder: Path) -> None:
+        self._process = process
+        self._folder = folder
+
+    def run(self, *arguments: str) -> str:
+        """Run a command as root; return its output.
+
+        Raises:
+            CalledProcessError: The command failed.
+        """
+        children = Path(f"/proc/{self._process}/task/{self._process}/children").read_text()
+        namespaces = ("--mount", "--pid", "--uts", "--ipc", "--cgroup")
+        environment = ("/usr/bin/env", "-i", f"PATH={_PATH}", "LC_ALL=C.UTF-8")
+        return subprocess.run(
+            [
+                *("nsenter", "--target", children.split()[0], *namespaces),
+                *("chroot", str(self._folder), *environment, *arguments),
+            ],
+            check=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ).stdout
+
+
 def _pip_environment() -> dict[str, str]:
-    """Return pip's settings on this machine as environment variables, including proxies."""
+    """Return the settings of pip and uv as environment variables, including proxies."""
     listed = subprocess.run(
         (sys.executable, "-m", "pip", "config", "list"), check=True, capture_output=True, text=True
     )
     variables = {
-        name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")
+        name: value
+        for name, value in os.environ.items()
+        if name.lower().endswith("_proxy") or name == "SSL_CERT_FILE" or name.startswith("UV_")
     }
     for line in listed.stdout.splitlines():
         key, _, value = line.partition("=")

@@ -39,7 +39,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CleanRoot]:
     root = CleanRoot(tmp_path_factory.mktemp("clean") / "root")
     root.build("/src/docker/build-venv", "/src", "/opt/dancetype", "cpu", "full")
     root.build("/src/docker/camera/build", "/opt/camera", "/opt/dancetype")
-    root.build("/src/docker/system-packages")
+    root.build("/src/docker/system-packages", "--image")
     root.build("/src/docker/add-user")
     root.build("install", "/src/docker/healthcheck", "/usr/local/bin")
     # The last stage of an image has no sources.
@@ -129,6 +129,13 @@ async def test_image_predicts_without_privileges_and_writes_no_files(
             assert process.returncode == 0, output
     unwanted = "Traceback|Read-only|Permission denied|downloading"
     assert not re.search(unwanted, output), output
+
+
+def test_image_contains_the_library_for_srt(root: CleanRoot) -> None:
+    script = "from dancetype.stream.sources.srt import load_library; load_library()"
+    process = root.popen("/opt/dancetype/bin/python", "-c", script, environment={})
+    output, _ = process.communicate(timeout=_TIMEOUT)
+    assert process.returncode == 0, output
 
 
 def test_image_contains_no_compiler(root: CleanRoot) -> None:

@@ -30,6 +30,52 @@ def test_flags_override_the_environment_which_overrides_the_file(
     assert (settings.host, settings.port, settings.hop) == ("file", 2, 3.0)
 
 
+def test_secrets_are_read_from_credentials_of_the_service_manager(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.write_text('token = "token-of-the-file"\nmqtt = "mqtt://file"\n[source]\na = "1"\n')
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert str(load_settings({}, config=config).token) == "**********"
+    for name, text in (
+        ("dancetype_token", "token-of-a-credential\n"),
+        ("dancetype_mqtt", "mqtt://user:password@credential\n"),
+        ("dancetype_source", "cam=0"),
+        # Only settings that may contain a secret are read.
+        ("dancetype_port", "1"),
+        ("dancetype_tls_key", "-----BEGIN PRIVATE KEY-----"),
+        ("tls.key", "-----BEGIN PRIVATE KEY-----"),
+    ):
+        (tmp_path / name).write_text(text)
+    settings = load_settings({}, config=config)
+    assert settings.token
+    assert settings.token.get_secret_value() == "token-of-a-credential"
+    assert settings.mqtt == "mqtt://user:password@credential"
+    assert settings.source == {"cam": CAM}
+    assert (settings.port, settings.tls_key) == (8765, None)
+    monkeypatch.setenv("DANCETYPE_MQTT", "mqtt://environment")
+    settings = load_settings({"token": "token-of-a-flag"}, config=config)
+    assert settings.token
+    assert (settings.token.get_secret_value(), settings.mqtt) == (
+        "token-of-a-flag",
+        "mqtt://environment",
+    )
+
+
+def test_unreadable_credential_is_an_error_without_its_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    file = tmp_path / "dancetype_token"
+    file.mkdir()
+    with pytest.raises(SettingsError, match=r"dancetype_token: cannot be read: .*Is a directory"):
+        load_settings({})
+    file.rmdir()
+    file.write_bytes(b"secret\xff")
+    with pytest.raises(SettingsError, match=r"dancetype_token: cannot be read: .*UTF-8") as error:
+        load_settings({})
+    assert "secret" not in str(error.value)
+
+
 def test_omitted_flag_does_not_override_the_file(config: Path) -> None:
     config.write_text("port = 1\n")
     assert load_settings({"port": None}, config=config).port == 1

@@ -30,6 +30,7 @@ from tests.testbed.mosquitto import (
 )
 from tests.testbed.ray_nodes import kill_node, kill_tree, ray_head
 from tests.testbed.rtsp_server import find_free_port
+from tests.testbed.service_manager import ServiceManager
 
 CAMERAS: Final = [f"cam-{number}" for number in range(8)]
 NODES: Final = 4
@@ -119,9 +120,12 @@ async def message_log(port: int) -> AsyncIterator[MessageLog]:
 
 
 @contextmanager
-def fleet_process(*options: str, output: Path, broker: int) -> "Iterator[subprocess.Popen[bytes]]":
+def fleet_process(
+    *options: str, output: Path, broker: int, manager: ServiceManager
+) -> "Iterator[subprocess.Popen[bytes]]":
     """Run `dancetype fleet` as a process."""
-    environment = {**os.environ, "DANCETYPE_MQTT": f"mqtt://user:{PASSWORD}@{HOST}:{broker}"}
+    url = f"mqtt://user:{PASSWORD}@{HOST}:{broker}"
+    environment = {**os.environ, **manager.environment, "DANCETYPE_MQTT": url}
     command = [sys.executable, "-m", "dancetype", "fleet", *options]
     with output.open("wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=file, cwd=CHECKOUT, env=environment)
@@ -138,10 +142,10 @@ async def test_cameras_of_a_killed_node_move_and_no_camera_runs_twice(
     cameras_file, output = tmp_path / "cameras.toml", tmp_path / "output"
     cameras_file.write_text(cameras_toml(CAMERAS[:1]))
     async with mosquitto(broker, tmp_path), message_log(broker) as log:
-        with ray_head(cores=CORES) as cluster:
+        with ray_head(cores=CORES) as cluster, ServiceManager(str(tmp_path / "notify")) as manager:
             options = ["--cameras", str(cameras_file), "--address", cluster.address]
             options += ["--port", str(page_port)]
-            with fleet_process(*options, output=output, broker=broker) as process:
+            with fleet_process(*options, output=output, broker=broker, manager=manager) as process:
                 start = monotonic()
                 nodes = [
                     await asyncio.to_thread(cluster.add_node, num_cpus=CORES)
@@ -161,6 +165,7 @@ async def test_cameras_of_a_killed_node_move_and_no_camera_runs_twice(
                 moved = {name for name in CAMERAS if after[name]["epoch"] != before[name]["epoch"]}
                 process.send_signal(signal.SIGTERM)
                 await asyncio.to_thread(process.wait, 20)
+            reports = [line for lines in manager.received() for line in lines]
     print(f"{len(moved)} cameras ran on it; all published again after {recovery + 1:.1f} s")
     assert moved
     for name in CAMERAS:
@@ -169,6 +174,9 @@ async def test_cameras_of_a_killed_node_move_and_no_camera_runs_twice(
         assert len(epochs) == 1 + (name in moved)
     assert process.returncode == 0, output.read_text()
     assert PASSWORD not in output.read_text()
+    assert reports[0] == "READY=1"
+    assert f"STATUS=cameras: {len(CAMERAS)} running" in reports
+    assert "STOPPING=1" in reports
 
 
 async def test_replaced_process_stays_disconnected_and_current_one_reconnects(

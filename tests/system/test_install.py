@@ -1,6 +1,7 @@
-"""Installation of dancetype: files in site-packages, and commands without PyTorch."""
+"""Installation: `uvx`, `pipx`, files in site-packages, and commands without PyTorch."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -10,17 +11,43 @@ from zipfile import ZipFile
 import pytest
 
 CHECKOUT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
 LINKS = ("engine", "stream", "training", "export")
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The `bin` folder of an environment after nothing but `pip install .`."""
-    environment = tmp_path_factory.mktemp("environment")
-    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-    pip = environment / "bin" / "pip"
-    subprocess.run([pip, "install", "--quiet", CHECKOUT], check=True)
-    return environment / "bin"
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel that was built from the sdist."""
+    out = tmp_path_factory.mktemp("dist")
+    subprocess.run((BIN / "uv", "build", "--quiet", "--out-dir", out, CHECKOUT), check=True)
+    (wheel,) = out.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home folder of a user who has never used uv, pipx or dancetype."""
+    return tmp_path_factory.mktemp("home")
+
+
+def run_as_new_user(home: Path, *command: str | Path) -> "subprocess.CompletedProcess[str]":
+    """Run a command with the variables of the network only, the Python of the tests and `home`."""
+    network = ("_PROXY", "_CERT", "_CERT_FILE", "_BUNDLE", "_INDEX", "_INDEX_URL")
+    kept = {name: value for name, value in os.environ.items() if name.upper().endswith(network)}
+    python = {"UV_PYTHON": sys.executable, "PIPX_DEFAULT_PYTHON": sys.executable}
+    environment = {**kept, **python, "HOME": str(home), "PATH": "/usr/bin:/bin"}
+    return subprocess.run(
+        command, cwd=home, env=environment, capture_output=True, text=True, timeout=180
+    )
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, home: Path) -> Path:
+    """The `bin` folder of an environment with nothing but the wheel and its requirements."""
+    result = run_as_new_user(home, BIN / "pipx", "install", wheel)
+    assert result.returncode == 0, result.stderr
+    (dancetype,) = (home / ".local" / "bin").iterdir()
+    return dancetype.resolve().parent
 
 
 def run(*command: str | Path, cwd: Path) -> "subprocess.CompletedProcess[str]":
@@ -29,8 +56,8 @@ def run(*command: str | Path, cwd: Path) -> "subprocess.CompletedProcess[str]":
 
 def wheel_names(checkout: Path, out: Path) -> set[str]:
     """Build a wheel and return the paths in it."""
-    command = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", out, checkout)
-    subprocess.run(command, check=True, capture_output=True, text=True)
+    command = (BIN / "uv", "build", "--quiet", "--wheel", "--out-dir", out, checkout)
+    subprocess.run(command, check=True)
     (wheel,) = out.glob("dancetype-*.whl")
     with ZipFile(wheel) as archive:
         return set(archive.namelist())
@@ -48,6 +75,19 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(CHECKOUT / name, folder / name, follow_symlinks=False)
     return folder
+
+
+@pytest.mark.parametrize("tool", [("uvx", "--from"), ("pipx", "run", "--spec")])
+def test_one_command_runs_the_demo_from_a_wheel(
+    wheel: Path, home: Path, tool: tuple[str, ...]
+) -> None:
+    name, *options = tool
+    demo = ("dancetype", "demo", "--seconds", "5", "--port", "0")
+    result = run_as_new_user(home, BIN / name, *options, wheel, *demo)
+    assert result.returncode == 0, result.stderr
+    assert "page: http://127.0.0.1:" in result.stdout
+    assert "demo: running" in result.stdout
+    assert "Traceback" not in result.stderr
 
 
 def test_only_one_package_is_installed(installed: Path, tmp_path: Path) -> None:
@@ -86,11 +126,12 @@ def test_wheel_is_the_same_from_a_checkout_without_symbolic_links(
 
 def test_editable_installation_imports_the_checkout(copied: Path, tmp_path: Path) -> None:
     environment = tmp_path / "environment"
-    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-    pip = environment / "bin" / "pip"
-    subprocess.run([pip, "install", "--quiet", "--no-deps", "--editable", copied], check=True)
+    subprocess.run([BIN / "uv", "venv", "--quiet", environment], check=True)
+    install = ("pip", "install", "--quiet", "--no-deps", "--editable", copied)
+    python = environment / "bin" / "python"
+    subprocess.run([BIN / "uv", *install, "--python", python], check=True)
     script = "import dancetype.engine.errors as module; print(module.__file__)"
-    imported = run(environment / "bin" / "python", "-c", script, cwd=tmp_path)
+    imported = run(python, "-c", script, cwd=tmp_path)
     assert Path(imported.stdout.strip()).resolve() == copied / "engine" / "errors.py"
 
 

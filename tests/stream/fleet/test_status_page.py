@@ -69,6 +69,14 @@ def test_status_has_cameras_and_machines_without_passwords() -> None:
     assert b"secret" not in pages.status(True).body
 
 
+def test_summary_counts_the_cameras_in_each_state() -> None:
+    assert status_page(SimulatedCluster()).summary == "cameras: none"
+    cluster = two_cameras()
+    assert status_page(cluster).summary == "cameras: 1 running, 1 waiting for a place"
+    assert cluster.supervisor.live
+    assert not SimulatedCluster().supervisor.live
+
+
 def test_different_version_on_a_machine_is_an_error() -> None:
     pages = status_page(two_cameras(), version="2.0")
     assert status(pages)["cameras"]["a"]["error"] == (

@@ -164,6 +164,17 @@ def test_page_of_the_server_may_connect_over_the_network_and_pages_from_other_po
     assert not access.allows_origin("http://192.168.1.5:8765", None)
 
 
+def test_page_of_the_server_may_connect_under_any_host_name_if_a_token_is_set() -> None:
+    for origin, host in (
+        ("http://stage.local:8765", "stage.local:8765"),
+        ("https://stage.example", "Stage.Example"),
+    ):
+        assert Access(TOKEN).allows_origin(origin, host)
+        assert not Access().allows_origin(origin, host)
+    assert not Access(TOKEN).allows_origin("https://stage.example", "stage.example:8443")
+    assert not Access(TOKEN).allows_origin("https://evil.example", "stage.example")
+
+
 def test_pages_opened_from_a_file_may_connect_if_null_origin_is_allowed() -> None:
     access = make_access("127.0.0.1", None, insecure=False, origins=["null"])
     assert access.allows_origin("null", "127.0.0.1:8765")
