@@ -83,15 +83,29 @@ def find_chromium() -> str | None:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Start the Chromium that is installed on the system, without a window."""
+def chromium(*arguments: str) -> Iterator[Browser]:
+    """Start the Chromium that is installed on the system, without a window.
+
+    Args:
+        arguments: Further arguments of its command line.
+    """
     path = find_chromium()
     assert path, "these tests need a browser: apt-get install chromium"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             # The sandbox does not work for root, and containers have little shared memory.
             executable_path=path,
-            args=["--no-sandbox", "--disable-dev-shm-usage"],
+            args=["--no-sandbox", "--disable-dev-shm-usage", *arguments],
         )
         yield browser
         browser.close()
+
+
+def camera_arguments(clip: Path) -> tuple[str, ...]:
+    """Return arguments that give Chromium a camera, which plays a Motion JPEG file in a loop."""
+    return (
+        "--use-fake-device-for-media-stream",
+        # Allow the camera without a question.
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-video-capture={clip}",
+    )

@@ -1,6 +1,6 @@
 /* Pose estimation by MediaPipe's Pose Landmarker, as in `engine/pose/mediapipe.py`. */
 
-import { FilesetResolver, PoseLandmarker } from "../vendor/tasks-vision/vision_bundle.mjs";
+import { PoseLandmarker } from "../vendor/tasks-vision/vision_bundle.mjs";
 import { DancetypeError } from "./errors.js";
 import { isPlausible } from "./skeleton.js";
 
@@ -8,8 +8,12 @@ import { isPlausible } from "./skeleton.js";
 
 /** @typedef {"GPU" | "CPU"} Delegate Processor of the pose model; "GPU" means WebGL. */
 
-const WASM_FOLDER = new URL("../vendor/tasks-vision", import.meta.url).href;
+const LOADER = new URL("../vendor/tasks-vision/vision_wasm_module_internal.js", import.meta.url);
+// A day, after which old positions contribute less than a millimetre to smoothed ones.
+const GAP_MS = 24 * 3600 * 1000;
 const SOFTWARE_RENDERERS = /swiftshader|llvmpipe|softpipe|software|basic render/i;
+
+let copies = 0;
 
 /**
  * Return the faster delegate, without which a page cannot run.
@@ -40,39 +44,42 @@ export class PoseEstimator {
    * @param {Delegate} delegate
    */
   static async open(model, delegate) {
-    const estimator = new PoseEstimator(model, delegate);
-    await estimator.reset();
-    return estimator;
+    // MediaPipe's loader works once, so each estimator needs a separate copy of it.
+    const loader = new URL(`?${(copies += 1)}`, LOADER).href;
+    const fileset = {
+      wasmLoaderPath: loader,
+      wasmBinaryPath: LOADER.href.replace(/js$/, "wasm"),
+    };
+    const landmarker = await PoseLandmarker.createFromOptions(fileset, {
+      baseOptions: { modelAssetBuffer: model, delegate },
+      runningMode: "VIDEO",
+      numPoses: 1,
+    });
+    return new PoseEstimator(landmarker, delegate);
   }
 
   /**
    * @private
-   * @param {Uint8Array} model
+   * @param {any} landmarker
    * @param {Delegate} delegate
    */
-  constructor(model, delegate) {
-    this.model = model;
+  constructor(landmarker, delegate) {
+    this.landmarker = landmarker;
     this.delegate = delegate;
-    /** @type {any} */
-    this.landmarker = null;
     this.lastMs = -1;
-    /** @type {number | null} */
+    /** @type {number | null} Time of which the timestamp is 0. */
     this.start = null;
   }
 
-  /** Forget all frames. */
-  async reset() {
-    this.close();
-    this.landmarker = await PoseLandmarker.createFromOptions(
-      await FilesetResolver.forVisionTasks(WASM_FOLDER, true),
-      {
-        // The library keeps the buffer.
-        baseOptions: { modelAssetBuffer: this.model.slice(), delegate: this.delegate },
-        runningMode: "VIDEO",
-        numPoses: 1,
-      },
-    );
-    this.lastMs = -1;
+  /**
+   * Forget all frames, without loading the model again.
+   *
+   * A black image ends the track, and a long gap ends the smoothing.
+   */
+  reset() {
+    this.lastMs += GAP_MS;
+    this.landmarker.detectForVideo(new ImageData(64, 64), this.lastMs);
+    this.lastMs += GAP_MS;
     this.start = null;
   }
 
@@ -84,7 +91,7 @@ export class PoseEstimator {
    * @returns {Landmarks | null}
    */
   estimate(frame, time) {
-    this.start ??= time;
+    this.start ??= time - (this.lastMs + 1) / 1000;
     // Timestamps have to rise.
     this.lastMs = Math.max(Math.round((time - this.start) * 1000), this.lastMs + 1);
     const { landmarks, worldLandmarks } = this.landmarker.detectForVideo(frame, this.lastMs);
@@ -97,7 +104,6 @@ export class PoseEstimator {
 
   /** Free the memory of the model. */
   close() {
-    this.landmarker?.close();
-    this.landmarker = null;
+    this.landmarker.close();
   }
 }

@@ -95,7 +95,7 @@ const requests = {
 
   async reset() {
     recognizer.reset();
-    await estimator.reset();
+    estimator.reset();
   },
 };
 

@@ -114,8 +114,9 @@ function stop() {
 function fail(error) {
   stop();
   setState("ready", "stopped");
+  find("state").classList.add("broken");
   const text = error instanceof DancetypeError ? error.message : `unexpected error: ${error}`;
-  setText(find("failure"), text.charAt(0).toUpperCase() + text.slice(1) + ".");
+  setText(find("failure"), text.charAt(0).toUpperCase() + text.slice(1).replace(/\.*$/, "."));
 }
 
 /**
@@ -126,6 +127,7 @@ function setState(state, text) {
   document.body.dataset.state = state;
   document.body.dataset.connection = state === "running" ? "connected" : "";
   setText(find("state"), text);
+  find("state").classList.remove("broken");
   stage.classList.toggle("running", state === "running");
   find("start").hidden = state !== "ready";
   find("loading").hidden = state !== "loading";
