@@ -29,13 +29,16 @@ from tests.testbed.browser_pages import (
     make_camera_clip,
     python_predictions,
 )
+from tests.testbed.command import Command
 from tests.testbed.demo_server import camera_arguments, chromium
 from tests.testbed.file_server import FileServer
 from tests.testbed.golden import Vectors, golden_vectors
 from tests.testbed.models import scaled_model
 
 CHECKOUT: Final = Path(__file__).parents[2]
-CLIP_SECONDS: Final = 6.0
+CLIP_SECONDS: Final = 4.5
+# Part of the sample clip with one of its two people.
+MAN: Final = (0.6, 0.47)
 TOLERANCE: Final = 1e-4
 TIMEOUT: Final = 60_000
 
@@ -149,7 +152,7 @@ def server(site: Path) -> Iterator[FileServer]:
 def clip(sample_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
     """Clip of the camera, and the number of its frames."""
     file = tmp_path_factory.mktemp("clip") / "camera.mjpeg"
-    return file, make_camera_clip(sample_clip, file, seconds=CLIP_SECONDS)
+    return file, make_camera_clip(sample_clip, file, seconds=CLIP_SECONDS, part=MAN)
 
 
 @pytest.fixture(scope="module")
@@ -300,6 +303,34 @@ def test_page_shows_the_overlay_over_the_camera_on_any_screen(page: Page) -> Non
 def accessible(page: Page) -> None:
     results = Axe().run(page)
     assert results.response["violations"] == []
+
+
+def test_example_of_the_guide_is_a_game(page: Page, site: Path) -> None:
+    guide = (CHECKOUT / "docs/guides/browser.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```html\n(.*?)```", guide, re.DOTALL)
+    assert len(example.splitlines()) <= 32
+    (site / "game.html").write_text(example, encoding="utf-8")
+    page.goto(page.url + "game.html")
+    expect(page.get_by_role("status")).to_have_text("ready", timeout=TIMEOUT)
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_role("status")).to_have_text(
+        re.compile("not sure|jazz|pop|lock|hip-hop|house|waack|krump|break"), timeout=TIMEOUT
+    )
+
+
+def test_running_product_serves_the_page(browser: Browser, site: Path) -> None:
+    with Command("--source", "test:", "--browser-page", str(site), folder=site.parent) as command:
+        context = browser.new_context()
+        page = context.new_page()
+        urls: list[str] = []
+        context.on("request", lambda request: urls.append(request.url))
+        page.goto(f"http://{command.address}/try")
+        page.get_by_role("button", name="Use the camera").click()
+        over = page.frame_locator("#over")
+        expect(over.locator("body")).to_have_attribute("data-state", "live", timeout=TIMEOUT)
+        own = re.compile(rf"http://{re.escape(command.address)}/try|(data|blob):|about:blank")
+        assert [url for url in urls if not own.match(url)] == []
+        context.close()
 
 
 @pytest.mark.parametrize("restricted", [True, False])
