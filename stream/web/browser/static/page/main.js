@@ -72,7 +72,12 @@ async function start(open) {
   }
   frames.genres = classifier.contract.genres;
   setState("running", video.srcObject ? "camera on" : "playing");
-  stopWatching = classifier.watch(video, onFrame, fail);
+  stopWatching = classifier.watch(video, onFrame, (error) => {
+    // The worker may have ended, so that the next start needs a new one.
+    classifier?.close();
+    loading = null;
+    fail(error);
+  });
 }
 
 /** Play the video, and wait for its size. */
