@@ -156,7 +156,9 @@ export class DanceClassifier {
    */
   watch(video, onFrame, onError = (error) => console.error(error)) {
     if (!("requestVideoFrameCallback" in video)) {
-      throw new DancetypeError("this browser does not report the frames of a video; use a newer one");
+      throw new DancetypeError(
+        "this browser does not report the frames of a video; use a newer one",
+      );
     }
     const pace = new FramePace(this.maxPoseFps);
     let last = -Infinity;

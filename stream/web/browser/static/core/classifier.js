@@ -33,7 +33,9 @@ export class Classifier {
         logSeverityLevel: ERROR_LEVEL,
       });
     } catch (error) {
-      throw new DancetypeError(`the genre model cannot be run: ${/** @type {Error} */ (error).message}`);
+      throw new DancetypeError(
+        `the genre model cannot be run: ${/** @type {Error} */ (error).message}`,
+      );
     }
     const classifier = new Classifier(session, contract);
     await classifier.check();

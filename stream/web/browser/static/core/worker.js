@@ -111,7 +111,9 @@ async function openEstimator(model, delegate, mayFallBack) {
     if (delegate === "GPU" && mayFallBack) {
       return PoseEstimator.open(model, "CPU");
     }
-    throw new DancetypeError(`the pose model cannot be run: ${/** @type {Error} */ (error).message}`);
+    throw new DancetypeError(
+      `the pose model cannot be run: ${/** @type {Error} */ (error).message}`,
+    );
   }
 }
 

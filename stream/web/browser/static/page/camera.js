@@ -30,7 +30,10 @@ export async function openCamera(deviceId) {
   }
   const device = deviceId ? { deviceId: { exact: deviceId } } : { facingMode: "user" };
   try {
-    return await navigator.mediaDevices.getUserMedia({ audio: false, video: { ...SIZE, ...device } });
+    return await navigator.mediaDevices.getUserMedia({
+      audio: false,
+      video: { ...SIZE, ...device },
+    });
   } catch (error) {
     const { name, message } = /** @type {Error} */ (error);
     throw new DancetypeError(REASONS[name] ?? `the camera cannot be opened: ${message || name}`);

@@ -66,7 +66,8 @@ export class OverlayFrames {
    */
   setSource(frame, parameters) {
     frame.hidden = parameters === null;
-    const source = parameters === null ? "about:blank" : `overlay.html?theme=${this.theme}&${parameters}`;
+    const source =
+      parameters === null ? "about:blank" : `overlay.html?theme=${this.theme}&${parameters}`;
     if (frame.getAttribute("src") !== source) {
       frame.setAttribute("src", source);
     }
