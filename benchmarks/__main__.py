@@ -15,6 +15,7 @@ from dancetype.engine.errors import ExpectedError
 
 BENCHMARKS: Final = {
     "accuracy": "accuracy of the predictions; writes accuracy.md",
+    "browser": "the pages of `dancetype browser` in Chromium; part of browser.md",
     "decoding": "FFmpeg's decoder options: cost, landmarks, answers; part of performance.md",
     "fleet": "many cameras on Ray nodes of this machine; part of fleet.md",
     "gpu": "genre model on the CPU and on CUDA; part of performance.md",

@@ -183,6 +183,20 @@ def load_camera(
     return classifier.contract.genres, pipelines
 
 
+def pose_model_file(settings: Settings) -> Path:
+    """Return the path of the pose model, which is downloaded if it is missing.
+
+    Raises:
+        AssetError: The model does not exist, or cannot be downloaded.
+    """
+    model = settings.pose_model
+    if model is None:
+        return fetch(POSE_MODELS[settings.variant], cache_folder(), report=print_status)
+    if not model.is_file():
+        raise AssetError(f"{model}: no such pose model; check --pose-model")
+    return model
+
+
 def estimator_factory(settings: Settings, *, people: int = 1) -> Callable[[], "PoseEstimator"]:
     """Return a function that creates a pose estimator on the thread that calls it.
 
@@ -191,11 +205,7 @@ def estimator_factory(settings: Settings, *, people: int = 1) -> Callable[[], "P
     Raises:
         AssetError: The model does not exist, or cannot be downloaded.
     """
-    model = settings.pose_model
-    if model is None:
-        model = fetch(POSE_MODELS[settings.variant], cache_folder(), report=print_status)
-    elif not model.is_file():
-        raise AssetError(f"{model}: no such pose model; check --pose-model")
+    model = pose_model_file(settings)
 
     def make() -> "PoseEstimator":
         # The import takes a second, and MediaPipe has to be loaded on the thread that uses it.

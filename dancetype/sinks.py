@@ -23,6 +23,7 @@ from dancetype.stream.sinks.osc import OscSink
 from dancetype.stream.sinks.recording import RecordingSink
 from dancetype.stream.sinks.terminal import TerminalSink
 from dancetype.stream.web.access import is_loopback, make_access, tls_context
+from dancetype.stream.web.browser.folder import browser_routes
 from dancetype.stream.web.health import Health
 from dancetype.stream.web.pages import Route
 from dancetype.stream.web.server import WebSocketSink
@@ -83,6 +84,7 @@ def make_sinks(
         routes: dict[str, Route] = {"/metrics": metrics.page}
         routes |= _status_routes(settings, classifier, state)
         routes |= preview.routes if preview else {}
+        routes |= browser_routes(settings.browser_page) if settings.browser_page else {}
         web_server = make_web_server(settings, routes, clock)
         state.clients = web_server.counts
         sinks.append(web_server)

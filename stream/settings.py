@@ -56,6 +56,7 @@ _WITH_SOURCES: Final = _LOCAL | {"fleet"}
 _WITH_CLIPS: Final = frozenset({"classify", "label"})
 _WITH_IMAGES: Final = _WITH_CLIPS | {"run", "fleet", "record"}
 _WITH_CLASSIFIER: Final = _LIVE | _WITH_CLIPS | {"doctor"}
+_BROWSER: Final = frozenset({"browser"})
 _WITH_POSES: Final = _WITH_SOURCES | _WITH_CLIPS | {"record", "doctor"}
 
 
@@ -150,6 +151,8 @@ class Settings(BaseSettings):
     """Private key file, unless --tls-cert contains the key."""
     preview: Annotated[bool, Flag(SERVER_PANEL, _LOCAL)] = False
     """Show small live images of the sources on the dashboard."""
+    browser_page: Annotated[Path | None, Flag(SERVER_PANEL, _WITH_SINKS, "DIR")] = None
+    """Folder written by `dancetype browser`, to be served at /try."""
     mqtt: Annotated[str | None, Field(repr=False), Flag(OUTPUT_PANEL, _LIVE, "URL")] = None
     """MQTT broker, such as mqtt://user:password@host."""
     mqtt_ca: Annotated[Path | None, Flag(OUTPUT_PANEL, _LIVE, "PEM")] = None
@@ -196,11 +199,11 @@ class Settings(BaseSettings):
     ] = {}
     """Use only a part of the image of a source, in pixels after --rotate and --flip. Without NAME,
     of each source or clip. Repeatable."""
-    model: Annotated[Path | None, Flag(MODELS_PANEL, _WITH_CLASSIFIER, "FILE")] = None
+    model: Annotated[Path | None, Flag(MODELS_PANEL, _WITH_CLASSIFIER | _BROWSER, "FILE")] = None
     """Genre model, an ONNX file (default: the one in the package)."""
     device: Annotated[Device, Flag(MODELS_PANEL, _WITH_CLASSIFIER)] = "auto"
     """Device that runs the genre model."""
-    variant: Annotated[Variant, Flag(MODELS_PANEL, _WITH_POSES | {"pull"})] = "full"
+    variant: Annotated[Variant, Flag(MODELS_PANEL, _WITH_POSES | _BROWSER | {"pull"})] = "full"
     """Size of the pose model."""
     pose_runtime: Annotated[PoseRuntime, Flag(MODELS_PANEL, _WITH_POSES)] = DEFAULT_RUNTIME
     """Library that runs the pose model."""
@@ -214,7 +217,7 @@ class Settings(BaseSettings):
     every_frame: Annotated[bool, Flag(INPUT_PANEL, _WITH_SOURCES)] = False
     """Estimate poses in all frames, unless --pose-fps is a number, and wait for each frame of a
     file, even if its latency grows."""
-    pose_model: Annotated[Path | None, Flag(MODELS_PANEL, _WITH_POSES, "FILE")] = None
+    pose_model: Annotated[Path | None, Flag(MODELS_PANEL, _WITH_POSES | _BROWSER, "FILE")] = None
     """Custom pose model file, used instead of --variant."""
     seconds: Annotated[
         float | None, Field(gt=0), Flag(INPUT_PANEL, _LIVE | {"record"}, "SECONDS")

@@ -25,6 +25,7 @@ _PANELS: Final = {
     "record": "Live commands",
     "replay": "Live commands",
     "overlay-page": "Live commands",
+    "browser": "Live commands",
     "classify": "Video files",
     "label": "Video files",
     "train": "Training",

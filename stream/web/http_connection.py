@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from email.utils import formatdate
 from http import HTTPStatus
@@ -88,6 +88,8 @@ class HttpConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._task: asyncio.Task[None] | None = None
         self._answered = False
+        self._path = ""
+        self._chunks: Iterator[bytes] = iter(())
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start to wait for the request."""
@@ -119,9 +121,9 @@ class HttpConnection(asyncio.Protocol):
             self._task = self._loop.create_task(self._answer(event))
 
     def resume_writing(self) -> None:
-        """Close the connection soon, since the response has been passed on."""
+        """Continue the response, since everything so far has been passed on."""
         if self._answered:
-            self._set_timer(_LINGER, self.transport.close)
+            self._send_chunks()
 
     async def _answer(self, event: h11.Request) -> None:
         try:
@@ -129,6 +131,7 @@ class HttpConnection(asyncio.Protocol):
         except (ValueError, InvalidHeader) as error:
             self._send(text_page(HTTPStatus.BAD_REQUEST, f"invalid request: {error}"))
             return
+        self._path = request.path
         try:
             page = await self._respond(request)
         except Exception:
@@ -161,15 +164,34 @@ class HttpConnection(asyncio.Protocol):
         data = self._http.send(
             h11.Response(status_code=page.status, reason=page.status.phrase, headers=headers)
         )
-        body = b"" if head_only else page.body
-        self.transport.write((data or b"") + body)
+        self.transport.write(data or b"")
+        self._chunks = iter(()) if head_only else page.chunks()
+        self.transport.resume_reading()
+        self._send_chunks()
+
+    def _send_chunks(self) -> None:
+        """Pass on the response until the operating system takes no more; close it at its end."""
+        try:
+            for chunk in self._chunks:
+                self.transport.write(chunk)
+                if self._is_waiting():
+                    return
+        except OSError:
+            _log.exception(LogEvent("request_failed", path=self._path))
+            self.transport.abort()
+            return
+        if self._is_waiting():
+            return
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self.transport.resume_reading()
-        if self.transport.get_write_buffer_size():
+        self._set_timer(_LINGER, self.transport.close)
+
+    def _is_waiting(self) -> bool:
+        """Return whether output waits for the client, which must accept it in time."""
+        waiting = self.transport.get_write_buffer_size() > 0
+        if waiting:
             self._set_timer(self._limits.sending, self.transport.abort)
-        else:
-            self.resume_writing()
+        return waiting
 
     def _set_timer(self, seconds: float, callback: Callable[[], None]) -> None:
         self._timer.cancel()

@@ -1,14 +1,15 @@
 """Responses to plain HTTP requests."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
 _STATIC_FOLDER: Final = Path(__file__).with_name("static")
 _MEDIA_TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+_CHUNK_BYTES: Final = 65_536
 _PATHS: Final = {"index.html": "/", "overlay.html": "/overlay"}
 _CONTENT_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src data: blob:; "
@@ -24,11 +25,37 @@ _STATUS_HEADERS: Final[Mapping[HTTPStatus, Mapping[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Response to an HTTP request."""
+    """Response to an HTTP request.
+
+    Attributes:
+        status: Status code.
+        media_type: Value of `Content-Type`.
+        body: Content, or a file that contains it.
+        headers: Headers that replace the default ones.
+    """
 
     status: HTTPStatus
     media_type: str
-    body: bytes
+    body: bytes | Path
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Number of bytes of the content."""
+        return self.body.stat().st_size if isinstance(self.body, Path) else len(self.body)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the content in parts, so that a large file is not kept in memory for each client.
+
+        Raises:
+            OSError: The file cannot be read.
+        """
+        if isinstance(self.body, bytes):
+            yield self.body
+            return
+        with self.body.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                yield chunk
 
 
 Route = Callable[[bool], Page | Awaitable[Page]]
@@ -62,11 +89,19 @@ def json_page(status: HTTPStatus, body: Mapping[str, Any]) -> Page:
     return Page(status, "application/json", json.dumps(body).encode())
 
 
+def unless_cached(page: Page, known: str | None) -> Page:
+    """Return a page, or that it is not modified if the client's `If-None-Match` has its ETag."""
+    tag = page.headers.get("ETag")
+    if page.status is HTTPStatus.OK and tag is not None and tag in (known or ""):
+        return Page(HTTPStatus.NOT_MODIFIED, page.media_type, b"", page.headers)
+    return page
+
+
 def response_headers(page: Page) -> list[tuple[str, str]]:
     """Return the headers of a response, some of which isolate the page from other sites."""
     headers = {
         "Content-Type": page.media_type,
-        "Content-Length": str(len(page.body)),
+        "Content-Length": str(page.size),
         "Content-Security-Policy": _CONTENT_POLICY,
         "X-Content-Type-Options": "nosniff",
         # Other sites must not embed the camera images.
@@ -77,7 +112,8 @@ def response_headers(page: Page) -> list[tuple[str, str]]:
         "Cache-Control": "no-store",
         "Connection": "close",
         **_STATUS_HEADERS.get(page.status, {}),
+        **page.headers,
     }
-    if page.status is HTTPStatus.NO_CONTENT:
+    if page.status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
         del headers["Content-Length"]
     return list(headers.items())

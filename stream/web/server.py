@@ -24,7 +24,7 @@ from dancetype.stream.web.access import Access
 from dancetype.stream.web.client import Client, LatestMessages, Limits, Outcome
 from dancetype.stream.web.http_connection import HttpConnection, HttpRequest
 from dancetype.stream.web.limiter import ConnectionLimiter, RateLimitedConnection
-from dancetype.stream.web.pages import Page, Route, static_pages, text_page
+from dancetype.stream.web.pages import Page, Route, static_pages, text_page, unless_cached
 from dancetype.stream.web.subscription import requested_sources
 
 _log = logging.getLogger(__name__)
@@ -221,7 +221,8 @@ class WebSocketSink(Sink):
             page = route(self._access.authorises(request.header("Authorization")))
         else:
             page = self._pages.get(request.path) or text_page(HTTPStatus.NOT_FOUND, "not found")
-        return await page if isinstance(page, Awaitable) else page
+        page = await page if isinstance(page, Awaitable) else page
+        return page and unless_cached(page, request.header("If-None-Match"))
 
     def _check_handshake(self, request: HttpRequest) -> Page | None:
         """Return the response to a client that may not connect; None if it may."""

@@ -100,3 +100,13 @@ def chromium(*arguments: str) -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+def camera_arguments(clip: Path) -> tuple[str, ...]:
+    """Return arguments that give Chromium a camera, which plays a Motion JPEG file in a loop."""
+    return (
+        "--use-fake-device-for-media-stream",
+        # Allow the camera without a question.
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-video-capture={clip}",
+    )
