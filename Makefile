@@ -1,4 +1,4 @@
-# make demo    classify a sample clip live; needs no camera, broker or account (ARGS="--seconds 20")
+# make demo    classify a dance live; needs no camera, broker or account (ARGS="--seconds 20")
 # make test    run all tests (ARGS="-k window" selects some)
 # make unit    run the tests that need no broker, server, browser or Ray, as a bare pytest does
 # make check   run ruff, mypy, the import rules and the writing rules of
