@@ -6,7 +6,8 @@
 # make bench [VIDEOS=folder]   measure speed and write docs/explanation/performance.md (ARGS=--quick);
 #              `python -m benchmarks` lists all benchmarks
 # make docs    build the documentation: build/site/index.html
-# make pictures    take the screenshots of README and docs in a real browser
+# make pictures    take the pictures of README and docs in a real browser: four minutes, on a machine
+#              without other load, since they show a live run
 # make soak    simulate two hours of a show with constant faults, in 48 minutes (ARGS="--minutes 5")
 # make container   run the steps of the container image in a clean Debian made by debootstrap, and
 #              start the service there: two to eight minutes, as root
