@@ -34,7 +34,7 @@ _OVERLAY_PICTURE: Final = (960, 540)
 _TIMEOUT_MS: Final = 120_000
 _POLL_SECONDS: Final = 0.02
 
-_SHOWN: Final = 6.0  # seconds after the start of a dance, when the genre has been named
+_SHOWN: Final = 7.2  # seconds after the start of a dance, when the genre has been named
 _ANIMATION: Final = "demo.webp"
 _ANIMATION_SIZE: Final = (720, 405)
 _ANIMATION_RATE: Final = 12.5

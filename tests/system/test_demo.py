@@ -89,7 +89,7 @@ async def test_demo_names_the_first_dance_live_and_ends_after_the_requested_dura
 ) -> None:
     async with (
         asyncio.timeout(90),
-        dancetype("demo", "--seconds", "10", "--every-frame") as (
+        dancetype("demo", "--seconds", "12", "--pose-fps", "15", "--every-frame") as (
             process,
             url,
         ),
