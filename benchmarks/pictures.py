@@ -8,7 +8,7 @@ import argparse
 import io
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from itertools import product
 from pathlib import Path
@@ -171,7 +171,7 @@ def _page(browser: Browser, size: dict[str, int], url: str, *, scale: float = 1)
     context.close()
 
 
-def _frames(start: float, end: float) -> Iterator[tuple[float, Image.Image]]:
+def _frames(start: float, end: float) -> Generator[tuple[float, Image.Image]]:
     """Yield time and image of the clip's frames from `start` to `end` seconds."""
     with av.open(str(DANCE_CLIP)) as clip:
         clip.seek(round(start * av.time_base))
@@ -180,7 +180,7 @@ def _frames(start: float, end: float) -> Iterator[tuple[float, Image.Image]]:
             if frame.time >= end:
                 return
             if frame.time >= start:
-                yield frame.time, frame.to_image()
+                yield frame.time, Image.fromarray(frame.to_ndarray(format="rgb24"))
 
 
 def _composite(frame: Image.Image, overlay: bytes, size: tuple[int, int]) -> Image.Image:

@@ -131,7 +131,8 @@ def _backdrop(camera: Camera) -> _Picture:
     below_edge = 1 / (1 + np.exp(-(y - edge) / (0.035 * height)))[..., None]
     # Noise of less than one level prevents visible steps in the gradients.
     noise = np.random.default_rng(0).uniform(-0.6, 0.6, (height, width, 1))
-    return (wall * (1 - below_edge) + floor * below_edge + noise).astype(np.float32)
+    picture: _Picture = (wall * (1 - below_edge) + floor * below_edge + noise).astype(np.float32)
+    return picture
 
 
 def _draw_credit(image: _Picture) -> None:
@@ -198,7 +199,7 @@ class _Scene:
         self._renderer.load(self._shadow_faces, np.repeat(brightness, 3, axis=1))
         upwards = np.broadcast_to(np.array([0, 1, 0], np.float32), vertices.shape)
         drawn = self._renderer.draw(vertices, upwards, self._shadow_camera, _FLAT)
-        return drawn[..., 0].astype(np.float32) / 255
+        return drawn[..., 0].astype(np.float32) / np.float32(255)
 
     def _blur(self, image: _Picture, sigma: float) -> Any:
         return cv2.GaussianBlur(image, (0, 0), sigma * _SHADOW_SCALE)

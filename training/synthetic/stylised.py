@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dancetype.engine.skeleton import JOINTS
+from dancetype.engine.skeleton import JOINTS, Array
 from dancetype.training.synthetic.appearance import Outfit, limb_positions
 from dancetype.training.synthetic.body import BONE_INDEX, BONES, Body, subdivide, vertex_normals
 from dancetype.training.synthetic.camera import Floats
@@ -40,7 +40,8 @@ class _Regions:
         bone = np.array([name for name, _ in BONES])[body.weights.argmax(axis=1)]
 
         def on(*prefixes: str) -> Mask:
-            return np.logical_or.reduce([np.char.startswith(bone, prefix) for prefix in prefixes])
+            starts = [np.char.startswith(bone, prefix) for prefix in prefixes]
+            return np.any(starts, axis=0)
 
         joints = dict(zip(JOINTS, body.joints.astype(float), strict=True))
         x, y, z = body.vertices.astype(float).T
@@ -132,7 +133,9 @@ def _paint(regions: _Regions) -> Floats:
     """Return colours (V, 3) from 0 to 1, with soft edges."""
     colours = np.tile(np.array(_SKIN) / 255, (len(regions.head), 1))
 
-    def paint(colour: tuple[int, int, int], region: Mask, inside: Floats, softness: float) -> None:
+    def paint(
+        colour: tuple[int, int, int], region: Mask, inside: Floats | Array, softness: float
+    ) -> None:
         weight = (region * (inside / softness / 2 + 0.5).clip(0, 1))[:, None]
         colours[:] = colours * (1 - weight) + np.array(colour) / 255 * weight
 

@@ -13,14 +13,15 @@ LIMBS = (
 @pytest.fixture
 def dances(dance: Array) -> list[Array]:
     """Two dances of one and two seconds by dancers of different size; the second one travels."""
-    longer = np.concatenate([dance, dance]) * 1.2
-    longer[..., 0] += np.linspace(0, 2, len(longer))[:, None]
+    longer = np.concatenate([dance, dance]) * np.float32(1.2)
+    longer[..., 0] += np.linspace(0, 2, len(longer), dtype=np.float32)[:, None]
     return [dance, longer]
 
 
 def lengths(joints: Array, start: str, end: str) -> Array:
     difference = joints[:, JOINTS.index(start)] - joints[:, JOINTS.index(end)]
-    return np.linalg.norm(difference, axis=-1)
+    norms: Array = np.linalg.norm(difference, axis=-1)
+    return norms
 
 
 def frames(span: tuple[float, float]) -> slice:
