@@ -41,7 +41,8 @@ class _Regions:
 
         def on(*prefixes: str) -> Mask:
             starts = [np.char.startswith(bone, prefix) for prefix in prefixes]
-            return np.any(starts, axis=0)
+            mask: Mask = np.any(starts, axis=0)
+            return mask
 
         joints = dict(zip(JOINTS, body.joints.astype(float), strict=True))
         x, y, z = body.vertices.astype(float).T
