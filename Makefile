@@ -1,4 +1,4 @@
-# make demo    classify a sample clip live; needs no camera, broker or account (ARGS="--seconds 20")
+# make demo    classify a dance live; needs no camera, broker or account (ARGS="--seconds 20")
 # make test    run all tests (ARGS="-k window" selects some)
 # make unit    run the tests that need no broker, server, browser or Ray, as a bare pytest does
 # make check   run ruff, mypy, the import rules and the writing rules of
@@ -6,7 +6,8 @@
 # make bench [VIDEOS=folder]   measure speed and write docs/explanation/performance.md (ARGS=--quick);
 #              `python -m benchmarks` lists all benchmarks
 # make docs    build the documentation: build/site/index.html
-# make pictures    take the screenshots of README and docs in a real browser
+# make pictures    take the pictures of README and docs in a real browser: four minutes, on a machine
+#              without other load, since they show a live run
 # make soak    simulate two hours of a show with constant faults, in 48 minutes (ARGS="--minutes 5")
 # make container   in a clean Debian made by debootstrap: run the steps of the container image and
 #              start its service, the wheel by uvx and pipx, and the service under systemd; three to

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 def run_sources(
-    settings: Settings, sources: Mapping[str, SourceUri], *, loop: bool = False
+    settings: Settings, sources: Mapping[str, SourceUri], *, loop: bool = False, note: str = ""
 ) -> None:
     """Classify sources live until all have ended, or the run is stopped.
 
@@ -50,6 +50,7 @@ def run_sources(
         settings: Settings of the run.
         sources: Sources by name.
         loop: Whether sources start again at their end.
+        note: Text about the run for the terminal and the dashboard.
 
     Raises:
         ExpectedError: The run cannot start.
@@ -60,18 +61,18 @@ def run_sources(
     limit_malloc_arenas()
     with filter_native_stderr(), explain_missing_libraries():
         configure()
-        session = asyncio.run(_run_sources(settings, sources, loop=loop))
+        session = asyncio.run(_run_sources(settings, sources, loop=loop, note=note))
     exit_process(failed=session.failed, stuck=session.stuck)
 
 
 async def _run_sources(
-    settings: Settings, sources: Mapping[str, SourceUri], *, loop: bool
+    settings: Settings, sources: Mapping[str, SourceUri], *, loop: bool, note: str
 ) -> Session:
     from dancetype.sinks import make_sinks
 
     clock = Clock.start()
     classifier = Classifier(settings.model, device=settings.device)
-    sinks = make_sinks(settings, sources, classifier=classifier, clock=clock)
+    sinks = make_sinks(settings, sources, classifier=classifier, clock=clock, note=note)
     pipelines = make_pipelines(
         settings, sources, classifier, clock, observers=sinks.observers, loop=loop
     )
@@ -101,10 +102,12 @@ async def run_session(
     state = sinks.state
     notifier = ServiceNotifier(healthy=lambda: state.has_recent_frame, status=lambda: state.summary)
     async with sinks.fan_out as fan_out, notifier:
-        if sinks.web_server:
-            # If this fails, the sink that writes to the terminal will report it.
-            with suppress(OutputError):
+        # If this fails, the sink that writes to the terminal will report it.
+        with suppress(OutputError):
+            if sinks.web_server:
                 sinks.console.print(f"page: {sinks.web_server.url}", soft_wrap=True)
+            if sinks.note:
+                sinks.console.print(sinks.note, soft_wrap=True)
         session = Session(pipelines, fan_out, genres=classifier.contract.genres, clock=clock)
         await session.run(seconds=settings.seconds)
     return session

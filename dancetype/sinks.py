@@ -43,6 +43,7 @@ class RunSinks:
         web_server: Server of the dashboard and the WebSocket; None if --no-serve is set.
         observers: Observers of the frames of each source, by its name.
         console: Standard output.
+        note: Text about the run for the terminal, or "".
     """
 
     fan_out: SinkFanOut
@@ -50,10 +51,16 @@ class RunSinks:
     web_server: WebSocketSink | None
     observers: Mapping[str, Sequence[FrameObserver]]
     console: Console
+    note: str
 
 
 def make_sinks(
-    settings: Settings, sources: Collection[str], *, classifier: Classifier, clock: Clock
+    settings: Settings,
+    sources: Collection[str],
+    *,
+    classifier: Classifier,
+    clock: Clock,
+    note: str = "",
 ) -> RunSinks:
     """Create the sinks that the settings enable.
 
@@ -62,6 +69,7 @@ def make_sinks(
         sources: Names of the sources.
         classifier: Genre classifier, whose model the sinks report.
         clock: Clock of the run.
+        note: Text about the run for the terminal and the dashboard.
 
     Raises:
         SinkError: A sink cannot work with its settings.
@@ -82,7 +90,7 @@ def make_sinks(
     web_server = None
     if settings.serve:
         routes: dict[str, Route] = {"/metrics": metrics.page}
-        routes |= _status_routes(settings, classifier, state)
+        routes |= _status_routes(settings, classifier, state, note)
         routes |= preview.routes if preview else {}
         routes |= browser_routes(settings.browser_page) if settings.browser_page else {}
         web_server = make_web_server(settings, routes, clock)
@@ -100,6 +108,7 @@ def make_sinks(
             for name in sources
         },
         console,
+        note,
     )
 
 
@@ -133,7 +142,9 @@ def _preview(settings: Settings, sources: Collection[str], clock: Clock) -> "Pre
     return Preview(sources, clock=clock.monotonic)
 
 
-def _status_routes(settings: Settings, classifier: Classifier, state: RunState) -> dict[str, Route]:
+def _status_routes(
+    settings: Settings, classifier: Classifier, state: RunState, note: str
+) -> dict[str, Route]:
     health = Health(state)
     status_page = StatusPage(
         program=version("dancetype"),
@@ -141,6 +152,7 @@ def _status_routes(settings: Settings, classifier: Classifier, state: RunState) 
         provider=classifier.provider,
         genres=classifier.contract.genres,
         preview=settings.preview,
+        note=note,
         state=state,
     )
     return {"/healthz": health.live, "/readyz": health.ready, "/status": status_page.page}

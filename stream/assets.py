@@ -1,6 +1,6 @@
-"""Files that dancetype needs but does not ship: pose models, the demo clip and npm packages.
+"""Files besides the genre model: pose models, the clips of the demo, and npm packages.
 
-They are downloaded once and kept in `cache_folder()`. No other module downloads files.
+All but one are downloaded once and kept in `cache_folder()`. No other module downloads files.
 """
 
 import base64
@@ -307,13 +307,19 @@ POSE_MODELS: Final = {
 }
 """MediaPipe's Pose Landmarker models, by variant (Apache-2.0)."""
 
+DANCE_CLIP: Final = Path(__file__).parent / "clips" / "dance.mp4"
+"""Demo clip of a rendered person who dances; `training/synthetic/demo_clip.py` creates it.
+
+The motion is from AIST++ (Li et al., ICCV 2021; CC BY 4.0).
+"""
+
 SAMPLE_CLIP: Final = Asset(
     "sports2d_demo.mp4",
     (WheelOrigin("sports2d==0.8.34", "Sports2D/Demo/demo.mp4"),),
     ("d9a66417185647b112304b57093f0c180f37a768e6a14daca75ca541f3b78039",),
     "use another video with `dancetype run --source FILE`",
 )
-"""Demo clip of Sports2D, of a moving person who does not dance (BSD-3-Clause, David Pagnon)."""
+"""Clip of Sports2D, of a moving person who does not dance (BSD-3-Clause, David Pagnon)."""
 
 
 def is_cached(asset: Asset, folder: Path) -> bool:

@@ -22,6 +22,7 @@ class StatusPage:
         provider: onnxruntime provider that runs the model.
         genres: Genre names by code, in the order of the model's outputs.
         preview: Whether camera images are served.
+        note: Text about the run for the dashboard, or "".
         state: State of the run.
     """
 
@@ -30,6 +31,7 @@ class StatusPage:
     provider: str
     genres: Mapping[str, str]
     preview: bool
+    note: str
     state: RunState
 
     def page(self, authorised: bool) -> Page:
@@ -47,6 +49,7 @@ class StatusPage:
                 "provider": self.provider,
                 "genres": dict(self.genres),
                 "preview": self.preview,
+                "note": self.note,
                 "now": round(now, 3),
                 "clients": state.clients() if state.clients else {},
                 "mqtt": connections

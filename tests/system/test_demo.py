@@ -7,12 +7,17 @@ import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from itertools import chain, groupby
 from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from dancetype.engine.classifier import Classifier
+from dancetype.engine.defaults import DEFAULT_HOP
+from dancetype.engine.pose.opening import open_estimator
+from dancetype.stream.assets import DANCE_CLIP
 from dancetype.stream.messages import (
     Message,
     PredictionMessage,
@@ -20,6 +25,9 @@ from dancetype.stream.messages import (
     SourceState,
     parse_message,
 )
+from dancetype.stream.offline.analysis import analyze_video
+from dancetype.stream.pose_schedule import MAX_POSE_FPS
+from dancetype.training.synthetic.demo_clip import DANCES, TIMELINE
 
 
 @asynccontextmanager
@@ -52,12 +60,36 @@ async def receive_messages(url: str) -> list[Message]:
     return messages
 
 
-async def test_demo_sends_valid_messages_and_ends_after_the_requested_duration(
-    sample_clip: Path, pose_model: Path
+def test_each_dance_of_the_demo_is_named_within_five_seconds_and_no_genre_in_between(
+    pose_model: Path,
+) -> None:
+    """As in a live run with the default rate of poses, but faster than real time."""
+    with open_estimator(pose_model) as estimator:
+        analysis = analyze_video(
+            DANCE_CLIP,
+            estimator,
+            Classifier(),
+            hop=DEFAULT_HOP,
+            fps=MAX_POSE_FPS,
+            on_frame=lambda done, total: None,
+        )
+    changes = [
+        (genre, next(run).window_end)
+        for genre, run in groupby(analysis.predictions, key=lambda prediction: prediction.genre)
+    ]
+    genres = [dance.genre for dance in DANCES]
+    assert [genre for genre, _ in changes] == [None, *chain(*((genre, None) for genre in genres))]
+    for (genre, named), (start, end) in zip(changes[1::2], TIMELINE.spans, strict=True):
+        print(f"{genre}: named after {named - start:.1f} s")
+        assert start < named < min(start + 5, end)
+
+
+async def test_demo_names_the_first_dance_live_and_ends_after_the_requested_duration(
+    pose_model: Path,
 ) -> None:
     async with (
         asyncio.timeout(90),
-        dancetype("demo", "--seconds", "9", "--every-frame") as (
+        dancetype("demo", "--seconds", "12", "--pose-fps", "15", "--every-frame") as (
             process,
             url,
         ),
@@ -70,6 +102,10 @@ async def test_demo_sends_valid_messages_and_ends_after_the_requested_duration(
     assert [line["state"] for line in logs][:2] == ["connecting", "running"]
     predictions = [message for message in messages if isinstance(message, PredictionMessage)]
     assert len(predictions) > 15
+    assert {message.genre for message in predictions} == {None, DANCES[0].genre}
+    named = next(message for message in predictions if message.genre)
+    elapsed = named.times.capture - predictions[0].times.capture
+    assert elapsed - TIMELINE.spans[0][0] < 5
     assert any(message.window > 2 for message in predictions)
     assert {message.source for message in messages} == {"demo"}
     assert [message.seq for message in messages] == sorted({message.seq for message in messages})
@@ -84,7 +120,7 @@ async def test_demo_sends_valid_messages_and_ends_after_the_requested_duration(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_signal_ends_demo_within_two_seconds(
-    sample_clip: Path, pose_model: Path, number: signal.Signals
+    pose_model: Path, number: signal.Signals
 ) -> None:
     async with (
         asyncio.timeout(90),

@@ -110,6 +110,7 @@ def test_wheel_is_the_same_from_a_checkout_without_symbolic_links(
         "dancetype/py.typed",
         "dancetype/app.py",
         "dancetype/engine/models/live.onnx",
+        "dancetype/stream/clips/dance.mp4",
         "dancetype/stream/web/static/index.html",
         "dancetype/training/recipes/live.toml",
         "dancetype/export/onnx.py",

@@ -406,6 +406,7 @@ def test_dashboard_shows_image_metrics_and_history_of_a_source(
     expect(page.locator(".latency-parts")).to_contain_text("pose", timeout=GENRE_TIMEOUT)
     expect(page.locator(".history")).to_contain_text("house", timeout=GENRE_TIMEOUT)
     expect(page.locator("#run")).to_contain_text(re.compile(r"1 .*of 256"), timeout=GENRE_TIMEOUT)
+    expect(page.locator("#note")).to_contain_text("The model was trained on these dances")
     page.screenshot(path=pictures / "dashboard.png")
     assert accessibility_violations(page) == []
 

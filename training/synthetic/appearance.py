@@ -37,7 +37,7 @@ def random_build(rng: np.random.Generator) -> dict[str, float]:
 def random_outfit(body: Body, rng: np.random.Generator) -> Outfit:
     """Dress a body in a top, trousers, shoes and hair."""
     joint_heights = dict(zip(JOINTS, body.joints[:, 1], strict=True))
-    limb_position = _limb_positions(body)
+    limb_position = limb_positions(body)
     bone = np.array([name for name, _ in BONES])[body.weights.argmax(axis=1)]
     y = body.vertices[:, 1]
     waist = joint_heights["left_hip"] + rng.uniform(0.03, 0.12)
@@ -72,7 +72,7 @@ def random_outfit(body: Body, rng: np.random.Generator) -> Outfit:
     return Outfit(vertices.astype(np.float32), np.clip(colours, 0, 1).astype(np.float32))
 
 
-def _limb_positions(body: Body) -> Array:
+def limb_positions(body: Body) -> Array:
     """Return each vertex's position (V,) along its limb.
 
     It is 0 at the shoulder or hip, 1 at the elbow or knee, and 2 at the wrist or ankle.

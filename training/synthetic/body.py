@@ -7,7 +7,7 @@ MakeHuman's, CC0. The `smplx` topology and the `smpl` extra are not free and not
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -177,3 +177,27 @@ def vertex_normals(vertices: Array, faces: NDArray[np.uint32]) -> Array:
         np.add.at(normals, faces[:, corner], np.cross(b - a, c - a))
     unit: Array = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
     return unit
+
+
+def subdivide(body: Body) -> Body:
+    """Return a body of the same shape whose triangles are divided into four."""
+    triangles = body.faces.astype(np.intp)
+    corners = np.stack([triangles, np.roll(triangles, -1, axis=1)], axis=-1)  # (F, 3, 2)
+    edges, indices = np.unique(np.sort(corners.reshape(-1, 2), axis=1), axis=0, return_inverse=True)
+    a, b, c = triangles.T
+    ab, bc, ca = (indices.reshape(-1, 3) + len(body.vertices)).T
+    parts = ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))
+    faces = np.concatenate([np.stack(part, axis=1) for part in parts]).astype(np.uint32)
+
+    def with_midpoints(values: Array) -> Array:
+        midpoints: Array = values[edges].mean(axis=1)
+        return np.concatenate([values, midpoints])
+
+    vertices = with_midpoints(body.vertices)
+    return replace(
+        body,
+        vertices=vertices,
+        normals=vertex_normals(vertices, faces),
+        faces=faces,
+        weights=with_midpoints(body.weights),
+    )

@@ -23,6 +23,7 @@ class StatusSetup:
             provider="CPU",
             genres={"HO": "house", "SALSA": "salsa"},
             preview=False,
+            note="a rehearsal",
             state=self.state,
         )
 
@@ -61,6 +62,7 @@ async def test_status_contains_program_model_and_connections() -> None:
     assert status["clients"] == {"connected": 3, "most": 256}
     assert status["mqtt"] == {"connected": {"stage": True}, "shared": ["stage"]}
     assert status["now"] == 1000.0
+    assert status["note"] == "a rehearsal"
 
 
 def test_mqtt_is_null_without_a_broker() -> None:

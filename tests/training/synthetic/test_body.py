@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 
 from dancetype.engine.skeleton import JOINTS
-from dancetype.training.synthetic.body import BONES, Body, bone_starting_at, vertex_normals
+from dancetype.training.synthetic.body import (
+    BONES,
+    Body,
+    bone_starting_at,
+    subdivide,
+    vertex_normals,
+)
 
 
 def test_parents_precede_their_bones() -> None:
@@ -41,3 +47,18 @@ def test_body_of_anny_stands_upright_and_faces_the_camera() -> None:
     assert joints["nose"][2] > joints["left_ear"][2]
     assert 1.4 < np.ptp(body.vertices[:, 1]) < 2.1
     np.testing.assert_allclose(body.weights.sum(axis=1), 1, atol=1e-5)
+
+
+def test_subdivided_body_has_the_same_surface(body: Body) -> None:
+    fine = subdivide(body)
+    assert len(fine.faces) == 4 * len(body.faces)
+    # Each edge of a closed mesh of triangles gets a vertex.
+    assert len(fine.vertices) == len(body.vertices) + len(body.faces) * 3 // 2
+    assert area(fine) == pytest.approx(area(body), rel=1e-4)
+    np.testing.assert_allclose(fine.weights.sum(axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(fine.normals, axis=1), 1, atol=1e-5)
+
+
+def area(body: Body) -> float:
+    a, b, c = (body.vertices[body.faces[:, corner]] for corner in range(3))
+    return float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2)

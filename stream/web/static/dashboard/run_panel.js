@@ -35,6 +35,7 @@ export class RunPanel {
   constructor() {
     this.facts = document.getElementById("run");
     this.previewHint = document.getElementById("preview-hint");
+    this.note = document.getElementById("note");
     this.summary = document.getElementById("summary");
     this.attention = document.getElementById("attention");
     this.attentionList = document.getElementById("attention-list");
@@ -68,6 +69,7 @@ export class RunPanel {
     });
     this.facts.replaceChildren(...facts);
     this.previewHint.hidden = status.preview;
+    setTextOrHide(this.note, status.note ?? "");
   }
 
   /** List the sources that need attention; `entries` are {card, view} each. */
