@@ -30,19 +30,21 @@ class Page:
     Attributes:
         status: Status code.
         media_type: Value of `Content-Type`.
-        body: Content, or a file that contains it.
+        body: Content.
         headers: Headers that replace the default ones.
+        file: File that has the content in place of `body`.
     """
 
     status: HTTPStatus
     media_type: str
-    body: bytes | Path
+    body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+    file: Path | None = None
 
     @property
     def size(self) -> int:
         """Number of bytes of the content."""
-        return self.body.stat().st_size if isinstance(self.body, Path) else len(self.body)
+        return len(self.body) if self.file is None else self.file.stat().st_size
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the content in parts, so that a large file is not kept in memory for each client.
@@ -50,10 +52,10 @@ class Page:
         Raises:
             OSError: The file cannot be read.
         """
-        if isinstance(self.body, bytes):
+        if self.file is None:
             yield self.body
             return
-        with self.body.open("rb") as file:
+        with self.file.open("rb") as file:
             while chunk := file.read(_CHUNK_BYTES):
                 yield chunk
 

@@ -104,7 +104,7 @@ def _contract(contract: Contract) -> Vectors:
 def _predict(frames: Frames, classifier: Classifier) -> Vectors:
     recording = _RecordingClassifier(classifier)
     recognizer = MultiDancerRecognizer(recording)
-    hops = []
+    hops: list[Vectors] = []
     for index, (time, landmarks) in enumerate(frames):
         before = len(recording.windows)
         prediction = recognizer.push(time, [] if landmarks is None else [landmarks])

@@ -52,7 +52,7 @@ def _page(file: Path, authorised: bool) -> Page:
         "ETag": f'"{status.st_mtime_ns:x}-{status.st_size:x}"',
     }
     media_type = _MEDIA_TYPES.get(file.suffix, "application/octet-stream")
-    return Page(HTTPStatus.OK, media_type, file, headers)
+    return Page(HTTPStatus.OK, media_type, b"", headers, file)
 
 
 def _read_manifest(folder: Path) -> list[str]:
