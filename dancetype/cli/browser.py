@@ -14,7 +14,7 @@ def browser(
     settings: Settings,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write.")],
 ) -> None:
-    """Write web pages that classify dance in the browser, without a server program.
+    """Write web pages that classify dance in the browser.
 
     The folder can be put on any web server. A browser that opens it runs the pose model and the
     genre model itself, on a webcam or a chosen video; no image leaves it. The packages

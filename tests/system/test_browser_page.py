@@ -363,7 +363,7 @@ def make_webm(make_video: MakeVideo) -> Path:
     """Return a video that every Chromium can play."""
     video = make_video(frames=25, fps=5)
     webm = video.with_suffix(".webm")
-    command = ["ffmpeg", "-v", "error", "-i", video, "-c:v", "libvpx", "-b:v", "500k", webm]
+    command = ["ffmpeg", "-v", "error", "-i", str(video), "-c:v", "libvpx", str(webm)]
     subprocess.run(command, check=True)
     return webm
 
