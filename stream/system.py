@@ -40,8 +40,9 @@ def limit_malloc_arenas() -> None:
     By default each thread gets a heap that is kept when the thread ends, so that memory grows with
     each reconnect of a camera. Call this before native libraries are loaded.
     """
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 @contextmanager

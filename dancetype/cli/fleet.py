@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import signal
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +13,8 @@ from rich.console import Console
 from dancetype.cli.options import with_settings
 from dancetype.engine.errors import SettingsError
 from dancetype.engine.log_event import LogEvent
+from dancetype.stream import event_loop
+from dancetype.stream.event_loop import stop_on_signals
 from dancetype.stream.fleet.cameras import CamerasFile
 from dancetype.stream.ray_cluster import connect_ray
 from dancetype.stream.settings import Settings
@@ -77,7 +78,7 @@ def fleet(
     # Report errors in the file before Ray starts, which takes seconds.
     file.load()
     with connect_ray(address) as ray:
-        asyncio.run(_run(settings, file, ray))
+        event_loop.run(_run(settings, file, ray))
 
 
 async def _run(settings: Settings, file: CamerasFile, ray: Any) -> None:
@@ -90,18 +91,16 @@ async def _run(settings: Settings, file: CamerasFile, ray: Any) -> None:
     from dancetype.stream.fleet.supervisor import Supervisor
 
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for signal_number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(signal_number, stop.set)
     if settings.seconds is not None:
-        loop.call_later(settings.seconds, stop.set)
+        asyncio.get_running_loop().call_later(settings.seconds, stop.set)
     supervisor = Supervisor(clock=time.monotonic, unix=time.time)
     cluster = RayCluster(ray, load_camera)
     running_fleet = Fleet(supervisor, cluster=cluster, file=file, clock=time.monotonic)
     status = StatusPage(supervisor, error=lambda: file.error, version=version("dancetype"))
-    if not settings.serve:
-        await running_fleet.run(stop)
-        return
-    async with make_web_server(settings, status.routes, Clock.start()) as server:
-        Console().print(f"page: {server.url}", soft_wrap=True)
-        await running_fleet.run(stop)
+    with stop_on_signals(stop.set):
+        if not settings.serve:
+            await running_fleet.run(stop)
+            return
+        async with make_web_server(settings, status.routes, Clock.start()) as server:
+            Console().print(f"page: {server.url}", soft_wrap=True)
+            await running_fleet.run(stop)
