@@ -158,7 +158,7 @@ def output_file(path: Path) -> Iterator[Path]:
 def _candidate_files(path: Path, value: str, clips: Sequence[Path], suffix: str) -> list[Path]:
     if not value:
         raise ValueError("the value is empty; name a file or a folder")
-    if value.endswith(os.sep) or path.is_dir():
+    if value.endswith((os.sep, os.altsep or os.sep)) or path.is_dir():
         path.mkdir(parents=True, exist_ok=True)
         files = [path / name for name in _unique_names(clips, suffix)]
     elif len(clips) > 1:

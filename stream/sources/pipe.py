@@ -2,6 +2,7 @@
 
 import os
 import select
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ class PipeReader:
     """
 
     def __init__(self, path: str, deadline: Deadline) -> None:
+        assert sys.platform != "win32"  # `parse_path` refuses pipes there.
         self._deadline = deadline
         # Otherwise, opening would wait for a writer without a time-out.
         self._file = os.open(Path(path), os.O_RDONLY | os.O_NONBLOCK)
