@@ -12,6 +12,9 @@ _MAX_READ: Final = 65_536
 # Without a writer, polling returns at once.
 _POLL_SECONDS: Final = 0.05
 
+# `parse_path` refuses pipes on Windows.
+_NONBLOCKING: Final = 0 if sys.platform == "win32" else os.O_NONBLOCK
+
 
 class PipeReader:
     """Reader of a pipe, which waits for a program that writes to it.
@@ -25,10 +28,9 @@ class PipeReader:
     """
 
     def __init__(self, path: str, deadline: Deadline) -> None:
-        assert sys.platform != "win32"  # `parse_path` refuses pipes there.
         self._deadline = deadline
         # Otherwise, opening would wait for a writer without a time-out.
-        self._file = os.open(Path(path), os.O_RDONLY | os.O_NONBLOCK)
+        self._file = os.open(Path(path), os.O_RDONLY | _NONBLOCKING)
         self._has_writer = False
 
     def read(self, size: int) -> bytes:

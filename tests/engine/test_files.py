@@ -45,7 +45,8 @@ def test_file_that_another_program_reads_on_windows_is_replaced_a_moment_later(
     """Windows refuses to replace an open file; a folder without permission is not retried."""
     path = tmp_path / "a.txt"
     path.write_text("old")
-    replace, errors, delays = Path.replace, [error, error], []
+    replace, errors = Path.replace, [error, error]
+    delays: list[float] = []
 
     def replace_closed(part: Path, target: Any) -> Path:
         if errors:

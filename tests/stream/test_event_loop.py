@@ -20,14 +20,14 @@ WITHIN = 5.0
 class LoopWithoutSignalHandlers(asyncio.SelectorEventLoop):
     """Loop as on Windows: signals have no handlers and do not end the wait for sockets."""
 
-    def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> None:
+    def add_signal_handler(self, *arguments: Any) -> None:  # type: ignore[override]
         raise NotImplementedError
 
 
 class LoopWithoutReaders(LoopWithoutSignalHandlers):
     """Loop as the default one of Windows, which has no `add_reader` either."""
 
-    def add_reader(self, fd: Any, callback: Any, *args: Any) -> None:
+    def add_reader(self, *arguments: Any) -> None:  # type: ignore[override]
         raise NotImplementedError
 
 

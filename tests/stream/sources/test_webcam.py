@@ -12,7 +12,6 @@ from cv2_enumerate_cameras import CameraInfo
 
 from dancetype.cli import doctor
 from dancetype.engine.errors import Fault, SourceError, SourceUnavailableError
-from dancetype.stream.sources import webcam
 from dancetype.stream.sources.uri import parse_uri
 from dancetype.stream.sources.webcam import WebcamSource, list_webcams
 
@@ -29,7 +28,7 @@ class FakeCapture:
         FakeCapture.opened = arguments
 
     def isOpened(self) -> bool:  # noqa: N802
-        return self.opened[0] == 1
+        return bool(self.opened[0] == 1)
 
     def set(self, *arguments: Any) -> None:
         del arguments
@@ -53,7 +52,7 @@ def platform(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
         assert backend == BACKENDS[request.param]
         return [CameraInfo(i, name, None, None, None, backend) for i, name in cameras.items()]
 
-    monkeypatch.setattr(webcam.cv2, "VideoCapture", FakeCapture)
+    monkeypatch.setattr(cv2, "VideoCapture", FakeCapture)
     monkeypatch.setattr(cv2_enumerate_cameras, "enumerate_cameras", enumerate_cameras)
     with monkeypatch.context() as patch:
         patch.setattr(sys, "platform", request.param)
