@@ -12,8 +12,10 @@ _MAX_READ: Final = 65_536
 # Without a writer, polling returns at once.
 _POLL_SECONDS: Final = 0.05
 
-# `parse_path` refuses pipes on Windows.
-_NONBLOCKING: Final = 0 if sys.platform == "win32" else os.O_NONBLOCK
+if sys.platform == "win32":
+    _NONBLOCKING: Final = 0  # `parse_path` refuses pipes there.
+else:
+    _NONBLOCKING: Final = os.O_NONBLOCK
 
 
 class PipeReader:
