@@ -1,7 +1,7 @@
 # make demo    classify a dance live; needs no camera, broker or account (ARGS="--seconds 20")
 # make test    run all tests (ARGS="-k window" selects some)
 # make unit    run the tests that need no broker, server, browser or Ray, as a bare pytest does
-# make check   run ruff, mypy, the import rules and the writing rules of
+# make check   run ruff, mypy for Linux, Windows and macOS, the import rules and the writing rules of
 #              CONTRIBUTING.md
 # make bench [VIDEOS=folder]   measure speed and write docs/explanation/performance.md (ARGS=--quick);
 #              `python -m benchmarks` lists all benchmarks
@@ -25,7 +25,8 @@ export PYTHON
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test unit check bench docs pictures soak container dist reliability accuracy model clean
+.PHONY: demo test unit check types-linux types-win32 types-darwin bench docs pictures soak container
+.PHONY: dist reliability accuracy model clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -51,12 +52,18 @@ endif
 unit: $(VENV)/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8 $(UNIT) $(ARGS)
 
+# Types are checked for Windows and macOS too, except those of the tests, which run on Linux. The
+# three systems share no cache, so they are checked at the same time.
+TYPES := $(addprefix types-,linux win32 darwin)
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(MAKE) --no-print-directory --jobs 3 --output-sync=target $(TYPES)
 	$(BIN)/lint-imports
 	$(BIN)/python docs/check_style.py
+
+$(TYPES): types-%:
+	$(BIN)/mypy --platform $* --cache-dir .mypy_cache/$* $(if $(filter-out linux,$*),dancetype examples)
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks performance $(if $(VIDEOS),--videos "$(VIDEOS)") $(ARGS)

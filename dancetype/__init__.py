@@ -11,6 +11,7 @@ package alone loads neither OpenCV nor onnxruntime.
 """
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -39,6 +40,12 @@ _MODULES: Final = {
     "classify": "dancetype.library",
     "watch": "dancetype.library",
 }
+
+
+# In a checkout without symbolic links, as on Windows by default, the links to the subpackages are
+# text files. The subpackages are then found in the parent folder.
+if (Path(__file__).parent / "engine").is_file():
+    __path__.append(str(Path(__file__).parents[1]))
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,6 @@
 Importing this module loads no sink and no OpenCV: worker processes import it too.
 """
 
-import asyncio
 import math
 import os
 import sys
@@ -19,6 +18,7 @@ from dancetype.engine.cores import available_cores
 from dancetype.engine.errors import AssetError
 from dancetype.engine.progress import print_status
 from dancetype.engine.recognizer import MultiDancerRecognizer
+from dancetype.stream import event_loop
 from dancetype.stream.assets import POSE_MODELS, cache_folder, fetch
 from dancetype.stream.capture.watchdog import source_timeout
 from dancetype.stream.clock import Clock
@@ -61,7 +61,7 @@ def run_sources(
     limit_malloc_arenas()
     with filter_native_stderr(), explain_missing_libraries():
         configure()
-        session = asyncio.run(_run_sources(settings, sources, loop=loop, note=note))
+        session = event_loop.run(_run_sources(settings, sources, loop=loop, note=note))
     exit_process(failed=session.failed, stuck=session.stuck)
 
 

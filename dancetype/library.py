@@ -23,6 +23,7 @@ from dancetype.stream.system import explain_missing_libraries
 
 _JOIN_TIMEOUT: Final = 10.0
 _MAX_QUEUED: Final = 64
+_WAIT_TIMEOUT: Final = 0.5
 
 
 def classify(
@@ -118,7 +119,7 @@ def watch(
     try:
         pipeline.start(partial(_put_newest, events))
         while not builder.finished:
-            message = builder.build(events.get())
+            message = builder.build(_next(events))
             if isinstance(message, PredictionMessage):
                 yield message
             elif message.state is SourceState.FAILED:
@@ -127,6 +128,13 @@ def watch(
     finally:
         pipeline.stop()
         pipeline.join(_JOIN_TIMEOUT)
+
+
+def _next(events: "Queue[Event]") -> Event:
+    """Wait for the next event; on Windows, Ctrl-C does not end a wait without a time-out."""
+    while True:
+        with suppress(Empty):
+            return events.get(timeout=_WAIT_TIMEOUT)
 
 
 def _put_newest(events: "Queue[Event]", event: Event) -> None:

@@ -1,14 +1,18 @@
 """Atomic writes, and npz files from untrusted sources."""
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+_REPLACE_DELAYS: Final = (0.05, 0.1, 0.2, 0.4)
+_WINDOWS_IN_USE: Final = (5, 32)  # ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION
 
 
 @contextmanager
@@ -26,7 +30,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         # Without fsync, a power failure could leave the name without the content.
         with part.open("rb+") as file:
             os.fsync(file.fileno())
-        part.replace(path)
+        _replace(part, path)
     except OSError as error:
         # An error of `write` does not name the file.
         if error.errno is not None and error.filename is None:
@@ -34,6 +38,20 @@ def atomic_write(path: Path) -> Iterator[Path]:
         raise
     finally:
         remove_partial(path)
+
+
+def _replace(part: Path, path: Path) -> None:
+    """Rename `part` to `path`; on Windows, wait a moment for programs that have `path` open."""
+    for delay in _REPLACE_DELAYS:
+        try:
+            part.replace(path)
+            return
+        except PermissionError as error:
+            # Virus scanners and search indexers open new files, too.
+            if getattr(error, "winerror", None) not in _WINDOWS_IN_USE:
+                raise
+            time.sleep(delay)
+    part.replace(path)
 
 
 def partial_path(path: Path) -> Path:

@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from multiprocessing.connection import Connection, wait
@@ -30,6 +31,10 @@ _THREAD_VARIABLES: Final = (
     "OPENCV_FOR_THREADS_NUM",
 )
 _JOIN_TIMEOUT: Final = 5.0
+# Windows can wait for 64 objects at once, and Python needs some of them.
+_MAX_PROCESSES: Final = 60
+# Exit codes from here on are errors of Windows, such as an access violation.
+_FIRST_NTSTATUS: Final = 0xC0000000
 
 ReportProgress = Callable[[Any], None]
 """Function that sends a picklable value to the process that started the worker."""
@@ -59,7 +64,7 @@ class WorkerPool:
         if processes < 1:
             raise ValueError(f"processes must be 1 or more, not {processes}")
         self._open_worker = open_worker
-        self._processes = processes
+        self._processes = min(processes, _MAX_PROCESSES) if sys.platform == "win32" else processes
         self._workers: list[_Worker] = []
 
     def __enter__(self) -> Self:
@@ -181,6 +186,8 @@ class _Worker:
         self.process.join()
         self.pipe.close()
         code = self.process.exitcode or 0
+        if code >= _FIRST_NTSTATUS:
+            return f"crashed (0x{code:X})"
         if code >= 0:
             return f"ended with code {code}"
         with suppress(ValueError):
@@ -208,6 +215,8 @@ def _serve(open_worker: bytes, pipe: "Connection[Any, Any]") -> None:
     """Execute tasks from the pipe until it is closed; entry point of a worker process."""
     # An interrupt at the terminal reaches all processes; the parent process handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "win32":
+        signal.signal(signal.SIGBREAK, signal.SIG_IGN)
     limit_native_threads()
     # These errors mean that the parent process has ended.
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):

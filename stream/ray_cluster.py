@@ -15,7 +15,7 @@ from dancetype.engine.errors import WorkerError, first_line
 
 NOT_INSTALLED: Final = (
     "dancetype is not installed on a machine of the cluster; run "
-    "pip install 'dancetype[fleet]' on each machine"
+    'pip install "dancetype[fleet]" on each machine'
 )
 
 # Defaults of variables that Ray reads when it is imported, and passes to all its processes.
@@ -67,7 +67,7 @@ def connect_ray(address: str | None = None, *, cores: int | None = None) -> Iter
         import ray
     except ModuleNotFoundError as error:
         raise WorkerError(
-            f"{error.name} is not installed; run pip install 'dancetype[fleet]' on each machine"
+            f'{error.name} is not installed; run pip install "dancetype[fleet]" on each machine'
         ) from error
     try:
         ray.init(logging_level=logging.ERROR, log_to_driver=False, **options)

@@ -3,7 +3,6 @@
 import asyncio
 import math
 import re
-import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from dancetype.engine.media.track import NOT_DANCING, Track
 from dancetype.engine.media.transform import Transform
 from dancetype.engine.progress import ProgressLines
 from dancetype.stream.clock import Clock
+from dancetype.stream.event_loop import stop_on_signals
 from dancetype.stream.messages import Message, SourceMessage, SourceState
 from dancetype.stream.session import Session
 from dancetype.stream.sink import Sink, SinkFanOut
@@ -143,9 +143,11 @@ class RecordingRun(Sink):
         On an interrupt, the recordings of live sources are saved. That of a file is not, since the
         file can be recorded again.
         """
-        for signal_number in (signal.SIGINT, signal.SIGTERM):
-            # Never removed: a second Ctrl-C must not prevent the recordings from being written.
-            asyncio.get_running_loop().add_signal_handler(signal_number, self._interrupt)
+        # Until the end: a second Ctrl-C must not prevent the recordings from being written.
+        with stop_on_signals(self._interrupt):
+            await self._run(sources)
+
+    async def _run(self, sources: Mapping[str, SourceUri]) -> None:
         files = {name: uri for name, uri in sources.items() if uri.kind is SourceKind.FILE}
         live = {name: uri for name, uri in sources.items() if name not in files}
         if live:
@@ -202,7 +204,7 @@ class RecordingRun(Sink):
         )
         progress = asyncio.create_task(self._show_progress(self._session, sources))
         try:
-            await self._session.run(seconds=seconds, signals=())
+            await self._session.run(seconds=seconds, handle_signals=False)
         finally:
             progress.cancel()
             await asyncio.gather(progress, return_exceptions=True)

@@ -3,14 +3,15 @@
 import asyncio
 import logging
 import secrets
-import signal
-from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext, suppress
+from functools import partial
 from typing import Final, Protocol
 
 from dancetype.engine.errors import Fault, first_line
 from dancetype.engine.log_event import LogEvent
 from dancetype.stream.clock import Clock
+from dancetype.stream.event_loop import stop_on_signals
 from dancetype.stream.message_builder import MessageBuilder
 from dancetype.stream.messages import Message
 from dancetype.stream.pipeline import Event
@@ -20,7 +21,6 @@ from dancetype.stream.sources.base import SourceState, StateChanged
 _log = logging.getLogger(__name__)
 
 _JOIN_TIMEOUT: Final = 0.8
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 _Events = asyncio.Queue[tuple[str, Event]]
 
@@ -85,32 +85,29 @@ class Session:
         if not self._stop.done():
             self._stop.set_result(reason)
 
-    async def run(
-        self, *, seconds: float | None = None, signals: Collection[signal.Signals] = _SIGNALS
-    ) -> None:
+    async def run(self, *, seconds: float | None = None, handle_signals: bool = True) -> None:
         """Run until all sources have ended, `seconds` have passed, or `stop` is called.
 
         Args:
             seconds: Maximum duration; unlimited if None.
-            signals: Signals that stop the run; pass none unless this is the main thread.
+            handle_signals: Whether Ctrl-C and similar signals stop the run; this needs the main
+                thread.
         """
         loop = asyncio.get_running_loop()
         events: _Events = asyncio.Queue()
-        for signal_number in signals:
-            loop.add_signal_handler(signal_number, self.stop, "stopped")
         if seconds is not None:
             loop.call_later(seconds, self.stop, f"stopped after {seconds:g} s")
         sending = asyncio.create_task(self._send(events))
-        try:
-            for name, pipeline in self._pipelines.items():
-                self._start(name, pipeline, _event_poster(loop, events, name))
-            await asyncio.wait((self._stop, sending), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for pipeline in self._pipelines.values():
-                pipeline.stop()
-            sending.cancel()
-            for signal_number in signals:
-                loop.remove_signal_handler(signal_number)
+        stop = partial(self.stop, "stopped")
+        with stop_on_signals(stop) if handle_signals else nullcontext():
+            try:
+                for name, pipeline in self._pipelines.items():
+                    self._start(name, pipeline, _event_poster(loop, events, name))
+                await asyncio.wait((self._stop, sending), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for pipeline in self._pipelines.values():
+                    pipeline.stop()
+                sending.cancel()
         joined = await asyncio.gather(
             *(
                 asyncio.to_thread(pipeline.join, _JOIN_TIMEOUT)

@@ -1,6 +1,7 @@
 """Settings of a run, from flags, environment variables, credentials and a TOML file."""
 
 import os
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from dancetype.stream.sources.names import check_name, unused_name
 from dancetype.stream.sources.transform import by_source, parse_crop, parse_flip, parse_rotate
 from dancetype.stream.sources.uri import SourceUri, is_uri, parse_uri
 
+# The event loop can wait for 512 sockets on Windows.
+_MAX_CLIENTS: Final = 400 if sys.platform == "win32" else 10_000
 # Fields of `Transform`.
 _TRANSFORM_KEYS: Final = ("rotate", "flip", "crop")
 
@@ -123,8 +126,8 @@ class Settings(BaseSettings):
         Field(repr=False),
         Flag(INPUT_PANEL, frozenset({"run"}), "[NAME=]URI"),
     ] = {}
-    """Webcam number, URL (rtsp, http, rtmp, srt or udp), ndi:NAME, path of a video file, device or
-    pipe, or test: for a test pattern. Repeatable."""
+    """Webcam number, webcam:NAME, URL (rtsp, http, rtmp, srt or udp), ndi:NAME, path of a video
+    file, device or pipe, or test: for a test pattern. Repeatable."""
     host: Annotated[str, Flag(SERVER_PANEL, _WITH_SERVER, "ADDRESS")] = "127.0.0.1"
     """Address to listen on."""
     port: Annotated[int, Field(ge=0, le=65535), Flag(SERVER_PANEL, _WITH_SERVER, "PORT")] = 8765
@@ -143,7 +146,9 @@ class Settings(BaseSettings):
         Flag(SERVER_PANEL, _LIVE, "ORIGIN"),
     ] = ()
     """Origin of a website whose pages may connect, such as https://desk.example. Repeatable."""
-    max_clients: Annotated[int, Field(ge=1, le=10_000), Flag(SERVER_PANEL, _WITH_SINKS, "N")] = 256
+    max_clients: Annotated[
+        int, Field(ge=1, le=_MAX_CLIENTS), Flag(SERVER_PANEL, _WITH_SINKS, "N")
+    ] = 256
     """Maximum number of WebSocket clients."""
     tls_cert: Annotated[Path | None, Flag(SERVER_PANEL, _LIVE, "PEM")] = None
     """Certificate chain file, to serve https and wss."""

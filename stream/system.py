@@ -22,6 +22,10 @@ MEDIAPIPE_LIBRARIES: Final = {"libEGL.so.1": "libegl1", "libGLESv2.so.2": "libgl
 """Additional libraries that MediaPipe loads, with the Debian package of each."""
 
 _M_ARENA_MAX: Final = -8
+_WINDOWS_RUNTIME: Final = (
+    "install the newest Microsoft Visual C++ Redistributable (x64): "
+    "https://aka.ms/vs/17/release/vc_redist.x64.exe"
+)
 
 # Lines that MediaPipe 0.10.33 prints whenever it finds a pose, and that Ray 2.60 prints for faults
 # that it recovers from. No variable or option turns them off.
@@ -40,8 +44,9 @@ def limit_malloc_arenas() -> None:
     By default each thread gets a heap that is kept when the thread ends, so that memory grows with
     each reconnect of a camera. Call this before native libraries are loaded.
     """
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 @contextmanager
@@ -54,6 +59,8 @@ def explain_missing_libraries() -> Iterator[None]:
     try:
         yield
     except (OSError, ImportError) as error:
+        if "DLL load failed" in str(error):
+            raise ExpectedError(f"{error}; {_WINDOWS_RUNTIME}") from error
         if "cannot open shared object file" not in str(error):
             raise
         packages = " ".join((SYSTEM_LIBRARIES | MEDIAPIPE_LIBRARIES).values())

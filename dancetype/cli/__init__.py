@@ -134,7 +134,7 @@ def main() -> None:
         if extra is None:
             raise
         _print_error(
-            f"the package {error.name} is not installed; run: pip install 'dancetype[{extra}]'"
+            f'the package {error.name} is not installed; run: pip install "dancetype[{extra}]"'
         )
         sys.exit(1)
 

@@ -29,6 +29,7 @@ _POSE_RUNTIMES: Final = {"mediapipe": "mediapipe", "litert": "ai-edge-litert"}
 _ONNX_RUNTIMES: Final = ("onnxruntime", "onnxruntime-gpu")
 _TRAINING_PACKAGES: Final = ("torch", "onnx", "onnxscript", "matplotlib")
 _INSTALL: Final = "pip install dancetype"
+_FOR_TRAINING: Final = 'needed for training: pip install "dancetype[train]"'
 _SEE_ABOVE: Final = "fix the failed checks above first"
 
 
@@ -93,7 +94,7 @@ def run_checks(settings: Settings) -> Iterator[Finding]:
         )
     yield check_onnxruntime()
     for package in _TRAINING_PACKAGES:
-        yield _check_package(package, optional=f"needed for training: {_INSTALL}[train]")
+        yield _check_package(package, optional=_FOR_TRAINING)
     if sys.platform == "linux":
         runtime_libraries = MEDIAPIPE_LIBRARIES if settings.pose_runtime == "mediapipe" else {}
         for name, package in (SYSTEM_LIBRARIES | runtime_libraries).items():
@@ -208,13 +209,17 @@ def _check_ffmpeg() -> Finding:
 
 
 def _check_webcams() -> Finding:
-    from dancetype.stream.sources.webcam import list_webcams
+    from dancetype.stream.sources.webcam import access_advice, list_webcams
 
-    numbers = list_webcams()
-    if not numbers:
-        advice = "connect one, or use --source with rtsp://..., a file or test:"
-        return Finding("webcams", Verdict.WARN, "no webcam returns frames", advice)
-    return Finding("webcams", Verdict.OK, ", ".join(f"--source {number}" for number in numbers))
+    webcams = list_webcams()
+    working = [webcam for webcam in webcams if webcam.delivers_frames()]
+    if working:
+        return Finding("webcams", Verdict.OK, ", ".join(f"--source {cam}" for cam in working))
+    if webcams:
+        found = f"no frames from {', '.join(map(str, webcams))}"
+        return Finding("webcams", Verdict.WARN, found, access_advice())
+    advice = "connect one, or use --source with rtsp://..., a file or test:"
+    return Finding("webcams", Verdict.WARN, "no webcam is connected", advice)
 
 
 def _check_port(host: str, port: int) -> Finding:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import signal
 import time
 from contextlib import AsyncExitStack
 from importlib.metadata import version
@@ -15,6 +14,8 @@ from rich.console import Console
 from dancetype.cli.options import with_settings
 from dancetype.engine.errors import SettingsError
 from dancetype.engine.log_event import LogEvent
+from dancetype.stream import event_loop
+from dancetype.stream.event_loop import stop_on_signals
 from dancetype.stream.fleet.cameras import CamerasFile
 from dancetype.stream.ray_cluster import connect_ray
 from dancetype.stream.settings import Settings
@@ -78,7 +79,7 @@ def fleet(
     # Report errors in the file before Ray starts, which takes seconds.
     file.load()
     with connect_ray(address) as ray:
-        asyncio.run(_run(settings, file, ray))
+        event_loop.run(_run(settings, file, ray))
 
 
 async def _run(settings: Settings, file: CamerasFile, ray: Any) -> None:
@@ -92,16 +93,14 @@ async def _run(settings: Settings, file: CamerasFile, ray: Any) -> None:
     from dancetype.stream.service_manager import ServiceNotifier
 
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for signal_number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(signal_number, stop.set)
     if settings.seconds is not None:
-        loop.call_later(settings.seconds, stop.set)
+        asyncio.get_running_loop().call_later(settings.seconds, stop.set)
     supervisor = Supervisor(clock=time.monotonic, unix=time.time)
     cluster = RayCluster(ray, load_camera)
     running_fleet = Fleet(supervisor, cluster=cluster, file=file, clock=time.monotonic)
     status = StatusPage(supervisor, error=lambda: file.error, version=version("dancetype"))
     async with AsyncExitStack() as stack:
+        stack.enter_context(stop_on_signals(stop.set))
         if settings.serve:
             server = make_web_server(settings, status.routes, Clock.start())
             await stack.enter_async_context(server)

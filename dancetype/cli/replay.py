@@ -1,6 +1,5 @@
 """`dancetype replay`: replay recordings through the classifier and all sinks."""
 
-import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -13,6 +12,7 @@ from rich.text import Text
 
 from dancetype.cli.options import with_settings
 from dancetype.engine.errors import FileError, SettingsError
+from dancetype.stream import event_loop
 from dancetype.stream.settings import Settings
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def replay(
     recordings = _find_recordings(files)
     configure()
     agreements = {recording.header.source: Agreement() for recording in recordings}
-    session = asyncio.run(_session(settings, recordings, agreements, speed=speed, loop=loop))
+    session = event_loop.run(_session(settings, recordings, agreements, speed=speed, loop=loop))
     if not loop:
         console = Console()
         for name, agreement in agreements.items():

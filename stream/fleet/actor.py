@@ -158,7 +158,7 @@ class CameraActor:
                 first_epoch=self._assignment.epoch,
             )
             stopper = asyncio.create_task(self._stop_session(session))
-            await session.run(signals=())
+            await session.run(handle_signals=False)
             stopper.cancel()
 
     async def _stop_session(self, session: Session) -> None:

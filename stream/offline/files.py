@@ -169,7 +169,7 @@ def _candidate_files(
 ) -> list[tuple[Path, ...]]:
     if not value:
         raise ValueError("the value is empty; name a file or a folder")
-    if value.endswith(os.sep) or path.is_dir():
+    if value.endswith((os.sep, os.altsep or os.sep)) or path.is_dir():
         path.mkdir(parents=True, exist_ok=True)
         groups = [
             tuple(path / f"{name}{suffix}" for suffix in suffixes) for name in _unique_names(clips)

@@ -52,7 +52,7 @@ class NdiSource:
         except ImportError as error:
             raise SourceError(
                 f"ndi:{name}: the library cyndilib is not installed; run pip install "
-                "'dancetype[ndi]'"
+                '"dancetype[ndi]"'
             ) from error
         self._name = name
         self._epoch = epoch

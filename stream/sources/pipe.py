@@ -2,6 +2,7 @@
 
 import os
 import select
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,11 @@ from dancetype.stream.sources.sockets import Deadline
 _MAX_READ: Final = 65_536
 # Without a writer, polling returns at once.
 _POLL_SECONDS: Final = 0.05
+
+if sys.platform == "win32":
+    _NONBLOCKING: Final = 0  # `parse_path` refuses pipes there.
+else:
+    _NONBLOCKING: Final = os.O_NONBLOCK
 
 
 class PipeReader:
@@ -26,7 +32,7 @@ class PipeReader:
     def __init__(self, path: str, deadline: Deadline) -> None:
         self._deadline = deadline
         # Otherwise, opening would wait for a writer without a time-out.
-        self._file = os.open(Path(path), os.O_RDONLY | os.O_NONBLOCK)
+        self._file = os.open(Path(path), os.O_RDONLY | _NONBLOCKING)
         self._has_writer = False
 
     def read(self, size: int) -> bytes:

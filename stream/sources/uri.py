@@ -3,22 +3,25 @@
 import os
 import re
 import stat
+import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from dancetype.engine.errors import SourceError
 from dancetype.stream.sources.names import derive_name
 from dancetype.stream.sources.redaction import contains_url, shown_url
 
 _WEBCAM: Final = re.compile(r"(?:webcam:|/dev/video)?(\d{1,3})", re.ASCII)
-_SCHEME: Final = re.compile(r"\s*([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+# One letter is a drive of Windows.
+_SCHEME: Final = re.compile(r"\s*([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 _FILE_SCHEMES: Final = ("file:///", "file://localhost/")
 _FORMS: Final = (
-    "a source is a webcam number such as 0, a URL (rtsp, http, rtmp, srt or udp), ndi:NAME, a "
-    "video file or test:"
+    "a source is a webcam number such as 0, webcam:NAME, a URL (rtsp, http, rtmp, srt or udp), "
+    "ndi:NAME, a video file or test:"
 )
 
 
@@ -57,8 +60,8 @@ class SourceUri:
 
     Attributes:
         kind: Kind of the source.
-        address: Number or device of a webcam, URL, path of a file or pipe, name of an NDI source,
-            or options of a test pattern.
+        address: Number or device of a webcam, or `webcam:` and its name; URL; path of a file or
+            pipe; name of an NDI source; or options of a test pattern.
     """
 
     kind: SourceKind
@@ -76,6 +79,8 @@ class SourceUri:
         match self.kind:
             case SourceKind.WEBCAM if self.address.isdecimal():
                 name = f"webcam-{self.address}"
+            case SourceKind.WEBCAM if self.address.startswith("webcam:"):
+                name = self.address.removeprefix("webcam:")
             case SourceKind.WEBCAM | SourceKind.FILE | SourceKind.PIPE:
                 name = Path(self.address).stem
             case SourceKind.TEST:
@@ -96,13 +101,14 @@ def parse_uri(text: str) -> SourceUri:
     if webcam := _WEBCAM.fullmatch(text):
         return SourceUri(SourceKind.WEBCAM, str(int(webcam[1])))
     if text.startswith("webcam:"):
-        raise SourceError(f"{text}: invalid webcam number; write webcam:0, for example")
+        return _parse_webcam(text.removeprefix("webcam:").strip())
     if text.startswith("test:"):
         return SourceUri(SourceKind.TEST, text.removeprefix("test:"))
     if text.startswith("ndi:"):
         return _parse_ndi(text.removeprefix("ndi:").strip())
     if text.startswith(_FILE_SCHEMES):
-        return parse_path(unquote(urlsplit(text).path))
+        # This removes the slash before a drive of Windows.
+        return parse_path(url2pathname(urlsplit(text).path))
     if scheme := _SCHEME.match(text):
         return _parse_url(text.strip(), scheme[1].lower())
     return parse_path(text)
@@ -116,6 +122,14 @@ def is_uri(text: str) -> bool:
         or (contains_url(text.partition("=")[0]))
         or os.path.lexists(text.partition("\0")[0])
     )
+
+
+def _parse_webcam(name: str) -> SourceUri:
+    if not name.strip("-0123456789") or contains_url(name) or not name.isprintable():
+        raise SourceError(
+            "webcam: needs the number or name of a camera; write webcam:0 or webcam:NAME"
+        )
+    return SourceUri(SourceKind.WEBCAM, f"webcam:{name}")
 
 
 def _parse_ndi(name: str) -> SourceUri:
@@ -169,6 +183,10 @@ def parse_path(text: str) -> SourceUri:
     if stat.S_ISCHR(mode) or (not mode and os.path.realpath(path).startswith("/dev/")):
         return SourceUri(SourceKind.WEBCAM, path)
     if stat.S_ISFIFO(mode):
+        if sys.platform == "win32":
+            raise SourceError(
+                f"{text}: named pipes are not supported on Windows; send the video to udp:// or srt://"
+            )
         return SourceUri(SourceKind.PIPE, path)
     if stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
         kind = "a disk" if stat.S_ISBLK(mode) else "a socket"

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,6 +31,38 @@ def test_failed_write_keeps_old_file_and_leaves_no_other(tmp_path: Path) -> None
     with pytest.raises(TypeError), atomic_write(path) as part:
         part.write_bytes("no bytes")  # type: ignore[arg-type]
     assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+class InUseError(PermissionError):
+    winerror = 32
+
+
+@pytest.mark.parametrize("error", [InUseError(), PermissionError()])
+def test_file_that_another_program_reads_on_windows_is_replaced_a_moment_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: PermissionError
+) -> None:
+    """Windows refuses to replace an open file; a folder without permission is not retried."""
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    replace, errors = Path.replace, [error, error]
+    delays: list[float] = []
+
+    def replace_closed(part: Path, target: Any) -> Path:
+        if errors:
+            raise errors.pop()
+        return replace(part, target)
+
+    monkeypatch.setattr(Path, "replace", replace_closed)
+    monkeypatch.setattr("dancetype.engine.files.time.sleep", delays.append)
+    if isinstance(error, InUseError):
+        with atomic_write(path) as part:
+            part.write_text("new")
+        assert (path.read_text(), len(delays)) == ("new", 2)
+    else:
+        with pytest.raises(PermissionError), atomic_write(path) as part:
+            part.write_text("new")
+        assert (path.read_text(), delays) == ("old", [])
     assert list(tmp_path.iterdir()) == [path]
 
 

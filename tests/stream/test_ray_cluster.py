@@ -49,5 +49,5 @@ def test_missing_ray_is_reported_with_the_command_to_install_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(WorkerError, match=r"pip install 'dancetype\[fleet\]'"), connect_ray():
+    with pytest.raises(WorkerError, match=r'pip install "dancetype\[fleet\]"'), connect_ray():
         pass

@@ -249,7 +249,7 @@ def test_recording_of_a_silent_camera_takes_at_most_ten_seconds_longer(
 ) -> None:
     durations: list[float | None] = []
 
-    async def run(session: Session, *, seconds: float | None, signals: object) -> None:
+    async def run(session: Session, *, seconds: float | None, handle_signals: bool) -> None:
         durations.append(seconds)
 
     monkeypatch.setattr(Session, "run", run)

@@ -158,7 +158,7 @@ async def test_session_on_another_thread_can_be_stopped_without_signals(
     async def run() -> None:
         session = make_session(sink, cam=FakePipeline([RUNNING]))
         asyncio.get_running_loop().call_later(0.01, session.stop, "enough")
-        await session.run(signals=())
+        await session.run(handle_signals=False)
 
     await asyncio.to_thread(lambda: asyncio.run(run()))
     last = sink.messages[-1]

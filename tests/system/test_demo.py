@@ -7,6 +7,7 @@ import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from itertools import chain, groupby
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.defaults import DEFAULT_HOP
+from dancetype.engine.media.video import Video
 from dancetype.engine.pose.opening import open_estimator
 from dancetype.stream.assets import DANCE_CLIP
 from dancetype.stream.messages import (
@@ -70,8 +72,8 @@ def test_each_dance_of_the_demo_is_named_within_five_seconds_and_no_genre_in_bet
             estimator,
             Classifier(),
             hop=DEFAULT_HOP,
-            fps=MAX_POSE_FPS,
             on_frame=lambda done, total: None,
+            open_clip=partial(Video, fps=MAX_POSE_FPS),
         )
     changes = [
         (genre, next(run).window_end)

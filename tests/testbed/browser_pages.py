@@ -62,24 +62,19 @@ _CLASSIFY_CAMERA: Final = """async ([bits, square, fps, maxFps, count, delegate]
 }"""
 
 
-def make_camera_clip(
-    video: Path, target: Path, *, seconds: float = math.inf, part: tuple[float, float] = (1, 1)
-) -> int:
+def make_camera_clip(video: Path, target: Path, *, seconds: float = math.inf) -> int:
     """Convert the first seconds of a video to numbered Motion JPEG frames; return their number.
 
     Args:
         video: Video.
         target: File to write.
         seconds: Maximum duration.
-        part: Shares of width and height of the image to use, from the top left corner.
     """
     count = 0
     with Video(video) as frames, target.open("wb") as file:
         for time, image in frames:
-            height, width = image.shape[:2]
-            used = image[: round(height * part[1]), : round(width * part[0])]
             while count / CAMERA_FPS <= min(time, seconds):
-                file.write(_numbered_jpeg(used, count))
+                file.write(_numbered_jpeg(image, count))
                 count += 1
     return count
 

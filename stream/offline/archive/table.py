@@ -1,6 +1,5 @@
 """Table of an archive with one row per clip; rows survive a crash."""
 
-import fcntl
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -10,6 +9,7 @@ from typing import Any, Final, Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import lock_descriptor
 
 from dancetype.engine.contract import Contract
 from dancetype.engine.errors import FileError
@@ -125,11 +125,9 @@ class TableWriter:
             self._file = self._path.open("a+b")
         except OSError as error:
             raise FileError(f"{self._path}: cannot be written: {error.strerror}") from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        if not lock_descriptor(self._file.fileno(), blocking=False):
             self._file.close()
-            raise FileError(f"{out}: another dancetype label process is writing it") from error
+            raise FileError(f"{out}: another dancetype label process is writing it")
         self._file.seek(0)
         rows = (*read_table(out), *_complete_rows(self._file))
         self.rows: dict[str, Row] = {row["file"]: row for row in rows}
@@ -169,6 +167,8 @@ class TableWriter:
         table = pa.Table.from_pylist([self.rows[file] for file in files], schema(genres))
         with output_file(self._out) as part:
             pq.write_table(table, part, compression="zstd")
+        # Windows does not delete open files.
+        self._file.close()
         self._path.unlink(missing_ok=True)
 
 

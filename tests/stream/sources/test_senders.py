@@ -60,7 +60,7 @@ def test_invalid_parameter_of_srt_is_named(url: str, reason: str) -> None:
 
 def test_missing_ndi_library_is_named_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cyndilib.finder", None)
-    with pytest.raises(SourceError, match=r"run pip install 'dancetype\[ndi\]'") as caught:
+    with pytest.raises(SourceError, match=r'run pip install "dancetype\[ndi\]"') as caught:
         NdiSource("STUDIO (Camera 1)", epoch=0)
     assert not isinstance(caught.value, SourceUnavailableError)
 

@@ -13,6 +13,7 @@ from dancetype.stream.sources.uri import SourceKind, SourceUri, parse_uri
     [
         ("0", SourceKind.WEBCAM, "0"),
         ("webcam:1", SourceKind.WEBCAM, "1"),
+        ("webcam:HD Pro C920", SourceKind.WEBCAM, "webcam:HD Pro C920"),
         ("/dev/video2", SourceKind.WEBCAM, "2"),
         ("rtsp://cam/live", SourceKind.RTSP, "rtsp://cam/live"),
         ("rtsps://cam:322/live", SourceKind.RTSP, "rtsps://cam:322/live"),
@@ -27,6 +28,9 @@ from dancetype.stream.sources.uri import SourceKind, SourceUri, parse_uri
         ("ndi:PC (Camera 1)", SourceKind.NDI, "PC (Camera 1)"),
         ("file:///videos/my%20clip.mp4", SourceKind.FILE, "/videos/my clip.mp4"),
         ("/dev/v4l/by-id/usb-gone-index0", SourceKind.WEBCAM, "/dev/v4l/by-id/usb-gone-index0"),
+        (r"C:\clips\a.mp4", SourceKind.FILE, r"C:\clips\a.mp4"),
+        ("C:/clips/a.mp4", SourceKind.FILE, "C:/clips/a.mp4"),
+        (r"\\server\clips\a.mp4", SourceKind.FILE, r"\\server\clips\a.mp4"),
         ("my-rtsp.mp4", SourceKind.FILE, "my-rtsp.mp4"),
         ("test:", SourceKind.TEST, ""),
         ("test:?fps=5", SourceKind.TEST, "?fps=5"),
@@ -42,7 +46,17 @@ def test_each_form_of_source_uri_is_parsed(text: str, kind: SourceKind, address:
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "ftp://cam/live", "webcam:front", "rtsp://", "rtsp:///live", "rtsp://cam:x/", "a\0b"),
+        *(
+            "",
+            "ftp://cam/live",
+            "webcam:",
+            "webcam:-1",
+            "webcam:1000",
+            "rtsp://",
+            "rtsp:///live",
+            "rtsp://cam:x/",
+            "a\0b",
+        ),
         *("concat:rtsp://a", "subfile://rtsp", "http:///x", "srt://host", "udp://host", "rtmp://"),
         "ndi:",
     ],
