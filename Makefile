@@ -22,6 +22,8 @@
 
 PYTHON ?= python3
 export PYTHON
+# uv trusts the certificates of the system, as pip does.
+export UV_SYSTEM_CERTS := true
 VENV := .venv
 BIN := $(VENV)/bin
 
