@@ -10,16 +10,15 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_core import from_json
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict
 
 from dancetype.engine.defaults import DEFAULT_HOP, DEFAULT_RUNTIME, Device, PoseRuntime
 from dancetype.engine.errors import SettingsError, SourceError, first_line
 from dancetype.engine.media.transform import Crop, Flip, Transform
 from dancetype.engine.text import read_text
-from dancetype.stream.sources.names import check_name, unused_name
+from dancetype.stream.sources.listing import parse_sources
 from dancetype.stream.sources.transform import by_source, parse_crop, parse_flip, parse_rotate
-from dancetype.stream.sources.uri import SourceUri, is_uri, parse_uri
+from dancetype.stream.sources.uri import SourceUri
 
 # The event loop can wait for 512 sockets on Windows.
 _MAX_CLIENTS: Final = 400 if sys.platform == "win32" else 10_000
@@ -61,33 +60,6 @@ _WITH_IMAGES: Final = _WITH_CLIPS | {"run", "fleet", "record"}
 _WITH_CLASSIFIER: Final = _LIVE | _WITH_CLIPS | {"doctor"}
 _BROWSER: Final = frozenset({"browser"})
 _WITH_POSES: Final = _WITH_SOURCES | _WITH_CLIPS | {"record", "doctor"}
-
-
-def parse_sources(value: Any) -> dict[str, SourceUri]:
-    """Parse the sources that a user has listed; return them by name.
-
-    Args:
-        value: `name=URI` or a bare URI, a list or JSON list of these, or a table of names and URIs.
-            A bare URI gets a name that describes it.
-
-    Raises:
-        ValueError: The value has another form, or two sources have the same name.
-        SourceError: A URI is invalid.
-    """
-    pairs = _name_uri_pairs(value)
-    used_names: set[str] = set()
-    for name, _ in pairs:
-        if name in used_names:
-            raise ValueError(f"two sources have the name {name!r}; use a different name for each")
-        if name:
-            used_names.add(name)
-    sources: dict[str, SourceUri] = {}
-    for name, text in pairs:
-        uri = _parse_uri_of(name, text)
-        source_name = name or unused_name(uri.short_name, used_names)
-        used_names.add(source_name)
-        sources[source_name] = uri
-    return sources
 
 
 def _split_at_commas(value: Any) -> Any:
@@ -375,36 +347,3 @@ def describe_error(error: ValidationError, config: Path | None = None) -> str:
     if first["type"] == "value_error" or key not in _SHOWABLE:
         return f"{key}: {first['msg'].removeprefix('Value error, ')}"
     return f"{key}: {first['msg']}, not {first['input']!r}"
-
-
-def _name_uri_pairs(value: Any) -> list[tuple[str | None, str]]:
-    """Return pairs of a name and a URI; the name of a bare URI is None."""
-    pairs: list[tuple[str | None, Any]]
-    if isinstance(value, Mapping):
-        pairs = [(check_name(name), uri) for name, uri in value.items()]
-    elif isinstance(value, str):
-        # An environment variable holds one source, or several as a JSON list.
-        is_list = value.lstrip().startswith("[")
-        return _name_uri_pairs(from_json(value)) if is_list else [_split_name(value)]
-    elif isinstance(value, list | tuple):
-        pairs = [_split_name(text) if isinstance(text, str) else (None, text) for text in value]
-    else:
-        pairs = [(None, value)]
-    if not all(isinstance(uri, str) for _, uri in pairs):
-        raise ValueError("expected NAME=URI, a list of these, or a table of names and URIs")
-    return pairs
-
-
-def _split_name(text: str) -> tuple[str | None, str]:
-    """Split `NAME=URI`; the name is None if `text` is a bare URI."""
-    name, equals, uri = text.partition("=")
-    return (None, text) if not equals or is_uri(text) else (check_name(name), uri.strip())
-
-
-def _parse_uri_of(name: str | None, text: str) -> SourceUri:
-    try:
-        return parse_uri(text)
-    except SourceError as error:
-        if name is None:
-            raise
-        raise SourceError(f"the URI of {name!r}: {error}") from None
