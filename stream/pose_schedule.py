@@ -29,10 +29,10 @@ _MAX_AGE: Final = 1 / 30
 class PoseRate:
     """Control loop for the poses per second of one source.
 
-    The load is the share of time in which the source has a frame that waits for pose estimation or
-    is in it. A high load reduces the rate by a step within two seconds. A low one increases it,
-    after a pause that doubles whenever an increase has to be reversed (exponential back-off), so
-    that the rate does not oscillate.
+    The load is the share of time in which the source would have a frame that waits for pose
+    estimation or is in it, if it reached the rate. A high load reduces the rate by a step within
+    two seconds. A low one increases it, after a pause that doubles whenever an increase has to be
+    reversed (exponential back-off), so that the rate does not oscillate.
 
     Attributes:
         value: Current number of poses per second.
@@ -40,7 +40,7 @@ class PoseRate:
 
     def __init__(self) -> None:
         self.value = MAX_POSE_FPS
-        self._busy = 0.0
+        self._busy, self._frames = 0.0, 0
         self._measured_from: float | None = None
         self._changed_at: float | None = None
         self._increased = False
@@ -59,15 +59,18 @@ class PoseRate:
             end: Time in seconds when its processing ended, on the same clock.
         """
         if self._measured_from is None:
-            self._measured_from, self._busy = start, 0.0
+            self._measured_from, self._busy, self._frames = start, 0.0, 0
         if self._changed_at is None:
             self._changed_at = start
         self._busy += end - start
+        self._frames += 1
         span = end - self._measured_from
         if span < _SPAN:
             return False
-        load, unchanged = self._busy / span, end - self._changed_at
-        self._measured_from, self._busy = end, 0.0
+        # Not the share of the time that has passed: a source that misses its rate waits for frames
+        # in between, since a frame that is due while another waits replaces it.
+        load, unchanged = self._busy / self._frames * self.value, end - self._changed_at
+        self._measured_from, self._busy, self._frames = end, 0.0, 0
         step = _STEPS.index(self.value)
         if load > _MAX_LOAD and step > 0:
             if self._increased:

@@ -32,7 +32,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run_as_new_user(home: Path, *command: str | Path) -> "subprocess.CompletedProcess[str]":
     """Run a command with the variables of the network only, the Python of the tests and `home`."""
-    network = ("_PROXY", "_CERT", "_CERT_FILE", "_BUNDLE", "_INDEX", "_INDEX_URL")
+    network = ("_PROXY", "_CERT", "_CERTS", "_CERT_FILE", "_BUNDLE", "_INDEX", "_INDEX_URL")
     kept = {name: value for name, value in os.environ.items() if name.upper().endswith(network)}
     python = {"UV_PYTHON": sys.executable, "PIPX_DEFAULT_PYTHON": sys.executable}
     environment = {**kept, **python, "HOME": str(home), "PATH": "/usr/bin:/bin"}

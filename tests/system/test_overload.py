@@ -36,7 +36,7 @@ def test_latency_of_more_files_than_a_core_can_process_does_not_grow(
     messages = [parse_message(line) for line in out.read_text(encoding="utf-8").splitlines()]
     predictions = [message for message in messages if isinstance(message, PredictionMessage)]
     predictions.sort(key=lambda message: message.source)
-    latencies, pose_seconds, dropped, posed = [], [], 0, 0
+    latencies, pose_seconds, rates, dropped, posed = [], [], [], 0, 0
     for _, group in groupby(predictions, lambda message: message.source):
         ordered = list(group)
         last = ordered[-1]
@@ -46,8 +46,10 @@ def test_latency_of_more_files_than_a_core_can_process_does_not_grow(
         dropped += last.frames.dropped
         posed += last.frames.posed
         assert last.pose_fps is not None
-        assert last.pose_fps < 15
+        rates.append(last.pose_fps)
         assert last.frames.dropped > 0
+    # Each source has its own control loop; one may keep its rate while the others give way.
+    assert np.mean(rates) <= 12
     p95 = float(np.percentile(latencies, 95))
     assert p95 < _MAX_WAIT + 2 * float(np.percentile(pose_seconds, 95))
     figure(
