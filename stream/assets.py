@@ -247,12 +247,27 @@ def _download(url: str) -> bytes:
     return content
 
 
-def _has_hash(content: bytes, expected: str) -> bool:
-    """Return whether the content has a hash: SHA-256 in hexadecimal, or npm's "sha512-BASE64"."""
-    algorithm, is_integrity, encoded = expected.partition("-")
-    if is_integrity:
-        return hashlib.new(algorithm, content).digest() == base64.b64decode(encoded)
-    return hashlib.sha256(content).hexdigest() == expected
+def _has_hash(content: bytes, *expected: str) -> bool:
+    """Return whether the content has one of the hashes.
+
+    Args:
+        content: Content of a file.
+        expected: SHA-256 in hexadecimal, or npm's integrity: "sha512-" and base64.
+    """
+    # Models are verified at each start, so each algorithm runs at most once.
+    hashes: dict[str, bytes] = {}
+    for text in expected:
+        algorithm, is_integrity, encoded = text.partition("-")
+        name = algorithm if is_integrity else "sha256"
+        if name not in hashes:
+            hashes[name] = hashlib.new(name, content).digest()
+        if is_integrity:
+            found = hashes[name] == base64.b64decode(encoded)
+        else:
+            found = hashes[name].hex() == text
+        if found:
+            return True
+    return False
 
 
 def _pose_model(variant: str, *sha256: str, mirror: Origin) -> Asset:
@@ -371,5 +386,4 @@ def _fetch_from_origins(asset: Asset, folder: Path, target: Path, report: Report
 
 
 def _matches(file: Path, asset: Asset) -> bool:
-    content = file.read_bytes()
-    return any(_has_hash(content, expected) for expected in asset.hashes)
+    return _has_hash(file.read_bytes(), *asset.hashes)
