@@ -80,14 +80,11 @@ class ImageConverter:
         # Shared, since a frame's own reformatter would be set up for each frame.
         self._reformatter = VideoReformatter()
 
-    def convert(self, frame: av.VideoFrame) -> Image:
-        """Return the image (H, W, 3) BGR of a frame: upright, with square pixels."""
-        return self.defer(frame)()
-
     def defer(self, frame: av.VideoFrame) -> Callable[[], Image]:
-        """Return a function that does the same later, if the image is needed.
+        """Return a function that converts a frame, to be called if the image is needed.
 
-        The images of a stream must not be converted at the same time.
+        It returns an image (H, W, 3) BGR: upright, with square pixels. The images of a stream must
+        not be converted at the same time.
         """
         # The decoder may be closed by then.
         return partial(self._convert, frame, max(round(frame.width * self._pixel_aspect()), 1))

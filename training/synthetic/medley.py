@@ -10,6 +10,7 @@ from dancetype.engine.skeleton import JOINTS, Array
 from dancetype.training.data.aist import FRAMES_PER_SECOND
 from dancetype.training.data.mannequin import NEUTRAL, Floats, add_sway, draw_lengths, pose_joints
 from dancetype.training.geometry import face_camera
+from dancetype.training.synthetic.posing import LIMBS
 
 _BLEND: Final = 0.7  # seconds between standing still and the first or last pose of a dance
 _FLOOR_MARGIN: Final = 0.01  # metres that an ankle may be lower than in a standing person
@@ -25,16 +26,7 @@ _BONES: Final[tuple[_Bone, ...]] = (
     ("shoulders", "left_shoulder"),
     ("shoulders", "right_shoulder"),
     *(("shoulders", name) for name in JOINTS[:5]),
-    *(
-        (f"{side}_{start}", f"{side}_{end}")
-        for side in ("left", "right")
-        for start, end in (
-            ("shoulder", "elbow"),
-            ("elbow", "wrist"),
-            ("hip", "knee"),
-            ("knee", "ankle"),
-        )
-    ),
+    *LIMBS,
 )
 """Start and end of each bone, parents before children."""
 

@@ -56,7 +56,7 @@ def pose_body(body: Body, joints: Array, rate: float) -> SkeletonMotion:
     return poser.motion
 
 
-_LIMBS: Final = tuple(
+LIMBS: Final = tuple(
     (f"{side}_{start}", f"{side}_{end}")
     for side in ("left", "right")
     for start, end in (
@@ -66,6 +66,7 @@ _LIMBS: Final = tuple(
         ("knee", "ankle"),
     )
 )
+"""Start and end of each bone of the arms and legs, parents before children."""
 
 
 class _Poser:
@@ -77,7 +78,7 @@ class _Poser:
         self._joints = _named_joints(joints)
         self._rest = _named_joints(body.joints)
         shape = (len(joints), len(BONES))
-        size = float(np.median([self._length_ratio(*limb) for limb in _LIMBS]))
+        size = float(np.median([self._length_ratio(*limb) for limb in LIMBS]))
         self.motion = SkeletonMotion(
             rotations=np.broadcast_to(np.eye(3, dtype=np.float32), (*shape, 3, 3)).copy(),
             heads=np.zeros((*shape, 3), np.float32),

