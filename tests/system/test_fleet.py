@@ -154,6 +154,10 @@ async def test_cameras_of_a_killed_node_move_and_no_camera_runs_twice(
                 await log.wait_for_predictions({CAMERAS[0]}, since=start, within=STARTED_WITHIN)
                 cameras_file.write_text(cameras_toml(CAMERAS))
                 await log.wait_for_predictions(set(CAMERAS), since=start, within=STARTED_WITHIN)
+                running = f"STATUS=cameras: {len(CAMERAS)} running"
+                reports = await asyncio.to_thread(
+                    manager.receive_until, running, within=STARTED_WITHIN
+                )
                 before = status(page_port)
                 killed_at = monotonic()
                 kill_node(nodes[0])
@@ -165,7 +169,7 @@ async def test_cameras_of_a_killed_node_move_and_no_camera_runs_twice(
                 moved = {name for name in CAMERAS if after[name]["epoch"] != before[name]["epoch"]}
                 process.send_signal(signal.SIGTERM)
                 await asyncio.to_thread(process.wait, 20)
-            reports = [line for lines in manager.received() for line in lines]
+            reports += [line for lines in manager.received() for line in lines]
     print(f"{len(moved)} cameras ran on it; all published again after {recovery + 1:.1f} s")
     assert moved
     for name in CAMERAS:
@@ -175,8 +179,7 @@ async def test_cameras_of_a_killed_node_move_and_no_camera_runs_twice(
     assert process.returncode == 0, output.read_text()
     assert PASSWORD not in output.read_text()
     assert reports[0] == "READY=1"
-    # A report is made every few seconds, so it may miss the moment when all cameras run.
-    assert any(report.startswith("STATUS=cameras: ") and "running" in report for report in reports)
+    assert running in reports
     assert "STOPPING=1" in reports
 
 
