@@ -3,7 +3,6 @@
 This takes minutes, mostly for downloads, so only `make container` runs it.
 """
 
-import os
 import re
 import shutil
 import subprocess
@@ -15,20 +14,14 @@ from typing import Final
 
 import pytest
 
-from tests.docker.clean_root import Boot, CleanRoot, missing_requirement
+from tests.docker.clean_root import Boot, CleanRoot, needs_clean_root
 from tests.testbed.rtsp_server import find_free_port
 
 _CHECKOUT: Final = Path(__file__).parents[2]
 _DEMO: Final = ("dancetype", "demo", "--seconds", "6", "--port", "0")
 _UNIT: Final = "etc/systemd/system/dancetype.service"
 _TIMEOUT: Final = 90.0
-_SKIP_REASON: Final = (
-    missing_requirement()
-    if "DANCETYPE_CONTAINER" in os.environ
-    else "takes minutes: make container"
-)
-
-pytestmark = pytest.mark.skipif(_SKIP_REASON is not None, reason=str(_SKIP_REASON))
+pytestmark = needs_clean_root
 
 
 @pytest.fixture(scope="module")

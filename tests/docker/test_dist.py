@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -15,7 +14,8 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-_CHECKOUT: Final = Path(__file__).parents[2]
+from tests.testbed.checkout import CHECKOUT, copy_tracked_files
+
 _VENV: Final = Path(sys.prefix)
 _GIT: Final = ("git", "-c", "user.name=test", "-c", "user.email=test@example.org")
 
@@ -35,13 +35,7 @@ def build(repository: Path, out: Path, **variables: str) -> dict[str, bytes]:
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository whose only commit has the tracked files of the checkout as they are now."""
     folder = tmp_path_factory.mktemp("repository")
-    tracked = subprocess.run(
-        ("git", "ls-files", "-z"), cwd=_CHECKOUT, check=True, capture_output=True, text=True
-    )
-    for name in filter(None, tracked.stdout.split("\0")):
-        if (_CHECKOUT / name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(_CHECKOUT / name, folder / name, follow_symlinks=False)
+    copy_tracked_files(folder)
     for command in (("init", "-q"), ("add", "-A"), ("commit", "-q", "-m", "Commit")):
         subprocess.run((*_GIT, *command), cwd=folder, check=True)
     return folder
@@ -131,7 +125,7 @@ def test_list_of_components_has_all_requirements_with_their_licences(
     unlicensed = [name for name, item in components.items() if not item.get("licenses")]
     # Its metadata has no licence; it is BSD-3-Clause.
     assert set(unlicensed) <= {"protobuf"}
-    assert str(_CHECKOUT) not in json.dumps(listed)
+    assert str(CHECKOUT) not in json.dumps(listed)
 
 
 def test_existing_files_are_not_overwritten(repository: Path, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ This takes minutes, mostly for downloads, so only `make container` runs it.
 
 import asyncio
 import json
-import os
 import re
 import shutil
 import signal
@@ -18,19 +17,13 @@ from typing import Any, Final
 import pytest
 from websockets.asyncio.client import connect
 
-from tests.docker.clean_root import CleanRoot, missing_requirement
+from tests.docker.clean_root import CleanRoot, needs_clean_root
 from tests.testbed.rtsp_server import find_free_port
 
 _DOCKERFILE: Final = (Path(__file__).parents[2] / "docker" / "Dockerfile").read_text()
 _TOKEN: Final = "a-token-for-a-container"
 _TIMEOUT: Final = 60.0
-_SKIP_REASON: Final = (
-    missing_requirement()
-    if "DANCETYPE_CONTAINER" in os.environ
-    else "takes minutes: make container"
-)
-
-pytestmark = pytest.mark.skipif(_SKIP_REASON is not None, reason=str(_SKIP_REASON))
+pytestmark = needs_clean_root
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,8 @@ from zipfile import ZipFile
 
 import pytest
 
-CHECKOUT = Path(__file__).parents[2]
+from tests.testbed.checkout import CHECKOUT, copy_tracked_files
+
 BIN = Path(sys.executable).parent
 LINKS = ("engine", "stream", "training", "export")
 
@@ -67,13 +68,7 @@ def wheel_names(checkout: Path, out: Path) -> set[str]:
 def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the tracked files and symbolic links of the checkout."""
     folder = tmp_path_factory.mktemp("checkout")
-    tracked = subprocess.run(
-        ("git", "ls-files", "-z"), cwd=CHECKOUT, check=True, capture_output=True, text=True
-    )
-    for name in filter(None, tracked.stdout.split("\0")):
-        if (CHECKOUT / name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(CHECKOUT / name, folder / name, follow_symlinks=False)
+    copy_tracked_files(folder)
     return folder
 
 

