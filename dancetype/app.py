@@ -140,7 +140,8 @@ def make_pipelines(
 
     make_estimator = estimator_factory(settings, people=settings.people)
     # The estimators have one thread each.
-    turns = PoseTurns(available_cores(), clock=clock.monotonic)
+    cores = available_cores()
+    turns, pose_fps = PoseTurns(cores, clock=clock.monotonic), _pose_fps(settings, cores)
     return {
         name: Pipeline(
             name,
@@ -158,7 +159,7 @@ def make_pipelines(
             # The pause between two frames must not count as a stall if `pose_fps` is low.
             stall=max(settings.stall, 2 / (settings.fixed_pose_fps or math.inf)),
             observers=(observers or {}).get(name, ()),
-            pose_fps=_pose_fps(settings),
+            pose_fps=pose_fps,
             every_frame=settings.every_frame,
             turns=turns,
         )
@@ -166,9 +167,9 @@ def make_pipelines(
     }
 
 
-def _pose_fps(settings: Settings) -> float | PoseRate | None:
+def _pose_fps(settings: Settings, cores: int) -> float | PoseRate | None:
     if settings.pose_fps == "auto":
-        return None if settings.every_frame else PoseRate()
+        return None if settings.every_frame else PoseRate(cores)
     return settings.pose_fps
 
 

@@ -183,8 +183,8 @@ class Pipeline:
                 self._capture_thread.start()
             epoch: int | None = None
             while self._slot.wait():
-                waiting_since = self._clock()
                 with self._turn:
+                    turn_started = self._clock()
                     frame = self._slot.take(block=False)
                     if frame is None:
                         continue
@@ -202,7 +202,7 @@ class Pipeline:
                     prediction = (
                         self._recognizer.push(frame.time, people) if self._recognizer else None
                     )
-                self._adapt_rate(waiting_since)
+                self._adapt_rate(turn_started)
                 if prediction is None:
                     continue
                 captured, dropped = self._slot.counts
@@ -225,8 +225,6 @@ class Pipeline:
         estimator.reset(reason)
         if self._recognizer:
             self._recognizer.reset(reason)
-        if isinstance(self._pose_fps, PoseRate):
-            self._pose_fps.reset(reason)
 
     @property
     def _max_rate(self) -> float | None:
@@ -247,11 +245,11 @@ class Pipeline:
         # limit.
         return limit if self._slot.newest == -math.inf else math.inf
 
-    def _adapt_rate(self, waiting_since: float) -> None:
-        """Report a frame that was waiting since some time, and is now processed, to the loop."""
+    def _adapt_rate(self, turn_started: float) -> None:
+        """Report a turn that has just ended to the control loop."""
         rate = self._pose_fps
-        if isinstance(rate, PoseRate) and rate.add(waiting_since, self._clock()):
-            _log.info(LogEvent("pose_rate_changed", source=self._name, pose_fps=rate.value))
+        if isinstance(rate, PoseRate) and rate.add(self._name, turn_started, self._clock()):
+            _log.info(LogEvent("pose_rate_changed", pose_fps=rate.value))
 
     def _estimate(self, estimator: PoseEstimator, frame: Frame) -> Sequence[Landmarks]:
         """Return the people in a frame; none if this fails, up to a number of times."""

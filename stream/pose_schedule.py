@@ -27,61 +27,67 @@ _MAX_AGE: Final = 1 / 30
 
 
 class PoseRate:
-    """Control loop for the poses per second of one source.
+    """Control loop for the poses per second of all sources; several threads may use it.
 
-    The load is the share of time in which the source would have a frame that waits for pose
-    estimation or is in it, if it reached the rate. A high load reduces the rate by a step within
-    two seconds. A low one increases it, after a pause that doubles whenever an increase has to be
+    The load is the share of time in which poses are estimated, relative to the number that can be
+    estimated at the same time. A high load reduces the rate of all sources by a step within two
+    seconds. A low one increases it, after a pause that doubles whenever an increase has to be
     reversed (exponential back-off), so that the rate does not oscillate.
 
+    Args:
+        limit: Maximum number of poses at the same time.
+
     Attributes:
-        value: Current number of poses per second.
+        value: Current number of poses per second of each source.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int) -> None:
         self.value = MAX_POSE_FPS
-        self._busy, self._frames = 0.0, 0
+        self._lock = Lock()
+        self._limit = limit
+        self._busy = 0.0
+        self._sources: set[str] = set()
         self._measured_from: float | None = None
         self._changed_at: float | None = None
         self._increased = False
         self._pause = _MIN_PAUSE
 
-    def reset(self, reason: str) -> None:
-        """Discard the measurement of the load, as for a new epoch; `reason` documents the call."""
-        del reason
-        self._measured_from = None
-
-    def add(self, start: float, end: float) -> bool:
+    def add(self, source: str, start: float, end: float) -> bool:
         """Add the processing of a frame; return whether this changed the rate.
 
         Args:
-            start: Time in seconds when the frame began to wait for pose estimation.
-            end: Time in seconds when its processing ended, on the same clock.
+            source: Name of the source.
+            start: Time in seconds when the source's turn began.
+            end: Time in seconds when it ended, on the same clock.
         """
-        if self._measured_from is None:
-            self._measured_from, self._busy, self._frames = start, 0.0, 0
-        if self._changed_at is None:
-            self._changed_at = start
-        self._busy += end - start
-        self._frames += 1
-        span = end - self._measured_from
-        if span < _SPAN:
-            return False
-        # Not the share of the time that has passed: a source that misses its rate waits for frames
-        # in between, since a frame that is due while another waits replaces it.
-        load, unchanged = self._busy / self._frames * self.value, end - self._changed_at
-        self._measured_from, self._busy, self._frames = end, 0.0, 0
-        step = _STEPS.index(self.value)
+        with self._lock:
+            if self._measured_from is None:
+                self._measured_from = start
+            if self._changed_at is None:
+                self._changed_at = start
+            self._busy += end - start
+            self._sources.add(source)
+            span = end - self._measured_from
+            if span < _SPAN:
+                return False
+            # A source has one turn at a time, so few sources cannot use all cores.
+            load = self._busy / (span * min(self._limit, len(self._sources)))
+            self._measured_from, self._busy, self._sources = end, 0.0, set()
+            return self._adapt(load, end)
+
+    def _adapt(self, load: float, now: float) -> bool:
+        assert self._changed_at is not None
+        unchanged, step = now - self._changed_at, _STEPS.index(self.value)
         if load > _MAX_LOAD and step > 0:
             if self._increased:
                 too_early = unchanged < _TRIAL
                 self._pause = min(2 * self._pause, _MAX_PAUSE) if too_early else _MIN_PAUSE
-            self._change(_STEPS[step - 1], end)
+            self._change(_STEPS[step - 1], now)
             return True
         if step + 1 < len(_STEPS) and unchanged >= self._pause:
             higher = _STEPS[step + 1]
             if load * higher / self.value < _MAX_RAISED_LOAD:
-                self._change(higher, end)
+                self._change(higher, now)
                 return True
         return False
 

@@ -10,10 +10,17 @@ from dancetype.stream.pose_schedule import MAX_POSE_FPS, MIN_POSE_FPS, PoseRate,
 
 
 class Load:
-    """Source whose frames take `seconds(rate)` from arrival to the end of their processing."""
+    """Sources whose turns take `seconds(rate)` each, one after the other on each core.
 
-    def __init__(self, rate: PoseRate) -> None:
-        self.rate = rate
+    Args:
+        sources: Number of sources.
+        cores: Number of poses at the same time.
+    """
+
+    def __init__(self, sources: int = 1, *, cores: int = 1) -> None:
+        self.rate = PoseRate(cores)
+        self._sources = [f"cam-{number}" for number in range(sources)]
+        self._parallel = min(cores, sources)
         self.now = 100.0
         self.changes: list[tuple[float, float]] = []
 
@@ -21,14 +28,18 @@ class Load:
         end = self.now + duration
         while self.now < end:
             taken = seconds(self.rate.value)
-            start, self.now = self.now, self.now + max(1 / self.rate.value, taken)
-            if self.rate.add(start, start + taken):
-                self.changes.append((start, self.rate.value))
+            start = self.now
+            rounds = len(self._sources) / self._parallel
+            self.now += max(1 / self.rate.value, rounds * taken)
+            for number, source in enumerate(self._sources):
+                begin = start + number // self._parallel * taken
+                if self.rate.add(source, begin, begin + taken):
+                    self.changes.append((begin, self.rate.value))
 
 
 @pytest.fixture
 def load() -> Load:
-    return Load(PoseRate())
+    return Load()
 
 
 def test_rate_is_15_if_the_machine_has_time(load: Load) -> None:
@@ -89,12 +100,23 @@ def test_pause_is_short_again_after_an_increase_that_lasted(load: Load) -> None:
     assert len(load.changes) > before
 
 
-def test_pause_between_epochs_does_not_count_as_idle_time(load: Load) -> None:
-    load.run(1.5, lambda rate: 0.3)
-    load.rate.reset("a new epoch")
-    load.now += 60
-    load.run(2.5, lambda rate: 0.3)
-    assert load.rate.value < 15
+def test_sources_that_share_a_core_reduce_their_rate_together() -> None:
+    # A single one of them would need a sixth of the core.
+    load = Load(6)
+    load.run(120, lambda rate: 0.012)
+    assert [rate for _, rate in load.changes] == [12, 10]
+
+
+def test_rate_of_a_source_that_cannot_use_all_cores_is_reduced() -> None:
+    load = Load(1, cores=8)
+    load.run(60, lambda rate: 0.07)
+    assert load.rate.value == 10
+
+
+def test_sources_with_a_core_each_keep_their_rate() -> None:
+    load = Load(4, cores=4)
+    load.run(60, lambda rate: 0.05)
+    assert load.changes == []
 
 
 def turns_of(limit: int) -> PoseTurns:

@@ -13,7 +13,7 @@ from dancetype.stream.messages import PredictionMessage, parse_message
 from tests.system.conftest import Figure
 from tests.testbed.rtsp_server import write_stream
 
-_SOURCES = 6
+_SOURCES = 8
 _SECONDS = 20.0
 # Without dropped frames, the latency of these files grows by half a second per second. It includes
 # pose estimation, which takes longer while other programs use the core.
@@ -48,8 +48,7 @@ def test_latency_of_more_files_than_a_core_can_process_does_not_grow(
         assert last.pose_fps is not None
         rates.append(last.pose_fps)
         assert last.frames.dropped > 0
-    # Each source has its own control loop; one may keep its rate while the others give way.
-    assert np.mean(rates) <= 12
+    assert max(rates) <= 12
     p95 = float(np.percentile(latencies, 95))
     assert p95 < _MAX_WAIT + 2 * float(np.percentile(pose_seconds, 95))
     figure(
