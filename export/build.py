@@ -1,14 +1,14 @@
 """From data to a model file: training, calibration, decision, figures and export.
 
-Half A and half B of the data share no dancer. The networks trained on them are only tested and used
-for calibration; the exported network is trained on all data. All three are trained in the same way,
-if wanted with teachers, whose predictions they also learn from.
+Half A and half B of the data share no dancer. The models trained on them are only tested and used
+for calibration; the exported model is trained on all data. All three are trained in the same way:
+each is the mean of several networks that differ in their seed.
 """
 
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,6 +50,9 @@ ALL: Final = "all"
 OTHER_HALF: Final = {"dancers:A": "dancers:B", "dancers:B": "dancers:A"}
 """Training split and test split of each half."""
 
+MEMBERS: Final = 3
+"""Number of networks in the shipped model."""
+
 MIN_QUIET: Final = 0.95
 MAX_WRONG: Final = 0.05
 """Limits of the decision: shares of the time of people who do not dance, and of dancers."""
@@ -81,17 +84,15 @@ class TrainingTask:
         recipe: Settings, with the seed.
         split: Split to train on.
         out: Folder of the run.
-        teachers: Checkpoints to learn from.
     """
 
     recipe: Recipe
     split: str
     out: Path
-    teachers: tuple[Path, ...] = ()
 
 
 def build_model(
-    recipe: Recipe, data: TrainingData, out: Path, *, teachers: int, jobs: int
+    recipe: Recipe, data: TrainingData, out: Path, *, members: int, jobs: int
 ) -> dict[str, Any]:
     """Train, calibrate and export a model, and return its figures.
 
@@ -99,10 +100,10 @@ def build_model(
     and the folders of the trainings.
 
     Args:
-        recipe: Recipe of all networks.
+        recipe: Recipe of all networks, with the seed of the first one.
         data: Data to train on.
         out: Folder of the build.
-        teachers: Number of teachers of each network.
+        members: Number of networks in the model.
         jobs: Number of trainings that run at the same time.
 
     Raises:
@@ -114,9 +115,7 @@ def build_model(
             "add one, as in the recipe live"
         )
     splits = (*OTHER_HALF, ALL)
-    *half_tasks, final_task = train_networks(
-        recipe, data, out, splits, teachers=teachers, jobs=jobs
-    )
+    *half_tasks, final_task = train_networks(recipe, data, out, splits, members=members, jobs=jobs)
     with console.status("calibrating on unseen dancers"):
         halves = [read_half(data, OTHER_HALF[task.split]) for task in half_tasks]
         calibration, points = _calibrate(
@@ -154,44 +153,46 @@ def train_networks(
     out: Path,
     splits: Sequence[str],
     *,
-    teachers: int,
+    members: int,
     jobs: int,
 ) -> list[TrainingTask]:
-    """Train a network for each split; with teachers, train these first.
+    """Train the networks of each split, and combine them into a model.
 
-    The networks are in the folders `teacher-NUMBER-SPLIT` and `live-SPLIT` of `out`, with
-    `dancers:A` shortened to `A`.
+    The networks are in the folders `live-SPLIT/seed-NUMBER` of `out` and their mean is in
+    `live-SPLIT`, with `dancers:A` shortened to `A`.
 
     Returns:
-        The finished training of each network.
+        The finished training of each model.
 
     Raises:
         ExpectedError: A training failed.
     """
-    first = [_teacher(recipe, split, seed, out) for split in splits for seed in range(teachers)]
-    networks = [_network(recipe, split, teachers, out) for split in splits]
-    if first:
-        _train_all("teachers", first, data, jobs=jobs)
-    _train_all("networks", networks, data, jobs=jobs)
-    return networks
+    models = [
+        TrainingTask(recipe, split, out / f"live-{split.removeprefix('dancers:')}")
+        for split in splits
+    ]
+    networks = {model.out: _networks(model, members) for model in models}
+    _train_all([task for tasks in networks.values() for task in tasks], data, jobs=jobs)
+    for folder, tasks in networks.items():
+        combined = Checkpoint.combine([Checkpoint.load(task.out / CHECKPOINT) for task in tasks])
+        combined.save(folder / CHECKPOINT)
+    return models
 
 
-def _teacher(recipe: Recipe, split: str, seed: int, out: Path) -> TrainingTask:
-    seeded = recipe.with_overrides(seed=recipe.seed + seed, epochs=None)
-    return TrainingTask(seeded, split, out / f"teacher-{seed}-{_suffix(split)}")
+def _networks(model: TrainingTask, members: int) -> list[TrainingTask]:
+    """Return the training of each network of a model."""
+    seeds = range(model.recipe.seed, model.recipe.seed + members)
+    return [
+        replace(
+            model,
+            recipe=model.recipe.with_overrides(seed=seed, epochs=None),
+            out=model.out / f"seed-{seed}",
+        )
+        for seed in seeds
+    ]
 
 
-def _network(recipe: Recipe, split: str, teachers: int, out: Path) -> TrainingTask:
-    paths = tuple(_teacher(recipe, split, seed, out).out / CHECKPOINT for seed in range(teachers))
-    seeded = recipe.with_overrides(seed=recipe.seed + teachers, epochs=None)
-    return TrainingTask(seeded, split, out / f"live-{_suffix(split)}", paths)
-
-
-def _suffix(split: str) -> str:
-    return split.removeprefix("dancers:")
-
-
-def _train_all(stage: str, tasks: Sequence[TrainingTask], data: TrainingData, *, jobs: int) -> None:
+def _train_all(tasks: Sequence[TrainingTask], data: TrainingData, *, jobs: int) -> None:
     """Train networks in several processes; a finished training is not repeated.
 
     Raises:
@@ -202,7 +203,7 @@ def _train_all(stage: str, tasks: Sequence[TrainingTask], data: TrainingData, *,
         progress_bar(console, unit="epochs") as progress,
     ):
         total = sum(task.recipe.optimiser.epochs for task in tasks)
-        bar = progress.add_task(stage, total=total)
+        bar = progress.add_task("training", total=total)
         work = [(task, data) for task in tasks]
         for _, error in pool.run(work, lambda _task, _epoch: progress.advance(bar)):
             if isinstance(error, BaseException):
@@ -228,7 +229,6 @@ def _train(work: tuple[TrainingTask, TrainingData], report: ReportProgress) -> N
         out=task.out,
         tracks=data.tracks,
         negatives=data.negatives,
-        teachers=task.teachers,
         on_epoch=report,
     )
 

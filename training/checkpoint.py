@@ -1,6 +1,7 @@
 """Checkpoint: a trained network with its recipe, data description and results in one file."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from torch import Tensor
+from torch import Tensor, nn
 
 from dancetype.engine.contract import CREDIT, Contract
 from dancetype.engine.errors import ModelError
@@ -17,7 +18,7 @@ from dancetype.engine.files import atomic_write
 from dancetype.engine.genres import GENRES
 from dancetype.engine.rolling import Decision
 from dancetype.engine.skeleton import Array
-from dancetype.training.model import GenreLSTM
+from dancetype.training.model import GenreLSTM, MeanNetwork
 from dancetype.training.probabilities import Calibration, probabilities
 from dancetype.training.recipe import Recipe
 
@@ -40,6 +41,7 @@ class Checkpoint:
         genres: Code and name of each genre, in the order of the network's output.
         credit: Attribution of the training data; None if the dances are only those of AIST++.
         negatives_credit: Attribution of captured motion of people who do not dance.
+        members: Number of networks whose logits are averaged; see `combine`.
     """
 
     recipe: Recipe
@@ -55,6 +57,20 @@ class Checkpoint:
     genres: dict[str, str] = field(default_factory=lambda: dict(GENRES))
     credit: str | None = None
     negatives_credit: str = ""
+    members: int = 1
+
+    @classmethod
+    def combine(cls, checkpoints: Sequence["Checkpoint"]) -> "Checkpoint":
+        """Return the mean of networks that differ only in their seed, without their training."""
+        first, *others = checkpoints
+        if not others:
+            return first
+        weights = {
+            f"networks.{number}.{name}": value
+            for number, checkpoint in enumerate(checkpoints)
+            for name, value in checkpoint.weights.items()
+        }
+        return replace(first, weights=weights, members=len(checkpoints), history=[], resume={})
 
     def save(self, path: Path) -> None:
         """Write the checkpoint atomically."""
@@ -90,10 +106,14 @@ class Checkpoint:
         except Exception as error:
             raise ModelError(f"{path}: not a checkpoint of `dancetype train`") from error
 
-    def network(self) -> GenreLSTM:
+    def network(self) -> nn.Module:
         """Return the trained network in evaluation mode."""
         window = self.recipe.window.spec()
-        network = GenreLSTM(self.recipe.network, window=window, genres=len(self.genres))
+        members = [
+            GenreLSTM(self.recipe.network, window=window, genres=len(self.genres))
+            for _ in range(self.members)
+        ]
+        network = members[0] if self.members == 1 else MeanNetwork(members)
         network.load_state_dict(self.weights)
         return network.eval()
 

@@ -1,5 +1,7 @@
 """LSTM that classifies a window."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
@@ -88,6 +90,22 @@ class GenreLSTM(MirrorAveraged):
         if self.pooling == "mean":
             return mean
         return torch.cat([mean, states.amax(dim=1)], dim=-1)
+
+
+class MeanNetwork(nn.Module):
+    """Mean of the logits of several networks with the same windows and outputs.
+
+    Args:
+        networks: The networks.
+    """
+
+    def __init__(self, networks: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Return the mean logits for windows (N, L, F)."""
+        return torch.stack([network(windows) for network in self.networks]).mean(dim=0)
 
 
 def _create_stem(features: int, settings: NetworkSettings) -> nn.Sequential:

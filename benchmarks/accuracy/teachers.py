@@ -1,9 +1,9 @@
 """Measure each step from one network to averaged teachers and to the distilled student.
 
-The networks are read from RUNS and not trained here: `teacher-SEED-FOLD` for the seeds of the live
-recipe, `teacher-KIND-FOLD` for other kinds, `student-FOLD` for a network that was trained with
-`--teacher` on them, and `live-FOLD` for the network as shipped, each a folder with a checkpoint.
-Boosted trees are trained by the job, since they have no checkpoint.
+The networks are read from RUNS and not trained here: `live-FOLD/seed-SEED` for the networks of the
+live model, `teacher-KIND-FOLD` for other kinds and `student-FOLD` for a network that was trained
+with `--teacher` on them, each a folder with a checkpoint. Boosted trees are trained by the job,
+since they have no checkpoint.
 """
 
 from collections.abc import Callable, Sequence
@@ -68,14 +68,15 @@ class LogitMean:
 
 
 def load_seeds(fold: str, workspace: Workspace) -> Members:
-    """Return the networks of all seeds of the live recipe.
+    """Return the networks of the live model.
 
     Raises:
         MissingDataError: There is none.
     """
-    folders = sorted(workspace.runs.glob(f"teacher-[0-9]*-{fold}"))
-    return [load_network(folder.name, workspace) for folder in folders] or [
-        load_network(f"teacher-0-{fold}", workspace)
+    model = f"live-{fold}"
+    folders = sorted((workspace.runs / model).glob("seed-*"))
+    return [load_network(f"{model}/{folder.name}", workspace) for folder in folders] or [
+        load_network(f"{model}/seed-0", workspace)
     ]
 
 
@@ -113,17 +114,12 @@ def _student(fold: str, workspace: Workspace) -> Members:
     return [load_network(f"student-{fold}", workspace)]
 
 
-def _shipped(fold: str, workspace: Workspace) -> Members:
-    return [load_network(f"live-{fold}", workspace)]
-
-
 STEPS: Final[dict[str, tuple[str, Callable[[str, Workspace], Members]]]] = {
     "single": ("one network", _single),
-    "seeds": ("mean of the logits of several seeds", load_seeds),
+    "seeds": ("mean of the logits of several seeds, as shipped", load_seeds),
     "trees": ("+ boosted trees", _with_trees),
     "conv": ("+ convolutional network", _with_convolutions),
     "student": ("distilled student", _student),
-    "shipped": ("one network as shipped", _shipped),
 }
 """Title of each step, and the function that returns its networks."""
 

@@ -12,6 +12,7 @@ from dancetype.engine.classifier import Classifier
 from dancetype.engine.media.track import Track
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.export.build import (
+    MEMBERS,
     TrainingData,
     calibrate_half,
     read_half,
@@ -44,7 +45,7 @@ def _train(fold: str, workspace: Workspace) -> Result:
         data,
         workspace.runs,
         [f"dancers:{fold}"],
-        teachers=0,
+        members=MEMBERS,
         jobs=1,
     )
     calibrate_half(read_half(data, f"dancers:{OTHER_FOLD[fold]}"), task)

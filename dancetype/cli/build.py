@@ -21,15 +21,15 @@ def build(
             rich_help_panel=TRAINING_PANEL,
         ),
     ] = "live",
-    teachers: Annotated[
-        int,
+    members: Annotated[
+        int | None,
         typer.Option(
             metavar="N",
-            min=0,
-            help="Number of teachers of each network.",
+            min=1,
+            help="Number of networks, with different seeds, whose mean is the model (default: 3).",
             rich_help_panel=TRAINING_PANEL,
         ),
-    ] = 0,
+    ] = None,
     epochs: Annotated[int | None, EPOCHS] = None,
     jobs: Annotated[
         int | None,
@@ -38,25 +38,25 @@ def build(
 ) -> None:
     r"""Train, calibrate and export a model, with a model card.
 
-    Networks are trained on each half of the dancers and on all. The first two are tested on the
-    dancers of the other half, and calibrate the third, which is exported as DIR/live.onnx. The
-    same command continues an interrupted build.
+    Models are trained on each half of the dancers and on all. The first two are tested on the
+    dancers of the other half, and calibrate the third, which is exported as DIR/live.onnx. Each is
+    the mean of several networks. The same command continues an interrupted build.
 
     Examples:
-        # The shipped model: about 40 minutes on two cores
+        # The shipped model: about an hour and a half on two cores
         dancetype build --data aist --tracks rendered \
             --tracks rendered_negatives --negatives negatives --out runs/model
         # Try out the set-up in one epoch
         dancetype build --data aist --epochs 1 --out runs/trial
     """
     from dancetype.engine.cores import available_cores
-    from dancetype.export.build import TrainingData, build_model
+    from dancetype.export.build import MEMBERS, TrainingData, build_model
     from dancetype.training.recipe import load_recipe
 
     build_model(
         load_recipe(recipe).with_overrides(seed=None, epochs=epochs),
         TrainingData(data, tuple(tracks or ()), negatives),
         out,
-        teachers=teachers,
+        members=members or MEMBERS,
         jobs=jobs or available_cores(),
     )

@@ -226,5 +226,5 @@ def test_probability_of_dancing_is_averaged_over_the_networks_that_have_it() -> 
 
 
 def test_teachers_that_are_not_trained_yet_are_missing_data(workspace: Workspace) -> None:
-    with pytest.raises(MissingDataError, match="teacher-0-A"):
+    with pytest.raises(MissingDataError, match="live-A/seed-0"):
         load_seeds("A", workspace)

@@ -48,7 +48,7 @@ def test_build_writes_a_model_with_calibration_decision_and_card(
         update={"epochs": 1, "steps_per_epoch": 12, "batch": 16, "average": 0.5}
     )
     recipe = recipe.model_copy(update={"optimiser": optimiser})
-    figures = build_model(recipe, data, tmp_path, teachers=1, jobs=2)
+    figures = build_model(recipe, data, tmp_path, members=2, jobs=2)
     assert [test["tested"] for test in figures["tests"]] == ["dancers:B", "dancers:A"]
     contract = Classifier(tmp_path / "live.onnx", device="cpu").contract
     assert contract.dancing
@@ -69,11 +69,11 @@ def test_build_writes_a_model_with_calibration_decision_and_card(
     assert "live, rendered clips of" in card
 
     # A second build trains nothing again.
-    before = {path: path.stat().st_mtime for path in tmp_path.glob("*/log.csv")}
-    assert {path.parent.name for path in before} == {
-        f"{network}-{split}" for network in ("teacher-0", "live") for split in ("A", "B", "all")
+    before = {path: path.stat().st_mtime for path in tmp_path.glob("*/*/log.csv")}
+    assert {path.parent.relative_to(tmp_path) for path in before} == {
+        Path(f"live-{split}", f"seed-{seed}") for split in ("A", "B", "all") for seed in (0, 1)
     }
-    build_model(recipe, data, tmp_path, teachers=1, jobs=2)
+    build_model(recipe, data, tmp_path, members=2, jobs=2)
     assert {path: path.stat().st_mtime for path in before} == before
 
 
@@ -81,5 +81,5 @@ def test_recipe_without_a_camera_is_rejected_before_training(
     data: TrainingData, tmp_path: Path
 ) -> None:
     with pytest.raises(SettingsError, match=r"the recipe first-20 has no \[camera\]"):
-        build_model(load_recipe("first-20"), data, tmp_path, teachers=0, jobs=1)
+        build_model(load_recipe("first-20"), data, tmp_path, members=1, jobs=1)
     assert not list(tmp_path.iterdir())

@@ -126,6 +126,21 @@ def test_checkpoint_is_saved_and_loaded(
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
 
 
+def test_combined_checkpoint_averages_the_logits_of_its_networks(
+    recipe: Recipe, sequences: list[AistSequence], tmp_path: Path
+) -> None:
+    recipes = [recipe.with_overrides(seed=seed, epochs=1) for seed in (0, 1)]
+    checkpoints = [train(each, sequences[:4]) for each in recipes]
+    Checkpoint.combine(checkpoints).save(tmp_path / "checkpoint.pt")
+    combined = Checkpoint.load(tmp_path / "checkpoint.pt")
+    windows = np.random.default_rng(0).normal(0, 1, (3, 20, 68)).astype(np.float32)
+    first, second = (CheckpointClassifier(each).logits(windows) for each in checkpoints)
+    assert not torch.allclose(first, second)
+    logits = CheckpointClassifier(combined).logits(windows)
+    torch.testing.assert_close(logits, (first + second) / 2)
+    assert export(combined, tmp_path / "model.onnx") < 1e-4
+
+
 def test_checkpoint_that_does_not_fit_on_the_disk_raises_os_error(
     recipe: Recipe, sequences: list[AistSequence], tmp_path: Path
 ) -> None:
