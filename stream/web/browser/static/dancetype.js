@@ -75,7 +75,7 @@ const SIMD_MODULE = new Uint8Array([
 /** Classifier of the dance in one video; it runs in a worker and has to be closed. */
 export class DanceClassifier {
   /**
-   * Load both models and their runtimes: about 37 MB, or 17 MB compressed.
+   * Load both models and their runtimes: about 41 MB, or 21 MB compressed.
    *
    * @param {LoadOptions} [options]
    * @returns {Promise<DanceClassifier>}
