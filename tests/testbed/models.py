@@ -17,10 +17,11 @@ from dancetype.engine.genres import CODES
 def biased_model(genre: str, file: Path) -> Path:
     """Write a copy of the live model that always predicts `genre`; return its path."""
     model = _load()
-    (bias,) = (tensor for tensor in model.graph.initializer if tensor.name.endswith("head.bias"))
-    values = numpy_helper.to_array(bias).copy()
-    values[CODES.index(genre)] += 10
-    bias.CopyFrom(numpy_helper.from_array(values, bias.name))
+    # One for each of the networks whose mean is the model.
+    for bias in (each for each in model.graph.initializer if each.name.endswith("head.bias")):
+        values = numpy_helper.to_array(bias).copy()
+        values[CODES.index(genre)] += 10
+        bias.CopyFrom(numpy_helper.from_array(values, bias.name))
     onnx.save(model, file)
     return file
 
