@@ -184,7 +184,6 @@ class Pipeline:
             epoch: int | None = None
             while self._slot.wait():
                 with self._turn:
-                    turn_started = self._clock()
                     frame = self._slot.take(block=False)
                     if frame is None:
                         continue
@@ -202,7 +201,7 @@ class Pipeline:
                     prediction = (
                         self._recognizer.push(frame.time, people) if self._recognizer else None
                     )
-                self._adapt_rate(turn_started)
+                self._adapt_rate(pose_started)
                 if prediction is None:
                     continue
                 captured, dropped = self._slot.counts
@@ -245,10 +244,10 @@ class Pipeline:
         # limit.
         return limit if self._slot.newest == -math.inf else math.inf
 
-    def _adapt_rate(self, turn_started: float) -> None:
-        """Report a turn that has just ended to the control loop."""
+    def _adapt_rate(self, pose_started: float) -> None:
+        """Report a frame whose processing has just ended to the control loop."""
         rate = self._pose_fps
-        if isinstance(rate, PoseRate) and rate.add(self._name, turn_started, self._clock()):
+        if isinstance(rate, PoseRate) and rate.add(self._name, pose_started, self._clock()):
             _log.info(LogEvent("pose_rate_changed", pose_fps=rate.value))
 
     def _estimate(self, estimator: PoseEstimator, frame: Frame) -> Sequence[Landmarks]:

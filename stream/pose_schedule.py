@@ -48,7 +48,7 @@ class PoseRate:
         self._busy = 0.0
         self._sources: set[str] = set()
         self._measured_from: float | None = None
-        self._changed_at: float | None = None
+        self._changed_at = 0.0
         self._increased = False
         self._pause = _MIN_PAUSE
 
@@ -57,14 +57,12 @@ class PoseRate:
 
         Args:
             source: Name of the source.
-            start: Time in seconds when the source's turn began.
+            start: Time in seconds when its processing began.
             end: Time in seconds when it ended, on the same clock.
         """
         with self._lock:
             if self._measured_from is None:
-                self._measured_from = start
-            if self._changed_at is None:
-                self._changed_at = start
+                self._measured_from = self._changed_at = start
             self._busy += end - start
             self._sources.add(source)
             span = end - self._measured_from
@@ -76,7 +74,6 @@ class PoseRate:
             return self._adapt(load, end)
 
     def _adapt(self, load: float, now: float) -> bool:
-        assert self._changed_at is not None
         unchanged, step = now - self._changed_at, _STEPS.index(self.value)
         if load > _MAX_LOAD and step > 0:
             if self._increased:
