@@ -75,7 +75,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the selected jobs; return the exit code."""
-    workspace = Workspace(**{field.name: getattr(args, field.name) for field in fields(Workspace)})
+    settings = {field.name: getattr(args, field.name) for field in fields(Workspace)}
+    workspace = Workspace(**settings | {"rendered": tuple(args.rendered)})
     jobs = {job.name: job for job in all_jobs()}
     names = select_jobs([*jobs, "page"], args.only)
     if args.list:

@@ -1,6 +1,6 @@
 """Other models, trained and tested on the same splits as the shipped LSTM."""
 
-from functools import partial
+from functools import lru_cache, partial
 from time import process_time
 from typing import Final
 
@@ -107,8 +107,12 @@ def _lstm(name: str, split: str, workspace: Workspace) -> tuple[WindowClassifier
     return CheckpointClassifier(checkpoint), training_summary(checkpoint)
 
 
+@lru_cache
 def train_baseline(name: str, split: str, workspace: Workspace) -> tuple[WindowClassifier, Result]:
-    """Train boosted trees or ST-GCN++ on the windows of the live recipe."""
+    """Train boosted trees or ST-GCN++ on the windows of the live recipe.
+
+    The jobs of one process share the result.
+    """
     training = workspace.split(SPLITS[split][0])
     sequences = workspace.sequences(training)
     recipe = load_recipe(workspace.recipe)

@@ -1,14 +1,13 @@
 """Measure each step from one network to averaged teachers and to the distilled student.
 
 The networks are read from RUNS and not trained here: `live-FOLD/seed-SEED` for the networks of the
-live model, `teacher-KIND-FOLD` for other kinds and `student-FOLD` for a network that was trained
-with `--teacher` on them, each a folder with a checkpoint. Boosted trees are trained by the job,
-since they have no checkpoint.
+live model and `student-FOLD` for a network that was trained with `--teacher` on them, each a folder
+with a checkpoint. Other kinds of models have no checkpoint, so the job trains them.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -97,17 +96,12 @@ def _single(fold: str, workspace: Workspace) -> Members:
     return load_seeds(fold, workspace)[:1]
 
 
-@lru_cache(maxsize=len(OTHER_FOLD))
-def _trees(fold: str, workspace: Workspace) -> Member:
-    return Member(train_baseline("trees", fold, workspace)[0])
-
-
 def _with_trees(fold: str, workspace: Workspace) -> Members:
-    return [*load_seeds(fold, workspace), _trees(fold, workspace)]
+    return [*load_seeds(fold, workspace), Member(train_baseline("trees", fold, workspace)[0])]
 
 
-def _with_convolutions(fold: str, workspace: Workspace) -> Members:
-    return [*_with_trees(fold, workspace), load_network(f"teacher-conv-{fold}", workspace)]
+def _with_graph(fold: str, workspace: Workspace) -> Members:
+    return [*_with_trees(fold, workspace), Member(train_baseline("stgcn", fold, workspace)[0])]
 
 
 def _student(fold: str, workspace: Workspace) -> Members:
@@ -118,7 +112,7 @@ STEPS: Final[dict[str, tuple[str, Callable[[str, Workspace], Members]]]] = {
     "single": ("one network", _single),
     "seeds": ("mean of the logits of several seeds, as shipped", load_seeds),
     "trees": ("+ boosted trees", _with_trees),
-    "conv": ("+ convolutional network", _with_convolutions),
+    "graph": ("+ ST-GCN++", _with_graph),
     "student": ("distilled student", _student),
 }
 """Title of each step, and the function that returns its networks."""

@@ -1,7 +1,7 @@
 """Jobs, their data and their results."""
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -47,7 +47,7 @@ class Workspace:
 
     data: Path
     tracks: Path
-    rendered: Sequence[Path]
+    rendered: tuple[Path, ...]
     videos: Path | None
     runs: Path
     recipe: str = "live"
