@@ -90,7 +90,6 @@ def write_page(workspace: Workspace, docs: Path) -> Path:
         "decimal": lambda value, unit="": "-" if value is None else f"{value:.1f}{unit}",
         "pair": lambda shares: " / ".join(map(percent, shares)),
         "percent": percent,
-        "named_at": sections.named_at,
         "spread": spread,
         "summary": summarise,
     }

@@ -204,20 +204,20 @@ def operating_curves(path: Path, points: Sequence[Result]) -> None:
 
 
 def rejection(path: Path, curves: Mapping[str, Mapping[str, Sequence[Result]]]) -> None:
-    """Draw dancers named against other people named, a panel for each kind of clip."""
+    """Draw dancers named right against other people named, a panel for each kind of clip."""
     kinds = list(dict.fromkeys(kind for pairs in curves.values() for kind in pairs))
     with _figure(path, height=2.9, columns=max(len(kinds), 1)) as panels:
         for axes, kind in zip(panels, kinds, strict=False):
             for (output, pairs), colour in zip(curves.items(), _COLOURS, strict=False):
                 shares = [
-                    (100 * point["others"], 100 * point["dancers"]) for point in pairs.get(kind, ())
+                    (100 * point["others"], 100 * point["right"]) for point in pairs.get(kind, ())
                 ]
                 if shares:
                     axes.plot(*zip(*shares, strict=True), marker="o", color=colour, label=output)
             axes.set(
                 title=kind,
-                xlabel="no dance: a genre named, % of time",
-                ylabel="dance: a genre named, % of time",
+                xlabel="no dance: a genre named, % of windows",
+                ylabel="dance: right genre named, % of windows",
             )
             axes.legend()
 

@@ -15,9 +15,6 @@ _SHIPPED: Final = "shipped"
 _MODELS: Final = {f"live-{fold}": fold for fold in OTHER_FOLD} | {_SHIPPED: "shipped"}
 """Models and the ends of the names of their jobs."""
 
-NAMED_SHARES: Final = (0.02, 0.05, 0.1, 0.2)
-"""Shares of time with people who do not dance named, at which rejections are compared."""
-
 
 def live_answers(workspace: Workspace) -> Result | None:
     """Return the rows of the tables of live answers; None without results."""
@@ -163,63 +160,27 @@ def ablation_runs(workspace: Workspace, pictures: Path) -> dict[str, Result]:
 
 
 def rejection_curves(workspace: Workspace, pictures: Path) -> dict[str, Result]:
-    """Return the curve of each output and the number of runs, and plot the curves."""
+    """Return the shares named with each output and the number of runs, and plot them."""
     curves: dict[str, Result] = {}
     for output in rejection.OUTPUTS:
         runs = workspace.results(
             f"rejection-{output}-{fold}-{seed}" for fold in OTHER_FOLD for seed in rejection.SEEDS
         )
         if runs:
-            points = mean_curve([run["curve"] for run in runs])
             pairs = {
-                "rendered dancers": named_shares(points, ("rendered",), ("negatives", "generated")),
-                "real clips": named_shares(points, ("real",), ("nondance",)),
+                title: [
+                    {name: average(point[name] for point in points) for name in points[0]}
+                    for points in zip(*(run["pairs"][title] for run in runs), strict=True)
+                ]
+                for title in rejection.PAIRS
+                if all(title in run["pairs"] for run in runs)
             }
-            pairs = {name: pair for name, pair in pairs.items() if pair}
             curves[output] = {"runs": len(runs), "pairs": pairs}
     if curves:
         plots.rejection(
             pictures / "rejection.png", {name: curve["pairs"] for name, curve in curves.items()}
         )
     return curves
-
-
-def named_shares(
-    points: Sequence[Result], dancers: Sequence[str], others: Sequence[str]
-) -> list[Result]:
-    """Return the shares of time with people named at each threshold.
-
-    Args:
-        points: Points of an operating curve.
-        dancers: Test sets with dancers.
-        others: Test sets with people who do not dance.
-
-    Returns:
-        Shares of dancers named, of dancers named right, and of other people named.
-    """
-    shares = []
-    for point in points:
-        rows = [point[name] for name in dancers if name in point]
-        quiet = [point[name]["none"] for name in others if name in point]
-        if rows and quiet:
-            shares.append(
-                {
-                    "dancers": 1 - float(np.mean([row["none"] for row in rows])),
-                    "right": float(np.mean([row["right"] for row in rows])),
-                    "others": 1 - float(np.mean(quiet)),
-                }
-            )
-    return shares
-
-
-def named_at(shares: Sequence[Result], others: float) -> tuple[float, float]:
-    """Return the shares of dancers named and named right, at a share of other people named.
-
-    They are interpolated linearly; beyond the ends of the curve, they are those of the end.
-    """
-    points = sorted((point["others"], point["dancers"], point["right"]) for point in shares)
-    x, named, right = zip(*points, strict=True)
-    return float(np.interp(others, x, named)), float(np.interp(others, x, right))
 
 
 def teacher_steps(workspace: Workspace) -> dict[str, list[Result]]:

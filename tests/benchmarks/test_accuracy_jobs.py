@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from benchmarks.accuracy.ablation import STEPS, Step, settings_at_step
 from benchmarks.accuracy.answers import ClassifiedClip, classify_tracks, measure_answers
 from benchmarks.accuracy.decision import PER_GENRE, RULES, choose_rules
 from benchmarks.accuracy.models import small_recipe
+from benchmarks.accuracy.rejection import NAMED, named_shares
 from benchmarks.accuracy.teachers import LogitMean, load_seeds
 from benchmarks.accuracy.workspace import Job, MissingDataError, Result, Workspace, run_job
 from dancetype.engine.classifier import Classifier
@@ -161,23 +163,25 @@ def test_higher_entry_threshold_names_less(shared: Path) -> None:
     assert all(sum(point["real"].values()) == pytest.approx(1) for point in result["curve"])
 
 
-def test_threshold_of_a_genre_is_raised_only_where_others_are_taken_for_it() -> None:
-    def clip(genre: str, *probabilities: float) -> ClassifiedClip:
-        ends = np.arange(1.0, 8.0)
-        windows = LiveWindows(
-            0.0,
-            ends,
-            np.tile(np.array(probabilities, np.float32), (len(ends), 1)),
-            np.full(len(ends), 4.0),
-            (Status.NOT_SURE,) * len(ends),
-        )
-        return ClassifiedClip(genre, genre, windows)
+def clip(genre: str, *probabilities: Sequence[float]) -> ClassifiedClip:
+    """Return a clip with a window per second and the probabilities of each."""
+    count = len(probabilities)
+    windows = LiveWindows(
+        0.0,
+        np.arange(1.0, count + 1),
+        np.array(probabilities, np.float32),
+        np.full(count, 4.0),
+        (Status.NOT_SURE,) * count,
+    )
+    return ClassifiedClip(genre, genre, windows)
 
+
+def test_threshold_of_a_genre_is_raised_only_where_others_are_taken_for_it() -> None:
     clips = [
-        clip("BR", 0.9, 0.05),
-        clip("PO", 0.05, 0.5),
-        clip("PO", 0.6, 0.3),
-        clip(NOT_DANCING, 0.1, 0.1),
+        clip("BR", *[(0.9, 0.05)] * 7),
+        clip("PO", *[(0.05, 0.5)] * 7),
+        clip("PO", *[(0.6, 0.3)] * 7),
+        clip(NOT_DANCING, *[(0.1, 0.1)] * 7),
     ]
 
     chosen = choose_rules(clips, ("BR", "PO"))
@@ -186,6 +190,18 @@ def test_threshold_of_a_genre_is_raised_only_where_others_are_taken_for_it() -> 
     assert all(chosen[rule].enter[1] > 0.6 for rule in RULES)
     assert chosen[PER_GENRE].enter[0] > 0.6
     assert chosen[PER_GENRE].enter[1] <= 0.5
+
+
+def test_named_shares_are_compared_where_other_people_are_named_equally_often() -> None:
+    others = clip(NOT_DANCING, *[(share / 100, 0.0) for share in range(100)])
+    dancers = [clip("BR", (0.985, 0.0)), clip("PO", (0.93, 0.0), (0.0, 0.92), (0.0, 0.1))]
+
+    shares = named_shares(dancers, [others], ("BR", "PO"))
+
+    assert [point["others"] for point in shares] == list(NAMED)
+    # Both clips count equally. The thresholds are about 0.97, 0.94, 0.89 and 0.79.
+    assert [point["right"] for point in shares] == pytest.approx([1 / 2, 1 / 2, 2 / 3, 2 / 3])
+    assert [point["wrong"] for point in shares] == pytest.approx([0, 0, 1 / 6, 1 / 6])
 
 
 class FixedClassifier:

@@ -10,7 +10,7 @@ from benchmarks.accuracy.ladder import TEST_SETS
 from benchmarks.accuracy.measures import weighted_mean
 from benchmarks.accuracy.page import percent, spread, write_page
 from benchmarks.accuracy.robustness import CURVES, SECONDS
-from benchmarks.accuracy.sections import ablation_runs, mean_curve, named_at, named_shares
+from benchmarks.accuracy.sections import ablation_runs, mean_curve
 from benchmarks.accuracy.workspace import OTHER_FOLD, Result, Workspace
 from dancetype.engine.genres import CODES
 from dancetype.engine.media.track import NOT_DANCING
@@ -207,7 +207,9 @@ def save_all_results(workspace: Workspace) -> None:
                 workspace.save_result(f"ablation-{step}-{fold}-{seed}", run)
         for output in rejection.OUTPUTS:
             for seed in rejection.SEEDS:
-                workspace.save_result(f"rejection-{output}-{fold}-{seed}", {"curve": curve()})
+                named = {"others": 0.05, "right": 0.4, "wrong": 0.1}
+                pairs = {title: [named] * len(rejection.NAMED) for title in rejection.PAIRS}
+                workspace.save_result(f"rejection-{output}-{fold}-{seed}", {"pairs": pairs})
         for step in teachers.STEPS:
             run = training_result(0.8, rendered=True) | {"members": 3, "steps": 6000}
             workspace.save_result(f"teachers-{step}-{fold}", run)
@@ -324,14 +326,6 @@ def test_curves_of_models_are_averaged_at_each_threshold() -> None:
     mean = mean_curve([curve(), other])
     assert mean[0]["rendered"]["right"] == pytest.approx(curve()[0]["rendered"]["right"] - 0.25)
     assert mean[1:] == other[1:]
-
-
-def test_named_dancers_are_interpolated_at_a_share_of_other_people_named() -> None:
-    shares = named_shares(curve(), ("rendered",), ("negatives",))
-    # On this curve, dancers are named right as often as other people are named.
-    assert named_at(shares, 0.33) == pytest.approx((0.43, 0.33))
-    assert named_at(shares, 0.0) == pytest.approx((0.12, 0.02))
-    assert named_shares(curve(), ("rendered",), ("generated",)) == []
 
 
 def test_weighted_mean_ignores_missing_shares_and_zero_counts() -> None:
