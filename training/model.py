@@ -7,8 +7,12 @@ from torch import Tensor, nn
 
 from dancetype.engine.skeleton import MIRRORED
 from dancetype.engine.window import WindowSpec
+from dancetype.training.bones import bone_matrix
 from dancetype.training.probabilities import logit_count
 from dancetype.training.recipe import NetworkSettings
+
+_BONE_SCALE = 2.0
+"""Factor of the bones, which are about half as long as the joints' distances from the pelvis."""
 
 _KERNEL_SIZE = 5  # steps
 
@@ -58,7 +62,8 @@ class GenreLSTM(MirrorAveraged):
 
     def __init__(self, settings: NetworkSettings, *, window: WindowSpec, genres: int) -> None:
         super().__init__(window, mirror=settings.mirror)
-        features = window.features
+        self.bones = Bones(window) if settings.bones else nn.Identity()
+        features = window.features * (2 if settings.bones else 1)
         self.pooling = settings.pooling
         self.input_norm = nn.LayerNorm(features) if settings.input_norm else nn.Identity()
         self.stem = _create_stem(features, settings)
@@ -77,7 +82,8 @@ class GenreLSTM(MirrorAveraged):
         self.head = nn.Linear(width * (2 if settings.pooling == "mean_max" else 1), outputs)
 
     def _logits(self, windows: Tensor) -> Tensor:
-        steps = self.stem(self.input_norm(windows).transpose(1, 2)).transpose(1, 2)
+        inputs = self.input_norm(self.bones(windows))
+        steps = self.stem(inputs.transpose(1, 2)).transpose(1, 2)
         states, _ = self.lstm(steps)
         logits: Tensor = self.head(self.dropout(self._pool(states)))
         return logits
@@ -90,6 +96,28 @@ class GenreLSTM(MirrorAveraged):
         if self.pooling == "mean":
             return mean
         return torch.cat([mean, states.amax(dim=1)], dim=-1)
+
+
+class Bones(nn.Module):
+    """Appends the bones to the joints of windows.
+
+    A limb's bones, unlike its joints, do not move with the rest of the body.
+
+    Args:
+        window: Features of the windows (N, L, F).
+    """
+
+    matrix: Tensor
+
+    def __init__(self, window: WindowSpec) -> None:
+        super().__init__()
+        # One matrix for positions and velocities.
+        matrix = torch.kron(_BONE_SCALE * bone_matrix(), torch.eye(window.channels))
+        self.register_buffer("matrix", matrix.T.contiguous(), persistent=False)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Return windows (N, L, 2 F)."""
+        return torch.cat([windows, windows @ self.matrix], dim=-1)
 
 
 class MeanNetwork(nn.Module):

@@ -122,6 +122,7 @@ class NetworkSettings(_Settings):
     """Architecture of the LSTM.
 
     Attributes:
+        bones: True to append the bones, each joint relative to its parent, to the input.
         hidden: Hidden size of each layer.
         layers: Number of layers.
         dropout: Dropout between layers.
@@ -136,6 +137,7 @@ class NetworkSettings(_Settings):
             of all genres as target; "class" for a further class; "score" for a separate score.
     """
 
+    bones: bool = False
     hidden: Count
     layers: Count
     dropout: Share

@@ -273,7 +273,12 @@ def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Te
 
 def _create_optimiser(network: nn.Module, settings: OptimiserSettings) -> torch.optim.Optimizer:
     kind = torch.optim.Adam if settings.kind == "adam" else torch.optim.AdamW
-    return kind(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    return kind(
+        network.parameters(),
+        settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        fused=True,
+    )
 
 
 def _create_schedule(

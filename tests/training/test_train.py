@@ -9,12 +9,13 @@ import torch
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.clip import classify_track
 from dancetype.engine.errors import FileError, ModelError
-from dancetype.engine.skeleton import mirrored
+from dancetype.engine.skeleton import JOINTS, mirrored
 from dancetype.export.onnx import export
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.data.aist import AistSequence
 from dancetype.training.evaluate import Evaluator, model_view
 from dancetype.training.geometry import face_camera
+from dancetype.training.model import Bones
 from dancetype.training.probabilities import Calibration
 from dancetype.training.recipe import Recipe
 from dancetype.training.train import run_training
@@ -70,15 +71,32 @@ def test_training_on_first_windows_lowers_the_loss(
     assert losses[-1] < losses[0]
 
 
-def test_network_with_convolutional_stem_can_be_trained_and_exported(
+def test_network_with_bones_and_convolutional_stem_can_be_trained_and_exported(
     recipe: Recipe, sequences: list[AistSequence], tmp_path: Path
 ) -> None:
     network = recipe.network.model_copy(
-        update={"stem_strides": (2, 1, 2), "stem_width": 16, "mirror": True}
+        update={"bones": True, "stem_strides": (2, 1, 2), "stem_width": 16, "mirror": True}
     )
     checkpoint = train(recipe.model_copy(update={"network": network}), sequences)
     assert checkpoint.history[-1]["loss"] < checkpoint.history[0]["loss"]
     assert export(checkpoint, tmp_path / "model.onnx") < 1e-4
+
+
+def test_bones_are_joints_relative_to_their_parents(recipe: Recipe) -> None:
+    spec = recipe.window.spec()
+    windows = torch.randn(2, spec.length, spec.features)
+    joints = dict(zip(JOINTS, windows.unflatten(2, (len(JOINTS), -1)).unbind(2), strict=True))
+
+    appended = Bones(spec)(windows).unflatten(2, (2 * len(JOINTS), -1))[:, :, len(JOINTS) :]
+
+    bones = dict(zip(JOINTS, (appended / 2).unbind(2), strict=True))
+    shoulders = (joints["left_shoulder"] + joints["right_shoulder"]) / 2
+    for bone, expected in (
+        ("left_hip", joints["left_hip"]),
+        ("left_wrist", joints["left_wrist"] - joints["left_elbow"]),
+        ("nose", joints["nose"] - shoulders),
+    ):
+        torch.testing.assert_close(bones[bone], expected)
 
 
 @pytest.mark.parametrize("fixture", ["recipe", "clip_recipe"])

@@ -17,31 +17,13 @@ from torch import Generator, Tensor
 
 from dancetype.engine.skeleton import JOINTS, MIRRORED, Array
 from dancetype.training.augment.pose_noise import mediapipe_noise
+from dancetype.training.bones import PARENTS
 from dancetype.training.data.aist import FRAMES_PER_SECOND
 from dancetype.training.geometry import face_camera
 from dancetype.training.recipe import CameraSettings
 from dancetype.training.tensors import log_normal, normal, pelvis_centred, rotations, uniform
 
-_PARENTS: Final[tuple[tuple[str, str], ...]] = (
-    ("left_shoulder", "left_hip"),
-    ("right_shoulder", "right_hip"),
-    ("nose", "shoulders"),
-    ("left_eye", "nose"),
-    ("right_eye", "nose"),
-    ("left_ear", "nose"),
-    ("right_ear", "nose"),
-    ("left_elbow", "left_shoulder"),
-    ("right_elbow", "right_shoulder"),
-    ("left_wrist", "left_elbow"),
-    ("right_wrist", "right_elbow"),
-    ("left_knee", "left_hip"),
-    ("right_knee", "right_hip"),
-    ("left_ankle", "left_knee"),
-    ("right_ankle", "right_knee"),
-)
-"""Each joint and its parent, parents before children; the parent of the hips is the pelvis."""
-
-_LIMBS: Final = ("hip", *dict.fromkeys(child.split("_")[-1] for child, _ in _PARENTS))
+_LIMBS: Final = ("hip", *dict.fromkeys(child.split("_")[-1] for child, _ in PARENTS))
 """Names of the limbs that get a random length, the same on the left and on the right."""
 
 
@@ -125,7 +107,7 @@ def simulate_camera(
         uniform((count,), *settings.noise, generator),
     )
     joints += mediapipe_noise().draw(times, strength, generator, dimensions=dimensions)
-    joints += _displacements(joints.shape, settings, generator)
+    _displace(joints, settings, generator)
     mirror = uniform((count,), 0, 1, generator) < settings.mirror
     joints[mirror] = mirrored(joints[mirror])
     return joints
@@ -162,16 +144,16 @@ def _angles(count: int, degrees: float, generator: Generator) -> Tensor:
     return normal((count,), math.radians(degrees), generator)
 
 
-def _displacements(
-    shape: torch.Size, settings: CameraSettings, generator: Generator
-) -> Tensor | float:
-    """Return large errors (N, T, 17, 3) of some joints in half of the frames, as of hidden ones."""
+def _displace(joints: Tensor, settings: CameraSettings, generator: Generator) -> None:
+    """Add large errors to some of the joints (N, T, 17, D) in half of the frames, as if hidden."""
     if not settings.thrown_share * settings.thrown:
-        return 0.0
-    count, frames, joints, _ = shape
-    displaced = uniform((count, 1, joints, 1), 0, 1, generator) < settings.thrown_share
-    affected = uniform((count, frames, joints, 1), 0, 1, generator) < 0.5
-    return normal(shape, settings.thrown, generator) * (displaced & affected)
+        return
+    count, frames, number, dimensions = joints.shape
+    displaced = uniform((count, number), 0, 1, generator) < settings.thrown_share
+    motions, indices = displaced.nonzero(as_tuple=True)
+    errors = normal((len(motions), frames, dimensions), settings.thrown, generator)
+    affected = uniform((len(motions), frames, 1), 0, 1, generator) < 0.5
+    joints[motions, :, indices] += errors * affected
 
 
 def _limb_matrices(scales: Tensor) -> Tensor:
@@ -197,7 +179,7 @@ def _limb_weights() -> Tensor:
 
     for hip in ("left_hip", "right_hip"):
         after[hip] = extend(zeros, "hip", before[hip] - pelvis)
-    for child, parent in _PARENTS:
+    for child, parent in PARENTS:
         if parent == "shoulders":
             after[parent] = (after["left_shoulder"] + after["right_shoulder"]) / 2
         after[child] = extend(after[parent], child.split("_")[-1], before[child] - before[parent])
