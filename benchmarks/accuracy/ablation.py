@@ -33,12 +33,14 @@ class Step:
         switches: Settings of the section `[augmentation]`; the others are 0.
         rendered: Whether to train on rendered tracks too.
         negatives: Whether to train on captured motion of people who do not dance too.
+        bones: Whether the bones are a part of the network's input.
     """
 
     title: str
     switches: dict[str, float]
     rendered: bool = False
     negatives: bool = False
+    bones: bool = False
 
 
 STEPS: Final = {
@@ -52,8 +54,9 @@ STEPS: Final = {
     "moves-mixup": Step("+ mixup", MOVES | MIXUP),
     "rendered": Step("+ rendered dancers", MOVES | MIXUP, rendered=True),
     "negatives": Step("+ captured non-dance", MOVES | MIXUP, rendered=True, negatives=True),
+    "bones": Step("+ bones", MOVES | MIXUP, rendered=True, negatives=True, bones=True),
 }
-"""Steps by name. The last three each include the one before."""
+"""Steps by name. The last four each include the one before."""
 
 SEEDS: Final = (0, 1, 2)
 
@@ -76,9 +79,10 @@ def jobs() -> list[Job]:
 
 
 def settings_at_step(settings: dict[str, Any], step: Step) -> dict[str, Any]:
-    """Return the settings of a recipe with the augmentation of a step and no other."""
+    """Return the settings of a recipe with the augmentation and the input of a step."""
     off = dict.fromkeys(settings["augmentation"], 0.0)
-    return settings | {"augmentation": off | step.switches}
+    network = settings["network"] | {"bones": step.bones}
+    return settings | {"augmentation": off | step.switches, "network": network}
 
 
 def _run(name: str, fold: str, seed: int, workspace: Workspace) -> Result:

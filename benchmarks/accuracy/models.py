@@ -22,15 +22,16 @@ _SHORT_EPOCHS: Final = 4
 
 def small_recipe(recipe: Recipe, *, steps: int) -> Recipe:
     """Return a smaller version of a recipe: fewer units, and `steps` random batches in total."""
-    hidden = min(recipe.network.hidden, 96)
-    network = recipe.network.model_copy(update={"hidden": hidden})
-    return short_recipe(recipe, steps=steps).model_copy(
-        update={"name": "small", "network": network}
-    )
+    short = short_recipe(recipe, steps=steps)
+    network = short.network.model_copy(update={"hidden": min(short.network.hidden, 96)})
+    return short.model_copy(update={"name": "small", "network": network})
 
 
 def short_recipe(recipe: Recipe, *, steps: int) -> Recipe:
-    """Return a recipe with a shorter training: `steps` random batches in total."""
+    """Return a recipe with a shorter training, `steps` random batches in total, and no bones.
+
+    Comparisons of other settings keep the plain input, so that new runs match earlier ones.
+    """
     optimiser = recipe.optimiser.model_copy(
         update={
             "epochs": _SHORT_EPOCHS,
@@ -39,7 +40,8 @@ def short_recipe(recipe: Recipe, *, steps: int) -> Recipe:
             "average": min(recipe.optimiser.average, 1 - 10 / max(steps, 20)),
         }
     )
-    return recipe.model_copy(update={"name": "short", "optimiser": optimiser})
+    network = recipe.network.model_copy(update={"bones": False})
+    return recipe.model_copy(update={"name": "short", "network": network, "optimiser": optimiser})
 
 
 def train_checkpoint(
