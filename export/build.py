@@ -228,7 +228,7 @@ def _train(work: tuple[TrainingTask, TrainingData], report: ReportProgress) -> N
         task.recipe,
         data=data.aist,
         split=task.split,
-        validation=OTHER_HALF.get(task.split, task.split),
+        validation=OTHER_HALF.get(task.split),
         out=task.out,
         tracks=data.tracks,
         negatives=data.negatives,

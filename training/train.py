@@ -34,7 +34,7 @@ def run_training(
     *,
     data: Path,
     split: str,
-    validation: str,
+    validation: str | None,
     out: Path,
     tracks: Sequence[Path] = (),
     negatives: Path | None = None,
@@ -49,7 +49,7 @@ def run_training(
         recipe: Settings of the run.
         data: AIST++ folder.
         split: Split of `data` to train on.
-        validation: Split of `data` to validate on.
+        validation: Split of `data` to validate on, or None.
         out: Folder of the run.
         tracks: Folders of tracks to train on as well. Tracks of sequences outside the split are
             ignored, so that no sequence of another split is trained on.
@@ -62,7 +62,8 @@ def run_training(
         FileError: The folder contains a run of another recipe or split.
         ExpectedError: The data cannot be used.
     """
-    train_split, validation_split = find_split(data, split), find_split(data, validation)
+    train_split = find_split(data, split)
+    validation_split = Split("nothing", []) if validation is None else find_split(data, validation)
     idle = [] if negatives is None else negatives_in_split(read_negatives(negatives), split)
     track_groups = tuple(_tracks_in_split(folder, train_split, idle) for folder in tracks)
     for folder, group in zip(tracks, track_groups, strict=True):
@@ -78,7 +79,7 @@ def run_training(
     trainer = Trainer(
         recipe,
         aist.read_sequences(data, train_split.sequences),
-        aist.read_sequences(data, validation_split.sequences),
+        aist.read_sequences(data, validation_split.sequences) if validation else [],
         split=split,
         tracks=track_groups,
         negatives=idle,
@@ -86,7 +87,7 @@ def run_training(
         resume=resume,
     )
     trainer.checkpoint.negatives_credit = credit_negatives(idle)
-    title = f"{recipe.name}, trained on {split}, validated on {validation}"
+    title = f"{recipe.name}, trained on {split}, validated on {validation_split.name}"
     console.print(f"{title}; {describe_overlap(train_split.dancers, validation_split.dancers)}")
     fit(trainer, out, title=title, on_epoch=on_epoch)
     temperature = trainer.calibrate()
