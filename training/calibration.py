@@ -29,8 +29,11 @@ from dancetype.training.recipe import CameraSettings
 
 ENTER: Final = tuple(np.arange(0.3, 0.96, 0.05).round(2).tolist())
 LEAVE_RATIOS: Final = (0.7, 0.8)
-TIME_CONSTANTS: Final = (0.75, 1.0, 1.5)
-"""Values of the decision that are compared: leave as a share of enter."""
+TIME_CONSTANTS: Final = (0.75, 1.0)
+"""Values of the decision that are compared: leave as a share of enter.
+
+A longer memory keeps a genre for more than about two seconds after a change.
+"""
 
 MARGIN: Final = 0.1
 DURATION_POWER: Final = 2.0
