@@ -85,11 +85,11 @@ def test_network_with_bones_and_convolutional_stem_can_be_trained_and_exported(
 def test_bones_are_joints_relative_to_their_parents(recipe: Recipe) -> None:
     spec = recipe.window.spec()
     windows = torch.randn(2, spec.length, spec.features)
-    joints = dict(zip(JOINTS, windows.unflatten(2, (len(JOINTS), -1)).unbind(2), strict=True))
 
-    appended = Bones(spec)(windows).unflatten(2, (2 * len(JOINTS), -1))[:, :, len(JOINTS) :]
+    inputs = Bones(spec)(windows).reshape(2, spec.length, 2 * len(JOINTS), spec.channels)
 
-    bones = dict(zip(JOINTS, (appended / 2).unbind(2), strict=True))
+    joints = dict(zip(JOINTS, inputs[:, :, : len(JOINTS)].unbind(2), strict=True))
+    bones = dict(zip(JOINTS, (inputs[:, :, len(JOINTS) :] / 2).unbind(2), strict=True))
     shoulders = (joints["left_shoulder"] + joints["right_shoulder"]) / 2
     for bone, expected in (
         ("left_hip", joints["left_hip"]),
