@@ -8,6 +8,8 @@ from torch import Tensor
 from dancetype.engine.skeleton import JOINTS
 
 PARENTS: Final[tuple[tuple[str, str], ...]] = (
+    ("left_hip", "pelvis"),
+    ("right_hip", "pelvis"),
     ("left_shoulder", "left_hip"),
     ("right_shoulder", "right_hip"),
     ("nose", "shoulders"),
@@ -24,18 +26,14 @@ PARENTS: Final[tuple[tuple[str, str], ...]] = (
     ("left_ankle", "left_knee"),
     ("right_ankle", "right_knee"),
 )
-"""Each joint and its parent, parents before children; the parent of the hips is the pelvis."""
+"""Each joint and its parent, parents before children."""
 
 
 def bone_matrix() -> Tensor:
-    """Return the matrix (17, 17) from joints to the bones that end there.
-
-    The pelvis, the parent of the hips, is at the origin in pelvis-centred joints.
-    """
+    """Return the matrix (17, 17) from pelvis-centred joints to the bones that end there."""
     joints = dict(zip(JOINTS, torch.eye(len(JOINTS)), strict=True))
+    # The pelvis is at the origin.
+    joints["pelvis"] = torch.zeros(len(JOINTS))
     joints["shoulders"] = (joints["left_shoulder"] + joints["right_shoulder"]) / 2
-    parents = dict(PARENTS)
-    origin = torch.zeros(len(JOINTS))
-    return torch.stack(
-        [joints[name] - (joints[parents[name]] if name in parents else origin) for name in JOINTS]
-    )
+    bones = {child: joints[child] - joints[parent] for child, parent in PARENTS}
+    return torch.stack([bones[name] for name in JOINTS])

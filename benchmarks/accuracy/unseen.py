@@ -39,7 +39,7 @@ def jobs() -> list[Job]:
 
 
 def _train(fold: str, workspace: Workspace) -> Result:
-    data = TrainingData(workspace.data, tuple(workspace.rendered), workspace.negatives)
+    data = TrainingData(workspace.data, workspace.rendered, workspace.negatives)
     (task,) = train_networks(
         load_recipe(workspace.recipe),
         data,

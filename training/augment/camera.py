@@ -17,13 +17,13 @@ from torch import Generator, Tensor
 
 from dancetype.engine.skeleton import JOINTS, MIRRORED, Array
 from dancetype.training.augment.pose_noise import mediapipe_noise
-from dancetype.training.bones import PARENTS
+from dancetype.training.bones import PARENTS, bone_matrix
 from dancetype.training.data.aist import FRAMES_PER_SECOND
 from dancetype.training.geometry import face_camera
 from dancetype.training.recipe import CameraSettings
 from dancetype.training.tensors import log_normal, normal, pelvis_centred, rotations, uniform
 
-_LIMBS: Final = ("hip", *dict.fromkeys(child.split("_")[-1] for child, _ in PARENTS))
+_LIMBS: Final = tuple(dict.fromkeys(child.split("_")[-1] for child, _ in PARENTS))
 """Names of the limbs that get a random length, the same on the left and on the right."""
 
 
@@ -165,22 +165,11 @@ def _limb_matrices(scales: Tensor) -> Tensor:
 @lru_cache(maxsize=1)
 def _limb_weights() -> Tensor:
     """Return weights (limbs, 17 * 17): each limb's part in the position of each joint."""
-    before = dict(zip(JOINTS, torch.eye(len(JOINTS)), strict=True))
-    pelvis = (before["left_hip"] + before["right_hip"]) / 2
-    before["shoulders"] = (before["left_shoulder"] + before["right_shoulder"]) / 2
-    zeros = torch.zeros(len(_LIMBS), len(JOINTS))
-    # The pelvis itself is at the origin in pelvis-centred joints.
-    after: dict[str, Tensor] = {}
-
-    def extend(start: Tensor, limb: str, step: Tensor) -> Tensor:
-        weights = start.clone()
-        weights[_LIMBS.index(limb)] += step
-        return weights
-
-    for hip in ("left_hip", "right_hip"):
-        after[hip] = extend(zeros, "hip", before[hip] - pelvis)
+    bones = dict(zip(JOINTS, bone_matrix(), strict=True))
+    after = {"pelvis": torch.zeros(len(_LIMBS), len(JOINTS))}
     for child, parent in PARENTS:
         if parent == "shoulders":
             after[parent] = (after["left_shoulder"] + after["right_shoulder"]) / 2
-        after[child] = extend(after[parent], child.split("_")[-1], before[child] - before[parent])
+        after[child] = after[parent].clone()
+        after[child][_LIMBS.index(child.split("_")[-1])] += bones[child]
     return torch.stack([after[name] for name in JOINTS], dim=1).flatten(start_dim=1)
