@@ -22,6 +22,9 @@ NORMALISATION: Final = (
 )
 """Normalisation in `dancetype.engine.window`, the only one supported."""
 
+TRAJECTORY: Final = "; after the joints, the pelvis relative to its mean position in the window"
+"""Addition to `NORMALISATION` for windows with a trajectory."""
+
 CREDIT: Final = (
     "Trained on AIST++ (Li et al., ICCV 2021; annotations CC BY 4.0, Google) of the AIST Dance "
     "Video Database (Tsuchida et al., ISMIR 2019)"
@@ -97,7 +100,7 @@ class Contract:
             "joints": json.dumps(JOINTS),
             "window": json.dumps(asdict(self.window)),
             "features": json.dumps(_feature_names(self.window)),
-            "normalisation": NORMALISATION,
+            "normalisation": _normalisation(self.window),
             "view": self.view,
             "recipe": self.recipe,
             "split": self.split,
@@ -169,7 +172,7 @@ class Contract:
             raise contract_error("its joints are not COCO's 17 in order")
         if features != _feature_names(self.window):
             raise contract_error(f"its features {features} contradict its window {self.window}")
-        if normalisation != NORMALISATION:
+        if normalisation != _normalisation(self.window):
             raise contract_error(f"it needs another normalisation: {normalisation}")
 
 
@@ -191,7 +194,7 @@ def _parse_names(text: str) -> dict[str, str]:
 
 def _parse_window(text: str) -> WindowSpec:
     spec = WindowSpec(**json.loads(text))
-    flags = (spec.velocity, spec.smooth)
+    flags = (spec.velocity, spec.smooth, spec.trajectory)
     if type(spec.length) is not int or not all(isinstance(flag, bool) for flag in flags):
         raise ValueError(f"{text} is not a window")
     if not spec.seconds <= _MAX_WINDOW_SECONDS:
@@ -224,7 +227,11 @@ def _parse_view(text: str) -> View:
     return cast(View, text)
 
 
+def _normalisation(window: WindowSpec) -> str:
+    return NORMALISATION + TRAJECTORY * window.trajectory
+
+
 def _feature_names(window: WindowSpec) -> list[str]:
-    """Return the names of the C values per joint."""
+    """Return the names of the C values per point."""
     velocities = [f"v{axis}" for axis in window.axes] if window.velocity else []
     return [*window.axes, *velocities]

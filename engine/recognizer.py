@@ -18,7 +18,7 @@ from dancetype.engine.defaults import DEFAULT_HOP
 from dancetype.engine.landmarks import Landmarks
 from dancetype.engine.ring_buffer import RingBuffer
 from dancetype.engine.rolling import Estimate, Status
-from dancetype.engine.skeleton import Array, Pose
+from dancetype.engine.skeleton import Array, Pose, pelvis_centred
 from dancetype.engine.tracker import DancerTracker, SingleTracker, Tracker
 from dancetype.engine.window import MAX_GAP, Window, cut_window
 
@@ -170,7 +170,7 @@ class DancerState:
         if pose is None:
             return
         interval, self.last_found = time - self.last_found, time
-        joints = pose.joints[:, :2]
+        joints = pelvis_centred(pose.joints)[:, :2]
         if self._joints is None or interval > MAX_GAP:
             self._joints = joints
             return

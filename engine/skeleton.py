@@ -46,8 +46,8 @@ class Pose:
     """One person at one instant.
 
     Attributes:
-        joints: (17, 3) metres, pelvis at the origin; x to the image's right, y up, z towards the
-            camera.
+        joints: (17, 3) metres; x to the image's right, y up, z towards the camera. The origin is at
+            the centre of the image, in the depth of the pelvis.
         visibility: (17,) from 0 (guessed) to 1 (visible).
     """
 
@@ -55,10 +55,15 @@ class Pose:
     visibility: Array
 
 
+def pelvis(joints: Array) -> Array:
+    """Return the pelvis (..., D), the middle of the hips, of joints (..., 17, D)."""
+    middle: Array = (joints[..., LEFT_HIP, :] + joints[..., RIGHT_HIP, :]) / np.float32(2)
+    return middle
+
+
 def pelvis_centred(joints: Array) -> Array:
-    """Return joints (..., 17, D) with the middle of the hips at the origin in each frame."""
-    pelvis = (joints[..., LEFT_HIP, :] + joints[..., RIGHT_HIP, :]) / np.float32(2)
-    centred: Array = joints - pelvis[..., None, :]
+    """Return joints (..., 17, D) with the pelvis at the origin in each frame."""
+    centred: Array = joints - pelvis(joints)[..., None, :]
     return centred
 
 

@@ -7,7 +7,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dancetype.engine.skeleton import JOINTS, Array, pelvis_centred
+from dancetype.engine.skeleton import JOINTS, Array, pelvis, pelvis_centred
 
 MAX_GAP: Final = 0.5
 """Maximum gap in seconds between the poses of a window; after a longer gap, a new window starts."""
@@ -29,6 +29,8 @@ class WindowSpec:
         velocity: Whether the features include velocities, after the positions.
         smooth: Whether each step is a weighted mean over nearby times, which removes the jitter of
             pose estimation.
+        trajectory: Whether the pelvis, relative to its mean position in the window, follows the
+            joints. Only in the image plane, since depth is unknown.
     """
 
     seconds: float
@@ -37,6 +39,7 @@ class WindowSpec:
     axes: Literal["xy", "xyz"] = "xy"
     velocity: bool = True
     smooth: bool = True
+    trajectory: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.min_seconds <= self.seconds:
@@ -47,16 +50,23 @@ class WindowSpec:
             raise ValueError(f"a window must have two steps or more, not {self.length}")
         if self.axes not in ("xy", "xyz"):
             raise ValueError(f'axes must be "xy" or "xyz", not {self.axes!r}')
+        if self.trajectory and self.axes != "xy":
+            raise ValueError(f'a trajectory needs the axes "xy", not {self.axes!r}')
+
+    @property
+    def points(self) -> int:
+        """Number of points per step (P): the joints, and the pelvis if `trajectory`."""
+        return len(JOINTS) + self.trajectory
 
     @property
     def channels(self) -> int:
-        """Number of values per joint (C): coordinates, and velocities if included."""
+        """Number of values per point (C): coordinates, and velocities if included."""
         return len(self.axes) * (2 if self.velocity else 1)
 
     @property
     def features(self) -> int:
-        """Number of values per step (F = 17 C)."""
-        return len(JOINTS) * self.channels
+        """Number of values per step (F = P C)."""
+        return self.points * self.channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +116,16 @@ def cut_window(
 def _features(
     times: NDArray[np.float64], joints: Array, spec: WindowSpec, start: float, seconds: float
 ) -> Array:
-    centred = pelvis_centred(joints)[..., : len(spec.axes)]
-    positions = _resample(times, centred, spec, start, seconds)
+    joints = joints[..., : len(spec.axes)]
+    points = pelvis_centred(joints)
+    if spec.trajectory:
+        points = np.concatenate([points, pelvis(joints)[:, None]], axis=1)
+    positions = _resample(times, points, spec, start, seconds)
     # The median, so that one bad frame does not determine the scale.
-    scale = float(np.median(np.linalg.norm(positions, axis=-1).max(axis=-1)))
-    positions /= max(scale, 1e-6)
+    extents = np.linalg.norm(positions[:, : len(JOINTS)], axis=-1).max(axis=-1)
+    if spec.trajectory:
+        positions[:, -1] -= positions[:, -1].mean(axis=0)
+    positions /= max(float(np.median(extents)), 1e-6)
     if not spec.velocity:
         return positions.reshape(spec.length, -1)
     velocities = np.gradient(positions, seconds / (spec.length - 1), axis=0)
@@ -118,19 +133,19 @@ def _features(
 
 
 def _resample(
-    times: NDArray[np.float64], joints: Array, spec: WindowSpec, start: float, seconds: float
+    times: NDArray[np.float64], points: Array, spec: WindowSpec, start: float, seconds: float
 ) -> Array:
-    """Interpolate the joints at `length` times from `start` on, and smooth them if required."""
+    """Return points (T, P, D) at `length` times from `start` on, smoothed if required."""
     samples = sample_count(spec.length) if spec.smooth else spec.length
     sample_times = np.linspace(start, start + seconds, samples)
     right = np.clip(np.searchsorted(times, sample_times), 1, len(times) - 1)
     fraction = (sample_times - times[right - 1]) / (times[right] - times[right - 1])
     weight = np.clip(fraction, 0, 1).astype(np.float32)[:, None]
-    flat = joints.reshape(len(joints), -1)
+    flat = points.reshape(len(points), -1)
     resampled: Array = flat[right - 1] * (1 - weight) + flat[right] * weight
     if spec.smooth:
         resampled = smoothing_weights(spec.length) @ resampled
-    return resampled.reshape(spec.length, len(JOINTS), -1)
+    return resampled.reshape(spec.length, spec.points, -1)
 
 
 def sample_count(length: int) -> int:

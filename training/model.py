@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from dancetype.engine.skeleton import MIRRORED
+from dancetype.engine.skeleton import JOINTS, MIRRORED
 from dancetype.engine.window import WindowSpec
 from dancetype.training.bones import bone_matrix
 from dancetype.training.probabilities import logit_count
@@ -63,7 +63,7 @@ class GenreLSTM(MirrorAveraged):
     def __init__(self, settings: NetworkSettings, *, window: WindowSpec, genres: int) -> None:
         super().__init__(window, mirror=settings.mirror)
         self.bones = Bones(window) if settings.bones else nn.Identity()
-        features = window.features * (2 if settings.bones else 1)
+        features = self.bones.features if isinstance(self.bones, Bones) else window.features
         self.pooling = settings.pooling
         self.input_norm = nn.LayerNorm(features) if settings.input_norm else nn.Identity()
         self.stem = _create_stem(features, settings)
@@ -99,9 +99,13 @@ class GenreLSTM(MirrorAveraged):
 
 
 class Bones(nn.Module):
-    """Appends the bones to the joints of windows.
+    """Appends the bones to the joints of windows, and the joints' velocities in the image.
 
-    A limb's bones, unlike its joints, do not move with the rest of the body.
+    A limb's bones, unlike its joints, do not move with the rest of the body. The velocities in the
+    image, which need a trajectory, are near zero for a foot on the floor.
+
+    Attributes:
+        features: Number of values per step of the result, E.
 
     Args:
         window: Features of the windows (N, L, F).
@@ -113,10 +117,18 @@ class Bones(nn.Module):
         super().__init__()
         # One matrix for positions and velocities.
         matrix = torch.kron(_BONE_SCALE * bone_matrix(), torch.eye(window.channels))
+        # The pelvis is part of no bone.
+        matrix = nn.functional.pad(matrix, (0, window.features - matrix.shape[1]))
+        if window.trajectory and window.velocity:
+            joints = len(JOINTS)
+            plus_pelvis = torch.cat([torch.eye(joints), torch.ones(joints, 1)], dim=1)
+            velocities = torch.eye(window.channels)[len(window.axes) :]
+            matrix = torch.cat([matrix, torch.kron(plus_pelvis, velocities)])
+        self.features = window.features + len(matrix)
         self.register_buffer("matrix", matrix.T.contiguous(), persistent=False)
 
     def forward(self, windows: Tensor) -> Tensor:
-        """Return windows (N, L, 2 F)."""
+        """Return (N, L, E) for windows (N, L, F)."""
         return torch.cat([windows, windows @ self.matrix], dim=-1)
 
 
@@ -158,8 +170,9 @@ def _create_stem(features: int, settings: NetworkSettings) -> nn.Sequential:
 def _mirror_features(window: WindowSpec) -> tuple[Tensor, Tensor]:
     """Return index (F,) and sign (F,) of each feature's counterpart in the mirror image."""
     channels = window.channels
-    indices = torch.tensor(MIRRORED)[:, None] * channels + torch.arange(channels)
-    signs = torch.ones(len(MIRRORED), channels)
+    points = torch.tensor([*MIRRORED, len(MIRRORED)][: window.points])
+    indices = points[:, None] * channels + torch.arange(channels)
+    signs = torch.ones(len(points), channels)
     # x is the first coordinate of each joint's position and of its velocity.
     signs[:, :: len(window.axes)] = -1
     return indices.flatten(), signs.flatten()

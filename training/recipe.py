@@ -29,6 +29,7 @@ class WindowSettings(_Settings):
     axes: Literal["xy", "xyz"]
     velocity: bool
     smooth: bool
+    trajectory: bool = False
 
     @model_validator(mode="after")
     def _check_spec(self) -> Self:
@@ -53,7 +54,10 @@ class CameraSettings(_Settings):
         track_noise: Largest pose noise added to tracks, which are already noisy; uniform from 0.
         thrown_share: Share of joints that are displaced at random.
         thrown: Standard deviation of the displacement, in metres.
+        follow: Share of windows in which the camera follows the dancer, in part or completely.
         limbs: Standard deviation of the logarithm of each limb's length.
+        pan: Standard deviation of the speed at which the camera turns away from the dancer, in
+            metres per second at the dancer's distance.
         mirror: Share of windows that are mirrored.
     """
 
@@ -67,6 +71,8 @@ class CameraSettings(_Settings):
     thrown_share: Share
     thrown: float
     limbs: float
+    pan: float = 0.0
+    follow: Share = 0.0
     mirror: Share
 
 

@@ -31,9 +31,10 @@ def take_rows(values: Tensor, index: Tensor) -> Tensor:
     return values.reshape(-1, width)[index + offsets]
 
 
-def pelvis_centred(joints: Tensor) -> Tensor:
-    """Return joints (..., 17, D) with the middle of the hips at the origin in each frame."""
-    return joints - (joints[..., LEFT_HIP, :] + joints[..., RIGHT_HIP, :])[..., None, :] / 2
+def split_pelvis(joints: Tensor) -> tuple[Tensor, Tensor]:
+    """Return joints (..., 17, D) relative to the pelvis, and the pelvis (..., 1, D)."""
+    pelvis = (joints[..., LEFT_HIP, :] + joints[..., RIGHT_HIP, :])[..., None, :] / 2
+    return joints - pelvis, pelvis
 
 
 def heading_angles(joints: Tensor) -> Tensor:

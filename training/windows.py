@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
+from dancetype.engine.skeleton import JOINTS
 from dancetype.engine.window import WindowSpec, sample_count, smoothing_weights
-from dancetype.training.tensors import pelvis_centred, take_rows
+from dancetype.training.tensors import split_pelvis, take_rows
 
 
 def window_features(times: Tensor, joints: Tensor, spec: WindowSpec) -> Tensor:
@@ -16,17 +17,21 @@ def window_features(times: Tensor, joints: Tensor, spec: WindowSpec) -> Tensor:
         joints: (N, T, 17, 3) in any unit.
         spec: Shape and contents of a window.
     """
-    centred = pelvis_centred(joints)[..., : len(spec.axes)]
+    points, pelvis = split_pelvis(joints[..., : len(spec.axes)])
+    if spec.trajectory:
+        points = torch.cat([points, pelvis], dim=2)
     samples = sample_count(spec.length) if spec.smooth else spec.length
     share = torch.linspace(0, 1, samples, device=times.device, dtype=times.dtype)
     seconds = (times[:, -1] - times[:, 0])[:, None]
-    positions = interpolate(times, centred, times[:, :1] + share * seconds)
+    positions = interpolate(times, points, times[:, :1] + share * seconds)
     if spec.smooth:
         weights = torch.from_numpy(smoothing_weights(spec.length)).to(times.device)
         positions = torch.einsum("ls,nsjd->nljd", weights, positions)
     # The median of the steps, as NumPy defines it for an even number.
-    extents = positions.norm(dim=-1).amax(dim=-1).sort(dim=1).values
+    extents = positions[:, :, : len(JOINTS)].norm(dim=-1).amax(dim=-1).sort(dim=1).values
     middle = extents[:, [(spec.length - 1) // 2, spec.length // 2]].mean(dim=1)
+    if spec.trajectory:
+        positions[:, :, -1] -= positions[:, :, -1].mean(dim=1, keepdim=True)
     positions = torch.div(positions, middle.clamp_min(1e-6)[:, None, None, None])
     if not spec.velocity:
         return positions.flatten(start_dim=2)

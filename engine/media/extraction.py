@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dancetype.engine.landmarks import Landmarks
+from dancetype.engine.landmarks import UNKNOWN_SIZE, Landmarks
 from dancetype.engine.media.track import Track, stack_landmarks
 
 
@@ -44,8 +44,13 @@ def extract_track(
     estimator.reset("a new clip")
     times: list[float] = []
     detections: list[Landmarks | None] = []
+    size = UNKNOWN_SIZE
     for time, image in frames:
         times.append(time)
+        size = (image.shape[1], image.shape[0])
         detections.append(estimator.landmarks(image, time))
         on_frame()
-    return Track(name, "", np.array(times, np.float64), *stack_landmarks(detections))
+    world, positions, visibility = stack_landmarks(detections)
+    return Track(
+        name, "", np.array(times, np.float64), world, positions, visibility, image_size=size
+    )

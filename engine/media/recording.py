@@ -15,7 +15,9 @@ from dancetype.engine.landmarks import (
     COCO_LANDMARKS,
     LANDMARKS,
     MAX_COORDINATE,
+    UNKNOWN_SIZE,
     Landmarks,
+    aspect_of,
     coco_image,
     coco_visibility,
 )
@@ -82,7 +84,7 @@ class Header:
         model: Recipe of the genre model; "" if nothing was classified.
         people_followed: Maximum number of dancers to track.
         hop: Seconds between predictions.
-        image_size: Width and height of the first frame in pixels; (1, 1) if unknown.
+        image_size: Width and height of the first frame in pixels, or `UNKNOWN_SIZE`.
         genre: Code of the genre, `NOT_DANCING`, or "" without a label.
         dancer: Name of the dancer, or "".
         sequence: Name of the AIST++ sequence in the recording, or "".
@@ -97,7 +99,7 @@ class Header:
     model: str = ""
     people_followed: int = 1
     hop: float = 0.25
-    image_size: tuple[int, int] = (1, 1)
+    image_size: tuple[int, int] = UNKNOWN_SIZE
     genre: str = ""
     dancer: str = ""
     sequence: str = ""
@@ -160,11 +162,12 @@ class Recording:
         """Yield each frame's time on the clock of the run, and the people in it."""
         # Bit-identical to the times of the run, since a prediction may be due exactly then.
         times = (self.header.clock + self.times).tolist()
-        end = 0
+        world, image, _ = self.landmarks()
+        aspect, end = aspect_of(self.header.image_size, world, image), 0
         for time, people in zip(times, self.people.tolist(), strict=True):
             start, end = end, end + people
             rows = zip(*self.landmarks(slice(start, end)), strict=True)
-            yield time, [Landmarks(*parts) for parts in rows]
+            yield time, [Landmarks(*parts, aspect) for parts in rows]
 
     def landmarks(self, rows: slice = slice(None)) -> tuple[Array, Array, Array]:
         """Return `world`, `image` and `visibility` of the selected rows, as in `Landmarks`."""

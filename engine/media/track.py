@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES, is_genre_code
-from dancetype.engine.landmarks import LANDMARKS, Landmarks, coco_joints
+from dancetype.engine.landmarks import LANDMARKS, UNKNOWN_SIZE, Landmarks, aspect_of, placed_joints
 from dancetype.engine.media.recording import (
     Header,
     Recording,
@@ -19,7 +19,7 @@ from dancetype.engine.media.recording import (
     read_recording,
     source_name,
 )
-from dancetype.engine.skeleton import Array, pelvis_centred
+from dancetype.engine.skeleton import Array
 from dancetype.engine.tracker import DancerTracker
 from dancetype.engine.window import MAX_GAP
 
@@ -43,6 +43,7 @@ class Track:
         dancer: Name of the dancer, by default from `sequence`; "" if unknown.
         sequence: Name of the AIST++ sequence in the clip, or "".
         start: Time in the sequence, in seconds, at which the clip starts; NaN if unknown.
+        image_size: Width and height of the images in pixels, or `UNKNOWN_SIZE`.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Track:
     dancer: str = ""
     sequence: str = ""
     start: float = float("nan")
+    image_size: tuple[int, int] = UNKNOWN_SIZE
 
     def __post_init__(self) -> None:
         if not self.dancer and (match := _AIST_DANCER.search(self.sequence)):
@@ -74,12 +76,14 @@ class Track:
             header.dancer,
             header.sequence,
             header.sequence_start,
+            header.image_size,
         )
 
     @property
     def joints(self) -> Array:
         """Joints (T, 17, 3) in metres, as in a `Pose`."""
-        return pelvis_centred(coco_joints(self.world))
+        aspect = aspect_of(self.image_size, self.world, self.image)
+        return placed_joints(self.world, self.image, aspect)
 
     @property
     def poses(self) -> int:
@@ -141,6 +145,7 @@ class Track:
             dancer=self.dancer,
             sequence=self.sequence,
             sequence_start=self.start,
+            image_size=self.image_size,
         )
         world, image, visibility = (
             part[present].astype(np.float32) for part in (self.world, self.image, self.visibility)

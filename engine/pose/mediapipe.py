@@ -37,13 +37,17 @@ class MediaPipeEstimator(PoseEstimator):
         rgb = cv2.cvtColor(limit_size(image), cv2.COLOR_BGR2RGB)
         frame = mp.Image(mp.ImageFormat.SRGB, rgb)
         result = self._landmarker.detect_for_video(frame, self._timestamps.next(time))
+        aspect = image.shape[1] / image.shape[0]
         return [
             Landmarks(
                 world=_positions(world),
-                image=_positions(image),
+                image=_positions(points),
                 visibility=np.array([landmark.visibility for landmark in world], np.float32),
+                aspect=aspect,
             )
-            for world, image in zip(result.pose_world_landmarks, result.pose_landmarks, strict=True)
+            for world, points in zip(
+                result.pose_world_landmarks, result.pose_landmarks, strict=True
+            )
         ]
 
     def reset(self, reason: str) -> None:

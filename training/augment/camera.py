@@ -21,7 +21,10 @@ from dancetype.training.bones import PARENTS, bone_matrix
 from dancetype.training.data.aist import FRAMES_PER_SECOND
 from dancetype.training.geometry import face_camera
 from dancetype.training.recipe import CameraSettings
-from dancetype.training.tensors import log_normal, normal, pelvis_centred, rotations, uniform
+from dancetype.training.tensors import log_normal, normal, rotations, split_pelvis, uniform
+
+_PELVIS_NOISE: Final = 0.012
+"""Standard deviation of the pelvis's errors in the image, in metres."""
 
 _LIMBS: Final = tuple(dict.fromkeys(child.split("_")[-1] for child, _ in PARENTS))
 """Names of the limbs that get a random length, the same on the left and on the right."""
@@ -70,11 +73,11 @@ def simulate_camera(
     any_heading: Tensor | None = None,
     dimensions: int = 3,
 ) -> Tensor:
-    """Return motions as a camera and a pose estimator might record them, hip-centred.
+    """Return motions as a camera and a pose estimator might record them.
 
     Args:
         times: (N, T) seconds from the start of each motion.
-        joints: (N, T, 17, 3) metres, pelvis-centred; motion capture faces the camera on average.
+        joints: (N, T, 17, 3) metres; motion capture faces the camera on average.
         settings: Strength of each error.
         generator: Source of randomness.
         estimated: Mask (N,) of motions from tracks, which already have a heading and most errors.
@@ -100,7 +103,8 @@ def simulate_camera(
     # One matrix for the coordinates of all joints of a frame.
     view = torch.einsum("njk,ned->nkdje", limbs, rotation[:, :dimensions])
     view = view.reshape(count, 3 * len(JOINTS), -1)
-    joints = (joints.flatten(start_dim=2) @ view).reshape(*times.shape, len(JOINTS), dimensions)
+    centred, pelvis = split_pelvis(joints)
+    joints = (centred.flatten(start_dim=2) @ view).reshape(*times.shape, len(JOINTS), dimensions)
     strength = torch.where(
         estimated,
         uniform((count,), 0, settings.track_noise, generator),
@@ -108,6 +112,9 @@ def simulate_camera(
     )
     joints += mediapipe_noise().draw(times, strength, generator, dimensions=dimensions)
     _displace(joints, settings, generator)
+    kept = 1 - _share(count, settings.follow, generator) * uniform((count,), 0, 1, generator)
+    joints += pelvis @ rotation[:, None, :dimensions].mT * kept[:, None, None, None]
+    joints += _pelvis_errors(times, strength, settings, generator)[..., :dimensions]
     mirror = uniform((count,), 0, 1, generator) < settings.mirror
     joints[mirror] = mirrored(joints[mirror])
     return joints
@@ -130,7 +137,7 @@ def record_motion(
     exposures = exposure_times(seconds, settings, generator)[0].numpy()
     frames = np.unique(np.ceil(exposures * FRAMES_PER_SECOND - 1e-3).astype(int))
     times = frames / FRAMES_PER_SECOND
-    recorded = pelvis_centred(torch.from_numpy(face_camera(joints[frames])))
+    recorded = torch.from_numpy(face_camera(joints[frames]))
     simulated = simulate_camera(torch.from_numpy(times)[None], recorded[None], settings, generator)
     return times, simulated[0].numpy()
 
@@ -142,6 +149,20 @@ def mirrored(joints: Tensor) -> Tensor:
 
 def _angles(count: int, degrees: float, generator: Generator) -> Tensor:
     return normal((count,), math.radians(degrees), generator)
+
+
+def _share(count: int, share: float, generator: Generator) -> Tensor:
+    return (uniform((count,), 0, 1, generator) < share).float()
+
+
+def _pelvis_errors(
+    times: Tensor, strength: Tensor, settings: CameraSettings, generator: Generator
+) -> Tensor:
+    """Return errors (N, T, 1, 3) of the pelvis in the image, as if a person held the camera."""
+    count, frames = times.shape
+    errors = normal((count, frames, 1, 3), _PELVIS_NOISE, generator) * strength[:, None, None, None]
+    speed = normal((count, 1, 1, 3), settings.pan, generator)
+    return errors + speed * times[..., None, None].float()
 
 
 def _displace(joints: Tensor, settings: CameraSettings, generator: Generator) -> None:

@@ -1,6 +1,6 @@
 """Variation of motion within a genre: new moves from those of the training dancers.
 
-Joints are (N, T, 17, 3) metres, pelvis-centred, of dancers who face the camera. Times are (N, T)
+Joints are (N, T, 17, 3) metres, of dancers who face the camera. Times are (N, T)
 seconds from the start of each window.
 """
 
@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 
 from dancetype.engine.skeleton import JOINTS
 from dancetype.training.recipe import AugmentationSettings
-from dancetype.training.tensors import log_normal, normal, pelvis_centred, uniform
+from dancetype.training.tensors import log_normal, normal, split_pelvis, uniform
 
 _UPPER_BODY: Final = [not name.endswith(("hip", "knee", "ankle")) for name in JOINTS]
 _FADE: Final = 0.1  # seconds over which one motion fades into another
@@ -44,11 +44,13 @@ def vary_motion(joints: Tensor, settings: AugmentationSettings, generator: Gener
     if not (settings.motion or settings.motion_joint or settings.posture):
         return joints
     count = len(joints)
-    scale = log_normal((count, 1, 1, 1), settings.motion, generator)
-    scale = scale * log_normal((count, 1, len(JOINTS), 1), settings.motion_joint, generator)
+    overall = log_normal((count, 1, 1, 1), settings.motion, generator)
+    scale = overall * log_normal((count, 1, len(JOINTS), 1), settings.motion_joint, generator)
     posture = normal((count, 1, len(JOINTS), 3), settings.posture, generator)
-    mean = joints.mean(dim=1, keepdim=True)
-    return pelvis_centred(torch.addcmul(mean * (1 - scale) + posture, joints, scale))
+    centred, pelvis = split_pelvis(joints)
+    mean = centred.mean(dim=1, keepdim=True)
+    varied, _ = split_pelvis(torch.addcmul(mean * (1 - scale) + posture, centred, scale))
+    return varied + pelvis * overall
 
 
 def partner_weights(times: Tensor, settings: AugmentationSettings, generator: Generator) -> Tensor:

@@ -7,9 +7,9 @@ import torch
 from torch import Generator, Tensor
 
 from dancetype.engine.media.track import NOT_DANCING
-from dancetype.engine.skeleton import JOINTS, pelvis_centred
+from dancetype.engine.skeleton import JOINTS, LEFT_HIP
 from dancetype.training.data.sampling import TrainingClips
-from dancetype.training.tensors import heading_angles, rotations, uniform
+from dancetype.training.tensors import heading_angles, rotations, split_pelvis, uniform
 
 _INTERVAL = 1.0  # seconds between two clips on the common time axis
 _EPSILON = 1e-6  # prevents rounding errors from skipping a frame
@@ -55,7 +55,7 @@ class MotionStore:
             clip.times - clip.times[0] + start
             for clip, start in zip(clips.clips, starts, strict=True)
         ]
-        joints = np.concatenate([pelvis_centred(clip.joints) for clip in clips.clips])
+        joints = np.concatenate([clip.joints for clip in clips.clips])
         estimated = np.array([clip.estimated for clip in clips.clips])
         last = np.cumsum(lengths) - 1
         self._times = torch.from_numpy(np.concatenate(times)).to(device)
@@ -96,8 +96,7 @@ class MotionStore:
             exposures: (N, T) seconds from `start`.
 
         Returns:
-            Times (N, T) of the frames in seconds from `start`, and their joints (N, T, 17, 3),
-            pelvis-centred.
+            Times (N, T) of the frames in seconds from `start`, and their joints (N, T, 17, 3).
         """
         origin = (self._starts[clips] + start)[:, None]
         index = self._find(clips, origin + exposures)
@@ -125,7 +124,7 @@ class MotionStore:
         start = share[1] * (self.seconds[partners] - times[rows, -1]).clamp_min(0)
         other = self._interpolate(partners, start[:, None] + times[rows])
         mixed = joints.clone()
-        mixed[rows] = torch.lerp(joints[rows], other, weights[rows][..., None])
+        mixed[rows] = _mix_motions(joints[rows], other, weights[rows][..., None])
         return mixed
 
     def _at(self, cumulative: Tensor) -> Tensor:
@@ -151,3 +150,14 @@ class MotionStore:
         angles = heading_angles(joints) * self._turned[clips]
         turned = joints.flatten(1, 2) @ rotations("y", angles).mT
         return turned.reshape(joints.shape)
+
+
+def _mix_motions(joints: Tensor, others: Tensor, weights: Tensor) -> Tensor:
+    """Return a mixture of joints (N, T, 17, 3) that moves without a jump; weights (N, T, 17, 1)."""
+    (own, own_pelvis), (other, other_pelvis) = split_pelvis(joints), split_pelvis(others)
+    # The legs carry the body.
+    steps = torch.lerp(
+        own_pelvis.diff(dim=1), other_pelvis.diff(dim=1), weights[:, 1:, LEFT_HIP, None]
+    )
+    pelvis = torch.cat([own_pelvis[:, :1], steps], dim=1).cumsum(dim=1)
+    return torch.lerp(own, other, weights) + pelvis

@@ -52,6 +52,7 @@ def find_landmarks(
         world=rotate_world(world.reshape(-1, 3)[:LANDMARKS], region.rotation),
         image=np.column_stack((points[:LANDMARKS], depths)),
         visibility=sigmoid(output[:LANDMARKS, 3]),
+        aspect=image.shape[1] / image.shape[0],
     )
     size = np.array(image.shape[1::-1], np.float32)
     return landmarks, Region.around_person(points[-2], points[-1], size)

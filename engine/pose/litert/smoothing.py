@@ -1,5 +1,6 @@
 """Smoothing of landmarks over time."""
 
+from dataclasses import replace
 from math import pi
 from typing import Final
 
@@ -44,7 +45,8 @@ class PoseSmoothing:
         # Speeds are relative to the size of the region; depths have the scale of x.
         pixels = size[[0, 1, 0]]
         scale = 2 / (region.sides * size).sum()
-        return Landmarks(
+        return replace(
+            landmarks,
             world=self._world(landmarks.world, time),
             image=self._image(landmarks.image * pixels, time, scale=scale) / pixels,
             visibility=self._visibility(landmarks.visibility),
