@@ -2,7 +2,8 @@
 
 Half A and half B of the data share no dancer. The models trained on them are only tested and used
 for calibration; the exported model is trained on all data. All three are trained in the same way:
-each is the mean of several networks that differ in their seed.
+each is the mean of several networks that differ in their seed, and of one of another kind if the
+recipe has one.
 """
 
 import json
@@ -50,8 +51,8 @@ ALL: Final = "all"
 OTHER_HALF: Final = {"dancers:A": "dancers:B", "dancers:B": "dancers:A"}
 """Training split and test split of each half."""
 
-MEMBERS: Final = 3
-"""Number of networks in the shipped model."""
+MEMBERS: Final = 2
+"""Number of networks in the shipped model, besides that of statistics."""
 
 MIN_QUIET: Final = 0.95
 MAX_WRONG: Final = 0.065
@@ -106,7 +107,7 @@ def build_model(
         recipe: Recipe of all networks, with the seed of the first one.
         data: Data to train on.
         out: Folder of the build.
-        members: Number of networks in the model.
+        members: Number of networks in the model, besides that of statistics.
         jobs: Number of trainings that run at the same time.
 
     Raises:
@@ -161,8 +162,8 @@ def train_networks(
 ) -> list[TrainingTask]:
     """Train the networks of each split, and combine them into a model.
 
-    The networks are in the folders `live-SPLIT/seed-NUMBER` of `out` and their mean is in
-    `live-SPLIT`, with `dancers:A` shortened to `A`.
+    The networks are in the folders `live-SPLIT/seed-NUMBER` and `live-SPLIT/statistics` of `out`,
+    and their mean is in `live-SPLIT`, with `dancers:A` shortened to `A`.
 
     Returns:
         The finished training of each model.
@@ -184,15 +185,19 @@ def train_networks(
 
 def _networks(model: TrainingTask, members: int) -> list[TrainingTask]:
     """Return the training of each network of a model."""
-    seeds = range(model.recipe.seed, model.recipe.seed + members)
-    return [
+    recipe = model.recipe
+    tasks = [
         replace(
             model,
-            recipe=model.recipe.with_overrides(seed=seed, epochs=None),
+            recipe=recipe.with_overrides(seed=seed, epochs=None),
             out=model.out / f"seed-{seed}",
         )
-        for seed in seeds
+        for seed in range(recipe.seed, recipe.seed + members)
     ]
+    if recipe.statistics is not None:
+        alone = recipe.model_copy(update={"network": recipe.statistics})
+        tasks.append(replace(model, recipe=alone, out=model.out / "statistics"))
+    return tasks
 
 
 def _train_all(tasks: Sequence[TrainingTask], data: TrainingData, *, jobs: int) -> None:

@@ -18,9 +18,9 @@ from dancetype.engine.files import atomic_write
 from dancetype.engine.genres import GENRES
 from dancetype.engine.rolling import Decision
 from dancetype.engine.skeleton import Array
-from dancetype.training.model import GenreLSTM, MeanNetwork
+from dancetype.training.model import MeanNetwork, create_network
 from dancetype.training.probabilities import Calibration, probabilities
-from dancetype.training.recipe import Recipe
+from dancetype.training.recipe import NetworkSettings, Recipe
 
 
 @dataclass(slots=True)
@@ -41,7 +41,8 @@ class Checkpoint:
         genres: Code and name of each genre, in the order of the network's output.
         credit: Attribution of the training data; None if the dances are only those of AIST++.
         negatives_credit: Attribution of captured motion of people who do not dance.
-        members: Number of networks whose logits are averaged; see `combine`.
+        networks: Architecture of each network, if the logits of several are averaged; see
+            `combine`.
     """
 
     recipe: Recipe
@@ -57,11 +58,11 @@ class Checkpoint:
     genres: dict[str, str] = field(default_factory=lambda: dict(GENRES))
     credit: str | None = None
     negatives_credit: str = ""
-    members: int = 1
+    networks: tuple[NetworkSettings, ...] = ()
 
     @classmethod
     def combine(cls, checkpoints: Sequence["Checkpoint"]) -> "Checkpoint":
-        """Return the mean of networks that differ only in their seed, without their training."""
+        """Return the mean of networks with the same data and windows, without their training."""
         first, *others = checkpoints
         if not others:
             return first
@@ -70,12 +71,14 @@ class Checkpoint:
             for number, checkpoint in enumerate(checkpoints)
             for name, value in checkpoint.weights.items()
         }
-        return replace(first, weights=weights, members=len(checkpoints), history=[], resume={})
+        networks = tuple(checkpoint.recipe.network for checkpoint in checkpoints)
+        return replace(first, weights=weights, networks=networks, history=[], resume={})
 
     def save(self, path: Path) -> None:
         """Write the checkpoint atomically."""
         content = {name: getattr(self, name) for name in self.__slots__}
         content["recipe"] = self.recipe.model_dump()
+        content["networks"] = [settings.model_dump() for settings in self.networks]
         content["calibration"] = asdict(self.calibration)
         content["decision"] = self.decision and asdict(self.decision)
         # On a full disk, torch would raise a RuntimeError.
@@ -93,7 +96,12 @@ class Checkpoint:
         """
         try:
             content = torch.load(path, weights_only=True, map_location="cpu")
-            content["recipe"] = Recipe(**content["recipe"])
+            content["recipe"] = recipe = Recipe(**content["recipe"])
+            # Earlier versions averaged equal networks.
+            if (members := content.pop("members", 1)) > 1:
+                content["networks"] = [recipe.network.model_dump()] * members
+            networks = content.get("networks", ())
+            content["networks"] = tuple(NetworkSettings(**settings) for settings in networks)
             content["calibration"] = Calibration(**content["calibration"])
             decision = content.get("decision")
             content["decision"] = decision and Decision(**decision)
@@ -110,10 +118,10 @@ class Checkpoint:
         """Return the trained network in evaluation mode."""
         window = self.recipe.window.spec()
         members = [
-            GenreLSTM(self.recipe.network, window=window, genres=len(self.genres))
-            for _ in range(self.members)
+            create_network(settings, window=window, genres=len(self.genres))
+            for settings in self.networks or (self.recipe.network,)
         ]
-        network = members[0] if self.members == 1 else MeanNetwork(members)
+        network = MeanNetwork(members) if self.networks else members[0]
         network.load_state_dict(self.weights)
         return network.eval()
 

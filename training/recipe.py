@@ -125,9 +125,12 @@ class SamplingSettings(_Settings):
 
 
 class NetworkSettings(_Settings):
-    """Architecture of the LSTM.
+    """Architecture of a network.
 
     Attributes:
+        kind: "lstm", or "statistics" for fully connected layers on statistics of the window, which
+            only has `hidden`, `layers`, `dropout` of the input, `head_dropout` after each layer,
+            `mirror` and `rejection`.
         bones: True to append the bones, each joint relative to its parent, to the input.
         hidden: Hidden size of each layer.
         layers: Number of layers.
@@ -143,6 +146,7 @@ class NetworkSettings(_Settings):
             of all genres as target; "class" for a further class; "score" for a separate score.
     """
 
+    kind: Literal["lstm", "statistics"] = "lstm"
     bones: bool = False
     hidden: Count
     layers: Count
@@ -154,7 +158,7 @@ class NetworkSettings(_Settings):
     stem_strides: tuple[Count, ...] = ()
     stem_width: Count = 128
     stem_dropout: Share = 0.1
-    pooling: Literal["mean", "mean_max", "attention"]
+    pooling: Literal["mean", "mean_max", "attention"] = "mean"
     rejection: Rejection = "uniform"
 
 
@@ -185,6 +189,8 @@ class Recipe(_Settings):
 
     Attributes:
         about: One-line description.
+        statistics: Second network, whose logits are averaged with those of the first in a built
+            model; None for none.
         camera: Simulated camera; if None, motion capture is used without augmentation.
         augmentation: Variation of motion, before the camera.
         temperature: Divisor of the logits if there are no unseen dancers to fit it on.
@@ -197,6 +203,7 @@ class Recipe(_Settings):
     sampling: SamplingSettings
     network: NetworkSettings
     optimiser: OptimiserSettings
+    statistics: NetworkSettings | None = None
     camera: CameraSettings | None = None
     augmentation: AugmentationSettings = AugmentationSettings()
     temperature: float = Field(default=1.0, gt=0)
@@ -208,6 +215,15 @@ class Recipe(_Settings):
             raise ValueError(
                 f"sampling.seconds starts at {shortest:g}, below window.min_seconds = {needed:g}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_networks(self) -> Self:
+        networks = [each for each in (self.network, self.statistics) if each is not None]
+        if any(each.kind == "statistics" for each in networks) and not self.window.velocity:
+            raise ValueError("a network on statistics needs window.velocity = true")
+        if len({each.rejection for each in networks}) > 1:
+            raise ValueError("network.rejection and statistics.rejection differ")
         return self
 
     def with_overrides(self, *, seed: int | None, epochs: int | None) -> "Recipe":

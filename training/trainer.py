@@ -19,7 +19,7 @@ from dancetype.training.data import aist
 from dancetype.training.data.negatives import NegativeSequence
 from dancetype.training.device import ComputeDevice
 from dancetype.training.distillation import TeacherEnsemble, blend_targets
-from dancetype.training.model import GenreLSTM
+from dancetype.training.model import create_network
 from dancetype.training.probabilities import (
     cross_entropy,
     fit_genres,
@@ -117,7 +117,7 @@ class Trainer:
                 labels=self._labels,
                 device=self._compute.device,
             )
-        network = GenreLSTM(recipe.network, window=recipe.window.spec(), genres=len(genres))
+        network = create_network(recipe.network, window=recipe.window.spec(), genres=len(genres))
         self._network = network.to(self._compute.device)
         settings = recipe.optimiser
         # Average the buffers too, so that the batch statistics match the averaged weights.

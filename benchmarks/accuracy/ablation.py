@@ -34,6 +34,7 @@ class Step:
         rendered: Whether to train on rendered tracks too.
         negatives: Whether to train on captured motion of people who do not dance too.
         bones: Whether the bones are a part of the network's input.
+        trajectory: Whether the pelvis's trajectory in the image is.
     """
 
     title: str
@@ -41,6 +42,7 @@ class Step:
     rendered: bool = False
     negatives: bool = False
     bones: bool = False
+    trajectory: bool = False
 
 
 STEPS: Final = {
@@ -55,8 +57,16 @@ STEPS: Final = {
     "rendered": Step("+ rendered dancers", MOVES | MIXUP, rendered=True),
     "negatives": Step("+ captured non-dance", MOVES | MIXUP, rendered=True, negatives=True),
     "bones": Step("+ bones", MOVES | MIXUP, rendered=True, negatives=True, bones=True),
+    "trajectory": Step(
+        "+ trajectory",
+        MOVES | MIXUP,
+        rendered=True,
+        negatives=True,
+        bones=True,
+        trajectory=True,
+    ),
 }
-"""Steps by name. The last four each include the one before."""
+"""Steps by name. The last five each include the one before."""
 
 SEEDS: Final = (0, 1, 2)
 
@@ -81,8 +91,11 @@ def jobs() -> list[Job]:
 def settings_at_step(settings: dict[str, Any], step: Step) -> dict[str, Any]:
     """Return the settings of a recipe with the augmentation and the input of a step."""
     off = dict.fromkeys(settings["augmentation"], 0.0)
-    network = settings["network"] | {"bones": step.bones}
-    return settings | {"augmentation": off | step.switches, "network": network}
+    return settings | {
+        "augmentation": off | step.switches,
+        "window": settings["window"] | {"trajectory": step.trajectory},
+        "network": settings["network"] | {"bones": step.bones},
+    }
 
 
 def _run(name: str, fold: str, seed: int, workspace: Workspace) -> Result:

@@ -1,8 +1,9 @@
 """Measure each step from one network to averaged teachers and to the distilled student.
 
-The networks are read from RUNS and not trained here: `live-FOLD/seed-SEED` for the networks of the
-live model and `student-FOLD` for a network that was trained with `--teacher` on them, each a folder
-with a checkpoint. Other kinds of models have no checkpoint, so the job trains them.
+The networks are read from RUNS and not trained here: `live-FOLD/seed-SEED` and
+`live-FOLD/statistics` for the networks of the live model, and `student-FOLD` for a network that was
+trained with `--teacher` on them, each a folder with a checkpoint. Other kinds of models have no
+checkpoint, so the job trains them.
 """
 
 from collections.abc import Callable, Sequence
@@ -96,8 +97,13 @@ def _single(fold: str, workspace: Workspace) -> Members:
     return load_seeds(fold, workspace)[:1]
 
 
+def _with_statistics(fold: str, workspace: Workspace) -> Members:
+    return [*load_seeds(fold, workspace), load_network(f"live-{fold}/statistics", workspace)]
+
+
 def _with_trees(fold: str, workspace: Workspace) -> Members:
-    return [*load_seeds(fold, workspace), Member(train_baseline("trees", fold, workspace)[0])]
+    trees = Member(train_baseline("trees", fold, workspace)[0])
+    return [*_with_statistics(fold, workspace), trees]
 
 
 def _with_graph(fold: str, workspace: Workspace) -> Members:
@@ -110,7 +116,8 @@ def _student(fold: str, workspace: Workspace) -> Members:
 
 STEPS: Final[dict[str, tuple[str, Callable[[str, Workspace], Members]]]] = {
     "single": ("one network", _single),
-    "seeds": ("mean of the logits of several seeds, as shipped", load_seeds),
+    "seeds": ("mean of the logits of several seeds", load_seeds),
+    "statistics": ("+ network on statistics, as shipped", _with_statistics),
     "trees": ("+ boosted trees", _with_trees),
     "graph": ("+ ST-GCN++", _with_graph),
     "student": ("distilled student", _student),

@@ -19,7 +19,7 @@ from dancetype.engine.skeleton import JOINTS, Array
 from dancetype.engine.window import WindowSpec
 from dancetype.training.batches import RandomWindows
 from dancetype.training.data.aist import AistSequence
-from dancetype.training.model import MirrorAveraged
+from dancetype.training.mirror import MirrorAveraged
 from dancetype.training.probabilities import cross_entropy, smooth_targets
 from dancetype.training.recipe import Count, Recipe, Share
 

@@ -26,7 +26,7 @@ def build(
         typer.Option(
             metavar="N",
             min=1,
-            help="Number of networks, with different seeds, whose mean is the model (default: 3).",
+            help="Number of LSTMs, with different seeds, in the model (default: 2).",
             rich_help_panel=TRAINING_PANEL,
         ),
     ] = None,
@@ -40,7 +40,7 @@ def build(
 
     Models are trained on each half of the dancers and on all. The first two are tested on the
     dancers of the other half, and calibrate the third, which is exported as DIR/live.onnx. Each is
-    the mean of several networks. The same command continues an interrupted build.
+    the mean of several LSTMs and a network on statistics. The same command continues an interrupted build.
 
     Examples:
         # The shipped model: about an hour and a half on two cores

@@ -104,13 +104,18 @@ def test_small_recipe_has_the_requested_number_of_steps() -> None:
 def test_step_of_the_ablation_sets_its_switches_and_turns_off_the_others() -> None:
     settings = {
         "augmentation": {"motion": 0.5, "splice": 0.3, "mixup_share": 0.2},
+        "window": {"trajectory": True, "length": 60},
         "network": {"bones": True, "hidden": 8},
     }
 
     changed = settings_at_step(settings, STEPS["mixup"])
 
     augmentation = {"motion": 0, "splice": 0, "mixup": 0.4, "mixup_share": 0.5}
-    assert changed == {"augmentation": augmentation, "network": {"bones": False, "hidden": 8}}
+    assert changed == {
+        "augmentation": augmentation,
+        "window": {"trajectory": False, "length": 60},
+        "network": {"bones": False, "hidden": 8},
+    }
     assert settings["augmentation"] != augmentation
 
 
