@@ -62,7 +62,7 @@ class Walker:
         metre = self.size / 12
         image[:, 0] = 0.5 + metre * (world[:, 0] + (self.x if x is None else x))
         image[:, 1] = 0.5 + metre * self.aspect_ratio * world[:, 1]
-        return Landmarks(world, image, np.ones(LANDMARKS, np.float32))
+        return Landmarks(world, image, np.ones(LANDMARKS, np.float32), self.aspect_ratio)
 
     def portrait(self) -> "Walker":
         """Return the same person in an image in portrait format."""

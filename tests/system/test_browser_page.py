@@ -5,26 +5,29 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import jsonschema
 import numpy as np
+import onnx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from dancetype.engine.classifier import Classifier
-from dancetype.engine.contract import NORMALISATION, VERSION
+from dancetype.engine.contract import NORMALISATION, TRAJECTORY, VERSION
 from dancetype.engine.defaults import DEFAULT_HOP
 from dancetype.engine.landmarks import COCO_LANDMARKS, MAX_COORDINATE
 from dancetype.engine.rolling import Decision
 from dancetype.engine.skeleton import JOINTS
-from dancetype.engine.window import MAX_GAP
+from dancetype.engine.window import MAX_GAP, WindowSpec
 from dancetype.stream.assets import DANCE_CLIP
 from dancetype.stream.pose_schedule import MAX_POSE_FPS
 from tests.conftest import MakeVideo
+from tests.engine.test_classifier import CONTRACT, make_model
 from tests.testbed.browser_pages import (
     classify_camera,
     make_camera_clip,
@@ -60,9 +63,8 @@ PREDICT_TRACKS: Final = """async ([file, model]) => {
       return classifier.classify(given);
     });
     results[name] = [];
-    for (const [frame, { time, world }] of frames.entries()) {
-      const points = world && world.map(([x, y, z]) => ({ x, y, z, visibility: 1 }));
-      const result = await recognizer.push(time, points);
+    for (const [frame, { time, landmarks }] of frames.entries()) {
+      const result = await recognizer.push(time, landmarks);
       if (result) {
         const { estimate, ...rest } = result;
         const window = wanted.has(frame) ? Array.from(features) : null;
@@ -79,9 +81,9 @@ CUT_WINDOWS: Final = """async (file) => {
   const { cutWindow } = await load("window");
   const { poseOf } = await load("skeleton");
   return JSON.stringify(windows.map(({ spec, track, end }) => {
-    const frames = tracks[track].frames.map(({ time, world }) => ({
+    const frames = tracks[track].frames.map(({ time, landmarks }) => ({
       time,
-      pose: world && poseOf(world.map(([x, y, z]) => ({ x, y, z, visibility: 1 }))),
+      pose: landmarks && poseOf(landmarks),
     }));
     const window = cutWindow(frames, spec, end);
     return { ...window, features: window.features && Array.from(window.features) };
@@ -103,10 +105,10 @@ CONSTANTS: Final = """async () => {
       (path) => import(new URL(path, location.href).href),
     ),
   );
-  const { VERSION, NORMALISATION, DEFAULT_HOP, JOINTS, COCO_LANDMARKS, MAX_COORDINATE, MAX_GAP,
-    MAX_POSE_FPS } = Object.assign({}, ...modules);
-  return [VERSION, NORMALISATION, DEFAULT_HOP, JOINTS, COCO_LANDMARKS, MAX_COORDINATE, MAX_GAP,
-    MAX_POSE_FPS];
+  const { VERSION, NORMALISATION, TRAJECTORY, DEFAULT_HOP, JOINTS, COCO_LANDMARKS, MAX_COORDINATE,
+    MAX_GAP, MAX_POSE_FPS } = Object.assign({}, ...modules);
+  return [VERSION, NORMALISATION, TRAJECTORY, DEFAULT_HOP, JOINTS, COCO_LANDMARKS, MAX_COORDINATE,
+    MAX_GAP, MAX_POSE_FPS];
 }"""
 
 LOAD_MODEL: Final = """async (genreModel) => {
@@ -207,6 +209,27 @@ def test_page_reads_genres_and_thresholds_from_the_model(page: Page, site: Path)
     assert len(genres) > 2
 
 
+@pytest.mark.parametrize("trajectory", [True, False])
+def test_page_runs_models_with_and_without_a_trajectory(
+    page: Page, site: Path, trajectory: bool
+) -> None:
+    window = WindowSpec(4.0, 1.0, 60, trajectory=trajectory)
+    onnx.save(linear_model(window), site / "models/linear.onnx")
+    golden = golden_vectors(site / "models/linear.onnx")
+    compare_tracks(page, site, golden, "models/linear.onnx")
+
+
+def linear_model(window: WindowSpec) -> onnx.ModelProto:
+    """Return a model for a window; without a trajectory, its metadata do not mention one."""
+    contract = replace(CONTRACT, window=window)
+    metadata = contract.metadata()
+    if not window.trajectory:
+        metadata["window"] = metadata["window"].replace(', "trajectory": false', "")
+    model = make_model(length=window.length, features=window.features, contract=contract)
+    onnx.helper.set_model_props(model, metadata)
+    return model
+
+
 def compare_tracks(page: Page, site: Path, golden: Vectors, model: str) -> None:
     (site / "golden.json").write_text(json.dumps(golden), encoding="utf-8")
     results = json.loads(page.evaluate(PREDICT_TRACKS, ["golden.json", model]))
@@ -247,6 +270,7 @@ def test_constants_of_the_port_are_those_of_python(page: Page) -> None:
     assert page.evaluate(CONSTANTS) == [
         VERSION,
         NORMALISATION,
+        TRAJECTORY,
         DEFAULT_HOP,
         list(JOINTS),
         list(COCO_LANDMARKS),
@@ -447,6 +471,25 @@ def test_missing_file_of_the_folder_is_reported(
     page.get_by_role("button", name="Use the camera").click()
     expect_failure(page, text)
     context.close()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ('"axes": "xy"', '"axes": "xyz"', "its window is invalid"),
+        ('"trajectory": true', '"trajectory": 1', "its window is invalid"),
+        (TRAJECTORY, "", "it needs another normalisation"),
+        (', "trajectory": true', "", "it needs another normalisation"),
+    ],
+)
+def test_contradictory_trajectory_is_refused_with_the_reason(
+    page: Page, server: FileServer, site: Path, old: str, new: str, reason: str
+) -> None:
+    model = linear_model(WindowSpec(4.0, 1.0, 60, trajectory=True))
+    for entry in model.metadata_props:
+        entry.value = entry.value.replace(old, new)
+    onnx.save(model, site / "models/changed.onnx")
+    assert reason in page.evaluate(LOAD_MODEL, f"http://{server.host}/models/changed.onnx")
 
 
 def test_unsuitable_genre_model_is_refused_with_the_reason(

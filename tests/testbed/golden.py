@@ -6,7 +6,7 @@ python -m tests.testbed.golden FILE.json [--model MODEL.onnx]
 import argparse
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,6 +35,8 @@ SPECS: Final = (
     WindowSpec(3.0, 1.0, 20, velocity=False),
     WindowSpec(2.5, 1.0, 33, axes="xyz", smooth=False),
     WindowSpec(1.5, 1.0, 2),
+    WindowSpec(4.0, 1.0, 60, trajectory=True),
+    WindowSpec(2.0, 0.5, 25, velocity=False, smooth=False, trajectory=True),
 )
 """Windows of different shapes; the shipped model has only one."""
 
@@ -77,7 +79,16 @@ def tracks() -> dict[str, Frames]:
 
 
 def _track(walker: Walker, times: NDArray[np.float64]) -> Frames:
-    return [(float(time), walker.at(float(time))) for time in times]
+    """Return the landmarks of a person who walks on the stage, to the side and to the camera."""
+    rng = np.random.default_rng(2)
+    frames: Frames = []
+    for time in times.tolist():
+        size = walker.size * (1 + 0.3 * np.sin(0.7 * time))
+        landmarks = replace(walker, x=2 * np.sin(time), size=size).at(time)
+        # Estimates of the same person in the world and in the image differ.
+        errors = rng.normal(0, 0.003, landmarks.image.shape).astype(np.float32)
+        frames.append((time, replace(landmarks, image=landmarks.image + errors)))
+    return frames
 
 
 def golden_vectors(model: Path | None = None) -> Vectors:
@@ -124,11 +135,20 @@ def _predict(frames: Frames, classifier: Classifier) -> Vectors:
         )
     return {
         "frames": [
-            {"time": time, "world": None if landmarks is None else landmarks.world.tolist()}
+            {"time": time, "landmarks": None if landmarks is None else _landmarks(landmarks)}
             for time, landmarks in frames
         ],
         "hops": hops,
     }
+
+
+def _landmarks(landmarks: Landmarks) -> Vectors:
+    """Return landmarks as the pages have them."""
+    world, image = (
+        [{"x": x, "y": y, "z": z, "visibility": 1} for x, y, z in positions.tolist()]
+        for positions in (landmarks.world, landmarks.image)
+    )
+    return {"world": world, "image": image, "aspect": landmarks.aspect}
 
 
 def _windows() -> Iterator[Vectors]:

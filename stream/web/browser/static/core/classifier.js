@@ -3,8 +3,7 @@
 import * as ort from "../vendor/onnxruntime-web/ort.wasm.min.mjs";
 import { readContract } from "./contract.js";
 import { DancetypeError } from "./errors.js";
-import { JOINTS } from "./skeleton.js";
-import { channels } from "./window.js";
+import { featureCount } from "./window.js";
 
 const SUM_TOLERANCE = 0.01;
 const ERROR_LEVEL = 3;
@@ -50,7 +49,7 @@ export class Classifier {
   constructor(session, contract) {
     this.session = session;
     this.contract = contract;
-    this.features = JOINTS.length * channels(contract.window);
+    this.features = featureCount(contract.window);
   }
 
   /**

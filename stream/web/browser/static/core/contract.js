@@ -16,6 +16,10 @@ export const NORMALISATION =
   "pelvis (middle of the hips) at the origin in each frame; resampled by time; divided by the " +
   "window's median of the largest joint distance from the pelvis";
 
+/** Addition to `NORMALISATION` for windows with a trajectory. */
+export const TRAJECTORY =
+  "; after the joints, the pelvis relative to its mean position in the window";
+
 const MAX_WINDOW_SECONDS = 600;
 const MAX_LENGTH = 2000;
 
@@ -81,7 +85,7 @@ function parse(metadata) {
   if (!sameItems(read("features"), featureNames(window))) {
     throw refused(`its features ${text("features")} contradict its window ${text("window")}`);
   }
-  if (text("normalisation") !== NORMALISATION) {
+  if (text("normalisation") !== NORMALISATION + (window.trajectory ? TRAJECTORY : "")) {
     throw refused(`it needs another normalisation: ${text("normalisation")}`);
   }
   if (!labels.length || labels.some((code) => typeof names[code] !== "string")) {
@@ -101,7 +105,8 @@ function parse(metadata) {
  * @returns {WindowSpec}
  */
 function parseWindow(window) {
-  const { seconds, min_seconds, length, axes } = window;
+  // Models exported by earlier versions do not have `trajectory`.
+  const { seconds, min_seconds, length, axes, trajectory = false } = window;
   const valid =
     min_seconds > 0 &&
     min_seconds <= seconds &&
@@ -109,11 +114,12 @@ function parseWindow(window) {
     Number.isInteger(length) &&
     length >= 2 &&
     length <= MAX_LENGTH &&
-    ["xy", "xyz"].includes(axes);
+    ["xy", "xyz"].includes(axes) &&
+    (trajectory === false || (trajectory === true && axes === "xy"));
   if (!valid) {
     throw refused(`its window is invalid: ${JSON.stringify(window)}`);
   }
-  return window;
+  return { ...window, trajectory };
 }
 
 /**

@@ -86,7 +86,7 @@ export class PoseEstimator {
   /**
    * Return the landmarks of the person in a frame, or null.
    *
-   * @param {ImageBitmap | VideoFrame} frame
+   * @param {ImageBitmap} frame
    * @param {number} time Capture time in seconds.
    * @returns {Landmarks | null}
    */
@@ -98,7 +98,8 @@ export class PoseEstimator {
     if (worldLandmarks.length === 0) {
       return null;
     }
-    const person = { world: worldLandmarks[0], image: landmarks[0] };
+    const aspect = frame.width / frame.height;
+    const person = { world: worldLandmarks[0], image: landmarks[0], aspect };
     return isPlausible(person) ? person : null;
   }
 

@@ -6,7 +6,7 @@ import { cutWindow } from "./window.js";
 
 /** @import { Contract } from "./contract.js" */
 /** @import { Estimate } from "./rolling.js" */
-/** @import { Landmark } from "./skeleton.js" */
+/** @import { Landmarks } from "./skeleton.js" */
 /** @import { TimedPose } from "./window.js" */
 
 /** Seconds between predictions. */
@@ -87,15 +87,15 @@ export class Recognizer {
    * call.
    *
    * @param {number} time Capture time in seconds.
-   * @param {Landmark[] | null} world The 33 world landmarks, or null without a person.
+   * @param {Landmarks | null} landmarks Landmarks of the dancer, or null without a person.
    * @returns {Promise<Result | null>}
    */
-  async push(time, world) {
+  async push(time, landmarks) {
     const last = this.frames[this.frames.length - 1];
     if (!Number.isFinite(time) || (last && time <= last.time)) {
       return null;
     }
-    this.frames.push({ time, pose: world && poseOf(world) });
+    this.frames.push({ time, pose: landmarks && poseOf(landmarks) });
     // One frame before the window is kept, so that its start can be interpolated.
     while (this.frames.length > 2 && this.frames[1].time <= time - this.window.seconds) {
       this.frames.shift();

@@ -30,6 +30,7 @@ export const MAX_COORDINATE = 1e6;
 // Image axes are x to the right, y down, z away from the camera; those of a pose are x to the
 // right, y up, z towards the camera.
 const AXIS_SIGNS = [1, -1, -1];
+const MIN_SIZE = 1e-9; // prevents a division by zero
 
 const LEFT_HIP = JOINTS.indexOf("left_hip");
 const RIGHT_HIP = JOINTS.indexOf("right_hip");
@@ -46,6 +47,7 @@ const RIGHT_HIP = JOINTS.indexOf("right_hip");
  * @typedef {Object} Landmarks The 33 landmarks of one person in one frame.
  * @property {Landmark[]} world In metres, hip-centred.
  * @property {Landmark[]} image In widths and heights of the image.
+ * @property {number} aspect Width of the image divided by its height.
  */
 
 /**
@@ -62,31 +64,58 @@ export function isPlausible({ world, image }) {
 }
 
 /**
- * Return the pose: 17 joints in metres, with the middle of the hips at the origin.
+ * Return the pose: 17 joints in metres, at their place in the image.
  *
- * @param {Landmark[]} world
+ * The origin is at the centre of the image, in the depth of the pelvis.
+ *
+ * @param {Landmarks} landmarks
  * @returns {Float64Array} (17 * 3), joint by joint; x to the right, y up, z towards the camera.
  */
-export function poseOf(world) {
-  const pose = new Float64Array(JOINTS.length * 3);
-  COCO_LANDMARKS.forEach((index, joint) => {
-    const { x, y, z } = world[index];
-    [x, y, z].forEach((value, axis) => (pose[joint * 3 + axis] = value * AXIS_SIGNS[axis]));
+export function poseOf({ world, image, aspect }) {
+  const joints = pelvisCentred(jointsOf(world, ({ x, y, z }) => [x, y, z]));
+  // In heights of the image, from its centre.
+  const inImage = jointsOf(image, ({ x, y }) => [(x - 0.5) * aspect, y - 0.5, 0]);
+  const offsets = pelvisCentred(inImage);
+  let products = 0;
+  let squares = 0;
+  offsets.forEach((offset, index) => {
+    products += offset * joints[index]; // Offsets along z are 0.
+    squares += offset ** 2;
   });
-  return pelvisCentred(pose);
+  const metres = products / Math.max(squares, MIN_SIZE);
+  const place = pelvis(inImage);
+  return joints.map((value, index) => value + place[index % 3] * metres);
 }
 
 /**
- * Return a copy of joints with the middle of the hips at the origin.
+ * @param {Landmark[]} landmarks
+ * @param {(landmark: Landmark) => number[]} position Function that returns x, y and z.
+ * @returns {Float64Array} (17 * 3)
+ */
+function jointsOf(landmarks, position) {
+  const positions = COCO_LANDMARKS.flatMap((index) => position(landmarks[index]));
+  return Float64Array.from(positions, (value, index) => value * AXIS_SIGNS[index % 3]);
+}
+
+/**
+ * Return the pelvis, the middle of the hips.
+ *
+ * @param {Float64Array} pose (17 * 3)
+ * @returns {number[]} x, y and z.
+ */
+export function pelvis(pose) {
+  return [0, 1, 2].map((axis) => (pose[LEFT_HIP * 3 + axis] + pose[RIGHT_HIP * 3 + axis]) / 2);
+}
+
+/**
+ * Return a copy of joints with the pelvis at the origin.
  *
  * @param {Float64Array} pose (17 * 3)
  * @returns {Float64Array} (17 * 3)
  */
 export function pelvisCentred(pose) {
-  return pose.map((value, index) => {
-    const axis = index % 3;
-    return value - (pose[LEFT_HIP * 3 + axis] + pose[RIGHT_HIP * 3 + axis]) / 2;
-  });
+  const origin = pelvis(pose);
+  return pose.map((value, index) => value - origin[index % 3]);
 }
 
 /**

@@ -1,6 +1,6 @@
 /* Windows of poses, cut as `engine/window.py` cuts them for training. */
 
-import { JOINTS, pelvisCentred } from "./skeleton.js";
+import { JOINTS, pelvis, pelvisCentred } from "./skeleton.js";
 
 /** Maximum gap in seconds between the poses of a window; a longer gap starts a new window. */
 export const MAX_GAP = 0.5;
@@ -16,6 +16,8 @@ const MAX_COORDINATE = 1e9;
  * @property {"xy" | "xyz"} axes
  * @property {boolean} velocity Whether the features include velocities, after the positions.
  * @property {boolean} smooth Whether each step is a weighted mean over nearby times.
+ * @property {boolean} trajectory Whether the pelvis, relative to its mean position in the window,
+ *   follows the joints.
  */
 
 /**
@@ -28,15 +30,24 @@ const MAX_COORDINATE = 1e9;
 /**
  * @typedef {Object} TimedPose
  * @property {number} time Capture time in seconds.
- * @property {Float64Array | null} pose (17 * 3), or null in a frame without a person.
+ * @property {Float64Array | null} pose (17 * 3) as `poseOf` returns, or null without a person.
  */
 
 /**
- * Return the number of values per joint (C).
+ * Return the number of values per step (F).
  *
  * @param {WindowSpec} spec
  */
-export function channels(spec) {
+export function featureCount(spec) {
+  return (JOINTS.length + Number(spec.trajectory)) * channels(spec);
+}
+
+/**
+ * Return the number of values per point (C).
+ *
+ * @param {WindowSpec} spec
+ */
+function channels(spec) {
   return spec.axes.length * (spec.velocity ? 2 : 1);
 }
 
@@ -85,15 +96,16 @@ function features(frames, spec, start, seconds) {
   const dimensions = spec.axes.length;
   const steps = normalise(resample(frames, spec, start, seconds), dimensions);
   const width = channels(spec);
-  const result = new Float32Array(spec.length * JOINTS.length * width);
+  const count = featureCount(spec);
+  const result = new Float32Array(spec.length * count);
   const interval = seconds / (spec.length - 1);
   steps.forEach((step, row) => {
     // Differences are one-sided at the ends.
     const before = Math.max(row - 1, 0);
     const after = Math.min(row + 1, spec.length - 1);
     step.forEach((position, index) => {
-      const joint = Math.floor(index / dimensions);
-      const offset = (row * JOINTS.length + joint) * width + (index % dimensions);
+      const point = Math.floor(index / dimensions);
+      const offset = row * count + point * width + (index % dimensions);
       result[offset] = position;
       if (spec.velocity) {
         const change = steps[after][index] - steps[before][index];
@@ -107,20 +119,32 @@ function features(frames, spec, start, seconds) {
 /**
  * Divide positions by the median over time of the largest distance of a joint from the pelvis.
  *
- * @param {Float64Array[]} steps L arrays of (17 * D).
+ * Points after the joints are first moved to a mean position of 0.
+ *
+ * @param {Float64Array[]} steps L arrays of (P * D).
  * @param {number} dimensions D
  */
 function normalise(steps, dimensions) {
+  const joints = JOINTS.length * dimensions;
   const radii = steps.map((step) => {
     let largest = 0;
-    for (let i = 0; i < step.length; i += dimensions) {
+    for (let i = 0; i < joints; i += dimensions) {
       largest = Math.max(largest, Math.hypot(...step.subarray(i, i + dimensions)));
     }
     return largest;
   });
   // The median, so that one bad frame does not determine the scale.
   const scale = Math.max(median(radii), 1e-6);
-  return steps.map((step) => step.map((value) => value / scale));
+  const origin = steps[0].map((_, index) => (index < joints ? 0 : mean(steps, index)));
+  return steps.map((step) => step.map((value, index) => (value - origin[index]) / scale));
+}
+
+/**
+ * @param {Float64Array[]} steps
+ * @param {number} index
+ */
+function mean(steps, index) {
+  return steps.reduce((total, step) => total + step[index], 0) / steps.length;
 }
 
 /** @param {number[]} values */
@@ -131,16 +155,16 @@ function median(values) {
 }
 
 /**
- * Interpolate the joints at L times from `start` on, and smooth them if required.
+ * Interpolate the points at L times from `start` on, and smooth them if required.
  *
  * @param {TimedPose[]} frames
  * @param {WindowSpec} spec
  * @param {number} start
  * @param {number} seconds
- * @returns {Float64Array[]} L arrays of (17 * D).
+ * @returns {Float64Array[]} L arrays of (P * D).
  */
 function resample(frames, spec, start, seconds) {
-  const poses = frames.map(({ pose }) => projected(pelvisCentred(pose), spec.axes.length));
+  const points = frames.map(({ pose }) => pointsOf(pose, spec));
   const count = spec.smooth ? (spec.length - 1) * OVERSAMPLING + 1 : spec.length;
   const samples = [];
   let right = 1;
@@ -151,20 +175,21 @@ function resample(frames, spec, start, seconds) {
     }
     const interval = frames[right].time - frames[right - 1].time;
     const fraction = (time - frames[right - 1].time) / interval;
-    samples.push(mix(poses[right - 1], poses[right], Math.min(Math.max(fraction, 0), 1)));
+    samples.push(mix(points[right - 1], points[right], Math.min(Math.max(fraction, 0), 1)));
   }
   return spec.smooth ? smoothed(samples, spec.length) : samples;
 }
 
 /**
- * Return the first coordinates of each joint.
+ * Return the joints relative to the pelvis and, if required, the pelvis.
  *
  * @param {Float64Array} pose (17 * 3)
- * @param {number} dimensions D
- * @returns {Float64Array} (17 * D)
+ * @param {WindowSpec} spec
+ * @returns {Float64Array} (P * D)
  */
-function projected(pose, dimensions) {
-  return pose.filter((_, index) => index % 3 < dimensions);
+function pointsOf(pose, { axes, trajectory }) {
+  const points = [...pelvisCentred(pose), ...(trajectory ? pelvis(pose) : [])];
+  return Float64Array.from(points.filter((_, index) => index % 3 < axes.length));
 }
 
 /**
@@ -186,16 +211,16 @@ function mix(from, to, weight) {
 function smoothed(samples, length) {
   return Array.from({ length }, (_, step) => {
     const centre = step * OVERSAMPLING;
-    const mean = new Float64Array(samples[0].length);
+    const sum = new Float64Array(samples[0].length);
     let total = 0;
     for (let offset = 1 - OVERSAMPLING; offset < OVERSAMPLING; offset += 1) {
       const sample = samples[centre + offset];
       const weight = 1 - Math.abs(offset) / OVERSAMPLING;
       if (sample !== undefined) {
         total += weight;
-        sample.forEach((value, index) => (mean[index] += value * weight));
+        sample.forEach((value, index) => (sum[index] += value * weight));
       }
     }
-    return mean.map((value) => value / total);
+    return sum.map((value) => value / total);
   });
 }

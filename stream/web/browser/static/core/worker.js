@@ -83,7 +83,7 @@ const requests = {
       frame.close();
     }
     const posed = performance.now();
-    const result = await recognizer.push(time, landmarks && landmarks.world);
+    const result = await recognizer.push(time, landmarks);
     return {
       joints: landmarks && imageJoints(landmarks),
       result,
