@@ -19,9 +19,25 @@ HOP = 0.25  # seconds between windows
 RATIO = 4  # resampled points per step before smoothing
 
 
-def window(times: Any, world: Any, end: float, spec: dict[str, Any]) -> Any:
-    """Return features (L, F) of times (T,) and landmarks (T, 33, 3) until `end`, and seconds."""
+def pelvis_of(joints: Any) -> Any:
+    """Return the middle of the hips (T, 1, D)."""
+    return joints[:, HIPS].mean(axis=1, keepdims=True)
+
+
+def placed_joints(world: Any, image: Any, aspect: float) -> Any:
+    """Return joints (T, 17, 3) relative to the image's centre from landmarks (T, 33, 3)."""
     joints = world[:, COCO] * (1.0, -1.0, -1.0)  # MediaPipe: y down, z away from the camera
+    joints -= pelvis_of(joints)
+    in_image = (image[:, COCO, :2] - 0.5) * (aspect, -1.0)  # in heights of the image
+    offsets = in_image - pelvis_of(in_image)
+    products = (joints[..., :2] * offsets).sum(axis=(1, 2), keepdims=True)
+    metres = products / np.maximum((offsets**2).sum(axis=(1, 2), keepdims=True), 1e-9)
+    joints[..., :2] += pelvis_of(in_image) * metres
+    return joints
+
+
+def window(times: Any, joints: Any, end: float, spec: dict[str, Any]) -> Any:
+    """Return features (L, F) of times (T,) and joints (T, 17, 3) until `end`, and seconds."""
     used = (times > end - spec["seconds"] - MAX_GAP) & (times <= end)
     used &= np.isfinite(joints).all(axis=(1, 2))
     times, joints = times[used], joints[used]
@@ -32,13 +48,17 @@ def window(times: Any, world: Any, end: float, spec: dict[str, Any]) -> Any:
     start, length = max(times[0], times[-1] - spec["seconds"]), spec["length"]
     if len(times) < 2 or times[-1] - start < spec["min_seconds"] - 0.05:
         return None
-    joints = (joints - joints[:, HIPS].mean(axis=1, keepdims=True))[..., : len(spec["axes"])]
+    joints = joints[..., : len(spec["axes"])]
+    trajectory = pelvis_of(joints) if spec.get("trajectory") else joints[:, :0]
+    joints = np.concatenate([joints - pelvis_of(joints), trajectory], axis=1)
     grid = np.linspace(start, times[-1], RATIO * (length - 1) + 1 if spec["smooth"] else length)
     points = np.apply_along_axis(lambda values: np.interp(grid, times, values), 0, joints)
     if spec["smooth"]:
         weights = np.maximum(1 - abs(np.arange(len(grid)) / RATIO - np.arange(length)[:, None]), 0)
         points = np.tensordot(weights / weights.sum(axis=1, keepdims=True), points, axes=1)
-    points /= max(np.median(np.linalg.norm(points, axis=-1).max(axis=-1)), 1e-6)
+    scale = np.median(np.linalg.norm(points[:, : len(JOINTS)], axis=-1).max(axis=-1))
+    points[:, len(JOINTS) :] -= points[:, len(JOINTS) :].mean(axis=0)
+    points /= max(scale, 1e-6)
     if spec["velocity"]:
         velocities = np.gradient(points, (times[-1] - start) / (length - 1), axis=0)
         points = np.concatenate([points, velocities], axis=-1)
@@ -71,11 +91,16 @@ if __name__ == "__main__":
     spec, decision = json.loads(contract["window"]), decision_of(contract)
     genres = json.loads(contract["genres"])
     names = [genres[code] for code in json.loads(contract["labels"])]
-    with np.load(sys.argv[2]) as recording:  # `world` has a row for each frame with a person
-        times, has_person, world = recording["times"], recording["people"] == 1, recording["world"]
+    with np.load(sys.argv[2]) as recording:
+        times, has_person = recording["times"], recording["people"] == 1
+        width, height = recording["image_size"]
+        # `world` and `image` have a row for each frame with a person.
+        joints = placed_joints(recording["world"], recording["image"], width / height)
+    if spec.get("trajectory") and (width, height) == (1, 1):
+        sys.exit(f"{sys.argv[2]}: image_size is unknown, but the model needs it; record again")
     mean, total, last, named = np.zeros(len(names)), 0.0, -np.inf, None
     for end in np.arange(times[-1], times[0], -HOP)[::-1]:
-        if (cut := window(times[has_person], world, end, spec)) is None:
+        if (cut := window(times[has_person], joints, end, spec)) is None:
             last, named = -np.inf, None
             continue
         (output,) = session.run(None, {session.get_inputs()[0].name: cut[0][None]})
