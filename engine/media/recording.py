@@ -162,8 +162,10 @@ class Recording:
         """Yield each frame's time on the clock of the run, and the people in it."""
         # Bit-identical to the times of the run, since a prediction may be due exactly then.
         times = (self.header.clock + self.times).tolist()
-        world, image, _ = self.landmarks()
-        aspect, end = aspect_of(self.header.image_size, world, image), 0
+        size, end = self.header.image_size, 0
+        # A long recording does not fit into memory with all landmarks as floats.
+        world, image, _ = self.landmarks(slice(None if size == UNKNOWN_SIZE else 0))
+        aspect = aspect_of(size, world, image)
         for time, people in zip(times, self.people.tolist(), strict=True):
             start, end = end, end + people
             rows = zip(*self.landmarks(slice(start, end)), strict=True)
