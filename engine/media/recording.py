@@ -304,7 +304,7 @@ def _read_track(name: str, entries: NpzEntries) -> Recording:
             f"world, image, visibility are {shapes} and timestamps_ms {times.shape}; expected "
             "(T, 33, 3), (T, 33, 3), (T, 33) and (T,)"
         )
-    present = plausible_rows(world)
+    present = plausible_rows(world) & plausible_rows(image)
     header = Header(
         source_name(name),
         genre=entries.text("genre"),
@@ -322,9 +322,9 @@ def _read_track(name: str, entries: NpzEntries) -> Recording:
     )
 
 
-def plausible_rows(world: Array) -> NDArray[np.bool_]:
-    """Return (N,): whether all numbers in a row of `world` (N, 33, 3) are finite and plausible."""
-    return np.asarray((np.abs(world) < MAX_COORDINATE).all(axis=(1, 2)))
+def plausible_rows(positions: Array) -> NDArray[np.bool_]:
+    """Return (N,): whether all numbers in a row of positions (N, J, D) are finite and plausible."""
+    return np.asarray((np.abs(positions) < MAX_COORDINATE).all(axis=(1, 2)))
 
 
 def _check(recording: Recording) -> None:
@@ -343,5 +343,6 @@ def _check(recording: Recording) -> None:
         raise ValueError("its times do not start at 0")
     if times[-1] > _MAX_SECONDS:
         raise ValueError("its times span more than a day; are they milliseconds?")
-    if not plausible_rows(recording.world).all():
-        raise ValueError("world has values that are not finite or not plausible")
+    for name, positions in (("world", recording.world), ("image", recording.image)):
+        if not plausible_rows(positions).all():
+            raise ValueError(f"{name} has values that are not finite or not plausible")
