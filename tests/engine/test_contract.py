@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dancetype.engine.contract import Contract
+from dancetype.engine.contract import NORMALISATION, TRAJECTORY, Contract
 from dancetype.engine.errors import ModelError
 from dancetype.engine.genres import CODES, GENRES
 from dancetype.engine.rolling import Decision
@@ -44,6 +44,7 @@ values = st.recursive(
         Contract(("WA", "BR"), CONTRACT.window, "studio", "live", "dancers:A", ()),
         replace(CONTRACT, labels=("HO", "SALSA"), genres={"HO": "house", "SALSA": "salsa"}),
         replace(CONTRACT, window=WindowSpec(5, 5, 300, "xyz", velocity=False, smooth=False)),
+        replace(CONTRACT, window=replace(CONTRACT.window, trajectory=True)),
         replace(CONTRACT, dancing=True),
         replace(CONTRACT, decision=Decision(0.75, (0.5, *[0.6] * 9), (0.3, *[0.4] * 9), 0.05, 2.0)),
     ],
@@ -110,6 +111,9 @@ def test_error_names_missing_key(key: str) -> None:
         ("window", json.dumps(WINDOW | {"axes": "zy"}), "axes must be"),
         ("window", json.dumps(WINDOW | {"velocity": False}), "contradict its window"),
         ("window", json.dumps(WINDOW | {"velocity": "yes"}), "not a window"),
+        ("window", json.dumps(WINDOW | {"trajectory": "yes"}), "not a window"),
+        ("window", json.dumps(WINDOW | {"trajectory": True}), "another normalisation"),
+        ("window", json.dumps(WINDOW | {"trajectory": True, "axes": "xyz"}), "needs the axes"),
         ("window", json.dumps(WINDOW | {"length": 60.0}), "not a window"),
         ("window", json.dumps(WINDOW | {"length": 1}), "two steps"),
         ("window", json.dumps(WINDOW | {"length": 10**9}), "at most 2000 steps"),
@@ -147,6 +151,17 @@ def test_contract_without_optional_keys_has_the_default_decision() -> None:
     assert not set(OPTIONAL_KEYS) & CONTRACT.metadata().keys()
     assert (contract.decision, contract.dancing) == (None, False)
     assert Contract.parse(CONTRACT.metadata() | {"dancing": "false"}) == contract
+
+
+def test_window_of_an_older_contract_has_no_trajectory() -> None:
+    older = {name: value for name, value in WINDOW.items() if name != "trajectory"}
+    assert Contract.parse(CONTRACT.metadata() | {"window": json.dumps(older)}) == CONTRACT
+
+
+def test_normalisation_names_the_trajectory_only_of_windows_that_have_one() -> None:
+    with_trajectory = replace(CONTRACT, window=replace(CONTRACT.window, trajectory=True))
+    assert CONTRACT.metadata()["normalisation"] == NORMALISATION
+    assert with_trajectory.metadata()["normalisation"] == NORMALISATION + TRAJECTORY
 
 
 def test_rolling_estimate_has_the_decision_of_the_contract() -> None:

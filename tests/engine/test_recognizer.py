@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -8,6 +10,7 @@ from dancetype.engine.recognizer import DancerState, HopTimer, Prediction, Recog
 from dancetype.engine.rolling import Status
 from dancetype.engine.skeleton import JOINTS, Array, Pose
 from dancetype.engine.window import WindowSpec
+from tests.engine.walkers import Walker
 
 
 class HouseClassifier:
@@ -15,7 +18,8 @@ class HouseClassifier:
 
     contract = Contract(CODES, WindowSpec(4.0, 1.0, 60), "camera", "none", "none", ())
 
-    def __init__(self) -> None:
+    def __init__(self, contract: Contract = contract) -> None:
+        self.contract = contract
         self.windows: list[Array] = []
 
     def __call__(self, windows: Array) -> NDArray[np.float32]:
@@ -65,10 +69,12 @@ def test_genre_is_named_after_warm_up(rate: int) -> None:
     assert warm[-1].window_seconds == pytest.approx(4, abs=1e-6)
 
 
-def test_windows_have_shape_of_contract() -> None:
-    classifier = HouseClassifier()
+@pytest.mark.parametrize(("trajectory", "features"), [(False, 68), (True, 72)])
+def test_windows_have_shape_of_contract(*, trajectory: bool, features: int) -> None:
+    window = WindowSpec(4.0, 1.0, 60, trajectory=trajectory)
+    classifier = HouseClassifier(replace(HouseClassifier.contract, window=window))
     push_dance(Recognizer(classifier), 0, 5)
-    assert {window.shape for window in classifier.windows} == {(60, 68)}
+    assert {window.shape for window in classifier.windows} == {(60, features)}
 
 
 def test_classifier_is_not_called_without_person() -> None:
@@ -78,6 +84,15 @@ def test_classifier_is_not_called_without_person() -> None:
     statuses = [prediction.status for prediction in predictions if prediction is not None]
     assert statuses == [Status.NO_PERSON] * 12
     assert not classifier.windows
+
+
+def test_person_who_only_changes_place_in_the_image_does_not_count_as_moving() -> None:
+    still, swinging = DancerState(HouseClassifier.contract), DancerState(HouseClassifier.contract)
+    for frame in range(90):
+        x = 0.5 * np.sin(frame / 10)
+        still.update(frame / 30, Walker(x=x, swing=0.0, noise=0.0).at(0.0))
+        swinging.update(frame / 30, Walker(x=x).at(frame / 30))
+    assert swinging.sort_key < still.sort_key
 
 
 def test_status_is_no_person_half_a_second_after_dancer_leaves() -> None:

@@ -1,13 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from dancetype.engine.skeleton import JOINTS, Array, mirrored
+from dancetype.engine.skeleton import JOINTS, Array, mirrored, pelvis, pelvis_centred
 from dancetype.engine.window import WindowSpec, cut_window
 
 SPEC = WindowSpec(seconds=4.0, min_seconds=1.0, length=60)
+TRAJECTORY = replace(SPEC, trajectory=True)
 
 # Root mean square of the errors in a window: 1 % of the body's size, and 12 % of the velocities.
 # This much of a swing at 2 Hz is lost between the frames of the slowest camera.
@@ -43,7 +46,13 @@ def camera_times(rate: float, jitter: float, dropped: float, seed: int) -> NDArr
 def cut(times: NDArray[np.float64], joints: Array, spec: WindowSpec = SPEC) -> Array:
     features = cut_window(times, joints, spec, end=5.0).features
     assert features is not None
-    return features.reshape(spec.length, len(JOINTS), spec.channels)
+    return features.reshape(spec.length, spec.points, spec.channels)
+
+
+def walk(times: NDArray[np.float64]) -> Array:
+    """Return joints (T, 17, 3) of a person who dances, walks to the side and jumps."""
+    path = np.stack([0.4 * times, 0.1 * np.abs(np.sin(3 * times)), 0 * times], axis=-1)
+    return dance(times) + path[:, None].astype(np.float32)
 
 
 def rms(values: Array) -> float:
@@ -147,8 +156,7 @@ def test_window_without_smoothing_and_velocity_has_normalised_frames() -> None:
     spec = WindowSpec(4.0, 4.0, 121, axes="xyz", velocity=False, smooth=False)
     times = np.linspace(1, 5, 121)
     window = cut(times, dance(times), spec)
-    pelvis = (dance(times)[:, 11] + dance(times)[:, 12]) / 2
-    centred = dance(times) - pelvis[:, None]
+    centred = pelvis_centred(dance(times))
     scale = np.median(np.linalg.norm(centred, axis=-1).max(axis=-1))
     np.testing.assert_allclose(window, centred / scale, atol=1e-4)
 
@@ -171,3 +179,35 @@ def test_frames_with_implausible_coordinates_are_ignored(metres: float) -> None:
     window = cut(times, joints)
     assert np.isfinite(window).all()
     np.testing.assert_allclose(window, cut(np.delete(times, 70), np.delete(dance(times), 70, 0)))
+
+
+def test_trajectory_is_the_path_of_the_pelvis_about_its_mean_scaled_as_the_joints() -> None:
+    spec = WindowSpec(4.0, 4.0, 121, smooth=False, trajectory=True)
+    times = np.linspace(1, 5, 121)
+    window = cut(times, walk(times), spec)
+    extents = np.linalg.norm(pelvis_centred(walk(times))[..., :2], axis=-1).max(axis=-1)
+    path = pelvis(walk(times))[:, :2]
+    expected = (path - path.mean(axis=0)) / np.median(extents)
+    assert np.ptp(expected, axis=0).min() > 0.1
+    np.testing.assert_allclose(window[:, -1, :2], expected, atol=1e-4)
+    np.testing.assert_allclose(window[:, -1, 2:], np.gradient(expected, 4 / 120, axis=0), atol=5e-3)
+
+
+def test_trajectory_depends_neither_on_the_place_nor_on_the_size_of_the_body() -> None:
+    times = np.linspace(0, 5, 151)
+    window = cut(times, walk(times), TRAJECTORY)
+    assert np.abs(window[:, -1, :2].mean(axis=0)).max() < 1e-5
+    elsewhere = (1.4 * walk(times) + np.array([3, -1, 0])).astype(np.float32)
+    np.testing.assert_allclose(cut(times, elsewhere, TRAJECTORY), window, atol=1e-3)
+
+
+def test_joints_of_a_window_are_the_same_with_and_without_a_trajectory() -> None:
+    times = np.linspace(0, 5, 151)
+    window = cut(times, walk(times), TRAJECTORY)
+    assert window.shape == (60, len(JOINTS) + 1, 4)
+    np.testing.assert_allclose(window[:, : len(JOINTS)], cut(times, walk(times)), atol=1e-6)
+
+
+def test_trajectory_with_depth_is_rejected() -> None:
+    with pytest.raises(ValueError, match='a trajectory needs the axes "xy"'):
+        WindowSpec(4, 1, 60, axes="xyz", trajectory=True)

@@ -31,7 +31,7 @@ class FakeEstimator:
 
 
 def frame(time: float, *, brightness: int = 9) -> tuple[float, NDArray[np.uint8]]:
-    return time, np.full((2, 2, 3), brightness, np.uint8)
+    return time, np.full((2, 4, 3), brightness, np.uint8)
 
 
 def test_track_has_row_per_frame_and_nan_without_person() -> None:
@@ -39,6 +39,7 @@ def test_track_has_row_per_frame_and_nan_without_person() -> None:
     frames = [frame(0.0), frame(0.1, brightness=0), frame(0.25)]
     track = extract_track(frames, estimator, name="clip")
     assert (track.name, track.genre, track.dancer) == ("clip", "", "")
+    assert track.image_size == (4, 2)
     np.testing.assert_array_equal(track.times, [0, 0.1, 0.25])
     np.testing.assert_allclose(track.world[:, 0, 0], [0, np.nan, 0.25])
     assert (track.image.shape, track.visibility.shape) == ((3, 33, 3), (3, 33))
@@ -89,3 +90,4 @@ def test_landmarks_equal_those_of_new_estimator_on_opencv_frames(
                 np.testing.assert_array_equal(track.world[n], found.world)
                 np.testing.assert_array_equal(track.image[n], found.image)
                 np.testing.assert_array_equal(track.visibility[n], found.visibility)
+                np.testing.assert_allclose(track.joints[n], found.pose().joints, atol=1e-5)

@@ -9,8 +9,13 @@ import pytest
 
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.errors import FileError
-from dancetype.engine.landmarks import COCO_LANDMARKS, LANDMARKS, Landmarks
-from dancetype.engine.media.recording import encode_compact, encode_full, read_recording
+from dancetype.engine.landmarks import COCO_LANDMARKS, LANDMARKS, UNKNOWN_SIZE, Landmarks
+from dancetype.engine.media.recording import (
+    EncodedBody,
+    encode_compact,
+    encode_full,
+    read_recording,
+)
 from dancetype.engine.pose.opening import open_estimator
 from dancetype.engine.recognizer import MultiDancerRecognizer, Prediction
 from dancetype.stream.sources.file import FileSource
@@ -99,6 +104,21 @@ def test_times_of_run_are_exact_to_the_last_bit() -> None:
             [(time, []) for time in (times - times[0]).tolist()], header(clock=times[0])
         )
         assert [time for time, _ in recording.frames()] == times.tolist()
+
+
+@pytest.mark.parametrize("encode", [encode_compact, encode_full])
+@pytest.mark.parametrize("size", [(640, 360), UNKNOWN_SIZE])
+def test_people_are_read_at_their_place(
+    tmp_path: Path,
+    size: tuple[int, int],
+    encode: Callable[[Landmarks], EncodedBody | None],
+) -> None:
+    about = replace(header(people=2), image_size=size)
+    record_walk(about, walkers=PAIR, encode=encode).save(tmp_path / "a.npz")
+    for index, (_, people) in enumerate(read_recording(tmp_path / "a.npz").frames()):
+        for walker, person in zip(PAIR, people, strict=True):
+            expected = replace(walker.at(index / 10), aspect=640 / 360).pose()
+            np.testing.assert_allclose(person.pose().joints, expected.joints, atol=5e-3)
 
 
 def test_landmarks_that_are_not_recorded_are_at_the_nearest_joint(path: Path) -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dancetype.engine.errors import FileError
-from dancetype.engine.landmarks import COCO_LANDMARKS, Landmarks
+from dancetype.engine.landmarks import COCO_LANDMARKS, UNKNOWN_SIZE, Landmarks, aspect_of
 from dancetype.engine.media import recording as recording_module
 from dancetype.engine.media.recording import (
     EncodedBody,
@@ -23,7 +24,7 @@ from dancetype.engine.media.track import (
     read_tracks,
     stack_landmarks,
 )
-from dancetype.engine.skeleton import JOINTS
+from dancetype.engine.skeleton import JOINTS, pelvis
 from tests.engine.recordings import header, make_recording, record_walk
 from tests.engine.walkers import Walker
 
@@ -57,15 +58,17 @@ def make_track(
     world, image, visibility = (part[: len(times)].copy() for part in (WORLD, IMAGE, VISIBILITY))
     for part in (world, image, visibility):
         part[missing] = np.nan
-    return Track("clip", genre, np.asarray(times), world, image, visibility, **fields)
+    track = Track("clip", genre, np.asarray(times), world, image, visibility)
+    return replace(track, **fields)
 
 
 def test_track_has_times_in_seconds_and_joints_of_a_pose(tmp_path: Path) -> None:
     read = read_track(write_old_format(tmp_path))
     assert (read.name, read.genre) == ("clip", "PO")
     np.testing.assert_allclose(read.times, np.arange(40) * 0.033)
-    pose = Landmarks(WORLD[7], IMAGE[7], VISIBILITY[7]).pose()
-    np.testing.assert_array_equal(read.joints[7], pose.joints)
+    aspect = aspect_of(UNKNOWN_SIZE, WORLD, IMAGE)
+    pose = Landmarks(WORLD[7], IMAGE[7], VISIBILITY[7], aspect).pose()
+    np.testing.assert_allclose(read.joints[7], pose.joints, atol=1e-6)
 
 
 @pytest.mark.parametrize("genre", ["BR", "SALSA", NOT_DANCING])
@@ -79,6 +82,25 @@ def test_saved_track_is_read_unchanged(tmp_path: Path, genre: str) -> None:
     np.testing.assert_array_equal(read.world, saved.world)
     np.testing.assert_array_equal(read.image, saved.image)
     np.testing.assert_array_equal(read.visibility, saved.visibility)
+
+
+@pytest.mark.parametrize("size", [(640, 360), UNKNOWN_SIZE])
+def test_saved_track_is_read_at_the_same_place(tmp_path: Path, size: tuple[int, int]) -> None:
+    walker = Walker(x=1.5, noise=0.0)
+    people = [None if 3 <= frame < 6 else walker.at(frame / 30) for frame in range(40)]
+    saved = Track("clip", "PO", TIMES, *stack_landmarks(people), image_size=size)
+    saved.save(tmp_path / "clip.npz")
+    read = read_track(tmp_path / "clip.npz")
+    assert read.image_size == size
+    np.testing.assert_allclose(read.joints, saved.joints, atol=1e-5)
+    np.testing.assert_allclose(pelvis(read.joints[6:])[:, 0], 1.5, atol=1e-3)
+
+
+def test_frame_with_an_implausible_place_in_the_image_has_no_person(tmp_path: Path) -> None:
+    image = IMAGE.copy()
+    image[7, 3] = np.nan
+    read = read_track(write_old_format(tmp_path, image=image))
+    assert np.flatnonzero(~read.present).tolist() == [7]
 
 
 def test_frames_less_than_a_millisecond_apart_keep_their_times(tmp_path: Path) -> None:

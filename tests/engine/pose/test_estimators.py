@@ -13,7 +13,7 @@ from dancetype.engine.defaults import PoseRuntime
 from dancetype.engine.errors import ModelError
 from dancetype.engine.pose.base import PoseEstimator
 from dancetype.engine.pose.opening import open_estimator
-from dancetype.engine.skeleton import JOINTS, Pose
+from dancetype.engine.skeleton import JOINTS, Pose, pelvis
 from dancetype.stream.sources.pattern import draw_figure
 
 Image = NDArray[np.uint8]
@@ -81,9 +81,21 @@ def test_all_landmarks_match_the_pose_of_a_new_estimator(
     assert np.array_equal(found.pose().visibility, pose.visibility)
 
 
-def test_pelvis_is_the_origin(estimator: PoseEstimator, images: list[Image]) -> None:
-    pose = estimate_pose(estimator, images[0], 0.0)
-    assert np.allclose(joint(pose, "left_hip") + joint(pose, "right_hip"), 0, atol=1e-6)
+@pytest.mark.parametrize("columns", [slice(None), slice(600, 1400)], ids=["whole", "cropped"])
+def test_pose_is_at_its_place_in_an_image_of_any_aspect(
+    estimator: PoseEstimator, images: list[Image], columns: slice
+) -> None:
+    for number in range(3):
+        image = np.ascontiguousarray(images[number][:, columns])
+        found = estimator.landmarks(image, number / 30)
+        assert found is not None
+        assert found.aspect == image.shape[1] / image.shape[0]
+        right, down = found.image[[23, 24], :2].mean(axis=0) - 0.5
+        place = pelvis(found.pose().joints)
+        assert place[2] == pytest.approx(0, abs=1e-6)
+        metres = place[:2] / [right * found.aspect, -down]
+        assert metres[0] == pytest.approx(metres[1], rel=0.01)
+        assert 1 < metres[0] < 6
 
 
 def test_x_axis_points_right_in_the_image_and_y_axis_up(estimator: PoseEstimator) -> None:
