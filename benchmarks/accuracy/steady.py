@@ -25,6 +25,7 @@ from benchmarks.baselines.steadiness import (
 from dancetype.engine.media.track import NOT_DANCING
 from dancetype.engine.recognizer import WindowClassifier
 from dancetype.engine.rolling import Decision
+from dancetype.engine.skeleton import pelvis
 from dancetype.training.data.idle import HELD_OUT_KINDS, idle_motions
 from dancetype.training.live import LiveWindows, live_windows
 
@@ -96,19 +97,21 @@ def _switching_clips(dances: list[CameraClip]) -> list[CameraClip]:
     """Return clips that switch from the first seconds of one dance to one of another genre."""
     order = np.random.default_rng(SEED).permutation(len(dances))
     return [
-        _splice(dances[first], dances[second])
+        splice(dances[first], dances[second])
         for first, second in pairwise(order)
         if dances[first].genre != dances[second].genre
         and dances[first].times[-1] - dances[first].times[0] >= SWITCHED_AT
     ]
 
 
-def _splice(first: CameraClip, second: CameraClip) -> CameraClip:
-    """Append a clip to the first seconds of another."""
+def splice(first: CameraClip, second: CameraClip) -> CameraClip:
+    """Append a clip to the first seconds of another, at the place that the dancer has reached."""
     first_times, second_times = first.times - first.times[0], second.times - second.times[0]
     kept = first_times < SWITCHED_AT
+    start = first.joints[kept]
+    moved = second.joints + (pelvis(start[-1]) - pelvis(second.joints[0]))
     return replace(
         second,
         times=np.concatenate([first_times[kept], SWITCHED_AT + second_times]),
-        joints=np.concatenate([first.joints[kept], second.joints]),
+        joints=np.concatenate([start, moved]),
     )

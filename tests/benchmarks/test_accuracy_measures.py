@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -23,9 +24,10 @@ from benchmarks.accuracy.robustness import (
     rotate,
     simulate_clips,
 )
+from benchmarks.accuracy.steady import SWITCHED_AT, splice
 from dancetype.engine.clip import ClipResult
 from dancetype.engine.contract import Contract
-from dancetype.engine.skeleton import Array
+from dancetype.engine.skeleton import Array, pelvis, pelvis_centred
 from dancetype.engine.window import WindowSpec
 from dancetype.training.data.aist import AistSequence, SequenceName
 from dancetype.training.evaluate import EvaluatedClip, Evaluation, calibration_error
@@ -135,10 +137,24 @@ def test_faultless_camera_reproduces_the_motion_capture() -> None:
     [clip] = simulate_clips([sequence], FAULTLESS)
 
     expected = face_camera(sequence.joints)[np.rint(60 * clip.times).astype(int)]
-    expected = expected - expected[:, 11:13].mean(axis=1, keepdims=True)
     # A few frames are missing, which changes the mean heading slightly.
     assert len(clip.times) > 150
     np.testing.assert_allclose(clip.joints, expected, atol=0.02)
+
+
+def test_dancer_stays_in_place_where_two_clips_are_joined() -> None:
+    [clip] = simulate_clips([dance(9)], FAULTLESS)
+    distant = replace(clip, genre="PO", joints=clip.joints + np.float32(5))
+
+    joined = splice(clip, distant)
+
+    assert joined.genre == "PO"
+    assert len(joined.times) == len(joined.joints)
+    speeds = np.diff(pelvis(joined.joints), axis=0) / np.diff(joined.times)[:, None]
+    assert np.abs(speeds).max() < 2
+    later = joined.times >= SWITCHED_AT
+    moved = pelvis_centred(joined.joints[later]) - pelvis_centred(distant.joints)
+    assert np.abs(moved).max() < 1e-5
 
 
 def test_camera_with_one_fault_has_no_other_faults() -> None:
