@@ -6,7 +6,7 @@ Analysis", ACM JOCCH 2015.
 
 Lengths are relative to the window: at the median step, the distance of the farthest joint from the
 pelvis is 1. No feature distinguishes left from right, so a dance and its mirror image have the same
-features.
+features. A trajectory is not used.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -49,7 +49,8 @@ class _Motion:
 
     def __init__(self, windows: Array, spec: WindowSpec) -> None:
         dimensions = len(spec.axes)
-        joints = windows.reshape(len(windows), spec.length, len(JOINTS), spec.channels)
+        points = windows.reshape(len(windows), spec.length, spec.points, spec.channels)
+        joints = np.ascontiguousarray(points[:, :, : len(JOINTS)])
         self.positions: Array = joints[..., :dimensions]
         self.velocities: Array = joints[..., dimensions:]
         # A short dance is stretched over the window. Comparing the differences of positions with

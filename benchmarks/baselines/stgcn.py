@@ -70,7 +70,8 @@ class GenreSTGCN(MirrorAveraged):
     """Alternating graph and temporal convolutions, then global average pooling and a linear layer.
 
     Unlike in the paper, two steps of a window are merged into one with twice the channels, which
-    halves the computing time. If the number of steps is odd, the first one is dropped.
+    halves the computing time. If the number of steps is odd, the first one is dropped. A trajectory
+    is not used, since the pelvis is no node of the graph.
 
     Args:
         settings: Settings of the network.
@@ -81,7 +82,7 @@ class GenreSTGCN(MirrorAveraged):
     def __init__(self, settings: STGCNSettings, *, window: WindowSpec, genres: int) -> None:
         super().__init__(window, mirror=settings.mirror)
         self.channels = window.channels
-        self.input_norm = nn.BatchNorm1d(window.features)
+        self.input_norm = nn.BatchNorm1d(len(JOINTS) * window.channels)
         widths = [settings.width * 2 ** (block // 2) for block in range(settings.blocks)]
         self.blocks = nn.Sequential(
             *(
@@ -93,7 +94,8 @@ class GenreSTGCN(MirrorAveraged):
         self.head = nn.Linear(widths[-1], genres)
 
     def _logits(self, windows: Tensor) -> Tensor:
-        normed = self.input_norm(windows.transpose(1, 2))
+        joint_features = windows[..., : self.input_norm.num_features]
+        normed = self.input_norm(joint_features.transpose(1, 2))
         # (N, 17 C, L) to (N, 2 C, 17, L / 2).
         pairs = normed[..., normed.shape[-1] % 2 :].unflatten(2, (-1, 2))
         joints = pairs.unflatten(1, (len(JOINTS), self.channels)).permute(0, 2, 4, 1, 3)

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -86,7 +87,13 @@ def named_features(windows: Array) -> dict[str, float]:
 
 
 @pytest.mark.parametrize(
-    "spec", [SPEC, WindowSpec(4.0, 1.0, 60, axes="xyz"), WindowSpec(4.0, 1.0, 2, smooth=False)]
+    "spec",
+    [
+        SPEC,
+        WindowSpec(4.0, 1.0, 60, axes="xyz"),
+        WindowSpec(4.0, 1.0, 2, smooth=False),
+        WindowSpec(4.0, 1.0, 60, trajectory=True),
+    ],
 )
 def test_all_features_of_noise_and_of_zeros_are_finite(spec: WindowSpec) -> None:
     noise = np.random.default_rng(0).normal(0, 1, (5, spec.length, spec.features))
@@ -145,6 +152,15 @@ def test_features_do_not_depend_on_mirroring_and_size_of_the_dancer(dance: Dance
     features = kinematic_features(window_of(dance), SPEC)
     for other in (window_of(dance, mirror=True), window_of(dance, size=1.3)):
         np.testing.assert_allclose(kinematic_features(other, SPEC), features, rtol=1e-2, atol=2e-2)
+
+
+def test_features_do_not_depend_on_the_trajectory() -> None:
+    windows = window_of(wave).reshape(1, SPEC.length, len(JOINTS), SPEC.channels)
+    with_trajectory = np.pad(windows, ((0, 0), (0, 0), (0, 1), (0, 0)), constant_values=9)
+    features = kinematic_features(
+        with_trajectory.reshape(1, SPEC.length, -1), replace(SPEC, trajectory=True)
+    )
+    np.testing.assert_array_equal(features, kinematic_features(window_of(wave), SPEC))
 
 
 def test_windows_without_velocities_or_with_wrong_shape_are_rejected() -> None:

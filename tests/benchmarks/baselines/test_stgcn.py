@@ -35,6 +35,7 @@ def windows(count: int, spec: WindowSpec = SPEC) -> Tensor:
         WindowSpec(4.0, 1.0, 21),
         WindowSpec(4.0, 1.0, 3, axes="xyz"),
         WindowSpec(4.0, 1.0, 20, velocity=False),
+        WindowSpec(4.0, 1.0, 20, trajectory=True),
     ],
 )
 @pytest.mark.parametrize("count", [1, 5])
@@ -49,6 +50,15 @@ def test_logits_of_a_window_do_not_depend_on_the_batch() -> None:
     batch = windows(5)
     with torch.inference_mode():
         np.testing.assert_allclose(network()(batch)[3:4], network()(batch[3:4]), atol=1e-5)
+
+
+def test_logits_do_not_depend_on_the_trajectory() -> None:
+    spec = WindowSpec(4.0, 1.0, 20, trajectory=True)
+    stgcn, batch = network(spec), windows(3, spec)
+    moved = batch.clone()
+    moved[..., -spec.channels :] += 1
+    with torch.inference_mode():
+        assert torch.equal(stgcn(moved), stgcn(batch))
 
 
 def test_graph_connects_every_joint_to_the_nose_and_is_symmetric() -> None:
