@@ -7,6 +7,7 @@ of each stream shows, for comparison, the effect of changing the last bit of one
 import argparse
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -122,8 +123,13 @@ def cpu_seconds(path: Path, options: Mapping[str, str]) -> tuple[float, int, int
 def nearest(track: Track, times: NDArray[np.float64]) -> Track:
     """Return the frames of a track that are nearest to `times`, as if they were at these times."""
     indices = np.abs(track.times[None] - times[:, None]).argmin(axis=1)
-    poses = (track.world[indices], track.image[indices], track.visibility[indices])
-    return Track(track.name, "", times, *poses)
+    return replace(
+        track,
+        times=times,
+        world=track.world[indices],
+        image=track.image[indices],
+        visibility=track.visibility[indices],
+    )
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -30,6 +30,7 @@ from dancetype.engine.media.track import Track, stack_landmarks
 from dancetype.engine.media.video import Video
 from dancetype.engine.pose.base import PoseEstimator
 from dancetype.engine.pose.opening import open_estimator
+from dancetype.engine.skeleton import pelvis_centred
 from dancetype.stream.offline.analysis import replay_predictions
 from dancetype.stream.system import filter_native_stderr
 
@@ -100,7 +101,8 @@ def _estimate_poses(
                 landmarks.append(estimate(image, time))
                 times.append(time)
         memory = process.memory_info().rss - before
-    track = Track(clip.stem, "", np.array(times), *stack_landmarks(landmarks))
+    poses, size = stack_landmarks(landmarks), (first.shape[1], first.shape[0])
+    track = Track(clip.stem, "", np.array(times), *poses, image_size=size)
     return Run(track, wall, cpu, start_seconds, memory)
 
 
@@ -128,14 +130,16 @@ def agreement(clip: str, compared: str, reference: Track, other: Track) -> dict[
 
     Returns:
         `found`, the share of frames in which both or neither have a person; `genres`, the share of
-        windows with the same genre; and figures of the mean distance of the joints in a frame.
+        windows with the same genre; and figures of the mean distance of the joints in a frame,
+        relative to the pelvis.
     """
     classifier = Classifier(device="cpu")
+    joints, other_joints = (pelvis_centred(track.joints) for track in (reference, other))
     detected, other_detected = (
-        np.isfinite(track.joints).all(axis=(1, 2)) for track in (reference, other)
+        np.isfinite(positions).all(axis=(1, 2)) for positions in (joints, other_joints)
     )
     both = detected & other_detected
-    distances = np.linalg.norm(reference.joints[both] - other.joints[both], axis=2).mean(axis=1)
+    distances = np.linalg.norm(joints[both] - other_joints[both], axis=2).mean(axis=1)
     cm = distances * 100 if both.any() else np.array([np.nan])
     predictions = zip(
         *(replay_predictions(track, classifier, hop=DEFAULT_HOP) for track in (reference, other)),

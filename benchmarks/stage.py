@@ -1,7 +1,7 @@
 """Scenes of motion-captured dancers, as detected by a pose model that misses some of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -163,7 +163,7 @@ class _View:
         image = np.zeros((LANDMARKS, 3), np.float32)
         world[:] = self.world[frame][_NEAREST_COCO, :] * [1, -1, -1]
         image[:, :2] = self.image[frame][_NEAREST_COCO, :]
-        return Landmarks(world, image, np.ones(LANDMARKS, np.float32))
+        return Landmarks(world, image, np.ones(LANDMARKS, np.float32), _WIDTH / _HEIGHT)
 
 
 def _size_errors(times: Floats, rng: np.random.Generator) -> Floats:
@@ -226,7 +226,7 @@ def _frame(
     if rng.random() < _GHOSTS / rate:
         ghost = people[int(rng.integers(len(people)))]
         offset = np.array([rng.choice([-1, 1]) * 0.15, 0, 0], np.float32)
-        shifted = Landmarks(ghost.world, ghost.image + offset, ghost.visibility)
+        shifted = replace(ghost, image=ghost.image + offset)
         detections.append(Detection(None, shifted))
     return [detections[index] for index in rng.permutation(len(detections))]
 
@@ -234,7 +234,8 @@ def _frame(
 def _between(start: Landmarks, end: Landmarks, rng: np.random.Generator) -> Landmarks:
     """Return landmarks at a random point of the second half of the way to other landmarks."""
     share = np.float32(rng.uniform(0.5, 1))
-    return Landmarks(
+    return replace(
+        end,
         world=start.world + share * (end.world - start.world),
         image=start.image + share * (end.image - start.image),
         visibility=end.visibility * np.float32(0.7),

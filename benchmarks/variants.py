@@ -59,7 +59,13 @@ def estimate_poses(
             for variant, estimate in estimators.items():
                 landmarks[variant].append(estimate(image, time))
     tracks = {
-        variant: Track(clip.stem, "", np.array(times), *stack_landmarks(found))
+        variant: Track(
+            clip.stem,
+            "",
+            np.array(times),
+            *stack_landmarks(found),
+            image_size=(image.shape[1], image.shape[0]),
+        )
         for variant, found in landmarks.items()
     }
     return tracks, {variant: seconds[_WARM_UP_FRAMES:] for variant, seconds in cpu.items()}

@@ -44,6 +44,7 @@ def test_nearest_frames_of_a_track_get_the_times_of_another() -> None:
     assert result.times is times
     assert result.world[:, 0, 0].tolist() == [0, 1, 1, 2]
     assert nearest(replace(track), track.times).world.tolist() == track.world.tolist()
+    assert nearest(replace(track, image_size=(640, 360)), times).image_size == (640, 360)
 
 
 def test_page_has_a_row_for_each_option() -> None:
