@@ -72,10 +72,13 @@ def test_genres_are_sampled_equally_often(dances: list[AistSequence], recipe: Re
     assert 0.4 < (labels == CODES.index("PO")).float().mean() < 0.6
 
 
+@pytest.mark.parametrize("trajectory", [False, True])
 def test_windows_without_augmentation_are_those_of_the_engine(
-    dances: list[AistSequence], recipe: Recipe
+    dances: list[AistSequence], recipe: Recipe, *, trajectory: bool
 ) -> None:
-    recipe = with_sampling(recipe, full=1.0, tempo=0.0).model_copy(update={"camera": None})
+    window = recipe.window.model_copy(update={"trajectory": trajectory})
+    changes = {"camera": None, "window": window}
+    recipe = with_sampling(recipe, full=1.0, tempo=0.0).model_copy(update=changes)
     windows, _ = RandomWindows.of_recordings(dances[:1], recipe)[0]
     spec = recipe.window.spec()
     (sequence,) = dances[:1]

@@ -70,6 +70,7 @@ def test_recipe_is_read_from_a_path(tmp_path: Path, encoding: str) -> None:
         ("epochs = 20", "epochs = 0", r"optimiser\.epochs: .* greater than or equal to 1"),
         ("min_seconds = 1.0", "min_seconds = 5.0", "need 0 < min_seconds <= seconds"),
         ("length = 60", "length = 1", "two steps or more"),
+        ('axes = "xy"', 'axes = "xyz"\ntrajectory = true', 'trajectory needs the axes "xy"'),
         (
             "seconds = [1.5, 4.0]",
             "seconds = [0.5, 4.0]",

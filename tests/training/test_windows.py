@@ -18,14 +18,14 @@ def walk(frames: int, seed: int) -> tuple[NDArray[np.float64], Array]:
     return times, joints.astype(np.float32)
 
 
-@pytest.mark.parametrize("axes", ["xy", "xyz"])
+@pytest.mark.parametrize(("axes", "trajectory"), [("xy", False), ("xyz", False), ("xy", True)])
 @pytest.mark.parametrize("velocity", [True, False])
 @pytest.mark.parametrize("smooth", [True, False])
 @pytest.mark.parametrize("length", [60, 31])
 def test_features_equal_those_of_the_engine(
-    axes: Literal["xy", "xyz"], velocity: bool, smooth: bool, length: int
+    axes: Literal["xy", "xyz"], trajectory: bool, velocity: bool, smooth: bool, length: int
 ) -> None:
-    spec = WindowSpec(4, 1, length, axes, velocity, smooth)
+    spec = WindowSpec(4, 1, length, axes, velocity, smooth, trajectory)
     walks = [walk(60, seed) for seed in range(3)]
     walks = [(times[times < times[0] + 3.9], joints) for times, joints in walks]
     walks = [(times, joints[: len(times)]) for times, joints in walks]

@@ -5,7 +5,15 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from dancetype.engine.skeleton import JOINTS, LEFT_HIP, RIGHT_HIP, Array, mirrored, pelvis_centred
+from dancetype.engine.skeleton import (
+    JOINTS,
+    LEFT_HIP,
+    RIGHT_HIP,
+    Array,
+    mirrored,
+    pelvis,
+    pelvis_centred,
+)
 from dancetype.training.augment.camera import exposure_times, simulate_camera
 from dancetype.training.geometry import face_camera, rotation_about
 from dancetype.training.recipe import CameraSettings
@@ -42,15 +50,22 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def ideal_joints() -> Array:
+def walking_joints() -> Array:
     """Return the joints that an ideal camera would record."""
-    return pelvis_centred(face_camera(motion_capture()))
+    return face_camera(motion_capture())
 
 
-def simulate(seed: int = 0, *, estimated: bool = False, **settings: Any) -> Array:
+def ideal_joints() -> Array:
+    """Return the joints that an ideal camera would record of a dancer who stays in place."""
+    return pelvis_centred(walking_joints())
+
+
+def simulate(
+    seed: int = 0, *, walking: bool = False, estimated: bool = False, **settings: Any
+) -> Array:
     camera = IDEAL.model_copy(update=settings)
     times = torch.from_numpy(TIMES).float()[None]
-    joints = torch.from_numpy(ideal_joints())[None]
+    joints = torch.from_numpy(walking_joints() if walking else ideal_joints())[None]
     mask = torch.tensor([estimated])
     simulated: Array = simulate_camera(
         times, joints, camera, generator(seed), estimated=mask
@@ -109,6 +124,8 @@ def test_rotations_of_a_batch_are_those_of_single_angles(axis: Any) -> None:
 
 def test_ideal_camera_changes_nothing() -> None:
     np.testing.assert_allclose(simulate(), ideal_joints(), atol=1e-5)
+    np.testing.assert_allclose(simulate(walking=True), walking_joints(), atol=1e-5)
+    assert np.ptp(pelvis(walking_joints()), axis=0).max() > 0.5
 
 
 def test_depth_can_be_left_out() -> None:
@@ -133,7 +150,8 @@ def test_dropped_frames_are_missing() -> None:
 
 
 def test_mirror_gives_the_mirror_image() -> None:
-    np.testing.assert_allclose(simulate(mirror=1), mirrored(ideal_joints()), atol=1e-5)
+    expected = mirrored(walking_joints())
+    np.testing.assert_allclose(simulate(mirror=1, walking=True), expected, atol=1e-5)
 
 
 def test_requested_share_of_windows_is_mirrored() -> None:
@@ -213,3 +231,29 @@ def test_same_seed_gives_same_augmentation() -> None:
     np.testing.assert_array_equal(simulate(3, **settings), simulate(3, **settings))
     assert not np.array_equal(simulate(3, **settings), simulate(4, **settings))
     np.testing.assert_array_equal(expose(3, dropped=0.2), expose(3, dropped=0.2))
+
+
+def test_camera_that_follows_the_dancer_shortens_the_path_of_the_pelvis() -> None:
+    path, kept = pelvis(walking_joints()), []
+    for seed in range(20):
+        joints = simulate(seed, walking=True, follow=1)
+        np.testing.assert_allclose(pelvis_centred(joints), ideal_joints(), atol=1e-5)
+        kept.append((pelvis(joints) * path).sum() / (path**2).sum())
+        np.testing.assert_allclose(pelvis(joints), kept[-1] * path, atol=1e-5)
+    assert 0 <= min(kept) < 0.3 < 0.7 < max(kept) < 1
+
+
+def test_camera_that_turns_away_adds_a_constant_velocity() -> None:
+    velocities = []
+    for seed in range(60):
+        moved = pelvis(simulate(seed, walking=True, pan=0.1)) - pelvis(walking_joints())
+        velocities.append(moved[-1] / TIMES[-1])
+        np.testing.assert_allclose(moved, velocities[-1] * TIMES[:, None], atol=1e-5)
+    assert np.std(velocities) == pytest.approx(0.1, rel=0.2)
+
+
+def test_dancer_who_turns_to_the_side_walks_towards_the_camera_or_away_from_it() -> None:
+    path = pelvis(simulate(walking=True, heading=40.0))
+    lengths = [np.linalg.norm(p[-1] - p[0]) for p in (path, pelvis(walking_joints()))]
+    assert lengths[0] == pytest.approx(lengths[1], abs=1e-4)
+    assert abs(np.ptp(path[:, 2])) > 0.1

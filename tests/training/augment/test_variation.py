@@ -19,11 +19,15 @@ def generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
+def pelvis(joints: torch.Tensor) -> torch.Tensor:
+    return joints[..., [LEFT_HIP, RIGHT_HIP], :].mean(dim=-2, keepdim=True)
+
+
 def motion() -> torch.Tensor:
-    """Return pelvis-centred motion (200, 121, 17, 3) about a pose."""
+    """Return motion (200, 121, 17, 3) about a pose, of people whose pelvis stays at the origin."""
     pose = torch.randn(1, 1, 17, 3, generator=generator())
     joints = pose + 0.1 * torch.sin(3 * TIMES[..., None, None] + 5 * pose)
-    return joints - joints[..., [LEFT_HIP, RIGHT_HIP], :].mean(dim=-2, keepdim=True)
+    return joints - pelvis(joints)
 
 
 def test_warped_time_runs_forwards_and_keeps_its_length() -> None:
@@ -55,7 +59,22 @@ def test_posture_is_shifted_and_motion_is_kept() -> None:
     assert torch.allclose(varied.std(dim=1), joints.std(dim=1), atol=1e-5)
     shift = (varied - joints).mean(dim=1)
     assert 0.015 < shift[:, UPPER].std() < 0.03
-    assert varied[..., [LEFT_HIP, RIGHT_HIP], :].mean(dim=-2).abs().max() < 1e-5
+    assert pelvis(varied).abs().max() < 1e-5
+
+
+def test_person_who_stands_stays_in_place() -> None:
+    settings = AugmentationSettings(motion=0.2, motion_joint=0.1, posture=0.02)
+    varied = vary_motion(motion() + torch.tensor([1.0, 0.9, -2.0]), settings, generator())
+    assert pelvis(varied).diff(dim=1).abs().max() < 1e-5
+
+
+def test_path_of_the_pelvis_is_scaled_as_the_motion() -> None:
+    path = torch.sin(TIMES)[..., None, None] * torch.tensor([1.0, 0.1, 0.5])
+    joints = motion() + path
+    varied = vary_motion(joints, AugmentationSettings(motion=0.2), generator())
+    scale = pelvis(varied).std(dim=1) / pelvis(joints).std(dim=1)
+    of_joints = (varied - pelvis(varied)).std(dim=1) / (joints - pelvis(joints)).std(dim=1)
+    assert torch.allclose(scale.expand(-1, 17, 3), of_joints, rtol=1e-3)
 
 
 def test_part_swap_takes_the_upper_body_of_the_partner_for_the_whole_window() -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import torch
 
 from dancetype.engine.media.track import NOT_DANCING
-from dancetype.engine.skeleton import LEFT_HIP, RIGHT_HIP
+from dancetype.engine.skeleton import pelvis, pelvis_centred
 from dancetype.training.data.motion import MotionStore, one_hot_targets
 from dancetype.training.data.sampling import TrainingClip, TrainingClips
 from tests.training.motion import swaying_joints
@@ -11,11 +11,19 @@ LABELS = ("BR", "PO")
 
 
 def clip(
-    genre: str, *, estimated: bool = False, rate: int = 60, scale: float = 1.0
+    genre: str,
+    *,
+    estimated: bool = False,
+    rate: int = 60,
+    scale: float = 1.0,
+    start: float = 0.0,
+    speed: float = 0.0,
 ) -> TrainingClip:
+    """Return a clip of a dancer whose pelvis moves to the right from `start` on."""
     joints = scale * swaying_joints(4.0)[:: 60 // rate]
     times = 7 + np.arange(len(joints)) / rate
-    joints = joints - joints[:, [LEFT_HIP, RIGHT_HIP]].mean(axis=1, keepdims=True)
+    joints = pelvis_centred(joints)
+    joints[..., 0] += (start + speed * (times - 7))[:, None]
     return TrainingClip("clip", genre, False, times, joints.astype(np.float32), estimated)
 
 
@@ -34,14 +42,15 @@ def test_last_target_is_that_of_people_who_do_not_dance() -> None:
     assert targets.tolist() == [[0, 1, 0], [0, 0, 1], [1, 0, 0]]
 
 
-def test_next_frames_are_returned_with_their_times() -> None:
-    motions = store(clip("BR"), clip("PO", rate=20))
+def test_next_frames_are_returned_with_their_times_and_places() -> None:
+    walk, dance = clip("BR", start=2.0, speed=0.5), clip("PO", rate=20)
+    motions = store(walk, dance)
     exposures = torch.tensor([[0.0, 0.02, 0.5, 9.0]]).repeat(2, 1)
     times, joints = motions.frames(torch.tensor([0, 1]), torch.tensor([1.0, 1.0]), exposures)
     np.testing.assert_allclose(times[0], [0, 2 / 60, 0.5, 3], atol=1e-5)
     np.testing.assert_allclose(times[1], [0, 0.05, 0.5, 3], atol=1e-5)
-    np.testing.assert_allclose(joints[0], clip("BR").joints[[60, 62, 90, 240]], atol=1e-5)
-    np.testing.assert_allclose(joints[1], clip("PO", rate=20).joints[[20, 21, 30, 80]], atol=1e-5)
+    np.testing.assert_allclose(joints[0], walk.joints[[60, 62, 90, 240]], atol=1e-5)
+    np.testing.assert_allclose(joints[1], dance.joints[[20, 21, 30, 80]], atol=1e-5)
 
 
 def test_clips_are_drawn_by_their_probability() -> None:
@@ -80,8 +89,22 @@ def test_weights_are_those_of_the_partner() -> None:
     assert motions.add_partners(torch.tensor([0]), times, joints, weights, generator()) is joints
     weights[:, 5:, 3] = 1
     mixed = motions.add_partners(torch.tensor([0]), times, joints, weights, generator())
-    changed = (mixed != joints).any(dim=-1)
+    changed = (mixed - joints).abs().amax(dim=-1) > 1e-5
     assert torch.equal(changed, weights.bool())
+
+
+def test_pelvis_goes_on_without_a_jump_as_that_of_the_partner() -> None:
+    motions = store(clip("BR"), clip("BR", start=30.0, speed=0.5))
+    indices = torch.zeros(20, dtype=torch.int64)
+    times = torch.linspace(0, 2, 61).repeat(20, 1)
+    _, joints = motions.frames(indices, torch.zeros(20), times.double())
+    weights = (times > 1).float()[..., None].expand(-1, -1, 17)
+    mixed = motions.add_partners(indices, times, joints, weights, generator())
+    speeds = 30 * np.diff(pelvis(mixed.numpy())[..., 0], axis=1)
+    np.testing.assert_allclose(speeds[:, :30], 0, atol=1e-3)
+    later = speeds[:, 31:].mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(speeds[:, 31:], np.tile(later, 29), atol=1e-2)
+    assert set(later[:, 0].round(2).tolist()) == {0, 0.5}
 
 
 def test_motion_of_a_partner_is_interpolated_at_the_times_of_the_window() -> None:
