@@ -22,7 +22,7 @@ from dancetype.training.probabilities import Calibration
 from dancetype.training.recipe import Recipe
 
 
-def untrained_checkpoint(*, seed: int = 0, **network: Any) -> Checkpoint:
+def untrained_checkpoint(*, seed: int = 0, trajectory: bool = False, **network: Any) -> Checkpoint:
     """Return a checkpoint with random weights."""
     defaults = {
         "hidden": 16,
@@ -43,6 +43,7 @@ def untrained_checkpoint(*, seed: int = 0, **network: Any) -> Checkpoint:
                 "axes": "xy",
                 "velocity": True,
                 "smooth": True,
+                "trajectory": trajectory,
             },
             "sampling": {"windows": "clip"},
             "network": defaults | network,
@@ -93,6 +94,17 @@ def test_onnx_agrees_with_pytorch_at_any_batch_size(model: Path, batch: int) -> 
 )
 def test_all_network_variants_can_be_exported(tmp_path: Path, network: dict[str, Any]) -> None:
     assert export(untrained_checkpoint(**network), tmp_path / "model.onnx") < 1e-4
+
+
+def test_model_with_a_trajectory_can_be_exported(tmp_path: Path) -> None:
+    checkpoint = untrained_checkpoint(trajectory=True, bones=True, mirror=True)
+    assert export(checkpoint, tmp_path / "model.onnx") < 1e-4
+    classifier = Classifier(tmp_path / "model.onnx", device="cpu")
+    assert classifier.contract.window.trajectory
+    windows = np.random.default_rng(0).normal(0, 1, (3, 30, 72)).astype(np.float32)
+    np.testing.assert_allclose(
+        classifier(windows), CheckpointClassifier(checkpoint)(windows), atol=1e-4
+    )
 
 
 def test_model_is_one_file_without_external_data(model: Path) -> None:
