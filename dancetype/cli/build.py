@@ -40,7 +40,8 @@ def build(
 
     Models are trained on each half of the dancers and on all. The first two are tested on the
     dancers of the other half, and calibrate the third, which is exported as DIR/live.onnx. Each is
-    the mean of several LSTMs and a network on statistics. The same command continues an interrupted build.
+    the mean of several LSTMs and a network on statistics. The same command continues an interrupted
+    build.
 
     Examples:
         # The shipped model: about an hour and a half on two cores
