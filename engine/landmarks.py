@@ -53,10 +53,20 @@ def placed_joints(world: Array, image: Array, aspect: float) -> Array:
     # In heights of the image, from its centre.
     in_image = (coco_image(image) - np.float32(0.5)) * np.array([aspect, -1], np.float32)
     offsets = pelvis_centred(in_image)
-    products = (joints[..., :2] * offsets).sum(axis=(-1, -2))
-    metres = products / np.maximum((offsets**2).sum(axis=(-1, -2)), _MIN_SIZE)
+    products = _sum_frames(joints[..., :2] * offsets)
+    metres = products / np.maximum(_sum_frames(offsets**2), _MIN_SIZE)
     joints[..., :2] += (pelvis(in_image) * metres[..., None])[..., None, :]
     return joints
+
+
+def _sum_frames(values: Array) -> Array:
+    """Return the sum (...) over each frame of values (..., 17, 2), exactly that of a single frame.
+
+    NumPy adds in the order of the memory, which differs between a frame and a clip. A replay must
+    equal the live run.
+    """
+    total: Array = values.reshape(*values.shape[:-2], -1).sum(axis=-1)
+    return total
 
 
 def aspect_of(size: tuple[int, int], world: Array, image: Array) -> float:

@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -28,7 +27,7 @@ def are_equal(first: Prediction, second: Prediction) -> bool:
         first.window_end == second.window_end
         and first.estimate.status is second.estimate.status
         and first.estimate.genre == second.estimate.genre
-        and np.allclose(first.estimate.probabilities, second.estimate.probabilities, atol=1e-5)
+        and np.array_equal(first.estimate.probabilities, second.estimate.probabilities)
     )
 
 
@@ -36,7 +35,7 @@ def test_replayed_predictions_equal_those_of_a_live_run(classifier: Classifier) 
     times = np.arange(180) / 25
     is_absent = (times > 3) & (times < 4.5)
     people = [
-        None if absent else replace(Walker(x=np.sin(time)).at(time), aspect=640 / 360)
+        None if absent else Walker(x=np.sin(time)).at(time)
         for time, absent in zip(times, is_absent, strict=True)
     ]
     recognizer = MultiDancerRecognizer(classifier, people=1)
