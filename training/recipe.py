@@ -161,6 +161,12 @@ class NetworkSettings(_Settings):
     pooling: Literal["mean", "mean_max", "attention"] = "mean"
     rejection: Rejection = "uniform"
 
+    @model_validator(mode="after")
+    def _check_pooling(self) -> Self:
+        if self.kind == "lstm" and "pooling" not in self.model_fields_set:
+            raise ValueError("a network of the kind lstm needs pooling")
+        return self
+
 
 class OptimiserSettings(_Settings):
     """Settings of the optimiser and of the length of the training.

@@ -64,6 +64,7 @@ def test_recipe_is_read_from_a_path(tmp_path: Path, encoding: str) -> None:
         ("hidden = 8", "", r"network\.hidden: Field required"),
         ("hidden = 8", "hidden = 0", r"network\.hidden: .* greater than or equal to 1"),
         ("hidden = 8", "hidden = 8\nheads = 2", r"network\.heads: Extra inputs"),
+        ('pooling = "mean"', "", "network: .* a network of the kind lstm needs pooling"),
         ("dropout = 0.3", "dropout = 1.3", r"network\.dropout: .* less than or equal to 1"),
         ('kind = "adam"', 'kind = "sgd"', r"optimiser\.kind: Input should be 'adam'"),
         ("batch = 16", 'batch = "many"', r"optimiser\.batch: .* valid integer"),
