@@ -1,19 +1,11 @@
-"""Network on statistics of a window, alone and averaged with an LSTM."""
-
-from pathlib import Path
-
 import pytest
 import torch
 from pydantic import ValidationError
 from torch import Tensor
 
 from dancetype.engine.window import WindowSpec
-from dancetype.export.onnx import export
-from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
-from dancetype.training.data.aist import AistSequence
 from dancetype.training.recipe import NetworkSettings, Recipe
 from dancetype.training.statistics import StatisticsNetwork, window_statistics
-from dancetype.training.trainer import Trainer
 
 SPEC = WindowSpec(4.0, 1.0, 20, trajectory=True)
 SETTINGS = NetworkSettings(
@@ -46,29 +38,6 @@ def test_trajectory_adds_statistics(windows: Tensor) -> None:
     assert window_statistics(windows, SPEC).shape[1] > without.shape[1]
 
 
-def test_network_can_be_trained_and_averaged_with_an_lstm(
-    recipe: Recipe, sequences: list[AistSequence], tmp_path: Path
-) -> None:
-    network = SETTINGS.model_copy(update={"rejection": recipe.network.rejection})
-    recipes = [recipe, recipe.model_copy(update={"network": network})]
-    checkpoints = [_train(each.with_overrides(seed=0, epochs=1), sequences) for each in recipes]
-    Checkpoint.combine(checkpoints).save(tmp_path / "checkpoint.pt")
-    combined = Checkpoint.load(tmp_path / "checkpoint.pt")
-    spec = recipe.window.spec()
-    windows = torch.randn(5, spec.length, spec.features).numpy()
-    first, second = (CheckpointClassifier(each).logits(windows) for each in checkpoints)
-    logits = CheckpointClassifier(combined).logits(windows)
-    torch.testing.assert_close(logits, (first + second) / 2)
-    assert export(combined, tmp_path / "model.onnx") < 1e-4
-
-
-def _train(recipe: Recipe, sequences: list[AistSequence]) -> Checkpoint:
-    trainer = Trainer(recipe, sequences[:4], [], split="all")
-    for _ in trainer.epochs():
-        pass
-    return trainer.checkpoint
-
-
 def test_network_gives_the_same_result_for_the_mirror_image(windows: Tensor) -> None:
     network = StatisticsNetwork(SETTINGS, window=SPEC, genres=3).eval()
     mirror_image = windows[..., network.mirror_indices] * network.mirror_signs
@@ -87,20 +56,3 @@ def test_networks_of_a_recipe_have_the_same_output(recipe: Recipe) -> None:
     statistics = SETTINGS.model_copy(update={"rejection": other})
     with pytest.raises(ValidationError, match=r"statistics\.rejection differ"):
         Recipe.model_validate(recipe.model_dump() | {"statistics": statistics.model_dump()})
-
-
-def test_earlier_checkpoint_of_equal_networks_still_loads(
-    recipe: Recipe, sequences: list[AistSequence], tmp_path: Path
-) -> None:
-    path = tmp_path / "checkpoint.pt"
-    checkpoint = _train(recipe.with_overrides(seed=0, epochs=1), sequences)
-    Checkpoint.combine([checkpoint, checkpoint]).save(path)
-    content = torch.load(path, weights_only=True)
-    del content["networks"]
-    torch.save(content | {"members": 2}, path)
-    spec = recipe.window.spec()
-    windows = torch.randn(2, spec.length, spec.features).numpy()
-    torch.testing.assert_close(
-        CheckpointClassifier(Checkpoint.load(path)).logits(windows),
-        CheckpointClassifier(checkpoint).logits(windows),
-    )

@@ -144,10 +144,15 @@ def test_checkpoint_is_saved_and_loaded(
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
 
 
+@pytest.mark.parametrize("kind", ["lstm", "statistics"])
 def test_combined_checkpoint_averages_the_logits_of_its_networks(
-    recipe: Recipe, sequences: list[AistSequence], tmp_path: Path
+    recipe: Recipe, sequences: list[AistSequence], tmp_path: Path, kind: str
 ) -> None:
-    recipes = [recipe.with_overrides(seed=seed, epochs=1) for seed in (0, 1)]
+    network = recipe.network.model_copy(update={"kind": kind})
+    other = recipe.model_copy(update={"network": network})
+    recipes = [
+        each.with_overrides(seed=seed, epochs=1) for seed, each in enumerate([recipe, other])
+    ]
     checkpoints = [train(each, sequences[:4]) for each in recipes]
     Checkpoint.combine(checkpoints).save(tmp_path / "checkpoint.pt")
     combined = Checkpoint.load(tmp_path / "checkpoint.pt")
@@ -171,6 +176,22 @@ def test_checkpoint_that_does_not_fit_on_the_disk_raises_os_error(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_earlier_checkpoint_of_equal_networks_still_loads(
+    recipe: Recipe, sequences: list[AistSequence], tmp_path: Path
+) -> None:
+    path = tmp_path / "checkpoint.pt"
+    checkpoint = train(recipe.with_overrides(seed=None, epochs=1), sequences[:4])
+    Checkpoint.combine([checkpoint, checkpoint]).save(path)
+    content = torch.load(path, weights_only=True)
+    del content["networks"]
+    torch.save(content | {"members": 2}, path)
+    windows = np.random.default_rng(0).normal(0, 1, (3, 20, 68)).astype(np.float32)
+    torch.testing.assert_close(
+        CheckpointClassifier(Checkpoint.load(path)).logits(windows),
+        CheckpointClassifier(checkpoint).logits(windows),
+    )
 
 
 def test_old_checkpoint_without_genres_has_those_of_aist(
