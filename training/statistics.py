@@ -61,16 +61,15 @@ def window_statistics(windows: Tensor, spec: WindowSpec) -> Tensor:
     dimensions = len(spec.axes)
     points = windows.reshape(-1, spec.length, spec.points, spec.channels)
     positions, velocities = points[..., :dimensions], points[..., dimensions:]
-    joints = positions[:, :, : len(JOINTS)]
-    first, second = _PAIRS
     acceleration = velocities[:, 2:] - velocities[:, :-2]
     jerk = velocities[:, 2:] - 2 * velocities[:, 1:-1] + velocities[:, :-2]
     # The ends have no acceleration.
-    positions, joints, velocities = positions[:, 1:-1], joints[:, 1:-1], velocities[:, 1:-1]
+    positions, velocities = positions[:, 1:-1], velocities[:, 1:-1]
     moving = [velocities, acceleration, jerk]
     if spec.trajectory:
         # Velocities of the joints in the image.
         moving.append(velocities[:, :, : len(JOINTS)] + velocities[:, :, len(JOINTS) :])
+    first, second = _PAIRS
     speeds = torch.cat([_norm(vectors) for vectors in moving], dim=2)
     series = torch.cat(
         [
@@ -78,7 +77,7 @@ def window_statistics(windows: Tensor, spec: WindowSpec) -> Tensor:
             velocities.abs().flatten(start_dim=2),
             speeds,
             (speeds + _STILL).log(),
-            _norm(joints[:, :, first] - joints[:, :, second]),
+            _norm(positions[:, :, first] - positions[:, :, second]),
         ],
         dim=2,
     )

@@ -112,7 +112,8 @@ def simulate_camera(
     )
     joints += mediapipe_noise().draw(times, strength, generator, dimensions=dimensions)
     _displace(joints, settings, generator)
-    kept = 1 - _share(count, settings.follow, generator) * uniform((count,), 0, 1, generator)
+    follows = uniform((count,), 0, 1, generator) < settings.follow
+    kept = 1 - follows * uniform((count,), 0, 1, generator)
     joints += pelvis @ rotation[:, None, :dimensions].mT * kept[:, None, None, None]
     joints += _pelvis_errors(times, strength, settings, generator)[..., :dimensions]
     mirror = uniform((count,), 0, 1, generator) < settings.mirror
@@ -149,10 +150,6 @@ def mirrored(joints: Tensor) -> Tensor:
 
 def _angles(count: int, degrees: float, generator: Generator) -> Tensor:
     return normal((count,), math.radians(degrees), generator)
-
-
-def _share(count: int, share: float, generator: Generator) -> Tensor:
-    return (uniform((count,), 0, 1, generator) < share).float()
 
 
 def _pelvis_errors(

@@ -1,7 +1,7 @@
 """Variation of motion within a genre: new moves from those of the training dancers.
 
-Joints are (N, T, 17, 3) metres, of dancers who face the camera. Times are (N, T)
-seconds from the start of each window.
+Joints are (N, T, 17, 3) metres, of dancers who face the camera. Times are (N, T) seconds from the
+start of each window.
 """
 
 from math import pi
