@@ -1,5 +1,6 @@
 """Render docs/explanation/accuracy.md and its plots from the results of the jobs."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -40,9 +41,18 @@ _FAULTS: Final = {
 }
 """Labels of the faults of the camera."""
 
+_SECTION: Final = re.compile(r"(?m)^(?=##+ )")
+"""Start of a section or subsection."""
+
+_UNMEASURED: Final = ("Not measured.", "Nothing has been measured yet.")
+"""Start of the text of a section without a result."""
+
 
 def write_page(workspace: Workspace, docs: Path) -> Path:
-    """Write `accuracy.md` and its plots from the existing results; return the page's path."""
+    """Write `accuracy.md` and its plots from the existing results; return the page's path.
+
+    Sections without a result stay as they are, because some take a day to measure.
+    """
     pictures = docs / "accuracy"
     by_fold: dict[str, Callable[[list[Result], Path], Result]] = {
         "unseen": _unseen,
@@ -95,8 +105,26 @@ def write_page(workspace: Workspace, docs: Path) -> Path:
     }
     page = docs / "accuracy.md"
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(render("accuracy", values, **filters) + "\n", encoding="utf-8")
+    text = render("accuracy", values, **filters) + "\n"
+    if page.exists():
+        text = keep_unmeasured(text, page.read_text(encoding="utf-8"))
+    page.write_text(text, encoding="utf-8")
     return page
+
+
+def keep_unmeasured(page: str, former: str) -> str:
+    """Return a page with the former text of each section that is not measured."""
+    before = {_title(section): section for section in _SECTION.split(former)}
+    return "".join(
+        before.get(_title(section), section)
+        if section.removeprefix(_title(section)).strip().startswith(_UNMEASURED)
+        else section
+        for section in _SECTION.split(page)
+    )
+
+
+def _title(section: str) -> str:
+    return section.partition("\n")[0]
 
 
 def percent(share: float | None, missing: str = "-") -> str:

@@ -233,6 +233,18 @@ def test_page_without_results_states_that_nothing_was_measured(
     assert text.count("Not measured.") == text.count("\n## ") - 2 + text.count("\n### ")
 
 
+def test_sections_without_results_stay_as_they_are(page: Path, tmp_path: Path) -> None:
+    former = page.read_text(encoding="utf-8")
+    kept = tmp_path / "docs" / "accuracy.md"
+    kept.parent.mkdir()
+    kept.write_text(former, encoding="utf-8")
+    workspace = Workspace(tmp_path, tmp_path, (), None, tmp_path / "runs")
+
+    write_page(workspace, kept.parent)
+
+    assert kept.read_text(encoding="utf-8") == former
+
+
 def test_page_contains_all_results_and_links_only_existing_plots(page: Path, text: str) -> None:
     # There are no rendered clips.
     assert text.count("Not measured.") == 1
