@@ -18,6 +18,7 @@ from dancetype.engine.contract import Contract
 from dancetype.engine.errors import ModelError
 from dancetype.engine.files import atomic_write
 from dancetype.engine.recognizer import WindowClassifier
+from dancetype.export.fold import fold_bones
 from dancetype.export.precision import TOLERANCES, Precision
 from dancetype.export.quantize import quantize_weights
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
@@ -32,7 +33,7 @@ class _Calibrated(nn.Module):
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         super().__init__()
-        self.network = checkpoint.network()
+        self.network = fold_bones(checkpoint.network())
         self.rejection = checkpoint.recipe.network.rejection
         self.calibration = checkpoint.calibration
 

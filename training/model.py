@@ -39,7 +39,7 @@ class GenreLSTM(MirrorAveraged):
 
     def __init__(self, settings: NetworkSettings, *, window: WindowSpec, genres: int) -> None:
         super().__init__(window, mirror=settings.mirror)
-        self.bones = Bones(window) if settings.bones else nn.Identity()
+        self.bones: nn.Module = Bones(window) if settings.bones else nn.Identity()
         features = self.bones.features if isinstance(self.bones, Bones) else window.features
         self.pooling = settings.pooling
         self.input_norm = nn.LayerNorm(features) if settings.input_norm else nn.Identity()

@@ -50,7 +50,7 @@ def test_shipped_model_can_be_exported_to_int8_and_evaluated(tmp_path: Path) -> 
     arguments = ["export", str(SHIPPED), "--out", str(out), "--precision", "int8"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    assert "1.6 MB, within" in result.output
+    assert "1.4 MB, within" in result.output
     assert "of live.onnx" in result.output
     assert Evaluator(out).on_tracks(folder_with_track(tmp_path / "tracks"))[0].clips
 

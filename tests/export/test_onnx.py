@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dancetype.engine.classifier import Classifier
 from dancetype.engine.contract import Contract
@@ -14,6 +14,7 @@ from dancetype.engine.errors import ModelError
 from dancetype.engine.genres import CODES, GENRES
 from dancetype.engine.onnx import ort
 from dancetype.engine.skeleton import JOINTS
+from dancetype.export.fold import fold_bones
 from dancetype.export.onnx import check_parity, export, reduce_precision
 from dancetype.export.precision import TOLERANCES, Precision
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
@@ -105,6 +106,25 @@ def test_model_with_a_trajectory_can_be_exported(tmp_path: Path) -> None:
     np.testing.assert_allclose(
         classifier(windows), CheckpointClassifier(checkpoint)(windows), atol=1e-4
     )
+
+
+@pytest.mark.parametrize("trajectory", [False, True])
+def test_bones_are_folded_into_the_first_convolution(trajectory: bool) -> None:
+    checkpoint = untrained_checkpoint(
+        trajectory=trajectory, bones=True, mirror=True, stem_strides=[2, 1], stem_width=8
+    )
+    for name in ("input_norm.weight", "input_norm.bias", "stem.0.bias"):
+        nn.init.normal_(checkpoint.weights[name])
+    network, folded = checkpoint.network(), fold_bones(checkpoint.network())
+    features = checkpoint.recipe.window.spec().features
+    windows = torch.randn(3, 30, features)
+    torch.testing.assert_close(folded(windows), network(windows), atol=1e-5, rtol=1e-5)
+    assert folded.state_dict()["stem.0.weight"].shape[1] == features + 2
+
+
+def test_network_without_bones_is_not_folded() -> None:
+    checkpoint = untrained_checkpoint(stem_strides=[2, 1], stem_width=8)
+    assert fold_bones(checkpoint.network()).state_dict().keys() == checkpoint.weights.keys()
 
 
 def test_model_is_one_file_without_external_data(model: Path) -> None:
