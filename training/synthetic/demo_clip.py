@@ -70,7 +70,7 @@ DANCES: Final = (
     Dance("gLO_sFM_cAll_d13_mLO4_ch07", 22.75),
     Dance("gJB_sFM_cAll_d08_mJB2_ch10", 29.25),
     Dance("gKR_sFM_cAll_d29_mKR2_ch10", 12.5),
-    Dance("gWA_sFM_cAll_d26_mWA1_ch09", 1.25),
+    Dance("gWA_sFM_cAll_d26_mWA1_ch09", 7.25),
     Dance("gBR_sFM_cAll_d04_mBR2_ch03", 25.25),
 )
 """Dances that the genre model names quickly, without a jump, and with an upright start and end."""
