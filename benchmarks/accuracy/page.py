@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.accuracy import (
     ablation,
+    ablation_table,
     answers,
     compare,
     doubt,
@@ -72,7 +73,7 @@ def write_page(workspace: Workspace, docs: Path) -> Path:
         "answers": sections.live_answers(workspace),
         "operating": sections.operating_curves(workspace, pictures),
         "rules": sections.decision_rules(workspace),
-        "ablation": sections.ablation_runs(workspace, pictures),
+        "ablation": ablation_table.ablation_steps(workspace, pictures),
         "rejection": sections.rejection_curves(workspace, pictures),
         "teachers": sections.teacher_steps(workspace),
         "compared": _compared(workspace),

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.accuracy import ablation, answers, decision, plots, rejection, teachers
+from benchmarks.accuracy import answers, decision, plots, rejection, teachers
 from benchmarks.accuracy.workspace import OTHER_FOLD, Result, Workspace
 from dancetype.training.live import LiveClip, mean_of_clips
 
@@ -112,51 +112,6 @@ def average(values: Iterable[float | None]) -> float | None:
     """Return the mean of the values that are not None; None without any."""
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
-
-
-def ablation_runs(workspace: Workspace, pictures: Path) -> dict[str, Result]:
-    """Return the runs of each step by its title, and plot them.
-
-    `gain` has the differences of the window accuracy from the step "nothing", for runs of the same
-    seed and fold. These differ less than the accuracies, which depend on the fold.
-    """
-    pairs = [(fold, seed) for fold in OTHER_FOLD for seed in ablation.SEEDS]
-    by_step = {
-        name: {
-            pair: result
-            for pair in pairs
-            if (result := workspace.result(f"ablation-{name}-{pair[0]}-{pair[1]}")) is not None
-        }
-        for name in ablation.STEPS
-    }
-    baseline = by_step["nothing"]
-    steps: dict[str, Result] = {
-        ablation.STEPS[name].title: {
-            "runs": list(runs.values()),
-            "gain": {
-                test: [
-                    run[test]["window_accuracy"] - baseline[pair][test]["window_accuracy"]
-                    for pair, run in runs.items()
-                    if pair in baseline
-                ]
-                for test in ("figures", "noisy")
-            },
-        }
-        for name, runs in by_step.items()
-        if runs
-    }
-    tests = {"clean": "figures", "noisy": "noisy", "rendered": "rendered"}
-    panels = {
-        f"{label} windows, %": {
-            title: [run[test]["window_accuracy"] for run in step["runs"] if run[test]]
-            for title, step in steps.items()
-        }
-        for label, test in tests.items()
-    }
-    not_empty = {title: shares for title, shares in panels.items() if any(shares.values())}
-    if not_empty:
-        plots.ablation(pictures / "ablation.png", not_empty)
-    return steps
 
 
 def rejection_curves(workspace: Workspace, pictures: Path) -> dict[str, Result]:

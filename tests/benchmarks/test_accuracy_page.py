@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -6,11 +7,12 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy import ablation, answers, decision, rejection, teachers
+from benchmarks.accuracy.ablation_table import ablation_steps
 from benchmarks.accuracy.ladder import TEST_SETS
 from benchmarks.accuracy.measures import weighted_mean
 from benchmarks.accuracy.page import percent, spread, write_page
 from benchmarks.accuracy.robustness import CURVES, SECONDS
-from benchmarks.accuracy.sections import ablation_runs, mean_curve
+from benchmarks.accuracy.sections import mean_curve
 from benchmarks.accuracy.workspace import OTHER_FOLD, Result, Workspace
 from dancetype.engine.genres import CODES
 from dancetype.engine.media.track import NOT_DANCING
@@ -245,10 +247,10 @@ def test_sections_without_results_stay_as_they_are(page: Path, tmp_path: Path) -
     assert kept.read_text(encoding="utf-8") == former
 
 
-def test_page_contains_all_results_and_links_only_existing_plots(page: Path, text: str) -> None:
+def test_page_contains_all_results_and_links_only_existing_files(page: Path, text: str) -> None:
     # There are no rendered clips.
     assert text.count("Not measured.") == 1
-    linked = set(re.findall(r"\(accuracy/(\w+\.png)\)", text))
+    linked = set(re.findall(r"\(accuracy/(\w+\.(?:png|csv))\)", text))
     assert linked == {path.name for path in (page.parent / "accuracy").iterdir()}
     assert len(linked) >= 8
     assert all(path.stat().st_size < 80_000 for path in (page.parent / "accuracy").iterdir())
@@ -317,11 +319,39 @@ def test_gain_of_a_step_is_that_of_the_same_seed_and_fold(
             run = training_result(style, rendered=False)
             workspace.save_result(f"ablation-style-{fold}-{seed}", run)
 
-    steps = ablation_runs(workspace, tmp_path)
+    steps = ablation_steps(workspace, tmp_path)
 
-    assert steps["nothing"]["gain"] == {"figures": [0, 0, 0], "noisy": [0, 0, 0]}
+    assert steps["nothing"]["gain"] == {"windows": [0, 0, 0], "noisy": [0, 0, 0]}
     assert steps["style"]["gain"]["noisy"] == pytest.approx([0.1, 0.08])
     assert len(steps["style"]["runs"]) == 2
+
+
+def test_runs_of_the_ablation_accumulate(workspace: Workspace, tmp_path: Path) -> None:
+    run = training_result(0.5, rendered=True) | {"nondance": None}
+    workspace.save_result("ablation-nothing-A-0", run)
+    ablation_steps(workspace, tmp_path)
+    other_machine = replace(workspace, runs=tmp_path / "others")
+    other_machine.save_result("ablation-nothing-A-0", training_result(0.6, rendered=False))
+    other_machine.save_result("ablation-nothing-B-0", training_result(0.7, rendered=False))
+
+    again, other = ablation_steps(other_machine, tmp_path)["nothing"]["runs"]
+    assert (again.windows, again.rendered_windows, other.windows) == (0.6, None, 0.7)
+
+    first, kept = ablation_steps(workspace, tmp_path)["nothing"]["runs"]
+    assert (kept.fold, kept.windows, kept.rendered_windows) == ("B", 0.7, None)
+    assert (first.fold, first.windows, first.quiet) == ("A", 0.5, None)
+
+
+def test_longer_trainings_of_the_ablation_replace_all_runs(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    run = training_result(0.5, rendered=False)
+    workspace.save_result("ablation-nothing-A-0", run)
+    ablation_steps(workspace, tmp_path)
+    longer = replace(workspace, runs=tmp_path / "longer")
+    longer.save_result("ablation-style-B-1", run | {"model": {"steps": 12000, "batch": 64}})
+
+    assert list(ablation_steps(longer, tmp_path)) == ["style"]
 
 
 def test_rows_of_a_table_have_the_same_number_of_cells(text: str) -> None:
