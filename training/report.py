@@ -6,6 +6,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.table import Table
 
@@ -59,13 +60,18 @@ def live_table(evaluation: LiveEvaluation, *, title: str) -> Table:
         caption=(
             f"right, wrong, none: shares of time from {figures['start']:g} s on with this genre "
             "named; quiet: share of the whole time without a genre; delay: until the right genre "
-            "is named first; probability: of the right genre in a window"
+            "is named first; prob.: probability of the right genre in a window"
         ),
         caption_justify="left",
+        # Fits 80 columns.
+        box=SIMPLE_HEAD,
+        padding=0,
     )
-    columns = ("right", "wrong", "none", "quiet", "delay", "changes", "probability", "most named")
-    for column in ("clip", "genre", *columns):
-        table.add_column(column, justify="left" if column in ("clip", "genre") else "right")
+    for column in ("clip", "genre"):
+        table.add_column(column, overflow="fold")
+    for column in ("right %", "wrong %", "none %", "quiet %", "delay s", "changes", "prob. %"):
+        table.add_column(column.replace(" ", "\n"), justify="right")
+    table.add_column("most\nnamed")
     for row in figures["clips"]:
         table.add_row(row["name"], row["genre"], *_live_cells(row))
     table.add_section()
@@ -81,12 +87,16 @@ def live_table(evaluation: LiveEvaluation, *, title: str) -> Table:
 
 def _live_cells(row: dict[str, Any]) -> list[str]:
     return [
-        *(percent(row[name]) for name in ("right", "wrong", "none", "quiet")),
-        "-" if row["delay"] is None else f"{row['delay']:.1f} s",
+        *(_number(row[name], scale=100) for name in ("right", "wrong", "none", "quiet")),
+        _number(row["delay"]),
         f"{row['changes']:.2g}",
-        percent(row["probability"]),
+        _number(row["probability"], scale=100),
         row["most_named"] or "-",
     ]
+
+
+def _number(value: float | None, *, scale: float = 1) -> str:
+    return "-" if value is None else f"{scale * value:.1f}"
 
 
 def print_live_table(evaluation: LiveEvaluation, *, title: str) -> None:

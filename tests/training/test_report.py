@@ -1,5 +1,4 @@
 import io
-import re
 from pathlib import Path
 
 import cv2
@@ -43,13 +42,13 @@ def test_live_table_has_a_row_per_clip_and_the_means_at_the_end() -> None:
         LiveClip("battle", "BR", 8.0, 0.625, 0.125, 0.25, 0.3, 1.5, 2, 0.7, "BR"),
         LiveClip("walk", NOT_DANCING, 1.0, None, None, None, 1.0, None, 0, None, None),
     ]
-    console = Console(width=120, record=True, file=io.StringIO())
+    console = Console(width=80, record=True, file=io.StringIO())
     console.print(live_table(LiveEvaluation(clips), title="live"))
-    lines = [re.sub("[ │]+", " ", line).strip() for line in console.export_text().splitlines()]
-    figures = "62.5 % 12.5 % 25.0 % 30.0 % 1.5 s 2 70.0 % BR"
+    lines = [" ".join(line.split()) for line in console.export_text().splitlines()]
+    figures = "62.5 12.5 25.0 30.0 1.5 2 70.0 BR"
     assert f"battle BR {figures}" in lines
     assert f"mean of 1 clips dance {figures}" in lines
-    assert "walk none - - - 100.0 % - 0 - -" in lines
+    assert "walk none - - - 100.0 - 0 - -" in lines
 
 
 def test_title_names_the_dancers_that_training_and_test_share() -> None:
