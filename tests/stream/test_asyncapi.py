@@ -24,7 +24,7 @@ from dancetype.stream.sinks.homeassistant import (
     discovery_payload,
     discovery_topic,
 )
-from dancetype.stream.sinks.mqtt import GENRE_EXPIRY, PREDICTION_EXPIRY, topic_level
+from dancetype.stream.sinks.mqtt_topics import GENRE_EXPIRY, PREDICTION_EXPIRY, topic_level
 from dancetype.stream.sinks.other_runs import OFFLINE, STOPPED
 from dancetype.stream.web.subscription import CloseClient, Hello, Subscribe, read_request
 from tests.asyncapi import schemas

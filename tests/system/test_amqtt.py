@@ -42,7 +42,7 @@ async def subscriber(port: int, topic: str = "dancetype/#") -> AsyncIterator[Cli
 async def test_messages_are_published_with_mqtt_3_1_1_and_the_log_says_so(
     python: Path, free_port: int
 ) -> None:
-    with capture_warnings("dancetype.stream.sinks.mqtt") as warnings:
+    with capture_warnings("dancetype.stream.sinks.mqtt_connection") as warnings:
         async with amqtt_broker(python, free_port), subscriber(free_port) as client:
             async with mqtt_sink(free_port, homeassistant=True) as sinks:
                 await sinks.send(RUNNING)

@@ -133,7 +133,7 @@ async def test_genre_is_published_on_change_expires_and_is_cleared_on_a_stall(
 
 
 async def test_publishes_to_a_broker_that_starts_later(free_port: int, tmp_path: Path) -> None:
-    with capture_warnings("dancetype.stream.sinks.mqtt") as warnings:
+    with capture_warnings("dancetype.stream.sinks.mqtt_connection") as warnings:
         async with mqtt_sink(free_port) as sinks:
             await sinks.send(RUNNING)
             async with asyncio.timeout(TIMEOUT):

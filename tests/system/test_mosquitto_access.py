@@ -34,7 +34,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 async def first_warning(port: int, **options: Any) -> str:
     """Return the first warning about the connection."""
-    with capture_warnings("dancetype.stream.sinks.mqtt") as warnings:
+    with capture_warnings("dancetype.stream.sinks.mqtt_connection") as warnings:
         async with mqtt_sink(port, **options) as sinks:
             await sinks.send(RUNNING)
             async with asyncio.timeout(TIMEOUT):

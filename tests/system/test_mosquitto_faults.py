@@ -41,7 +41,7 @@ async def seconds_until_new_prediction(
 async def test_publishes_within_five_seconds_after_the_broker_restarts(
     free_port: int, tmp_path: Path, figure: Figure
 ) -> None:
-    with capture_warnings("dancetype.stream.sinks.mqtt") as warnings:
+    with capture_warnings("dancetype.stream.sinks.mqtt_connection") as warnings:
         async with mqtt_sink(free_port) as sinks, PredictionSender(sinks) as sender:
             async with mosquitto(free_port, tmp_path), subscriber(free_port) as client:
                 await next_message(client, "dancetype/clip/prediction")
@@ -105,7 +105,7 @@ async def test_silent_broker_delays_neither_messages_nor_shutdown(
 ) -> None:
     async with FaultProxy(HOST, free_port) as proxy:
         await proxy.set(Fault.SILENT)
-        with capture_warnings("dancetype.stream.sinks.mqtt") as warnings:
+        with capture_warnings("dancetype.stream.sinks.mqtt_connection") as warnings:
             async with mqtt_sink(proxy.port) as sinks, PredictionSender(sinks) as sender:
                 async with asyncio.timeout(5):
                     assert "no answer" in await warnings.get()

@@ -13,7 +13,8 @@ from jinja2 import Environment
 from dancetype.stream.messages import SourceState, parse_message
 from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.homeassistant import discovery_payload
-from dancetype.stream.sinks.mqtt import GENRE_EXPIRY, MqttSink
+from dancetype.stream.sinks.mqtt import MqttSink
+from dancetype.stream.sinks.mqtt_topics import GENRE_EXPIRY
 from tests.system.conftest import Figure
 from tests.testbed.mosquitto import (
     HOST,

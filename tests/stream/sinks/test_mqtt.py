@@ -10,7 +10,8 @@ from dancetype.engine.errors import SinkError
 from dancetype.engine.rolling import Status
 from dancetype.stream.messages import SourceState
 from dancetype.stream.sink import SinkFanOut
-from dancetype.stream.sinks.mqtt import GENRE_EXPIRY, GenreTopic, MqttSink, topic_level
+from dancetype.stream.sinks.mqtt import MqttSink
+from dancetype.stream.sinks.mqtt_topics import GENRE_EXPIRY, GenreTopic, topic_level
 from tests.testbed.mosquitto import capture_warnings, prediction_message, source_message
 
 
@@ -132,7 +133,7 @@ async def test_broker_that_refuses_or_ignores_mqtt_5_is_connected_with_3_1_1(
     answer: bytes | None,
 ) -> None:
     async with old_broker(answer) as (port, versions):
-        with capture_warnings("dancetype.stream.sinks.mqtt") as warnings:
+        with capture_warnings("dancetype.stream.sinks.mqtt_connection") as warnings:
             sink = MqttSink(f"mqtt://127.0.0.1:{port}")
             async with SinkFanOut([sink]) as sinks:
                 await sinks.send(source_message())
