@@ -37,6 +37,7 @@ _log = logging.getLogger(__name__)
 
 # The command must exit within two seconds.
 _STOP_TIMEOUT: Final = 0.7
+_CANCEL_AGAIN: Final = 0.1
 # Delay after a refusal: retrying succeeds only once a person has changed a configuration.
 _REFUSAL_DELAY: Final = 30.0
 # Seconds after which a connection counts as stable. Two clients with the same id disconnect each
@@ -110,8 +111,15 @@ class SourceConnection:
         self._queue.put(self._topics.genre, "")
         self._queue.put(self._topics.stopped, STOPPED)
         await asyncio.wait({self._task}, timeout=_STOP_TIMEOUT)
-        self._task.cancel()
-        await asyncio.wait({self._task})
+        await self.abort()
+
+    async def abort(self) -> None:
+        """Drop the connection, if it still exists; the broker then publishes the last will."""
+        # In Python 3.11, the `asyncio.wait_for` of aiomqtt ignores a cancellation if the answer of
+        # the broker arrives at the same time.
+        while not self._task.done():
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=_CANCEL_AGAIN)
 
     async def _run(self) -> None:
         backoff = Backoff(self._options.clock)

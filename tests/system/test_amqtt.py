@@ -82,5 +82,5 @@ async def test_last_will_is_published_with_mqtt_3_1_1(python: Path, free_port: i
         sink = MqttSink(f"mqtt://{HOST}:{free_port}")
         await sink.send(RUNNING, RUNNING.model_dump_json())
         await wait_for_status(client, RUNNING)
-        sink._connections["clip"]._task.cancel()  # Drops the connection without a DISCONNECT.
+        await sink._connections["clip"].abort()
         await wait_for_status(client, "offline")

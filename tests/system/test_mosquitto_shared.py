@@ -96,7 +96,7 @@ async def test_state_and_genre_of_the_other_run_remain_when_one_ends(
         if end == "stopped":
             await first.__aexit__()
         else:
-            first._connections["clip"]._task.cancel()  # Drops the connection without a DISCONNECT.
+            await first._connections["clip"].abort()
         await wait_for_status(client, end)
         start = asyncio.get_running_loop().time()
         await wait_for_status(client, running)

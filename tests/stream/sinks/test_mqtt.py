@@ -101,6 +101,24 @@ async def test_sources_are_not_connected_without_a_broker() -> None:
         assert not all(sink.connections.values())
 
 
+async def test_sink_stops_even_if_a_cancellation_is_ignored() -> None:
+    ignored = asyncio.Event()
+
+    async def ignore_first_cancellation() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if ignored.is_set():
+                raise
+            ignored.set()
+
+    sink = MqttSink("mqtt://127.0.0.1:1", before_connect=ignore_first_cancellation)
+    async with asyncio.timeout(10):
+        async with SinkFanOut([sink]) as sinks:
+            await sinks.send(source_message())
+    assert ignored.is_set()
+
+
 @asynccontextmanager
 async def old_broker(answer: bytes | None) -> AsyncIterator[tuple[int, list[int]]]:
     """Run a broker that accepts MQTT 3.1.1 only; yield its port and the versions it was asked for.
