@@ -232,7 +232,9 @@ async def test_a_thousand_short_connections_leak_nothing(figure: Figure) -> None
         f"1,000 connects and drops: memory {growth:+.1f} MB, no task or file leaked",
     )
     assert sink.counts()["connected"] == 0
-    assert (len(asyncio.all_tasks()), psutil.Process().num_fds()) == (tasks, files)
+    assert len(asyncio.all_tasks()) == tasks
+    # Files of earlier tests in this process may be closed meanwhile.
+    assert psutil.Process().num_fds() <= files
     assert growth < 3
 
 
