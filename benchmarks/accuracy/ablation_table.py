@@ -146,6 +146,7 @@ def _add_former_runs(new: Sequence[Run], file: Path) -> list[Run]:
     ordered = sorted(
         runs.values(), key=lambda run: (list(STEPS).index(run.step), run.fold, run.seed)
     )
+    file.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(file) as part, part.open("w", encoding="utf-8", newline="") as lines:
         writer = csv.DictWriter(lines, [field.name for field in fields(Run)], lineterminator="\n")
         writer.writeheader()

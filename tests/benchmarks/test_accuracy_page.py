@@ -347,11 +347,11 @@ def test_longer_trainings_of_the_ablation_replace_all_runs(
 ) -> None:
     run = training_result(0.5, rendered=False)
     workspace.save_result("ablation-nothing-A-0", run)
-    ablation_steps(workspace, tmp_path)
+    ablation_steps(workspace, tmp_path / "docs")
     longer = replace(workspace, runs=tmp_path / "longer")
     longer.save_result("ablation-style-B-1", run | {"model": {"steps": 12000, "batch": 64}})
 
-    assert list(ablation_steps(longer, tmp_path)) == ["style"]
+    assert list(ablation_steps(longer, tmp_path / "docs")) == ["style"]
 
 
 def test_rows_of_a_table_have_the_same_number_of_cells(text: str) -> None:
