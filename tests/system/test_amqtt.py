@@ -21,7 +21,6 @@ from tests.testbed.mosquitto import (
     payload_text,
     prediction_message,
     source_message,
-    wait_for_status,
 )
 
 RUNNING = source_message(instance="first")
@@ -46,17 +45,18 @@ async def test_messages_are_published_with_mqtt_3_1_1_and_the_log_says_so(
         async with amqtt_broker(python, free_port), subscriber(free_port) as client:
             async with mqtt_sink(free_port, homeassistant=True) as sinks:
                 await sinks.send(RUNNING)
-                await wait_for_status(client, RUNNING)
+                status = await next_message(client, "dancetype/clip/status")
+                assert parse_message(payload_text(status)) == RUNNING
                 await sinks.send(prediction_message(1))
                 message = await next_message(client, "dancetype/clip/prediction")
                 assert parse_message(payload_text(message)) == prediction_message(1)
                 async with subscriber(free_port, "dancetype/clip/genre") as late:
                     assert payload_text(await next_message(late, "dancetype/clip/genre")) == "house"
-            await wait_for_status(client, "stopped")
-    messages = [warnings.get_nowait() for _ in range(warnings.qsize())]
-    assert any("mqtt_version_fallback" in message for message in messages)
+            assert payload_text(await next_message(client, "dancetype/clip/status")) == "stopped"
+    *failures, fallback = [warnings.get_nowait() for _ in range(warnings.qsize())]
+    assert "mqtt_version_fallback" in fallback
     # On a busy machine, the broker may not answer in time.
-    assert all("3.1.1" in message for message in messages)
+    assert all("retrying with MQTT 3.1.1" in failure for failure in failures)
 
 
 async def test_second_run_is_detected_with_mqtt_3_1_1_too(python: Path, free_port: int) -> None:
@@ -67,20 +67,22 @@ async def test_second_run_is_detected_with_mqtt_3_1_1_too(python: Path, free_por
         SinkFanOut([sinks[0]]) as first,
     ):
         await first.send(RUNNING)
-        await wait_for_status(client, RUNNING)
+        await next_message(client, "dancetype/clip/status")
         async with SinkFanOut([sinks[1]]) as second:
             await second.send(source_message(instance="second"))
             async with asyncio.timeout(TIMEOUT):
                 while [sink.shared_sources for sink in sinks] != [["clip"], ["clip"]]:
                     await asyncio.sleep(0.01)
-        await wait_for_status(client, "stopped")
-        await wait_for_status(client, RUNNING)
+        while payload_text(await next_message(client, "dancetype/clip/status")) != "stopped":
+            pass
+        last = await next_message(client, "dancetype/clip/status")
+        assert parse_message(payload_text(last)) == RUNNING
 
 
 async def test_last_will_is_published_with_mqtt_3_1_1(python: Path, free_port: int) -> None:
     async with amqtt_broker(python, free_port), subscriber(free_port) as client:
         sink = MqttSink(f"mqtt://{HOST}:{free_port}")
         await sink.send(RUNNING, RUNNING.model_dump_json())
-        await wait_for_status(client, RUNNING)
+        await next_message(client, "dancetype/clip/status")
         await sink._connections["clip"].abort()
-        await wait_for_status(client, "offline")
+        assert payload_text(await next_message(client, "dancetype/clip/status")) == "offline"

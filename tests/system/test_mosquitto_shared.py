@@ -8,9 +8,10 @@ from asyncio.subprocess import DEVNULL
 from pathlib import Path
 
 import pytest
+from aiomqtt import Client
 from jinja2 import Environment
 
-from dancetype.stream.messages import SourceState, parse_message
+from dancetype.stream.messages import SourceMessage, SourceState, parse_message
 from dancetype.stream.sink import SinkFanOut
 from dancetype.stream.sinks.homeassistant import discovery_payload
 from dancetype.stream.sinks.mqtt import MqttSink
@@ -26,7 +27,6 @@ from tests.testbed.mosquitto import (
     prediction_message,
     source_message,
     subscriber,
-    wait_for_status,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +42,12 @@ def is_available(status: str) -> bool:
     )
     template = Environment().from_string(discovery["availability_template"])
     return template.render(value=status) == "online"
+
+
+async def wait_for_status(client: Client, message: SourceMessage | str) -> None:
+    text = message if isinstance(message, str) else message.model_dump_json()
+    while payload_text(await next_message(client, "dancetype/clip/status")) != text:
+        pass
 
 
 async def retained(port: int, topic: str) -> str:

@@ -146,16 +146,6 @@ def payload_text(message: Message) -> str:
     return message.payload.decode()
 
 
-async def wait_for_status(client: Client, message: SourceMessage | str) -> None:
-    """Wait until a source has the status `message`.
-
-    On a busy machine the connection may be lost before, which sets the status to `offline`.
-    """
-    text = message if isinstance(message, str) else message.model_dump_json()
-    while payload_text(await next_message(client, "dancetype/clip/status")) != text:
-        pass
-
-
 async def payload_texts(client: Client, topic: str, count: int) -> list[str]:
     return [payload_text(await next_message(client, topic)) for _ in range(count)]
 
