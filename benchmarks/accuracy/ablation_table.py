@@ -143,9 +143,7 @@ def _add_former_runs(new: Sequence[Run], file: Path) -> list[Run]:
         for run in (*former, *new)
         if run.batches == new[0].batches
     }
-    ordered = sorted(
-        runs.values(), key=lambda run: (list(STEPS).index(run.step), run.fold, run.seed)
-    )
+    ordered = [runs[key] for key in product(STEPS, OTHER_FOLD, SEEDS) if key in runs]
     file.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(file) as part, part.open("w", encoding="utf-8", newline="") as lines:
         writer = csv.DictWriter(lines, [field.name for field in fields(Run)], lineterminator="\n")
