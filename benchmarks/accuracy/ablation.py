@@ -65,8 +65,16 @@ STEPS: Final = {
         bones=True,
         trajectory=True,
     ),
+    "mixup-trajectory": Step(
+        "the same with mixup only",
+        MIXUP,
+        rendered=True,
+        negatives=True,
+        bones=True,
+        trajectory=True,
+    ),
 }
-"""Steps by name. The last five each include the one before."""
+"""Steps by name. A title that starts with + includes the step before."""
 
 SEEDS: Final = (0, 1, 2)
 

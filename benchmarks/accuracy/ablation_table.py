@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from itertools import product
+from itertools import groupby, product
 from pathlib import Path
 from typing import Final
 
@@ -57,36 +57,41 @@ _PANELS: Final = {"clean": "windows", "noisy": "noisy", "rendered": "rendered_wi
 
 
 def ablation_steps(workspace: Workspace, folder: Path) -> dict[str, Result]:
-    """Return the runs of each step by its title, and plot them.
+    """Return the runs of each row by its title, and plot them.
 
+    A row is a step with a number of batches, which its title states unless it is the lowest one.
     `gain` has the differences of the window accuracy from the step "nothing", for runs of the same
-    seed and fold. These differ less than the accuracies, which depend on the fold.
+    number of batches, fold and seed. These differ less than the accuracies, which depend on the
+    fold.
 
     Args:
         workspace: Results of the jobs. Without one of the ablation, nothing is plotted.
         folder: Folder with `ablation.csv` and the plot. The file's runs count as well, unless a
-            result is the same run or has another number of batches.
+            result is the same run.
     """
     new = _new_runs(workspace)
     if not new:
         return {}
     runs = _add_former_runs(new, folder / "ablation.csv")
-    nothing = {(run.fold, run.seed): run for run in runs if run.step == "nothing"}
+    nothing = {(run.batches, run.fold, run.seed): run for run in runs if run.step == "nothing"}
     steps: dict[str, Result] = {}
-    for name, step in STEPS.items():
-        if same := [run for run in runs if run.step == name]:
-            pairs = [
-                (run, nothing[run.fold, run.seed])
-                for run in same
-                if (run.fold, run.seed) in nothing
-            ]
-            steps[step.title] = {
-                "runs": same,
-                "gain": {
-                    "windows": [run.windows - base.windows for run, base in pairs],
-                    "noisy": [run.noisy - base.noisy for run, base in pairs],
-                },
-            }
+    for (batches, name), group in groupby(runs, key=lambda run: (run.batches, run.step)):
+        same = list(group)
+        pairs = [
+            (run, base)
+            for run in same
+            if (base := nothing.get((run.batches, run.fold, run.seed))) is not None
+        ]
+        title = STEPS[name].title
+        if batches > runs[0].batches:
+            title += f", {batches:,} batches"
+        steps[title] = {
+            "runs": same,
+            "gain": {
+                "windows": [run.windows - base.windows for run, base in pairs],
+                "noisy": [run.noisy - base.noisy for run, base in pairs],
+            },
+        }
     panels = {
         f"{title} windows, %": {
             name: [share for run in step["runs"] if (share := getattr(run, field)) is not None]
@@ -129,7 +134,7 @@ def _as_run(step: str, fold: str, seed: int, result: Result) -> Run:
 
 
 def _add_former_runs(new: Sequence[Run], file: Path) -> list[Run]:
-    """Return the runs with those in the file, and write all of them to it."""
+    """Return the runs with those in the file, in the order of the table, and write all of them."""
     former: list[Run] = []
     if file.exists():
         with file.open(encoding="utf-8", newline="") as lines:
@@ -138,12 +143,11 @@ def _add_former_runs(new: Sequence[Run], file: Path) -> list[Run]:
                 for row in csv.DictReader(lines)
             ]
         former = TypeAdapter(list[Run]).validate_python(rows)
-    runs = {
-        (run.step, run.fold, run.seed): run
-        for run in (*former, *new)
-        if run.batches == new[0].batches
-    }
-    ordered = [runs[key] for key in product(STEPS, OTHER_FOLD, SEEDS) if key in runs]
+    runs = {(run.batches, run.step, run.fold, run.seed): run for run in (*former, *new)}
+    steps = list(STEPS)
+    ordered = sorted(
+        runs.values(), key=lambda run: (run.batches, steps.index(run.step), run.fold, run.seed)
+    )
     file.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(file) as part, part.open("w", encoding="utf-8", newline="") as lines:
         writer = csv.DictWriter(lines, [field.name for field in fields(Run)], lineterminator="\n")

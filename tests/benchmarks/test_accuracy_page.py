@@ -342,16 +342,23 @@ def test_runs_of_the_ablation_accumulate(workspace: Workspace, tmp_path: Path) -
     assert (first.fold, first.windows, first.quiet) == ("A", 0.5, None)
 
 
-def test_longer_trainings_of_the_ablation_replace_all_runs(
+def test_longer_trainings_of_the_ablation_have_separate_rows(
     workspace: Workspace, tmp_path: Path
 ) -> None:
     run = training_result(0.5, rendered=False)
-    workspace.save_result("ablation-nothing-A-0", run)
-    ablation_steps(workspace, tmp_path / "docs")
     longer = replace(workspace, runs=tmp_path / "longer")
-    longer.save_result("ablation-style-B-1", run | {"model": {"steps": 12000, "batch": 64}})
+    for step, share in (("nothing", 0.6), ("style", 0.8)):
+        result = training_result(share, rendered=False)
+        result["model"]["steps"] = 12000
+        longer.save_result(f"ablation-{step}-A-0", result)
+    ablation_steps(longer, tmp_path / "docs")
+    workspace.save_result("ablation-nothing-A-0", run)
 
-    assert list(ablation_steps(longer, tmp_path / "docs")) == ["style"]
+    steps = ablation_steps(workspace, tmp_path / "docs")
+
+    titles = ["nothing", "nothing, 12,000 batches", "style, 12,000 batches"]
+    assert list(steps) == titles
+    assert steps[titles[-1]]["gain"]["windows"] == pytest.approx([0.2])
 
 
 def test_rows_of_a_table_have_the_same_number_of_cells(text: str) -> None:
