@@ -93,7 +93,7 @@ def ablation_steps(workspace: Workspace, folder: Path) -> dict[str, Result]:
             },
         }
     panels = {
-        f"{title} windows, %": {
+        f"{title}\nwindows, %": {
             name: [share for run in step["runs"] if (share := getattr(run, field)) is not None]
             for name, step in steps.items()
         }
