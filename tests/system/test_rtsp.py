@@ -1,4 +1,3 @@
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,13 +15,8 @@ from dancetype.stream.messages import PredictionMessage, SourceMessage, SourceSt
 from dancetype.stream.sources.file import FileSource
 from dancetype.stream.sources.network import NetworkSource
 from dancetype.stream.sources.uri import parse_uri
+from tests.testbed.rtsp_server import find_free_port
 from tests.testbed.videos import coloured_frames, write_video
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +39,10 @@ def video_folder(sample_clip: Path, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="module")
 def server_url(video_folder: Path) -> Iterator[str]:
     """A real RTSP server, which plays a file once in real time and closes the connection."""
-    port = free_port()
+    port = find_free_port()
     command = [
         *(str(Path(sys.executable).with_name("rtsp-server")), "-d", str(video_folder)),
-        *("-H", "127.0.0.1", "-p", str(port), "-cp", str(free_port())),
+        *("-H", "127.0.0.1", "-p", str(port), "-cp", str(find_free_port())),
     ]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert server.stdout is not None

@@ -1,10 +1,11 @@
 """A real RTSP server with endless streams, and a camera that rejects every login."""
 
+import random
 import socket
 import socketserver
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from fractions import Fraction
 from pathlib import Path
 from threading import Thread
@@ -20,10 +21,15 @@ HOST: Final = "127.0.0.1"
 
 
 def find_free_port() -> int:
-    """Return a free port of 127.0.0.1."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """Return a free port of 127.0.0.1, which other programs will hardly take before it is used.
+
+    Ray's workers use ports up to 19999, and systems assign ports from 32768 on.
+    """
+    for port in random.SystemRandom().sample(range(20_000, 32_768), 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            return port
+    raise OSError("no port is free")
 
 
 def write_stream(
