@@ -20,13 +20,16 @@ from dancetype.stream.sources.file import FileSource
 HOST: Final = "127.0.0.1"
 
 
-def find_free_port() -> int:
+def find_free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
     """Return a free port of 127.0.0.1, which other programs will hardly take before it is used.
 
     Ray's workers use ports up to 19999, and systems assign ports from 32768 on.
+
+    Args:
+        kind: `SOCK_STREAM` for TCP, `SOCK_DGRAM` for UDP.
     """
     for port in random.SystemRandom().sample(range(20_000, 32_768), 100):
-        with socket.socket() as probe, suppress(OSError):
+        with socket.socket(type=kind) as probe, suppress(OSError):
             probe.bind((HOST, port))
             return port
     raise OSError("no port is free")

@@ -16,6 +16,7 @@ from dancetype.stream.sources import network, srt
 from dancetype.stream.sources.ndi import NdiSource
 from dancetype.stream.sources.network import NetworkSource, Pacer
 from dancetype.stream.sources.uri import parse_uri
+from tests.testbed.rtsp_server import find_free_port
 
 HOST = "127.0.0.1"
 SECRET = "s3cret-pa55word"
@@ -36,12 +37,6 @@ def error_of(uri: str) -> SourceError:
         open_source(uri)
     assert SECRET not in str(caught.value)
     return caught.value
-
-
-def udp_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.parametrize(
@@ -79,7 +74,8 @@ def test_missing_srt_library_is_named_with_the_package(monkeypatch: pytest.Monke
 @pytest.mark.parametrize("mode", ["caller", "listener"])
 def test_absent_srt_sender_is_awaited(host: str, mode: str) -> None:
     start = time.monotonic()
-    error = error_of(f"srt://{host or HOST}:{udp_port()}?mode={mode}&passphrase={SECRET}")
+    port = find_free_port(socket.SOCK_DGRAM)
+    error = error_of(f"srt://{host or HOST}:{port}?mode={mode}&passphrase={SECRET}")
     assert error.fault is Fault.TIMED_OUT
     assert isinstance(error, SourceUnavailableError)
     assert time.monotonic() - start < 5
@@ -101,7 +97,7 @@ def test_udp_port_in_use_is_reported() -> None:
 
 
 def test_udp_address_of_another_machine_is_reported() -> None:
-    error = error_of(f"udp://192.0.2.77:{udp_port()}")
+    error = error_of(f"udp://192.0.2.77:{find_free_port(socket.SOCK_DGRAM)}")
     assert "this machine does not have the address" in str(error)
 
 
@@ -110,7 +106,7 @@ def test_udp_address_of_another_machine_is_reported() -> None:
     ["ffconcat version 1.0\nfile /etc/passwd\n", "#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n"],
 )
 def test_playlist_in_a_datagram_is_not_opened(text: str) -> None:
-    port = udp_port()
+    port = find_free_port(socket.SOCK_DGRAM)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.sendto(text.encode(), (HOST, port))
         error = error_of(f"udp://{HOST}:{port}")
