@@ -34,13 +34,13 @@ BIN := $(VENV)/bin
 demo: $(VENV)/installed
 	$(BIN)/dancetype demo $(ARGS)
 
-# Tests that only compute run on all cores. Tests that mostly wait for cameras and brokers run two at
-# a time, the longest first. Tests that measure time run alone.
+# Tests that only compute run on all cores. Tests that mostly wait for other processes run two at a
+# time, the longest first. The rest, such as those that measure time, run alone.
 UNIT := $(addprefix tests/,app benchmarks cli engine export fuzz stream training)
 COMPUTING := $(UNIT) tests/docker
-WAITING := $(patsubst %,tests/system/test_%.py,soak amqtt fault_proxy mosquitto \
-	mosquitto_access mosquitto_faults mosquitto_shared record reverse_proxy rtsp rtsp_faults service \
-	shutdown)
+WAITING := $(patsubst %,tests/system/test_%.py,soak streams label classify install privacy \
+	custom_training odd_files amqtt fault_proxy mosquitto mosquitto_access mosquitto_faults \
+	mosquitto_shared record reverse_proxy rtsp rtsp_faults service shutdown)
 test: $(VENV)/installed-dev
 	./docker/system-packages --test
 ifdef ARGS
