@@ -1,4 +1,4 @@
-"""Find words and docstring openings that the writing rules of CONTRIBUTING.md exclude.
+"""Find words, docstring openings and long modules that the rules of CONTRIBUTING.md exclude.
 
 python docs/check_style.py [FOLDER...]
 
@@ -19,6 +19,7 @@ _WORDS: Final = re.compile(
     r"|of (?:its|one's|his|her|their|my|your|our) own|(?:is|are) to be|so many)\b",
     re.IGNORECASE,
 )
+_MAX_LINES: Final = 400
 _OPENINGS: Final = re.compile(r"\s*(What|Who|Where|Of)\b")
 # Identifiers are split into words: `lastSeen`, `last_seen` and `LAST_SEEN` become "last seen".
 _WORD_BOUNDARY: Final = re.compile(r"_|(?<=[a-z0-9])(?=[A-Z])")
@@ -36,6 +37,9 @@ def problems(name: str, text: str) -> Iterator[str]:
         for number, line in enumerate(text.split("\n"), 1)
         for word in _WORDS.findall(_WORD_BOUNDARY.sub(" ", line))
     ]
+    lines = text.count("\n")
+    if name.endswith((".py", ".js")) and lines > _MAX_LINES:
+        found.append((1, f"{lines} lines: split the module; {_MAX_LINES} are allowed"))
     if name.endswith(".py"):
         for number, opening in _openings(text):
             found.append((number, f"docstring opens with {opening!r}: use a verb or a noun"))

@@ -63,6 +63,13 @@ def test_docstrings_of_modules_attributes_classes_and_functions_are_checked() ->
     ]
 
 
+@pytest.mark.parametrize("name", ["module.py", "page.js"])
+def test_long_modules_are_found(name: str) -> None:
+    assert list(check_style.problems(name, "\n" * 401)) == [
+        f"{name}:1: 401 lines: split the module; 400 are allowed"
+    ]
+
+
 def test_line_numbers_ignore_form_feeds() -> None:
     assert list(check_style.problems("page.md", "One\f line.\nsaid\n")) == [
         "page.md:2: 'said': name the component and what it does"
@@ -77,6 +84,8 @@ def test_line_numbers_ignore_form_feeds() -> None:
             "The aforesaid server is tolerated, unheard and unseen.\nThe owner is to blame.\n",
         ),
         ("page.md", "What happens next\n"),
+        ("page.md", "\n" * 401),
+        ("module.py", "\n" * 400),
         ("module.py", '"""Return the offset."""\n\nOFFSET = 1\n"""Whoops: a number."""\n'),
     ],
 )
