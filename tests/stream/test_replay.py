@@ -7,14 +7,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dancetype.engine.contract import Contract
 from dancetype.engine.errors import FileError
 from dancetype.engine.genres import CODES
 from dancetype.engine.media.recording import Header, Recording, encode_full
 from dancetype.engine.recognizer import MultiDancerRecognizer
 from dancetype.engine.rolling import Status
 from dancetype.engine.skeleton import Array
-from dancetype.engine.window import WindowSpec
 from dancetype.stream.pipeline import Event, Predicted
 from dancetype.stream.replay import (
     Agreement,
@@ -27,18 +25,13 @@ from dancetype.stream.replay import (
 from dancetype.stream.sources.base import SourceState, StateChanged
 from tests.engine.recordings import CLOCK, STARTED, header, make_recording, record_walk
 from tests.engine.walkers import Walker
+from tests.stream.pipelines import FakeClassifier
 
 SaveRecordings = Callable[..., list[ScheduledRecording]]
 
-SPEC = WindowSpec(seconds=2.0, min_seconds=1.0, length=8)
 
-
-class FakeClassifier:
-    """Classifier whose probability of house depends on the joints in the window."""
-
-    contract = Contract(
-        labels=CODES, window=SPEC, view="camera", recipe="fake", split="none", dancers=()
-    )
+class FeatureClassifier(FakeClassifier):
+    """Classifier whose probability of house depends on the features of the window."""
 
     def __call__(self, windows: Array) -> NDArray[np.float32]:
         probabilities = np.full((len(windows), len(CODES)), 0.01, np.float32)
@@ -48,7 +41,7 @@ class FakeClassifier:
 
 
 def make_recognizer(header: Header) -> MultiDancerRecognizer:
-    return MultiDancerRecognizer(FakeClassifier(), people=header.people_followed, hop=header.hop)
+    return MultiDancerRecognizer(FeatureClassifier(), people=header.people_followed, hop=header.hop)
 
 
 class Harness:
