@@ -20,13 +20,15 @@ from dancetype.training.batches import RandomWindows
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.evaluate import evaluate_sequences
 from dancetype.training.recipe import load_recipe
+from dancetype.training.train import CHECKPOINT
 
 FIRST_RECIPES: Final = ("first-20", "first-30", "even-30", "even-velocity", "even-attention")
 """Recipes of the first version of the project."""
 
-MODELS: Final = ("live", "small", "stgcn", "trees", *FIRST_RECIPES)
+MODELS: Final = ("live", "stgcn", "trees")
+"""Models that are compared in both folds."""
 
-SPLITS: Final = {
+_SPLITS: Final = {
     "A": ("dancers:A", "dancers:B"),
     "B": ("dancers:B", "dancers:A"),
     "val": ("pose_train", "pose_val"),
@@ -39,31 +41,23 @@ _TIMED_CALLS: Final = 30
 
 def jobs() -> list[Job]:
     """Return a job for each model and split."""
-    pairs = [(name, split) for name in ("small", "trees", "stgcn", "live") for split in OTHER_FOLD]
+    pairs = [(name, fold) for name in MODELS for fold in OTHER_FOLD]
     pairs += [(name, split) for split in ("A", "val") for name in FIRST_RECIPES]
-    pairs.append(("live", "val"))
     return [
         Job(
             f"compare-{name}-{split}",
-            f"{name}, {SPLITS[split][0]} to {SPLITS[split][1]}",
+            f"{name}, {_SPLITS[split][0]} to {_SPLITS[split][1]}",
             partial(_run, name, split),
-            _needs(name, split),
+            (f"live-{split}",) if name == "live" else (),
         )
         for name, split in pairs
     ]
 
 
-def _needs(name: str, split: str) -> tuple[str, ...]:
-    """Return the job that trains the network, if it is another job."""
-    if split == "val":
-        return ()
-    return {"live": (f"live-{split}",), "small": (f"ladder-dancers-{split}",)}.get(name, ())
-
-
 def _run(name: str, split: str, workspace: Workspace) -> Result:
-    create = train_baseline if name in ("trees", "stgcn") else _lstm
+    create = _lstm if name in ("live", *FIRST_RECIPES) else train_baseline
     classifier, model = create(name, split, workspace)
-    training, test = map(workspace.split, SPLITS[split])
+    training, test = map(workspace.split, _SPLITS[split])
     evaluation = evaluate_sequences(classifier, workspace.sequences(test))
     real = score_tracks(classifier, workspace.real_tracks(), training)
     return {
@@ -90,19 +84,17 @@ def _one_window_ms(classifier: WindowClassifier) -> float:
 
 
 def _lstm(name: str, split: str, workspace: Workspace) -> tuple[WindowClassifier, Result]:
-    """Load the network of another job, or train one."""
-    needs = _needs(name, split)
-    if needs:
-        checkpoint = Checkpoint.load(workspace.runs / needs[0] / "checkpoint.pt")
+    """Load the live model, or train one of the first recipes."""
+    if name == "live":
+        checkpoint = Checkpoint.load(workspace.runs / f"live-{split}" / CHECKPOINT)
     else:
-        training, test = SPLITS[split]
+        training, test = _SPLITS[split]
         checkpoint = train_checkpoint(
             workspace,
             f"compare-{name}-{split}",
-            load_recipe(workspace.recipe if name == "live" else name),
+            load_recipe(name),
             split=training,
             validation=test,
-            tracks=workspace.rendered if name == "live" else [],
         )
     return CheckpointClassifier(checkpoint), training_summary(checkpoint)
 
@@ -113,7 +105,7 @@ def train_baseline(name: str, split: str, workspace: Workspace) -> tuple[WindowC
 
     The jobs of one process share the result.
     """
-    training = workspace.split(SPLITS[split][0])
+    training = workspace.split(_SPLITS[split][0])
     sequences = workspace.sequences(training)
     recipe = load_recipe(workspace.recipe)
     # These models are trained without people who do not dance.

@@ -213,13 +213,13 @@ def _ladder(workspace: Workspace, pictures: Path) -> dict[str, list[Result]]:
     return results
 
 
-def _compared(workspace: Workspace) -> dict[str, list[Result | None]]:
-    """Return the results of each model by split; None for splits without a result."""
+def _compared(workspace: Workspace) -> dict[str, list[Result]]:
+    """Return the results of each model that was measured in both folds."""
     results = {
-        name: [workspace.result(f"compare-{name}-{split}") for split in compare.SPLITS]
+        name: workspace.results(f"compare-{name}-{fold}" for fold in OTHER_FOLD)
         for name in compare.MODELS
     }
-    return {name: tests for name, tests in results.items() if any(tests)}
+    return {name: folds for name, folds in results.items() if len(folds) == len(OTHER_FOLD)}
 
 
 def _curves(folds: Iterable[list[Result]], accuracy: str, count: str) -> plots.Curves:
