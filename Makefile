@@ -34,21 +34,20 @@ BIN := $(VENV)/bin
 demo: $(VENV)/installed
 	$(BIN)/dancetype demo $(ARGS)
 
-# Tests that only compute run on all cores. Tests that mostly wait for other processes run two at a
-# time, the longest first. The rest, such as those that measure time, run alone.
+# Tests that only compute run on all cores, and those that measure time alone. The rest mostly wait for
+# other processes, so two run at a time.
 UNIT := $(addprefix tests/,app benchmarks cli engine export fuzz stream training)
 COMPUTING := $(UNIT) tests/docker
-WAITING := $(patsubst %,tests/system/test_%.py,soak streams label classify install privacy \
-	custom_training odd_files amqtt fault_proxy mosquitto mosquitto_access mosquitto_faults \
-	mosquitto_shared record reverse_proxy rtsp rtsp_faults service shutdown)
+ALONE := $(addprefix tests/system/,pages test_demo.py test_fleet.py test_overload.py \
+	test_websocket_load.py)
 test: $(VENV)/installed-dev
 	./docker/system-packages --test
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8 $(COMPUTING)
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(WAITING)
-	$(BIN)/python -m pytest tests $(addprefix --ignore=,$(COMPUTING) $(WAITING))
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests $(addprefix --ignore=,$(COMPUTING) $(ALONE))
+	$(BIN)/python -m pytest $(ALONE)
 endif
 
 unit: $(VENV)/installed-dev
