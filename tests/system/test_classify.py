@@ -69,6 +69,8 @@ def short_clip(sample_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=30)
         stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
+        # At the default, the pose model finds the person only by chance.
+        stream.bit_rate = 4_000_000
         for index in range(130):
             frame = source.read()
             assert frame is not None
