@@ -34,8 +34,8 @@ BIN := $(VENV)/bin
 demo: $(VENV)/installed
 	$(BIN)/dancetype demo $(ARGS)
 
-# Tests that only compute run on all cores, and those that measure time alone. The rest mostly wait for
-# other processes, so two run at a time.
+# Tests that only compute run on all cores, and those that measure time run alone. The rest mostly
+# wait for other processes, so two run at a time.
 UNIT := $(addprefix tests/,app benchmarks cli engine export fuzz stream training)
 COMPUTING := $(UNIT) tests/docker
 ALONE := $(addprefix tests/system/,pages test_demo.py test_fleet.py test_overload.py \
