@@ -25,8 +25,8 @@ from dancetype.training.train import CHECKPOINT
 FIRST_RECIPES: Final = ("first-20", "first-30", "even-30", "even-velocity", "even-attention")
 """Recipes of the first version of the project."""
 
-MODELS: Final = ("live", "stgcn", "trees")
-"""Models that are compared in both folds."""
+SEEDS: Final = {"live": (0,), "stgcn": (0, 1), "trees": (0,)}
+"""Seeds of each model that is compared in both folds. Both networks of "live" are one run."""
 
 _SPLITS: Final = {
     "A": ("dancers:A", "dancers:B"),
@@ -40,23 +40,27 @@ _TIMED_CALLS: Final = 30
 
 
 def jobs() -> list[Job]:
-    """Return a job for each model and split."""
-    pairs = [(name, fold) for name in MODELS for fold in OTHER_FOLD]
-    pairs += [(name, split) for split in ("A", "val") for name in FIRST_RECIPES]
+    """Return a job for each model, split and seed."""
+    runs = [
+        (name, fold, seed) for name, seeds in SEEDS.items() for fold in OTHER_FOLD for seed in seeds
+    ]
+    runs += [(name, split, 0) for split in ("A", "val") for name in FIRST_RECIPES]
     return [
         Job(
-            f"compare-{name}-{split}",
+            f"compare-{name}-{split}-{seed}",
             f"{name}, {_SPLITS[split][0]} to {_SPLITS[split][1]}",
-            partial(_run, name, split),
+            partial(_run, name, split, seed),
             (f"live-{split}",) if name == "live" else (),
         )
-        for name, split in pairs
+        for name, split, seed in runs
     ]
 
 
-def _run(name: str, split: str, workspace: Workspace) -> Result:
-    create = _lstm if name in ("live", *FIRST_RECIPES) else train_baseline
-    classifier, model = create(name, split, workspace)
+def _run(name: str, split: str, seed: int, workspace: Workspace) -> Result:
+    if name in ("live", *FIRST_RECIPES):
+        classifier, model = _lstm(name, split, workspace)
+    else:
+        classifier, model = train_baseline(name, split, seed, workspace)
     training, test = map(workspace.split, _SPLITS[split])
     evaluation = evaluate_sequences(classifier, workspace.sequences(test))
     real = score_tracks(classifier, workspace.real_tracks(), training)
@@ -100,14 +104,16 @@ def _lstm(name: str, split: str, workspace: Workspace) -> tuple[WindowClassifier
 
 
 @lru_cache
-def train_baseline(name: str, split: str, workspace: Workspace) -> tuple[WindowClassifier, Result]:
+def train_baseline(
+    name: str, split: str, seed: int, workspace: Workspace
+) -> tuple[WindowClassifier, Result]:
     """Train boosted trees or ST-GCN++ on the windows of the live recipe.
 
     The jobs of one process share the result.
     """
     training = workspace.split(_SPLITS[split][0])
     sequences = workspace.sequences(training)
-    recipe = load_recipe(workspace.recipe)
+    recipe = load_recipe(workspace.recipe).with_overrides(seed=seed, epochs=None)
     # These models are trained without people who do not dance.
     sampling = recipe.sampling.model_copy(update={"idle": 0.0})
     recipe = recipe.model_copy(update={"sampling": sampling})

@@ -213,13 +213,16 @@ def _ladder(workspace: Workspace, pictures: Path) -> dict[str, list[Result]]:
     return results
 
 
-def _compared(workspace: Workspace) -> dict[str, list[Result]]:
-    """Return the results of each model that was measured in both folds."""
+def _compared(workspace: Workspace) -> dict[str, list[list[Result]]]:
+    """Return each model's runs in each fold, if it was measured in both."""
     results = {
-        name: workspace.results(f"compare-{name}-{fold}" for fold in OTHER_FOLD)
-        for name in compare.MODELS
+        name: [
+            workspace.results(f"compare-{name}-{fold}-{seed}" for seed in seeds)
+            for fold in OTHER_FOLD
+        ]
+        for name, seeds in compare.SEEDS.items()
     }
-    return {name: folds for name, folds in results.items() if len(folds) == len(OTHER_FOLD)}
+    return {name: folds for name, folds in results.items() if all(folds)}
 
 
 def _curves(folds: Iterable[list[Result]], accuracy: str, count: str) -> plots.Curves:

@@ -23,6 +23,7 @@ from dancetype.engine.skeleton import Array
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.train import CHECKPOINT
 
+_SEED: Final = 0  # of trees and ST-GCN++
 _TINY: Final = 1e-6
 
 
@@ -102,12 +103,15 @@ def _with_statistics(fold: str, workspace: Workspace) -> Members:
 
 
 def _with_trees(fold: str, workspace: Workspace) -> Members:
-    trees = Member(train_baseline("trees", fold, workspace)[0])
+    trees = Member(train_baseline("trees", fold, _SEED, workspace)[0])
     return [*_with_statistics(fold, workspace), trees]
 
 
 def _with_graph(fold: str, workspace: Workspace) -> Members:
-    return [*_with_trees(fold, workspace), Member(train_baseline("stgcn", fold, workspace)[0])]
+    return [
+        *_with_trees(fold, workspace),
+        Member(train_baseline("stgcn", fold, _SEED, workspace)[0]),
+    ]
 
 
 def _student(fold: str, workspace: Workspace) -> Members:

@@ -14,6 +14,7 @@ from benchmarks.accuracy.measures import (
     reliability_bins,
     split_clip,
     summarise,
+    weighted_mean,
 )
 from benchmarks.accuracy.robustness import (
     FAULTLESS,
@@ -195,3 +196,8 @@ def test_pieces_shorter_than_the_shortest_window_have_no_prediction() -> None:
     assert rows[0.5]["answered"] == 0.0
     assert rows[0.5]["accuracy"] is None
     assert rows[1.0]["accuracy"] == rows[10.0]["accuracy"] == 1.0
+
+
+def test_weighted_mean_ignores_missing_shares_and_zero_counts() -> None:
+    assert weighted_mean([(0.5, 100), (1.0, 300), (None, 50)]) == pytest.approx(0.875)
+    assert weighted_mean([(None, 50), (0.3, 0)]) is None
