@@ -13,7 +13,7 @@
 #              start its service, the wheel by uvx and pipx, and the service under systemd; three to
 #              twelve minutes, as root
 # make model AIST=aist RENDERED=rendered NEGATIVES=negatives OUT=runs/model
-#              train, calibrate and export the model, with its card; up to two hours on two cores
+#              train, calibrate and export the model, with its card; up to 2.5 hours on two cores
 # make dist    build wheel, sdist, list of components and hashes of the last commit in dist/
 # make reliability   run all fault tests and write docs/explanation/reliability.md
 # make accuracy DATA=aist TRACKS=tracks [RENDERED=synth] [NEGATIVES=negatives] [NONDANCE=nondance]

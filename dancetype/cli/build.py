@@ -44,7 +44,7 @@ def build(
     build.
 
     Examples:
-        # The shipped model: one and a half to two hours on two cores
+        # The shipped model: one and a half to two and a half hours on two cores
         dancetype build --data aist --tracks rendered \
             --tracks rendered_negatives --negatives negatives --out runs/model
         # Try out the set-up in one epoch
