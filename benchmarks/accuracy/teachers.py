@@ -23,7 +23,6 @@ from dancetype.engine.skeleton import Array
 from dancetype.training.checkpoint import Checkpoint, CheckpointClassifier
 from dancetype.training.train import CHECKPOINT
 
-_SEED: Final = 0  # of trees and ST-GCN++
 _TINY: Final = 1e-6
 
 
@@ -103,15 +102,16 @@ def _with_statistics(fold: str, workspace: Workspace) -> Members:
 
 
 def _with_trees(fold: str, workspace: Workspace) -> Members:
-    trees = Member(train_baseline("trees", fold, _SEED, workspace)[0])
-    return [*_with_statistics(fold, workspace), trees]
+    return [*_with_statistics(fold, workspace), _baseline("trees", fold, workspace)]
 
 
 def _with_graph(fold: str, workspace: Workspace) -> Members:
-    return [
-        *_with_trees(fold, workspace),
-        Member(train_baseline("stgcn", fold, _SEED, workspace)[0]),
-    ]
+    return [*_with_trees(fold, workspace), _baseline("stgcn", fold, workspace)]
+
+
+def _baseline(name: str, fold: str, workspace: Workspace) -> Member:
+    seed = 0
+    return Member(train_baseline(name, fold, seed, workspace)[0])
 
 
 def _student(fold: str, workspace: Workspace) -> Members:
